@@ -1,0 +1,46 @@
+"""PostgreSQL types that Django has no field for."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Func
+
+
+class Xid8Field(models.Field):  # type: ignore[type-arg]
+    """A 64-bit transaction id, ``xid8``, which never wraps around (PostgreSQL docs, 8.19 and 9.27.9)."""
+
+    description = "transaction id"
+
+    def db_type(self, connection: object) -> str:
+        return "xid8"
+
+    def from_db_value(self, value: object, expression: object, connection: object) -> int | None:
+        return None if value is None else int(str(value))
+
+
+class SnapshotField(models.Field):  # type: ignore[type-arg]
+    """A ``pg_snapshot``: which transactions were complete at one moment, in its text form
+    ``xmin:xmax:xip,…``.
+    """
+
+    description = "snapshot"
+
+    def db_type(self, connection: object) -> str:
+        return "pg_snapshot"
+
+    def from_db_value(self, value: object, expression: object, connection: object) -> str | None:
+        return None if value is None else str(value)
+
+
+class CurrentXactId(Func):
+    """``pg_current_xact_id()``: the id of the top-level transaction, also inside a savepoint."""
+
+    function = "pg_current_xact_id"
+    output_field = Xid8Field()
+
+
+class ClockTimestamp(Func):
+    """``clock_timestamp()``: the time now, not the time at which the transaction began."""
+
+    function = "clock_timestamp"
+    output_field = models.DateTimeField()

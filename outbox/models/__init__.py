@@ -1,0 +1,17 @@
+from outbox.models.event import OutboxEvent
+from outbox.models.hold import Held, Hold
+from outbox.models.shard import Checkpoint, Incarnation, OutboxStatus, Relay, Shard, Statistics
+from outbox.models.status import EventStatus
+
+__all__ = [
+    "Checkpoint",
+    "EventStatus",
+    "Held",
+    "Hold",
+    "Incarnation",
+    "OutboxEvent",
+    "OutboxStatus",
+    "Relay",
+    "Shard",
+    "Statistics",
+]

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+
+from outbox.fields import ClockTimestamp, CurrentXactId, Xid8Field
+from outbox.models.event_queries import OutboxEventQuerySet
+
+
+class OutboxEvent(models.Model):
+    """One event, inserted once in the transaction that it tells of and never updated.
+
+    ``id`` is the order within a window of the log, ``xid`` the top-level transaction that wrote the row,
+    ``bucket`` the stable hash of ``key`` that assigns it to a shard, ``payload`` the bytes that go to Kafka
+    (NULL is a tombstone) and ``headers`` the CloudEvents extension attributes.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    xid = Xid8Field(db_default=CurrentXactId(), editable=False)
+    bucket = models.SmallIntegerField()
+    topic = models.TextField()
+    key = models.TextField()
+    type = models.TextField()
+    subject = models.TextField(null=True, blank=True)
+    content_type = models.TextField(default="application/json")
+    event_id = models.UUIDField(unique=True)
+    payload = models.BinaryField(null=True)
+    headers = models.JSONField(default=dict)
+    created_at = models.DateTimeField(db_default=ClockTimestamp())
+
+    objects = OutboxEventQuerySet.as_manager()
+
+    class Meta:
+        db_table = "outbox_event"
+        verbose_name = "event"
+        default_permissions = ("view",)
+        permissions: ClassVar = [("view_payload", "Can see the payload of events")]
+        indexes: ClassVar = [models.Index(fields=["xid"], name="outbox_event_xid")]
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=models.Q(bucket__range=(0, 255)), name="outbox_event_bucket"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.event_id}"
