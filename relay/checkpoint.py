@@ -1,0 +1,107 @@
+"""The position of a shard, and its one way to move: an INSERT under the fence of the lease and of the
+incarnation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import uuid4
+
+from outbox.errors import PositionNotOfThisHistory
+from relay.errors import LeaseLost
+from relay.lease import Lease
+from relay.position import Position, Snapshot
+from relay.session import Session
+
+
+class Fenced(LeaseLost):
+    """A checkpoint wrote nothing: the lease, the incarnation or a hold is not what it was."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What one wave carried: acknowledged events, their payload bytes, when the oldest was written (RFC
+    3339).
+    """
+
+    events: int = 0
+    bytes: int = 0
+    oldest: str | None = None
+
+
+class Checkpoints:
+    """The position of one leased shard, as last loaded or stored. Made anew whenever either may have changed
+    behind its back.
+    """
+
+    def __init__(self, session: Session, lease: Lease) -> None:
+        self._session = session
+        self._lease = lease
+        self._seq = 0
+        self.reload()
+
+    def reload(self) -> None:
+        """Read the position from the database, which alone knows it after a crash.
+
+        Raises:
+            PositionNotOfThisHistory: the database was restored or replaced since the position was stored.
+        """
+        lo, hi, pos, published, token, now, _ = self._session.fetch("load", {"shard": self._lease.shard})[0]
+        self.position = Position()
+        if lo is not None:
+            self.position = Position(Snapshot.parse(lo), Snapshot.parse(hi) if hi else None, pos)
+        self.published: int = published
+        self.token: str = token or self._incarnate()
+        self._refuse_another_history(Snapshot.parse(now))
+
+    def _incarnate(self) -> str:
+        rows = self._session.fetch("incarnate", {"token": str(uuid4())})
+        return (
+            str(rows[0][0]) if rows else str(self._session.fetch("load", {"shard": self._lease.shard})[0][4])
+        )
+
+    def _refuse_another_history(self, now: Snapshot) -> None:
+        if self.position.lo.xmax > now.xmax:
+            raise PositionNotOfThisHistory(
+                f"Shard {self._lease.shard} stands at transaction {self.position.lo.xmax}, but this database has "
+                f"only come to {now.xmax}: it was restored, or replaced by another. Nothing is lost. "
+                "Run `manage.py outbox_rebase`."
+            )
+
+    def move(
+        self,
+        position: Position,
+        tally: Tally,
+        *,
+        aside: Sequence[tuple[int, int]] = (),
+        released: Sequence[int] = (),
+    ) -> None:
+        """Store a position, together with the ``(hold, event)`` that were set aside before it and the held
+        events released.
+
+        Raises:
+            Fenced: nothing was stored.
+        """
+        self._seq += 1
+        parameters = {
+            **self._lease.fence,
+            "token": self.token,
+            "seq": self._seq,
+            "lo": str(position.lo),
+            "hi": str(position.hi) if position.hi else None,
+            "pos": position.pos,
+            "published": self.published + tally.events,
+            "events": tally.events,
+            "bytes": tally.bytes,
+            "oldest": tally.oldest,
+            "holds": [hold for hold, _ in aside],
+            "events_aside": [event for _, event in aside],
+            "released": list(released),
+        }
+        if self._session.fetch("checkpoint", parameters)[0][0] != 1:
+            raise Fenced(
+                f"The checkpoint of shard {self._lease.shard}, epoch {self._lease.epoch}, was fenced off."
+            )
+        self.position = position
+        self.published += tally.events

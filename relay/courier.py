@@ -1,0 +1,80 @@
+"""Hands waves to the publisher in a thread of its own: the next page is read while one is in flight."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+
+from outbox.cloudevents import Record
+from relay.clock import boottime
+from relay.errors import LeaseLost
+from relay.lease import Lease
+from relay.publishers.base import Outcome, Publisher
+
+SLICE_SECONDS = 0.05
+
+
+class Courier:
+    """At most one wave is under way at any time.
+
+    ``margin`` is how many seconds of the lease must be left when a wave is handed over.
+    """
+
+    def __init__(self, publisher: Publisher, margin: float) -> None:
+        self._publisher = publisher
+        self._margin = margin
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="relay-courier")
+        self.carrying: Lease | None = None
+        """The lease under which records are, or may be, in the publisher's hands."""
+        self._since = 0.0
+
+    def send(self, records: Sequence[Record], lease: Lease) -> Future[list[Outcome]]:
+        """Begin a wave."""
+        return self._thread.submit(self._deliver, records, lease)
+
+    def _deliver(self, records: Sequence[Record], lease: Lease) -> list[Outcome]:
+        self._publisher.prepare({record.topic for record in records})
+        if lease.remaining < self._margin:
+            raise LeaseLost(f"Too little is left of the lease on shard {lease.shard} to begin a wave.")
+        self._since = boottime()
+        self.carrying = lease
+        try:
+            return self._publisher.publish(records)
+        finally:
+            self.carrying = None
+
+    @property
+    def seconds_under_way(self) -> float:
+        """How long the wave in the publisher's hands has been there; 0 if there is none."""
+        return boottime() - self._since if self.carrying is not None else 0.0
+
+    def result(
+        self,
+        wave: Future[list[Outcome]],
+        tick: Callable[[], None],
+        *,
+        meanwhile: Callable[[], None] | None = None,
+    ) -> list[Outcome]:
+        """Wait for a wave, doing something useful ``meanwhile`` and calling ``tick`` again and again.
+
+        What either of them raises is raised only when the wave is over: until then nobody can take it back.
+        """
+        trouble: Exception | None = None
+        do = meanwhile or tick
+        while not wave.done():
+            if trouble is None:
+                try:
+                    do()
+                except Exception as error:
+                    trouble = error
+            do = tick
+            wait([wave], timeout=SLICE_SECONDS)
+        outcomes = wave.result()
+        if trouble is not None:
+            raise trouble
+        return outcomes
+
+    def close(self, timeout: float) -> None:
+        """End the thread and the publisher's connections; no wave is under way."""
+        self._thread.shutdown(wait=True)
+        self._publisher.close(timeout)

@@ -1,0 +1,201 @@
+"""The relay: one loop that keeps its leases, publishes what its shards hold, and outlives every outage."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import threading
+from uuid import uuid4
+
+import psycopg
+
+from outbox.cloudevents import Encoder
+from outbox.errors import PositionNotOfThisHistory
+from relay import signals
+from relay.backoff import delay
+from relay.clock import boottime
+from relay.conf import RelaySettings
+from relay.courier import Courier
+from relay.errors import LeaseLost, NotPrimary, PublisherUnavailable
+from relay.membership import Membership
+from relay.publishers.base import Publisher
+from relay.session import Session
+from relay.shard import Crew, OwnedShard
+from relay.states import State
+from relay.watchdog import Watchdog
+
+MARGIN = 0.2
+"""The share of a lease that must be left when a wave is handed over."""
+RELEASE_EVERY_SECONDS = 0.5
+SLOW_WAVE_SECONDS = 3.0
+BACK_OFF_SLICE_SECONDS = 0.25
+CLOSE_SECONDS = 5.0
+
+
+class Relay:
+    """Publishes the outbox of one database.
+
+    ``run`` returns when ``stop`` was called, from any thread or signal handler, and the wave under way is
+    over; with ``drain`` also when nothing is left to publish.
+    """
+
+    def __init__(self, alias: str, settings: RelaySettings, publisher: Publisher, encode: Encoder) -> None:
+        self.id = uuid4()
+        self.alias = alias
+        self.settings = settings
+        self.state, self.detail, self._since = State.STARTING, "", boottime()
+        self.shards: dict[int, OwnedShard] = {}
+        self._stop = threading.Event()
+        self._attempts = 0
+        self._release_at = 0.0
+        self._session: Session | None = None
+        self._membership: Membership | None = None
+        self._courier = Courier(publisher, settings.lease_seconds * MARGIN)
+        self._crew = Crew(self._courier, encode, settings, self._tick)
+        self._watchdog = Watchdog(
+            lease_deadline=lambda: lease.deadline if (lease := self._courier.carrying) else None,
+            unstick=lambda: self._session.abort() if self._session else None,
+            statement_seconds=settings.statement_seconds,
+        )
+
+    def run(self, *, drain: bool = False) -> None:
+        """Publish until told to stop."""
+        self._watchdog.start()
+        try:
+            while not self._stop.is_set():
+                busy = self._guarded_turn()
+                if drain and self.state is State.PUBLISHING and not busy:
+                    break
+                self._stop.wait(self.settings.poll_busy_seconds if busy else self.settings.poll_idle_seconds)
+        finally:
+            self._leave()
+
+    def stop(self) -> None:
+        """Finish the wave under way and end; called again, end at once with exit code 3, as when
+        ``shutdown_seconds`` are over.
+
+        Safe in a signal handler: it only notes the wish.
+        """
+        self._watchdog.exit_at = boottime() + (0 if self._stop.is_set() else self.settings.shutdown_seconds)
+        self._stop.set()
+
+    def _guarded_turn(self) -> bool:
+        try:
+            busy = self._turn()
+        except PublisherUnavailable as error:
+            self._back_off("Kafka", str(error))
+        except PositionNotOfThisHistory as error:
+            self._give_up_shards(str(error))
+            self._back_off("PostgreSQL", str(error))
+        except LeaseLost as error:
+            self._give_up_shards(str(error))
+        except (psycopg.Error, NotPrimary) as error:
+            self._disconnect(str(error))
+            self._back_off("PostgreSQL", _first_line(error))
+        else:
+            self._attempts = 0
+            return busy
+        return True
+
+    def _turn(self) -> bool:
+        """One page of every shard. Whether there was anything."""
+        self._connect()
+        self._tick()
+        self._balance()
+        busy = [shard.step() for shard in list(self.shards.values())]
+        if boottime() >= self._release_at:
+            busy += [shard.release() for shard in list(self.shards.values())]
+            self._release_at = boottime() + (0 if any(busy) else RELEASE_EVERY_SECONDS)
+        self._enter(State.PUBLISHING if self.shards else State.STANDBY)
+        return any(busy)
+
+    def _connect(self) -> None:
+        if self._membership is None:
+            self._session = Session(self.alias)
+            ttl = self.settings.lease_seconds
+            self._membership = Membership(self._session, self.id, socket.gethostname(), os.getpid(), ttl)
+
+    def _tick(self) -> None:
+        """What must not wait: renew the leases, beat, say when a wave takes suspiciously long."""
+        self._watchdog.beat()
+        if self._membership is None or self._session is None:
+            return
+        for shard in list(self.shards.values()):
+            if boottime() >= shard.lease.renew_at and not shard.lease.renew(self._session):
+                shard.lease.deadline = 0.0
+                raise LeaseLost(
+                    f"The lease on shard {shard.lease.shard} is lost, or its buckets have changed."
+                )
+        self._membership.beat(self.state, self.detail)
+        waiting = self._courier.seconds_under_way
+        if waiting > SLOW_WAVE_SECONDS:
+            self._enter(State.DEGRADED, f"Kafka: no acknowledgement for {waiting:.0f} s")
+
+    def _balance(self) -> None:
+        assert self._membership is not None
+        assert self._session is not None
+        lease, too_many = self._membership.balance(len(self.shards))
+        if lease is not None:
+            self.shards[lease.shard] = OwnedShard(self._session, lease, self._crew)
+            signals.shard_acquired.send(type(self), relay=self, lease=lease)
+        elif too_many:
+            shard = self.shards.pop(max(self.shards))
+            shard.lease.release(self._session)
+            signals.shard_lost.send(type(self), relay=self, lease=shard.lease, why="another relay has joined")
+
+    def _enter(self, state: State, detail: str = "") -> None:
+        """Change the state, and tell so once: what keeps a degraded relay waiting counts, not how often it
+        has tried.
+        """
+        cause = detail.partition(":")[0]
+        if (state, cause) == (self.state, self.detail.partition(":")[0]):
+            self.detail = detail
+            return
+        old, seconds = self.state, boottime() - self._since
+        self.state, self.detail, self._since = state, detail, boottime()
+        signals.state_changed.send(type(self), relay=self, old=old, new=state, detail=detail, seconds=seconds)
+        if self._membership is not None and state is not State.DEGRADED:
+            self._membership.beat(state, detail, now=True)
+
+    def _back_off(self, cause: str, detail: str) -> None:
+        """Wait before the next attempt, keeping what can be kept meanwhile."""
+        self._attempts += 1
+        self._enter(State.DEGRADED, f"{cause}: {detail}")
+        until = boottime() + delay(self._attempts, self.settings.backoff_seconds)
+        while (left := until - boottime()) > 0 and not self._stop.wait(min(left, BACK_OFF_SLICE_SECONDS)):
+            try:
+                self._tick()
+            except (psycopg.Error, LeaseLost):
+                return
+
+    def _give_up_shards(self, why: str) -> None:
+        """Let go of every shard, to load its position anew when it is taken again."""
+        for shard in self.shards.values():
+            if self._session is not None:
+                with contextlib.suppress(psycopg.Error):
+                    shard.lease.release(self._session)
+            signals.shard_lost.send(type(self), relay=self, lease=shard.lease, why=why)
+        self.shards.clear()
+
+    def _disconnect(self, why: str) -> None:
+        session, self._session, self._membership = self._session, None, None
+        for shard in self.shards.values():
+            signals.shard_lost.send(type(self), relay=self, lease=shard.lease, why=_first_line(why))
+        self.shards.clear()
+        if session is not None:
+            session.close()
+
+    def _leave(self) -> None:
+        self._enter(State.STOPPING)
+        self._give_up_shards("the relay stops")
+        if self._membership is not None:
+            with contextlib.suppress(psycopg.Error):
+                self._membership.leave()
+        self._courier.close(CLOSE_SECONDS)
+        self._disconnect("")
+        self._watchdog.stop()
+
+
+def _first_line(error: object) -> str:
+    return str(error).strip().partition("\n")[0]

@@ -1,0 +1,30 @@
+"""Every error that relay raises.
+
+RelayError
+├── NotPrimary              the database is a standby
+├── NotMigrated             the outbox's tables are missing
+├── LeaseLost               another relay may own the shard by now
+└── PublisherUnavailable    Kafka does not answer; try again
+"""
+
+from __future__ import annotations
+
+
+class RelayError(Exception):
+    """The relay could not do what was asked."""
+
+
+class NotPrimary(RelayError):
+    """The database is a standby."""
+
+
+class NotMigrated(RelayError):
+    """The tables of the outbox are missing."""
+
+
+class LeaseLost(RelayError):
+    """The lease on a shard has run out or has gone to another relay."""
+
+
+class PublisherUnavailable(RelayError):
+    """The broker cannot be reached; nothing was handed over."""

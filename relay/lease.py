@@ -1,0 +1,65 @@
+"""Owning a shard for a while: rows with an epoch, judged by the database's time, with a deadline on the local
+clock.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from relay.clock import boottime
+from relay.session import Session
+
+
+@dataclass(slots=True)
+class Lease:
+    """The right to publish a shard's events until ``deadline`` (seconds of ``boottime``, always earlier than
+    the database's own end).
+
+    ``epoch`` fences: whoever owns the shard next has a larger one.
+    """
+
+    owner: UUID
+    shard: int
+    first: int
+    last: int
+    epoch: int
+    ttl: float
+    deadline: float
+    renew_at: float
+
+    @classmethod
+    def acquire(cls, session: Session, owner: UUID, ttl: float) -> Lease | None:
+        """Take over a shard that nobody owns, if there is one."""
+        now = boottime()
+        rows = session.fetch("acquire", {"owner": str(owner), "ttl": ttl})
+        if not rows:
+            return None
+        shard, first, last, epoch = rows[0]
+        return cls(owner, shard, first, last, epoch, ttl, now + ttl, now + ttl / 3)
+
+    @property
+    def fence(self) -> dict[str, object]:
+        """What identifies this lease in a statement."""
+        return {"shard": self.shard, "owner": str(self.owner), "epoch": self.epoch}
+
+    @property
+    def remaining(self) -> float:
+        """Seconds for which it is certain that nobody else owns the shard."""
+        return self.deadline - boottime()
+
+    def renew(self, session: Session) -> bool:
+        """Prolong it. False when it is lost, or when the shard's buckets have changed and it must be taken
+        anew.
+        """
+        now = boottime()
+        rows = session.fetch("renew", {**self.fence, "ttl": self.ttl})
+        if not rows or tuple(rows[0]) != (self.first, self.last):
+            return False
+        self.deadline, self.renew_at = now + self.ttl, now + self.ttl / 3
+        return True
+
+    def release(self, session: Session) -> None:
+        """Let another relay have the shard at once."""
+        session.run("release", self.fence)
+        self.deadline = 0.0

@@ -1,0 +1,129 @@
+"""Reading the log: the rows behind a position, page by page, in the order in which they must be published."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from outbox.cloudevents import Row
+from relay.lease import Lease
+from relay.position import Position, Snapshot
+from relay.session import Session
+
+SCAN_FACTOR = 8
+PIECE = 200_000
+MISSING = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Rows in the order of the log. ``end`` is the position once all of them are published.
+
+    ``token`` is the incarnation that a poll saw, ``MISSING`` where the database has lost it; a walk leaves it
+    to the checkpoint.
+    """
+
+    rows: list[Row]
+    base: Position
+    end: Position
+    token: str | None = None
+
+    @property
+    def more(self) -> bool:
+        """Whether the window goes on behind this page."""
+        return self.end.hi is not None
+
+    def position_after(self, count: int) -> Position:
+        """The position once the first ``count`` rows are published."""
+        if count == len(self.rows):
+            return self.end
+        assert self.base.hi is not None, "rows come from a window"
+        return self.base.pinned(self.base.hi, self.rows[count - 1].id)
+
+
+class Log:
+    """The log of one shard's buckets.
+
+    Small gaps are read by ``poll``; where more than a page is waiting, the window between the position and
+    now is pinned and walked along the primary key, which costs the same at any size. ``tick`` is called
+    between the pieces of what may take long.
+    """
+
+    def __init__(
+        self, session: Session, lease: Lease, *, rows: int, size: int, tick: Callable[[], None]
+    ) -> None:
+        self._session = session
+        self._range = {"first": lease.first, "last": lease.last, "rows": rows, "bytes": size}
+        self._rows = rows
+        self._tick = tick
+
+    def read(self, position: Position) -> Page:
+        """The next page behind ``position``; without rows where there is nothing new."""
+        return self._poll(position) if position.hi is None else self._walk(position)
+
+    def _poll(self, position: Position) -> Page:
+        fetched = self._session.fetch("poll", {**self._range, **_open_end(position.lo)})
+        hi, token, found = fetched[0][:3]
+        token = token or MISSING
+        rows = _rows(fetched)
+        if not rows:
+            return Page([], position, position, token)
+        now = Snapshot.parse(hi)
+        if found > self._rows:
+            return Page([], position, self._pin(position, now), token)
+        end = Position(now) if found == len(rows) else position.pinned(now, rows[-1].id)
+        return Page(rows, position.pinned(now, 0), end, token)
+
+    def _pin(self, position: Position, hi: Snapshot) -> Position:
+        first = self._first(position, hi, 0)
+        return Position(hi) if first is None else position.pinned(hi, first - 1)
+
+    def _walk(self, position: Position) -> Page:
+        assert position.hi is not None
+        parameters = {"lo": str(position.lo), "hi": str(position.hi), "pos": position.pos, "scan": self._scan}
+        fetched = self._session.fetch("walk", {**self._range, **parameters})
+        found, scanned, edge = fetched[0][:3]
+        rows = _rows(fetched)
+        return Page(rows, position, self._behind(position, rows, found, scanned, edge))
+
+    def _behind(
+        self, position: Position, rows: list[Row], found: int, scanned: int | None, edge: int | None
+    ) -> Position:
+        """Where the walk goes on: behind the page, behind what was scanned in vain, or at the end of the
+        window.
+        """
+        assert position.hi is not None
+        if len(rows) < found or scanned is None:
+            return position.pinned(position.hi, rows[-1].id)
+        if scanned < self._scan or edge is None:
+            return Position(position.hi)
+        if rows:
+            return position.pinned(position.hi, edge)
+        first = self._first(position, position.hi, edge)
+        return Position(position.hi) if first is None else position.pinned(position.hi, first - 1)
+
+    def _first(self, position: Position, hi: Snapshot, pos: int) -> int | None:
+        """The smallest id of the window behind ``pos``, from the (xid) index in bounded pieces."""
+        xid, xip = position.lo.xmax, [str(x) for x in position.lo.xip]
+        smallest: list[int] = []
+        while True:
+            parameters = {"xid": str(xid), "xip": xip, "pos": pos, "hi": str(hi), "piece": PIECE}
+            found, count, last = self._session.fetch("first", {**self._range, **parameters})[0]
+            smallest += [found] if found is not None else []
+            if count < PIECE:
+                return min(smallest, default=None)
+            self._tick()
+            xid, xip = (int(last), []) if int(last) > xid else (xid + 1, [str(xid)])
+
+    @property
+    def _scan(self) -> int:
+        return self._rows * SCAN_FACTOR
+
+
+def _open_end(lo: Snapshot) -> dict[str, Any]:
+    return {"xmax": str(lo.xmax), "xip": [str(xid) for xid in lo.xip]}
+
+
+def _rows(fetched: Any) -> list[Row]:
+    return [Row._make(row[3:]) for row in fetched if row[3] is not None]

@@ -1,0 +1,85 @@
+"""The relay's log: what its signals tell, in a sentence each, with a stable ``action`` for machines."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from relay import signals
+from relay.states import State
+
+logger = logging.getLogger("relay")
+
+
+def listen() -> None:
+    """Begin to log. Called once by the command."""
+    for name, tell in TOLD.items():
+        getattr(signals, name).connect(tell, dispatch_uid="relay.logs")
+
+
+def _state_changed(*, old: State, new: State, detail: str, seconds: float, **_: Any) -> None:
+    if new is State.DEGRADED:
+        _log(
+            logging.WARNING,
+            "degraded",
+            "%s. Nothing is lost; trying again until it passes.",
+            detail.rstrip("."),
+        )
+    elif old is State.DEGRADED:
+        _log(logging.INFO, "recovered", "Recovered after %.1f s: %s.", seconds, new.value)
+    else:
+        _log(logging.INFO, new.value, "State: %s.", new.value)
+
+
+def _shard_acquired(*, lease: Any, **_: Any) -> None:
+    _log(
+        logging.INFO,
+        "shard-acquired",
+        "Owns shard %d (buckets %d-%d), epoch %d.",
+        lease.shard,
+        lease.first,
+        lease.last,
+        lease.epoch,
+    )
+
+
+def _shard_lost(*, lease: Any, why: str, **_: Any) -> None:
+    _log(
+        logging.INFO,
+        "shard-lost",
+        "Gives up shard %d, epoch %d: %s.",
+        lease.shard,
+        lease.epoch,
+        why.rstrip("."),
+    )
+
+
+def _hold_made(*, row: Any, failure: Any, **_: Any) -> None:
+    _log(
+        logging.ERROR,
+        "hold-made",
+        "Set aside event %s (%s, topic %s, key %s): %s See outbox_status.",
+        row.event_id,
+        row.type,
+        row.topic,
+        row.key,
+        failure.detail,
+    )
+
+
+def _hold_lifted(*, release: Any, **_: Any) -> None:
+    what = f"key {release.key} of topic {release.topic}" if release.key else f"topic {release.topic}"
+    _log(logging.INFO, "hold-lifted", "Nothing waits any more for %s.", what)
+
+
+def _log(level: int, action: str, message: str, *arguments: object) -> None:
+    logger.log(level, message, *arguments, extra={"action": action})
+
+
+TOLD = {
+    "state_changed": _state_changed,
+    "shard_acquired": _shard_acquired,
+    "shard_lost": _shard_lost,
+    "hold_made": _hold_made,
+    "hold_lifted": _hold_lifted,
+}

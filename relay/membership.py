@@ -1,0 +1,52 @@
+"""Being one of several relays: a heartbeat, leases in time, and a fair share of the shards."""
+
+from __future__ import annotations
+
+from math import ceil
+from uuid import UUID
+
+from relay.clock import boottime
+from relay.lease import Lease
+from relay.session import Session
+
+LOOK_STANDBY_SECONDS = 0.25
+LOOK_OWNER_SECONDS = 1.0
+
+
+class Membership:
+    """This relay among the others, by the tables outbox_relay and outbox_shard."""
+
+    def __init__(self, session: Session, identity: UUID, host: str, pid: int, ttl: float) -> None:
+        self._session = session
+        self._identity = identity
+        self._card = {"id": str(identity), "host": host, "pid": pid}
+        self._ttl = ttl
+        self._beat_at = 0.0
+        self._look_at = 0.0
+
+    def beat(self, state: str, detail: str, *, now: bool = False) -> None:
+        """Show the others, and the people on call, that this relay is alive; three times within a lease."""
+        if now or boottime() >= self._beat_at:
+            self._session.run("heartbeat", {**self._card, "state": state, "detail": detail})
+            self._beat_at = boottime() + self._ttl / 3
+
+    def balance(self, owned: int) -> tuple[Lease | None, bool]:
+        """A shard newly taken over, if this relay has less than its share; whether it should give one up
+        because it has more.
+        """
+        if boottime() < self._look_at:
+            return None, False
+        free, shards, relays = self._session.fetch("free", {"ttl": self._ttl})[0]
+        share = ceil(shards / max(1, relays))
+        lease = Lease.acquire(self._session, self._identity, self._ttl) if free and owned < share else None
+        self._look_at = boottime() + self._patience(owned, lease)
+        return lease, owned > share
+
+    def _patience(self, owned: int, lease: Lease | None) -> float:
+        if lease is not None:
+            return 0.0
+        return LOOK_OWNER_SECONDS if owned else LOOK_STANDBY_SECONDS
+
+    def leave(self) -> None:
+        """Say goodbye."""
+        self._session.run("farewell", {"id": str(self._identity)})

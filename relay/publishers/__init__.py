@@ -1,0 +1,1 @@
+"""Publishers: the only place where relay imports a Kafka client."""

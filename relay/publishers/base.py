@@ -1,0 +1,72 @@
+"""What the relay asks of a publisher."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from outbox.cloudevents import Record
+
+
+class Trouble(Enum):
+    """Why a record was not acknowledged."""
+
+    TRANSIENT = "transient"
+    """An outage: the same record may pass later. Never counted, never set aside."""
+    RECORD = "record"
+    """The record itself is impossible: too large for the topic, invalid."""
+    TOPIC_MISSING = "topic-missing"
+    """The topic does not exist, as far as the broker tells by now."""
+    TOPIC_FORBIDDEN = "topic-forbidden"
+    """The broker refuses this client the topic."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A record that was not acknowledged, and why."""
+
+    trouble: Trouble
+    detail: str
+
+
+Outcome = Failure | None
+
+
+class Publisher(Protocol):
+    """Hands records to a broker, with acks=all and idempotence.
+
+    Neither method may be called by two threads at once.
+    """
+
+    def prepare(self, topics: Collection[str]) -> None:
+        """Connect and learn what must be known of these topics, so that ``publish`` need not wait for it.
+
+        Raises:
+            PublisherUnavailable: the broker does not answer; nothing was handed over.
+        """
+
+    def publish(self, records: Sequence[Record]) -> list[Outcome]:
+        """Publish one wave: the longest prefix of ``records`` that makes at most one batch a partition.
+
+        Returns the outcome of each record of that prefix, at least of the first, when nothing is buffered or
+        in flight any more: None where all in-sync replicas acknowledged it. A record that is refused without
+        being sent ends the prefix before it, or is its only member. Records of one partition fail together
+        from the first that fails on.
+        """
+
+    def close(self, timeout: float) -> None:
+        """Give up the connections within ``timeout`` seconds. Nothing is in flight when this is called, or it
+        may be lost.
+        """
+
+
+def size(record: Record) -> int:
+    """An upper bound of a record's bytes in a batch (KIP-98 message format v2), without the batch's own 61."""
+    return (
+        36
+        + len(record.key)
+        + (len(record.value) if record.value is not None else 0)
+        + sum(len(name) + len(value) + 10 for name, value in record.headers)
+    )

@@ -1,0 +1,185 @@
+"""Publishing the events of one leased shard: in pages, each in waves, the position behind each wave."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from outbox.cloudevents import Encoder, Row
+from outbox.models import Hold
+from relay import signals
+from relay.checkpoint import Checkpoints, Fenced, Tally
+from relay.conf import RelaySettings
+from relay.courier import Courier
+from relay.errors import PublisherUnavailable
+from relay.grace import Grace
+from relay.holds import Holds, Release
+from relay.lease import Lease
+from relay.log import Log
+from relay.position import Position
+from relay.publishers.base import Failure, Trouble
+from relay.session import Session
+from relay.work import Work, tally
+
+
+@dataclass(frozen=True, slots=True)
+class Crew:
+    """What the shards of a relay share. ``tick`` is called wherever something may take long."""
+
+    courier: Courier
+    encode: Encoder
+    settings: RelaySettings
+    tick: Callable[[], None]
+
+
+class OwnedShard:
+    """A shard under lease. ``step`` does one page of work; nothing here outlives the lease or the session."""
+
+    def __init__(self, session: Session, lease: Lease, crew: Crew) -> None:
+        config = crew.settings
+        self.lease = lease
+        self._crew = crew
+        self._grace = Grace(config.topic_grace_seconds)
+        self._holds = Holds(session, lease)
+        self._checkpoints = Checkpoints(session, lease)
+        self._log = Log(session, lease, rows=config.page_rows, size=config.page_bytes, tick=crew.tick)
+        self._work: Work | None = None
+        self._next: Work | None = None
+
+    def step(self) -> bool:
+        """Publish the next page. Whether there was one, so that the caller need not sleep.
+
+        Raises:
+            PublisherUnavailable: an outage; what is not acknowledged comes again, first of all.
+            LeaseLost: this relay no longer owns the shard, or its database has crashed meanwhile. Make the
+            shard anew.
+        """
+        work = self._work or self._next or self._read(self._checkpoints.position)
+        self._next = None
+        if work.page.token not in (None, self._checkpoints.token):
+            raise Fenced(
+                f"The database of shard {self.lease.shard} has been through a crash recovery or a promotion."
+            )
+        if not work.page.rows:
+            return self._skip(work.page.end)
+        self._work = work
+        while not work.finished:
+            self._wave(work)
+        self._work = None
+        return True
+
+    def _read(self, position: Position) -> Work:
+        page = self._log.read(position)
+        return Work(page, {row.id: self._crew.encode(row) for row in page.rows})
+
+    def _skip(self, end: Position) -> bool:
+        """Nothing to publish up to here: an empty poll moves nothing, the empty end of a window moves the
+        position.
+        """
+        moved = end != self._checkpoints.position
+        if moved:
+            self._checkpoints.move(end, Tally())
+        return moved
+
+    def _wave(self, work: Work) -> None:
+        if work.scopes is None:
+            work.scopes = self._holds.scopes(work.page.rows)
+        wave = work.wave()
+        if wave:
+            sent = self._crew.courier.send([work.records[row.id] for row in wave], self.lease)
+            outcomes = self._crew.courier.result(
+                sent, self._crew.tick, meanwhile=partial(self._read_ahead, work)
+            )
+            failure = work.note(wave, outcomes)
+        else:
+            failure, outcomes = None, []
+        self._advance(work)
+        if failure is not None:
+            self._face(failure, work, len(outcomes))
+
+    def _read_ahead(self, work: Work) -> None:
+        if work.page.more and self._next is None:
+            self._next = self._read(work.page.end)
+
+    def _advance(self, work: Work) -> None:
+        moved = work.advance()
+        if moved is None:
+            return
+        position, carried, aside = moved
+        self._checkpoints.move(position, carried, aside=aside)
+        self._grace.forget({row.topic for row in work.page.rows[: work.done]})
+        signals.wave_published.send(type(self), lease=self.lease, tally=carried, aside=len(aside))
+
+    def _face(self, failure: Failure, work: Work, sent: int) -> None:
+        """Decide on the first record that was not acknowledged: wait, look closer, or hold what it touches."""
+        row = work.page.rows[work.done]
+        if failure.trouble is Trouble.RECORD:
+            if not work.isolate(sent):
+                self._hold(row, failure)
+                work.scopes = None
+        elif failure.trouble is Trouble.TRANSIENT or not self._grace.is_over(row.topic):
+            raise PublisherUnavailable(failure.detail)
+        else:
+            self._hold(row, failure)
+            work.scopes = None
+
+    def _hold(self, row: Row, failure: Failure) -> None:
+        config = self._crew.settings
+        self._holds.make(row, failure, policy=config.poison, retry_in=config.topic_retry_seconds)
+        signals.hold_made.send(type(self), lease=self.lease, row=row, failure=failure)
+
+    def release(self) -> bool:
+        """Publish a page of what waits behind the holds that are due, and lift those behind which nothing
+        waits.
+
+        Whether anything came of it. Raises as ``step`` does.
+        """
+        if self._work is not None:
+            return False
+        busy, due = False, self._holds.due()
+        while due is not None:
+            busy = self._release(due) or busy
+            due = self._holds.due(due.hold)
+        return busy
+
+    def _release(self, due: Release) -> bool:
+        config = self._crew.settings
+        rows = self._holds.held(due, rows=config.page_rows, size=config.page_bytes)
+        if not rows:
+            lifted = self._holds.lift(due)
+            if lifted:
+                signals.hold_lifted.send(type(self), lease=self.lease, release=due)
+            return lifted
+        failure = self._publish_held(rows)
+        if failure is not None and failure.trouble is Trouble.RECORD:
+            rows = self._holds.held(due, rows=1, size=1)
+            failure = self._publish_held(rows)
+        if failure is None:
+            return True
+        self._keep(due, rows[0], failure)
+        return failure.trouble is Trouble.RECORD and due.scope == Hold.Scope.TOPIC
+
+    def _publish_held(self, rows: list[Row]) -> Failure | None:
+        """Publish held events and strike them off; the first failure, if there is one."""
+        sent = self._crew.courier.send([self._crew.encode(row) for row in rows], self.lease)
+        outcomes = self._crew.courier.result(sent, self._crew.tick)
+        published = [row for row, outcome in zip(rows, outcomes, strict=False) if outcome is None]
+        if published:
+            position = self._checkpoints.position
+            self._checkpoints.move(position, tally(published), released=[row.id for row in published])
+        return next((outcome for outcome in outcomes if outcome is not None), None)
+
+    def _keep(self, due: Release, row: Row, failure: Failure) -> None:
+        """The release has met trouble: the hold stays, except that poison in a topic's hold gets one of its
+        own.
+        """
+        config = self._crew.settings
+        if failure.trouble is Trouble.TRANSIENT:
+            raise PublisherUnavailable(failure.detail)
+        if failure.trouble is not Trouble.RECORD:
+            self._holds.postpone(due, failure, retry_in=config.topic_retry_seconds)
+        elif due.scope == Hold.Scope.TOPIC:
+            self._holds.narrow(due, row, failure, policy=config.poison)
+        else:
+            self._holds.postpone(due, failure, retry_in=None)

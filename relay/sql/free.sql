@@ -1,0 +1,6 @@
+-- What a relay must know to take its fair share, without writing: shards without an owner, shards in all, relays alive.
+SELECT count(*) FILTER (WHERE owner IS NULL OR lease_until IS NULL OR lease_until < clock_timestamp()),
+       count(*),
+       (SELECT count(*) FROM {schema}outbox_relay
+        WHERE heartbeat_at > clock_timestamp() - make_interval(secs => %(ttl)s) AND state <> 'stopping')
+FROM {schema}outbox_shard

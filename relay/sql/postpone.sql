@@ -1,0 +1,5 @@
+-- The release of a hold has met the same trouble again: later (topics), or when a person asks for it (release_in NULL).
+UPDATE {schema}outbox_hold
+SET reason = %(reason)s, detail = %(detail)s, release_at = clock_timestamp() + make_interval(secs => %(release_in)s)
+WHERE id = %(hold)s
+RETURNING id

@@ -1,0 +1,27 @@
+-- The next page of a pinned window: along the primary key from pos, what is not visible in lo and visible in hi.
+-- Reads at most %(scan)s rows of the table. "edge" is the last of them where they held less than a page, and NULL otherwise;
+-- "scanned" below scan then means that the table ended. The CTEs are read only as far as they are needed, and in order.
+WITH chunk AS MATERIALIZED (
+    SELECT id, xid, bucket FROM {schema}outbox_event WHERE id > %(pos)s ORDER BY id LIMIT %(scan)s
+), hits AS MATERIALIZED (
+    SELECT id FROM chunk
+    WHERE bucket BETWEEN %(first)s AND %(last)s
+      AND NOT pg_visible_in_snapshot(xid, %(lo)s::text::pg_snapshot)
+      AND pg_visible_in_snapshot(xid, %(hi)s::text::pg_snapshot)
+    LIMIT %(rows)s
+), extent AS (
+    SELECT count(*) AS found,
+           CASE WHEN count(*) < %(rows)s THEN (SELECT count(*) FROM chunk) END AS scanned,
+           CASE WHEN count(*) < %(rows)s THEN (SELECT max(id) FROM chunk) END AS edge
+    FROM hits
+)
+SELECT extent.found, extent.scanned, extent.edge,
+       page.id, page.topic, page.key, page.type, page.subject, page.content_type, page.event_id::text, page.payload,
+       page.headers::text, to_char(page.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+FROM extent
+LEFT JOIN LATERAL (
+    SELECT event.*,
+           sum(coalesce(octet_length(payload), 0)) OVER (ORDER BY event.id ROWS UNBOUNDED PRECEDING) AS bytes
+    FROM hits JOIN {schema}outbox_event AS event USING (id)
+) AS page ON page.bytes - coalesce(octet_length(page.payload), 0) < %(bytes)s
+ORDER BY page.id

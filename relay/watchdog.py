@@ -1,0 +1,83 @@
+"""What the loop cannot do for itself while it is stuck: end the process when its lease is gone, break a
+statement that hangs.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Callable
+from enum import IntEnum
+
+from relay.clock import boottime
+
+LOOK_EVERY_SECONDS = 0.2
+
+
+class ExitCode(IntEnum):
+    """How ``run_relay`` ends."""
+
+    CLEAN = 0
+    ERROR = 1
+    USAGE = 2
+    SHUTDOWN_TIMED_OUT = 3
+
+
+class Watchdog(threading.Thread):
+    """Looks after the loop from a thread of its own.
+
+    ``lease_deadline`` gives the deadline of the lease under which records are in flight, or None; behind it
+    another relay may own the shard, no client can recall what it has buffered, and only the end of the
+    process keeps it from being sent. ``beat`` is called by the loop to show progress; without it for
+    ``statement_seconds``, ``unstick`` is called once.
+    """
+
+    def __init__(
+        self,
+        *,
+        lease_deadline: Callable[[], float | None],
+        unstick: Callable[[], None],
+        statement_seconds: float,
+        exit_process: Callable[[int], None] = os._exit,
+    ) -> None:
+        super().__init__(name="relay-watchdog", daemon=True)
+        self._lease_deadline = lease_deadline
+        self._unstick = unstick
+        self._statement_seconds = statement_seconds
+        self._exit = exit_process
+        self._done = threading.Event()
+        self.exit_at: float | None = None
+        self.beat()
+
+    def beat(self) -> None:
+        """The loop is alive."""
+        self._last_beat = boottime()
+
+    def run(self) -> None:
+        while not self._done.wait(LOOK_EVERY_SECONDS):
+            self.look(boottime())
+
+    def look(self, now: float) -> None:
+        """Act on what is overdue at ``now``."""
+        deadline = self._lease_deadline()
+        if deadline is not None and now >= deadline:
+            self._end(
+                ExitCode.ERROR,
+                "The lease ran out with a wave in flight: ending, so that nothing more of it is sent.",
+            )
+        if self.exit_at is not None and now >= self.exit_at:
+            self._end(
+                ExitCode.SHUTDOWN_TIMED_OUT,
+                "The shutdown did not finish in time; the position stays where it was.",
+            )
+        if now - self._last_beat > self._statement_seconds:
+            self.beat()
+            self._unstick()
+
+    def _end(self, code: ExitCode, why: str) -> None:
+        print(f"relay: {why}", file=sys.stderr, flush=True)
+        self._exit(code)
+
+    def stop(self) -> None:
+        self._done.set()

@@ -1,0 +1,130 @@
+"""Writers with connections of their own, and shards published into memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+from django.db import connection
+
+from outbox.buckets import bucket_of
+from outbox.cloudevents import BinaryEncoder, Record
+from relay.conf import RelaySettings
+from relay.courier import Courier
+from relay.lease import Lease
+from relay.publishers.memory import MemoryPublisher
+from relay.session import Session
+from relay.shard import Crew, OwnedShard
+
+INSERT = """
+    INSERT INTO outbox_event (bucket, topic, key, type, content_type, event_id, payload, headers)
+    SELECT %(bucket)s, %(topic)s, %(key)s, 'test.event', 'application/json', gen_random_uuid(),
+           convert_to(%(key)s || ':' || i, 'UTF8'), '{}'
+    FROM generate_series(%(first)s::int, %(last)s::int) AS i
+    RETURNING id
+"""
+
+
+class Writer:
+    """A business transaction, on a connection of its own. The payload of an event is ``key:number``."""
+
+    def __init__(self) -> None:
+        parameters = connection.get_connection_params()
+        self.connection = psycopg.connect(
+            host=parameters.get("host"),
+            port=parameters.get("port"),
+            user=parameters.get("user"),
+            password=parameters.get("password"),
+            dbname=parameters["dbname"],
+        )
+        self._next: dict[str, int] = {}
+
+    def insert(self, key: str, count: int = 1, *, topic: str = "t") -> list[int]:
+        """Insert the next ``count`` events of a key; their ids."""
+        first = self._next.get(key, 1)
+        self._next[key] = first + count
+        values = {
+            "bucket": bucket_of(key),
+            "topic": topic,
+            "key": key,
+            "first": first,
+            "last": first + count - 1,
+        }
+        return [row[0] for row in self.connection.execute(INSERT, values).fetchall()]
+
+    def commit(self) -> None:
+        self.connection.commit()
+
+    def rollback(self) -> None:
+        self.connection.rollback()
+
+    def close(self) -> None:
+        self.connection.close()
+
+
+@pytest.fixture
+def writer(transactional_db: None) -> Iterator[Callable[[], Writer]]:
+    """Makes writers; each has a transaction of its own."""
+    with ExitStack() as stack:
+
+        def make() -> Writer:
+            new = Writer()
+            stack.callback(new.close)
+            return new
+
+        yield make
+
+
+class Desk:
+    """A relay's insides without its loop: a session, a lease, and a shard that publishes into ``broker``."""
+
+    def __init__(self, settings: RelaySettings) -> None:
+        self.settings = settings
+        self.broker = MemoryPublisher()
+        self.session = Session("default")
+        self.courier = Courier(self.broker, margin=0.0)
+        self.owner: UUID = uuid4()
+        self.open()
+
+    def open(self) -> OwnedShard:
+        """Take the shard (anew), as after a restart."""
+        lease = Lease.acquire(self.session, self.owner, self.settings.lease_seconds)
+        assert lease is not None, "somebody owns the shard"
+        crew = Crew(self.courier, BinaryEncoder("/test"), self.settings, lambda: None)
+        self.shard = OwnedShard(self.session, lease, crew)
+        return self.shard
+
+    def reopen(self) -> OwnedShard:
+        self.shard.lease.release(self.session)
+        return self.open()
+
+    def drain(self) -> list[str]:
+        """Publish until nothing is left; the payloads of what was published now."""
+        before = len(self.broker.records)
+        while self.shard.step() or self.shard.release():
+            pass
+        return payloads(self.broker.records[before:])
+
+    def close(self) -> None:
+        self.courier.close(0)
+        self.session.close()
+
+
+def payloads(records: list[Record]) -> list[str]:
+    return [(record.value or b"").decode() for record in records]
+
+
+@pytest.fixture
+def desk(transactional_db: None) -> Iterator[Callable[..., Desk]]:
+    """Makes desks; keyword arguments are settings of the relay."""
+    with ExitStack() as stack:
+
+        def make(**options: object) -> Desk:
+            new = Desk(RelaySettings(**{"topic_grace_seconds": 0.0, **options}))  # type: ignore[arg-type]
+            stack.callback(new.close)
+            return new
+
+        yield make

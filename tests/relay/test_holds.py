@@ -1,0 +1,214 @@
+"""What must wait, waits in order; all else goes on; an outage sets nothing aside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from django.db.models.functions import Now
+
+from outbox.models import Held, Hold, OutboxEvent
+from relay.errors import PublisherUnavailable
+from relay.publishers.base import Failure, Trouble
+from tests.relay.conftest import Desk, Writer, payloads
+
+Desks = Callable[..., Desk]
+Writers = Callable[[], Writer]
+POISON = "x" * 120
+
+
+def poisoned(office: Desk, w: Writer) -> None:
+    """Events of a key of which the second is too large, and others between them."""
+    office.broker._max_record_bytes = 400
+    w.insert("k")
+    w.insert("other")
+    w.insert("k")
+    w.connection.execute(
+        "UPDATE outbox_event SET payload = repeat('x', 500)::bytea WHERE id = (SELECT max(id) FROM outbox_event)"
+    )
+    w.insert("k", 2)
+    w.insert("other")
+    w.commit()
+
+
+def release() -> None:
+    Hold.objects.update(release_at=Now())
+
+
+def test_poison_holds_its_key_and_nothing_else(desk: Desks, writer: Writers) -> None:
+    office, w = desk(), writer()
+    poisoned(office, w)
+    assert office.drain() == ["k:1", "other:1", "other:2"]
+    hold = Hold.objects.get()
+    assert (hold.scope, hold.key, hold.reason) == ("key", "k", "poison")
+    assert "bytes" in hold.detail
+    assert Held.objects.count() == 3
+    w.insert("k")
+    w.insert("other")
+    w.commit()
+    assert office.drain() == ["other:3"]
+    assert Held.objects.count() == 4
+
+
+def test_with_policy_skip_poison_holds_only_itself(desk: Desks, writer: Writers) -> None:
+    office, w = desk(poison="skip"), writer()
+    poisoned(office, w)
+    assert office.drain() == ["k:1", "other:1", "k:3", "k:4", "other:2"]
+    assert Held.objects.count() == 1
+
+
+def test_poison_that_only_the_broker_sees_is_isolated_before_it_is_judged(
+    desk: Desks, writer: Writers
+) -> None:
+    """The broker refuses the whole batch; what is healthy in it is published, in order."""
+    office, w = desk(), writer()
+    w.insert("a", 5)
+    w.insert("bad")
+    w.insert("b", 6)
+    w.commit()
+    publish = office.broker.publish
+
+    def refuse(records):  # type: ignore[no-untyped-def]
+        if any(r.key == b"bad" for r in records):
+            return [Failure(Trouble.RECORD, "invalid record")] * len(records)
+        return publish(records)
+
+    office.broker.publish = refuse  # type: ignore[method-assign]
+    assert office.drain() == [f"a:{n}" for n in range(1, 6)] + [f"b:{n}" for n in range(1, 7)]
+    assert [held.event.key for held in Held.objects.all()] == ["bad"]
+
+
+def test_a_released_key_is_published_in_order_before_what_comes_later(desk: Desks, writer: Writers) -> None:
+    office, w = desk(), writer()
+    poisoned(office, w)
+    office.drain()
+    office.broker._max_record_bytes = 10_000
+    w.insert("k")
+    w.commit()
+    release()
+    assert office.shard.step()
+    w.insert("k")
+    w.commit()
+    published = office.drain()
+    assert published[0] == "x" * 500
+    assert published[1:] == ["k:3", "k:4", "k:5", "k:6"]
+    assert not Hold.objects.exists()
+    assert not Held.objects.exists()
+    w.insert("k")
+    w.commit()
+    assert office.drain() == ["k:7"]
+
+
+def test_poison_that_is_released_unmended_waits_again(desk: Desks, writer: Writers) -> None:
+    office, w = desk(), writer()
+    poisoned(office, w)
+    office.drain()
+    release()
+    assert office.drain() == []
+    assert Hold.objects.get().release_at is None
+    assert Held.objects.count() == 3
+
+
+def test_a_discarded_event_is_passed_over_and_the_rest_goes_on(desk: Desks, writer: Writers) -> None:
+    office, w = desk(), writer()
+    poisoned(office, w)
+    office.drain()
+    Held.objects.filter(event=Held.objects.earliest("id").event).update(discarded_at=Now())
+    release()
+    assert office.drain() == ["k:3", "k:4"]
+    assert not Hold.objects.exists()
+    assert Held.objects.get().hold_id is None
+
+
+def test_a_hold_survives_a_restart(desk: Desks, writer: Writers) -> None:
+    office, w = desk(page_rows=2), writer()
+    poisoned(office, w)
+    office.drain()
+    office.reopen()
+    w.insert("k")
+    w.commit()
+    assert office.drain() == []
+    office.broker._max_record_bytes = 10_000
+    release()
+    office.reopen()
+    assert office.drain()[1:] == ["k:3", "k:4", "k:5"]
+
+
+def test_an_outage_sets_nothing_aside(desk: Desks, writer: Writers) -> None:
+    office, w = desk(), writer()
+    w.insert("a", 3)
+    w.commit()
+    office.broker.failures.extend([Failure(Trouble.TRANSIENT, "no leader")] * 5)
+    for _ in range(5):
+        with pytest.raises(PublisherUnavailable, match="no leader"):
+            office.shard.step()
+    assert not Hold.objects.exists()
+    assert office.drain() == ["a:1", "a:2", "a:3"]
+
+
+def test_a_missing_topic_waits_for_the_grace_and_then_holds_only_itself(desk: Desks, writer: Writers) -> None:
+    office, w = desk(topic_grace_seconds=1000.0, topic_retry_seconds=0.0), writer()
+    office.broker.missing.add("gone")
+    w.insert("a", topic="gone")
+    w.insert("b")
+    w.commit()
+    with pytest.raises(PublisherUnavailable, match="gone"):
+        office.shard.step()
+    assert not Hold.objects.exists()
+    office.shard._grace._seconds = 0.0
+    while office.shard.step():
+        pass
+    assert payloads(office.broker.records) == ["b:1"]
+    assert Hold.objects.get().reason == Hold.Reason.TOPIC_MISSING
+    office.broker.missing.clear()
+    w.insert("a", topic="gone")
+    w.commit()
+    assert office.drain() == ["a:1", "a:2"]
+    assert not Hold.objects.exists()
+
+
+def test_a_paused_topic_waits_until_it_is_resumed(desk: Desks, writer: Writers) -> None:
+    office, w = desk(), writer()
+    Hold.objects.create(scope="topic", topic="t", reason=Hold.Reason.PAUSED)
+    w.insert("a", 3)
+    w.insert("b", topic="elsewhere")
+    w.commit()
+    assert office.drain() == ["b:1"]
+    release()
+    assert office.drain() == ["a:1", "a:2", "a:3"]
+
+
+def test_poison_found_when_a_topic_is_released_gets_a_hold_of_its_own(desk: Desks, writer: Writers) -> None:
+    office, w = desk(), writer()
+    Hold.objects.create(scope="topic", topic="t", reason=Hold.Reason.PAUSED)
+    poisoned(office, w)
+    assert office.drain() == []
+    release()
+    assert office.drain() == ["k:1", "other:1", "other:2"]
+    assert Hold.objects.get().scope == Hold.Scope.KEY
+    office.broker._max_record_bytes = 10_000
+    release()
+    assert office.drain()[1:] == ["k:3", "k:4"]
+
+
+def test_a_released_key_waits_for_its_paused_topic(desk: Desks, writer: Writers) -> None:
+    office, w = desk(), writer()
+    poisoned(office, w)
+    office.drain()
+    office.broker._max_record_bytes = 10_000
+    Hold.objects.create(scope="topic", topic="t", reason=Hold.Reason.PAUSED)
+    Hold.objects.filter(scope="key").update(release_at=Now())
+    assert office.drain() == []
+    Hold.objects.filter(scope="topic").update(release_at=Now())
+    assert office.drain()[1:] == ["k:3", "k:4"]
+
+
+def test_what_is_set_aside_counts_as_published_only_once_it_is(desk: Desks, writer: Writers) -> None:
+    office, w = desk(), writer()
+    poisoned(office, w)
+    office.drain()
+    assert office.shard._checkpoints.published == 3
+    office.broker._max_record_bytes = 10_000
+    release()
+    office.drain()
+    assert office.shard._checkpoints.published == OutboxEvent.objects.count() == 6

@@ -1,0 +1,150 @@
+"""One owner per shard, takeover within the lease, and nothing written by an epoch that is over."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from uuid import uuid4
+
+import pytest
+
+from outbox.models import Checkpoint, Held, Shard
+from relay.checkpoint import Checkpoints, Fenced, Tally
+from relay.errors import LeaseLost
+from relay.lease import Lease
+from relay.position import Position
+from relay.session import Session
+from tests.relay.conftest import Desk, Writer
+
+Desks = Callable[..., Desk]
+Writers = Callable[[], Writer]
+
+
+def expire() -> None:
+    Shard.objects.update(lease_until="2000-01-01T00:00:00Z")
+
+
+def test_a_shard_has_one_owner(desk: Desks) -> None:
+    office = desk()
+    assert Lease.acquire(office.session, uuid4(), 5.0) is None
+
+
+def test_of_many_that_try_at_once_one_gets_it(transactional_db: None) -> None:
+    won: list[Lease] = []
+    gate = threading.Barrier(8)
+
+    def attempt() -> None:
+        session = Session("default")
+        gate.wait()
+        lease = Lease.acquire(session, uuid4(), 5.0)
+        if lease is not None:
+            won.append(lease)
+        session.close()
+
+    threads = [threading.Thread(target=attempt) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(won) == 1
+
+
+def test_every_new_owner_has_a_larger_epoch(desk: Desks) -> None:
+    office = desk()
+    first = office.shard.lease.epoch
+    assert office.reopen().lease.epoch == first + 1
+
+
+def test_a_lease_is_renewed_by_its_owner_only(desk: Desks) -> None:
+    office = desk()
+    lease = office.shard.lease
+    assert lease.renew(office.session)
+    stranger = Lease(uuid4(), lease.shard, lease.first, lease.last, lease.epoch, 5.0, 0.0, 0.0)
+    assert not stranger.renew(office.session)
+
+
+def test_an_expired_lease_is_never_revived(desk: Desks) -> None:
+    office = desk()
+    expire()
+    assert not office.shard.lease.renew(office.session)
+    assert Lease.acquire(office.session, uuid4(), 5.0) is not None
+
+
+def test_the_local_deadline_is_never_later_than_the_databases(desk: Desks) -> None:
+    office = desk()
+    lease = office.shard.lease
+    for _ in range(5):
+        assert lease.renew(office.session)
+        ends = time.time() + lease.remaining
+        until = Shard.objects.get().lease_until
+        assert until is not None
+        assert ends <= until.timestamp() + 0.001
+
+
+def test_a_stale_epoch_writes_no_checkpoint(desk: Desks, writer: Writers) -> None:
+    zombie, w = desk(), writer()
+    w.insert("a")
+    w.commit()
+    expire()
+    desk().drain()
+    before = Checkpoint.objects.count()
+    with pytest.raises(Fenced):
+        zombie.shard.step()
+    assert Checkpoint.objects.count() == before
+    assert not Held.objects.exists()
+
+
+def test_a_checkpoint_waits_for_a_takeover_and_is_fenced_by_it(desk: Desks, writer: Writers) -> None:
+    """The takeover locks the lease's row first; without the KEY SHARE the old epoch's row would land behind
+    it.
+    """
+    office, usurper = desk(), writer()
+    usurper.connection.execute("SELECT FROM outbox_shard FOR UPDATE")
+    checkpoints = Checkpoints(office.session, office.shard.lease)
+    result: list[object] = []
+
+    def move() -> None:
+        try:
+            checkpoints.move(Position(), Tally())
+        except Fenced as error:
+            result.append(error)
+
+    thread = threading.Thread(target=move)
+    thread.start()
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%outbox_checkpoint%'"
+    watcher = writer()
+    deadline = time.monotonic() + 10
+    while watcher.connection.execute(waiting).fetchone() == (0,):
+        watcher.commit()
+        assert time.monotonic() < deadline, "the checkpoint did not wait for the takeover"
+    usurper.connection.execute("UPDATE outbox_shard SET epoch = epoch + 1, owner = gen_random_uuid()")
+    usurper.commit()
+    thread.join(10)
+    assert len(result) == 1
+
+
+def test_the_renewal_passes_while_a_checkpoint_is_written(desk: Desks, writer: Writers) -> None:
+    office, slow = desk(), writer()
+    slow.connection.execute("SELECT FROM outbox_shard FOR KEY SHARE")
+    office.session.connection.execute("SET lock_timeout = '2s'")
+    assert office.shard.lease.renew(office.session)
+
+
+def test_the_latest_position_is_that_of_the_highest_epoch(desk: Desks) -> None:
+    office = desk()
+    lease = office.shard.lease
+    mine = Checkpoints(office.session, lease)
+    mine.move(Position(), Tally(events=3))
+    Checkpoint.objects.create(shard_id=0, epoch=lease.epoch - 1, seq=99, lo="9:9:", published=1)
+    assert Checkpoints(office.session, lease).published == 3
+
+
+def test_no_wave_is_handed_over_with_too_little_of_the_lease_left(desk: Desks, writer: Writers) -> None:
+    office, w = desk(), writer()
+    office.courier._margin = 60.0
+    w.insert("a")
+    w.commit()
+    with pytest.raises(LeaseLost):
+        office.shard.step()
+    assert office.broker.records == []

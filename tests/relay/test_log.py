@@ -1,0 +1,272 @@
+"""The snapshot cursor: everything committed, nothing else, in the order of the commits."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable
+
+import psycopg
+import pytest
+
+from relay.checkpoint import Fenced
+from tests.relay.conftest import Desk, Writer
+
+Desks = Callable[..., Desk]
+Writers = Callable[[], Writer]
+
+
+def test_what_is_committed_is_published_once(desk: Desks, writer: Writers) -> None:
+    office, w = desk(), writer()
+    w.insert("a", 3)
+    w.commit()
+    assert office.drain() == ["a:1", "a:2", "a:3"]
+    assert office.drain() == []
+
+
+def test_a_commit_that_comes_late_is_not_lost(desk: Desks, writer: Writers) -> None:
+    """Its ids are smaller than what is published already: a cursor on the id would have passed them."""
+    office, early, late = desk(), writer(), writer()
+    (low,) = late.insert("late")
+    (high,) = early.insert("early")
+    early.commit()
+    assert low < high
+    assert office.drain() == ["early:1"]
+    late.commit()
+    assert office.drain() == ["late:1"]
+
+
+def test_an_open_writer_delays_nobody(desk: Desks, writer: Writers) -> None:
+    office, stuck = desk(), writer()
+    stuck.insert("stuck")
+    for number in range(1, 6):
+        other = writer()
+        other.insert(f"k{number}")
+        other.commit()
+        assert office.drain() == [f"k{number}:1"]
+    stuck.commit()
+    assert office.drain() == ["stuck:1"]
+
+
+def test_nothing_of_a_rollback_is_published(desk: Desks, writer: Writers) -> None:
+    office, w = desk(), writer()
+    w.insert("gone")
+    w.rollback()
+    w.insert("kept")
+    w.connection.execute("SAVEPOINT s")
+    w.insert("gone too")
+    w.connection.execute("ROLLBACK TO SAVEPOINT s")
+    w.connection.execute("SAVEPOINT s2")
+    w.insert("in a savepoint")
+    w.connection.execute("RELEASE SAVEPOINT s2")
+    w.commit()
+    assert office.drain() == ["kept:1", "in a savepoint:1"]
+
+
+@pytest.mark.parametrize("rows", [1, 2, 7, 50])
+def test_a_backlog_larger_than_a_page_keeps_its_order(desk: Desks, writer: Writers, rows: int) -> None:
+    office, first, second = desk(page_rows=rows), writer(), writer()
+    expected: dict[str, list[str]] = {"a": [], "b": []}
+    for turn in range(1, 11):
+        for key, w in (("a", first), ("b", second)):
+            w.insert(key, 5)
+            expected[key] += [f"{key}:{5 * (turn - 1) + i}" for i in range(1, 6)]
+            w.commit()
+    published = office.drain()
+    assert {key: [p for p in published if p.startswith(key)] for key in "ab"} == expected
+    assert len(published) == 100
+
+
+def test_a_page_is_bounded_in_bytes(desk: Desks, writer: Writers) -> None:
+    office, w = desk(page_bytes=10), writer()
+    w.insert("key", 30)
+    w.commit()
+    assert office.drain() == [f"key:{n}" for n in range(1, 31)]
+
+
+def test_a_window_survives_a_restart_at_any_row(desk: Desks, writer: Writers) -> None:
+    office, w = desk(page_rows=3), writer()
+    w.insert("a", 20)
+    w.commit()
+    late = writer()
+    late.insert("late")
+    published: list[str] = []
+    while office.shard.step():
+        office.reopen()
+        late.commit()
+    published = [(r.value or b"").decode() for r in office.broker.records]
+    assert sorted(published) == sorted([f"a:{n}" for n in range(1, 21)] + ["late:1"])
+    assert [p for p in published if p.startswith("a")] == [f"a:{n}" for n in range(1, 21)]
+
+
+def test_a_straggler_behind_a_long_gap_of_published_rows_is_found(desk: Desks, writer: Writers) -> None:
+    office, old, w = desk(page_rows=2), writer(), writer()
+    old.insert("old")
+    for _ in range(3):
+        w.insert("between", 40)
+        w.commit()
+        office.drain()
+    old.insert("old", 5)
+    old.commit()
+    assert office.drain() == [f"old:{n}" for n in range(1, 7)]
+
+
+def test_one_transaction_larger_than_a_piece_of_the_index(
+    desk: Desks, writer: Writers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("relay.log.PIECE", 10)
+    office, w = desk(page_rows=4), writer()
+    w.insert("a", 3)
+    w.commit()
+    w.insert("b", 60)
+    w.commit()
+    w.insert("c", 3)
+    w.commit()
+    assert len(office.drain()) == 66
+
+
+def test_an_empty_poll_writes_nothing_and_consumes_no_transaction_id(desk: Desks, writer: Writers) -> None:
+    office, w = desk(), writer()
+    w.insert("a")
+    w.commit()
+    office.drain()
+
+    def facts() -> tuple[object, ...]:
+        row = w.connection.execute(
+            "SELECT pg_snapshot_xmax(pg_current_snapshot())::text, (SELECT count(*) FROM outbox_checkpoint)"
+        ).fetchone()
+        w.commit()
+        assert row is not None
+        return row
+
+    before = facts()
+    for _ in range(50):
+        assert not office.shard.step()
+    assert facts() == before
+
+
+def test_concurrent_writers_lose_nothing_and_keep_the_order_of_their_keys(
+    desk: Desks, writer: Writers
+) -> None:
+    """The numbers of a key come from a row lock, so that they are its commit order."""
+    office = desk(page_rows=20)
+    setup = writer()
+    setup.connection.execute(
+        "CREATE TABLE IF NOT EXISTS test_counter (key text PRIMARY KEY, n int NOT NULL DEFAULT 0)"
+    )
+    setup.connection.execute("TRUNCATE test_counter")
+    setup.connection.execute("INSERT INTO test_counter SELECT 'k' || i FROM generate_series(1, 5) i")
+    setup.commit()
+    done = threading.Event()
+    committed: list[str] = []
+
+    def work(seed: int) -> None:
+        chance, w = random.Random(seed), writer()
+        for _ in range(60):
+            mine = _transaction(w, chance)
+            if chance.random() < 0.2:
+                w.rollback()
+            else:
+                w.commit()
+                committed.extend(mine)
+
+    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(4)]
+    for thread in threads:
+        thread.start()
+    finish = threading.Thread(target=lambda: ([t.join() for t in threads], done.set()))
+    finish.start()
+    while not done.is_set():
+        office.drain()
+    finish.join()
+    office.drain()
+    setup.connection.execute("DROP TABLE test_counter")
+    setup.commit()
+    published = [(r.value or b"").decode() for r in office.broker.records]
+    assert sorted(published) == sorted(committed)
+    for key in (f"k{i}" for i in range(1, 6)):
+        numbers = [int(p.partition(":")[2]) for p in published if p.startswith(f"{key}:")]
+        assert numbers == sorted(numbers)
+
+
+def _transaction(w: Writer, chance: random.Random) -> list[str]:
+    mine = []
+    for key in sorted(chance.sample([f"k{i}" for i in range(1, 6)], chance.randint(1, 2))):
+        row = w.connection.execute(
+            "UPDATE test_counter SET n = n + 1 WHERE key = %s RETURNING n", (key,)
+        ).fetchone()
+        assert row is not None
+        w._next[key] = row[0]
+        w.insert(key)
+        mine.append(f"{key}:{row[0]}")
+        if chance.random() < 0.3:
+            w.connection.execute("SELECT pg_sleep(%s)", (chance.random() / 50,))
+    return mine
+
+
+def test_a_crash_of_the_database_makes_the_position_be_read_anew(desk: Desks, writer: Writers) -> None:
+    """Crash recovery empties the token's table; a position from before is not to be built upon."""
+    office, w = desk(), writer()
+    w.insert("a")
+    w.commit()
+    assert office.shard.step()
+    w.connection.execute("DELETE FROM outbox_incarnation")
+    w.insert("b")
+    w.commit()
+    with pytest.raises(Fenced):
+        office.shard.step()
+    assert [(r.value or b"").decode() for r in office.broker.records] == ["a:1"]
+    office.reopen()
+    assert office.drain() == ["b:1"]
+
+
+def test_a_wave_in_flight_through_a_crash_moves_nothing(
+    desk: Desks, writer: Writers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office, w = desk(), writer()
+    w.insert("a")
+    w.commit()
+    publish = office.broker.publish
+
+    def crash_then_publish(records: object) -> object:
+        w.connection.execute("DELETE FROM outbox_incarnation")
+        w.commit()
+        return publish(records)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(office.broker, "publish", crash_then_publish)
+    with pytest.raises(Fenced):
+        office.shard.step()
+    monkeypatch.setattr(office.broker, "publish", publish)
+    office.reopen()
+    assert office.drain() == ["a:1"]
+    assert len(office.broker.records) == 2
+
+
+@pytest.mark.parametrize("statistics", ["none", "stale", "one transaction"])
+def test_the_plans_use_the_indexes_whatever_the_statistics(
+    desk: Desks, writer: Writers, statistics: str
+) -> None:
+    office, w = desk(), writer()
+    if statistics == "stale":
+        w.connection.execute("ANALYZE outbox_event")
+    if statistics == "one transaction":
+        w.insert("a", 3000)
+        w.connection.execute("ANALYZE outbox_event")
+    w.insert("b", 3000)
+    w.commit()
+    lo, hi = "3:3:", "900000000:900000000:"
+    common = {"first": 0, "last": 255, "rows": 100, "bytes": 1000}
+    polled = _plan(office, "poll", {**common, "xmax": "900000000", "xip": ["5", "6"]})
+    walked = _plan(office, "walk", {**common, "lo": lo, "hi": hi, "pos": 10, "scan": 800})
+    assert "outbox_event_xid" in polled
+    assert "outbox_event_pkey" in walked
+    for plan in (polled, walked):
+        assert "Seq Scan on outbox_event" not in plan
+        assert "Bitmap" not in plan
+
+
+def _plan(office: Desk, name: str, parameters: dict[str, object]) -> str:
+    from relay.session import qualified
+
+    query = psycopg.sql.SQL("EXPLAIN " + qualified(name, "public."))  # type: ignore[arg-type]
+    rows = office.session.connection.execute(query, parameters, prepare=True).fetchall()
+    return "\n".join(row[0] for row in rows)
