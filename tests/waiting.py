@@ -1,0 +1,14 @@
+"""Waiting for a condition, with a deadline."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+
+def wait_until(predicate: Callable[[], object], timeout: float, message: str) -> None:
+    """Return when ``predicate`` holds; fail with ``message`` if it does not within ``timeout`` seconds."""
+    deadline = time.monotonic() + timeout
+    while not predicate():
+        assert time.monotonic() < deadline, f"Not within {timeout} s: {message}"
+        time.sleep(0.05)
