@@ -1,4 +1,4 @@
-"""What an event adds to the transaction that saves an order: with its receiver, and with the receiver muted,
+"""What an event adds to the transaction that saves an order: with and without its receiver, by turns."""
 by turns.
 """
 

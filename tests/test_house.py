@@ -1,0 +1,76 @@
+"""Imports point one way, and what must stay in one place does."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PROJECT = {"outbox", "relay", "inbox", "shop", "consumers", "devstack", "demo", "tests", "benchmarks"}
+MAY_IMPORT = {
+    "outbox": set(),
+    "relay": {"outbox"},
+    "inbox": set(),
+    "shop": {"outbox"},
+    "consumers": {"inbox"},
+    "devstack": set(),
+}
+
+
+def modules(package: str) -> list[Path]:
+    return sorted((ROOT / package).rglob("*.py"))
+
+
+def imported(path: Path) -> set[str]:
+    """The names of the modules that a file imports, anywhere in it."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            names.add(node.module or "")
+    return names
+
+
+@pytest.mark.parametrize("package", MAY_IMPORT)
+def test_imports_point_one_way(package: str) -> None:
+    allowed = MAY_IMPORT[package] | {package}
+    strays = {
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in modules(package)
+        for name in imported(path)
+        if name.partition(".")[0] in PROJECT - allowed
+    }
+    assert not strays
+
+
+def test_consumers_do_not_know_each_other() -> None:
+    services = ("crm", "analytics", "notifications")
+    for service in services:
+        others = tuple(f"consumers.{other}" for other in services if other != service)
+        paths = modules(f"consumers/{service}")
+        assert not [path for path in paths if any(name.startswith(others) for name in imported(path))]
+
+
+def test_kafka_clients_are_imported_in_publishers_and_in_the_inbox_only() -> None:
+    strays = {
+        str(path.relative_to(ROOT))
+        for package in ("outbox", "relay", "shop", "consumers")
+        for path in modules(package)
+        if path.parent != ROOT / "relay" / "publishers"
+        and any(name.partition(".")[0] in {"kafka", "confluent_kafka"} for name in imported(path))
+    }
+    assert not strays
+
+
+def test_only_settings_read_the_environment() -> None:
+    strays = {
+        str(path.relative_to(ROOT))
+        for package in ("outbox", "relay", "inbox", "shop", "consumers")
+        for path in modules(package)
+        if path.name not in {"settings.py", "wsgi.py"}
+        and any(word in path.read_text(encoding="utf-8") for word in ("os.environ", "os.getenv", "getenv("))
+    }
+    assert not strays
