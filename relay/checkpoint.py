@@ -15,6 +15,14 @@ from relay.position import Position, Snapshot
 from relay.session import Session
 
 
+CLOCK_TOLERANCE_SECONDS = 10.0
+SIGNS = (
+    "there are events of transactions that are yet to come",
+    "a transaction is open that was complete when the position was stored",
+    "there are events younger than the position among those that it covers",
+)
+
+
 class Fenced(LeaseLost):
     """A checkpoint wrote nothing: the lease, the incarnation or a hold is not what it was."""
 
@@ -47,13 +55,15 @@ class Checkpoints:
         Raises:
             PositionNotOfThisHistory: the database was restored or replaced since the position was stored.
         """
-        lo, hi, pos, published, token, now, _ = self._session.fetch("load", {"shard": self._lease.shard})[0]
+        lo, hi, pos, published, token, now, stored_at = self._session.fetch(
+            "load", {"shard": self._lease.shard}
+        )[0]
         self.position = Position()
         if lo is not None:
             self.position = Position(Snapshot.parse(lo), Snapshot.parse(hi) if hi else None, pos)
+            self._refuse_another_history(Snapshot.parse(now), stored_at)
         self.published: int = published
         self.token: str = token or self._incarnate()
-        self._refuse_another_history(Snapshot.parse(now))
 
     def _incarnate(self) -> str:
         rows = self._session.fetch("incarnate", {"token": str(uuid4())})
@@ -61,13 +71,31 @@ class Checkpoints:
             str(rows[0][0]) if rows else str(self._session.fetch("load", {"shard": self._lease.shard})[0][4])
         )
 
-    def _refuse_another_history(self, now: Snapshot) -> None:
-        if self.position.lo.xmax > now.xmax:
+    def _refuse_another_history(self, now: Snapshot, stored_at: str) -> None:
+        """A dump that was restored, or another cluster, has transaction ids that mean something else here."""
+        seen = self.position.hi or self.position.lo
+        sign = f"it stands at transaction {seen.xmax}, and the database has only come to {now.xmax}"
+        if seen.xmax <= now.xmax:
+            parameters = {
+                "now": str(now),
+                "now_xmax": str(now.xmax),
+                "lo": str(self.position.lo),
+                "lo_xmax": str(self.position.lo.xmax),
+                "seen": str(seen),
+                "stored_at": stored_at,
+                "tolerance": CLOCK_TOLERANCE_SECONDS,
+            }
+            found = dict(zip(SIGNS, self._session.fetch("history", parameters)[0], strict=True))
+            sign = next((sign for sign, count in found.items() if count), "")
+        if sign:
             raise PositionNotOfThisHistory(
-                f"Shard {self._lease.shard} stands at transaction {self.position.lo.xmax}, but this database has "
-                f"only come to {now.xmax}: it was restored, or replaced by another. Nothing is lost. "
-                "Run `manage.py outbox_rebase`."
+                f"The position of shard {self._lease.shard} is not of this database's history: {sign}. It was "
+                "restored, or replaced by another. Nothing is lost. Run `manage.py outbox_rebase`."
             )
+
+    def roll_up(self, keep: float) -> None:
+        """Turn checkpoints older than ``keep`` seconds into statistics."""
+        self._session.run("rollup", {"shard": self._lease.shard, "keep": keep})
 
     def move(
         self,

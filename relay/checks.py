@@ -24,5 +24,7 @@ def _check_publisher() -> list[CheckMessage]:
         import_string(path)
     except (ImportError, ImproperlyConfigured) as error:
         hint = 'Set RELAY["PUBLISHER"] to the dotted path of a class; see relay.publishers.'
-        return [Error(f'RELAY["PUBLISHER"], {path!r}, cannot be imported: {error}', hint=hint, id="relay.E001")]
+        return [
+            Error(f'RELAY["PUBLISHER"], {path!r}, cannot be imported: {error}', hint=hint, id="relay.E001")
+        ]
     return []

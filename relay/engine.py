@@ -28,6 +28,7 @@ from relay.watchdog import Watchdog
 MARGIN = 0.2
 """The share of a lease that must be left when a wave is handed over."""
 RELEASE_EVERY_SECONDS = 0.5
+TIDY_EVERY_SECONDS = 30.0
 SLOW_WAVE_SECONDS = 3.0
 BACK_OFF_SLICE_SECONDS = 0.25
 CLOSE_SECONDS = 5.0
@@ -48,7 +49,7 @@ class Relay:
         self.shards: dict[int, OwnedShard] = {}
         self._stop = threading.Event()
         self._attempts = 0
-        self._release_at = 0.0
+        self._release_at = self._tidy_at = 0.0
         self._session: Session | None = None
         self._membership: Membership | None = None
         self._courier = Courier(publisher, settings.lease_seconds * MARGIN)
@@ -107,6 +108,10 @@ class Relay:
         if boottime() >= self._release_at:
             busy += [shard.release() for shard in list(self.shards.values())]
             self._release_at = boottime() + (0 if any(busy) else RELEASE_EVERY_SECONDS)
+        if boottime() >= self._tidy_at:
+            self._tidy_at = boottime() + TIDY_EVERY_SECONDS
+            for shard in self.shards.values():
+                shard.tidy()
         self._enter(State.PUBLISHING if self.shards else State.STANDBY)
         return any(busy)
 

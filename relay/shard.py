@@ -23,6 +23,9 @@ from relay.session import Session
 from relay.work import Work, tally
 
 
+KEEP_CHECKPOINTS_SECONDS = 120.0
+
+
 @dataclass(frozen=True, slots=True)
 class Crew:
     """What the shards of a relay share. ``tick`` is called wherever something may take long."""
@@ -128,6 +131,10 @@ class OwnedShard:
         config = self._crew.settings
         self._holds.make(row, failure, policy=config.poison, retry_in=config.topic_retry_seconds)
         signals.hold_made.send(type(self), lease=self.lease, row=row, failure=failure)
+
+    def tidy(self) -> None:
+        """Once in a while: turn old checkpoints into statistics."""
+        self._checkpoints.roll_up(KEEP_CHECKPOINTS_SECONDS)
 
     def release(self) -> bool:
         """Publish a page of what waits behind the holds that are due, and lift those behind which nothing

@@ -58,11 +58,16 @@ class RelayProcess:
 def _environment() -> dict[str, str]:
     name = connection.settings_dict["NAME"]
     base = os.environ["DATABASE_URL"].rpartition("/")[0]
-    return {"DJANGO_SETTINGS_MODULE": os.environ["DJANGO_SETTINGS_MODULE"], "SHOP_DATABASE_URL": f"{base}/{name}"}
+    return {
+        "DJANGO_SETTINGS_MODULE": os.environ["DJANGO_SETTINGS_MODULE"],
+        "SHOP_DATABASE_URL": f"{base}/{name}",
+    }
 
 
 @pytest.fixture
-def relay(transactional_db: None, tmp_path: Path, kafka_bootstrap: str) -> Iterator[Callable[..., RelayProcess]]:
+def relay(
+    transactional_db: None, tmp_path: Path, kafka_bootstrap: str
+) -> Iterator[Callable[..., RelayProcess]]:
     """Starts relays; those that a test leaves behind are killed."""
     started: list[RelayProcess] = []
 
@@ -83,7 +88,9 @@ def published(kafka_bootstrap: str) -> Callable[[str], list[str]]:
     from kafka import KafkaConsumer, TopicPartition
 
     def read(topic: str) -> list[str]:
-        consumer = KafkaConsumer(bootstrap_servers=kafka_bootstrap, auto_offset_reset="earliest", group_id=None)
+        consumer = KafkaConsumer(
+            bootstrap_servers=kafka_bootstrap, auto_offset_reset="earliest", group_id=None
+        )
         try:
             parts = [TopicPartition(topic, p) for p in sorted(consumer.partitions_for_topic(topic) or ())]
             consumer.assign(parts)
@@ -100,7 +107,10 @@ def published(kafka_bootstrap: str) -> Callable[[str], list[str]]:
 
 
 def test_sigterm_ends_cleanly_and_leaves_the_shard_to_the_standby_at_once(
-    relay: Callable[..., RelayProcess], writer: Writers, topic: Callable[..., str], published: Callable[[str], list[str]]
+    relay: Callable[..., RelayProcess],
+    writer: Writers,
+    topic: Callable[..., str],
+    published: Callable[[str], list[str]],
 ) -> None:
     name = topic(3)
     first = relay()
@@ -124,7 +134,10 @@ def test_sigterm_ends_cleanly_and_leaves_the_shard_to_the_standby_at_once(
 
 
 def test_a_killed_relay_is_replaced_within_its_lease_and_nothing_is_lost(
-    relay: Callable[..., RelayProcess], writer: Writers, topic: Callable[..., str], published: Callable[[str], list[str]]
+    relay: Callable[..., RelayProcess],
+    writer: Writers,
+    topic: Callable[..., str],
+    published: Callable[[str], list[str]],
 ) -> None:
     name = topic(1)
     first = relay()
@@ -144,7 +157,10 @@ def test_a_killed_relay_is_replaced_within_its_lease_and_nothing_is_lost(
 
 
 def test_drain_publishes_what_there_is_and_ends(
-    relay: Callable[..., RelayProcess], writer: Writers, topic: Callable[..., str], published: Callable[[str], list[str]]
+    relay: Callable[..., RelayProcess],
+    writer: Writers,
+    topic: Callable[..., str],
+    published: Callable[[str], list[str]],
 ) -> None:
     name, w = topic(1), writer()
     w.insert("a", 100, topic=name)
