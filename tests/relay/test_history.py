@@ -1,4 +1,4 @@
-"""A position that was stored in another history of the database is refused, and one of this history never is."""
+"""A position of another history of the database is refused, and one of this history never is."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from tests.relay.conftest import Desk, Writer, payloads
 
 Desks = Callable[..., Desk]
 Writers = Callable[[], Writer]
-POISON = "x" * 120
+TOO_LARGE = "x" * 500
 
 
 def poisoned(office: Desk, w: Writer) -> None:
@@ -24,7 +24,7 @@ def poisoned(office: Desk, w: Writer) -> None:
     w.insert("other")
     w.insert("k")
     w.connection.execute(
-        "UPDATE outbox_event SET payload = repeat('x', 500)::bytea WHERE id = (SELECT max(id) FROM outbox_event)"
+        f"UPDATE outbox_event SET payload = '{TOO_LARGE}' WHERE id IN (SELECT max(id) FROM outbox_event)"
     )
     w.insert("k", 2)
     w.insert("other")
@@ -90,7 +90,7 @@ def test_a_released_key_is_published_in_order_before_what_comes_later(desk: Desk
     w.insert("k")
     w.commit()
     published = office.drain()
-    assert published[0] == "x" * 500
+    assert published[0] == TOO_LARGE
     assert published[1:] == ["k:3", "k:4", "k:5", "k:6"]
     assert not Hold.objects.exists()
     assert not Held.objects.exists()

@@ -1,0 +1,40 @@
+"""manage.py outbox_rebase: make the positions fit a restored database."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DEFAULT_DB_ALIAS
+
+from outbox.positions import rebase
+
+
+class Command(BaseCommand):
+    help = (
+        "After a restore, when a relay refuses its position: publish what the stored position does not cover, "
+        "and what is younger. Events of the last --margin seconds before it come twice; none is lost."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--margin",
+            type=float,
+            default=300.0,
+            metavar="SECONDS",
+            help="publish again what was written so long before the position was stored (default: 300)",
+        )
+        parser.add_argument("--database", default=DEFAULT_DB_ALIAS, help="alias of the outbox's database")
+        parser.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
+
+    def handle(self, *, margin: float, database: str, dry_run: bool, **_: Any) -> None:
+        if margin < 0:
+            raise CommandError(f"--margin is {margin}: it is a number of seconds from 0 on.", returncode=2)
+        change = rebase(database, margin, dry_run=dry_run)
+        would = "would get" if dry_run else "got"
+        self.stdout.write(f"{change.renumbered:,} events {would} a transaction id of this history.")
+        self.stdout.write(
+            "Nothing was changed."
+            if dry_run
+            else "The position is of this history now; relays go on by themselves."
+        )

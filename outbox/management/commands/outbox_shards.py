@@ -1,0 +1,34 @@
+"""manage.py outbox_shards: into how many shards the log is divided."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DEFAULT_DB_ALIAS
+
+from outbox.positions import reshard
+
+
+class Command(BaseCommand):
+    help = (
+        "Divide the log into N shards, on a live system. Relays share the shards, so that several publish at "
+        "once. What is in flight meanwhile may be published once more."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("count", metavar="N", type=int, help="1 to 256")
+        parser.add_argument("--database", default=DEFAULT_DB_ALIAS, help="alias of the outbox's database")
+        parser.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
+
+    def handle(self, *, count: int, database: str, dry_run: bool, **_: Any) -> None:
+        try:
+            change = reshard(database, count, dry_run=dry_run)
+        except ValueError as error:
+            raise CommandError(str(error), returncode=2) from error
+        would = "Would divide" if dry_run else "Divided"
+        self.stdout.write(f"{would} the log into {count} shard{'s' * (count != 1)}:")
+        for shard in change.shards:
+            self.stdout.write(f"  {shard}")
+        if change.renumbered:
+            self.stdout.write(f"  {change.renumbered:,} events that are not published yet were renumbered.")

@@ -1,0 +1,135 @@
+"""Changing the positions of the shards by hand, on a live system: into other ranges of buckets, or into
+another history.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import uuid4
+
+from django.db import connections, transaction
+from django.db.models import F, Max
+
+from outbox.buckets import BUCKETS
+from outbox.fields import ClockTimestamp
+from outbox.models import Checkpoint, Shard
+from outbox.queries import statement
+
+CLAIM = timedelta(minutes=10)
+"""For how long relays leave the shards alone, should the process that claimed them die."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What was done: how many events got another transaction id, and the shards that there are now."""
+
+    renumbered: int
+    shards: list[Shard]
+
+
+def reshard(using: str, count: int, *, dry_run: bool = False) -> Change:
+    """Divide the buckets evenly among ``count`` shards.
+
+    Shards that are only split keep their position. Otherwise the shards first get one position in common, for
+    which what is not published yet is renumbered. Writers notice nothing; relays take the new shards as they
+    find them, and what was in flight at that moment is published once more. Raises ValueError unless 1 <=
+    count <= 256.
+    """
+    if not 1 <= count <= BUCKETS:
+        raise ValueError(f"There can be 1 to {BUCKETS} shards, not {count}.")
+    edges = [BUCKETS * n // count for n in range(count + 1)]
+    ranges = [(edges[n], edges[n + 1] - 1) for n in range(count)]
+    with _claimed(using, dry_run=dry_run):
+        old = list(Shard.objects.using(using).order_by("id"))
+        parents = [_parent(old, first, last) for first, last in ranges]
+        split = [_position(using, parent) for parent in parents if parent is not None]
+        if len(split) == count:
+            return Change(0, _replace(using, ranges, split))
+        now, renumbered = _renumber(using, margin=None)
+        return Change(renumbered, _replace(using, ranges, [(now, None, None)] * count))
+
+
+def rebase(using: str, margin: float, *, dry_run: bool = False) -> Change:
+    """Carry the positions over into this database's history, after a restore.
+
+    What the stored positions do not cover is published, and so is what is younger than its position less
+    ``margin`` seconds: rather twice than never. The ranges of the shards stay.
+    """
+    with _claimed(using, dry_run=dry_run):
+        ranges = [(s.first_bucket, s.last_bucket) for s in Shard.objects.using(using).order_by("id")]
+        now, renumbered = _renumber(using, margin=margin)
+        return Change(renumbered, _replace(using, ranges, [(now, None, None)] * len(ranges)))
+
+
+Position = tuple[str, str | None, int | None]
+
+
+@contextmanager
+def _claimed(using: str, *, dry_run: bool) -> Iterator[None]:
+    """One REPEATABLE READ transaction in which no relay owns a shard; each comes out of it with a new epoch.
+
+    The shards are claimed in a transaction before, so that the snapshot of this one is younger than any
+    checkpoint of the old owners.
+    """
+    shards = Shard.objects.using(using)
+    if not dry_run:
+        shards.update(owner=uuid4(), epoch=F("epoch") + 1, lease_until=ClockTimestamp() + CLAIM)
+    try:
+        with transaction.atomic(using=using, durable=True):
+            with connections[using].cursor() as cursor:
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            yield
+            transaction.set_rollback(dry_run, using=using)
+    finally:
+        if not dry_run:
+            shards.update(owner=None, lease_until=None)
+
+
+def _renumber(using: str, *, margin: float | None) -> tuple[str, int]:
+    with connections[using].cursor() as cursor:
+        cursor.execute("SELECT pg_current_snapshot()::text")
+        (now,) = cursor.fetchone()
+        cursor.execute(statement("renumber"), {"margin": margin, "now": now})
+        return str(now), cursor.rowcount
+
+
+def _parent(old: Sequence[Shard], first: int, last: int) -> Shard | None:
+    """The shard that holds all of a range, if one does."""
+    return next((s for s in old if s.first_bucket <= first and last <= s.last_bucket), None)
+
+
+def _position(using: str, shard: Shard) -> Position:
+    checkpoint = Checkpoint.objects.using(using).filter(shard=shard).order_by("-epoch", "-seq").first()
+    return (checkpoint.lo, checkpoint.hi, checkpoint.pos) if checkpoint else ("1:1:", None, None)
+
+
+def _replace(using: str, ranges: Sequence[tuple[int, int]], positions: Sequence[Position]) -> list[Shard]:
+    """New shards at new positions. Their epoch is beyond that of any shard so far; the first one goes on
+    counting for all.
+    """
+    shards, checkpoints = Shard.objects.using(using), Checkpoint.objects.using(using)
+    epoch = (shards.aggregate(epoch=Max("epoch"))["epoch"] or 0) + 1
+    published = sum(
+        checkpoints.filter(shard=shard).aggregate(n=Max("published"))["n"] or 0 for shard in shards.all()
+    )
+    with connections[using].cursor() as cursor:
+        cursor.execute(statement("rollup_all"))
+    shards.all().delete()
+    new = shards.bulk_create(
+        [
+            Shard(id=n, first_bucket=first, last_bucket=last, epoch=epoch)
+            for n, (first, last) in enumerate(ranges)
+        ]
+    )
+    checkpoints.bulk_create(
+        [
+            Checkpoint(
+                shard=shard, epoch=epoch, seq=0, lo=lo, hi=hi, pos=pos, published=0 if shard.id else published
+            )
+            for shard, (lo, hi, pos) in zip(new, positions, strict=True)
+        ]
+    )
+    return new
