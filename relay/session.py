@@ -67,6 +67,7 @@ class Session:
             raise NotPrimary(
                 f"Database {alias!r} is a standby: the log is read from the primary only. Point the relay at that."
             )
+        self._cursor = self.connection.cursor(binary=True)
         self.pooled = pid != self.connection.info.backend_pid
         if not self.pooled:
             for name, value in PLANNER.items():
@@ -78,14 +79,13 @@ class Session:
     def fetch(self, name: str, parameters: Mapping[str, Any]) -> Sequence[tuple[Any, ...]]:
         """The rows of ``relay/sql/<name>.sql``."""
         query = qualified(name, self._schema)
-        with self.connection.cursor(binary=True) as cursor:
-            if self.pooled:
-                with self.connection.pipeline(), self.connection.transaction():
-                    for setting, value in PLANNER.items():
-                        cursor.execute("SELECT set_config(%s, %s, true)", (setting, value))
-                    rows = cursor.execute(query, parameters, prepare=False)
-                    return rows.fetchall()
-            return cursor.execute(query, parameters).fetchall()
+        if not self.pooled:
+            return self._cursor.execute(query, parameters).fetchall()
+        with self.connection.pipeline(), self.connection.transaction():
+            for setting, value in PLANNER.items():
+                self.connection.execute("SELECT set_config(%s, %s, true)", (setting, value))
+            self._cursor.execute(query, parameters)
+        return self._cursor.fetchall()
 
     def run(self, name: str, parameters: Mapping[str, Any]) -> int:
         """The number of rows that ``relay/sql/<name>.sql`` wrote."""
