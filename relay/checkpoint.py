@@ -14,7 +14,6 @@ from relay.lease import Lease
 from relay.position import Position, Snapshot
 from relay.session import Session
 
-
 CLOCK_TOLERANCE_SECONDS = 10.0
 SIGNS = (
     "there are events of transactions that are yet to come",
@@ -72,7 +71,7 @@ class Checkpoints:
         )
 
     def _refuse_another_history(self, now: Snapshot, stored_at: str) -> None:
-        """A dump that was restored, or another cluster, has transaction ids that mean something else here."""
+        """In a restored dump, or another cluster, transaction ids mean something else."""
         seen = self.position.hi or self.position.lo
         sign = f"it stands at transaction {seen.xmax}, and the database has only come to {now.xmax}"
         if seen.xmax <= now.xmax:

@@ -66,7 +66,7 @@ class Relay:
         try:
             while not self._stop.is_set():
                 busy = self._guarded_turn()
-                if drain and self.state is State.PUBLISHING and not busy:
+                if drain and not busy and self._drained:
                     break
                 self._stop.wait(self.settings.poll_busy_seconds if busy else self.settings.poll_idle_seconds)
         finally:
@@ -103,8 +103,8 @@ class Relay:
         """One page of every shard. Whether there was anything."""
         self._connect()
         self._tick()
-        self._balance()
-        busy = [shard.step() for shard in list(self.shards.values())]
+        busy = [self._balance()]
+        busy += [shard.step() for shard in list(self.shards.values())]
         if boottime() >= self._release_at:
             busy += [shard.release() for shard in list(self.shards.values())]
             self._release_at = boottime() + (0 if any(busy) else RELEASE_EVERY_SECONDS)
@@ -137,10 +137,17 @@ class Relay:
         if waiting > SLOW_WAVE_SECONDS:
             self._enter(State.DEGRADED, f"Kafka: no acknowledgement for {waiting:.0f} s")
 
-    def _balance(self) -> None:
+    @property
+    def _drained(self) -> bool:
+        """With nothing to do: owns a shard, or stands by for a relay that is alive."""
+        patience = {State.PUBLISHING: 0.0, State.STANDBY: self.settings.lease_seconds}.get(self.state)
+        return patience is not None and boottime() - self._since >= patience
+
+    def _balance(self) -> bool:
+        """Take over a shard, or give one up. Whether one was taken over."""
         assert self._membership is not None
         assert self._session is not None
-        lease, too_many = self._membership.balance(len(self.shards))
+        lease, too_many = self._membership.balance(self.shards.keys())
         if lease is not None:
             self.shards[lease.shard] = OwnedShard(self._session, lease, self._crew)
             signals.shard_acquired.send(type(self), relay=self, lease=lease)
@@ -148,6 +155,7 @@ class Relay:
             shard = self.shards.pop(max(self.shards))
             shard.lease.release(self._session)
             signals.shard_lost.send(type(self), relay=self, lease=shard.lease, why="another relay has joined")
+        return lease is not None
 
     def _enter(self, state: State, detail: str = "") -> None:
         """Change the state, and tell so once: what keeps a degraded relay waiting counts, not how often it

@@ -4,6 +4,7 @@ clock.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -29,10 +30,10 @@ class Lease:
     renew_at: float
 
     @classmethod
-    def acquire(cls, session: Session, owner: UUID, ttl: float) -> Lease | None:
-        """Take over a shard that nobody owns, if there is one."""
+    def acquire(cls, session: Session, owner: UUID, ttl: float, held: Collection[int] = ()) -> Lease | None:
+        """Take over a shard that nobody owns, if there is one; ``held`` are those that the owner has."""
         now = boottime()
-        rows = session.fetch("acquire", {"owner": str(owner), "ttl": ttl})
+        rows = session.fetch("acquire", {"owner": str(owner), "ttl": ttl, "held": list(held)})
         if not rows:
             return None
         shard, first, last, epoch = rows[0]

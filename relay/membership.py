@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from math import ceil
 from uuid import UUID
 
@@ -30,17 +31,19 @@ class Membership:
             self._session.run("heartbeat", {**self._card, "state": state, "detail": detail})
             self._beat_at = boottime() + self._ttl / 3
 
-    def balance(self, owned: int) -> tuple[Lease | None, bool]:
+    def balance(self, held: Collection[int]) -> tuple[Lease | None, bool]:
         """A shard newly taken over, if this relay has less than its share; whether it should give one up
         because it has more.
         """
         if boottime() < self._look_at:
             return None, False
-        free, shards, relays = self._session.fetch("free", {"ttl": self._ttl})[0]
-        share = ceil(shards / max(1, relays))
-        lease = Lease.acquire(self._session, self._identity, self._ttl) if free and owned < share else None
-        self._look_at = boottime() + self._patience(owned, lease)
-        return lease, owned > share
+        parameters = {"owner": str(self._identity), "held": list(held), "ttl": self._ttl}
+        free, shards, relays = self._session.fetch("free", parameters)[0]
+        share, lease = ceil(shards / max(1, relays)), None
+        if free and len(held) < share:
+            lease = Lease.acquire(self._session, self._identity, self._ttl, held)
+        self._look_at = boottime() + self._patience(len(held), lease)
+        return lease, len(held) > share
 
     def _patience(self, owned: int, lease: Lease | None) -> float:
         if lease is not None:

@@ -22,7 +22,6 @@ from relay.publishers.base import Failure, Trouble
 from relay.session import Session
 from relay.work import Work, tally
 
-
 KEEP_CHECKPOINTS_SECONDS = 120.0
 
 
@@ -122,6 +121,7 @@ class OwnedShard:
                 self._hold(row, failure)
                 work.scopes = None
         elif failure.trouble is Trouble.TRANSIENT or not self._grace.is_over(row.topic):
+            work.scopes = None
             raise PublisherUnavailable(failure.detail)
         else:
             self._hold(row, failure)
