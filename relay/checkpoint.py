@@ -77,7 +77,6 @@ class Checkpoints:
         if seen.xmax <= now.xmax:
             parameters = {
                 "now": str(now),
-                "now_xmax": str(now.xmax),
                 "lo": str(self.position.lo),
                 "lo_xmax": str(self.position.lo.xmax),
                 "seen": str(seen),

@@ -65,7 +65,7 @@ class Session:
         pid, standby = facts or (0, True)
         if standby:
             raise NotPrimary(
-                f"Database {alias!r} is a standby, and the log is read from the primary. Point the relay at that."
+                f"Database {alias!r} is a standby; the log is read from the primary. Point the relay at that."
             )
         self._cursor = self.connection.cursor(binary=True)
         self.pooled = pid != self.connection.info.backend_pid

@@ -114,7 +114,7 @@ class OwnedShard:
         signals.wave_published.send(type(self), lease=self.lease, tally=carried, aside=len(aside))
 
     def _face(self, failure: Failure, work: Work, sent: int) -> None:
-        """Decide on the first record that was not acknowledged: wait, look closer, or hold what it touches."""
+        """Decide on the first record not acknowledged: wait, look closer, or hold what it touches."""
         row = work.page.rows[work.done]
         if failure.trouble is Trouble.RECORD:
             if not work.isolate(sent):

@@ -30,6 +30,7 @@ class OutboxEvent(models.Model):
     created_at = models.DateTimeField(db_default=ClockTimestamp())
 
     objects = OutboxEventQuerySet.as_manager()
+    status: str  # by with_status()
 
     class Meta:
         db_table = "outbox_event"

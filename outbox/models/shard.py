@@ -42,9 +42,8 @@ class OutboxStatus(Shard):
         proxy = True
         default_permissions = ("view",)
         verbose_name = "outbox status"
-        verbose_name_plural = (
-            " outbox status"  # the admin sorts by name: the space makes it the first of the app
-        )
+        # The admin sorts by name: the space makes this the first of the app.
+        verbose_name_plural = " Outbox status"
 
 
 class Checkpoint(models.Model):

@@ -19,7 +19,7 @@ from relay.engine import Relay
 class Command(BaseCommand):
     help = (
         "Publish committed outbox events to Kafka, in order, until SIGTERM or Ctrl-C. Several relays share "
-        "the shards; one that has none stands by. Exit codes: 0 clean, 1 error, 2 usage, 3 shutdown timed out."
+        "the shards; one without any stands by. Exit codes: 0 clean, 1 error, 2 usage, 3 shutdown timed out."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -1,0 +1,7 @@
+"""The outbox in Django's admin: a status page, the events, the holds."""
+
+from outbox.admin.events import OutboxEventAdmin
+from outbox.admin.holds import HoldAdmin
+from outbox.admin.status import OutboxStatusAdmin
+
+__all__ = ["HoldAdmin", "OutboxEventAdmin", "OutboxStatusAdmin"]

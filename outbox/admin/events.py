@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
+from django.db.models import Q
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+
+from outbox import redaction
+from outbox.admin.base import ReadOnlyAdmin
+from outbox.admin.discarding import DiscardView
+from outbox.admin.filters import NEWEST, StatusFilter, TopicFilter, TypeFilter, reach
+from outbox.admin.markup import ago, badge, pairs
+from outbox.admin.payload import pretty
+from outbox.admin.wire import record
+from outbox.conf import settings
+from outbox.models import EventStatus, Held, OutboxEvent
+from outbox.redaction import Redactor
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest, HttpResponse
+    from django.utils.safestring import SafeString
+
+    from outbox.models.event_queries import OutboxEventQuerySet
+
+BIGGEST_ID = 2**63 - 1
+
+
+class EventList(ChangeList):
+    def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> Any:
+        """Without the payloads, which may be a megabyte each."""
+        return super().get_queryset(request, exclude_parameters).defer("payload", "headers")
+
+
+@admin.register(OutboxEvent)
+class OutboxEventAdmin(ReadOnlyAdmin):
+    """The log, newest first."""
+
+    list_display = ("sequence", "type", "key", "topic", "derived_status", "age")
+    list_filter = (StatusFilter, TypeFilter, TopicFilter)
+    lookups = frozenset(each.parameter_name for each in list_filter)
+    ordering = ("-id",)
+    search_fields = ("event_id",)
+    search_help_text = (
+        f"Exact. An event id or a sequence, however old; or a key, among the newest {NEWEST:,} events "
+        "or, with a status chosen, among those of that status."
+    )
+    fieldsets = (
+        (
+            None,
+            {"fields": ("state", ("type", "topic"), ("key", "subject"), ("event_id", "sequence"), "created")},
+        ),
+        ("Headers as sent", {"fields": ("wire_headers",)}),
+        ("Payload", {"fields": ("pretty_payload",)}),
+    )
+    readonly_fields = ("state", "sequence", "created", "wire_headers", "pretty_payload")
+
+    def get_queryset(self, request: HttpRequest) -> OutboxEventQuerySet:
+        return OutboxEvent.objects.with_status()
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        return super().changelist_view(request, {"title": "Events", **(extra_context or {})})
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return EventList
+
+    def get_urls(self) -> list[URLPattern]:
+        discard = self.admin_site.admin_view(DiscardView.as_view(model_admin=self))
+        return [path("<int:pk>/discard/", discard, name="outbox_outboxevent_discard"), *super().get_urls()]
+
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        try:
+            return queryset.filter(event_id=UUID(term)), False
+        except ValueError:
+            found = reach(request, queryset) & Q(key=term)
+        if term.isdecimal() and int(term) <= BIGGEST_ID:
+            found |= Q(pk=int(term))
+        return queryset.filter(found), False
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        may = {
+            "may_see_payload": request.user.has_perm("outbox.view_payload"),
+            "may_discard": request.user.has_perm("outbox.discard_held"),
+        }
+        return super().change_view(request, object_id, form_url, {**may, **(extra_context or {})})
+
+    def get_fieldsets(self, request: HttpRequest, obj: OutboxEvent | None = None) -> Any:
+        """The payload only for those who may see it."""
+        if request.user.has_perm("outbox.view_payload"):
+            return self.fieldsets
+        return self.fieldsets[:-1]
+
+    @admin.display(description="sequence")
+    def sequence(self, event: OutboxEvent) -> str:
+        return str(event.pk)
+
+    @admin.display(description="status")
+    def derived_status(self, event: OutboxEvent) -> SafeString:
+        return badge(event.status)
+
+    @admin.display(description="created")
+    def age(self, event: OutboxEvent) -> SafeString:
+        return ago(event.created_at)
+
+    @admin.display(description="created")
+    def created(self, event: OutboxEvent) -> SafeString:
+        return format_html("{} ({})", f"{event.created_at:%Y-%m-%d %H:%M:%S.%f %Z}", ago(event.created_at))
+
+    @admin.display(description="status")
+    def state(self, event: OutboxEvent) -> SafeString:
+        held: Held | None = getattr(event, "held", None)
+        if held is None:
+            return badge(event.status)
+        if event.status == EventStatus.DISCARDED:
+            when = ago(held.discarded_at) if held.discarded_at else ""
+            return format_html("{} {}, reason: {}", badge(event.status), when, held.discard_reason)
+        if held.hold is None:
+            return badge(event.status)
+        url = reverse("admin:outbox_hold_change", args=[held.hold.pk])
+        return format_html(
+            '{} {} behind <a href="{}">{}</a>. {}',
+            badge(event.status),
+            ago(held.created_at),
+            url,
+            held.hold,
+            held.hold.detail,
+        )
+
+    @admin.display(description="record")
+    def wire_headers(self, event: OutboxEvent) -> SafeString:
+        redactor, sent = self._redactor(), record(event)
+        headers = [
+            (name, redactor.value(name, value.decode(errors="replace"))) for name, value in sent.headers
+        ]
+        return pairs([("(topic)", sent.topic), ("(key)", sent.key.decode()), *headers])
+
+    @admin.display(description="payload")
+    def pretty_payload(self, event: OutboxEvent) -> SafeString:
+        payload = None if event.payload is None else bytes(event.payload)
+        shown = pretty(payload, self._redactor())
+        text = format_html('<pre class="outbox-payload">{}</pre>', shown.text) if shown.text else ""
+        return format_html('<div>{}<p class="outbox-note">{}: {}</p></div>', text, event.content_type, shown.note)
+
+    def _redactor(self) -> Redactor:
+        return Redactor(getattr(settings(), "redact", redaction.DEFAULT))

@@ -1,0 +1,33 @@
+"""Pieces of HTML that several pages of the outbox share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from outbox.words import duration
+
+
+def badge(status: str) -> SafeString:
+    """A status as a coloured word."""
+    return format_html('<span class="outbox-badge outbox-{}">{}</span>', status, status)
+
+
+def ago(moment: datetime) -> SafeString:
+    """How long ago, with the time itself to hover over."""
+    age = duration((timezone.now() - moment).total_seconds())
+    return format_html(
+        '<time class="outbox-ago" datetime="{}" title="{}">{} ago</time>', moment.isoformat(), moment, age
+    )
+
+
+def pairs(rows: Iterable[tuple[str, str]]) -> SafeString:
+    """A table of names and values."""
+    return format_html(
+        '<table class="outbox-pairs">{}</table>',
+        format_html_join("", '<tr><th scope="row">{}</th><td>{}</td></tr>', rows),
+    )

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
+
+from outbox import status, topics
+from outbox.admin import databases
+from outbox.admin.actions import PauseView, ReleaseView
+from outbox.admin.base import ReadOnlyAdmin
+from outbox.admin.plot import Plot
+from outbox.models import OutboxStatus
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+LEVELS = ("ok", "warning", "critical")
+
+
+@admin.register(OutboxStatus)
+class OutboxStatusAdmin(ReadOnlyAdmin):
+    """One page: how the outbox is, and what can be done about it."""
+
+    class Media:
+        css = {"all": ["outbox/admin.css"]}
+        js = ["outbox/refresh.js"]
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view
+        return [
+            path("", view(self.changelist_view), name="outbox_outboxstatus_changelist"),
+            path("pause/", view(PauseView.as_view()), name="outbox_outboxstatus_pause"),
+            path("<int:pk>/release/", view(ReleaseView.as_view()), name="outbox_outboxstatus_release"),
+        ]
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> TemplateResponse:
+        """The page, with a fixed number of queries however much there is."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        database = databases.chosen(request.GET.get("database"))
+        context = self.admin_site.each_context(request) | self._report(database) | self._permissions(request)
+        return TemplateResponse(
+            request, "admin/outbox/outboxstatus/status.html", context | (extra_context or {})
+        )
+
+    def _report(self, database: str) -> dict[str, Any]:
+        report = status.read(database)
+        return {
+            "title": "Outbox status",
+            "opts": self.opts,
+            "media": self.media,
+            "status": report,
+            "level": LEVELS[report.exit_code],
+            "plot": Plot(report.minutes) if report.minutes else None,
+            "databases": databases.choices(),
+            "at_home": database == databases.home(),
+            "topics": topics.registered(),
+        }
+
+    def _permissions(self, request: HttpRequest) -> dict[str, bool]:
+        return {
+            "may_see_events": request.user.has_perm("outbox.view_outboxevent"),
+            "may_see_holds": request.user.has_perm("outbox.view_hold"),
+            "may_release": request.user.has_perm("outbox.release_hold"),
+            "may_pause": request.user.has_perm("outbox.pause_topic"),
+        }

@@ -1,0 +1,157 @@
+"""A bulk write and its events: those that receivers would return, had each row been saved by itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+from django.db.models import Model, QuerySet
+from django.db.models.signals import post_save, pre_save
+
+from outbox.emit import insert
+from outbox.errors import CannotCapture
+from outbox.receivers import hearing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from django.dispatch import Signal
+
+    from outbox.entry import Entry
+
+CHUNK = 500
+
+
+class Bulk:
+    """A write to the rows of ``queryset``."""
+
+    def __init__(self, queryset: Any) -> None:
+        queryset._for_write = True
+        self._queryset: QuerySet[Any] = queryset
+        self._model: type[Model] = queryset.model
+        self._using: str = queryset.db
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether any receiver would return events for a save of this model."""
+        return bool(hearing(pre_save, self._model) or hearing(post_save, self._model))
+
+    def create(self, instances: list[Any], batch_size: int | None) -> list[Any]:
+        with transaction.atomic(using=self._using):
+            for chunk in _chunks(instances):
+                entries = self._entries(pre_save, chunk)
+                self._plain().bulk_create(chunk, batch_size)
+                entries += self._entries(post_save, chunk, created=True)
+                insert(entries, self._using)
+        return instances
+
+    def update_each(self, instances: list[Any], fields: list[str], batch_size: int | None) -> int:
+        with transaction.atomic(using=self._using):
+            pks = self._lock(self._queryset.filter(pk__in=[instance.pk for instance in instances]))
+            locked = set(pks)
+            written = [instance for instance in instances if instance.pk in locked]
+            insert_first = self._entries(pre_save, written, update_fields=frozenset(fields))
+            rows = self._plain().bulk_update(instances, fields, batch_size)
+            insert(insert_first, self._using)
+            for chunk in _chunks(pks):
+                self._announce_updated(chunk, frozenset(fields))
+        return rows
+
+    def update(self, values: Mapping[str, Any]) -> int:
+        options = self._model._meta
+        fields = [options.get_field(name) for name in values if name != "pk"]
+        if len(fields) < len(values) or any(field in options.pk_fields for field in fields):
+            raise CannotCapture(
+                f"update() of the primary key of {options.label}: its rows cannot be found again "
+                "for their events. Save a new row and delete the old one."
+            )
+        names = frozenset(field.name for field in fields)
+        with transaction.atomic(using=self._using):
+            pks = self._lock(self._queryset)
+            for chunk in _chunks(pks):
+                entries = self._entries(pre_save, self._about_to_be(chunk, values), update_fields=names)
+                self._write(chunk, values)
+                insert(entries, self._using)
+                self._announce_updated(chunk, names)
+        return len(pks)
+
+    def _write(self, pks: Sequence[Any], values: Mapping[str, Any]) -> None:
+        """Change locked rows. The filter has done its work, and may not hold any more; only annotations need
+        it still.
+        """
+        rows = self._plain() if self._queryset.query.annotations else QuerySet(self._model, using=self._using)
+        written = rows.filter(pk__in=pks).update(**values)
+        if written != len(pks):
+            raise CannotCapture(
+                f"update() of {self._model._meta.label}: {len(pks)} rows matched and {written} were written, "
+                "because rows that the filter looks at were changed meanwhile. Try again, or lock those rows "
+                "first."
+            )
+
+    def _lock(self, queryset: QuerySet[Any]) -> list[Any]:
+        """Lock the rows in the order of their primary keys, as an UPDATE would (NO KEY), parents before
+        children.
+        """
+        for parent in self._parents():
+            ids = queryset.order_by().values_list(parent._meta.pk.name, flat=True)
+            _lock_rows(parent._base_manager.using(self._using).filter(pk__in=list(ids)))
+        query = queryset.query
+        if not (query.distinct or query.group_by or query.annotations):
+            return _lock_rows(queryset)
+        rows = self._model._base_manager.using(self._using).filter(pk__in=queryset.order_by().values("pk"))
+        _lock_rows(rows)
+        return list(
+            rows.order_by("pk").values_list("pk", flat=True)
+        )  # what still matches, now that nobody changes it
+
+    def _parents(self) -> list[type[Model]]:
+        own = self._model._meta.concrete_model
+        return [
+            parent
+            for parent in reversed(self._model._meta.all_parents)
+            if parent._meta.concrete_model is not own
+        ]
+
+    def _plain(self) -> QuerySet[Any]:
+        """The same query, whose writes are not captured."""
+        return QuerySet(self._model, query=self._queryset.query.chain(), using=self._using)
+
+    def _rows(self, pks: Sequence[Any]) -> QuerySet[Any]:
+        return self._model._base_manager.using(self._using).filter(pk__in=pks).order_by("pk")
+
+    def _about_to_be(self, pks: Sequence[Any], values: Mapping[str, Any]) -> Iterator[Model]:
+        """The rows as a pre_save receiver sees them: changed here and not yet in the database."""
+        if not hearing(pre_save, self._model):
+            return
+        for instance in self._rows(pks):
+            for name, value in values.items():
+                field = self._model._meta.get_field(name)
+                setattr(
+                    instance,
+                    field.name if isinstance(value, Model) else getattr(field, "attname", name),
+                    value,
+                )
+            yield instance
+
+    def _announce_updated(self, pks: Sequence[Any], fields: frozenset[str]) -> None:
+        entries = self._entries(post_save, self._rows(pks), created=False, update_fields=fields)
+        insert(entries, self._using)
+
+    def _entries(self, signal: Signal, instances: Iterable[Model], **kwargs: Any) -> list[Entry]:
+        receivers = hearing(signal, self._model)
+        common = {"raw": False, "using": self._using, "update_fields": None, **kwargs}
+        return [
+            entry
+            for instance in instances
+            for receiver in receivers
+            for entry in receiver.entries(signal=signal, sender=self._model, instance=instance, **common)
+        ]
+
+
+def _lock_rows(queryset: QuerySet[Any]) -> list[Any]:
+    rows = queryset.order_by("pk").select_for_update(no_key=True, of=("self",)).values_list("pk", flat=True)
+    return list(dict.fromkeys(rows))
+
+
+def _chunks(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    return (values[start : start + CHUNK] for start in range(0, len(values), CHUNK))

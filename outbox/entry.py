@@ -1,0 +1,100 @@
+"""Event -> the row that is written for it. Pure but for the clock behind its id."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import msgspec
+
+from outbox.buckets import bucket_of
+from outbox.conf import settings
+from outbox.context import current
+from outbox.encoding import encode
+from outbox.errors import EventRejected, EventTooLarge, InvalidKey, InvalidSubject
+from outbox.events import EventType, registry
+from outbox.uuid7 import uuid7
+
+MAX_KEY_BYTES = 1024
+
+
+class Entry(NamedTuple):
+    """The columns of outbox_event in their order, and whether the writers of the key wait for each other."""
+
+    bucket: int
+    topic: str
+    key: str
+    type: str
+    subject: str | None
+    content_type: str
+    event_id: UUID
+    payload: bytes | None
+    headers: str
+    serialize: bool
+
+    @classmethod
+    def of(cls, event: object) -> Entry:
+        """The entry of an event in the context of now. Raises a kind of EventRejected."""
+        event_type = registry.of(event)
+        key = _text(event_type, "key", event_type.key_of(event), InvalidKey)
+        subject = event_type.subject_of(event)
+        return cls(
+            bucket=bucket_of(key),
+            topic=settings().topic_prefix + event_type.topic,
+            key=key,
+            type=event_type.name,
+            subject=None if subject is None else _text(event_type, "subject", subject, InvalidSubject),
+            content_type="application/json",
+            event_id=uuid7(),
+            payload=None if event_type.tombstone else _payload(event_type, event),
+            headers=_headers(event_type),
+            serialize=event_type.serialize,
+        )
+
+    def columns(self) -> tuple[Any, ...]:
+        return self[:-1]
+
+
+def _text(event_type: EventType, role: str, value: object, error: type[EventRejected]) -> str:
+    """The key or subject as text; only what has one plain text is taken, and no text that Kafka or PostgreSQL
+    could not.
+    """
+    source = getattr(event_type, role)
+    what = f"{role} of {event_type.name} ({source if isinstance(source, str) else 'computed'})"
+    plain = value.value if isinstance(value, Enum) else value
+    if isinstance(plain, bool) or not isinstance(plain, str | int | UUID):
+        raise error(f"The {what} is {plain!r}; it has to be a str, an int or a UUID.")
+    text = str(plain)
+    if not text or "\x00" in text:
+        raise error(f"The {what} is {'empty' if not text else f'{text!r}, with a NUL character'}.")
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError as cause:
+        raise error(f"The {what} is {text!r}, which is no valid Unicode.") from cause
+    if size > MAX_KEY_BYTES:
+        raise error(f"The {what} is {size} bytes long; at most {MAX_KEY_BYTES} are allowed.")
+    return text
+
+
+def _payload(event_type: EventType, event: object) -> bytes:
+    payload = encode(event)
+    limit = settings().max_event_bytes
+    if len(payload) > limit:
+        raise EventTooLarge(
+            f'An event {event_type.name} is {len(payload):,} bytes of JSON, and OUTBOX["MAX_EVENT_BYTES"] is '
+            f"{limit:,}. "
+            "Put what is large elsewhere and its address into the event, or raise the limit here and that of "
+            "the topic."
+        )
+    return payload
+
+
+def _headers(event_type: EventType) -> str:
+    context = current()
+    attributes = {"dataversion": str(event_type.version)}
+    if event_type.dataschema is not None:
+        attributes["dataschema"] = event_type.dataschema
+    if context is not None:
+        attributes |= context.extensions()
+    return msgspec.json.encode(attributes).decode()

@@ -1,0 +1,72 @@
+"""Every error that outbox raises.
+
+OutboxError
+├── TransactionRequired       emit() outside atomic()
+├── EventRejected             the event cannot be written; the caller decides what then
+│   ├── UnknownEventType      its class is not registered with @outbox.event
+│   ├── InvalidKey            its key is missing, empty, too long, or no text
+│   ├── InvalidSubject        its subject is empty, too long, or no text
+│   ├── NotEncodable          a field is of a type that has no JSON form
+│   ├── EventTooLarge         its payload is over OUTBOX["MAX_EVENT_BYTES"]
+│   └── TooManyKeys           one transaction serializes more keys than OUTBOX["MAX_SERIALIZED_KEYS"]
+├── SaveLost                  save() would have returned although its row is rolled back
+├── CannotCapture             a bulk write whose events cannot be known
+├── TablesMissing             the database has no tables of the outbox
+└── PositionNotOfThisHistory  the stored position belongs to another database history
+"""
+
+from __future__ import annotations
+
+
+class OutboxError(Exception):
+    """The outbox could not do what was asked."""
+
+
+class TransactionRequired(OutboxError):
+    """An event was emitted outside a transaction, where it could not share the fate of the change it tells
+    of.
+    """
+
+
+class EventRejected(OutboxError, ValueError):
+    """The event cannot be written to the outbox."""
+
+
+class UnknownEventType(EventRejected):
+    """The object is not an instance of a class registered with ``@outbox.event``."""
+
+
+class InvalidKey(EventRejected):
+    """The event's key is missing, empty, too long, or not something that has one plain text."""
+
+
+class InvalidSubject(EventRejected):
+    """The event's subject is empty, too long, or not something that has one plain text."""
+
+
+class NotEncodable(EventRejected):
+    """A field of the event has no JSON form."""
+
+
+class EventTooLarge(EventRejected):
+    """The encoded event is larger than the limit."""
+
+
+class TooManyKeys(EventRejected):
+    """One transaction asks to serialize the writers of more keys than the database should hold locks for."""
+
+
+class SaveLost(OutboxError):
+    """``save()`` would have returned normally although its transaction is marked for rollback."""
+
+
+class CannotCapture(OutboxError):
+    """A bulk write of a captured model cannot tell which rows it changed, so its events are unknown."""
+
+
+class TablesMissing(OutboxError):
+    """The database has no tables of the outbox."""
+
+
+class PositionNotOfThisHistory(OutboxError):
+    """The relay's stored position was taken in another history of this database (a restore, most likely)."""

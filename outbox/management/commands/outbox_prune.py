@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError, InterfaceError
+from tqdm import tqdm
+
+from outbox import retention
+from outbox.management.operator import add_database, command_error
+from outbox.words import plural
+
+
+class Command(BaseCommand):
+    help = (
+        "Delete published events that are old, a few thousand at a time, waiting for nobody. "
+        "Held and pending events are never deleted. May be interrupted and run again at any time."
+    )
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        add_database(parser)
+        parser.add_argument("--dry-run", action="store_true", help="count them, and delete nothing")
+        parser.add_argument(
+            "--older-than",
+            metavar="DAYS",
+            type=float,
+            default=retention.period() / timedelta(days=1),
+            help="days since the event was created (default: %(default)g)",
+        )
+
+    def handle(self, *args: object, **options: Any) -> None:
+        database, days = options["database"], options["older_than"]
+        if days < 0:
+            raise CommandError(f"--older-than {days:g}: a number of days from 0 on.")
+        try:
+            deleted = self._prune(database, timedelta(days=days), dry_run=options["dry_run"])
+        except (DatabaseError, InterfaceError) as error:
+            raise command_error(database, error) from error
+        verb = "Would delete" if options["dry_run"] else "Deleted"
+        self.stdout.write(f"{verb} {plural(deleted, 'published event')} older than {plural(days, 'day')}.")
+
+    def _prune(self, database: str, older_than: timedelta, *, dry_run: bool) -> int:
+        first, last = retention.extent(database, older_than) or (0, -1)
+        deleted, at = 0, first - 1
+        with tqdm(total=last - first + 1, unit="event", unit_scale=True, disable=None) as progress:
+            for piece in retention.prune(database, older_than, dry_run=dry_run):
+                deleted += piece.deleted
+                progress.update(min(piece.upto, last) - at)
+                at = min(piece.upto, last)
+        return deleted

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.apps import apps
+from django.db import models
+from django.db.models import F, Func, QuerySet, Subquery
+from django.db.models.expressions import RawSQL
+
+from outbox.models.status import EventStatus, event_status
+from outbox.queries import statement
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from outbox.models.event import OutboxEvent  # noqa: F401
+
+LIMIT = 10_000
+
+
+class OneOf(Func):
+    """``id = ANY (ARRAY(SELECT …))``: unlike ``IN`` the planner has to find the ids first."""
+
+    arg_joiner = " = ANY (ARRAY"
+    template = "%(expressions)s)"
+    output_field = models.BooleanField()
+
+
+class OutboxEventQuerySet(QuerySet["OutboxEvent"]):
+    """Events by status. The log may hold millions: what has no index of its own is bounded by ``limit``."""
+
+    def with_status(self) -> Self:
+        """Annotate ``status``, an ``EventStatus``."""
+        return self.annotate(status=event_status())
+
+    def pending(self, limit: int = LIMIT) -> Self:
+        """Events that wait to be published: of each shard the oldest, up to ``limit``."""
+        ids = f"SELECT id FROM ({statement('pending', cap=limit)}) AS pending"
+        return self.filter(OneOf(F("pk"), RawSQL(ids, ())))
+
+    def published(self, limit: int = LIMIT) -> Self:
+        """Events that are published: of each shard the last, about ``limit``."""
+        candidates = self.filter(OneOf(F("pk"), RawSQL(statement("published", cap=limit), ())))
+        return candidates.with_status().filter(status=EventStatus.PUBLISHED)
+
+    def held(self, limit: int = LIMIT) -> Self:
+        """Events that wait behind a hold: the newest, up to ``limit``."""
+        return self._aside(limit, discarded_at__isnull=True)
+
+    def discarded(self, limit: int = LIMIT) -> Self:
+        """Events that somebody has given up: the newest, up to ``limit``."""
+        return self._aside(limit, discarded_at__isnull=False)
+
+    def newest(self, count: int) -> Self:
+        """Events with an id among the last ``count``. Asks for the last id at once: a bound that the planner
+        can see is one that it uses.
+        """
+        return self.filter(pk__gt=self.last_id() - count)
+
+    def last_id(self) -> int:
+        """The largest id of the log, 0 where it is empty."""
+        events = self.model._default_manager.using(self.db)
+        return events.order_by("-pk").values_list("pk", flat=True).first() or 0
+
+    def _aside(self, limit: int, **condition: bool) -> Self:
+        held = apps.get_model("outbox", "Held")._default_manager.using(self.db).filter(**condition)
+        return self.filter(OneOf(F("pk"), Subquery(held.order_by("-event_id").values("event_id")[:limit])))

@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models, transaction
+from django.db.models import Value
+from django.db.models.functions import Coalesce
+
+from outbox.errors import OutboxError
+from outbox.fields import ClockTimestamp
+from outbox.models.event import OutboxEvent
+from outbox.models.hold_queries import HeldQuerySet, HoldQuerySet
+
+
+class Hold(models.Model):
+    """A reason for events of one scope to wait: a whole topic, one key of a topic, or one event.
+
+    Events in scope are set aside, in order, as ``Held``; all others go on. ``release_at`` is when the owner
+    of the shard may start to publish them; NULL means that a person has to ask for it.
+    """
+
+    class Scope(models.TextChoices):
+        TOPIC = "topic", "topic"
+        KEY = "key", "key of a topic"
+        EVENT = "event", "one event"
+
+    class Reason(models.TextChoices):
+        POISON = "poison", "the broker can never take this record"
+        TOPIC_MISSING = "topic-missing", "the topic does not exist"
+        TOPIC_FORBIDDEN = "topic-forbidden", "no permission to write to the topic"
+        PAUSED = "paused", "paused by an operator"
+
+    id = models.BigAutoField(primary_key=True)
+    scope = models.TextField(choices=Scope.choices)
+    topic = models.TextField()
+    key = models.TextField(null=True)
+    event = models.ForeignKey(
+        OutboxEvent, models.DO_NOTHING, null=True, related_name="+", db_constraint=False
+    )
+    reason = models.TextField(choices=Reason.choices)
+    detail = models.TextField(default="")
+    created_at = models.DateTimeField(db_default=ClockTimestamp())
+    release_at = models.DateTimeField(null=True)
+
+    objects = HoldQuerySet.as_manager()
+    waiting: int  # by with_waiting()
+    due: bool  # by with_due()
+
+    class Meta:
+        db_table = "outbox_hold"
+        default_permissions = ("view",)
+        permissions: ClassVar = [
+            ("release_hold", "Can release holds"),
+            ("pause_topic", "Can pause and resume topics"),
+        ]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                "topic",
+                "scope",
+                Coalesce("key", Value("")),
+                Coalesce("event", Value(0)),
+                name="outbox_hold_scope",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Hold {self.pk} ({self.reason}) of {self.where}"
+
+    @property
+    def where(self) -> str:
+        """The scope in words."""
+        if self.scope == self.Scope.KEY:
+            return f"key {self.key} of {self.topic}"
+        if self.scope == self.Scope.EVENT:
+            return f"event #{self.event_id} of {self.topic}"
+        return f"topic {self.topic}"
+
+    def release(self) -> None:
+        """Let the owners of the shards publish what waits here, in order, and lift the hold."""
+        if not Hold.objects.using(self._state.db).filter(pk=self.pk).release():
+            raise OutboxError(f"Hold {self.pk} is gone: it was released and lifted meanwhile.")
+
+
+class Held(models.Model):
+    """An event that waits behind a hold; ``id`` is the order in which the events of a hold are published
+    later.
+
+    A discarded event keeps its row, with the time and the reason: it is never published. ``hold`` becomes
+    NULL when its hold is lifted, which happens only to discarded ones.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    hold = models.ForeignKey(Hold, models.DO_NOTHING, null=True, related_name="held")
+    event = models.OneToOneField(OutboxEvent, models.DO_NOTHING, related_name="held", db_constraint=False)
+    created_at = models.DateTimeField(db_default=ClockTimestamp())
+    discarded_at = models.DateTimeField(null=True)
+    discard_reason = models.TextField(db_default="")
+
+    objects = HeldQuerySet.as_manager()
+
+    class Meta:
+        db_table = "outbox_held"
+        verbose_name = "held event"
+        default_permissions = ("view",)
+        permissions: ClassVar = [("discard_held", "Can discard held events")]
+
+    def __str__(self) -> str:
+        return f"event {self.event_id} behind hold {self.hold_id}"
+
+    def discard(self, reason: str) -> None:
+        """Give the event up: it is never published. The hold goes too where nothing else waits behind it,
+        unless it is a pause.
+
+        Raises OutboxError for an event that is discarded already, or that a relay may be publishing just now.
+        """
+        database = self._state.db
+        with transaction.atomic(using=database):
+            holds = Hold.objects.using(database).select_for_update(no_key=True).with_due()
+            hold = holds.filter(pk=self.hold_id).first() if self.hold_id else None
+            if hold is not None and hold.due:
+                raise OutboxError(f"{hold} is being released, so event #{self.event_id} may be on its way.")
+            row = Held.objects.using(database).waiting().filter(pk=self.pk)
+            if not row.update(discarded_at=ClockTimestamp(), discard_reason=reason):
+                raise OutboxError(f"Event #{self.event_id} is not held any more.")
+            if hold is not None and hold.reason != Hold.Reason.PAUSED and not hold.held.waiting().exists():
+                hold.release()
+        self.refresh_from_db()

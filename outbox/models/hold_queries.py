@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db import models, transaction
+from django.db.models import F, QuerySet
+from django.db.models.expressions import RawSQL
+from django.db.models.functions import Coalesce, Least
+
+from outbox.fields import ClockTimestamp
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from outbox.models.hold import Held, Hold  # noqa: F401
+
+_WAITING = """(
+    SELECT count(*) FROM (
+        SELECT FROM outbox_held WHERE hold_id = outbox_hold.id AND discarded_at IS NULL LIMIT %s
+    ) AS waiting
+)"""
+
+
+class HoldQuerySet(QuerySet["Hold"]):
+    """Nothing here publishes: the relays that own the shards do, when they see the change."""
+
+    def with_waiting(self, limit: int) -> Self:
+        """Annotate ``waiting``, the number of events behind the hold, counted up to ``limit``."""
+        return self.annotate(waiting=RawSQL(_WAITING, (limit,), output_field=models.BigIntegerField()))
+
+    def with_due(self) -> Self:
+        """Annotate ``due``: whether the relays may publish what waits here by now."""
+        due = RawSQL("coalesce(release_at <= clock_timestamp(), false)", (), models.BooleanField())
+        return self.annotate(due=due)
+
+    def pauses(self) -> Self:
+        """Topics paused by an operator."""
+        return self.filter(scope=self.model.Scope.TOPIC, reason=self.model.Reason.PAUSED)
+
+    def pause(self, topic: str, detail: str = "") -> Hold:
+        """Hold a topic until it is released. A hold that it has already, for another reason, becomes this."""
+        scope = {"scope": self.model.Scope.TOPIC, "topic": topic, "key": None, "event": None}
+        pause = {"reason": self.model.Reason.PAUSED, "detail": detail}
+        with transaction.atomic(using=self.db):
+            hold, made = self.select_for_update(no_key=True).get_or_create(**scope, defaults=pause)
+            if not made:
+                self.filter(pk=hold.pk).update(**pause, release_at=None)
+                hold.refresh_from_db()
+        return hold
+
+    def release(self) -> int:
+        """Let the relays publish what waits here, in order, and lift the holds; how many holds there were."""
+        now = ClockTimestamp()
+        return self.update(release_at=Least(Coalesce(F("release_at"), now), now))
+
+
+class HeldQuerySet(QuerySet["Held"]):
+    def waiting(self) -> Self:
+        """Those that will be published when their hold is released."""
+        return self.filter(discarded_at__isnull=True)

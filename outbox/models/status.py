@@ -1,0 +1,52 @@
+"""The status of an event. No column holds it: it follows from its shard's position and what is held."""
+
+from __future__ import annotations
+
+from django.apps import apps
+from django.db import models
+from django.db.models import Case, F, Func, OuterRef, Q, Subquery, Value, When
+from django.db.models.expressions import Combinable
+
+
+class EventStatus(models.TextChoices):
+    """``discarded`` is an event that was held and that somebody has given up: it is never published."""
+
+    PENDING = "pending", "pending"
+    PUBLISHED = "published", "published"
+    HELD = "held", "held"
+    DISCARDED = "discarded", "discarded"
+
+
+class VisibleIn(Func):
+    """``pg_visible_in_snapshot(xid8, pg_snapshot)``."""
+
+    function = "pg_visible_in_snapshot"
+    output_field = models.BooleanField()
+
+
+def event_status() -> Combinable:
+    """The ``EventStatus`` of a row of ``outbox_event``, as one SQL expression."""
+    return Case(
+        When(held__discarded_at__isnull=False, then=Value(EventStatus.DISCARDED)),
+        When(held__isnull=False, then=Value(EventStatus.HELD)),
+        When(Q(_passed()), then=Value(EventStatus.PUBLISHED)),
+        default=Value(EventStatus.PENDING),
+        output_field=models.TextField(),
+    )
+
+
+def _passed() -> Subquery:
+    """Whether the position of the event's shard has passed it; NULL where the shard has no position yet."""
+    event = OuterRef(OuterRef("pk")), OuterRef(OuterRef("xid"))
+    visible_in_lo = Q(VisibleIn(event[1], F("lo"), output_field=models.BooleanField()))
+    behind_pos = Q(pos__gte=event[0]) & Q(VisibleIn(event[1], F("hi")))
+    checkpoint = (
+        apps.get_model("outbox", "Checkpoint")
+        .objects.filter(shard=OuterRef("pk"))
+        .order_by("-epoch", "-seq")
+        .values(passed=Case(When(visible_in_lo | behind_pos, then=True), default=False))[:1]
+    )
+    shard = apps.get_model("outbox", "Shard").objects.filter(
+        first_bucket__lte=OuterRef("bucket"), last_bucket__gte=OuterRef("bucket")
+    )
+    return Subquery(shard.values(passed=Subquery(checkpoint))[:1], output_field=models.BooleanField())

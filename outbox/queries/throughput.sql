@@ -1,0 +1,25 @@
+-- What was published in each of the last {minutes} minutes, the running one last, and in the last 60 seconds: from the checkpoints, and from
+-- the statistics that they are rolled up into. Every checkpoint is in one of the two.
+WITH recent AS MATERIALIZED (
+    SELECT created_at, events, latency_ms FROM outbox_checkpoint
+    WHERE events > 0 AND created_at > clock_timestamp() - make_interval(mins => {minutes})
+), parts AS (
+    SELECT date_trunc('minute', created_at) AS minute, events FROM recent
+    UNION ALL
+    SELECT minute, events FROM outbox_statistics WHERE minute > clock_timestamp() - make_interval(mins => {minutes})
+), axis AS (
+    SELECT generate_series(
+        date_trunc('minute', clock_timestamp()) - make_interval(mins => {minutes} - 1),
+        date_trunc('minute', clock_timestamp()), interval '1 minute') AS minute
+), series AS (
+    SELECT axis.minute, coalesce(sum(parts.events), 0)::bigint AS events
+    FROM axis LEFT JOIN parts USING (minute) GROUP BY axis.minute
+), last AS (
+    SELECT coalesce(sum(events), 0)::float8 / 60 AS rate,
+           (sum(latency_ms::bigint * events) / sum(events))::float8 AS latency_ms,
+           max(latency_ms) AS latency_ms_max
+    FROM recent WHERE created_at > clock_timestamp() - interval '1 minute'
+)
+SELECT clock_timestamp(), rate, latency_ms, latency_ms_max,
+       (SELECT array_agg(events ORDER BY minute) FROM series)
+FROM last

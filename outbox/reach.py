@@ -1,0 +1,38 @@
+"""Which model classes a receiver of some sender hears of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from django.db.models import Model
+from django.db.models.signals import m2m_changed, post_delete, pre_delete
+from django.dispatch import Signal
+
+
+def reached(signal: Signal, sender: type[Model]) -> Iterator[type[Model]]:
+    """The classes that exist already; the later ones are asked for by ``is_reached`` when they are made."""
+    classes = dict.fromkeys(_family(sender))
+    return (cls for cls in classes if is_reached(signal, sender, cls))
+
+
+def is_reached(signal: Signal, sender: type[Model], cls: type[Model]) -> bool:
+    """Whether a signal of ``cls`` is one of ``sender``, so that each save and each deletion counts once.
+
+    A save sends its signals for the class of the instance only: proxies and multi-table children belong to
+    the sender. A deletion sends them for the concrete parents as well, so a child of a sender that is heard
+    of itself does not.
+    """
+    if not issubclass(cls, sender) or cls._meta.abstract:
+        return False
+    if signal is m2m_changed:
+        return cls is sender
+    if signal in (pre_delete, post_delete):
+        concrete = cls._meta.concrete_model or cls
+        return not any(issubclass(parent, sender) for parent in concrete._meta.get_parent_list())
+    return True
+
+
+def _family(cls: type[Model]) -> Iterator[type[Model]]:
+    yield cls
+    for child in cls.__subclasses__():
+        yield from _family(child)

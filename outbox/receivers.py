@@ -1,0 +1,253 @@
+"""``@outbox.receiver``: what a function returns for a signal is written to the outbox in the signal's
+transaction.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from functools import partial, update_wrapper
+from inspect import iscoroutinefunction
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from django.apps import apps
+from django.core.exceptions import ImproperlyConfigured
+from django.core.signals import request_finished
+from django.db import DEFAULT_DB_ALIAS, connections, transaction
+from django.db.models import Model, signals
+from django.db.models.signals import (
+    ModelSignal,
+    class_prepared,
+    post_migrate,
+    post_save,
+    pre_migrate,
+    pre_save,
+)
+from django.db.models.utils import make_model_tuple
+from django.dispatch import Signal
+from django.utils.inspect import func_accepts_kwargs
+
+from outbox import tables, transactions
+from outbox.emit import insert
+from outbox.entry import Entry
+from outbox.errors import OutboxError
+from outbox.events import registry
+from outbox.reach import is_reached, reached
+from outbox.saving import Saving, guard
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+F = TypeVar("F", bound=Callable[..., object])
+
+logger = logging.getLogger("outbox")
+
+
+class Receiver:
+    """A function connected to signals. Called by Django as any receiver; returns the ids of the events it
+    wrote.
+    """
+
+    __name__: str
+    __qualname__: str
+
+    def __init__(
+        self,
+        function: Callable[..., object],
+        *,
+        dispatch_uid: Hashable = None,
+        raw: bool = False,
+        using: str = DEFAULT_DB_ALIAS,
+    ) -> None:
+        update_wrapper(self, function)
+        self.function = function
+        self.raw = raw
+        self.using = using
+        self.uid = dispatch_uid or function
+        self._senders: list[tuple[Signal, type[Model]]] = []
+        self._connected: list[tuple[Signal, object]] = []
+        registered.append(self)
+
+    def __repr__(self) -> str:
+        return f"<outbox receiver {self.function.__module__}.{self.__qualname__}>"
+
+    def __call__(self, *, signal: Signal, sender: object, **kwargs: Any) -> list[UUID]:
+        if kwargs.get("raw") and not self.raw:
+            return []
+        using = kwargs.get("using") or self.using
+        entries = partial(self.entries, signal=signal, sender=sender, **kwargs)
+        if signal is pre_save:
+            return self._before_save(kwargs["instance"], using, entries())
+        if signal is post_save:
+            return self._after_save(kwargs["instance"], using, entries())
+        if signal in (pre_migrate, post_migrate) and not tables.exist(using):
+            logger.warning(
+                "Database %r holds no outbox (yet): %r is not called for %s. Run `manage.py migrate outbox` "
+                "first.",
+                using, self, name_of(signal),
+            )  # fmt: skip
+            return []
+        return self._elsewhere(signal, using, entries)
+
+    def entries(self, *, signal: Signal, sender: object, **kwargs: Any) -> list[Entry]:
+        """What the function returns for a signal, ready to be inserted."""
+        try:
+            events = self.function(signal=signal, sender=sender, **kwargs)
+            return [Entry.of(event) for event in _several(events)]
+        except OutboxError as error:
+            error.add_note(
+                f"(An event of {self!r} for {name_of(signal)} of {getattr(sender, '__name__', sender)}.)"
+            )
+            raise
+
+    def hears(self, signal: Signal, sender: object) -> bool:
+        return (signal, sender) in self._connected or (signal, None) in self._connected
+
+    def models(self, *of: Signal) -> list[type[Model]]:
+        """The models it hears of, or those of some signals only."""
+        found = (sender for signal, sender in self._connected if not of or signal in of)
+        return list(
+            dict.fromkeys(
+                sender for sender in found if isinstance(sender, type) and issubclass(sender, Model)
+            )
+        )
+
+    def connect(self, signal: Signal, sender: object) -> None:
+        """Hear of ``sender``; a model may be named ``"app.Model"``."""
+        if not isinstance(signal, ModelSignal) or sender is None:
+            self._attach(signal, sender)
+        elif isinstance(sender, str):
+            apps.lazy_model_operation(partial(self._connect_model, signal), make_model_tuple(sender))
+        elif isinstance(sender, type) and issubclass(sender, Model):
+            self._connect_model(signal, sender)
+        else:
+            raise ImproperlyConfigured(
+                f"{self!r}: sender {sender!r} of {name_of(signal)} is no model and no 'app.Model'."
+            )
+
+    def disconnect(self) -> None:
+        """Hear of nothing any more, as a test that registered a receiver ends."""
+        for signal, sender in self._connected:
+            signal.disconnect(sender=sender, dispatch_uid=self.uid)
+        registered.remove(self)
+
+    def prepared(self, model: type[Model]) -> None:
+        """Hear of a model class that was made after its parent was connected."""
+        for signal, sender in self._senders:
+            if is_reached(signal, sender, model):
+                self._attach(signal, model)
+
+    def _connect_model(self, signal: Signal, sender: type[Model]) -> None:
+        self._senders.append((signal, sender))
+        for model in reached(signal, sender):
+            self._attach(signal, model)
+
+    def _attach(self, signal: Signal, sender: Any) -> None:
+        if any(other.uid == self.uid and other.hears(signal, sender) for other in registered):
+            return
+        signal.connect(self, sender=sender, weak=False, dispatch_uid=self.uid)
+        self._connected.append((signal, sender))
+        if signal in (pre_save, post_save):
+            guard(sender or Model)
+
+    def _before_save(self, instance: Model, using: str, entries: list[Entry]) -> list[UUID]:
+        saving = Saving.of(instance)
+        if saving is None:
+            return insert(entries, using)
+        saving.defer(entries)
+        return [entry.event_id for entry in entries]
+
+    def _after_save(self, instance: Model, using: str, entries: list[Entry]) -> list[UUID]:
+        saving = Saving.of(instance)
+        insert([*(saving.take() if saving else ()), *entries], using)
+        return [entry.event_id for entry in entries]
+
+    def _elsewhere(self, signal: Signal, using: str, entries: Callable[[], list[Entry]]) -> list[UUID]:
+        connection = connections[using]
+        was_closed = connection.connection is None
+        if transactions.is_open(connection):
+            return insert(entries(), using)
+        with transaction.atomic(using=using):
+            event_ids = insert(entries(), using)
+        if signal is request_finished and was_closed:
+            connection.close()  # as Django has left it; under ASGI nobody else would ever use this one
+        return event_ids
+
+
+registered: list[Receiver] = []
+
+
+def receiver(
+    signal: Signal | Sequence[Signal],
+    *,
+    sender: object = None,
+    dispatch_uid: Hashable = None,
+    raw: bool = False,
+    using: str = DEFAULT_DB_ALIAS,
+) -> Callable[[F], F]:
+    """Write the event, or the events, that the decorated function returns for a signal; None writes nothing.
+
+    Takes what ``django.dispatch.receiver`` takes: one signal or several, one ``sender`` or several,
+    ``"app.Model"``. A model stands for its proxies and its children too, an abstract one for all of its
+    children. ``raw=True`` hears of loaded fixtures. Events go to the database that the signal names, or to
+    ``using`` if it names none; inside its transaction, or, where Django sends the signal outside of one, in a
+    transaction together with what the function writes.
+    """
+    heard: Sequence[Any] = signal if isinstance(signal, list | tuple) else [signal]
+    senders = sender if isinstance(sender, list | tuple) else [sender]
+
+    def connect(function: F) -> F:
+        _check(function, heard)
+        connected = Receiver(function, dispatch_uid=dispatch_uid, raw=raw, using=using)
+        for each in heard:
+            for one in senders:
+                connected.connect(each, one)
+        return function
+
+    return connect
+
+
+def hearing(signal: Signal, model: type[Model]) -> list[Receiver]:
+    """The receivers of a signal of a model, in the order in which Django calls them."""
+    return [receiver for receiver in registered if receiver.hears(signal, model)]
+
+
+def name_of(signal: Signal) -> str:
+    """The name of one of Django's model signals; of another one its repr."""
+    return next((name for name, value in vars(signals).items() if value is signal), repr(signal))
+
+
+def _several(events: object) -> Iterator[object]:
+    if events is None:
+        return
+    if (
+        type(events) in registry
+        or not isinstance(events, Iterable)
+        or isinstance(events, str | bytes | Mapping)
+    ):
+        yield events
+    else:
+        yield from events
+
+
+def _check(function: Callable[..., object], heard: Iterable[object]) -> None:
+    name = getattr(function, "__qualname__", repr(function))
+    if iscoroutinefunction(function):
+        raise ImproperlyConfigured(
+            f"@outbox.receiver: {name} is async, but an event is written in a transaction: use a plain def."
+        )
+    if not func_accepts_kwargs(function):
+        raise ImproperlyConfigured(
+            f"@outbox.receiver: {name} has to accept **kwargs, as every receiver of a signal."
+        )
+    for signal in heard:
+        if not isinstance(signal, Signal):
+            raise ImproperlyConfigured(f"@outbox.receiver of {name}: {signal!r} is no signal.")
+
+
+def _hear_of(sender: type[Model], **kwargs: object) -> None:
+    for each in registered:
+        each.prepared(sender)
+
+
+class_prepared.connect(_hear_of)

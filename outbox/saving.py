@@ -1,0 +1,120 @@
+"""A save and its events in one transaction: the wrapper around ``save_base``.
+
+Django sends post_save when the transaction of ``save_base`` has ended. In autocommit a receiver's INSERT
+would be a second one, and a crash between the two would lose the event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+from django.db import connections, router, transaction
+
+from outbox import transactions
+from outbox.emit import insert
+from outbox.errors import SaveLost
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from django.db.models import Model
+
+    from outbox.entry import Entry
+
+
+class Saving:
+    """A running call of ``save_base``.
+
+    What pre_save receivers return is built before the row is written, and is inserted after it: only then
+    does this transaction hold the row's lock, which puts the events of one key in the order of their commits.
+    """
+
+    def __init__(self, instance: Model) -> None:
+        self.instance = instance
+        self._entries: list[Entry] = []
+
+    @staticmethod
+    def of(instance: object) -> Saving | None:
+        """The innermost running save, if it is one of ``instance``."""
+        saving = _running.get()
+        return saving if saving is not None and saving.instance is instance else None
+
+    def defer(self, entries: Iterable[Entry]) -> None:
+        self._entries += entries
+
+    def take(self) -> list[Entry]:
+        """The deferred entries, which from now on are the caller's to insert."""
+        entries, self._entries = self._entries, []
+        return entries
+
+
+_running: ContextVar[Saving | None] = ContextVar("outbox_saving", default=None)
+
+
+def guard(model: type[Model]) -> None:
+    """Wrap ``save_base`` of a model, unless the model inherits one that is wrapped."""
+    if not getattr(model.save_base, "guarded_by_outbox", False):
+        setattr(model, "save_base", _guarded(model))  # noqa: B010
+
+
+def _guarded(model: type[Model]) -> Callable[..., Any]:
+    own = model.__dict__.get("save_base")
+
+    @wraps(model.save_base)
+    def save_base(
+        self: Model,
+        raw: bool = False,
+        force_insert: Any = False,
+        force_update: bool = False,
+        using: str | None = None,
+        update_fields: Any = None,
+        **more: Any,
+    ) -> Any:
+        using = using or router.db_for_write(self.__class__, instance=self)
+        parent: Any = super(model, self)
+        original = own.__get__(self) if own else parent.save_base
+        with _one_transaction(self, using), _saving(self, using):
+            return original(
+                raw=raw,
+                force_insert=force_insert,
+                force_update=force_update,
+                using=using,
+                update_fields=update_fields,
+                **more,
+            )
+
+    setattr(save_base, "guarded_by_outbox", True)  # noqa: B010
+    return save_base
+
+
+@contextmanager
+def _saving(instance: Model, using: str) -> Iterator[None]:
+    saving = Saving(instance)
+    token = _running.set(saving)
+    try:
+        yield
+        insert(saving.take(), using)
+    finally:
+        _running.reset(token)
+
+
+@contextmanager
+def _one_transaction(instance: Model, using: str) -> Iterator[None]:
+    """Nothing inside a transaction, because an exception that the caller catches there must not doom it."""
+    connection = connections[using]
+    if transactions.is_open(connection):
+        yield
+        return
+    with transaction.atomic(using=using):
+        yield
+        if transactions.is_doomed(connection):
+            raise SaveLost(
+                f"save() of {instance._meta.label} {instance.pk!r} wrote nothing to database {using!r}: its "
+                "transaction is marked for rollback, because something (a receiver of pre_save or post_save, "
+                "most likely) swallowed a database error. Let that error through, or put what may fail into "
+                "a `transaction.atomic()` of its own."
+            )

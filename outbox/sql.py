@@ -1,0 +1,26 @@
+"""The statements of the hot path. ``{schema}`` is empty or a quoted schema with its dot."""
+
+from __future__ import annotations
+
+# One event: VALUES is twice as fast as unnest here, and a fifth of the text to parse.
+INSERT_EVENT = """
+INSERT INTO {schema}outbox_event (bucket, topic, key, type, subject, content_type, event_id, payload, headers)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb)
+"""
+
+# Several: nine parameters however many rows. They are sorted before their ids are drawn.
+INSERT_EVENTS = """
+INSERT INTO {schema}outbox_event (bucket, topic, key, type, subject, content_type, event_id, payload, headers)
+SELECT bucket, topic, key, type, subject, content_type, event_id, payload, headers::jsonb
+FROM unnest(%s::smallint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
+            %s::uuid[], %s::bytea[], %s::text[])
+     WITH ORDINALITY
+     AS _ (bucket, topic, key, type, subject, content_type, event_id, payload, headers, place)
+ORDER BY place
+"""
+
+# The locks are taken in the order of their numbers, so that two calls never wait for each other in a circle.
+SERIALIZE_KEYS = """
+SELECT pg_current_xact_id()::text, number, pg_advisory_xact_lock(%s, number)
+FROM (SELECT DISTINCT hashtext(key) AS number FROM unnest(%s::text[]) AS key ORDER BY number) AS locks
+"""

@@ -1,0 +1,23 @@
+"""How an outbox is: for the admin, for ``outbox_status``, for probes."""
+
+from outbox.status.reading import read
+from outbox.status.report import (
+    HoldReport,
+    Problem,
+    RelayReport,
+    ShardReport,
+    State,
+    Status,
+    Thresholds,
+)
+
+__all__ = [
+    "HoldReport",
+    "Problem",
+    "RelayReport",
+    "ShardReport",
+    "State",
+    "Status",
+    "Thresholds",
+    "read",
+]

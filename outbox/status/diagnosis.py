@@ -1,0 +1,98 @@
+"""From what is known of an outbox to a state and to what should be done. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from outbox.status.report import Problem, State, Status, Thresholds
+from outbox.words import amount, duration, plural
+
+
+def diagnose(status: Status, thresholds: Thresholds) -> Status:
+    """The same with its problems, the worst first, and the state that follows from them."""
+    problems = sorted(_problems(status, thresholds), key=lambda problem: -problem.state.severity)
+    return replace(status, state=problems[0].state if problems else State.OK, problems=tuple(problems))
+
+
+def _problems(status: Status, thresholds: Thresholds) -> Iterator[Problem]:
+    yield from _shards_missing(status)
+    yield from _relays(status)
+    yield from _owners(status)
+    yield from _backlog(status, thresholds)
+    yield from _holds(status)
+
+
+def _shards_missing(status: Status) -> Iterator[Problem]:
+    if not status.shards:
+        yield Problem(
+            state=State.NOT_MIGRATED,
+            text="The table outbox_shard is empty, so no relay knows what to publish.",
+            remedy=f"Run `manage.py migrate --database {status.database}`, which puts the first shard there.",
+        )
+
+
+def _relays(status: Status) -> Iterator[Problem]:
+    for relay in status.relays:
+        if relay.alive and relay.state == "degraded":
+            yield Problem(
+                state=State.DEGRADED,
+                text=f"Relay {relay.name} is degraded. {relay.detail}".strip(),
+                remedy="Nothing is lost, and it keeps trying: see that what it names answers from that host.",
+            )
+    if not status.relays_alive:
+        last = status.relays[0] if status.relays else None
+        heard = f" The last one, {last.name}, was heard {duration(last.silent)} ago." if last else ""
+        yield Problem(
+            state=State.NO_RELAY,
+            text=f"No relay is alive: nothing is published.{heard}",
+            remedy="Nothing is lost. Start a relay: `manage.py run_relay`. If one runs, look at its log.",
+        )
+
+
+def _owners(status: Status) -> Iterator[Problem]:
+    for shard in status.shards:
+        if shard.owner is None and status.relays_alive:
+            yield Problem(
+                state=State.DEGRADED,
+                text=f"Shard {shard.id} (buckets {shard.first_bucket}-{shard.last_bucket}) has no owner.",
+                remedy="A relay takes it over within seconds. If this stays, look at the relays' logs.",
+            )
+
+
+def _backlog(status: Status, thresholds: Thresholds) -> Iterator[Problem]:
+    pending, age = status.pending or 0, status.oldest_pending or 0.0
+    many = pending > thresholds.max_pending or (status.pending_capped and pending >= thresholds.max_pending)
+    if many or age > thresholds.max_age:
+        yield Problem(
+            state=State.BEHIND,
+            text=f"{_waiting(pending, capped=status.pending_capped)} to be published, "
+            f"the oldest for {duration(age)}.",
+            remedy=_pace(status),
+        )
+
+
+def _waiting(count: int | None, *, capped: bool) -> str:
+    return f"{plural(count or 0, 'event', capped=capped)} {'waits' if count == 1 else 'wait'}"
+
+
+def _pace(status: Status) -> str:
+    if not status.rate:
+        return (
+            "Nothing was published in the last minute: look at the relay that owns the shard, and at its log."
+        )
+    if status.pending_capped:
+        return f"The relays publish {amount(status.rate)}/s. If the backlog grows, give them more shards."
+    left = duration((status.pending or 0) / status.rate)
+    return f"The relays publish {amount(status.rate)}/s, which takes them {left} for what waits now."
+
+
+def _holds(status: Status) -> Iterator[Problem]:
+    if status.holds:
+        reasons = ", ".join(sorted({hold.reason for hold in status.holds}))
+        holds = plural(len(status.holds), "hold", capped=status.holds_capped)
+        yield Problem(
+            state=State.HELD,
+            text=f"{_waiting(status.held, capped=status.held_capped)} behind {holds} ({reasons}).",
+            remedy="Everything else goes on. See to each cause, then release the hold or discard the event.",
+        )

@@ -1,0 +1,43 @@
+"""The status of an outbox that cannot be read."""
+
+from __future__ import annotations
+
+from psycopg.errors import InsufficientPrivilege, QueryCanceled, UndefinedColumn, UndefinedTable
+
+from outbox.status.report import Problem, State, Status
+
+
+def unreadable(database: str, failure: Exception | str) -> Status:
+    """A status that says nothing but why, and what to do."""
+    problem = _problem(database, failure)
+    return Status(database=database, state=problem.state, problems=(problem,))
+
+
+def _problem(database: str, failure: Exception | str) -> Problem:
+    if isinstance(failure, str):
+        return _unreadable(failure, "Name the database that holds the outbox: --database ALIAS.")
+    cause = failure.__cause__ or failure
+    said = str(cause).strip().partition("\n")[0]
+    if isinstance(cause, UndefinedTable | UndefinedColumn):
+        return Problem(
+            state=State.NOT_MIGRATED,
+            text=f"Database {database!r} lacks tables of the outbox: {said}.",
+            remedy=f"Run `manage.py migrate outbox --database {database}`.",
+        )
+    if isinstance(cause, InsufficientPrivilege):
+        return _unreadable(
+            f"Database {database!r} refuses: {said}.", "Let this user SELECT from the outbox_* tables."
+        )
+    if isinstance(cause, QueryCanceled):
+        return _unreadable(
+            f"Database {database!r} did not answer in time: {said}.",
+            "The server is overloaded, or the tables are locked: see pg_stat_activity.",
+        )
+    return _unreadable(
+        f"Database {database!r} does not answer: {said}.",
+        f"See that PostgreSQL runs, and that DATABASES[{database!r}] has its address and a valid login.",
+    )
+
+
+def _unreadable(text: str, remedy: str) -> Problem:
+    return Problem(state=State.UNREADABLE, text=text, remedy=remedy)

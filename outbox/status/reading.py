@@ -1,0 +1,147 @@
+"""Reading the status: a fixed number of queries, each bounded, however long the log and the backlog are."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, InterfaceError, connections, transaction
+
+from outbox.models import Hold, Relay
+from outbox.queries import statement
+from outbox.status.diagnosis import diagnose
+from outbox.status.failure import unreadable
+from outbox.status.report import HoldReport, RelayReport, ShardReport, State, Status, Thresholds
+
+COUNT_UP_TO = 10_000
+LIST_HOLDS = 100
+LIST_RELAYS = 50
+MINUTES = 60
+ALIVE_SECONDS = 15.0
+STATEMENT_SECONDS = 10
+_LIMITS = {
+    "enable_seqscan": "off",
+    "enable_bitmapscan": "off",
+    "jit": "off",
+    "statement_timeout": f"{STATEMENT_SECONDS}s",
+}
+
+
+def read(using: str = DEFAULT_DB_ALIAS, thresholds: Thresholds | None = None) -> Status:
+    """The status of the outbox on database ``using``. What is wrong with that database is no exception, it is
+    the status.
+    """
+    thresholds = thresholds or Thresholds()
+    connection = connections[using]
+    if connection.vendor != "postgresql":
+        return unreadable(using, f"Database {using!r} is {connection.display_name}, not PostgreSQL.")
+    try:
+        with transaction.atomic(using=using):
+            status = _read(using, max(COUNT_UP_TO, thresholds.max_pending))
+            # A savepoint's rollback, unlike its release, takes the planner settings back.
+            transaction.set_rollback(True, using=using)
+    except (DatabaseError, InterfaceError) as error:
+        return unreadable(using, error)
+    return diagnose(status, thresholds)
+
+
+def _read(using: str, cap: int) -> Status:
+    with connections[using].cursor() as cursor:
+        calls = ", ".join(f"set_config('{name}', '{value}', true)" for name, value in _LIMITS.items())
+        cursor.execute(f"SELECT {calls}")
+        cursor.execute(statement("shards", cap=cap).replace("{pending}", statement("pending", cap=cap + 1)))
+        shards = [_shard(row, cap) for row in cursor.fetchall()]
+        cursor.execute(statement("throughput", minutes=MINUTES))
+        at, rate, latency_ms, latency_ms_max, minutes = cursor.fetchone()
+    holds = _holds(using, at, cap)
+    status = Status(
+        database=using,
+        state=State.OK,
+        at=at,
+        rate=rate,
+        latency_ms=latency_ms,
+        latency_ms_max=latency_ms_max,
+        minutes=tuple(minutes),
+        relays=tuple(_relays(using, at)),
+        shards=tuple(shards),
+        holds=tuple(holds[:LIST_HOLDS]),
+        holds_capped=len(holds) > LIST_HOLDS,
+    )
+    return _with_owners(_with_totals(status))
+
+
+def _shard(row: tuple[Any, ...], cap: int) -> ShardReport:
+    number, first, last, epoch, owner, pending, oldest, published, age = row
+    return ShardReport(
+        id=number,
+        first_bucket=first,
+        last_bucket=last,
+        epoch=epoch,
+        owner=owner,
+        owner_name=None,
+        pending=min(pending, cap),
+        pending_capped=pending > cap,
+        oldest_pending=oldest,
+        published=published,
+        checkpoint_age=age,
+    )
+
+
+def _holds(using: str, at: datetime, cap: int) -> list[HoldReport]:
+    holds = Hold.objects.using(using).with_waiting(cap + 1).order_by("id")[: LIST_HOLDS + 1]
+    return [
+        HoldReport(
+            id=hold.pk,
+            reason=hold.reason,
+            where=hold.where,
+            topic=hold.topic,
+            detail=hold.detail,
+            waiting=min(hold.waiting, cap),
+            waiting_capped=hold.waiting > cap,
+            age=_seconds(at - hold.created_at),
+            release_in=(hold.release_at - at).total_seconds() if hold.release_at else None,
+        )
+        for hold in holds
+    ]
+
+
+def _relays(using: str, at: datetime) -> list[RelayReport]:
+    relays = Relay.objects.using(using).order_by("-heartbeat_at")[:LIST_RELAYS]
+    return [
+        RelayReport(
+            id=relay.id,
+            name=f"{relay.host}:{relay.pid}",
+            state=relay.state,
+            detail=relay.detail,
+            alive=at - relay.heartbeat_at <= timedelta(seconds=ALIVE_SECONDS),
+            silent=_seconds(at - relay.heartbeat_at),
+            uptime=_seconds(at - relay.started_at),
+        )
+        for relay in relays
+    ]
+
+
+def _seconds(age: timedelta) -> float:
+    return max(age.total_seconds(), 0.0)
+
+
+def _with_totals(status: Status) -> Status:
+    ages = [shard.oldest_pending for shard in status.shards if shard.oldest_pending is not None]
+    return replace(
+        status,
+        pending=sum(shard.pending for shard in status.shards),
+        pending_capped=any(shard.pending_capped for shard in status.shards),
+        oldest_pending=max(ages, default=None),
+        published=sum(shard.published for shard in status.shards),
+        held=sum(hold.waiting for hold in status.holds),
+        held_capped=status.holds_capped or any(hold.waiting_capped for hold in status.holds),
+    )
+
+
+def _with_owners(status: Status) -> Status:
+    names = {relay.id: relay.name for relay in status.relays}
+    shards = (
+        replace(shard, owner_name=names.get(shard.owner)) if shard.owner else shard for shard in status.shards
+    )
+    return replace(status, shards=tuple(shards))

@@ -1,0 +1,52 @@
+"""Numbers and durations in the outbox's templates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from django import template
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from outbox import words
+
+if TYPE_CHECKING:
+    from outbox.status import RelayReport, ShardReport, Status
+
+register = template.Library()
+
+
+@register.filter
+def duration(seconds: float | None) -> str:
+    """``3 min 20 s``, not to be broken over lines; a dash for None."""
+    return "-" if seconds is None else words.duration(seconds).replace(" ", "\N{NO-BREAK SPACE}")
+
+
+@register.filter
+def milliseconds(number: float | None) -> str:
+    """``22 ms``, from a second on ``1.5 s``, not to be broken over lines; a dash for None."""
+    return "-" if number is None else words.milliseconds(number).replace(" ", "\N{NO-BREAK SPACE}")
+
+
+@register.filter
+def amount(number: float | None, capped: bool = False) -> str:
+    """``1,234``, ``10,000+`` where capped; a dash for None."""
+    return "-" if number is None else words.amount(number, capped=capped)
+
+
+@register.filter
+def code(text: str) -> SafeString:
+    """What stands between backticks as code."""
+    return format_html_join("", "{}", [(part,) for part in _parts(text)])
+
+
+def _parts(text: str) -> Iterator[str]:
+    for place, part in enumerate(text.split("`")):
+        yield format_html("<code>{}</code>", part) if place % 2 else part
+
+
+@register.filter
+def owned_by(status: Status, relay: RelayReport) -> list[ShardReport]:
+    """The shards that a relay owns."""
+    return [shard for shard in status.shards if shard.owner == relay.id]

@@ -1,0 +1,58 @@
+"""What a database connection can tell of its transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from django.db import connections, transaction
+from psycopg.pq import TransactionStatus
+
+from outbox.errors import TransactionRequired
+
+if TYPE_CHECKING:
+    from django.db.backends.base.base import BaseDatabaseWrapper
+
+
+def is_open(connection: BaseDatabaseWrapper) -> bool:
+    """Whether what is written now shares the fate of what was written before: inside atomic(), or with
+    autocommit off.
+    """
+    return connection.in_atomic_block or not connection.get_autocommit()
+
+
+def is_doomed(connection: BaseDatabaseWrapper) -> bool:
+    """Whether the transaction can only roll back.
+
+    Django knows of the errors that passed through the ORM; after one of a bare cursor only PostgreSQL does,
+    and it answers COMMIT with ROLLBACK, which is no error.
+    """
+    if connection.needs_rollback:
+        return True
+    raw = connection.connection
+    return connection.vendor == "postgresql" and raw.info.transaction_status == TransactionStatus.INERROR
+
+
+def execute(connection: BaseDatabaseWrapper, statement: str, parameters: Sequence[Any]) -> list[Any]:
+    """Run a statement of the outbox, and return its rows. If it fails, the transaction cannot be committed."""
+    with transaction.mark_for_rollback_on_error(using=connection.alias), connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        return cursor.fetchall() if cursor.description else []
+
+
+def require(connection: BaseDatabaseWrapper) -> None:
+    """Raise TransactionRequired outside a transaction."""
+    if not is_open(connection):
+        alias = connection.alias
+        raise TransactionRequired(
+            f"An event was emitted outside a transaction of database {alias!r}, where it could be lost, or "
+            "stay when the change it tells of is not made. Put both into one "
+            f"`with transaction.atomic(using={alias!r}):`.{_open_elsewhere()}"
+        )
+
+
+def _open_elsewhere() -> str:
+    for other in connections.all(initialized_only=True):
+        if other.in_atomic_block:
+            return f" (One is open on {other.alias!r}: to write the event there, pass using={other.alias!r}.)"
+    return ""

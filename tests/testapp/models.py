@@ -1,0 +1,88 @@
+"""One model for every way in which a model can be related to another."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import models
+
+from outbox import CapturedManager
+
+
+class Tag(models.Model):
+    name = models.CharField(max_length=50)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Parcel(models.Model):
+    """The concrete parent of a multi-table child and of a proxy."""
+
+    code = models.CharField(max_length=50, unique=True)
+    weight = models.IntegerField(default=0)
+    tags = models.ManyToManyField(Tag)
+
+    objects = CapturedManager["Parcel"]()
+
+    def __str__(self) -> str:
+        return self.code
+
+
+class ExpressParcel(Parcel):
+    courier = models.CharField(max_length=50, default="")
+
+
+class TrackedParcel(Parcel):
+    class Meta:
+        proxy = True
+
+
+class Stamp(models.Model):
+    """Deleted with its parcel; its manager is Django's own."""
+
+    parcel = models.ForeignKey(Parcel, models.CASCADE, related_name="stamps", null=True)
+    value = models.IntegerField(default=0)
+
+    def __str__(self) -> str:
+        return str(self.value)
+
+
+class Document(models.Model):
+    title = models.CharField(max_length=50, default="")
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class Invoice(Document):
+    amount = models.IntegerField(default=0)
+
+
+class Letter(Document):
+    pass
+
+
+class RegisteredLetter(Letter):
+    number = models.IntegerField(default=0)
+
+
+class Ledger(models.Model):
+    """A model with its own save() and save_base()."""
+
+    name = models.CharField(max_length=50)
+    saves = models.IntegerField(default=0)
+
+    def __str__(self) -> str:
+        return self.name
+
+    def save(self, **kwargs: Any) -> None:
+        self.name = self.name.upper()
+        super().save(**kwargs)
+
+    def save_base(self, *args: Any, **kwargs: Any) -> None:
+        self.saves += 1
+        super().save_base(*args, **kwargs)
