@@ -1,0 +1,77 @@
+"""What the settings of the three consumers have in common. They and this module alone read the environment.
+
+Each consumer is a service of its own: its database, its handlers, and an admin to look at both. None of them
+knows the shop; Kafka is all that they share.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import dj_database_url
+
+SECRET_KEY = os.environ.get("SECRET_KEY", "an example, not a secret: set SECRET_KEY")
+DEBUG = os.environ.get("DEBUG", "0") == "1"
+ALLOWED_HOSTS = os.environ.get("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]").split(",")
+
+ADMIN_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+]
+ROOT_URLCONF = "consumers.urls"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+STATIC_URL = "static/"
+USE_TZ = True
+TIME_ZONE = "UTC"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+
+def database(service: str) -> dict[str, Any]:
+    """The database named after the service on the shared server, or one of its own (CRM_DATABASE_URL)."""
+    own = os.environ.get(f"{service.upper()}_DATABASE_URL")
+    shared = os.environ.get("DATABASE_URL", "postgresql://postgres@127.0.0.1:5432/")
+    config: dict[str, Any] = {**dj_database_url.parse(own or shared, conn_max_age=60)}
+    if own is None:
+        config["NAME"] = service
+    return config
+
+
+def inbox(service: str, *, topics: list[str], **options: Any) -> dict[str, Any]:
+    """The INBOX of a service that is one consumer. With KAFKA_TOPIC_PREFIX several demos share a broker."""
+    return {
+        "BOOTSTRAP_SERVERS": os.environ.get("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9092").split(","),
+        "TOPIC_PREFIX": os.environ.get("KAFKA_TOPIC_PREFIX", ""),
+        "CONSUMERS": {
+            service: {
+                "TOPICS": topics,
+                "GROUP": service + os.environ.get("KAFKA_GROUP_SUFFIX", ""),
+                "HANDLERS": [f"consumers.{service}.handlers"],
+                **options,
+            },
+        },
+    }

@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+from django.db import connections
+from django.db.migrations.executor import MigrationExecutor
+
+from inbox.errors import MigrationsMissing
+
+
+def require_migrations(database: str) -> None:
+    """Raise unless every migration of the installed apps has been applied to ``database``.
+
+    Raises:
+        MigrationsMissing: which ones are, and how to apply them.
+    """
+    executor = MigrationExecutor(connections[database])
+    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    if plan:
+        names = ", ".join(f"{migration.app_label}.{migration.name}" for migration, _ in plan[:5])
+        more = f" and {len(plan) - 5} more" if len(plan) > 5 else ""
+        raise MigrationsMissing(
+            f"database {database!r} lacks migrations: {names}{more}. Run: manage.py migrate"
+        )
+
+
+def drop_dead_connection(database: str) -> None:
+    """After an error: have the next query connect anew if this connection is of no use any more."""
+    connection = connections[database]
+    if not connection.in_atomic_block:
+        connection.close_if_unusable_or_obsolete()

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import os
+import socket
+import time
+import uuid
+from collections.abc import Callable
+from datetime import timedelta
+
+from django.db import OperationalError
+from django.db.models.functions import Now
+
+from inbox.cloudevents import printable
+from inbox.database import drop_dead_connection
+from inbox.models import Instance
+from inbox.outages import Outages
+from inbox.source import Source
+
+FORGET_AFTER = timedelta(days=1)
+DATABASE = "PostgreSQL"
+
+
+class Heartbeat:
+    """Writes how a consumer process is doing, from its own loop, so that one that hangs is seen to hang."""
+
+    def __init__(
+        self,
+        consumer: str,
+        source: Source,
+        outages: Outages,
+        *,
+        database: str = "default",
+        every: float = 5.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.handled = 0
+        self.state = Instance.State.RUNNING
+        self._consumer = consumer
+        self._source = source
+        self._outages = outages
+        self._database = database
+        self._every = every
+        self._clock = clock
+        self._next_at = clock()
+        self._handled_before = 0
+        self._id = uuid.uuid4()
+
+    def beat(self, *, now: bool = False) -> None:
+        """Write, if it is time to; a database that is not there is an outage and no more."""
+        if not now and self._clock() < self._next_at:
+            return
+        self._next_at = self._clock() + self._every
+        try:
+            self._write()
+        except OperationalError as error:
+            self._outages.begin(DATABASE, error)
+            drop_dead_connection(self._database)
+        else:
+            self._outages.end(DATABASE)
+
+    def stop(self) -> None:
+        """Take the row away; others that stopped without doing so go with it."""
+        rows = Instance.objects.using(self._database)
+        try:
+            rows.filter(id=self._id).delete()
+            rows.filter(heartbeat_at__lt=Now() - FORGET_AFTER).delete()
+        except OperationalError:
+            drop_dead_connection(self._database)
+
+    def _write(self) -> None:
+        detail = printable(self._outages.detail)
+        values = {
+            "state": Instance.State.WAITING
+            if detail and self.state == Instance.State.RUNNING
+            else self.state,
+            "detail": detail,
+            "partitions": self._source.partitions(),
+            "lag": self._source.lag(),
+            "handled": self.handled,
+            "heartbeat_at": Now(),
+        }
+        if self.handled > self._handled_before:
+            self._handled_before = self.handled
+            values["progress_at"] = Now()
+        rows = Instance.objects.using(self._database)
+        if not rows.filter(id=self._id).update(**values):
+            process = {"consumer": self._consumer, "host": socket.gethostname(), "pid": os.getpid()}
+            rows.create(id=self._id, **process, **values)

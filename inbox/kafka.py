@@ -1,0 +1,269 @@
+"""The one module of the inbox that imports a Kafka client."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from kafka import ConsumerRebalanceListener, KafkaConsumer, OffsetAndMetadata, TopicPartition
+from kafka.errors import (
+    CommitFailedError,
+    IllegalGenerationError,
+    KafkaConfigurationError,
+    KafkaError,
+    KafkaTimeoutError,
+    RebalanceInProgressError,
+    UnknownMemberIdError,
+)
+from kafka.structs import MemberState
+
+from inbox.errors import SourceUnavailable
+from inbox.record import Record
+from inbox.signals import topics_found, topics_missing
+from inbox.source import Offsets
+
+FIXED = {
+    "enable_auto_commit": False,  # offsets follow the database, never the clock
+    "isolation_level": "read_committed",
+    "allow_auto_create_topics": False,
+    "metrics_enabled": False,
+}
+DEFAULTS = {
+    "auto_offset_reset": "earliest",
+    "max_poll_records": 500,
+    "fetch_max_bytes": 8 * 1024 * 1024,
+    "session_timeout_ms": 10_000,
+    "heartbeat_interval_ms": 3_000,
+    "request_timeout_ms": 10_000,
+    "reconnect_backoff_max_ms": 1_000,
+    "metadata_max_age_ms": 30_000,
+    "bootstrap_timeout_ms": 3_000,
+}
+RESERVED = {*FIXED, "bootstrap_servers", "group_id", "key_deserializer", "value_deserializer", "kafka_client"}
+NOT_A_MEMBER = (CommitFailedError, IllegalGenerationError, RebalanceInProgressError, UnknownMemberIdError)
+JOIN_SECONDS = 3.0  # how long a member may take to learn its partitions once the group has formed
+ANSWER_MS = 3_000  # how long an answer may take before Kafka counts as gone
+ASK_EVERY = 5.0  # seconds without a record after which Kafka is asked whether it is there
+
+
+def known_options() -> set[str]:
+    """The client options that ``INBOX["OPTIONS"]`` may hold."""
+    return set(KafkaConsumer.DEFAULT_CONFIG) - RESERVED
+
+
+class Membership(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Remembers whether partitions were taken away since it was last cleared, and sees a join that hangs."""
+
+    def __init__(self) -> None:
+        self.revoked = False
+        self._generation = -1
+        self._joined_at: float | None = None
+
+    def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
+        self.revoked |= bool(revoked)
+
+    def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
+        pass
+
+    def hangs(self, group: Any, now: float) -> bool:
+        """Whether the client has joined a generation and does not take up its assignment.
+
+        It forgets about a join that takes longer than a poll where its reason, new partitions of a topic, is
+        gone by then. Waiting for other members to join is no hanging: the generation is the old one meanwhile.
+        """
+        if group.state == MemberState.STABLE:
+            self._generation = group.generation_id
+        if group.generation_id in (-1, self._generation):
+            self._joined_at = None
+        elif self._joined_at is None:
+            self._joined_at = now
+        return self._joined_at is not None and now > self._joined_at + JOIN_SECONDS
+
+
+class KafkaSource:
+    """Records of some topics, shared with the other members of a consumer group.
+
+    Heartbeats come from the client's own thread; ``keep_alive`` polls besides, with fetching paused, because
+    a member that does not poll is thrown out. After an error that the client does not get over it is made
+    anew.
+    """
+
+    def __init__(
+        self,
+        consumer: str,
+        *,
+        bootstrap_servers: Sequence[str],
+        topics: Sequence[str],
+        group: str,
+        options: Mapping[str, Any],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._consumer = consumer
+        self._servers = ",".join(bootstrap_servers)
+        self._topics = frozenset(topics)
+        self._config = {
+            **DEFAULTS,
+            **options,
+            **FIXED,
+            "bootstrap_servers": list(bootstrap_servers),
+            "group_id": group,
+        }
+        self._clock = clock
+        self._client: Any = None
+        self._membership = Membership()
+        self._missing: frozenset[str] = frozenset()
+        self._heard_at = clock()
+        self._uncommitted: dict[TopicPartition, int] = {}
+
+    def poll(self, timeout: float) -> Sequence[Record]:
+        with self._translated():
+            client = self._opened()
+            batches = client.poll(timeout_ms=int(timeout * 1000))
+            self._membership.revoked = False  # whatever was, was before these records
+            if batches:
+                self._heard_at = self._clock()
+            elif self._membership.hangs(client.group_metadata(), self._clock()):
+                self.close()
+            elif self._clock() >= self._heard_at + ASK_EVERY:
+                self._ask()
+        return [_record(record) for batch in batches.values() for record in batch]
+
+    def commit(self, offsets: Offsets) -> None:
+        self._uncommitted.update(
+            {TopicPartition(*partition): offset for partition, offset in offsets.items()}
+        )
+        with self._translated():
+            self._commit()
+
+    def rewind(self, offsets: Offsets) -> None:
+        if self._client is not None:
+            for partition in self._client.assignment():
+                if (partition.topic, partition.partition) in offsets:
+                    self._client.seek(partition, offsets[partition.topic, partition.partition])
+
+    def keep_alive(self) -> bool:
+        if self._client is None:
+            return False
+        try:
+            with self._translated():
+                self._poll_paused(self._client)
+        except SourceUnavailable:
+            return self._client is not None
+        return not self._membership.revoked
+
+    def partitions(self) -> int:
+        return 0 if self._client is None else len(self._client.assignment())
+
+    def lag(self) -> int | None:
+        if self._client is None:
+            return None
+        lags = [self._lag(partition) for partition in self._client.assignment()]
+        known = [lag for lag in lags if lag is not None]
+        return sum(known) if known or not lags else None
+
+    def close(self) -> None:
+        client, self._client = self._client, None
+        if client is not None:
+            client.close(timeout_ms=ANSWER_MS)
+
+    def _opened(self) -> Any:
+        if self._client is None:
+            self._client = _connect(self._config)
+            self._membership = Membership()
+            self._uncommitted.clear()
+            self._subscribe(self._existing_topics())
+            self._heard_at = self._clock()
+        return self._client
+
+    def _subscribe(self, topics: frozenset[str]) -> None:
+        if topics:
+            self._client.subscribe(sorted(topics), listener=self._membership)
+            self._client.topics()  # so that it knows their partitions when it joins, and need not join again
+
+    def _existing_topics(self) -> frozenset[str]:
+        # Subscribing to a topic that does not exist has the client create it, whatever
+        # allow_auto_create_topics says.
+        there = self._topics & self._client.topics()
+        missing = self._topics - there
+        if found := self._missing & there:
+            topics_found.send(self._consumer, topics=found)
+        if missing - self._missing:
+            topics_missing.send(self._consumer, topics=missing)
+        self._missing = missing
+        return there
+
+    def _ask(self) -> None:
+        assigned = list(self._client.assignment())
+        if assigned:
+            self._client.end_offsets(assigned, timeout_ms=ANSWER_MS)
+        else:
+            self._client.committed(TopicPartition(min(self._topics), 0), timeout_ms=ANSWER_MS)
+        self._commit()
+        self._heard_at = self._clock()
+        missing = self._missing
+        if missing and missing & self._existing_topics():
+            self.close()  # and be made anew with all of them
+
+    def _commit(self) -> None:
+        ours = self._client.assignment() if self._client is not None else ()
+        offsets = {
+            p: OffsetAndMetadata(offset, "", -1) for p, offset in self._uncommitted.items() if p in ours
+        }
+        if offsets:
+            with suppress(*NOT_A_MEMBER):  # the partitions are another's, who finds these events handled
+                self._client.commit(offsets, timeout_ms=ANSWER_MS)
+        self._uncommitted.clear()
+
+    def _poll_paused(self, client: Any) -> None:
+        client.pause(*client.assignment())
+        try:
+            for partition, records in client.poll(timeout_ms=0).items():
+                client.seek(partition, records[0].offset)  # of a partition that this very poll has brought
+        finally:
+            client.resume(*client.paused())
+
+    def _lag(self, partition: TopicPartition) -> int | None:
+        end, position = self._client.highwater(partition), self._client.position(partition, timeout_ms=0)
+        return None if end is None or position is None else max(0, end - position)
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except KafkaConfigurationError as error:
+            raise ImproperlyConfigured(f"INBOX['OPTIONS']: {error}") from error
+        except KafkaTimeoutError as error:
+            raise SourceUnavailable(f"{self._servers} does not answer") from error
+        except KafkaError as error:
+            self.close()
+            raise SourceUnavailable(f"{self._servers}: {error}") from error
+
+
+def _connect(config: Mapping[str, Any]) -> Any:
+    made: list[Any] = []
+
+    def remembered(**options: Any) -> Any:
+        made.append(KafkaConsumer.DEFAULT_CONFIG["kafka_client"](**options))
+        return made[-1]
+
+    try:
+        return KafkaConsumer(**config, kafka_client=remembered)
+    except BaseException:
+        for client in made:  # a consumer that could not be made leaves its thread behind
+            client.close()
+        raise
+
+
+def _record(record: Any) -> Record:
+    return Record(
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        key=record.key,
+        value=record.value,
+        headers=tuple(record.headers),
+        timestamp=record.timestamp,
+    )

@@ -1,0 +1,82 @@
+"""Log lines: receivers of the inbox's signals. Each record carries a stable ``action``."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection
+from typing import Any
+
+from django.dispatch import receiver
+
+from inbox import signals
+from inbox.delivery import Delivery
+
+log = logging.getLogger("inbox")
+
+
+def _say(level: int, action: str, message: str, *arguments: object) -> None:
+    log.log(level, message, *arguments, extra={"action": f"inbox.{action}"})
+
+
+@receiver(signals.started)
+def _started(sender: str, topics: Collection[str], group: str, **_: Any) -> None:
+    _say(logging.INFO, "started", "%s reads %s as group %s", sender, ", ".join(sorted(topics)), group)
+
+
+@receiver(signals.stopped)
+def _stopped(sender: str, handled: int, **_: Any) -> None:
+    _say(logging.INFO, "stopped", "%s stopped after %d events", sender, handled)
+
+
+@receiver(signals.batch_failed)
+def _batch_failed(sender: str, error: Exception, size: int, **_: Any) -> None:
+    _say(
+        logging.INFO,
+        "batch_failed",
+        "%s: a batch of %d was rolled back and is handled one by one: %s: %s",
+        *(sender, size, type(error).__name__, _line(error)),
+    )
+
+
+@receiver(signals.event_parked)
+def _event_parked(sender: str, delivery: Delivery, **_: Any) -> None:
+    type_ = "unreadable record" if delivery.event is None else delivery.event.type
+    identity = delivery.identity.event_id
+    if delivery.error:
+        message = "%s: %s %s (%s) is parked, and later events of its key with it: %s"
+        _say(
+            logging.ERROR, "parked", message, sender, type_, identity, delivery.record, _line(delivery.error)
+        )
+    else:
+        _say(logging.WARNING, "parked", "%s: %s %s is parked behind its key", sender, type_, identity)
+
+
+@receiver(signals.stalled)
+def _stalled(sender: str, what: str, error: Exception, **_: Any) -> None:
+    message = "%s waits for %s and tries again until it is there; nothing is lost: %s: %s"
+    _say(logging.WARNING, "stalled", message, sender, what, type(error).__name__, _line(error))
+
+
+@receiver(signals.recovered)
+def _recovered(sender: str, what: str, seconds: float, **_: Any) -> None:
+    _say(logging.INFO, "recovered", "%s goes on: %s is there again after %.1f s", sender, what, seconds)
+
+
+@receiver(signals.topics_missing)
+def _topics_missing(sender: str, topics: Collection[str], **_: Any) -> None:
+    message = "%s waits for topics that do not exist, or that it may not read: %s"
+    _say(logging.WARNING, "topics_missing", message, sender, ", ".join(sorted(topics)))
+
+
+@receiver(signals.topics_found)
+def _topics_found(sender: str, topics: Collection[str], **_: Any) -> None:
+    _say(logging.INFO, "topics_found", "%s found %s", sender, ", ".join(sorted(topics)))
+
+
+@receiver(signals.requeued)
+def _requeued(sender: str, count: int, **_: Any) -> None:
+    _say(logging.INFO, "requeued", "%s took up %d parked events", sender, count)
+
+
+def _line(error: object) -> str:
+    return " ".join(str(error).split())

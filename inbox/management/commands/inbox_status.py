@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import json
+import sys
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import DatabaseError
+
+from inbox.conf import settings
+from inbox.errors import UnknownConsumer
+from inbox.status import statuses
+
+
+class Command(BaseCommand):
+    """Say how the consumers are doing, in words or JSON, and in the exit code."""
+
+    help = (
+        "Are the consumers alive, what do they wait for, how far behind are they, what is parked? "
+        "Exit codes: 0 all is well, 1 somebody should look, 2 a consumer is down or the database does not "
+        "answer. With --live 0 instead of 1: a health check."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "names", nargs="*", metavar="name", help="consumers of INBOX['CONSUMERS'] (default: all)"
+        )
+        parser.add_argument("--json", action="store_true", help="print JSON")
+        parser.add_argument("--live", action="store_true", help="exit 0 as long as each consumer is alive")
+        parser.add_argument(
+            "--max-lag", type=int, metavar="N", help="more than N records behind is for somebody to look at"
+        )
+
+    def handle(self, *, names: list[str], live: bool, max_lag: int | None, **options: Any) -> None:
+        inbox = settings()
+        try:
+            chosen = [inbox.consumer(name).name for name in names] or sorted(inbox.consumers)
+        except UnknownConsumer as error:
+            raise CommandError(str(error), returncode=2) from error
+        try:
+            found = statuses(chosen, inbox.database, max_lag)
+        except DatabaseError as error:
+            raise CommandError(
+                f"database {inbox.database!r}: {' '.join(str(error).split())}", returncode=2
+            ) from error
+        if options["json"]:
+            self.stdout.write(
+                json.dumps([status.as_json() for status in found], cls=DjangoJSONEncoder, indent=2)
+            )
+        else:
+            for status in found:
+                self.stdout.write(str(status))
+        worst = max((status.exit_code for status in found), default=0)
+        if worst > (1 if live else 0):
+            sys.exit(worst)

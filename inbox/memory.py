@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from inbox.errors import SourceUnavailable
+from inbox.record import Record
+from inbox.source import Offsets, Partition
+
+
+class MemoryLog:
+    """Topics in memory: the records of each partition, and what groups have committed."""
+
+    def __init__(self) -> None:
+        self.records: dict[Partition, list[Record]] = defaultdict(list)
+        self.committed: dict[tuple[str, Partition], int] = {}
+
+    def append(
+        self,
+        topic: str,
+        *,
+        key: bytes | None,
+        value: bytes | None,
+        headers: Sequence[tuple[str, bytes | None]] = (),
+        partition: int = 0,
+    ) -> Record:
+        """Write a record to the end of a partition."""
+        log = self.records[topic, partition]
+        record = Record(
+            topic=topic,
+            partition=partition,
+            offset=len(log),
+            key=key,
+            value=value,
+            headers=tuple(headers),
+            timestamp=0,
+        )
+        log.append(record)
+        return record
+
+
+class MemorySource:
+    """A source that reads a MemoryLog, for tests: the twin of KafkaSource. Its group has one member."""
+
+    def __init__(self, log: MemoryLog, topics: Sequence[str], group: str, max_records: int = 500) -> None:
+        self._log = log
+        self._topics = topics
+        self._group = group
+        self._max_records = max_records
+        self._positions: dict[Partition, int] = {}
+        self._revoked = False
+        self.outage = ""
+
+    def poll(self, timeout: float) -> Sequence[Record]:
+        self._answer()
+        self._revoked = False
+        records: list[Record] = []
+        for partition in self._assigned():
+            position = self._position(partition)
+            chunk = self._log.records[partition][position : position + self._max_records - len(records)]
+            self._positions[partition] = position + len(chunk)
+            records += chunk
+        return records
+
+    def commit(self, offsets: Offsets) -> None:
+        self._answer()
+        for partition, offset in offsets.items():
+            self._log.committed[self._group, partition] = offset
+
+    def rewind(self, offsets: Offsets) -> None:
+        self._positions.update(offsets)
+
+    def revoke(self) -> None:
+        """Take the partitions away and give them back, as a rebalance does."""
+        self._positions.clear()
+        self._revoked = True
+
+    def keep_alive(self) -> bool:
+        return not self._revoked
+
+    def partitions(self) -> int:
+        return len(self._assigned())
+
+    def lag(self) -> int | None:
+        return sum(len(self._log.records[p]) - self._position(p) for p in self._assigned())
+
+    def close(self) -> None:
+        self._positions.clear()
+
+    def _assigned(self) -> list[Partition]:
+        return sorted(partition for partition in self._log.records if partition[0] in self._topics)
+
+    def _position(self, partition: Partition) -> int:
+        return self._positions.get(partition, self._log.committed.get((self._group, partition), 0))
+
+    def _answer(self) -> None:
+        if self.outage:
+            raise SourceUnavailable(self.outage)

@@ -1,0 +1,5 @@
+from inbox.models.instance import Instance
+from inbox.models.parked import Parked
+from inbox.models.processed import Processed
+
+__all__ = ["Instance", "Parked", "Processed"]

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.db import models
+from django.db.models.functions import Now
+
+ALIVE = timedelta(seconds=60)
+
+
+class InstanceQuerySet(models.QuerySet["Instance"]):
+    def alive(self) -> InstanceQuerySet:
+        """Those that made themselves heard within the last minute."""
+        return self.filter(heartbeat_at__gte=Now() - ALIVE)
+
+
+class Instance(models.Model):
+    """A process that runs a consumer, or ran it. Its loop writes the heartbeat: one that hangs has none.
+
+    ``lag`` is the number of records in its partitions that it has yet to read, ``handled`` the events that it
+    has handled and ``progress_at`` when it last did so. The table is UNLOGGED.
+    """
+
+    class State(models.TextChoices):
+        RUNNING = "running", "running"
+        WAITING = "waiting", "waiting for what is not there"
+        STOPPING = "stopping", "finishing its batch"
+
+    id = models.UUIDField(primary_key=True)
+    consumer = models.TextField()
+    host = models.TextField()
+    pid = models.IntegerField()
+    state = models.TextField(choices=State.choices)
+    detail = models.TextField(default="")
+    partitions = models.IntegerField(default=0)
+    lag = models.BigIntegerField(null=True)
+    handled = models.BigIntegerField(default=0)
+    started_at = models.DateTimeField(db_default=Now())
+    heartbeat_at = models.DateTimeField(db_default=Now())
+    progress_at = models.DateTimeField(null=True)
+
+    objects = InstanceQuerySet.as_manager()
+
+    class Meta:
+        db_table = "inbox_consumer"
+        verbose_name = "consumer"
+
+    def __str__(self) -> str:
+        return f"{self.consumer} at {self.host}:{self.pid}"

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import ClassVar
+
+import msgspec
+from django.db import connections, models
+from django.db.models.functions import Now
+
+from inbox.delivery import Identity
+from inbox.sql import statement
+
+
+class ProcessedManager(models.Manager["Processed"]):
+    def claim(self, consumer: str, identities: Sequence[Identity]) -> set[Identity]:
+        """Record these events as handled by ``consumer`` and return those that were not before."""
+        with connections[self.db].cursor() as cursor:
+            events = msgspec.json.encode(identities).decode()
+            cursor.execute(statement("claim"), {"consumer": consumer, "events": events})
+            return {Identity(source, event_id) for source, event_id in cursor.fetchall()}
+
+    def prune(self, before: datetime, chunk: int) -> int:
+        """Forget up to ``chunk`` events that were handled before that time; returns how many."""
+        with connections[self.db].cursor() as cursor:
+            cursor.execute(statement("prune"), {"before": before, "chunk": chunk})
+            return int(cursor.rowcount)
+
+
+class Processed(models.Model):
+    """An event that a consumer has handled or parked, and does not handle when it is delivered again."""
+
+    pk = models.CompositePrimaryKey("consumer", "source", "event_id")
+    consumer = models.TextField(db_collation="C")
+    source = models.TextField(db_collation="C")
+    event_id = models.TextField(db_collation="C")
+    processed_at = models.DateTimeField(db_default=Now())
+
+    objects = ProcessedManager()
+
+    class Meta:
+        db_table = "inbox_processed"
+        verbose_name_plural = "processed"
+        # A batch shares one time, so the index keeps a list of rows for each: a few bytes an event.
+        indexes: ClassVar = [models.Index(fields=["processed_at"], name="inbox_processed_at")]
+
+    def __str__(self) -> str:
+        return f"{self.consumer}: {self.source} {self.event_id}"

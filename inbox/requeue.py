@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from inbox.cloudevents import printable
+from inbox.delivery import Delivery
+from inbox.effects import Effects
+from inbox.errors import Poison
+from inbox.models import Parked
+from inbox.models.parked import ParkedQuerySet
+from inbox.record import Record
+from inbox.transient import is_transient
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Requeue:
+    """Takes up parked events that somebody requeued, each in a transaction of its own, each key in order.
+
+    One that fails again stays parked, and its key with it.
+    """
+
+    effects: Effects
+    route: Callable[[Record], Delivery | None]
+
+    def run(self, limit: int) -> int:
+        """Take up to ``limit`` of them; returns how many.
+
+        Raises what is transient; the event is still requeued then.
+        """
+        for count in range(limit):
+            if not self._requested() or not self._take_first():
+                return count
+        return limit
+
+    def _requested(self) -> bool:
+        return self._requeued().exists()
+
+    def _requeued(self) -> ParkedQuerySet:
+        return self.effects.parked.waiting(self.effects.consumer).filter(requeued_at__isnull=False)
+
+    def _take_first(self) -> bool:
+        parked: Parked | None = None
+        try:
+            with self.effects.transaction():
+                self.effects.parked.lock(self.effects.consumer)
+                parked = self._requeued().first()
+                if parked is None:
+                    return False
+                self.effects.take_up(parked, self.route(parked.as_record()))
+        except Exception as error:
+            if parked is None or is_transient(error):
+                raise
+            self._leave(parked, error)
+        return True
+
+    def _leave(self, parked: Parked, error: Exception) -> None:
+        text = str(error) if isinstance(error, Poison) else f"{type(error).__name__}: {error}"
+        with self.effects.transaction():
+            self.effects.parked.lock(self.effects.consumer)
+            self.effects.parked.failed_again(parked, printable(text))

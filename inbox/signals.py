@@ -1,0 +1,35 @@
+"""What the consumer has to tell. The core sends; ``inbox.logs`` listens, and so may metrics.
+
+Sender is the consumer's name throughout.
+"""
+
+from __future__ import annotations
+
+from django.dispatch import Signal
+
+started = Signal()
+"""The consumer runs. Arguments: topics, group."""
+
+stopped = Signal()
+"""It has left its group. Arguments: handled."""
+
+batch_failed = Signal()
+"""A batch was rolled back and its events are now handled singly. Arguments: error, size."""
+
+event_parked = Signal()
+"""An event was set aside. Arguments: delivery."""
+
+stalled = Signal()
+"""Something is not there and is being waited for. Arguments: what, error."""
+
+recovered = Signal()
+"""It is there again. Arguments: what, seconds."""
+
+topics_missing = Signal()
+"""Topics do not exist yet. Arguments: topics."""
+
+topics_found = Signal()
+"""They do now. Arguments: topics."""
+
+requeued = Signal()
+"""Parked events were taken up again. Arguments: count."""

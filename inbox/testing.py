@@ -1,0 +1,110 @@
+"""A consumer without Kafka, for tests of handlers: the real transactions, records in memory, no waiting.
+
+consumer = MemoryConsumer("crm")
+consumer.send("shop.order.paid", {"order_id": "...", "total": "9.99"}, key="42")
+consumer.drain()
+"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from inbox.conf import ConsumerSettings, Settings, settings
+from inbox.consumer import Consumer
+from inbox.delivery import Routes
+from inbox.memory import MemoryLog, MemorySource
+from inbox.record import Record
+from inbox.registry import Registry, registry
+
+
+class SkippedTime:
+    """A clock and a sleep that takes no time. ``stop_after`` sleeps it asks to stop."""
+
+    def __init__(self, stop_after: int | None = None) -> None:
+        self.now = 0.0
+        self.sleeps = 0
+        self._stop_after = stop_after
+
+    def __call__(self) -> float:
+        return self.now
+
+    @property
+    def requested(self) -> bool:
+        return self._stop_after is not None and self.sleeps >= self._stop_after
+
+    def wait(self, seconds: float) -> None:
+        self.now += max(seconds, 0.001)
+        self.sleeps += 1
+
+
+class MemoryConsumer:
+    """The consumer ``name`` of INBOX, or one that runs ``handlers``; its topics are in memory."""
+
+    def __init__(
+        self, name: str, *, handlers: Registry | None = None, time: SkippedTime | None = None, **options: Any
+    ) -> None:
+        inbox = settings()
+        if handlers is None:
+            consumer = inbox.consumer(name)
+        else:
+            consumer = ConsumerSettings(name=name, topics=("test",), group=name, **options)
+        self.log = MemoryLog()
+        self.time = time or SkippedTime()
+        self.source = MemorySource(self.log, consumer.topics, consumer.group)
+        self._registry = handlers or registry
+        self._settings: tuple[Settings, ConsumerSettings] = (inbox, consumer)
+        self.restart()
+
+    def send(
+        self,
+        type_: str,
+        data: Any = None,
+        *,
+        key: str | None = None,
+        event_id: str | None = None,
+        topic: str | None = None,
+        **attributes: str,
+    ) -> Record:
+        """Append an event to a topic and return its record.
+
+        ``data`` is encoded as JSON; None is a tombstone, bytes are sent as they are. ``attributes`` are
+        CloudEvents attributes, such as ``source`` or ``replay``.
+        """
+        values = {
+            "specversion": "1.0",
+            "id": event_id or str(uuid.uuid4()),
+            "source": "/test",
+            "type": type_,
+            "time": datetime.now(UTC).isoformat(),
+            **attributes,
+        }
+        headers = [("content-type", b"application/json")]
+        headers += [(f"ce_{name}", value.encode()) for name, value in values.items()]
+        value = data if data is None or isinstance(data, bytes) else msgspec.json.encode(data)
+        return self.log.append(
+            topic or self._settings[1].topics[0],
+            key=None if key is None else key.encode(),
+            value=value,
+            headers=headers,
+        )
+
+    def restart(self) -> None:
+        """Start over from the offsets that were committed, as a new process does."""
+        self.source.close()
+        routes = Routes(self._registry.of(self._settings[1].handlers))
+        self.consumer = Consumer(*self._settings, self.source, routes, self.time, self.time)
+
+    def drain(self) -> None:
+        """Handle everything that was sent, and what was requeued."""
+        self.consumer.tick()
+        while self.source.lag() and not self.time.requested:
+            self.consumer.tick()
+
+    def take_up(self) -> None:
+        """Handle what was requeued."""
+        self.time.now += 2
+        self.consumer.tick()

@@ -1,0 +1,223 @@
+"""What every source does, in memory and in Kafka; and what only Kafka does."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import secrets
+import threading
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from kafka import KafkaProducer
+
+from inbox import kafka
+from inbox.errors import SourceUnavailable
+from inbox.kafka import KafkaSource
+from inbox.memory import MemoryLog, MemorySource
+from inbox.record import Record
+from inbox.signals import topics_found, topics_missing
+from inbox.source import Source
+from tests.waiting import wait_until
+
+Topics = Callable[..., str]
+
+
+class Log(Protocol):
+    """A topic of one partition, and readers of it that are of one group."""
+
+    topic: str
+
+    def write(self, *values: bytes | None, key: bytes | None = b"k") -> None: ...
+    def open(self) -> Source: ...
+
+
+class MemoryTopic:
+    topic = "topic"
+
+    def __init__(self) -> None:
+        self._log = MemoryLog()
+
+    def write(self, *values: bytes | None, key: bytes | None = b"k") -> None:
+        for value in values:
+            self._log.append(self.topic, key=key, value=value, headers=[("h", b"1")])
+
+    def open(self) -> Source:
+        return MemorySource(self._log, [self.topic], "group")
+
+    def close(self) -> None:
+        pass
+
+
+class KafkaTopic:
+    def __init__(self, servers: str, topic: str) -> None:
+        self.topic = topic
+        self._servers = servers
+        self._group = f"test.{secrets.token_hex(4)}"
+        self._producer = KafkaProducer(bootstrap_servers=servers)
+        self._opened: list[KafkaSource] = []
+
+    def write(self, *values: bytes | None, key: bytes | None = b"k") -> None:
+        for value in values:
+            self._producer.send(self.topic, key=key, value=value, headers=[("h", b"1")], partition=0)
+        self._producer.flush()
+
+    def open(self, *topics: str) -> KafkaSource:
+        source = KafkaSource(
+            "test",
+            bootstrap_servers=[self._servers],
+            topics=topics or (self.topic,),
+            group=self._group,
+            options={"heartbeat_interval_ms": 300, "session_timeout_ms": 6000, "fetch_max_wait_ms": 100},
+        )
+        self._opened.append(source)
+        return source
+
+    def close(self) -> None:
+        for source in self._opened:
+            source.close()
+        self._producer.close()
+
+
+@pytest.fixture
+def kafka_topic(kafka_bootstrap: str, topic: Topics) -> Iterator[KafkaTopic]:
+    log = KafkaTopic(kafka_bootstrap, topic())
+    yield log
+    log.close()
+
+
+@pytest.fixture(params=["memory", "kafka"])
+def log(request: pytest.FixtureRequest) -> Log:
+    return MemoryTopic() if request.param == "memory" else request.getfixturevalue("kafka_topic")  # type: ignore[no-any-return]
+
+
+def read(source: Source, count: int) -> list[Record]:
+    records: list[Record] = []
+
+    def enough() -> bool:
+        records.extend(source.poll(0.1))
+        return len(records) >= count
+
+    wait_until(enough, 20, f"{count} records, there are {len(records)}")
+    return records
+
+
+def values(records: list[Record]) -> list[bytes | None]:
+    return [record.value for record in records]
+
+
+def test_records_come_as_they_were_written_and_in_order(log: Log) -> None:
+    log.write(b"a", None, b"")
+    log.write(b"d", key=None)
+    records = read(log.open(), 4)
+    assert [(r.offset, r.key, r.value) for r in records] == [
+        (0, b"k", b"a"),
+        (1, b"k", None),
+        (2, b"k", b""),
+        (3, None, b"d"),
+    ]
+    assert {(r.topic, r.partition, r.headers) for r in records} == {(log.topic, 0, (("h", b"1"),))}
+
+
+def test_next_reader_begins_at_the_committed_offset(log: Log) -> None:
+    log.write(b"a", b"b", b"c")
+    source = log.open()
+    read(source, 3)
+    source.commit({(log.topic, 0): 1})
+    source.close()
+    assert values(read(log.open(), 2)) == [b"b", b"c"]
+
+
+def test_what_is_rewound_is_delivered_again(log: Log) -> None:
+    log.write(b"a", b"b", b"c")
+    source = log.open()
+    read(source, 3)
+    source.rewind({(log.topic, 0): 1, ("elsewhere", 7): 5})
+    assert values(read(source, 2)) == [b"b", b"c"]
+
+
+def test_keeping_alive_takes_no_records_away(log: Log) -> None:
+    log.write(b"a")
+    source = log.open()
+    read(source, 1)
+    log.write(b"b", b"c")
+    for _ in range(5):
+        assert source.keep_alive()
+    assert values(read(source, 2)) == [b"b", b"c"]
+
+
+def test_lag_is_what_has_yet_to_be_read(log: Log) -> None:
+    log.write(b"a", b"b")
+    source = log.open()
+    read(source, 2)
+    assert (source.lag(), source.partitions()) == (0, 1)
+
+
+def test_partition_that_goes_to_another_member_is_noticed(kafka_topic: KafkaTopic) -> None:
+    kafka_topic.write(b"a", b"b")
+    first = kafka_topic.open()
+    read(first, 2)
+    second = kafka_topic.open()
+    joining = threading.Thread(target=lambda: second.poll(8))
+    joining.start()
+    wait_until(lambda: not first.keep_alive(), 10, "the first member is told of the rebalance")
+    wait_until(lambda: first.poll(0.1) or joining.join(0.1) or not joining.is_alive(), 15, "both have joined")
+    joining.join()
+    assert first.partitions() + second.partitions() == 1
+
+
+def test_topic_that_does_not_exist_is_waited_for(
+    kafka_topic: KafkaTopic, topic: Topics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kafka, "ASK_EVERY", 0.2)
+    told: list[tuple[str, set[str]]] = []
+    missing = f"test.{secrets.token_hex(6)}"
+
+    def lacks(sender: str, topics: frozenset[str], **_: object) -> None:
+        told.append(("missing", set(topics)))
+
+    def has(sender: str, topics: frozenset[str], **_: object) -> None:
+        told.append(("found", set(topics)))
+
+    topics_missing.connect(lacks)
+    topics_found.connect(has)
+    source = kafka_topic.open(kafka_topic.topic, missing)
+    kafka_topic.write(b"a")
+    assert values(read(source, 1)) == [b"a"], "the others are read meanwhile"
+    for _ in range(5):
+        source.poll(0.2)
+    monkeypatch.setattr("secrets.token_hex", lambda _: missing.removeprefix("test."))
+    assert topic() == missing
+    kafka_topic.topic = missing
+    kafka_topic.write(b"b")
+    assert values(read(source, 1)) == [b"b"]
+    assert told == [("missing", {missing}), ("found", {missing})]
+
+
+@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")  # of the client, one for each attempt
+def test_kafka_that_does_not_answer_is_said_and_leaves_no_thread(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.CRITICAL, "kafka")  # a log record would keep the sockets until the test is over
+    source = KafkaSource(
+        "test",
+        bootstrap_servers=["127.0.0.1:1"],
+        topics=["t"],
+        group="g",
+        options={"bootstrap_timeout_ms": 300},
+    )
+    before = threading.active_count()
+    for _ in range(2):
+        with pytest.raises(SourceUnavailable, match=r"127\.0\.0\.1:1 does not answer"):
+            source.poll(0.1)
+    wait_until(lambda: threading.active_count() == before, 5, "the client's threads end")
+    assert (source.keep_alive(), source.lag(), source.partitions()) == (False, None, 0)
+    gc.collect()
+
+
+def test_option_that_the_client_does_not_know_is_refused(kafka_bootstrap: str) -> None:
+    source = KafkaSource(
+        "test", bootstrap_servers=[kafka_bootstrap], topics=["t"], group="g", options={"no_such": 1}
+    )
+    with pytest.raises(ImproperlyConfigured, match=r"INBOX\['OPTIONS'\].*no_such"):
+        source.poll(0.1)

@@ -1,0 +1,72 @@
+"""Is it the event's fault, or the world's?"""
+
+from __future__ import annotations
+
+from itertools import islice
+
+import psycopg.errors
+import pytest
+from django.db import DataError, IntegrityError, OperationalError, connection
+from django.db.utils import DatabaseErrorWrapper
+
+from inbox import RetryLater
+from inbox.backoff import delays
+from inbox.transient import is_transient
+
+
+def wrapped(cause: psycopg.Error) -> Exception:
+    """What Django makes of an error of psycopg."""
+    try:
+        with DatabaseErrorWrapper(connection):
+            raise cause
+    except Exception as error:
+        return error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RetryLater(),
+        OperationalError("connection refused"),
+        ConnectionResetError(),
+        TimeoutError(),
+        wrapped(psycopg.errors.DeadlockDetected()),
+        wrapped(psycopg.errors.SerializationFailure()),
+        wrapped(psycopg.errors.AdminShutdown()),
+        wrapped(psycopg.errors.CannotConnectNow()),
+        wrapped(psycopg.errors.DiskFull()),
+        wrapped(psycopg.errors.TooManyConnections()),
+        wrapped(psycopg.errors.LockNotAvailable()),
+        wrapped(psycopg.errors.ReadOnlySqlTransaction()),
+        wrapped(psycopg.errors.IdleInTransactionSessionTimeout()),
+    ],
+    ids=lambda error: type(error.__cause__ or error).__name__,
+)
+def test_is_the_worlds(error: Exception) -> None:
+    assert is_transient(error)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ValueError(),
+        KeyError(),
+        IntegrityError(),
+        DataError(),
+        wrapped(psycopg.errors.UniqueViolation()),
+        wrapped(psycopg.errors.NumericValueOutOfRange()),
+        wrapped(psycopg.errors.ProgramLimitExceeded()),
+        wrapped(psycopg.errors.UndefinedTable()),
+    ],
+    ids=lambda error: type(error.__cause__ or error).__name__,
+)
+def test_is_the_events(error: Exception) -> None:
+    assert not is_transient(error)
+
+
+def test_delays_double_up_to_the_longest_with_jitter() -> None:
+    waits = list(islice(delays(first=0.1, longest=2.0), 12))
+    for number, wait in enumerate(waits):
+        full = min(0.1 * 2**number, 2.0)
+        assert full / 2 <= wait <= full
+    assert len(set(waits)) == 12
