@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from django.db import transaction
+from django.utils.text import slugify
+
+from shop.models import Product, Tag
+
+RECORDS = Path(__file__).with_name("catalogue.toml")
+
+
+def seed() -> int:
+    """Put the records that are missing on the shelf, with their tags; return how many that were."""
+    records = tomllib.loads(RECORDS.read_text(encoding="utf-8"))["records"]
+    return sum(_stock(**record) for record in records)
+
+
+@transaction.atomic
+def _stock(name: str, tags: list[str], **fields: Any) -> bool:
+    product, created = Product.objects.get_or_create(slug=slugify(name), defaults={"name": name, **fields})
+    if created:
+        product.tags.set([Tag.objects.get_or_create(name=tag)[0] for tag in tags])
+    return created

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence, Set
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from django.conf import settings
+from psycopg.rows import dict_row
+
+from shop.journey.services import SERVICES, Service
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from shop.models import Order
+
+PROCESSED = """
+SELECT event_id, processed_at, parked.id IS NOT NULL AS parked
+FROM inbox_processed LEFT JOIN inbox_parked AS parked USING (consumer, source, event_id)
+WHERE consumer = %(consumer)s AND source = %(source)s AND event_id = ANY(%(event_ids)s)
+"""
+READ_ONLY = "-c default_transaction_read_only=on -c statement_timeout=2000"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a service says: when it applied which event, which it parked, what it knows; or its problem."""
+
+    applied: Mapping[str, datetime] = field(default_factory=dict)
+    parked: Set[str] = frozenset()
+    knows: str = ""
+    problem: str = ""
+
+
+def report(service: Service, order: Order, event_ids: Sequence[UUID]) -> Report:
+    """Ask one service what it made of these events of an order."""
+    try:
+        with connected(service) as connection:
+            known = {
+                "consumer": service.name,
+                "source": settings.OUTBOX["SOURCE"],
+                "event_ids": list(map(str, event_ids)),
+            }
+            rows = connection.execute(PROCESSED, known).fetchall()
+            values = {"customer_id": order.customer_id, "day": order.placed_at.date()}
+            row = connection.execute(service.question, values).fetchone()
+    except psycopg.Error as error:
+        return Report(problem=problem(error))
+    applied = {row["event_id"]: row["processed_at"] for row in rows if not row["parked"]}
+    parked = {row["event_id"] for row in rows if row["parked"]}
+    return Report(applied, parked, service.answer(row))
+
+
+def reports(order: Order, event_ids: Sequence[UUID]) -> dict[Service, Report]:
+    """Ask every service of JOURNEY, all at once: one that is away costs the page a wait, not three."""
+    services = [service for service in SERVICES if service.name in settings.JOURNEY]
+    with ThreadPoolExecutor(max_workers=len(SERVICES)) as pool:
+        answers = pool.map(lambda service: report(service, order, event_ids), services)
+        return dict(zip(services, answers, strict=True))
+
+
+def traces(order_id: UUID) -> dict[Service, int | None]:
+    """How much each service that keeps orders has of this one; None where a service does not answer."""
+    found: dict[Service, int | None] = {}
+    for service in SERVICES:
+        if service.trace and service.name in settings.JOURNEY:
+            try:
+                with connected(service) as connection:
+                    row = connection.execute(service.trace, {"order_id": str(order_id)}).fetchone()
+                    found[service] = row["count"] if row else 0
+            except psycopg.Error:
+                found[service] = None
+    return found
+
+
+def connected(service: Service) -> psycopg.Connection[dict[str, Any]]:
+    """A connection of its own to the database of a service, on which nothing can be written."""
+    url = settings.JOURNEY[service.name]
+    return psycopg.connect(url, connect_timeout=2, options=READ_ONLY, autocommit=True, row_factory=dict_row)
+
+
+def problem(error: psycopg.Error) -> str:
+    if isinstance(error, psycopg.errors.UndefinedTable):
+        return "Its database has no tables yet."
+    return "Its database does not answer." if isinstance(error, psycopg.OperationalError) else str(error)

@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from django.db import models
+
+if TYPE_CHECKING:
+    from shop.errors import PaymentDeclined
+
+
+class DeclinedPaymentManager(models.Manager["DeclinedPayment"]):
+    def record(self, declined: PaymentDeclined) -> DeclinedPayment:
+        """Note the payment that was declined. Call it when the order's transaction has been rolled back."""
+        order = declined.order
+        return self.create(order_id=order.pk, customer_id=order.customer_id, amount=order.total)
+
+
+class DeclinedPayment(models.Model):
+    """What is left of an order that was rolled back, so that anyone can check that nobody else ever saw it.
+
+    No foreign keys: the order does not exist.
+    """
+
+    order_id = models.UUIDField(unique=True)
+    customer_id = models.BigIntegerField()
+    amount = models.DecimalField(max_digits=10, decimal_places=2)
+    declined_at = models.DateTimeField(auto_now_add=True)
+
+    objects = DeclinedPaymentManager()
+
+    class Meta:
+        ordering: ClassVar = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{self.amount} for order {self.order_id}"

@@ -1,0 +1,1 @@
+"""Real purchase histories, replayed: each purchase becomes an order that is placed and paid."""

@@ -1,0 +1,94 @@
+"""The shop's settings. The only module of the shop that reads the environment."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import dj_database_url
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+CACHE_DIR = Path(os.environ.get("CACHE_DIR", BASE_DIR / ".cache"))
+
+SECRET_KEY = os.environ.get("SECRET_KEY", "an example, not a secret: set SECRET_KEY")
+DEBUG = os.environ.get("DEBUG", "0") == "1"
+ALLOWED_HOSTS = os.environ.get("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]").split(",")
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.humanize",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "outbox",
+    "relay",
+    "shop",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "outbox.middleware.OutboxMiddleware",
+]
+ROOT_URLCONF = "shop.urls"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "shop.basket.basket",
+            ],
+        },
+    },
+]
+WSGI_APPLICATION = "shop.wsgi.application"
+
+
+def _database_url(service: str) -> str:
+    """Each service has a URL of its own, or a database named after itself on the server of DATABASE_URL."""
+    server = urlsplit(os.environ.get("DATABASE_URL", "postgresql://postgres@127.0.0.1:5432/"))
+    return os.environ.get(f"{service.upper()}_DATABASE_URL") or server._replace(path=f"/{service}").geturl()
+
+
+DATABASES = {"default": dj_database_url.parse(_database_url("shop"), conn_max_age=60)}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# An order's page asks the services that listen what they have made of it, by reading their databases. Nothing
+# else here knows of them: take one out, and the page does without.
+JOURNEY = {service: _database_url(service) for service in ("crm", "analytics", "notifications")}
+
+USE_TZ = True
+TIME_ZONE = "UTC"
+STATIC_URL = "static/"
+WHITENOISE_USE_FINDERS = True  # serves static files as they are, also without DEBUG: no collectstatic
+
+# Services on other ports of one host would otherwise sign each other out: cookies know no ports.
+SESSION_COOKIE_NAME = "shop_session"
+CSRF_COOKIE_NAME = "shop_csrf"
+
+LOGIN_URL = "shop:welcome"
+LOGIN_REDIRECT_URL = "shop:catalogue"
+
+SILENCED_SYSTEM_CHECKS = ["outbox.I002"]  # bulk writes to auth.User: shop.Customer, its proxy, captures them
+OUTBOX = {"SOURCE": "/shop", "TOPIC_PREFIX": os.environ.get("KAFKA_TOPIC_PREFIX", "")}
+RELAY = {
+    "OPTIONS": {"bootstrap_servers": os.environ.get("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9092").split(",")},
+}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "handlers": {"console": {"class": "logging.StreamHandler"}},
+    "loggers": {"django.request": {"handlers": ["console"], "level": "ERROR", "propagate": False}},
+}
