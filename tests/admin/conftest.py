@@ -1,0 +1,115 @@
+"""Logs with histories made to measure: transactions and positions are written as numbers, not lived through."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from uuid import UUID, uuid4
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.db import connection
+from django.test import Client
+
+from outbox.models import Checkpoint, Held, Hold, OutboxEvent, Relay, Shard
+
+INSERT = """
+    INSERT INTO outbox_event (xid, bucket, topic, key, type, content_type, event_id, payload, headers, created_at)
+    VALUES (%s::text::xid8, %s, %s, %s, %s, %s, gen_random_uuid(), %s, '{"correlationid": "req-1"}',
+            clock_timestamp() - make_interval(secs => %s))
+    RETURNING id
+"""
+
+
+class Log:
+    """The outbox of the test database. Transactions are numbered from 1 on, long before those of PostgreSQL."""
+
+    def __init__(self) -> None:
+        OutboxEvent.objects.all().delete()
+
+    def insert(
+        self,
+        xid: int,
+        key: str = "k",
+        *,
+        bucket: int = 0,
+        topic: str = "test.notes",
+        type: str = "test.note",  # noqa: A002
+        content_type: str = "application/json",
+        payload: bytes | None = b"{}",
+        age: float = 0.0,
+    ) -> int:
+        """An event that transaction ``xid`` has written ``age`` seconds ago; its id."""
+        with connection.cursor() as cursor:
+            cursor.execute(INSERT, [str(xid), bucket, topic, key, type, content_type, payload, age])
+            (row_id,) = cursor.fetchone()
+        return int(row_id)
+
+    def fill(self, count: int, *, first_xid: int = 1) -> None:
+        """As many events, each of a transaction of its own."""
+        with connection.cursor() as cursor:
+            cursor.execute(
+                """
+                INSERT INTO outbox_event (xid, bucket, topic, key, type, content_type, event_id, payload, headers)
+                SELECT (%s + i)::text::xid8, i %% 256, 'test.notes', 'k' || i, 'test.note', 'application/json',
+                       gen_random_uuid(), '{}', '{}'
+                FROM generate_series(0, %s - 1) AS i
+                """,
+                [first_xid, count],
+            )
+
+    def position(
+        self, lo: str, hi: str | None = None, pos: int | None = None, *, shard: int = 0, **wave: int
+    ) -> None:
+        """Move the position of a shard; ``wave`` is what the wave carried."""
+        Checkpoint.objects.create(
+            shard_id=shard, epoch=1, seq=Checkpoint.objects.count() + 1, lo=lo, hi=hi, pos=pos, **wave
+        )
+
+    def relay(self, *, state: str = "publishing", detail: str = "", owns: tuple[int, ...] = (0,)) -> UUID:
+        """A relay that has just given a sign of life, with leases that outlast the test."""
+        relay = Relay.objects.create(id=uuid4(), host="web-1", pid=4711, state=state, detail=detail)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "UPDATE outbox_shard SET owner = %s, lease_until = clock_timestamp() + interval '1 hour' "
+                "WHERE id = ANY (%s)",
+                [relay.id, list(owns)],
+            )
+        return relay.id
+
+    def hold(self, *events: int, reason: str = "poison", topic: str = "test.notes", key: str | None = "k") -> Hold:
+        """A hold of a key, or without one of a topic, and events behind it."""
+        scope = Hold.Scope.KEY if key else Hold.Scope.TOPIC
+        hold = Hold.objects.create(scope=scope, topic=topic, key=key, reason=reason, detail="too large")
+        Held.objects.bulk_create(Held(hold=hold, event_id=event) for event in events)
+        return hold
+
+    def split(self, buckets: int = 128) -> None:
+        """Two shards, the first with so many buckets."""
+        Shard.objects.filter(pk=0).update(last_bucket=buckets - 1)
+        Shard.objects.create(id=1, first_bucket=buckets, last_bucket=255)
+
+
+@pytest.fixture
+def log(db: None) -> Log:
+    """An empty log with one shard that has published nothing."""
+    return Log()
+
+
+Staff = Callable[..., Client]
+
+
+@pytest.fixture
+def staff(db: None) -> Staff:
+    """Logs somebody of the staff in who has these permissions of the app outbox and no others."""
+
+    def login(*codenames: str) -> Client:
+        user = User.objects.create_user("mara", email="mara@example.org", is_staff=True)
+        permissions = Permission.objects.filter(content_type__app_label="outbox", codename__in=codenames)
+        assert permissions.count() == len(codenames)
+        user.user_permissions.set(permissions)
+        client = Client()
+        client.force_login(user)
+        OutboxEvent.objects.all().delete()
+        return client
+
+    return login

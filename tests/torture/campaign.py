@@ -1,0 +1,73 @@
+"""Faults one after the other, or two at once, while the writers go on."""
+
+from __future__ import annotations
+
+import random
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+from tests.torture.checker import Incident
+from tests.torture.faults import FAULTS, Fault
+from tests.torture.trial import Trial
+
+TWO_AT_ONCE = 0.25
+BETWEEN_SECONDS = (0.2, 2.0)
+
+
+def say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def chosen(seed: int, count: int, brokers: int) -> list[tuple[Fault, ...]]:
+    """The faults of a run: all of them before any comes again, some in pairs. The same for the same seed."""
+    chance = random.Random(seed)
+    known = [fault for fault in FAULTS.values() if fault.brokers <= brokers and not fault.once]
+    picked: list[tuple[Fault, ...]] = []
+    deck: list[Fault] = []
+    while sum(map(len, picked)) < count:
+        deck = deck or chance.sample(known, len(known))
+        first = deck.pop()
+        pair = first.concurrent and deck and deck[-1].concurrent and chance.random() < TWO_AT_ONCE
+        picked.append((first, deck.pop()) if pair else (first,))
+    return picked
+
+
+def run(trial: Trial, picked: Sequence[tuple[Fault, ...]], *, tell: Callable[[str], None] = say) -> None:
+    """Cause them, each when the one before is over and every shard publishes again."""
+    chance = random.Random(trial.seed)
+    if trial.await_publishing() is None:
+        trial.complaints.append("the relays did not begin to publish")
+    for number, faults in enumerate(picked, start=1):
+        incident = _cause(trial, faults, chance)
+        trial.incidents.append(incident)
+        recovered = "not" if incident.recovered is None else f"{incident.recovered:.1f} s"
+        lasted = incident.ended - incident.began
+        tell(
+            f"{number:4}/{len(picked)} {incident.name:<34} {lasted:5.1f} s   publishing again after {recovered}"
+        )
+        if incident.recovered is None:
+            trial.ground.heal()
+        time.sleep(chance.uniform(*BETWEEN_SECONDS))
+
+
+def _cause(trial: Trial, faults: Sequence[Fault], chance: random.Random) -> Incident:
+    name = " + ".join(fault.name for fault in faults)
+    began = time.time()
+    threads = [
+        threading.Thread(target=_guarded, args=(trial, fault, random.Random(chance.random())))
+        for fault in faults
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return Incident(name, began, time.time(), trial.await_publishing())
+
+
+def _guarded(trial: Trial, fault: Fault, chance: random.Random) -> None:
+    try:
+        fault.cause(trial, chance)
+    except Exception as error:
+        trial.complaints.append(f"{fault.name}: {type(error).__name__}: {error}")

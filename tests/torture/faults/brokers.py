@@ -1,0 +1,73 @@
+"""Kafka: all brokers gone, one of them killed, the leader of a hot partition killed, a rolling restart."""
+
+from __future__ import annotations
+
+import random
+import time
+
+from kafka import KafkaConsumer
+
+from devstack.kafka.broker import Broker
+from tests.torture.faults.fault import Fault
+from tests.torture.trial import Trial
+
+AWAY_SECONDS = (2.0, 8.0)
+
+
+def all_gone(trial: Trial, chance: random.Random) -> None:
+    with trial.lock:
+        for broker in trial.ground.kafka.brokers:
+            broker.kill()
+        time.sleep(chance.uniform(*AWAY_SECONDS))
+        trial.ground.kafka.start()
+
+
+def all_stopped(trial: Trial, chance: random.Random) -> None:
+    with trial.lock:
+        for broker in trial.ground.kafka.brokers:
+            broker.stop()
+        time.sleep(chance.uniform(*AWAY_SECONDS))
+        trial.ground.kafka.start()
+
+
+def one_killed(trial: Trial, chance: random.Random) -> None:
+    with trial.lock:
+        _kill(chance.choice(trial.ground.kafka.brokers), chance)
+
+
+def hot_leader_killed(trial: Trial, chance: random.Random) -> None:
+    with trial.lock:
+        leader = _leader(trial, f"{trial.name}.b")
+        _kill(next(b for b in trial.ground.kafka.brokers if b.node.node_id == leader), chance)
+
+
+def rolling_restart(trial: Trial, chance: random.Random) -> None:
+    with trial.lock:
+        for broker in trial.ground.kafka.brokers:
+            broker.stop()
+            broker.start()
+            trial.ground.kafka.await_ready()
+
+
+def _kill(broker: Broker, chance: random.Random) -> None:
+    broker.kill()
+    time.sleep(chance.uniform(*AWAY_SECONDS))
+    broker.start()
+
+
+def _leader(trial: Trial, topic: str) -> int:
+    consumer = KafkaConsumer(bootstrap_servers=trial.ground.bootstrap_servers.split(","), group_id=None)
+    try:
+        consumer.partitions_for_topic(topic)
+        return int(consumer._client.cluster.leader_for_partition((topic, 0)))
+    finally:
+        consumer.close()
+
+
+FAULTS = [
+    Fault("brokers-kill", all_gone),
+    Fault("brokers-stop", all_stopped),
+    Fault("broker-kill-one", one_killed, brokers=3),
+    Fault("broker-kill-leader", hot_leader_killed, brokers=3),
+    Fault("brokers-roll", rolling_restart, brokers=3),
+]

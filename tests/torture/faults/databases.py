@@ -1,0 +1,83 @@
+"""PostgreSQL: connections ended, backends killed, the server stopped, read-only."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from contextlib import suppress
+
+import psycopg
+
+from tests.torture.faults.fault import Fault
+from tests.torture.trial import Trial
+
+AWAY_SECONDS = (0.5, 4.0)
+_RELAYS = (
+    "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%%outbox_shard%%'"
+)
+
+
+def terminate_backends(trial: Trial, chance: random.Random) -> None:
+    """As an administrator does: every connection that has asked for shards last, which relays do all the time."""
+    trial.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid() AND query LIKE '%outbox_%'"
+        " AND query NOT LIKE '%torture%' AND random() < 0.8"
+    )
+
+
+def crash(trial: Trial, chance: random.Random) -> None:
+    """A backend is killed, so PostgreSQL ends all others and recovers from its log."""
+    pids = trial.execute(
+        "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    if pids:
+        with suppress(ProcessLookupError):
+            os.kill(chance.choice(pids), signal.SIGKILL)
+    time.sleep(0.2)
+    trial.await_database()
+
+
+def stop_fast(trial: Trial, chance: random.Random) -> None:
+    with trial.lock:
+        trial.ground.postgres.stop("fast")
+        time.sleep(chance.uniform(*AWAY_SECONDS))
+        trial.ground.postgres.start()
+
+
+def stop_immediate(trial: Trial, chance: random.Random) -> None:
+    with trial.lock:
+        trial.ground.postgres.stop("immediate")
+        time.sleep(chance.uniform(*AWAY_SECONDS))
+        trial.ground.postgres.start()
+
+
+def kill_server(trial: Trial, chance: random.Random) -> None:
+    with trial.lock:
+        trial.ground.postgres.kill()
+        time.sleep(chance.uniform(*AWAY_SECONDS))
+        trial.ground.postgres.start()
+
+
+def read_only(trial: Trial, chance: random.Random) -> None:
+    """Nobody can write for a while, as when an administrator has drawn the brake."""
+    with trial.lock:
+        trial.execute("ALTER SYSTEM SET default_transaction_read_only = on")
+        trial.execute("SELECT pg_reload_conf()")
+        time.sleep(chance.uniform(*AWAY_SECONDS))
+        with psycopg.connect(trial.url, autocommit=True) as connection:
+            connection.execute("SET default_transaction_read_only = off")
+            connection.execute("ALTER SYSTEM RESET default_transaction_read_only")
+            connection.execute("SELECT pg_reload_conf()")
+
+
+FAULTS = [
+    Fault("terminate-backends", terminate_backends),
+    Fault("crash", crash),
+    Fault("postgres-stop-fast", stop_fast),
+    Fault("postgres-stop-immediate", stop_immediate),
+    Fault("postgres-kill", kill_server),
+    Fault("read-only", read_only),
+]

@@ -1,0 +1,89 @@
+"""Relays that are killed, ended, frozen past their lease, and added and removed."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from contextlib import suppress
+from functools import partial
+
+from tests.torture.faults.fault import Fault
+from tests.torture.trial import LEASE_SECONDS, Trial
+
+LONGER_THAN_THE_LEASE = (LEASE_SECONDS + 0.5, LEASE_SECONDS + 4.0)
+PASS_SECONDS = 20.0
+
+
+def victim(trial: Trial, chance: random.Random) -> int | None:
+    """The pid of a relay: more often than not of one that owns a shard."""
+    members = [member.pid for member in trial.fleet.members()]
+    owners = [pid for pid in trial.owners() if pid in members] if chance.random() < 0.8 else []
+    pids = owners or members
+    return chance.choice(pids) if pids else None
+
+
+def kill(trial: Trial, chance: random.Random) -> None:
+    if pid := victim(trial, chance):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def terminate(trial: Trial, chance: random.Random) -> None:
+    if (pid := victim(trial, chance)) and (member := trial.fleet.by_pid(pid)):
+        member.end(signal.SIGTERM)
+        if trial.fleet.awaits_end(member):
+            return
+        trial.complaints.append("a relay did not end after SIGTERM")
+
+
+def freeze(trial: Trial, chance: random.Random) -> None:
+    if pid := victim(trial, chance):
+        _thaw_later(pid, chance)
+
+
+def _thaw_later(pid: int, chance: random.Random) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGSTOP)
+        time.sleep(chance.uniform(*LONGER_THAN_THE_LEASE))
+        os.kill(pid, signal.SIGCONT)
+
+
+def at_point(point: str, deed: str, trial: Trial, chance: random.Random) -> None:
+    """A relay dies or freezes itself at a point of its loop."""
+    points = trial.fleet.points
+    points.forget(point)
+    points.arm(point, deed)
+    if point == "during-takeover":
+        kill(trial, chance)
+    deadline = time.monotonic() + PASS_SECONDS
+    while (pid := points.victim(point)) is None:
+        if time.monotonic() > deadline:
+            if points.disarm(point):
+                trial.complaints.append(f"no relay came to the point {point}")
+            return
+        time.sleep(0.02)
+    if deed == "stop":
+        _thaw_later(pid, chance)
+
+
+def resize(trial: Trial, chance: random.Random) -> None:
+    """One more relay, or one less, for a while."""
+    size = trial.fleet.size
+    trial.fleet.resize(size + chance.choice([1, -1]) if size > 1 else size + 1)
+    time.sleep(chance.uniform(1, 4))
+    trial.fleet.resize(size)
+
+
+FAULTS = [
+    Fault("kill", kill),
+    Fault("terminate", terminate),
+    Fault("freeze", freeze),
+    Fault("resize", resize),
+    *(
+        Fault(f"{deed}-{point}", partial(at_point, point, deed))
+        for point in ("after-poll", "mid-wave", "acked-not-checkpointed", "checkpointed", "during-takeover")
+        for deed in ("kill", "stop")
+    ),
+]

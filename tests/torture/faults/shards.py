@@ -1,0 +1,20 @@
+"""Shards split and merged under load, and retention beside an open writer."""
+
+from __future__ import annotations
+
+import random
+
+from tests.torture.faults.fault import Fault
+from tests.torture.trial import Trial
+
+
+def reshard(trial: Trial, chance: random.Random) -> None:
+    trial.manage("outbox_shards", str(chance.choice([1, 1, 2, 3, 4])))
+
+
+def prune(trial: Trial, chance: random.Random) -> None:
+    """Retention of nothing but what is not published yet, while a writer holds its transaction open."""
+    trial.manage("outbox_prune", "--days", "0")
+
+
+FAULTS = [Fault("reshard", reshard)]

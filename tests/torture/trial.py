@@ -1,0 +1,207 @@
+"""One run: writers and relays on a database and topics of their own, and in the end the verdict."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from uuid import UUID
+
+import psycopg
+from psycopg.rows import scalar_row
+
+from devstack.kafka import create_topics
+from outbox.queries import statement
+from tests.torture import kafka_log, ledger
+from tests.torture.checker import Incident, compare
+from tests.torture.fleet import ROOT, Fleet
+from tests.torture.ground import Ground
+from tests.torture.verdict import Verdict
+
+LEASE_SECONDS = 3.0
+SETTLE_SECONDS = 120.0
+RECOVER_SECONDS = 90.0
+CLEAN = {0, -signal.SIGTERM}
+"""Exit codes after SIGTERM; the second is that of a process which has only just been started."""
+SET_ASIDE = re.compile(r"Set aside event \S+ \(\S+ topic (\S+),.*")
+
+
+class Trial:
+    """``with Trial(ground, seed=1) as trial: ...; trial.verdict()``."""
+
+    def __init__(
+        self, ground: Ground, *, seed: int, relays: int = 2, writers: int = 2, pace: float = 0.05
+    ) -> None:
+        self.ground = ground
+        self.seed = seed
+        self.name = f"torture_{secrets.token_hex(4)}"
+        self.topics = {f"{self.name}.a": 3, f"{self.name}.b": 1}
+        self.scenes: set[str] = set()
+        """Topics with which a fault plays: what is set aside there, is so by design."""
+        self.lost_by_database: set[UUID] = set()
+        self.complaints: list[str] = []
+        self.incidents: list[Incident] = []
+        self.lock = threading.Lock()
+        """Held while an incident changes what others rely on: the server, or what a scene needs."""
+        self._writers_wanted, self._pace = writers, pace
+        self._folder = tempfile.TemporaryDirectory(prefix="torture-")
+        self.folder = Path(self._folder.name)
+        self._writers: list[subprocess.Popen[bytes]] = []
+        environ = {
+            "TORTURE_DATABASE_URL": ground.url(self.name, ground.relay_gate),
+            "TORTURE_BOOTSTRAP_SERVERS": ground.gated_bootstrap_servers,
+        }
+        self.fleet = Fleet(self.folder, environ, relays)
+
+    def __enter__(self) -> Self:
+        try:
+            self.ground.postgres.create_database(self.name)
+            self.manage("migrate", "--verbosity", "0")
+            self.execute(ledger.TABLES)
+            create_topics(self.ground.bootstrap_servers, self.topics)
+            self.fleet.start()
+            for number in range(self._writers_wanted):
+                self._write(number)
+            self._write(self._writers_wanted, "--holder")
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self.stop_writing()
+        if not self.fleet.closed:
+            self.fleet.close()
+        self._folder.cleanup()
+
+    @property
+    def url(self) -> str:
+        """Of the database, past the gates."""
+        return self.ground.url(self.name)
+
+    def execute(self, query: str, parameters: object = None) -> list[Any]:
+        """One statement on a connection of its own; the first column of its rows."""
+        with psycopg.connect(
+            self.url, connect_timeout=5, autocommit=True, row_factory=scalar_row
+        ) as connection:
+            cursor = connection.execute(query, parameters)  # type: ignore[arg-type]
+            return cursor.fetchall() if cursor.description else []
+
+    def manage(self, *arguments: str) -> str:
+        """A command of manage.py; what it prints."""
+        return self._python("manage.py", *arguments)
+
+    def _python(self, *arguments: str) -> str:
+        environ = {"DJANGO_SETTINGS_MODULE": "tests.torture.settings", "TORTURE_DATABASE_URL": self.url}
+        run = subprocess.run(
+            [sys.executable, *arguments],
+            cwd=ROOT, env={**os.environ, **environ}, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        if run.returncode:
+            raise RuntimeError(f"{' '.join(arguments)} ended with {run.returncode}:\n{run.stderr}")
+        return run.stdout
+
+    def _write(self, number: int, *options: str) -> None:
+        url = self.ground.url(self.name, self.ground.writer_gate)
+        command = [sys.executable, "-m", "tests.torture.writer", url, str(self.seed * 1000 + number)]
+        self._writers.append(
+            subprocess.Popen([*command, *self.topics, "--pace", str(self._pace), *options], cwd=ROOT)
+        )
+
+    def stop_writing(self) -> None:
+        for writer in self._writers:
+            writer.send_signal(signal.SIGTERM)
+        for writer in self._writers:
+            writer.wait(30)
+        self._writers.clear()
+
+    def now(self) -> float:
+        """The time by the database, seconds since 1970."""
+        return float(self.execute("SELECT extract(epoch FROM clock_timestamp())::float8")[0])
+
+    def await_database(self, timeout: float = RECOVER_SECONDS) -> None:
+        """Return once it answers again."""
+        deadline = time.monotonic() + timeout
+        while not self.ground.postgres.answers():
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"PostgreSQL does not answer after {timeout:.0f} s")
+            time.sleep(0.05)
+
+    def owners(self) -> list[int]:
+        """The pids of the relays that own a shard."""
+        return self.execute(
+            "SELECT DISTINCT pid FROM outbox_relay AS r JOIN outbox_shard AS s ON s.owner = r.id"
+            " WHERE lease_until > clock_timestamp()"
+        )
+
+    def publishes_since(self, moment: float) -> bool:
+        """Whether every shard has published something since."""
+        query = """
+            SELECT bool_and(EXISTS (SELECT FROM outbox_checkpoint WHERE shard_id = s.id AND events > 0
+                                    AND created_at > to_timestamp(%s))) FROM outbox_shard AS s
+        """
+        try:
+            return bool(self.execute(query, (moment,))[0])
+        except psycopg.Error:
+            return False
+
+    def await_publishing(self, timeout: float = RECOVER_SECONDS) -> float | None:
+        """The seconds until every shard publishes again; None when that takes too long."""
+        began = time.monotonic()
+        moment = time.time()
+        while not self.publishes_since(moment):
+            if time.monotonic() - began > timeout:
+                return None
+            time.sleep(0.05)
+        return time.monotonic() - began
+
+    def settle(self) -> None:
+        """Stop writing, and wait until nothing is pending or held."""
+        self.stop_writing()
+        waiting = f"SELECT count(*) FROM ({statement('pending', cap=1)}) AS p UNION ALL SELECT count(*) FROM outbox_hold"
+        deadline = time.monotonic() + SETTLE_SECONDS
+        while any(self.execute(waiting)):
+            if time.monotonic() > deadline:
+                self.complaints.append(f"something was still waiting after {SETTLE_SECONDS:.0f} s")
+                return
+            time.sleep(0.2)
+
+    def verdict(self) -> Verdict:
+        """Settle, end the relays, and judge."""
+        self.settle()
+        codes = self.fleet.close()
+        if set(codes) - CLEAN or self.fleet.failed_to_leave:
+            self.complaints.append(
+                f"after SIGTERM relays ended with {codes} {dict(self.fleet.failed_to_leave)}"
+            )
+        records = kafka_log.read(self.ground.bootstrap_servers, [*self.topics, *sorted(self.scenes)])
+        findings = compare(
+            ledger.read(self.url), records, lost_by_database=self.lost_by_database, incidents=self.incidents
+        )
+        logs = self.fleet.logs()
+        aside = [match[0] for match in SET_ASIDE.finditer(logs) if match[1] not in self.scenes]
+        return Verdict(
+            seed=self.seed,
+            findings=findings,
+            incidents=self.incidents,
+            figures=json.loads(self._python("-m", "tests.torture.figures")),
+            set_aside=aside,
+            exits=self.fleet.exits,
+            tracebacks=logs.count("Traceback (most recent call last)"),
+            complaints=self.complaints,
+        )

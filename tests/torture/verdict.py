@@ -1,0 +1,90 @@
+"""The verdict on a run: a table, and whether every promise was held."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Any
+
+from tests.torture.checker import Findings, Incident
+
+SHOW = 5
+
+
+@dataclass(slots=True)
+class Verdict:
+    """All that a run has shown. ``figures`` is what the outbox says of itself at the end."""
+
+    seed: int
+    findings: Findings
+    incidents: Sequence[Incident]
+    figures: Mapping[str, Any]
+    set_aside: Sequence[str] = ()
+    exits: Mapping[int, int] = field(default_factory=dict)
+    tracebacks: int = 0
+    complaints: Sequence[str] = ()
+
+    @property
+    def holds(self) -> bool:
+        return not any(wrong for _, _, wrong in self._rows())
+
+    def table(self) -> str:
+        rows = list(self._rows())
+        width = max(len(name) for name, _, _ in rows)
+        lines = [f"{'XX' if wrong else '  '} {name:<{width}}  {value}" for name, value, wrong in rows]
+        verdict = "every promise held" if self.holds else "BROKEN"
+        return "\n".join(["", *lines, *self._details(), f"   seed {self.seed}: {verdict}"])
+
+    def _rows(self) -> Iterator[tuple[str, str, bool]]:
+        f = self.findings
+        yield "faults", str(len(self.incidents)), False
+        yield "committed", f"{f.committed:,}", f.committed == 0
+        yield "published", f"{f.distinct:,} ({f.records:,} records)", False
+        if f.given_up:
+            yield "published, then lost by the database", f"{f.given_up:,}", False
+        yield "lost", str(len(f.lost)), bool(f.lost)
+        yield "phantom", str(len(f.phantom)), bool(f.phantom)
+        yield "out of order", str(len(f.disordered)), bool(f.disordered)
+        yield "altered", str(len(f.altered)), bool(f.altered)
+        yield "set aside by an outage", str(len(self.set_aside)), bool(self.set_aside)
+        yield "duplicates", self._duplicates(), bool(f.duplicates["no fault"])
+        yield "recovery", self._recovery(), any(i.recovered is None for i in self.incidents)
+        yield "relays that ended themselves", _counted(self.exits), any(c not in (1, -9) for c in self.exits)
+        yield "stack traces in their logs", str(self.tracebacks), bool(self.tracebacks)
+        yield "figures of the outbox", self._agreement() or "agree", bool(self._agreement())
+        for complaint in self.complaints:
+            yield "complaint", complaint, True
+
+    def _duplicates(self) -> str:
+        f = self.findings
+        worst = f.duplicates.most_common(1)
+        return f"{f.again:,}" + (f"; most in one fault: {worst[0][1]} ({worst[0][0]})" if worst else "")
+
+    def _recovery(self) -> str:
+        seconds = [i.recovered for i in self.incidents if i.recovered is not None]
+        never = [i.name for i in self.incidents if i.recovered is None]
+        text = f"median {median(seconds):.1f} s, longest {max(seconds):.1f} s" if seconds else "-"
+        return text + (f"; never: {', '.join(never)}" if never else "")
+
+    def _agreement(self) -> str:
+        """Where the figures disagree with Kafka."""
+        f, said = self.findings, self.figures
+        wrong = [f"{name} {said[name]}" for name in ("pending", "held") if said[name]]
+        if not f.distinct <= said["published"] <= f.records:
+            wrong.append(f"published {said['published']:,}")
+        if said["statistics"] != said["published"] and not f.given_up:
+            wrong.append(f"published {said['published']:,}, by the statistics {said['statistics']:,}")
+        return "; ".join(wrong)
+
+    def _details(self) -> Iterator[str]:
+        f = self.findings
+        for name in ("lost", "phantom", "disordered", "altered"):
+            for line in getattr(f, name)[:SHOW]:
+                yield f"     {name}: {line}"
+        for line in self.set_aside[:SHOW]:
+            yield f"     set aside: {line}"
+
+
+def _counted(exits: Mapping[int, int]) -> str:
+    return ", ".join(f"{count} with {code}" for code, count in sorted(exits.items())) or "0"
