@@ -28,7 +28,7 @@ class OutboxSettings:
     ``topic_prefix`` goes before the topic of every event. ``schema`` names the PostgreSQL schema of the
     outbox for writers whose search_path changes (one schema a tenant); empty: found on the search_path, like
     every table of Django. ``max_serialized_keys`` bounds the advisory locks that one transaction may take for
-    ``serialize=True``.
+    ``serialize=True``. ``retention_days`` is how long published events are kept.
     """
 
     source: Annotated[str, msgspec.Meta(pattern=r"^\S+$")]
@@ -36,6 +36,7 @@ class OutboxSettings:
     topic_prefix: Annotated[str, msgspec.Meta(pattern=r"^[a-zA-Z0-9._-]*$")] = ""
     schema: Annotated[str, msgspec.Meta(pattern=r'^[^"\x00]*$', max_length=63)] = ""
     max_serialized_keys: Annotated[int, msgspec.Meta(ge=1)] = 1_000
+    retention_days: Annotated[int, msgspec.Meta(ge=0)] = 7
 
 
 @cache

@@ -34,7 +34,7 @@ def is_doomed(connection: BaseDatabaseWrapper) -> bool:
 
 
 def execute(connection: BaseDatabaseWrapper, statement: str, parameters: Sequence[Any]) -> list[Any]:
-    """Run a statement of the outbox, and return its rows. If it fails, the transaction cannot be committed."""
+    """Run a statement of the outbox and return its rows; if it fails, the transaction cannot commit."""
     with transaction.mark_for_rollback_on_error(using=connection.alias), connection.cursor() as cursor:
         cursor.execute(statement, parameters)
         return cursor.fetchall() if cursor.description else []

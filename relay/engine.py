@@ -18,6 +18,7 @@ from relay.clock import boottime
 from relay.conf import RelaySettings
 from relay.courier import Courier
 from relay.errors import LeaseLost, NotPrimary, PublisherUnavailable
+from relay.lease import Lease
 from relay.membership import Membership
 from relay.publishers.base import Publisher
 from relay.session import Session
@@ -88,7 +89,7 @@ class Relay:
             self._back_off("Kafka", str(error))
         except PositionNotOfThisHistory as error:
             self._give_up_shards(str(error))
-            self._back_off("PostgreSQL", str(error))
+            self._back_off("Position", str(error))
         except LeaseLost as error:
             self._give_up_shards(str(error))
         except (psycopg.Error, NotPrimary) as error:
@@ -149,13 +150,20 @@ class Relay:
         assert self._session is not None
         lease, too_many = self._membership.balance(self.shards.keys())
         if lease is not None:
-            self.shards[lease.shard] = OwnedShard(self._session, lease, self._crew)
+            self.shards[lease.shard] = self._open(self._session, lease)
             signals.shard_acquired.send(type(self), relay=self, lease=lease)
         elif too_many:
             shard = self.shards.pop(max(self.shards))
             shard.lease.release(self._session)
             signals.shard_lost.send(type(self), relay=self, lease=shard.lease, why="another relay has joined")
         return lease is not None
+
+    def _open(self, session: Session, lease: Lease) -> OwnedShard:
+        try:
+            return OwnedShard(session, lease, self._crew)
+        except PositionNotOfThisHistory:
+            lease.release(session)
+            raise
 
     def _enter(self, state: State, detail: str = "") -> None:
         """Change the state, and tell so once: what keeps a degraded relay waiting counts, not how often it

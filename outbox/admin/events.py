@@ -10,6 +10,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 
 from outbox import redaction
+from outbox.admin import databases
 from outbox.admin.base import ReadOnlyAdmin
 from outbox.admin.discarding import DiscardView
 from outbox.admin.filters import NEWEST, StatusFilter, TopicFilter, TypeFilter, reach
@@ -18,6 +19,7 @@ from outbox.admin.payload import pretty
 from outbox.admin.wire import record
 from outbox.conf import settings
 from outbox.models import EventStatus, Held, OutboxEvent
+from outbox.queries.planning import by_index
 from outbox.redaction import Redactor
 
 if TYPE_CHECKING:
@@ -64,7 +66,8 @@ class OutboxEventAdmin(ReadOnlyAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        return super().changelist_view(request, {"title": "Events", **(extra_context or {})})
+        with by_index(databases.home()):
+            return super().changelist_view(request, {"title": "Events", **(extra_context or {})})
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return EventList
@@ -153,7 +156,9 @@ class OutboxEventAdmin(ReadOnlyAdmin):
         payload = None if event.payload is None else bytes(event.payload)
         shown = pretty(payload, self._redactor())
         text = format_html('<pre class="outbox-payload">{}</pre>', shown.text) if shown.text else ""
-        return format_html('<div>{}<p class="outbox-note">{}: {}</p></div>', text, event.content_type, shown.note)
+        return format_html(
+            '<div>{}<p class="outbox-note">{}: {}</p></div>', text, event.content_type, shown.note
+        )
 
     def _redactor(self) -> Redactor:
         return Redactor(getattr(settings(), "redact", redaction.DEFAULT))

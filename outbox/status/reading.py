@@ -6,10 +6,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import DEFAULT_DB_ALIAS, DatabaseError, InterfaceError, connections, transaction
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, InterfaceError, connections
 
 from outbox.models import Hold, Relay
 from outbox.queries import statement
+from outbox.queries.planning import by_index
 from outbox.status.diagnosis import diagnose
 from outbox.status.failure import unreadable
 from outbox.status.report import HoldReport, RelayReport, ShardReport, State, Status, Thresholds
@@ -19,13 +20,7 @@ LIST_HOLDS = 100
 LIST_RELAYS = 50
 MINUTES = 60
 ALIVE_SECONDS = 15.0
-STATEMENT_SECONDS = 10
-_LIMITS = {
-    "enable_seqscan": "off",
-    "enable_bitmapscan": "off",
-    "jit": "off",
-    "statement_timeout": f"{STATEMENT_SECONDS}s",
-}
+STATEMENT_TIMEOUT = "10s"
 
 
 def read(using: str = DEFAULT_DB_ALIAS, thresholds: Thresholds | None = None) -> Status:
@@ -37,10 +32,8 @@ def read(using: str = DEFAULT_DB_ALIAS, thresholds: Thresholds | None = None) ->
     if connection.vendor != "postgresql":
         return unreadable(using, f"Database {using!r} is {connection.display_name}, not PostgreSQL.")
     try:
-        with transaction.atomic(using=using):
+        with by_index(using, statement_timeout=STATEMENT_TIMEOUT):
             status = _read(using, max(COUNT_UP_TO, thresholds.max_pending))
-            # A savepoint's rollback, unlike its release, takes the planner settings back.
-            transaction.set_rollback(True, using=using)
     except (DatabaseError, InterfaceError) as error:
         return unreadable(using, error)
     return diagnose(status, thresholds)
@@ -48,8 +41,6 @@ def read(using: str = DEFAULT_DB_ALIAS, thresholds: Thresholds | None = None) ->
 
 def _read(using: str, cap: int) -> Status:
     with connections[using].cursor() as cursor:
-        calls = ", ".join(f"set_config('{name}', '{value}', true)" for name, value in _LIMITS.items())
-        cursor.execute(f"SELECT {calls}")
         cursor.execute(statement("shards", cap=cap).replace("{pending}", statement("pending", cap=cap + 1)))
         shards = [_shard(row, cap) for row in cursor.fetchall()]
         cursor.execute(statement("throughput", minutes=MINUTES))

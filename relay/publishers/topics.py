@@ -87,7 +87,7 @@ class TopicDirectory:
         counts then.
         """
         assert self._admin is not None
-        resources = [ConfigResource(ConfigResourceType.TOPIC, name, ["max.message.bytes"]) for name in names]
+        resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
         try:
             described = self._admin.describe_configs(resources, config_filter="all")
         except kafka_errors.BrokerResponseError:

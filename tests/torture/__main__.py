@@ -1,4 +1,4 @@
-"""``python -m tests.torture``: faults under load, then the verdict. Exit code 0 only if every promise held."""
+"""``python -m tests.torture``: faults under load, then the verdict. Exit code 0 if every promise held."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def main() -> int:
     else:
         picked = campaign.chosen(options.seed, options.faults, options.brokers)
     campaign.say(f"seed {options.seed}, {sum(map(len, picked))} faults, {options.brokers} broker(s)")
-    with contextlib.closing(Ground(brokers=options.brokers)) as ground:
+    with contextlib.closing(Ground(brokers=options.brokers, pooled=options.pooled)) as ground:
         with Trial(ground, seed=options.seed, relays=options.relays, writers=options.writers) as trial:
             campaign.run(trial, picked)
             campaign.say("settling")
@@ -45,6 +45,7 @@ def _parse() -> argparse.Namespace:
     )
     parser.add_argument("--each", action="store_true", help="each fault that there is, alone")
     parser.add_argument("--brokers", type=int, choices=(1, 3), default=1)
+    parser.add_argument("--pooled", action="store_true", help="PgBouncer between everybody and PostgreSQL")
     parser.add_argument("--relays", type=int, default=2)
     parser.add_argument("--writers", type=int, default=2)
     parser.add_argument("--keep-logs", type=argparse.FileType("w"), metavar="FILE", help="the relays' logs")

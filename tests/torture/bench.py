@@ -1,12 +1,11 @@
-"""Writers, relays and a broker in one process, driven step by step, beside a model of what must come of it."""
+"""Writers, relays and a broker in one process, driven step by step, and a model of what must come of it."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from contextlib import suppress
+from datetime import timedelta
 from uuid import uuid4
 
-import psycopg
 from django.db import connection
 from django.db.models.functions import Now
 
@@ -19,7 +18,7 @@ from relay.conf import RelaySettings
 from relay.courier import Courier
 from relay.errors import LeaseLost, PublisherUnavailable
 from relay.lease import Lease
-from relay.publishers.base import Failure, Outcome, Trouble
+from relay.publishers.base import Failure, Trouble
 from relay.publishers.memory import MemoryPublisher
 from relay.session import Session
 from relay.shard import Crew, OwnedShard
@@ -27,8 +26,12 @@ from tests.relay.conftest import Writer
 
 TTL = 3600.0
 """Leases end when a step says so, not before."""
-SETTINGS = RelaySettings(lease_seconds=TTL, page_rows=3, page_bytes=60, topic_grace_seconds=0.0, topic_retry_seconds=0.0)
-TABLES = "outbox_event, outbox_checkpoint, outbox_held, outbox_hold, outbox_relay, outbox_shard, outbox_statistics"
+SETTINGS = RelaySettings(
+    lease_seconds=TTL, page_rows=3, page_bytes=60, topic_grace_seconds=0.0, topic_retry_seconds=0.0
+)
+TABLES = (
+    "outbox_event, outbox_checkpoint, outbox_held, outbox_hold, outbox_relay, outbox_shard, outbox_statistics"
+)
 POISON = "!"
 MANY = 300
 
@@ -74,7 +77,7 @@ class RelayOnBench:
         self.lost = ""
 
     def acquire(self) -> None:
-        lease = Lease.acquire(self.session, self.owner, TTL)
+        lease = Lease.acquire(self.session, self.owner, TTL, list(self.shards))
         if lease is not None:
             crew = Crew(self.courier, BinaryEncoder("/bench"), SETTINGS, lambda: None)
             self.shards[lease.shard] = OwnedShard(self.session, lease, crew)
@@ -176,16 +179,13 @@ class Bench:
         reshard("default", count)
 
     def prune(self) -> None:
-        from datetime import timedelta
-
         list(prune(older_than=timedelta(0), chunk=5))
 
     def fail_next(self, number: int) -> None:
         self.relays[number].broker.failures.append(Failure(Trouble.TRANSIENT, "no leader"))
 
     def pause(self) -> None:
-        with suppress(psycopg.Error):
-            Hold.objects.pause("t")
+        Hold.objects.pause("t")
 
     def release_holds(self) -> None:
         Hold.objects.update(release_at=Now())
@@ -232,6 +232,3 @@ class Bench:
             relay.close()
         for transaction in self.transactions:
             transaction.writer.close()
-
-
-__all__ = ["Bench", "Outcome"]

@@ -44,9 +44,7 @@ def run(trial: Trial, picked: Sequence[tuple[Fault, ...]], *, tell: Callable[[st
         trial.incidents.append(incident)
         recovered = "not" if incident.recovered is None else f"{incident.recovered:.1f} s"
         lasted = incident.ended - incident.began
-        tell(
-            f"{number:4}/{len(picked)} {incident.name:<34} {lasted:5.1f} s   publishing again after {recovered}"
-        )
+        tell(f"{number:4}/{len(picked)} {incident.name:<34} {lasted:5.1f} s, publishing after {recovered}")
         if incident.recovered is None:
             trial.ground.heal()
         time.sleep(chance.uniform(*BETWEEN_SECONDS))

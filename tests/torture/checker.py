@@ -51,7 +51,7 @@ def compare(
     lost_by_database: Iterable[UUID] = (),
     incidents: Sequence[Incident] = (),
 ) -> Findings:
-    """Compare the ledger with all records, which come partition by partition in the order of their offsets."""
+    """Compare the ledger with all records, partition by partition in the order of their offsets."""
     findings = Findings(committed=len(ledger), records=len(records))
     excused = set(lost_by_database) - ledger.keys()
     first: dict[UUID, Record] = {}

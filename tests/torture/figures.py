@@ -1,4 +1,4 @@
-"""What the outbox says of itself, as JSON on stdout: ``python -m tests.torture.figures``, as an operator would ask."""
+"""What the outbox says of itself, as JSON on stdout: ``python -m tests.torture.figures``."""
 
 from __future__ import annotations
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import psycopg
-
 import devstack.kafka
 from devstack.kafka import Cluster as Kafka
 from devstack.kafka.properties import Node
 from devstack.postgres import Cluster as Postgres
+from tests.torture.pooler import Pooler
 from tests.torture.proxy import Proxy
 
 CONFIG = {"fsync": "off", "shared_buffers": "64MB", "max_wal_size": "256MB"}
@@ -17,10 +16,11 @@ CONFIG = {"fsync": "off", "shared_buffers": "64MB", "max_wal_size": "256MB"}
 
 class Ground:
     """Relays reach PostgreSQL by ``relay_gate`` and each broker by its own of ``broker_gates``; writers reach
-    PostgreSQL by ``writer_gate``, which only a failover touches. The checker uses no gate.
+    PostgreSQL by ``writer_gate``, which only a failover touches. The checker uses no gate. ``pooled`` puts
+    PgBouncer in transaction mode before the gates.
     """
 
-    def __init__(self, *, brokers: int = 1) -> None:
+    def __init__(self, *, brokers: int = 1, pooled: bool = False) -> None:
         self._close: list[Callable[[], object]] = []
         try:
             self.kafka = Kafka(brokers=brokers)
@@ -33,6 +33,10 @@ class Ground:
             self.postgres.start()
             self.relay_gate = self._gate(self.postgres.port)
             self.writer_gate = self._gate(self.postgres.port)
+            self.relay_entrance, self.writer_entrance = self.relay_gate.port, self.writer_gate.port
+            if pooled:
+                self.relay_entrance = self._pooler(self.relay_gate.port)
+                self.writer_entrance = self._pooler(self.writer_gate.port)
             self.kafka.await_ready()
         except BaseException:
             self.close()
@@ -46,6 +50,11 @@ class Ground:
         gate = Proxy(upstream)
         self._close.append(gate.close)
         return gate
+
+    def _pooler(self, upstream: int) -> int:
+        pooler = Pooler(upstream)
+        self._close.append(pooler.close)
+        return pooler.port
 
     def _advertise_gates(self) -> None:
         """Each broker listens twice: for the relays under the address of its gate, and for the checker."""
@@ -65,9 +74,9 @@ class Ground:
     def gated_bootstrap_servers(self) -> str:
         return ",".join(gate.address for gate in self.broker_gates)
 
-    def url(self, database: str, gate: Proxy | None = None) -> str:
-        port = gate.port if gate else self.postgres.port
-        return f"postgresql://postgres@127.0.0.1:{port}/{database}"
+    def url(self, database: str, port: int | None = None) -> str:
+        """Of a database; without ``port`` past the gates."""
+        return f"postgresql://postgres@127.0.0.1:{port or self.postgres.port}/{database}"
 
     def gates(self) -> list[Proxy]:
         return [self.relay_gate, self.writer_gate, *self.broker_gates]
@@ -99,10 +108,3 @@ def _listeners(node: Node, port: int, advertised: str) -> dict[str, str]:
         "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,GATED:PLAINTEXT",
         "inter.broker.listener.name": "PLAINTEXT",
     }
-
-
-def execute(url: str, query: str, parameters: object = None) -> list[tuple[object, ...]]:
-    """One statement on a connection of its own; its rows."""
-    with psycopg.connect(url, connect_timeout=5, autocommit=True) as connection:
-        cursor = connection.execute(query, parameters)  # type: ignore[arg-type]
-        return cursor.fetchall() if cursor.description else []

@@ -1,4 +1,4 @@
-"""What Kafka holds, read by a consumer that knows nothing of the relay: every partition from its start to its end."""
+"""What Kafka holds, read by a consumer that knows nothing of the relay: every partition, start to end."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ POLL_MS = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A record as the broker gives it. ``sent_at`` is seconds since 1970; ``whole`` digests key, value and headers."""
+    """A record. ``sent_at`` is seconds since 1970; ``whole`` digests key, value and headers."""
 
     event_id: UUID
     topic: str

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from typing import Any, TypeVar
 
 from devstack import ports
+
+T = TypeVar("T")
 
 CHUNK = 65_536
 REACH_SECONDS = 5.0
@@ -33,7 +38,7 @@ class Proxy:
         self._flowing.set()
         self._thread = threading.Thread(target=self._loop.run_forever, name="proxy", daemon=True)
         self._thread.start()
-        self._server = self._do(self._listen).result(REACH_SECONDS)
+        self._server = self._do(self._listen())
 
     @property
     def port(self) -> int:
@@ -62,7 +67,7 @@ class Proxy:
         self._call(self._flowing.set)
 
     def close(self) -> None:
-        self._do(self._shut).result(REACH_SECONDS)
+        self._do(self._shut())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(REACH_SECONDS)
         self._loop.close()
@@ -91,10 +96,10 @@ class Proxy:
                 self._writers.discard(far_writer)
         finally:
             self._writers.discard(writer)
-            writer.transport.abort()
+            _reset(writer)
 
-    async def _both(self, *pumps: object) -> None:
-        tasks = [self._loop.create_task(pump) for pump in pumps]  # type: ignore[arg-type]
+    async def _both(self, *pumps: Coroutine[Any, Any, None]) -> None:
+        tasks = [self._loop.create_task(pump) for pump in pumps]
         self._pumps.update(tasks)
         try:
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -115,12 +120,21 @@ class Proxy:
 
     def _reset(self) -> None:
         for writer in self._writers:
-            writer.transport.abort()
+            _reset(writer)
 
     def _call(self, function: Callable[[], None]) -> None:
-        done = threading.Event()
-        self._loop.call_soon_threadsafe(lambda: (function(), done.set()))
-        done.wait(REACH_SECONDS)
+        async def call() -> None:
+            function()
 
-    def _do(self, function: object) -> object:
-        return asyncio.run_coroutine_threadsafe(function(), self._loop)  # type: ignore[operator]
+        self._do(call())
+
+    def _do(self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(REACH_SECONDS)
+
+
+def _reset(writer: asyncio.StreamWriter) -> None:
+    """End a connection with an RST, whatever is still to be sent."""
+    wire = writer.transport.get_extra_info("socket")
+    if wire is not None and wire.fileno() >= 0:
+        wire.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()

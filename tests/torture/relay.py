@@ -1,4 +1,4 @@
-"""A relay under torture: ``python -m tests.torture.relay FOLDER``, as ``manage.py run_relay``, with named points."""
+"""A relay under torture: ``python -m tests.torture.relay FOLDER``, ``run_relay`` with named points."""
 
 from __future__ import annotations
 

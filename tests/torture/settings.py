@@ -1,4 +1,4 @@
-"""Django's settings of the relays under torture: short leases and small pages, so that there is much to hit."""
+"""Django's settings of the relays under torture: short leases and small pages give much to hit."""
 
 from __future__ import annotations
 

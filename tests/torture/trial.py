@@ -12,6 +12,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -58,7 +59,7 @@ class Trial:
         self.folder = Path(self._folder.name)
         self._writers: list[subprocess.Popen[bytes]] = []
         environ = {
-            "TORTURE_DATABASE_URL": ground.url(self.name, ground.relay_gate),
+            "TORTURE_DATABASE_URL": ground.url(self.name, ground.relay_entrance),
             "TORTURE_BOOTSTRAP_SERVERS": ground.gated_bootstrap_servers,
         }
         self.fleet = Fleet(self.folder, environ, relays)
@@ -94,12 +95,12 @@ class Trial:
         """Of the database, past the gates."""
         return self.ground.url(self.name)
 
-    def execute(self, query: str, parameters: object = None) -> list[Any]:
+    def execute(self, query: str, parameters: Sequence[object] | None = None) -> list[Any]:
         """One statement on a connection of its own; the first column of its rows."""
         with psycopg.connect(
             self.url, connect_timeout=5, autocommit=True, row_factory=scalar_row
         ) as connection:
-            cursor = connection.execute(query, parameters)  # type: ignore[arg-type]
+            cursor = connection.execute(query, parameters)
             return cursor.fetchall() if cursor.description else []
 
     def manage(self, *arguments: str) -> str:
@@ -117,7 +118,7 @@ class Trial:
         return run.stdout
 
     def _write(self, number: int, *options: str) -> None:
-        url = self.ground.url(self.name, self.ground.writer_gate)
+        url = self.ground.url(self.name, self.ground.writer_entrance)
         command = [sys.executable, "-m", "tests.torture.writer", url, str(self.seed * 1000 + number)]
         self._writers.append(
             subprocess.Popen([*command, *self.topics, "--pace", str(self._pace), *options], cwd=ROOT)
@@ -173,7 +174,8 @@ class Trial:
     def settle(self) -> None:
         """Stop writing, and wait until nothing is pending or held."""
         self.stop_writing()
-        waiting = f"SELECT count(*) FROM ({statement('pending', cap=1)}) AS p UNION ALL SELECT count(*) FROM outbox_hold"
+        pending = f"SELECT count(*) FROM ({statement('pending', cap=1)}) AS pending"
+        waiting = f"{pending} UNION ALL SELECT count(*) FROM outbox_hold"
         deadline = time.monotonic() + SETTLE_SECONDS
         while any(self.execute(waiting)):
             if time.monotonic() > deadline:

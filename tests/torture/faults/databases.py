@@ -14,13 +14,10 @@ from tests.torture.faults.fault import Fault
 from tests.torture.trial import Trial
 
 AWAY_SECONDS = (0.5, 4.0)
-_RELAYS = (
-    "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%%outbox_shard%%'"
-)
 
 
 def terminate_backends(trial: Trial, chance: random.Random) -> None:
-    """As an administrator does: every connection that has asked for shards last, which relays do all the time."""
+    """As an administrator does, to most connections that asked for the outbox last."""
     trial.execute(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
         " WHERE datname = current_database() AND pid <> pg_backend_pid() AND query LIKE '%outbox_%'"

@@ -1,4 +1,4 @@
-"""Another server takes over: a standby that lags, or one restored from an old dump, with lower transaction ids."""
+"""Another server takes over: a standby that lags, or a restored old dump with lower transaction ids."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def restore(trial: Trial, chance: random.Random) -> None:
 
 
 def _bury(trial: Trial, old: Cluster) -> None:
-    """Read from the lost server what it had committed, which whoever looks at Kafka now may still find there."""
+    """Read from the lost server what it had committed: Kafka may hold it although it is gone."""
     old.start()
     trial.lost_by_database |= ledger.read(old.url(trial.name)).keys()
     old.close()

@@ -13,8 +13,8 @@ def reshard(trial: Trial, chance: random.Random) -> None:
 
 
 def prune(trial: Trial, chance: random.Random) -> None:
-    """Retention of nothing but what is not published yet, while a writer holds its transaction open."""
-    trial.manage("outbox_prune", "--days", "0")
+    """Delete all that is published, however young, while writers hold transactions open."""
+    trial.manage("outbox_prune", "--older-than", "0")
 
 
-FAULTS = [Fault("reshard", reshard)]
+FAULTS = [Fault("reshard", reshard), Fault("prune", prune)]

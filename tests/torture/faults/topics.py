@@ -1,9 +1,10 @@
-"""Topics that are missing for a while, or too small for a message: what must wait is set aside and comes in order."""
+"""Topics that are missing for a while, or too small for a message: what waits is set aside in order."""
 
 from __future__ import annotations
 
 import random
 import signal
+import threading
 import time
 from collections.abc import Callable
 from functools import partial
@@ -24,7 +25,7 @@ KEYS = ("left", "right")
 
 
 def missing(trial: Trial, chance: random.Random) -> None:
-    """Events for a topic that is created only when they have been set aside; more come while it is released."""
+    """A topic is created only when its events have been set aside; more come while it is released."""
     topic = _scene(trial, chance)
     _emit(trial, topic, [b"before"] * 5)
     _await(trial, topic, held=True)
@@ -53,8 +54,6 @@ def at_release(point: str, deed: str, scene: Callable[[Trial, random.Random], No
     """A relay dies or freezes at a point of making or releasing a hold."""
 
     def cause(trial: Trial, chance: random.Random) -> None:
-        import threading
-
         stage = threading.Thread(target=scene, args=(trial, chance))
         stage.start()
         at_point(point, deed, trial, chance)
@@ -92,7 +91,8 @@ def _emit_until_lifted(trial: Trial, topic: str) -> None:
     while _waiting(trial, topic):
         _insist(
             lambda: trial.execute(
-                "UPDATE outbox_hold SET release_at = clock_timestamp() WHERE topic = %s AND release_at IS NULL",
+                "UPDATE outbox_hold SET release_at = clock_timestamp()"
+                " WHERE topic = %s AND release_at IS NULL",
                 (topic,),
             )
         )
