@@ -58,6 +58,8 @@ def database(service: str) -> dict[str, Any]:
     config: dict[str, Any] = {**dj_database_url.parse(own or shared, conn_max_age=60)}
     if own is None:
         config["NAME"] = service
+    # A server that is cut off is noticed in seconds, not when TCP gives up.
+    config["OPTIONS"] = {"connect_timeout": 5, "tcp_user_timeout": 20_000, **config.get("OPTIONS", {})}
     return config
 
 

@@ -10,8 +10,10 @@ from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
 import devstack.kafka
+from demo.patience import Patience
 from demo.topology import CONSUMERS, PARTITIONS, Service, Topology
 
+LAST_POLL_MS = 300
 Ends = dict[TopicPartition, int]
 
 
@@ -46,9 +48,22 @@ class Broker:
             self._admin.delete_topics(self.topology.topics, raise_errors=False)
 
     def ends(self) -> Ends:
-        """Where each partition ends now."""
+        """Where each partition ends now.
+
+        Found by reading: the stand-in broker, asked for the end, names the first record of the last batch.
+        """
+        consumer = self._consumer
         partitions = [TopicPartition(topic, n) for topic in self.topology.topics for n in range(PARTITIONS)]
-        return dict(self._consumer.end_offsets(partitions))
+        named = consumer.end_offsets(partitions)
+        consumer.assign(partitions)
+        for partition, end in named.items():
+            consumer.seek(partition, max(0, end - 1))
+        patience = Patience("Reading to the ends of Kafka's partitions", seconds=30)
+        while polled := consumer.poll(LAST_POLL_MS) or any(
+            consumer.position(p) < end for p, end in named.items()
+        ):
+            patience.see(polled)
+        return {partition: consumer.position(partition) for partition in partitions}
 
     def size(self, service: Service, ends: Ends) -> int:
         """How many records a service has to read up to there."""

@@ -17,8 +17,9 @@ from typing import NoReturn
 from tqdm import tqdm
 
 INDENT = "   "
-FORMAT = INDENT + "{desc:<22} {percentage:3.0f}% {bar} {n_fmt}/{total_fmt} [{elapsed}]"
+FORMAT = INDENT + "{desc:<24} {percentage:3.0f}% {bar} {n_fmt}/{total_fmt} [{elapsed}]"
 PLAIN_STEPS = 4
+REDRAW_SECONDS = 0.5
 COLOURS = {"✓": 32, "✗": 31}
 
 
@@ -41,11 +42,17 @@ class Bar:
         )
         self._done = done
         if not self._tqdm.disable:
-            self._tqdm.n = min(done, self.total)
-            self._tqdm.refresh()
+            self._draw(min(done, self.total))
         elif step > before:
             tqdm.write(f"{INDENT}{self.label}: {done:,} of {self.total:,}", file=sys.stdout)
             sys.stdout.flush()
+
+    def _draw(self, done: int) -> None:
+        idle = time.time() - self._tqdm.last_print_t
+        if done != self._tqdm.n or idle > REDRAW_SECONDS:
+            self._tqdm.n = done
+            self._tqdm.last_print_t = time.time()
+            self._tqdm.refresh()
 
 
 @dataclass(slots=True)

@@ -39,6 +39,11 @@ def host() -> str:
     return str(DockerClient().host())
 
 
+def publish(container: Any, inside: int, outside: int) -> None:
+    """Publish a port, on loopback alone where the engine is on this machine: nothing here asks for a password."""
+    container.ports[str(inside)] = ("127.0.0.1", outside) if host() == "localhost" else outside
+
+
 @cache
 def _client() -> Any:
     import docker  # type: ignore[import-untyped]

@@ -70,15 +70,23 @@ class Reaper:
                 self.folders.remove(order["keep"])
 
     def reap(self) -> None:
-        for watched in reversed(self.watched.values()):
-            watched.send(watched.signal)
-        deadline = time.monotonic() + GRACE
-        while any(w.is_alive() for w in self.watched.values()) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        for watched in self.watched.values():
-            watched.send(signal.SIGKILL)
+        """End the commands first, which may ask their services for a last time, then the services."""
+        everyone = list(self.watched.values())
+        _end([each for each in everyone if each.signal == signal.SIGTERM])
+        _end([each for each in everyone if each.signal != signal.SIGTERM])
         for folder in self.folders:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _end(processes: list[Watched]) -> None:
+    """Give each its signal and some time, then SIGKILL."""
+    for process in processes:
+        process.send(process.signal)
+    deadline = time.monotonic() + GRACE
+    while any(process.is_alive() for process in processes) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    for process in processes:
+        process.send(signal.SIGKILL)
 
 
 def main() -> None:

@@ -36,7 +36,11 @@ class ConsumerSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """``settings.INBOX``. ``options`` are passed to the Kafka client."""
+    """``settings.INBOX``. ``options`` are passed to the Kafka client.
+
+    ``attempts``: how often a failing event is tried before it is parked. ``transaction_idle_seconds``: how
+    long a handler may take between two statements; the server ends the transaction then (0: no limit).
+    """
 
     bootstrap_servers: Names
     consumers: Mapping[str, ConsumerSettings] = field(default_factory=dict)

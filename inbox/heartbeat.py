@@ -34,7 +34,6 @@ class Heartbeat:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.handled = 0
-        self.state = Instance.State.RUNNING
         self._consumer = consumer
         self._source = source
         self._outages = outages
@@ -70,9 +69,7 @@ class Heartbeat:
     def _write(self) -> None:
         detail = printable(self._outages.detail)
         values = {
-            "state": Instance.State.WAITING
-            if detail and self.state == Instance.State.RUNNING
-            else self.state,
+            "state": Instance.State.WAITING if detail else Instance.State.RUNNING,
             "detail": detail,
             "partitions": self._source.partitions(),
             "lag": self._source.lag(),

@@ -72,7 +72,7 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]
         """Whether the client has joined a generation and does not take up its assignment.
 
         It forgets about a join that takes longer than a poll where its reason, new partitions of a topic, is
-        gone by then. Waiting for other members to join is no hanging: the generation is the old one meanwhile.
+        gone by then. While others have yet to join, the generation is still the old one: that is no hanging.
         """
         if group.state == MemberState.STABLE:
             self._generation = group.generation_id
@@ -115,11 +115,12 @@ class KafkaSource:
         self._client: Any = None
         self._membership = Membership()
         self._missing: frozenset[str] = frozenset()
-        self._heard_at = clock()
+        self._heard_at = self._looked_at = clock()
         self._uncommitted: dict[TopicPartition, int] = {}
 
     def poll(self, timeout: float) -> Sequence[Record]:
         with self._translated():
+            self._look_for_missing_topics()
             client = self._opened()
             batches = client.poll(timeout_ms=int(timeout * 1000))
             self._membership.revoked = False  # whatever was, was before these records
@@ -128,7 +129,8 @@ class KafkaSource:
             elif self._membership.hangs(client.group_metadata(), self._clock()):
                 self.close()
             elif self._clock() >= self._heard_at + ASK_EVERY:
-                self._ask()
+                self._hear()
+                self._commit()
         return [_record(record) for batch in batches.values() for record in batch]
 
     def commit(self, offsets: Offsets) -> None:
@@ -186,7 +188,7 @@ class KafkaSource:
     def _existing_topics(self) -> frozenset[str]:
         # Subscribing to a topic that does not exist has the client create it, whatever
         # allow_auto_create_topics says.
-        there = self._topics & self._client.topics()
+        there = self._topics & frozenset[str](self._client.topics())
         missing = self._topics - there
         if found := self._missing & there:
             topics_found.send(self._consumer, topics=found)
@@ -195,17 +197,22 @@ class KafkaSource:
         self._missing = missing
         return there
 
-    def _ask(self) -> None:
+    def _look_for_missing_topics(self) -> None:
+        if self._client is None or not self._missing or self._clock() < self._looked_at + ASK_EVERY:
+            return
+        self._looked_at = self._clock()
+        self._hear()  # asking for all topics knows no timeout
+        missing = self._missing
+        if missing & self._existing_topics():
+            self.close()  # and be made anew with all of them
+
+    def _hear(self) -> None:
         assigned = list(self._client.assignment())
         if assigned:
             self._client.end_offsets(assigned, timeout_ms=ANSWER_MS)
         else:
             self._client.committed(TopicPartition(min(self._topics), 0), timeout_ms=ANSWER_MS)
-        self._commit()
         self._heard_at = self._clock()
-        missing = self._missing
-        if missing and missing & self._existing_topics():
-            self.close()  # and be made anew with all of them
 
     def _commit(self) -> None:
         ours = self._client.assignment() if self._client is not None else ()

@@ -62,7 +62,8 @@ class Processor:
         try:
             self._apply(deliveries)
         except Exception as error:
-            batch_failed.send(self._effects.consumer, error=error, size=len(deliveries))
+            if not is_transient(error):
+                batch_failed.send(self._effects.consumer, error=error, size=len(deliveries))
             drop_dead_connection(self._effects.database)
             return False
         return True

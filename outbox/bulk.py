@@ -48,11 +48,10 @@ class Bulk:
     def update_each(self, instances: list[Any], fields: list[str], batch_size: int | None) -> int:
         with transaction.atomic(using=self._using):
             pks = self._lock(self._queryset.filter(pk__in=[instance.pk for instance in instances]))
-            locked = set(pks)
-            written = [instance for instance in instances if instance.pk in locked]
-            insert_first = self._entries(pre_save, written, update_fields=frozenset(fields))
+            matching = [instance for instance in instances if self._pk_of(instance) in set(pks)]
+            entries = self._entries(pre_save, matching, update_fields=frozenset(fields))
             rows = self._plain().bulk_update(instances, fields, batch_size)
-            insert(insert_first, self._using)
+            insert(entries, self._using)
             for chunk in _chunks(pks):
                 self._announce_updated(chunk, frozenset(fields))
         return rows
@@ -76,9 +75,7 @@ class Bulk:
         return len(pks)
 
     def _write(self, pks: Sequence[Any], values: Mapping[str, Any]) -> None:
-        """Change locked rows. The filter has done its work, and may not hold any more; only annotations need
-        it still.
-        """
+        """Change locked rows, without the filter, which may not hold any more; annotations come with it."""
         rows = self._plain() if self._queryset.query.annotations else QuerySet(self._model, using=self._using)
         written = rows.filter(pk__in=pks).update(**values)
         if written != len(pks):
@@ -89,34 +86,30 @@ class Bulk:
             )
 
     def _lock(self, queryset: QuerySet[Any]) -> list[Any]:
-        """Lock the rows in the order of their primary keys, as an UPDATE would (NO KEY), parents before
-        children.
-        """
+        """Lock rows in the order of their primary keys, as UPDATE does (NO KEY), parents before children."""
         for parent in self._parents():
             ids = queryset.order_by().values_list(parent._meta.pk.name, flat=True)
             _lock_rows(parent._base_manager.using(self._using).filter(pk__in=list(ids)))
         query = queryset.query
         if not (query.distinct or query.group_by or query.annotations):
             return _lock_rows(queryset)
-        rows = self._model._base_manager.using(self._using).filter(pk__in=queryset.order_by().values("pk"))
+        rows = self._rows(queryset.order_by().values("pk"))
         _lock_rows(rows)
-        return list(
-            rows.order_by("pk").values_list("pk", flat=True)
-        )  # what still matches, now that nobody changes it
+        return list(rows.values_list("pk", flat=True))  # what still matches, now that nobody changes it
 
     def _parents(self) -> list[type[Model]]:
-        own = self._model._meta.concrete_model
-        return [
-            parent
-            for parent in reversed(self._model._meta.all_parents)
-            if parent._meta.concrete_model is not own
-        ]
+        own, parents = self._model._meta.concrete_model, self._model._meta.all_parents
+        return [parent for parent in reversed(parents) if parent._meta.concrete_model is not own]
+
+    def _pk_of(self, instance: Model) -> object:
+        """As the database gives it: ``Order(pk="7")`` is row 7."""
+        return self._model._meta.pk.to_python(instance.pk)
 
     def _plain(self) -> QuerySet[Any]:
         """The same query, whose writes are not captured."""
         return QuerySet(self._model, query=self._queryset.query.chain(), using=self._using)
 
-    def _rows(self, pks: Sequence[Any]) -> QuerySet[Any]:
+    def _rows(self, pks: Sequence[Any] | QuerySet[Any]) -> QuerySet[Any]:
         return self._model._base_manager.using(self._using).filter(pk__in=pks).order_by("pk")
 
     def _about_to_be(self, pks: Sequence[Any], values: Mapping[str, Any]) -> Iterator[Model]:
@@ -126,11 +119,8 @@ class Bulk:
         for instance in self._rows(pks):
             for name, value in values.items():
                 field = self._model._meta.get_field(name)
-                setattr(
-                    instance,
-                    field.name if isinstance(value, Model) else getattr(field, "attname", name),
-                    value,
-                )
+                attribute = field.name if isinstance(value, Model) else getattr(field, "attname", name)
+                setattr(instance, attribute, value)
             yield instance
 
     def _announce_updated(self, pks: Sequence[Any], fields: frozenset[str]) -> None:

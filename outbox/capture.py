@@ -1,6 +1,4 @@
-"""Bulk writes with the events of single ones. Django sends no signals for them, but for
-``QuerySet.delete()``.
-"""
+"""Bulk writes with the events of single ones: Django sends signals for ``QuerySet.delete()`` only."""
 
 from __future__ import annotations
 
@@ -18,11 +16,11 @@ M = TypeVar("M", bound=models.Model, covariant=True)
 
 
 class CapturedQuerySet(models.QuerySet[M]):
-    """``bulk_create``, ``bulk_update`` and ``update`` write what ``@outbox.receiver`` of pre_save and
-    post_save return.
+    """``bulk_create``, ``bulk_update`` and ``update`` with the events that saving each row would have.
 
-    Rows and events are written in one transaction; in order of the primary key the rows are locked, changed,
-    and read again for their events. A model that no receiver hears of is written as ever.
+    Rows and events are written in one transaction: the rows are locked in the order of their primary keys,
+    changed, and read again for the ``@outbox.receiver`` of pre_save and post_save. A model that none of them
+    hears of is written as ever.
     """
 
     def bulk_create(
@@ -46,7 +44,8 @@ class CapturedQuerySet(models.QuerySet[M]):
                 "PostgreSQL does not tell which rows it wrote, so their events are unknown. Look up which "
                 "exist, then bulk_create() the new ones and bulk_update() the others."
             )
-        return bulk.create(list(objs), batch_size)
+        instances = list(objs)
+        return bulk.create(instances, batch_size) if instances else instances
 
     def bulk_update(self, objs: Iterable[Any], fields: Iterable[str], batch_size: int | None = None) -> int:
         """As Django's."""

@@ -41,15 +41,12 @@ class OutboxSettings:
 
 @cache
 def settings() -> OutboxSettings:
-    """Django's ``OUTBOX``; raises ImproperlyConfigured for a missing or unknown key or a value of the wrong
-    type.
-    """
+    """Django's ``OUTBOX``; raises ImproperlyConfigured for a missing, unknown or mistyped key."""
     return read(OutboxSettings, "OUTBOX")
 
 
 def read(into: type[T], name: str) -> T:
-    """The dict ``name`` of Django's settings as an instance of a dataclass: ``{"MAX_BYTES": 1}`` becomes
-    ``into(max_bytes=1)``.
+    """A dict of Django's settings as a dataclass: ``{"MAX_BYTES": 1}`` becomes ``into(max_bytes=1)``.
 
     Raises ImproperlyConfigured that names every problem at once.
     """
@@ -62,9 +59,7 @@ def read(into: type[T], name: str) -> T:
 
 
 def problems(into: type[DataclassInstance], name: str) -> list[CheckMessage]:
-    """What is wrong with the dict ``name`` of Django's settings, as messages of the system check
-    ``<name>.E001`` to ``E004``.
-    """
+    """What is wrong with a dict of Django's settings, as messages ``<name>.E001`` to ``E004`` of a check."""
     given = getattr(django_settings, name, {})
     if not isinstance(given, Mapping):
         return [_error(name, 2, f"{name} is a {type(given).__name__}; it has to be a dict.")]

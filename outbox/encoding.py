@@ -16,9 +16,7 @@ _ERRORS = (TypeError, ValueError, OverflowError, RecursionError)
 
 
 def encode(event: object) -> bytes:
-    """The event as JSON: Decimal and UUID as text, datetime as RFC 3339. Raises NotEncodable, which names the
-    field.
-    """
+    """The event as JSON (Decimal, UUID: text; datetime: RFC 3339). Raises NotEncodable, naming the field."""
     try:
         return _encoder.encode(event)
     except _ERRORS as error:
@@ -31,9 +29,7 @@ def encode(event: object) -> bytes:
 
 
 def _plain(value: Any) -> Any:
-    """What msgspec does not know by itself: lazy translations, SafeString and other subclasses of text and
-    dates.
-    """
+    """What msgspec does not know: lazy translations, SafeString and other subclasses of text and dates."""
     if isinstance(value, Promise):
         return str(value)
     if isinstance(value, str):

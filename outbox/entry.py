@@ -57,9 +57,7 @@ class Entry(NamedTuple):
 
 
 def _text(event_type: EventType, role: str, value: object, error: type[EventRejected]) -> str:
-    """The key or subject as text; only what has one plain text is taken, and no text that Kafka or PostgreSQL
-    could not.
-    """
+    """The key or subject: what has one plain text, and none that Kafka or PostgreSQL could not take."""
     source = getattr(event_type, role)
     what = f"{role} of {event_type.name} ({source if isinstance(source, str) else 'computed'})"
     plain = value.value if isinstance(value, Enum) else value

@@ -23,9 +23,7 @@ _TOPIC = re.compile(r"[a-zA-Z0-9._-]{1,249}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventType:
-    """What ``@outbox.event`` said of a class. ``key`` is the name of a field, or what computes the key from
-    an event.
-    """
+    """What ``@outbox.event`` said of a class. ``key`` names a field, or computes the key from an event."""
 
     name: str
     cls: type

@@ -28,7 +28,7 @@ def keys_that_lock_nothing(**kwargs: object) -> list[CheckMessage]:
 
 def returned_types(receiver: Receiver) -> Iterator[EventType]:
     """The event types that the annotation of a receiver says it returns; none without one."""
-    annotation = receiver.function.__annotations__.get("return")
+    annotation = getattr(receiver.function, "__annotations__", {}).get("return")
     for cls in _names_in(annotation, receiver) if isinstance(annotation, str) else _classes_in(annotation):
         if isinstance(cls, type) and cls in registry:
             yield registry[cls]

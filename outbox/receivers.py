@@ -1,6 +1,4 @@
-"""``@outbox.receiver``: what a function returns for a signal is written to the outbox in the signal's
-transaction.
-"""
+"""``@outbox.receiver``: what a function returns for a signal is written in the signal's transaction."""
 
 from __future__ import annotations
 
@@ -11,6 +9,7 @@ from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.apps import apps
+from django.core import signals as core_signals
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import request_finished
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
@@ -42,11 +41,13 @@ F = TypeVar("F", bound=Callable[..., object])
 
 logger = logging.getLogger("outbox")
 
+NO_TABLES = (
+    "Database %r holds no outbox (yet): %r is not called for %s. Run `manage.py migrate outbox` first."
+)
+
 
 class Receiver:
-    """A function connected to signals. Called by Django as any receiver; returns the ids of the events it
-    wrote.
-    """
+    """A function connected to signals. Django calls it as any receiver; it returns the ids of its events."""
 
     __name__: str
     __qualname__: str
@@ -59,6 +60,7 @@ class Receiver:
         raw: bool = False,
         using: str = DEFAULT_DB_ALIAS,
     ) -> None:
+        self.__qualname__ = repr(function)
         update_wrapper(self, function)
         self.function = function
         self.raw = raw
@@ -81,11 +83,7 @@ class Receiver:
         if signal is post_save:
             return self._after_save(kwargs["instance"], using, entries())
         if signal in (pre_migrate, post_migrate) and not tables.exist(using):
-            logger.warning(
-                "Database %r holds no outbox (yet): %r is not called for %s. Run `manage.py migrate outbox` "
-                "first.",
-                using, self, name_of(signal),
-            )  # fmt: skip
+            logger.warning(NO_TABLES, using, self, name_of(signal))
             return []
         return self._elsewhere(signal, using, entries)
 
@@ -106,11 +104,8 @@ class Receiver:
     def models(self, *of: Signal) -> list[type[Model]]:
         """The models it hears of, or those of some signals only."""
         found = (sender for signal, sender in self._connected if not of or signal in of)
-        return list(
-            dict.fromkeys(
-                sender for sender in found if isinstance(sender, type) and issubclass(sender, Model)
-            )
-        )
+        models = [sender for sender in found if isinstance(sender, type) and issubclass(sender, Model)]
+        return list(dict.fromkeys(models))
 
     def connect(self, signal: Signal, sender: object) -> None:
         """Hear of ``sender``; a model may be named ``"app.Model"``."""
@@ -213,21 +208,16 @@ def hearing(signal: Signal, model: type[Model]) -> list[Receiver]:
 
 
 def name_of(signal: Signal) -> str:
-    """The name of one of Django's model signals; of another one its repr."""
-    return next((name for name, value in vars(signals).items() if value is signal), repr(signal))
+    """The name of one of Django's signals; of another one its repr."""
+    known = {**vars(signals), **vars(core_signals)}
+    return next((name for name, value in known.items() if value is signal), repr(signal))
 
 
 def _several(events: object) -> Iterator[object]:
     if events is None:
         return
-    if (
-        type(events) in registry
-        or not isinstance(events, Iterable)
-        or isinstance(events, str | bytes | Mapping)
-    ):
-        yield events
-    else:
-        yield from events
+    is_one = type(events) in registry or isinstance(events, str | bytes | Mapping)
+    yield from events if isinstance(events, Iterable) and not is_one else [events]
 
 
 def _check(function: Callable[..., object], heard: Iterable[object]) -> None:

@@ -104,7 +104,7 @@ def _saving(instance: Model, using: str) -> Iterator[None]:
 
 @contextmanager
 def _one_transaction(instance: Model, using: str) -> Iterator[None]:
-    """Nothing inside a transaction, because an exception that the caller catches there must not doom it."""
+    """A transaction in autocommit. Inside one nothing: what the caller catches there must not doom it."""
     connection = connections[using]
     if transactions.is_open(connection):
         yield

@@ -1,6 +1,4 @@
-"""``serialize=True``: the writers of one key wait for each other, so that their events are in the order of
-their commits.
-"""
+"""``serialize=True``: the writers of one key wait for each other, so that log order is commit order."""
 
 from __future__ import annotations
 

@@ -8,8 +8,10 @@ import secrets
 
 from shop.settings import *  # noqa: F403
 from shop.settings import DATABASES, INSTALLED_APPS
+from tests.inbox.settings import INBOX as INBOX
+from tests.inbox.settings import INBOX_APPS
 
-INSTALLED_APPS = [*INSTALLED_APPS, "tests.testapp"]
+INSTALLED_APPS = [*INSTALLED_APPS, *INBOX_APPS, "tests.testapp"]
 
 # Runs side by side on one server have databases of their own.
 RUN = f"{os.getpid()}_{secrets.token_hex(3)}"

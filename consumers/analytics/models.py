@@ -21,6 +21,7 @@ class EventLog(models.Model):
     class Meta:
         db_table = "analytics_event"
         verbose_name = "event"
+        indexes: ClassVar = [models.Index(fields=["key"], name="analytics_event_key")]
 
     def __str__(self) -> str:
         return f"{self.type} {self.event_id}"

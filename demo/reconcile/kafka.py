@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.consumer.fetcher import ConsumerRecord
@@ -10,7 +11,7 @@ from kafka.consumer.fetcher import ConsumerRecord
 from demo.patience import Patience
 from demo.reconcile.facts import Record
 
-POLL_MS = 1_000
+POLL_MS = 300
 
 
 def read_records(
@@ -22,28 +23,31 @@ def read_records(
 
     ``progress`` hears how many records of how many are read. Raises TookTooLong when nothing comes for 30 s.
     """
-    consumer = KafkaConsumer(
-        bootstrap_servers=bootstrap_servers.split(","),
-        isolation_level="read_committed",
-        max_poll_records=5_000,
-    )
-    try:
+    options = {"isolation_level": "read_committed", "max_poll_records": 5_000}
+    with closing(KafkaConsumer(bootstrap_servers=bootstrap_servers.split(","), **options)) as consumer:
         partitions = [
-            TopicPartition(topic, n) for topic in topics for n in consumer.partitions_for_topic(topic) or ()
+            TopicPartition(topic, n) for topic in topics for n in consumer.partitions_for_topic(topic)
         ]
         consumer.assign(partitions)
         consumer.seek_to_beginning(*partitions)
-        ends, starts = consumer.end_offsets(partitions), consumer.beginning_offsets(partitions)
-        total = sum(ends[p] - starts[p] for p in partitions)
-        records: list[Record] = []
-        patience = Patience("Reading Kafka", seconds=30)
-        while any(consumer.position(p) < ends[p] for p in partitions):
-            records += (_record(each) for batch in consumer.poll(POLL_MS).values() for each in batch)
-            patience.see(len(records))
-            progress(len(records), total)
-        return records
-    finally:
-        consumer.close()
+        return _read_to_end(consumer, partitions, progress)
+
+
+def _read_to_end(
+    consumer: KafkaConsumer, partitions: list[TopicPartition], progress: Callable[[int, int], None]
+) -> list[Record]:
+    """Up to the ends that the broker names, and on while there is more: the stand-in names them too early."""
+    ends, starts = consumer.end_offsets(partitions), consumer.beginning_offsets(partitions)
+    total = sum(ends[p] - starts[p] for p in partitions)
+    records: list[Record] = []
+    patience = Patience("Reading Kafka", seconds=30)
+    polled: dict[TopicPartition, list[ConsumerRecord]] = {}
+    while polled or any(consumer.position(p) < ends[p] for p in partitions):
+        polled = consumer.poll(POLL_MS)
+        records += (_record(each) for batch in polled.values() for each in batch)
+        patience.see(len(records))
+        progress(len(records), max(total, len(records)))
+    return records
 
 
 def _record(record: ConsumerRecord) -> Record:

@@ -11,7 +11,7 @@ from devstack.kafka.launcher import Launcher
 from devstack.kafka.properties import Node, render
 from devstack.process import Process
 
-START_TIMEOUT = 120.0
+START_TIMEOUT = 180.0
 
 
 class Broker:

@@ -11,7 +11,7 @@ from devstack.kafka.properties import replication, small_and_quick
 from devstack.kafka.server import Server
 
 IMAGE = f"apache/kafka:{VERSION}"
-START_TIMEOUT = 120.0
+START_TIMEOUT = 300.0
 
 
 class Containers(Server):
@@ -67,5 +67,7 @@ class Containers(Server):
         }
         for name, value in settings.items():
             container.with_env(f"KAFKA_{name.upper().replace('.', '_')}", value)
-        container.with_env("KAFKA_HEAP_OPTS", "-Xmx384m").with_bind_ports(port, port)
+        docker.publish(container, port, port)
+        container.with_env("KAFKA_HEAP_OPTS", "-Xmx384m")
         container.with_network(self._network).with_network_aliases(f"broker-{node_id}")
+        container.with_kwargs(hostname=f"broker-{node_id}")

@@ -16,11 +16,10 @@ class Container(Server):
     def __init__(self) -> None:
         container = docker.container(IMAGE)
         self._port = ports.reserve()
-        self._container = (
-            container.with_env("POSTGRES_HOST_AUTH_METHOD", "trust")
-            .with_bind_ports(PORT, self._port.number)
-            .with_command(["-c", "max_connections=200", "-c", "shared_buffers=256MB"])
+        self._container = container.with_env("POSTGRES_HOST_AUTH_METHOD", "trust").with_command(
+            ["-c", "max_connections=200", "-c", "shared_buffers=256MB"]
         )
+        docker.publish(container, PORT, self._port.number)
 
     def __str__(self) -> str:
         return f"PostgreSQL in a container of {IMAGE}"

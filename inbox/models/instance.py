@@ -24,7 +24,6 @@ class Instance(models.Model):
     class State(models.TextChoices):
         RUNNING = "running", "running"
         WAITING = "waiting", "waiting for what is not there"
-        STOPPING = "stopping", "finishing its batch"
 
     id = models.UUIDField(primary_key=True)
     consumer = models.TextField()

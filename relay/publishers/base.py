@@ -9,6 +9,9 @@ from typing import Protocol
 
 from outbox.cloudevents import Record
 
+BATCH_HEADER = 61
+"""Bytes of a record batch before its first record (KIP-98, message format v2)."""
+
 
 class Trouble(Enum):
     """Why a record was not acknowledged."""
@@ -16,7 +19,7 @@ class Trouble(Enum):
     TRANSIENT = "transient"
     """An outage: the same record may pass later. Never counted, never set aside."""
     RECORD = "record"
-    """The record itself is impossible: too large for the topic, invalid."""
+    """The record itself is impossible: too large for the topic, invalid. Certain only where it was alone."""
     TOPIC_MISSING = "topic-missing"
     """The topic does not exist, as far as the broker tells by now."""
     TOPIC_FORBIDDEN = "topic-forbidden"
@@ -37,36 +40,36 @@ Outcome = Failure | None
 class Publisher(Protocol):
     """Hands records to a broker, with acks=all and idempotence.
 
-    Neither method may be called by two threads at once.
+    None of the methods may be called by two threads at once.
     """
 
     def prepare(self, topics: Collection[str]) -> None:
         """Connect and learn what must be known of these topics, so that ``publish`` need not wait for it.
 
+        Takes about 3 seconds at most, whatever state the broker is in.
+
         Raises:
             PublisherUnavailable: the broker does not answer; nothing was handed over.
+            ImproperlyConfigured: the client does not accept its options.
         """
 
     def publish(self, records: Sequence[Record]) -> list[Outcome]:
-        """Publish one wave: the longest prefix of ``records`` that makes at most one batch a partition.
+        """Publish one wave: a prefix of ``records``, as long as it makes at most one batch a partition.
 
-        Returns the outcome of each record of that prefix, at least of the first, when nothing is buffered or
-        in flight any more: None where all in-sync replicas acknowledged it. A record that is refused without
-        being sent ends the prefix before it, or is its only member. Records of one partition fail together
-        from the first that fails on.
+        Returns the outcome of each record of that prefix, at least of the first, when nothing is buffered
+        or in flight any more: None where all in-sync replicas acknowledged it. A record that is refused
+        without being sent ends the prefix before it, or is its only member. Records of one partition fail
+        together from the first that fails on.
         """
 
     def close(self, timeout: float) -> None:
-        """Give up the connections within ``timeout`` seconds. Nothing is in flight when this is called, or it
-        may be lost.
-        """
+        """Give up the connections within ``timeout`` seconds; nothing is in flight when this is called."""
 
 
 def size(record: Record) -> int:
-    """An upper bound of a record's bytes in a batch (KIP-98 message format v2), without the batch's own 61."""
-    return (
-        36
-        + len(record.key)
-        + (len(record.value) if record.value is not None else 0)
-        + sum(len(name) + len(value) + 10 for name, value in record.headers)
-    )
+    """An upper bound of a record's bytes in a batch (KIP-98, message format v2), compression aside."""
+    _, key, value, headers = record
+    total = 36 + len(key) + (len(value) if value is not None else 0)
+    for name, content in headers:
+        total += (len(name) if name.isascii() else len(name.encode())) + len(content) + 10
+    return total

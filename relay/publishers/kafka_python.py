@@ -2,160 +2,190 @@
 
 from __future__ import annotations
 
-import contextlib
+import time
 from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from kafka import KafkaProducer
+from django.core.exceptions import ImproperlyConfigured
 from kafka import errors as kafka_errors
 from kafka.partitioner.default import murmur2
 
 from outbox.cloudevents import Record
 from relay.errors import PublisherUnavailable
-from relay.publishers.base import Failure, Outcome, Trouble, size
-from relay.publishers.topics import Topic, TopicDirectory
+from relay.publishers.base import Failure, Outcome, Trouble
+from relay.publishers.kafka_python_options import producer_options
+from relay.publishers.kafka_python_producer import Producer
+from relay.publishers.kafka_python_topics import TopicDescriber
+from relay.publishers.topics import TopicDirectory
+from relay.publishers.wave import fit, judged_by_partition
 
-LINGER_MS = 10_000
-"""A batch leaves with flush(), never earlier: a wave is one batch a partition."""
-BATCH_HEADER = 61
+PREPARE_SECONDS = 2.5
+ABANDON_SECONDS = 2.0
+FLUSH_SLICE_SECONDS = 1.0
+SASL_HINT = " (the client does not tell wrong credentials from this: check them, too)"
 
 _RECORD_ERRORS = (
     kafka_errors.MessageSizeTooLargeError,
     kafka_errors.RecordListTooLargeError,
     kafka_errors.InvalidRecordError,
-    kafka_errors.InvalidTimestampError,
     kafka_errors.PolicyViolationError,
-    kafka_errors.UnsupportedForMessageFormatError,
 )
 _partition_hash = lru_cache(maxsize=65_536)(murmur2)
 
+Wave = Sequence[tuple[Record, int]]
+
 
 class KafkaPythonPublisher:
-    """Publishes through ``kafka.KafkaProducer``, with acks=all and idempotence (KIP-679), which no option can
-    switch off.
+    """Publishes through ``kafka.KafkaProducer``, with acks=all and idempotence (KIP-679).
 
     ``options`` go to the client as they are: ``bootstrap_servers``, ``security_protocol``, ``sasl_…``,
     ``ssl_…``, ``compression_type`` and so on. ``batch_bytes`` bounds the batch of a partition, and
-    ``delivery_seconds`` is how long the client itself retries a wave before it reports it as failed for now.
+    ``delivery_seconds`` is how long a wave is tried before it is reported as failed for now.
 
-    Whatever fails, the producer is built anew: a fatal error has ended it, and of a batch that timed out it
-    has forgotten the sequence numbers.
+    Whatever fails, the producer is built anew: a fatal error has ended it, and of a batch that was given up
+    it does not know whether the broker has it.
+
+    Raises ImproperlyConfigured for an option that is unknown, or the publisher's to decide.
     """
 
     def __init__(
-        self, options: Mapping[str, Any], *, batch_bytes: int = 900_000, delivery_seconds: float = 30.0
+        self, options: Mapping[str, Any], *, batch_bytes: int = 900_000, delivery_seconds: float = 20.0
     ) -> None:
+        self._options = producer_options(options, batch_bytes)
         self._batch_bytes = batch_bytes
-        self._options = {
-            "reconnect_backoff_max_ms": 1_000,
-            "request_timeout_ms": 10_000,
-            "max_block_ms": 2_000,
-            "bootstrap_timeout_ms": 2_000,
-            **options,
-            "acks": "all",
-            "enable_idempotence": True,
-            "linger_ms": LINGER_MS,
-            "batch_size": batch_bytes,
-            "max_request_size": 90_000_000,
-            "delivery_timeout_ms": LINGER_MS + max(10_000, int(delivery_seconds * 1000)),
-        }
-        self._topics = TopicDirectory(self._options)
-        self._producer: KafkaProducer | None = None
+        self._delivery_seconds = delivery_seconds
+        self._compressed = self._options.get("compression_type") is not None
+        self._hint = SASL_HINT if self._options.get("sasl_mechanism") else ""
+        self._describe = TopicDescriber(self._options)
+        self._topics = TopicDirectory(self._describe)
+        self._partitions: dict[str, int] = {}
+        self._producer: Producer | None = None
 
     def prepare(self, topics: Collection[str]) -> None:
+        deadline = time.monotonic() + PREPARE_SECONDS
         try:
-            if self._producer is None:
-                self._producer = KafkaProducer(**self._options)
-            self._topics.learn(topics)
+            self._topics.learn(topics, PREPARE_SECONDS)
+            producer = self._producer = self._producer or self._connect()
             for topic in topics:
-                if self._topics[topic].trouble is None or self._topics.creates:
-                    self._await_metadata(topic)
+                if self._topics[topic].trouble is None:
+                    self._learn_partitions(producer, topic)
+            if self._options.get("allow_auto_create_topics", True):
+                self._create(producer, self._topics.missing(topics), deadline)
         except (kafka_errors.KafkaError, OSError) as error:
-            self._topics.close()
-            raise PublisherUnavailable(f"Kafka does not answer: {_words(error)}") from error
+            raise PublisherUnavailable(f"Kafka does not answer: {_words(error)}{self._hint}") from error
 
-    def _await_metadata(self, topic: str) -> None:
-        """Have the producer itself know the topic, so that send() does not block; where the broker creates
-        topics, it does so now.
-        """
-        assert self._producer is not None
+    def _connect(self) -> Producer:
         try:
-            self._topics.known(topic, len(self._producer.partitions_for(topic)))
+            return Producer(**self._options)
+        except (kafka_errors.KafkaConfigurationError, ValueError, RuntimeError) as error:
+            raise ImproperlyConfigured(f'RELAY["OPTIONS"]: {error}') from error
+
+    def _learn_partitions(self, producer: Producer, topic: str) -> None:
+        """Have the producer know the topic, so that send() need not wait; count partitions as it does."""
+        try:
+            self._partitions[topic] = len(producer.partitions_for(topic))
         except kafka_errors.AuthorizationError:
             self._topics.refused(topic, Trouble.TOPIC_FORBIDDEN)
-        except kafka_errors.KafkaTimeoutError:
-            if self._topics[topic].trouble is None:
-                raise
+
+    def _create(self, producer: Producer, missing: Collection[str], deadline: float) -> None:
+        """Ask for topics that do not exist: a broker that creates topics does so now."""
+        for topic in missing:
+            if time.monotonic() >= deadline:
+                return
+            try:
+                self._partitions[topic] = len(producer.partitions_for(topic))
+            except (kafka_errors.KafkaTimeoutError, kafka_errors.BrokerResponseError, ValueError):
+                continue
+            self._topics.forget([topic])
+            self._topics.learn([topic], PREPARE_SECONDS)
 
     def publish(self, records: Sequence[Record]) -> list[Outcome]:
-        assert self._producer is not None, "prepare() comes first"
-        wave = self._fitting(records)
-        if isinstance(wave, Failure):
-            return [wave]
-        send = self._producer.send
+        producer = self._producer
+        assert producer is not None, "prepare() comes first"
+        places = fit(
+            records, self._topics, self._place, batch_bytes=self._batch_bytes, judge=not self._compressed
+        )
+        if isinstance(places, Failure):
+            return [places]
+        wave = list(zip(records, places, strict=False))
         try:
-            sent = [send(r.topic, r.value, r.key, r.headers, partition) for r, partition in wave]
-            self._producer.flush()
-        except (kafka_errors.KafkaError, OSError) as error:
-            self._discard()
-            return [Failure(Trouble.TRANSIENT, _words(error))] * len(wave)
-        outcomes = [None if future.succeeded() else self._failure(future.exception) for future in sent]
+            outcomes = self._deliver(producer, wave)
+        except BaseException:
+            self._discard(ABANDON_SECONDS)
+            raise
         if any(outcomes):
-            self._topics.forget(
-                {record.topic for (record, _), failed in zip(wave, outcomes, strict=True) if failed}
-            )
-            self._discard()
+            self._topics.forget({r.topic for r, failed in zip(records, outcomes, strict=False) if failed})
+            self._discard(ABANDON_SECONDS)
         return outcomes
 
-    def _fitting(self, records: Sequence[Record]) -> list[tuple[Record, int]] | Failure:
-        wave: list[tuple[Record, int]] = []
-        room: dict[tuple[str, int], int] = {}
-        for record in records:
-            topic = self._topics[record.topic]
-            bytes_ = size(record)
-            refusal = _refusal(topic, record, bytes_)
-            if refusal:
-                return wave or refusal
-            place = record.topic, (_partition_hash(record.key) & 0x7FFFFFFF) % topic.partitions
-            left = room.get(place, min(self._batch_bytes, topic.max_bytes) - BATCH_HEADER) - bytes_
-            if left < 0 and place in room:
-                break
-            room[place] = left
-            wave.append((record, place[1]))
-        return wave
+    def _place(self, record: Record) -> int:
+        digest: int = _partition_hash(record.key)
+        return (digest & 0x7FFFFFFF) % self._partitions[record.topic]
+
+    def _deliver(self, producer: Producer, wave: Wave) -> list[Outcome]:
+        futures, refused = self._send(producer, wave)
+        if refused is not None and not futures:
+            return [_failure(wave[0][0].topic, refused)]
+        self._await(producer, futures)
+        outcomes = [
+            None if future.succeeded() else self._fate(record, future)
+            for (record, _), future in zip(wave, futures, strict=False)
+        ]
+        return judged_by_partition(wave, outcomes) if any(outcomes) else outcomes
 
     @staticmethod
-    def _failure(error: BaseException | None) -> Failure:
-        trouble = Trouble.TRANSIENT
-        if isinstance(error, _RECORD_ERRORS):
-            trouble = Trouble.RECORD
-        elif isinstance(error, kafka_errors.TopicAuthorizationFailedError):
-            trouble = Trouble.TOPIC_FORBIDDEN
-        return Failure(trouble, _words(error))
+    def _send(producer: Producer, wave: Wave) -> tuple[list[Any], Exception | None]:
+        """The futures of the records that the producer has taken, and why it did not take the next one."""
+        futures: list[Any] = []
+        send = producer.send
+        try:
+            for record, partition in wave:
+                future = send(record.topic, record.value, record.key, record.headers, partition)
+                futures.append(future)
+                if future.is_done:
+                    break
+        except (kafka_errors.KafkaError, ValueError) as error:
+            return futures, error
+        return futures, None
 
-    def _discard(self) -> None:
+    def _await(self, producer: Producer, futures: Sequence[Any]) -> None:
+        """Until each is decided: flush() also returns when the client has split a batch, to send it again."""
+        deadline = time.monotonic() + self._delivery_seconds
+        while not all(future.is_done for future in futures):
+            left = deadline - time.monotonic()
+            if left <= 0:
+                producer.abandon(ABANDON_SECONDS)
+                return
+            producer.flush(min(left, FLUSH_SLICE_SECONDS))
+
+    def _fate(self, record: Record, future: Any) -> Failure:
+        if not future.is_done or isinstance(future.exception, kafka_errors.IllegalStateError):
+            return Failure(
+                Trouble.TRANSIENT, f"No acknowledgement from Kafka within {self._delivery_seconds:g} s."
+            )
+        return _failure(record.topic, future.exception)
+
+    def _discard(self, seconds: float) -> None:
         producer, self._producer = self._producer, None
         if producer is not None:
-            with contextlib.suppress(kafka_errors.KafkaError, RuntimeError):
-                producer.close(timeout=1)
+            producer.abandon(seconds)
 
     def close(self, timeout: float) -> None:
-        self._topics.close()
-        self._discard()
+        self._describe.close()
+        self._discard(timeout)
 
 
-def _refusal(topic: Topic, record: Record, bytes_: int) -> Failure | None:
-    if topic.trouble is not None:
-        return Failure(topic.trouble, topic.detail)
-    if bytes_ + BATCH_HEADER > topic.max_bytes:
-        return Failure(
-            Trouble.RECORD,
-            f"The record has {bytes_ + BATCH_HEADER:,} bytes; topic {record.topic!r} takes {topic.max_bytes:,} (max.message.bytes).",
-        )
-    return None
+def _failure(topic: str, error: BaseException) -> Failure:
+    """An error that has ended the producer is told for all that was under way, whatever the topic."""
+    trouble = Trouble.TRANSIENT
+    if isinstance(error, _RECORD_ERRORS):
+        trouble = Trouble.RECORD
+    elif isinstance(error, kafka_errors.TopicAuthorizationFailedError) and topic in error.args:
+        trouble = Trouble.TOPIC_FORBIDDEN
+    return Failure(trouble, _words(error))
 
 
-def _words(error: BaseException | None) -> str:
-    text = str(error) if error is not None else "unknown"
+def _words(error: BaseException) -> str:
+    text = str(error)
     return text if type(error).__name__ in text else f"{type(error).__name__}: {text}"

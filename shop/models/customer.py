@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 
 class CustomerManager(outbox.CapturedManager["Customer"], UserManager["Customer"]):
+    use_in_migrations = False
+
     def register(self, name: str, email: str, username: str = "", at: datetime | None = None) -> Customer:
         """Create a customer, who signs in without a password. ``at`` dates the registration back."""
         first_name, _, last_name = name.strip().partition(" ")

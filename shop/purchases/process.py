@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -31,7 +32,8 @@ class Shared:
         with self.written.get_lock():
             self.written.value += 1
         parent = multiprocessing.parent_process()
-        return not self.stop.is_set() and (parent is None or parent.is_alive())
+        orphaned = parent is not None and parent.pid != os.getppid()
+        return not (orphaned or self.stop.is_set())
 
 
 shared: Shared

@@ -1,4 +1,4 @@
-"""Logs with histories made to measure: transactions and positions are written as numbers, not lived through."""
+"""Logs with histories made to measure: transactions and positions are numbers, not lived through."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from django.test import Client
 from outbox.models import Checkpoint, Held, Hold, OutboxEvent, Relay, Shard
 
 INSERT = """
-    INSERT INTO outbox_event (xid, bucket, topic, key, type, content_type, event_id, payload, headers, created_at)
+    INSERT INTO outbox_event
+           (xid, bucket, topic, key, type, content_type, event_id, payload, headers, created_at)
     VALUES (%s::text::xid8, %s, %s, %s, %s, %s, gen_random_uuid(), %s, '{"correlationid": "req-1"}',
             clock_timestamp() - make_interval(secs => %s))
     RETURNING id
@@ -21,7 +22,7 @@ INSERT = """
 
 
 class Log:
-    """The outbox of the test database. Transactions are numbered from 1 on, long before those of PostgreSQL."""
+    """The outbox of the test database. Transactions are numbered from 1 on, long before PostgreSQL's own."""
 
     def __init__(self) -> None:
         OutboxEvent.objects.all().delete()
@@ -33,7 +34,7 @@ class Log:
         *,
         bucket: int = 0,
         topic: str = "test.notes",
-        type: str = "test.note",  # noqa: A002
+        type: str = "test.note",
         content_type: str = "application/json",
         payload: bytes | None = b"{}",
         age: float = 0.0,
@@ -49,9 +50,10 @@ class Log:
         with connection.cursor() as cursor:
             cursor.execute(
                 """
-                INSERT INTO outbox_event (xid, bucket, topic, key, type, content_type, event_id, payload, headers)
-                SELECT (%s + i)::text::xid8, i %% 256, 'test.notes', 'k' || i, 'test.note', 'application/json',
-                       gen_random_uuid(), '{}', '{}'
+                INSERT INTO outbox_event
+                       (xid, bucket, topic, key, type, content_type, event_id, payload, headers)
+                SELECT (%s + i)::text::xid8, i %% 256, 'test.notes', 'k' || i, 'test.note',
+                       'application/json', gen_random_uuid(), '{}', '{}'
                 FROM generate_series(0, %s - 1) AS i
                 """,
                 [first_xid, count],
@@ -76,7 +78,9 @@ class Log:
             )
         return relay.id
 
-    def hold(self, *events: int, reason: str = "poison", topic: str = "test.notes", key: str | None = "k") -> Hold:
+    def hold(
+        self, *events: int, reason: str = "poison", topic: str = "test.notes", key: str | None = "k"
+    ) -> Hold:
         """A hold of a key, or without one of a topic, and events behind it."""
         scope = Hold.Scope.KEY if key else Hold.Scope.TOPIC
         hold = Hold.objects.create(scope=scope, topic=topic, key=key, reason=reason, detail="too large")
@@ -107,9 +111,20 @@ def staff(db: None) -> Staff:
         permissions = Permission.objects.filter(content_type__app_label="outbox", codename__in=codenames)
         assert permissions.count() == len(codenames)
         user.user_permissions.set(permissions)
-        client = Client()
-        client.force_login(user)
-        OutboxEvent.objects.all().delete()
-        return client
+        return logged_in(user)
 
     return login
+
+
+@pytest.fixture
+def admin_client(db: None) -> Client:
+    """Somebody who may do everything."""
+    return logged_in(User.objects.create(username="root", is_staff=True, is_superuser=True))
+
+
+def logged_in(user: User) -> Client:
+    """Whose own events, for the shop's customers are users, are not in the log."""
+    client = Client()
+    client.force_login(user)
+    OutboxEvent.objects.filter(topic__startswith="shop.").delete()
+    return client

@@ -17,6 +17,7 @@ from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 OURS = {"DATABASE_URL", "KAFKA_BOOTSTRAP_SERVERS"}
+PATIENCE = 180.0  # seconds; a machine may be busy
 COMMAND = Path(__file__).with_name("command.py")
 
 
@@ -60,7 +61,7 @@ class Devstack:
 
     def await_command(self) -> Server:
         """Wait for tests/devstack/command.py to say that it runs; the server that it was given."""
-        wait_until(self._has_spoken, 60, f"the command runs; devstack said: {self.err.read_text()}")
+        wait_until(self._has_spoken, PATIENCE, f"the command runs; devstack said: {self.err.read_text()}")
         return Server.at(self.out.read_text().split()[1])
 
     def signal(self, number: int) -> None:
@@ -68,7 +69,7 @@ class Devstack:
 
     def end(self) -> int:
         """Its exit code, once it has ended by itself."""
-        return self.process.wait(60)
+        return self.process.wait(PATIENCE)
 
     def _has_spoken(self) -> bool:
         assert self.process.poll() is None, self.err.read_text()

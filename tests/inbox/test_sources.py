@@ -11,7 +11,7 @@ from typing import Protocol
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
-from kafka import KafkaProducer
+from kafka import KafkaAdminClient, KafkaProducer
 
 from inbox import kafka
 from inbox.errors import SourceUnavailable
@@ -59,9 +59,9 @@ class KafkaTopic:
         self._producer = KafkaProducer(bootstrap_servers=servers)
         self._opened: list[KafkaSource] = []
 
-    def write(self, *values: bytes | None, key: bytes | None = b"k") -> None:
+    def write(self, *values: bytes | None, key: bytes | None = b"k", partition: int = 0) -> None:
         for value in values:
-            self._producer.send(self.topic, key=key, value=value, headers=[("h", b"1")], partition=0)
+            self._producer.send(self.topic, key=key, value=value, headers=[("h", b"1")], partition=partition)
         self._producer.flush()
 
     def open(self, *topics: str) -> KafkaSource:
@@ -70,7 +70,12 @@ class KafkaTopic:
             bootstrap_servers=[self._servers],
             topics=topics or (self.topic,),
             group=self._group,
-            options={"heartbeat_interval_ms": 300, "session_timeout_ms": 6000, "fetch_max_wait_ms": 100},
+            options={
+                "heartbeat_interval_ms": 300,
+                "session_timeout_ms": 6000,
+                "fetch_max_wait_ms": 100,
+                "metadata_max_age_ms": 500,
+            },
         )
         self._opened.append(source)
         return source
@@ -168,6 +173,25 @@ def test_partition_that_goes_to_another_member_is_noticed(kafka_topic: KafkaTopi
     assert first.partitions() + second.partitions() == 1
 
 
+def test_new_partitions_are_read_although_joining_takes_longer_than_a_poll(
+    kafka_bootstrap: str, kafka_topic: KafkaTopic
+) -> None:
+    """The client forgets about such a join, and would never read anything again."""
+    kafka_topic.write(b"a")
+    source = kafka_topic.open()
+    read(source, 1)
+    admin = KafkaAdminClient(bootstrap_servers=kafka_bootstrap)
+    admin.create_partitions({kafka_topic.topic: 2})
+    admin.close()
+    later = KafkaTopic(kafka_bootstrap, kafka_topic.topic)
+    later.write(b"b", partition=1)
+    later.write(b"c")
+    later.close()
+    received: list[bytes | None] = []
+    wait_until(lambda: received.extend(values(source.poll(0))) or len(received) >= 2, 30, "both are read")  # type: ignore[func-returns-value, arg-type]
+    assert {b"b", b"c"} <= set(received)
+
+
 def test_topic_that_does_not_exist_is_waited_for(
     kafka_topic: KafkaTopic, topic: Topics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -186,6 +210,7 @@ def test_topic_that_does_not_exist_is_waited_for(
     source = kafka_topic.open(kafka_topic.topic, missing)
     kafka_topic.write(b"a")
     assert values(read(source, 1)) == [b"a"], "the others are read meanwhile"
+    source.commit({(kafka_topic.topic, 0): 1})
     for _ in range(5):
         source.poll(0.2)
     monkeypatch.setattr("secrets.token_hex", lambda _: missing.removeprefix("test."))

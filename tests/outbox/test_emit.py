@@ -18,6 +18,7 @@ from outbox.testing import CapturedEvents
 from tests.testapp.events import Note, ParcelDeleted, ParcelSaved
 
 pytestmark = pytest.mark.django_db
+both = pytest.mark.django_db(transaction=True, databases=["default", "other"])
 
 
 def test_the_row_is_what_the_event_type_says(settings: Any) -> None:
@@ -66,7 +67,7 @@ def test_no_events_are_no_statement(django_assert_num_queries: Any) -> None:
 
 
 class TestTransaction:
-    pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "other"])
+    pytestmark = pytest.mark.django_db(transaction=True)
 
     @pytest.mark.parametrize("emit", [outbox.emit, lambda event: outbox.emit_many([event])])
     def test_is_required(self, emit: Callable[[object], list[UUID]]) -> None:
@@ -76,11 +77,13 @@ class TestTransaction:
             emit(Note("a"))
         assert not OutboxEvent.objects.filter(type="test.note").exists()
 
+    @both
     def test_of_another_database_is_pointed_out(self) -> None:
         with transaction.atomic(using="other"):
             with pytest.raises(outbox.TransactionRequired, match="pass using='other'"):
                 outbox.emit(Note("a"))
 
+    @both
     def test_of_another_database_has_an_outbox_of_its_own(self) -> None:
         with transaction.atomic(using="other"):
             outbox.emit(Note("a"), using="other")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -378,9 +379,12 @@ class TestOtherSignals:
         parcels_counted.send(sender=None, count=3)
         assert [event.data for event in outbox_events] == [{"about": "count", "text": "3"}]
 
-    def test_robust_ones_report_what_went_wrong(self) -> None:
+    @pytest.mark.parametrize(
+        "function", [lambda **kwargs: "text", partial(lambda text, **kwargs: text, "text")]
+    )
+    def test_robust_ones_report_what_went_wrong(self, function: Callable[..., object]) -> None:
         signal = Signal()
-        outbox.receiver(signal)(lambda **kwargs: "text")
+        outbox.receiver(signal)(function)
         ((_, error),) = signal.send_robust(sender=None)
         assert isinstance(error, outbox.UnknownEventType)
 

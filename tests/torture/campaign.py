@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
+from devstack import DevstackError
 from tests.torture.checker import Incident
 from tests.torture.faults import FAULTS, Fault
 from tests.torture.trial import Trial
@@ -46,8 +47,15 @@ def run(trial: Trial, picked: Sequence[tuple[Fault, ...]], *, tell: Callable[[st
         lasted = incident.ended - incident.began
         tell(f"{number:4}/{len(picked)} {incident.name:<34} {lasted:5.1f} s, publishing after {recovered}")
         if incident.recovered is None:
-            trial.ground.heal()
+            _heal(trial)
         time.sleep(chance.uniform(*BETWEEN_SECONDS))
+
+
+def _heal(trial: Trial) -> None:
+    try:
+        trial.ground.heal()
+    except DevstackError as error:
+        trial.complaints.append(f"healing: {error}")
 
 
 def _cause(trial: Trial, faults: Sequence[Fault], chance: random.Random) -> Incident:

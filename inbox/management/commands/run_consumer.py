@@ -4,6 +4,7 @@ import logging
 from argparse import ArgumentParser
 from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError
 
@@ -52,7 +53,10 @@ class Command(BaseCommand):
         )
         routes = Routes(registry.of(consumer.handlers))
         started.send(name, topics=consumer.topics, group=consumer.group)
-        handled = Consumer(inbox, consumer, source, routes, shutdown).run()
+        try:
+            handled = Consumer(inbox, consumer, source, routes, shutdown).run()
+        except ImproperlyConfigured as error:
+            raise CommandError(str(error)) from error
         stopped.send(name, handled=handled)
 
 

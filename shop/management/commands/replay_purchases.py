@@ -3,6 +3,7 @@ from __future__ import annotations
 import argparse
 import signal
 import time
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -92,8 +93,15 @@ class Command(BaseCommand):
         replay = Replay(terms, options["writers"])
         total = len(outstanding.purchases)
         started = time.monotonic()
-        with stopped_by_signals(replay), tqdm(total=total, unit=" purchases", disable=None) as bar:
-            tally = replay.run(outstanding, bar.update)
+        try:
+            with stopped_by_signals(replay), tqdm(total=total, unit=" purchases", disable=None) as bar:
+                tally = replay.run(outstanding, bar.update)
+        except BrokenProcessPool as error:
+            raise CommandError("A writer was killed. Run it again: it goes on where it was.") from error
+        except OperationalError as error:
+            raise CommandError(
+                f"PostgreSQL went away. Run it again: it goes on where it was. {error}"
+            ) from error
         self.summarise(tally, time.monotonic() - started)
         if tally.purchases < total:
             self.stdout.write(

@@ -1,0 +1,100 @@
+"""librdkafka's options: those of RELAY["OPTIONS"], and those that are the publisher's to decide."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import confluent_kafka
+from django.core.exceptions import ImproperlyConfigured
+
+from relay.publishers import options as configuration
+
+LARGEST = 90_000_000
+"""Bytes; brokers take requests of 100 MiB by default (socket.request.max.bytes)."""
+LOGGER = logging.getLogger("kafka.librdkafka")
+
+_DEFAULTS = {"reconnect.backoff.max.ms": 1_000, "queue.buffering.max.messages": 100_000}
+_DECIDED = {
+    "acks": "all",
+    "enable.idempotence": True,
+    "partitioner": "murmur2_random",
+    # Neither time nor size nor number closes a batch, only flush(): a wave is one batch a partition. Nor may
+    # the client let a message expire: later ones of its partition would go out nevertheless.
+    "linger.ms": 900_000,
+    "batch.size": LARGEST,
+    "batch.num.messages": 1_000_000,
+    "message.max.bytes": LARGEST,
+    "message.timeout.ms": 0,
+    "queue.buffering.max.kbytes": 131_072,
+}
+
+_ALL = ("every record is acknowledged by all in-sync replicas", ("all", "-1", -1))
+_WAVE = ('a batch is a wave, RELAY["PUBLISHER_OPTIONS"]["batch_bytes"] is its bound', ())
+_TIME = ('RELAY["PUBLISHER_OPTIONS"]["delivery_seconds"] says how long a wave is tried', ())
+_REPORTS = ("the publisher listens to the client itself", ())
+_FIXED: Mapping[str, tuple[str, tuple[Any, ...]]] = {
+    "acks": _ALL,
+    "request.required.acks": _ALL,
+    "enable.idempotence": ("publishing is always idempotent", (True, "true")),
+    "transactional.id": ("the relay does not publish in transactions", (None, "")),
+    "partitioner": ("keys go to the partitions that Java's clients choose", ("murmur2_random",)),
+    **dict.fromkeys(("linger.ms", "queue.buffering.max.ms", "batch.size", "batch.num.messages"), _WAVE),
+    **dict.fromkeys(("message.timeout.ms", "delivery.timeout.ms"), _TIME),
+    **dict.fromkeys(("retries", "message.send.max.retries"), _TIME),
+    "message.max.bytes": ("the topic's max.message.bytes is the bound", ()),
+    "queue.buffering.max.kbytes": ("the relay bounds what is buffered", ()),
+    **dict.fromkeys(("delivery.report.only.error", "dr_cb", "on_delivery", "error_cb"), _REPORTS),
+    "default.topic.config": ("librdkafka takes its entries as options of their own", ()),
+}
+_SOME_KNOWN = (
+    "allow.auto.create.topics", "bootstrap.servers", "broker.address.family", "client.dns.lookup",
+    "client.id", "compression.codec", "compression.level", "compression.type", "connections.max.idle.ms",
+    "debug", "enable.ssl.certificate.verification", "log_level", "max.in.flight.requests.per.connection",
+    "metadata.max.age.ms", "oauth_cb", "plugin.library.paths", "queue.buffering.max.messages",
+    "reconnect.backoff.max.ms", "reconnect.backoff.ms", "request.timeout.ms", "retry.backoff.max.ms",
+    "retry.backoff.ms", "sasl.kerberos.service.name", "sasl.mechanism", "sasl.mechanisms",
+    "sasl.oauthbearer.config", "sasl.oauthbearer.method", "sasl.password", "sasl.username",
+    "security.protocol", "socket.keepalive.enable", "socket.timeout.ms", "ssl.ca.location", "ssl.ca.pem",
+    "ssl.certificate.location", "ssl.certificate.pem", "ssl.cipher.suites",
+    "ssl.endpoint.identification.algorithm", "ssl.key.location", "ssl.key.password", "ssl.key.pem",
+    "statistics.interval.ms", "stats_cb", "throttle_cb", "topic.metadata.refresh.interval.ms",
+)  # fmt: skip
+
+
+def client_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """What every client of librdkafka gets. Raises ImproperlyConfigured, naming the option."""
+    configuration.check(options, required="bootstrap.servers", fixed=_FIXED)
+    result = {**_DEFAULTS, **{name: _text(value) for name, value in options.items()}}
+    _try({**result, **_DECIDED})
+    return result
+
+
+def producer_options(options: Mapping[str, Any], error_cb: Callable[[Any], None]) -> dict[str, Any]:
+    """What the producer gets on top; ``error_cb`` hears of what goes wrong with connections."""
+    return {**options, **_DECIDED, "error_cb": error_cb}
+
+
+def compresses(options: Mapping[str, Any]) -> bool:
+    """Whether batches are compressed."""
+    return any(options.get(name, "none") != "none" for name in ("compression.type", "compression.codec"))
+
+
+def _text(value: Any) -> Any:
+    """Several addresses may be given as a list, too."""
+    return ",".join(value) if isinstance(value, (list, tuple)) else value
+
+
+def _try(options: Mapping[str, Any]) -> None:
+    """Let librdkafka judge, with a producer that knows no address to connect to."""
+    alone = {name: value for name, value in options.items() if name != "bootstrap.servers"}
+    try:
+        confluent_kafka.Producer(alone, logger=LOGGER).close()
+    except confluent_kafka.KafkaException as error:
+        text = error.args[0].str()
+        nobody = re.fullmatch(r'No such configuration property: "(.*)"', text)
+        if nobody is None:
+            raise ImproperlyConfigured(f'RELAY["OPTIONS"]: {text}.') from error
+        raise configuration.unknown(nobody[1], "librdkafka", _SOME_KNOWN) from error

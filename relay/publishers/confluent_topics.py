@@ -1,0 +1,88 @@
+"""Asking the broker about topics, through confluent-kafka's admin client."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Container, Mapping
+from concurrent.futures import Future
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException, TopicCollection
+from confluent_kafka.admin import AclOperation, AdminClient, ConfigResource, ResourceType
+
+from relay.publishers.base import Trouble
+from relay.publishers.confluent_options import LOGGER
+from relay.publishers.topics import Topic
+
+MAX_MESSAGE_BYTES = "max.message.bytes"
+CONFIG_SECONDS = 1.0
+
+_TROUBLES = {
+    KafkaError.TOPIC_AUTHORIZATION_FAILED: Trouble.TOPIC_FORBIDDEN,
+    KafkaError.TOPIC_EXCEPTION: Trouble.TOPIC_MISSING,
+    KafkaError.UNKNOWN_TOPIC_OR_PART: Trouble.TOPIC_MISSING,
+    KafkaError.LEADER_NOT_AVAILABLE: Trouble.TOPIC_MISSING,
+}
+_DETAILS = {KafkaError.TOPIC_EXCEPTION: "{!r} cannot be the name of a topic."}
+
+
+class TopicDescriber:
+    """Describes topics within the time that it is given."""
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        self._options = {**options}
+        self._admin: AdminClient | None = None
+
+    def __call__(self, names: Collection[str], seconds: float) -> list[Topic]:
+        """Raises KafkaException when the broker does not answer."""
+        admin = self._admin = self._admin or AdminClient(self._options, logger=LOGGER)
+        deadline = time.monotonic() + seconds
+        described = admin.describe_topics(
+            TopicCollection(list(names)), include_authorized_operations=True, request_timeout=seconds
+        )
+        topics = [_topic(name, answer) for name, answer in described.items()]
+        limits = self._limits(admin, [t.name for t in topics if t.trouble is None], deadline)
+        admin.poll(0)
+        return [Topic(t.name, limits.get(t.name), t.trouble, t.detail) for t in topics]
+
+    def _limits(self, admin: AdminClient, names: Collection[str], deadline: float) -> dict[str, int]:
+        """max.message.bytes by topic; nothing for those of which this client may not ask."""
+        if not names:
+            return {}
+        resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
+        seconds = max(CONFIG_SECONDS, deadline - time.monotonic())
+        answers = admin.describe_configs(resources, request_timeout=seconds)
+        return {
+            resource.name: int(answer.result()[MAX_MESSAGE_BYTES].value)
+            for resource, answer in answers.items()
+            if _error(answer, but=[KafkaError.TOPIC_AUTHORIZATION_FAILED]) is None
+        }
+
+    def close(self) -> None:
+        self._admin = None
+
+
+def _topic(name: str, answer: Future[Any]) -> Topic:
+    code = _error(answer, but=_TROUBLES)
+    if code is not None:
+        return Topic(name, trouble=_TROUBLES[code], detail=_DETAILS.get(code, "").format(name))
+    allowed = answer.result().authorized_operations
+    if allowed and AclOperation.WRITE not in allowed:
+        return Topic(name, trouble=Trouble.TOPIC_FORBIDDEN)
+    return Topic(name)
+
+
+def _error(answer: Future[Any], but: Container[int]) -> int | None:
+    """The code of the error that is the answer, if it is one. Raises any ``but`` these.
+
+    An error raised as the answer holds it would keep the client alive in a circle: answer, error, traceback.
+    """
+    error = answer.exception()
+    if error is None:
+        return None
+    if not isinstance(error, KafkaException):
+        raise error
+    code: int = error.args[0].code()
+    if code not in but:
+        raise KafkaException(error.args[0])
+    return code

@@ -1,0 +1,77 @@
+"""kafka-python's options: those of RELAY["OPTIONS"], and those that are the publisher's to decide."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from kafka import KafkaProducer, codec
+
+from relay.publishers import options as configuration
+
+DAY_MS = 86_400_000
+
+_DEFAULTS = {"reconnect_backoff_max_ms": 1_000, "request_timeout_ms": 10_000}
+_DECIDED = {
+    "acks": "all",
+    "enable_idempotence": True,
+    # Neither time nor size closes a batch, only flush(): a wave is one batch a partition. Nor may the client
+    # let a batch expire: once one has, it waits for ever for a producer id that it does not ask for.
+    "linger_ms": DAY_MS,
+    "delivery_timeout_ms": 2 * DAY_MS,
+    "max_request_size": 90_000_000,
+    "max_block_ms": 1_000,
+    "bootstrap_timeout_ms": 2_000,
+}
+
+_WAVE = 'a batch is a wave, RELAY["PUBLISHER_OPTIONS"]["batch_bytes"] is its bound'
+_TIME = 'RELAY["PUBLISHER_OPTIONS"]["delivery_seconds"] says how long a wave is tried'
+_BYTES = "the outbox holds the bytes that are sent"
+_WAIT = "the relay must not be kept waiting"
+_FIXED: Mapping[str, tuple[str, tuple[Any, ...]]] = {
+    "acks": ("every record is acknowledged by all in-sync replicas", ("all", -1)),
+    "enable_idempotence": ("publishing is always idempotent", (True,)),
+    "max_in_flight_requests_per_connection": ("idempotence allows 1 to 5", (1, 2, 3, 4, 5)),
+    "transactional_id": ("the relay does not publish in transactions", (None,)),
+    "batch_size": (_WAVE, ()),
+    "linger_ms": (_WAVE, ()),
+    "delivery_timeout_ms": (_TIME, ()),
+    "retries": (_TIME, ()),
+    "max_block_ms": (_WAIT, ()),
+    "bootstrap_timeout_ms": (_WAIT, ()),
+    "max_request_size": ("the topic's max.message.bytes is the bound", ()),
+    "key_serializer": (_BYTES, (None,)),
+    "value_serializer": (_BYTES, (None,)),
+    "partitioner": ("keys go to the partitions that Java's clients choose", ()),
+    "kafka_client": ("the publisher brings its own", ()),
+}
+_CODECS = {
+    None: lambda: True,
+    "gzip": codec.has_gzip,
+    "snappy": codec.has_snappy,
+    "lz4": codec.has_lz4,
+    "zstd": codec.has_zstd,
+}
+
+
+def producer_options(options: Mapping[str, Any], batch_bytes: int) -> dict[str, Any]:
+    """What ``kafka.KafkaProducer`` gets. Raises ImproperlyConfigured, naming the option."""
+    for name in options:
+        if name not in KafkaProducer.DEFAULT_CONFIG:
+            raise configuration.unknown(name, "kafka.KafkaProducer", KafkaProducer.DEFAULT_CONFIG)
+    configuration.check(options, required="bootstrap_servers", fixed=_FIXED)
+    _check_codec(options.get("compression_type"))
+    return {**_DEFAULTS, **options, **_DECIDED, "batch_size": batch_bytes}
+
+
+def _check_codec(name: object) -> None:
+    if name not in _CODECS:
+        known = ", ".join(repr(codec) for codec in _CODECS)
+        raise ImproperlyConfigured(
+            f'RELAY["OPTIONS"] sets "compression_type" to {name!r}; it can be {known}.'
+        )
+    if not _CODECS[name]():
+        raise ImproperlyConfigured(
+            f'RELAY["OPTIONS"] sets "compression_type" to {name!r}: pip install "kafka-python[{name}]".'
+        )

@@ -1,0 +1,48 @@
+"""kafka-python's producer, such that it can be given up at any moment."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+from kafka import KafkaProducer
+from kafka import errors as kafka_errors
+
+from relay.publishers.kafka_python_network import Network
+
+
+class Producer(KafkaProducer):  # type: ignore[misc]
+    """A KafkaProducer that leaves no thread, socket or buffered record behind, also if it cannot connect.
+
+    Its own ``close`` raises, and leaves its thread to go on sending, if it cannot flush before.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        self._networks: list[Network] = []
+        self._abandoned = False
+        try:
+            super().__init__(**options, kafka_client=self._connect)
+        except BaseException:
+            for network in self._networks:
+                network.close()
+            raise
+
+    def _connect(self, **configs: Any) -> Network:
+        network = Network(**configs)
+        # The client has this option, but does not hand it on.
+        network.cluster.config["allow_auto_create_topics"] = configs["allow_auto_create_topics"]
+        self._networks.append(network)
+        return network
+
+    def flush(self, timeout: float | None = None) -> None:
+        """Send what is buffered, and wait for its outcome. Raises nothing: the futures tell."""
+        if not self._abandoned:
+            with contextlib.suppress(kafka_errors.KafkaError):
+                super().flush(timeout)
+
+    def abandon(self, seconds: float) -> None:
+        """Close it, sending nothing more, and wait ``seconds`` for that: what is not acknowledged fails."""
+        self._abandoned = True
+        self.close(timeout=0)
+        for network in self._networks:
+            network.closed.wait(seconds)

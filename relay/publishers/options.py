@@ -1,0 +1,35 @@
+"""Checking RELAY["OPTIONS"], the options of a Kafka client."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+
+
+def check(
+    options: Mapping[str, Any], *, required: str, fixed: Mapping[str, tuple[str, Collection[Any]]]
+) -> None:
+    """Refuse options that lack ``required``, or set what the publisher decides.
+
+    ``fixed`` gives for the name of each such option the reason, and the values that are harmless.
+    """
+    if not options.get(required):
+        raise ImproperlyConfigured(
+            f'RELAY["OPTIONS"] lacks {required!r}: set it to the address of Kafka, "host:port".'
+        )
+    for name in options.keys() & fixed.keys():
+        reason, harmless = fixed[name]
+        if options[name] not in harmless:
+            raise ImproperlyConfigured(
+                f'RELAY["OPTIONS"] sets {name!r} to {options[name]!r}, but {reason}. Leave it out.'
+            )
+
+
+def unknown(name: str, client: str, known: Collection[str]) -> ImproperlyConfigured:
+    """The error for an option that ``client`` does not know."""
+    close = get_close_matches(name, known, n=1)
+    hint = f"Did you mean {close[0]!r}?" if close else f"See the documentation of {client}."
+    return ImproperlyConfigured(f'RELAY["OPTIONS"] has {name!r}, which {client} does not know. {hint}')

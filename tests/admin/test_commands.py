@@ -1,0 +1,192 @@
+"""The same verbs by command: what they print, how they end, and that --dry-run changes nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from io import StringIO
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import User
+from django.core.management import CommandError, call_command
+
+from outbox.models import Held, Hold, OutboxEvent
+from tests.admin.conftest import Log
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def run(*arguments: object, **options: Any) -> str:
+    """What a command prints."""
+    out = StringIO()
+    call_command(*map(str, arguments), stdout=out, **options)
+    return out.getvalue()
+
+
+def probe(*arguments: str) -> tuple[int, str]:
+    """The exit code of outbox_status, and what it prints."""
+    out = StringIO()
+    with pytest.raises(SystemExit) as exit_:
+        call_command("outbox_status", *arguments, stdout=out)
+    assert isinstance(exit_.value.code, int)
+    return exit_.value.code, out.getvalue()
+
+
+def test_the_status_ends_with_0_when_all_is_well(log: Log) -> None:
+    log.relay()
+    log.insert(1)
+    code, text = probe()
+    assert code == 0
+    assert text.startswith("outbox of database default: ok\n")
+    assert "\033" not in text
+
+
+def test_the_status_ends_with_1_for_what_needs_a_look(log: Log) -> None:
+    log.relay()
+    log.insert(1, age=30)
+    assert probe("--max-age", "60")[0] == 0
+    assert probe("--max-age", "20")[0] == 1
+    assert probe("--max-pending", "0")[0] == 1
+    log.hold(log.insert(2))
+    code, text = probe()
+    assert code == 1
+    assert "1 event waits behind 1 hold (poison)" in text
+    assert "key k of test.notes" in text
+
+
+def test_the_status_ends_with_2_when_nothing_is_published(log: Log) -> None:
+    code, text = probe()
+    assert code == 2
+    assert "Start a relay: `manage.py run_relay`" in text
+
+
+def test_the_status_as_json(log: Log) -> None:
+    relay = log.relay()
+    log.insert(1)
+    code, text = probe("--json")
+    report = json.loads(text)
+    assert report["exit_code"] == code == 0
+    assert (report["state"], report["pending"], report["relays_alive"]) == ("ok", 1, 1)
+    assert report["shards"][0]["owner"] == str(relay)
+
+
+@pytest.mark.parametrize("command", [["outbox_status"], ["outbox_release", "1"], ["outbox_prune"]])
+def test_a_database_that_is_not_there_is_one_clear_message_and_no_traceback(command: list[str]) -> None:
+    nowhere = {
+        "SHOP_DATABASE_URL": "postgresql://postgres@127.0.0.1:1/shop",
+        "DJANGO_SETTINGS_MODULE": "shop.settings",
+    }
+    done = subprocess.run(
+        [sys.executable, "manage.py", *command],
+        cwd=ROOT,
+        env=os.environ | nowhere,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == (2 if command == ["outbox_status"] else 1)
+    said = done.stdout + done.stderr
+    assert "Database 'default' does not answer" in said
+    assert "DATABASES['default']" in said
+    assert "Traceback" not in said
+
+
+def test_release_by_id_by_topic_and_by_reason(log: Log) -> None:
+    first = log.hold(log.insert(1), key="a")
+    second, third = log.hold(key="b", reason="topic-missing"), log.hold(topic="test.parcels", key="c")
+    paused = log.hold(reason="paused", key=None)
+    text = run("outbox_release", first.pk)
+    assert text.startswith(f"Hold {first.pk} (poison) of key a of test.notes released: 1 event to be")
+    assert "already" in run("outbox_release", first.pk)
+    run("outbox_release", reason="topic-missing")
+    run("outbox_release", topic="test.parcels")
+    assert {hold.pk for hold in Hold.objects.with_due() if hold.due} == {first.pk, second.pk, third.pk}
+    with pytest.raises(CommandError, match=r"outbox_resume test\.notes"):
+        run("outbox_release", paused.pk)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "Which holds"),
+        (["4711"], r"There is no hold 4711\. outbox_status lists"),
+        (["--topic", "nix"], "No hold is like that"),
+    ],
+)
+def test_release_of_nothing_says_what_is_wrong(log: Log, arguments: list[str], message: str) -> None:
+    with pytest.raises(CommandError, match=message):
+        run("outbox_release", *arguments)
+
+
+def test_pause_and_resume(log: Log) -> None:
+    assert run("outbox_pause", "test.notes", detail="INC-1").startswith("Paused topic test.notes")
+    assert "paused already" in run("outbox_pause", "test.notes")
+    assert Hold.objects.get().detail == "INC-1"
+    assert "resumed: 0 events" in run("outbox_resume", "test.notes")
+    assert Hold.objects.with_due().get().due
+
+
+def test_a_topic_that_no_event_has_is_paused_only_if_that_is_meant(log: Log) -> None:
+    with pytest.raises(CommandError, match=r"Did you mean 'test\.parcels'\?"):
+        run("outbox_pause", "test.parcel")
+    run("outbox_pause", "test.parcel", any_topic=True)
+    assert Hold.objects.get().topic == "test.parcel"
+
+
+def test_resuming_what_is_not_paused_names_what_is(log: Log) -> None:
+    run("outbox_pause", "test.notes")
+    with pytest.raises(CommandError, match=r"'test\.parcels' is not paused\. Paused: test\.notes"):
+        run("outbox_resume", "test.parcels")
+
+
+def test_discard_keeps_the_reason_with_the_event(log: Log) -> None:
+    event = OutboxEvent.objects.get(pk=log.insert(1))
+    log.hold(event.pk, log.insert(2))
+    text = run("outbox_discard", event.event_id, reason="sent twice")
+    assert text.startswith(f"Discarded event {event.event_id} (test.note), reason: sent twice.")
+    assert "1 event more behind Hold" in text
+    assert Held.objects.get(event=event).discard_reason == "sent twice"
+    with pytest.raises(CommandError, match="is discarded, and only a held one"):
+        run("outbox_discard", event.event_id, reason="again")
+
+
+def test_discard_of_what_is_not_held_says_what_it_is(log: Log) -> None:
+    event = OutboxEvent.objects.get(pk=log.insert(1))
+    with pytest.raises(CommandError, match=r"is pending.* Pause topic test\.notes first"):
+        run("outbox_discard", event.event_id, reason="x")
+    log.position("9:9:")
+    with pytest.raises(CommandError, match="is published"):
+        run("outbox_discard", event.event_id, reason="x")
+    with pytest.raises(CommandError, match="There is no event"):
+        run("outbox_discard", UUID(int=1), reason="x")
+    log.hold(event.pk)
+    with pytest.raises(CommandError, match="needs a reason"):
+        run("outbox_discard", event.event_id, reason=" ")
+
+
+def test_a_dry_run_says_the_same_and_changes_nothing(log: Log) -> None:
+    event = OutboxEvent.objects.get(pk=log.insert(1))
+    hold = log.hold(event.pk)
+    assert run("outbox_release", hold.pk, dry_run=True).startswith("Dry run: Hold")
+    assert run("outbox_discard", event.event_id, reason="x", dry_run=True).startswith("Dry run: Discarded")
+    assert run("outbox_pause", "test.notes", dry_run=True).startswith("Dry run: Paused")
+    assert Hold.objects.get() == hold
+    assert Hold.objects.get().release_at is None
+    assert Held.objects.waiting().count() == 1
+
+
+def test_what_a_command_did_can_be_recorded_for_a_user(log: Log) -> None:
+    hold = log.hold()
+    User.objects.create_user("mara")
+    run("outbox_release", hold.pk, user="mara")
+    entry = LogEntry.objects.get()
+    assert (entry.user.get_username(), entry.object_id) == ("mara", str(hold.pk))
+    with pytest.raises(CommandError, match="There is no user 'nobody'"):
+        run("outbox_release", hold.pk, user="nobody")

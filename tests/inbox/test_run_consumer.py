@@ -1,0 +1,203 @@
+"""run_consumer as processes, ended by real signals: behind any crash, effects happen once."""
+
+from __future__ import annotations
+
+import secrets
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.inbox.forwarder import Forwarder
+from tests.inbox.service import Process, Service, admin, manage, server_url
+from tests.waiting import wait_until
+
+Make = Callable[..., Service]
+
+
+@pytest.fixture(scope="module")
+def template(postgres: object) -> Iterator[str]:
+    """A database of the CRM with its tables, to be copied."""
+    name = f"test_crm_template_{secrets.token_hex(5)}"
+    admin(f'CREATE DATABASE "{name}"')
+    migrated = manage("migrate", settings="consumers.crm.settings", CRM_DATABASE_URL=server_url(name))
+    assert migrated.returncode == 0, migrated.stderr
+    yield name
+    admin(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture
+def service(template: str, kafka_bootstrap: str, tmp_path: Path) -> Iterator[Service]:
+    with closing(Service(template, kafka_bootstrap, tmp_path)) as service:
+        service.create_database()
+        yield service
+
+
+def ended(process: Process) -> bool:
+    return process.popen.poll() is not None
+
+
+def told(process: Process, text: str) -> int:
+    return process.text().count(text)
+
+
+def test_sigterm_finishes_and_leaves_the_group(service: Service) -> None:
+    """The next process is given the partitions at once, and has nothing to do again."""
+    service.buy(30)
+    first = service.start()
+    service.wait_until_booked()
+    assert first.end() == 0
+    assert told(first, "crm stopped after 33 events") == 1
+    assert service.query("SELECT count(*) FROM inbox_consumer") == [(0,)]
+    service.buy(20)
+    second = service.start()
+    service.wait_until_booked(timeout=9)
+    assert second.end() == 0
+    assert second.handled() == 22
+    assert told(second, "Traceback") == 0
+
+
+@pytest.mark.parametrize("point", ["before-commit", "before-offsets", "after-offsets"])
+def test_sigkill_anywhere_repeats_nothing_and_loses_nothing(service: Service, point: str) -> None:
+    service.buy(200)
+    first = service.start("tests.inbox.killed", INSTANCE="one", KILL_AT=point)
+    assert first.popen.wait(40) == -signal.SIGKILL
+    begun = service.handled()
+    assert 0 < begun < 220
+    service.start("tests.inbox.killed", INSTANCE="one")
+    service.wait_until_booked()
+
+
+def test_two_instances_share_the_partitions_and_hand_them_over(service: Service) -> None:
+    service.buy(50)
+    first = service.start()
+    service.wait_until_begun()
+    second = service.start()
+    both = "SELECT count(*) FROM inbox_consumer WHERE partitions > 0"
+
+    def shared() -> bool:
+        service.buy(20)
+        return service.query(both) == [(2,)]
+
+    wait_until(shared, 40, "both instances have partitions")
+    service.buy(200)
+    assert first.end() == 0
+    service.buy(50)
+    service.wait_until_booked()
+    assert second.end() == 0
+    assert first.handled() + second.handled() == service.handled()
+    assert min(first.handled(), second.handled()) > 0
+
+
+def test_frozen_instance_neither_blocks_nor_repeats(service: Service) -> None:
+    """It is stopped in a transaction, thrown out of the group, and goes on when another has done its work."""
+    with service.customers_locked():
+        service.buy(100)
+        frozen = service.start("tests.inbox.killed")
+        waiting = (
+            "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        )
+        wait_until(lambda: service.query(waiting), 30, "it has a transaction in hand")
+        frozen.send(signal.SIGSTOP)
+    other = service.start("tests.inbox.killed")
+    wait_until(lambda: service.booked()[0] > 0 or told(other, "waits for"), 45, "the other has taken over")
+    frozen.send(signal.SIGCONT)
+    service.buy(50)
+    service.wait_until_booked()
+    assert (frozen.end(), other.end()) == (0, 0)
+
+
+def test_database_that_goes_away_is_waited_for(service: Service) -> None:
+    service.buy(50)
+    process = service.start()
+    service.wait_until_begun()
+    admin(f'ALTER DATABASE "{service.database}" ALLOW_CONNECTIONS false')
+    admin(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{service.database}'")
+    service.buy(50)
+    wait_until(lambda: told(process, "waits for"), 20, "it says that it waits")
+    time.sleep(1.0)
+    admin(f'ALTER DATABASE "{service.database}" ALLOW_CONNECTIONS true')
+    service.wait_until_booked()
+    assert process.end() == 0
+    assert (
+        told(process, "waits for what its handlers need")
+        == told(process, "what its handlers need is there")
+        == 1
+    )
+    assert told(process, "Traceback") == 0
+
+
+def test_neither_kafka_nor_database_need_be_there_at_start(service: Service, kafka_bootstrap: str) -> None:
+    """Each is said once to be missing, and once to be there."""
+    admin(f'DROP DATABASE "{service.database}"')
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    process = service.start(KAFKA_BOOTSTRAP_SERVERS=f"127.0.0.1:{port}")
+    wait_until(lambda: told(process, "waits for PostgreSQL"), 20, "it misses PostgreSQL")
+    time.sleep(0.5)
+    service.create_database()
+    wait_until(lambda: told(process, "waits for Kafka"), 20, "it misses Kafka")
+    with Forwarder(port, kafka_bootstrap):
+        service.buy(10)
+        service.wait_until_booked()
+        assert process.end() == 0
+    for what in ("PostgreSQL", "Kafka"):
+        assert (told(process, f"waits for {what}"), told(process, f"{what} is there again")) == (1, 1)
+    assert told(process, "Traceback") == 0
+
+
+def test_missing_tables_are_a_clear_error(service: Service) -> None:
+    with psycopg.connect(server_url(service.database)) as connection:
+        connection.execute("DELETE FROM django_migrations WHERE app IN ('inbox', 'crm')")
+    ended = service.manage("run_consumer", "crm")
+    assert ended.returncode == 1
+    message = "database 'default' lacks migrations: "
+    assert message in ended.stderr
+    assert "Run: manage.py migrate" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_second_signal_forces_the_end(service: Service) -> None:
+    service.buy(20)
+    with service.customers_locked():
+        process = service.start()
+        waiting = (
+            "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        )
+        wait_until(lambda: service.query(waiting), 30, "it has a transaction in hand")
+        process.send(signal.SIGTERM)
+        time.sleep(0.5)
+        assert not ended(process)
+        assert process.end() == 3
+    assert service.booked() == (0, 0.0)
+
+
+def test_parked_events_are_requeued_in_order_while_it_runs(service: Service) -> None:
+    """A customer's events wait behind one that a constraint refuses, until that is mended."""
+    with psycopg.connect(server_url(service.database)) as connection:
+        connection.execute("ALTER TABLE crm_customer ADD CONSTRAINT short CHECK (length(name) < 9)")
+    parked = "SELECT count(*) FROM inbox_parked"
+    process = service.start()
+    customer = {"customer_id": 1, "username": "u", "email": "e", "registered_at": "1997-01-01T00:00:00Z"}
+    service.send("shop.customers", "1", "shop.customer.registered", {**customer, "name": "short"})
+    service.send("shop.customers", "1", "shop.customer.changed", {**customer, "name": "far too long"})
+    service.buy(10)
+    wait_until(lambda: service.query(parked) == [(1,)], 40, "the poison is parked")
+    for name in ("renamed", "again"):
+        service.send("shop.customers", "1", "shop.customer.changed", {**customer, "name": name})
+    wait_until(lambda: service.query(parked) == [(3,)], 20, "the others are parked behind it")
+    wait_until(lambda: service.booked() == service.expected(), 20, "the others go on")
+    status = service.manage("inbox_status", "crm")
+    assert (status.returncode, "3 parked (0 of them requeued)" in status.stdout) == (1, True)
+    with psycopg.connect(server_url(service.database)) as connection:
+        connection.execute("ALTER TABLE crm_customer DROP CONSTRAINT short")
+    assert service.manage("inbox_requeue", "--key", "1").stdout == "3 requeued\n"
+    name = "SELECT name FROM crm_customer WHERE customer_id = 1"
+    wait_until(lambda: service.query(name) == [("again",)], 20, "they are handled in order")
+    assert service.query(parked) == [(0,)]
+    assert process.end() == 0

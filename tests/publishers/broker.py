@@ -1,0 +1,150 @@
+"""A broker of our own, to be asked, frozen and killed; one of its two listeners knows users and ACLs."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
+from kafka.admin import (
+    ACL,
+    ACLOperation,
+    ACLPermissionType,
+    ConfigResource,
+    ConfigResourceType,
+    ResourcePattern,
+    ResourceType,
+)
+
+import devstack.kafka
+from devstack import ports
+from devstack.kafka.properties import Node
+
+USER, PASSWORD = "relay", "relay-secret"
+
+
+class Received(NamedTuple):
+    """A record as a consumer sees it."""
+
+    partition: int
+    key: bytes | None
+    value: bytes | None
+    headers: list[tuple[str, bytes]]
+
+
+class Broker:
+    """It creates topics. On ``address`` all is allowed, on ``secured`` what the user has been allowed."""
+
+    def __init__(self) -> None:
+        self._cluster = devstack.kafka.Cluster()
+        self._port = ports.reserve()
+        self._server = self._cluster.brokers[0]
+        node = self._server.node
+        self._server.configure([node], _listeners(node, int(self._port)))
+        self.address = node.address
+        self.secured = f"127.0.0.1:{int(self._port)}"
+
+    def start(self) -> None:
+        """Start it, again after ``kill``; it keeps its data and addresses."""
+        self._server.start()
+
+    def kill(self) -> None:
+        self._server.kill()
+
+    def close(self) -> None:
+        self._cluster.close()
+        self._port.release()
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """It keeps its connections, and answers nothing."""
+        pid = self._server.pid
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            if self._server.is_running and self._server.pid == pid:
+                os.kill(pid, signal.SIGCONT)
+
+    def topic(self, partitions: int = 1, **configs: str) -> str:
+        """Create a topic of a name of its own."""
+        name = f"test.{secrets.token_hex(6)}"
+        self.create(name, partitions, **configs)
+        return name
+
+    def create(self, name: str, partitions: int, **configs: str) -> None:
+        devstack.kafka.create_topics(self.address, {name: partitions}, configs=configs)
+
+    def configure(self, topic: str, **configs: str) -> None:
+        with self._admin() as admin:
+            admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, configs)])
+
+    def grow(self, topic: str, partitions: int) -> None:
+        with self._admin() as admin:
+            admin.create_partitions({topic: partitions})
+            admin.wait_for_topics([topic])
+
+    def delete(self, topic: str) -> None:
+        with self._admin() as admin:
+            admin.delete_topics([topic])
+
+    def exists(self, topic: str) -> bool:
+        with self._admin() as admin:
+            return topic in admin.list_topics()
+
+    def allow(self, topic: str, *operations: str) -> None:
+        """Let the user do this with a topic."""
+        with self._admin() as admin:
+            admin.create_acls([_acl(topic, operation) for operation in operations])
+
+    def forbid(self, topic: str, *operations: str) -> None:
+        """Take that back."""
+        with self._admin() as admin:
+            admin.delete_acls([_acl(topic, operation) for operation in operations])
+
+    def read(self, topic: str) -> list[Received]:
+        """Every record of a topic, partition by partition."""
+        consumer = KafkaConsumer(bootstrap_servers=self.address, auto_offset_reset="earliest", group_id=None)
+        try:
+            parts = [TopicPartition(topic, p) for p in sorted(consumer.partitions_for_topic(topic) or ())]
+            consumer.assign(parts)
+            ends = consumer.end_offsets(parts)
+            found: dict[TopicPartition, list[Received]] = {part: [] for part in parts}
+            while any(consumer.position(part) < ends[part] for part in parts):
+                for part, records in consumer.poll(timeout_ms=500).items():
+                    found[part] += [Received(r.partition, r.key, r.value, list(r.headers)) for r in records]
+        finally:
+            consumer.close()
+        return [record for part in parts for record in found[part]]
+
+    def _admin(self) -> KafkaAdminClient:
+        return KafkaAdminClient(bootstrap_servers=self.address, request_timeout_ms=20_000)
+
+
+def _listeners(node: Node, secured: int) -> dict[str, str]:
+    module = "org.apache.kafka.common.security.plain.PlainLoginModule"
+    listeners = f"PLAINTEXT://{node.address},SASL://127.0.0.1:{secured}"
+    return {
+        "listeners": f"{listeners},CONTROLLER://127.0.0.1:{node.controller_port}",
+        "advertised.listeners": listeners,
+        "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SASL:SASL_PLAINTEXT",
+        "listener.name.sasl.sasl.enabled.mechanisms": "PLAIN",
+        "listener.name.sasl.plain.sasl.jaas.config": f'{module} required user_{USER}="{PASSWORD}";',
+        "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+        "super.users": "User:ANONYMOUS",
+        "auto.create.topics.enable": "true",
+    }
+
+
+def _acl(topic: str, operation: str) -> ACL:
+    return ACL(
+        principal=f"User:{USER}",
+        host="*",
+        operation=ACLOperation[operation],
+        permission_type=ACLPermissionType.ALLOW,
+        resource_pattern=ResourcePattern(ResourceType.TOPIC, topic),
+    )

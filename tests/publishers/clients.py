@@ -1,0 +1,120 @@
+"""The publishers that write to Kafka, made alike, and their use as the relay makes it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Sequence
+from itertools import takewhile
+from typing import Any
+
+from outbox.cloudevents import Record
+from relay.errors import PublisherUnavailable
+from relay.publishers.base import Failure, Publisher, Trouble
+from relay.publishers.confluent import ConfluentPublisher
+from relay.publishers.kafka_python import KafkaPythonPublisher
+from tests.publishers.broker import USER
+
+Client = Callable[..., Publisher]
+
+
+def kafka_python(
+    address: str,
+    *,
+    password: str | None = None,
+    creates: bool = False,
+    compression: str | None = None,
+    **arguments: Any,
+) -> KafkaPythonPublisher:
+    options: dict[str, Any] = {
+        "bootstrap_servers": [address],
+        "allow_auto_create_topics": creates,
+        "compression_type": compression,
+    }
+    if password is not None:
+        options |= {
+            "security_protocol": "SASL_PLAINTEXT",
+            "sasl_mechanism": "PLAIN",
+            "sasl_plain_username": USER,
+            "sasl_plain_password": password,
+        }
+    return KafkaPythonPublisher(options, **arguments)
+
+
+def confluent(
+    address: str,
+    *,
+    password: str | None = None,
+    creates: bool = False,
+    compression: str | None = None,
+    **arguments: Any,
+) -> ConfluentPublisher:
+    options: dict[str, Any] = {
+        "bootstrap.servers": address,
+        "allow.auto.create.topics": creates,
+        "compression.type": compression or "none",
+    }
+    if password is not None:
+        options |= {
+            "security.protocol": "SASL_PLAINTEXT",
+            "sasl.mechanism": "PLAIN",
+            "sasl.username": USER,
+            "sasl.password": password,
+        }
+    return ConfluentPublisher(options, **arguments)
+
+
+CLIENTS: dict[str, Client] = {"kafka-python": kafka_python, "confluent": confluent}
+
+
+def records(
+    topic: str, keys: Collection[str], count: int, *, first: int = 0, padding: int = 0
+) -> list[Record]:
+    """``count`` records for each key in turn; a value is ``number:padding``."""
+    return [
+        Record(topic, key.encode(), b"%d:" % number + b"x" * padding, [("n", b"%d" % number)])
+        for number in range(first, first + count)
+        for key in keys
+    ]
+
+
+def deliver(publisher: Publisher, wanted: Sequence[Record], *, seconds: float = 60.0) -> list[Failure]:
+    """Publish all of it as the relay does: what is not acknowledged comes again, in order.
+
+    Returns the failures met; ends at one that trying again does not mend.
+    """
+    pending = list(wanted)
+    failures: list[Failure] = []
+    deadline = time.monotonic() + seconds
+    while pending:
+        assert time.monotonic() < deadline, (
+            f"{len(pending)} records left after {seconds:g} s: {failures[-3:]}"
+        )
+        try:
+            publisher.prepare({record.topic for record in pending})
+        except PublisherUnavailable as error:
+            failures.append(Failure(Trouble.TRANSIENT, str(error)))
+            continue
+        outcomes = publisher.publish(pending)
+        assert outcomes
+        failed = [record for record, outcome in zip(pending, outcomes, strict=False) if outcome]
+        failures += [outcome for outcome in outcomes if outcome]
+        pending = failed + pending[len(outcomes) :]
+        if any(failure.trouble is not Trouble.TRANSIENT for failure in failures):
+            break
+    return failures
+
+
+def isolate(publisher: Publisher, wanted: Sequence[Record]) -> list[Record]:
+    """Publish what comes before the first impossible record, as the relay does: sending fewer and fewer."""
+    done: list[Record] = []
+    limit = len(wanted)
+    while len(done) < len(wanted):
+        publisher.prepare({record.topic for record in wanted})
+        outcomes = publisher.publish(wanted[len(done) :][:limit])
+        good = list(takewhile(lambda outcome: outcome is None, outcomes))
+        done += wanted[len(done) :][: len(good)]
+        if len(good) < len(outcomes):
+            if len(outcomes) == 1:
+                break
+            limit = len(outcomes) // 2
+    return done

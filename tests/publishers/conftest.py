@@ -1,0 +1,48 @@
+"""One broker for all of these tests, and a client of each kind for each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+
+pytest.register_assert_rewrite("tests.publishers.contract", "tests.publishers.clients")
+
+from devstack import DevstackError  # noqa: E402
+from relay.publishers.base import Publisher  # noqa: E402
+from tests.publishers.broker import Broker  # noqa: E402
+from tests.publishers.clients import CLIENTS, Client  # noqa: E402
+
+
+@pytest.fixture(scope="package")
+def broker() -> Iterator[Broker]:
+    """A broker of our own."""
+    try:
+        broker = Broker()
+    except DevstackError as error:
+        pytest.skip(f"needs Apache Kafka itself: {error}")
+    try:
+        broker.start()
+        yield broker
+    finally:
+        broker.close()
+
+
+@pytest.fixture(params=CLIENTS)
+def client(request: pytest.FixtureRequest) -> Client:
+    """Makes publishers of each kind that writes to Kafka."""
+    return CLIENTS[request.param]
+
+
+@pytest.fixture
+def connect(client: Client) -> Iterator[Callable[..., Publisher]]:
+    """As ``client``; what it makes is closed when the test is over."""
+    with ExitStack() as stack:
+
+        def make(address: str, **arguments: object) -> Publisher:
+            publisher = client(address, **arguments)
+            stack.callback(publisher.close, 5.0)
+            return publisher
+
+        yield make

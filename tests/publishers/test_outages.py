@@ -1,0 +1,102 @@
+"""A broker that hangs or dies: told in time, and never a hole in what is published."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+
+import pytest
+
+from outbox.cloudevents import Record
+from relay.errors import PublisherUnavailable
+from relay.publishers.base import Failure, Publisher, Trouble
+from tests.publishers.broker import Broker
+from tests.publishers.clients import CLIENTS, deliver, records
+from tests.publishers.contract import by_key
+
+pytestmark = pytest.mark.real_kafka
+Connect = Callable[..., Publisher]
+
+KEYS = [f"key-{n}" for n in range(20)]
+IN_TIME = 4.0
+"""Seconds that ``prepare`` may take, on a machine that is busy."""
+
+
+def assert_whole(broker: Broker, topic: str, wanted: Sequence[Record]) -> None:
+    """Each key's records are there in order; what is there twice is a part of that sequence, sent again."""
+    received = by_key(broker.read(topic))
+    for key in {record.key for record in wanted}:
+        numbers = [int(value) for value in received[key]]
+        steps = list(pairwise(numbers))
+        assert all(after == before + 1 or after <= before for before, after in steps), numbers
+        assert sorted(set(numbers)) == list(range(len(wanted) // len(KEYS))), numbers
+
+
+def test_a_hanging_broker_is_told_by_prepare_in_time(broker: Broker, connect: Connect) -> None:
+    """By a publisher that has never seen it, and by one that is connected."""
+    topic, other = broker.topic(), broker.topic()
+    connected, fresh = connect(broker.address), connect(broker.address)
+    connected.prepare([topic])
+    with broker.frozen():
+        for publisher in (fresh, connected):
+            since = time.monotonic()
+            with pytest.raises(PublisherUnavailable):
+                publisher.prepare([topic, other])
+            assert time.monotonic() - since < IN_TIME
+    for publisher in (fresh, connected):
+        deliver(publisher, records(other, KEYS, 1))
+
+
+def test_a_wave_that_a_hanging_broker_does_not_take_fails_for_now(broker: Broker, connect: Connect) -> None:
+    topic, publisher = broker.topic(6), connect(broker.address, delivery_seconds=1.5)
+    assert deliver(publisher, records(topic, KEYS, 10)) == []
+    wanted = records(topic, KEYS, 10, first=10)
+    with broker.frozen():
+        since = time.monotonic()
+        outcomes = publisher.publish(wanted)
+        assert time.monotonic() - since < 1.5 + IN_TIME
+    assert len(outcomes) == len(wanted)
+    assert {outcome.trouble for outcome in outcomes if outcome} == {Trouble.TRANSIENT}
+    assert None not in outcomes
+    deliver(publisher, [*wanted, *records(topic, KEYS, 10, first=20)])
+    assert_whole(broker, topic, records(topic, KEYS, 30))
+
+
+def test_a_short_hang_is_outlasted_without_sending_anything_twice(broker: Broker, connect: Connect) -> None:
+    topic, publisher = broker.topic(6), connect(broker.address)
+    assert deliver(publisher, records(topic, KEYS, 5)) == []
+    with ThreadPoolExecutor(1) as thread:
+        with broker.frozen():
+            wave = thread.submit(publisher.publish, records(topic, KEYS, 5, first=5))
+            time.sleep(1)
+            assert not wave.done()
+        assert wave.result(30) == [None] * 100
+    assert by_key(broker.read(topic)) == {key.encode(): [b"%d" % n for n in range(10)] for key in KEYS}
+
+
+def test_a_killed_broker_leaves_no_hole(broker: Broker) -> None:
+    """It dies while both clients publish wave after wave, one of them in its hands, and comes back."""
+    publishers = [
+        client(broker.address, batch_bytes=20_000, delivery_seconds=3.0) for client in CLIENTS.values()
+    ]
+    topics = [broker.topic(6) for _ in publishers]
+    wanted = [records(topic, KEYS, 300) for topic in topics]
+    with ThreadPoolExecutor(len(publishers)) as threads:
+        running = [
+            threads.submit(deliver, *each, seconds=150) for each in zip(publishers, wanted, strict=True)
+        ]
+        time.sleep(0.3)
+        with broker.frozen():
+            time.sleep(0.2)
+            broker.kill()
+        time.sleep(4)
+        broker.start()
+        failures: list[list[Failure]] = [each.result(200) for each in running]
+    for publisher in publishers:
+        publisher.close(5)
+    assert all(failures), "the broker died too late"
+    assert {failure.trouble for each in failures for failure in each} == {Trouble.TRANSIENT}
+    for topic, sent in zip(topics, wanted, strict=True):
+        assert_whole(broker, topic, sent)

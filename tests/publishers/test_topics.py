@@ -1,0 +1,136 @@
+"""Topics that are missing, forbidden, made meanwhile, or of a limit that this client may not know."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from relay.errors import PublisherUnavailable
+from relay.publishers.base import Outcome, Publisher, Trouble
+from tests.publishers.broker import PASSWORD, Broker
+from tests.publishers.clients import deliver, isolate, records
+from tests.publishers.contract import by_key
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.real_kafka
+Connect = Callable[..., Publisher]
+
+
+def troubles(outcomes: list[Outcome]) -> list[Trouble | None]:
+    return [outcome.trouble if outcome else None for outcome in outcomes]
+
+
+def test_a_topic_is_made_by_a_broker_that_makes_topics(broker: Broker, connect: Connect) -> None:
+    topic = f"{broker.topic()}.made"
+    assert deliver(connect(broker.address, creates=True), records(topic, ["key"], 3)) == []
+    assert by_key(broker.read(topic)) == {b"key": [b"0", b"1", b"2"]}
+
+
+def test_no_topic_is_made_when_the_client_is_told_not_to(broker: Broker, connect: Connect) -> None:
+    """Nor is one made again that was deleted while it was in use."""
+    topic, publisher = broker.topic(), connect(broker.address, creates=False, delivery_seconds=3.0)
+    assert deliver(publisher, records(topic, ["key"], 1)) == []
+    broker.delete(topic)
+    failures = deliver(publisher, records(topic, ["key"], 1))
+    assert failures[-1].trouble is Trouble.TOPIC_MISSING
+    assert not broker.exists(topic)
+
+
+def test_a_topic_that_is_made_after_all_is_found(broker: Broker, connect: Connect) -> None:
+    topic, publisher = f"{broker.topic()}.later", connect(broker.address)
+    [failure] = deliver(publisher, records(topic, ["key"], 1))
+    assert failure.trouble is Trouble.TOPIC_MISSING
+    broker.create(topic, 1)
+    wait_until(lambda: not deliver(publisher, records(topic, ["key"], 1)), 5, "the topic is found")
+
+
+def test_a_name_that_no_topic_can_have_is_told_as_missing(broker: Broker, connect: Connect) -> None:
+    [failure] = deliver(connect(broker.address, creates=True), records("no/topic", ["key"], 1))
+    assert failure.trouble is Trouble.TOPIC_MISSING
+    assert "cannot be the name of a topic" in failure.detail
+
+
+def test_a_topic_made_anew_with_fewer_partitions_is_written_again(broker: Broker, connect: Connect) -> None:
+    topic, publisher, keys = broker.topic(6), connect(broker.address, delivery_seconds=3.0), list("abcdefgh")
+    assert deliver(publisher, records(topic, keys, 1)) == []
+    broker.delete(topic)
+    wait_until(lambda: not broker.exists(topic), 10, "the topic is gone")
+    broker.create(topic, 2)
+    deliver(publisher, records(topic, keys, 3))
+    assert by_key(broker.read(topic)) == {key.encode(): [b"0", b"1", b"2"] for key in keys}
+
+
+def test_a_topic_that_grows_is_written_on(broker: Broker, connect: Connect) -> None:
+    topic, publisher, keys = broker.topic(1), connect(broker.address), list("abcdefgh")
+    assert deliver(publisher, records(topic, keys, 2)) == []
+    broker.grow(topic, 4)
+    assert deliver(publisher, records(topic, keys, 2, first=2)) == []
+    fresh = connect(broker.address)
+    assert deliver(fresh, records(topic, keys, 1, first=4)) == []
+    assert {received.partition for received in broker.read(topic)} > {0}
+
+
+def test_a_forbidden_topic_is_told_before_anything_is_sent(broker: Broker, connect: Connect) -> None:
+    """One of which the user may know, and one of which it may not."""
+    allowed, readable, hidden = broker.topic(), broker.topic(), broker.topic()
+    broker.allow(allowed, "WRITE", "DESCRIBE")
+    broker.allow(readable, "READ", "DESCRIBE")
+    publisher = connect(broker.secured, password=PASSWORD)
+    wait_until(lambda: not deliver(publisher, records(allowed, ["key"], 1)), 10, "the ACLs are in force")
+    for forbidden in (readable, hidden):
+        publisher.prepare([allowed, forbidden])
+        outcomes = publisher.publish([*records(allowed, ["key"], 2), *records(forbidden, ["key"], 2)])
+        assert outcomes == [None, None]
+        [failure] = publisher.publish(records(forbidden, ["key"], 2))
+        assert failure is not None
+        assert failure.trouble is Trouble.TOPIC_FORBIDDEN
+        assert forbidden in failure.detail
+
+
+def test_a_topic_that_is_forbidden_in_mid_wave_is_told_from_the_others(
+    broker: Broker, connect: Connect
+) -> None:
+    allowed, withdrawn = broker.topic(), broker.topic()
+    broker.allow(allowed, "WRITE", "DESCRIBE")
+    broker.allow(withdrawn, "WRITE", "DESCRIBE")
+    publisher = connect(broker.secured, password=PASSWORD)
+    wanted = [*records(withdrawn, ["key"], 2), *records(allowed, ["key"], 2)]
+    wait_until(lambda: not deliver(publisher, wanted), 10, "the ACLs are in force")
+    broker.forbid(withdrawn, "WRITE")
+
+    def refused() -> bool:
+        publisher.prepare([allowed, withdrawn])
+        found = troubles(publisher.publish(wanted))
+        assert found[0] in (None, Trouble.TOPIC_FORBIDDEN)
+        assert Trouble.TOPIC_FORBIDDEN not in found[2:]
+        return found[0] is not None
+
+    wait_until(refused, 10, "the ACL is withdrawn")
+    assert deliver(publisher, records(allowed, ["key"], 2)) == []
+
+
+def test_wrong_credentials_are_told_as_an_outage(broker: Broker, connect: Connect) -> None:
+    publisher = connect(broker.secured, password="wrong")
+    with pytest.raises(PublisherUnavailable, match=r"(?i)authentication|credentials"):
+        publisher.prepare(["any"])
+
+
+def test_the_broker_judges_where_the_limit_is_not_known(broker: Broker, connect: Connect) -> None:
+    """Nothing that follows an impossible record in its partition is published before it is dealt with."""
+    topic = broker.topic(1, **{"max.message.bytes": "20000"})
+    broker.allow(topic, "WRITE", "DESCRIBE")
+    publisher = connect(broker.secured, password=PASSWORD)
+    wait_until(lambda: not deliver(publisher, records(topic, ["key"], 1)), 10, "the ACLs are in force")
+    good, bad = (
+        records(topic, ["key"], 40, first=1, padding=1_000),
+        records(topic, ["key"], 1, padding=30_000),
+    )
+    wanted = [*good[:20], *bad, *good[20:]]
+    published = isolate(publisher, wanted)
+    assert published == good[:20]
+    assert by_key(broker.read(topic)) == {b"key": [b"%d" % n for n in range(21)]}
+    [failure] = deliver(publisher, bad)
+    assert failure.trouble is Trouble.RECORD
+    assert isolate(publisher, good[20:]) == good[20:]
+    assert by_key(broker.read(topic)) == {b"key": [b"%d" % n for n in range(41)]}
