@@ -8,7 +8,7 @@ from benchmarks.ground import drain_rate, fill, topic
 
 
 def run(events: int = 100_000) -> Iterator[str]:
-    rates = {}
+    rates: dict[int, list[float]] = {}
     for keys in (1_000, 1, 1_000, 1):
         fill(topic(), events, keys)
         rates.setdefault(keys, []).append(drain_rate(events))

@@ -46,6 +46,9 @@ TEMPLATES = [
     },
 ]
 STATIC_URL = "static/"
+# Cookies know no ports: with names of their own, the admins of one host do not sign each other out.
+SESSION_COOKIE_NAME = "consumers_session"
+CSRF_COOKIE_NAME = "consumers_csrf"
 USE_TZ = True
 TIME_ZONE = "UTC"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

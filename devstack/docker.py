@@ -40,7 +40,7 @@ def host() -> str:
 
 
 def publish(container: Any, inside: int, outside: int) -> None:
-    """Publish a port, on loopback alone where the engine is on this machine: nothing here asks for a password."""
+    """Publish a port, on loopback alone where the engine is local: nothing here asks for a password."""
     container.ports[str(inside)] = ("127.0.0.1", outside) if host() == "localhost" else outside
 
 

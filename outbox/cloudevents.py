@@ -119,4 +119,4 @@ def encoder(source: str, content_mode: str = "binary") -> Encoder:
     """The encoder of a content mode, ``binary`` or ``structured``; ``source`` is the CloudEvents source (a
     URI reference).
     """
-    return {"binary": BinaryEncoder, "structured": StructuredEncoder}[content_mode](source)
+    return StructuredEncoder(source) if content_mode == "structured" else BinaryEncoder(source)

@@ -87,8 +87,8 @@ class Checkpoints:
             sign = next((sign for sign, count in found.items() if count), "")
         if sign:
             raise PositionNotOfThisHistory(
-                f"The position of shard {self._lease.shard} is not of this database's history: {sign}. It was "
-                "restored, or replaced by another. Nothing is lost. Run `manage.py outbox_rebase`."
+                f"The position of shard {self._lease.shard} is not of this database's history: {sign}. "
+                "It was restored, or replaced by another. Nothing is lost. Run `manage.py outbox_rebase`."
             )
 
     def roll_up(self, keep: float) -> None:

@@ -5,7 +5,6 @@ from uuid import UUID
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
-from django.db.models import Q
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 
@@ -19,6 +18,7 @@ from outbox.admin.payload import pretty
 from outbox.admin.wire import record
 from outbox.conf import settings
 from outbox.models import EventStatus, Held, OutboxEvent
+from outbox.models.event_queries import LIMIT
 from outbox.queries.planning import by_index
 from outbox.redaction import Redactor
 
@@ -83,10 +83,12 @@ class OutboxEventAdmin(ReadOnlyAdmin):
         try:
             return queryset.filter(event_id=UUID(term)), False
         except ValueError:
-            found = reach(request, queryset) & Q(key=term)
+            by_key = queryset.filter(reach(request, queryset), key=term)
         if term.isdecimal() and int(term) <= BIGGEST_ID:
-            found |= Q(pk=int(term))
-        return queryset.filter(found), False
+            # A sequence or a key: as one condition, the two would have no index in common.
+            ids = [int(term), *by_key.order_by("-pk").values_list("pk", flat=True)[:LIMIT]]
+            return queryset.filter(pk__in=ids), False
+        return by_key, False
 
     def change_view(
         self,

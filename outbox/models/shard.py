@@ -103,7 +103,7 @@ class Statistics(models.Model):
 
 
 class Relay(models.Model):
-    """A relay process that is, or was, alive. ``state`` is its own word for what it does: see relay.states."""
+    """A relay process that is, or was, alive. ``state`` is its own word for what it does."""
 
     id = models.UUIDField(primary_key=True)
     host = models.TextField()

@@ -2,7 +2,7 @@
 -- so that what another shard set aside meanwhile is seen.
 WITH lifted AS (
     DELETE FROM {schema}outbox_hold
-    WHERE id = %(hold)s
+    WHERE id = %(hold)s AND release_at <= clock_timestamp()
       AND NOT EXISTS (SELECT FROM {schema}outbox_held WHERE hold_id = %(hold)s AND discarded_at IS NULL)
     RETURNING id
 ), kept AS (

@@ -10,6 +10,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from outbox import status
+from outbox.admin import filters
 from outbox.models import EventStatus
 from outbox.queries.planning import by_index
 from tests.admin.conftest import Log
@@ -92,3 +93,26 @@ def test_a_page_of_one_status_reads_the_log_by_its_indexes(
             assert len(listing) == 2, "a count and a page"
             for sql in listing:
                 assert not [line for line in plan(sql) if "Seq Scan" in line]
+
+
+@statistics
+@pytest.mark.parametrize("query", ["q=42", "q=k42", "type=test.note", "topic=test.notes"])
+def test_a_search_reads_the_newest_by_the_primary_key(
+    log: Log, admin_client: Client, fill: Callable[[Log], None], query: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every scan has a condition on its index: a walk along all of it in search of a key has none."""
+    monkeypatch.setattr(filters, "NEWEST", 100)
+    fill(log)
+    with CaptureQueriesContext(connection) as queries:
+        assert admin_client.get(f"/admin/outbox/outboxevent/?{query}").status_code == 200
+    searching = [
+        query["sql"] for query in queries if " WHERE " in query["sql"] and "outbox_event" in query["sql"]
+    ]
+    assert len(searching) >= 2, "a count and a page"
+    for sql in searching:
+        with by_index("default"), connection.cursor() as cursor:
+            cursor.execute(f"EXPLAIN {sql}")
+            lines = [line for (line,) in cursor.fetchall()]
+        scans = [place for place, line in enumerate(lines) if " on outbox_event" in line]
+        assert scans
+        assert all("Index Cond" in lines[place + 1] for place in scans)

@@ -32,7 +32,7 @@ def server_url(database: str) -> str:
 def admin(statement: str) -> None:
     """Run a statement on the server itself."""
     with psycopg.connect(os.environ[SERVER], autocommit=True) as connection:
-        connection.execute(statement)  # type: ignore[call-overload]
+        connection.execute(statement)
 
 
 def manage(*arguments: str, settings: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -139,7 +139,7 @@ class Service:
 
     def query(self, statement: str) -> list[tuple[Any, ...]]:
         with psycopg.connect(server_url(self.database)) as connection:
-            return connection.execute(statement).fetchall()  # type: ignore[call-overload, no-any-return]
+            return connection.execute(statement).fetchall()
 
     @contextmanager
     def customers_locked(self) -> Iterator[None]:
@@ -165,7 +165,7 @@ class Service:
         events = len(self.orders) + len(self.orders) // 10
 
         def done() -> bool:
-            return self.query("SELECT count(*) FROM inbox_processed")[0][0] >= events
+            return bool(self.query("SELECT count(*) FROM inbox_processed")[0][0] >= events)
 
         wait_until(
             done, timeout, f"{events} events handled; {self.query('SELECT count(*) FROM inbox_processed')}"

@@ -33,7 +33,7 @@ def run(*arguments: str) -> tuple[int, str]:
 
 def alive(name: str = "crm", **values: object) -> Instance:
     process = {"host": "h", "pid": 1, "state": "running", "lag": 7}
-    return Instance.objects.create(id=uuid4(), consumer=name, **{**process, **values})  # type: ignore[arg-type]
+    return Instance.objects.create(id=uuid4(), consumer=name, **{**process, **values})
 
 
 @pytest.fixture

@@ -193,13 +193,21 @@ class TestUpdate:
         ]
 
     @pytest.mark.django_db(transaction=True)
-    def test_does_not_announce_a_row_that_another_transaction_took_out_of_the_filter(self) -> None:
+    @pytest.mark.parametrize("distinct", [False, True])
+    def test_does_not_announce_a_row_that_another_transaction_took_out_of_the_filter(
+        self, distinct: bool
+    ) -> None:
         """As a plain UPDATE: what it waited for is looked at again when the lock is free."""
         (parcel,) = parcels("a", weight=1)
         with captured_events() as events:
             with transaction.atomic():
                 QuerySet(Parcel).update(weight=2)
-                update = in_background(lambda: Parcel.objects.filter(weight=1).update(weight=5))
+                rows = (
+                    Parcel.objects.filter(weight=1).distinct()
+                    if distinct
+                    else Parcel.objects.filter(weight=1)
+                )
+                update = in_background(lambda: rows.update(weight=5))
                 wait_until_somebody_is_blocked()
             assert update.result(30) == 0
         assert not events

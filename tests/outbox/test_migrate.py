@@ -75,8 +75,9 @@ class TestSeed:
         assert Shard.objects.count() == 1
 
     def test_leaves_shards_alone_that_were_split(self) -> None:
-        Shard.objects.update(last_bucket=127)
-        Shard.objects.create(id=1, first_bucket=128, last_bucket=255)
+        Shard.objects.all().delete()
+        Shard.objects.create(id=1, first_bucket=0, last_bucket=127)
+        Shard.objects.create(id=2, first_bucket=128, last_bucket=255)
         seed("default")
         assert Shard.objects.count() == 2
 

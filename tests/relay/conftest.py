@@ -19,6 +19,8 @@ from relay.publishers.memory import MemoryPublisher
 from relay.session import Session
 from relay.shard import Crew, OwnedShard
 
+LEASE_SECONDS = 60.0
+"""Nobody renews a desk's lease: it outlasts a test."""
 INSERT = """
     INSERT INTO outbox_event (bucket, topic, key, type, content_type, event_id, payload, headers)
     SELECT %(bucket)s, %(topic)s, %(key)s, 'test.event', 'application/json', gen_random_uuid(),
@@ -91,7 +93,7 @@ class Desk:
 
     def open(self) -> OwnedShard:
         """Take the shard (anew), as after a restart."""
-        lease = Lease.acquire(self.session, self.owner, self.settings.lease_seconds)
+        lease = Lease.acquire(self.session, self.owner, LEASE_SECONDS)
         assert lease is not None, "somebody owns the shard"
         crew = Crew(self.courier, BinaryEncoder("/test"), self.settings, lambda: None)
         self.shard = OwnedShard(self.session, lease, crew)

@@ -113,7 +113,8 @@ def test_a_checkpoint_waits_for_a_takeover_and_is_fenced_by_it(desk: Desks, writ
     thread = threading.Thread(target=move)
     thread.start()
     waiting = """
-        SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%outbox_checkpoint%'
+        SELECT count(*) FROM pg_stat_activity
+        WHERE wait_event_type = 'Lock' AND query LIKE '%outbox_checkpoint%'
     """
     watcher = writer()
     deadline = time.monotonic() + 10

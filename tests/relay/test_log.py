@@ -6,10 +6,10 @@ import random
 import threading
 from collections.abc import Callable
 
-import psycopg
 import pytest
 
 from relay.checkpoint import Fenced
+from relay.session import qualified
 from tests.relay.conftest import Desk, Writer
 
 Desks = Callable[..., Desk]
@@ -173,7 +173,13 @@ def test_concurrent_writers_lose_nothing_and_keep_the_order_of_their_keys(
     threads = [threading.Thread(target=work, args=(seed,)) for seed in range(4)]
     for thread in threads:
         thread.start()
-    finish = threading.Thread(target=lambda: ([t.join() for t in threads], done.set()))
+
+    def wait_for_writers() -> None:
+        for each in threads:
+            each.join()
+        done.set()
+
+    finish = threading.Thread(target=wait_for_writers)
     finish.start()
     while not done.is_set():
         office.drain()
@@ -265,8 +271,6 @@ def test_the_plans_use_the_indexes_whatever_the_statistics(
 
 
 def _plan(office: Desk, name: str, parameters: dict[str, object]) -> str:
-    from relay.session import qualified
-
-    query = psycopg.sql.SQL("EXPLAIN " + qualified(name, "public."))  # type: ignore[arg-type]
+    query = "EXPLAIN " + qualified(name, "public.")
     rows = office.session.connection.execute(query, parameters, prepare=True).fetchall()
     return "\n".join(row[0] for row in rows)

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from django.conf import settings
 from django.db import connection
 
 from outbox.models import Relay, Shard
+from relay.conf import settings
 from tests.relay.conftest import Writer
 from tests.waiting import wait_until
 
@@ -149,7 +149,7 @@ def test_a_killed_relay_is_replaced_within_its_lease_and_nothing_is_lost(
     w.commit()
     wait_until(lambda: bool(published(name)), 20, "the first wave is in Kafka")
     first.end(signal.SIGKILL)
-    wait_until(lambda: second.owns, settings.RELAY.get("LEASE_SECONDS", 5.0) + 3, "the standby takes over")
+    wait_until(lambda: second.owns, settings().lease_seconds + 3, "the standby takes over")
     wait_until(lambda: "a:4000" in published(name), 30, "all is published")
     sequence = published(name)
     assert list(dict.fromkeys(sequence)) == [f"a:{n}" for n in range(1, 4_001)]

@@ -12,8 +12,8 @@ from outbox.positions import rebase
 
 class Command(BaseCommand):
     help = (
-        "After a restore, when a relay refuses its position: publish what the stored position does not cover, "
-        "and what is younger. Events of the last --margin seconds before it come twice; none is lost."
+        "After a restore, when a relay refuses its position: publish what the stored position does not "
+        "cover, and what is younger. Events of the last --margin seconds before it come twice; none is lost."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
