@@ -4,6 +4,8 @@
 ARG PYTHON_IMAGE=python:3.13-slim
 
 FROM ${PYTHON_IMAGE} AS build
+# An index of one's own: --build-arg PIP_INDEX_URL=https://...
+ARG PIP_INDEX_URL
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 RUN python -m venv /opt/venv
 WORKDIR /src
@@ -11,18 +13,17 @@ COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY outbox outbox
 COPY relay relay
 COPY inbox inbox
-RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf,required=false \
-    /opt/venv/bin/pip install -c constraints.txt '.[confluent,example]'
+RUN /opt/venv/bin/pip install -c constraints.txt '.[confluent,example]'
 
 FROM ${PYTHON_IMAGE}
-ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 DJANGO_SETTINGS_MODULE=shop.settings
-RUN useradd --system --uid 10001 --home-dir /app --shell /usr/sbin/nologin app
+ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 DJANGO_SETTINGS_MODULE=shop.settings \
+    CACHE_DIR=/tmp/cache
+RUN useradd --uid 10001 --no-create-home --home-dir /app --shell /usr/sbin/nologin app
 COPY --from=build /opt/venv /opt/venv
 WORKDIR /app
 COPY manage.py ./
 COPY shop shop
 COPY consumers consumers
-RUN SECRET_KEY=build python manage.py collectstatic --noinput --verbosity 0
-USER app
+USER 10001
 ENTRYPOINT ["python", "/app/manage.py"]
 CMD ["help"]

@@ -63,7 +63,9 @@ def test_payload_is_a_permission_of_its_own(parked: list[Parked]) -> None:
     detail = f"{LIST}{parked[0].pk}/change/"
     client = viewer()
     assert "&lt;poison&gt;" not in client.get(detail).content.decode()
-    User.objects.get().user_permissions.add(Permission.objects.get(codename="view_payload"))
+    User.objects.get().user_permissions.add(
+        Permission.objects.get(codename="view_payload", content_type__app_label="inbox")
+    )
     page = client.get(detail).content.decode()
     assert "&lt;poison&gt;" in page
     assert "ce_type: test.step" in page

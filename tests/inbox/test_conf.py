@@ -58,7 +58,11 @@ def test_unknown_consumer_is_answered_with_the_nearest() -> None:
     ("changed", "check", "message"),
     [
         ({"OPTION": {}}, "inbox.E001", "INBOX has no key 'OPTION', did you mean 'OPTIONS'?"),
-        ({"DATABASE": "other"}, "inbox.E002", "INBOX['DATABASE'] names 'other', which is not in DATABASES."),
+        (
+            {"DATABASE": "nowhere"},
+            "inbox.E002",
+            "INBOX['DATABASE'] names 'nowhere', which is not in DATABASES.",
+        ),
         (
             {"OPTIONS": {"enable_auto_commit": True}},
             "inbox.E004",

@@ -188,7 +188,7 @@ def test_new_partitions_are_read_although_joining_takes_longer_than_a_poll(
     later.write(b"c")
     later.close()
     received: list[bytes | None] = []
-    wait_until(lambda: received.extend(values(source.poll(0))) or len(received) >= 2, 30, "both are read")  # type: ignore[func-returns-value, arg-type]
+    wait_until(lambda: received.extend(values(source.poll(0.05))) or len(received) >= 2, 30, "both are read")  # type: ignore[func-returns-value, arg-type]
     assert {b"b", b"c"} <= set(received)
 
 
