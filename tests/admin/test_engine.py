@@ -9,9 +9,9 @@ from django.db import transaction
 
 from outbox import status, verbs
 from outbox.models import Held, Hold, OutboxEvent
-from tests.relay.conftest import Desk, Writer, desk, writer
+from tests.relay.conftest import Desk, Writer, desk, nothing_before, writer
 
-__all__ = ["desk", "writer"]
+__all__ = ["desk", "nothing_before", "writer"]
 
 
 @pytest.fixture(autouse=True)

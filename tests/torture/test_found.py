@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from relay.session import Session
-from tests.relay.conftest import Desk, Writer, desk, writer
+from tests.relay.conftest import Desk, Writer, desk, nothing_before, writer
 
-__all__ = ["desk", "writer"]
+__all__ = ["desk", "nothing_before", "writer"]
 
 
 def test_transactions_that_commit_while_a_position_is_loaded_do_not_make_it_suspicious(
