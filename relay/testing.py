@@ -1,0 +1,43 @@
+"""For tests of projects that use the outbox: what a relay would publish of what a test has written."""
+
+from __future__ import annotations
+
+from django.db import DEFAULT_DB_ALIAS, connections
+
+from outbox.cloudevents import Record, Row, encoder
+from outbox.conf import settings as outbox_settings
+from relay.conf import settings
+from relay.publishers.base import Publisher
+from relay.publishers.memory import MemoryPublisher
+
+_ROWS = """
+    SELECT id, topic, key, type, subject, content_type, event_id::text, payload, headers::text,
+           to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+    FROM outbox_event WHERE id > %s ORDER BY id
+"""
+
+
+def drain(
+    publisher: Publisher | None = None, *, using: str = DEFAULT_DB_ALIAS, after: int = 0
+) -> list[Record]:
+    """Publish the events with an id above ``after`` that the test can see, in the order of their ids; the
+    records.
+
+    Inside one transaction, as in a plain ``TestCase``, a snapshot shows nothing new: so this reads by id,
+    moves no position and is not for production. Without a ``publisher`` the records go into memory. Raises
+    AssertionError where a record is refused.
+    """
+    target = MemoryPublisher() if publisher is None else publisher
+    encode = encoder(outbox_settings().source, settings().content_mode)
+    with connections[using].cursor() as cursor:
+        cursor.execute(_ROWS, [after])
+        rows = [Row._make((*row[:7], None if row[7] is None else bytes(row[7]), *row[8:])) for row in cursor]
+    records = [encode(row) for row in rows]
+    target.prepare({record.topic for record in records})
+    left = records
+    while left:
+        outcomes = target.publish(left)
+        refused = next((outcome for outcome in outcomes if outcome is not None), None)
+        assert refused is None, f"The publisher refused a record: {refused}"
+        left = left[len(outcomes) :]
+    return records
