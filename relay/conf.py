@@ -30,7 +30,7 @@ class RelaySettings:
     poison: Literal["hold-key", "skip"] = "hold-key"
     lease_seconds: float = 5.0
     poll_busy_seconds: float = 0.005
-    poll_idle_seconds: float = 0.025
+    poll_idle_seconds: float = 0.04
     page_rows: int = 2_000
     page_bytes: int = 4_000_000
     topic_grace_seconds: float = 30.0
