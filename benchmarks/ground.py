@@ -20,6 +20,7 @@ from django.core.management import call_command
 from django.db import connection
 
 from devstack.kafka import create_topics
+from outbox.events import registry
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -42,6 +43,7 @@ def prepare() -> None:
         suppress(psycopg.errors.DuplicateDatabase),
     ):
         server.execute(psycopg.sql.SQL("CREATE DATABASE {}").format(psycopg.sql.Identifier(name)))
+    create_topics(os.environ["KAFKA_BOOTSTRAP_SERVERS"], dict.fromkeys({each.topic for each in registry}, 3))
     call_command("migrate", verbosity=0)
     relay("--drain").wait()
 

@@ -7,6 +7,7 @@ https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-proto
 from __future__ import annotations
 
 from base64 import b64encode
+from functools import lru_cache
 from typing import NamedTuple
 
 import msgspec
@@ -49,22 +50,32 @@ class BinaryEncoder:
         self._constant = [("ce_specversion", b"1.0"), ("ce_source", source.encode())]
 
     def __call__(self, row: Row) -> Record:
-        key = row.key.encode()
+        number, topic, text, type_name, subject, content_type, event_id, payload, extensions, created_at = row
+        key = text.encode()
         headers = [
-            ("content-type", row.content_type.encode()),
+            *_of_type(content_type, type_name),
             *self._constant,
-            ("ce_id", row.event_id.encode()),
-            ("ce_type", row.type.encode()),
-            ("ce_time", row.created_at.encode()),
+            ("ce_id", event_id.encode()),
+            ("ce_time", created_at.encode()),
             ("ce_partitionkey", key),
-            ("ce_sequence", b"%020d" % row.id),
+            ("ce_sequence", b"%020d" % number),
+            *_extensions(extensions),
         ]
-        if row.subject:
-            headers.append(("ce_subject", row.subject.encode()))
-        if row.headers != "{}":
-            extensions: dict[str, str] = msgspec.json.decode(row.headers)
-            headers += [(f"ce_{name}", value.encode()) for name, value in extensions.items()]
-        return Record(row.topic, key, row.payload, headers)
+        if subject:
+            headers.append(("ce_subject", subject.encode()))
+        return Record(topic, key, payload, headers)
+
+
+@lru_cache(maxsize=1024)
+def _of_type(content_type: str, type_name: str) -> tuple[tuple[str, bytes], ...]:
+    return ("content-type", content_type.encode()), ("ce_type", type_name.encode())
+
+
+@lru_cache(maxsize=1024)
+def _extensions(text: str) -> tuple[tuple[str, bytes], ...]:
+    """The headers of the extension attributes: the same for thousands of events, unless they are traced."""
+    extensions: dict[str, str] = msgspec.json.decode(text)
+    return tuple((f"ce_{name}", value.encode()) for name, value in extensions.items())
 
 
 class StructuredEncoder:

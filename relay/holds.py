@@ -61,6 +61,8 @@ class Holds:
         ever in memory.
         """
         scopes = Scopes()
+        if not self._session.fetch("any_hold", {})[0][0]:
+            return scopes
         parameters = {
             "topics": list({row.topic for row in rows}),
             "keys": list({row.key for row in rows}),
