@@ -11,7 +11,7 @@ import sys
 
 import devstack
 
-NAMES = ("drain", "hotkey", "emit", "idle", "memory", "snapshot")
+NAMES = ("drain", "hotkey", "emit", "idle", "memory", "transaction", "snapshot")
 
 
 def main() -> int:

@@ -31,7 +31,6 @@ _FILL = """
            convert_to('{"number":' || i || ',"text":"' || repeat('x', 180) || '"}', 'UTF8'), '{}'
     FROM generate_series(%(first)s, %(last)s) AS i
 """
-CHUNK = 100_000
 
 
 def prepare() -> None:
@@ -55,11 +54,11 @@ def topic(partitions: int = 6) -> str:
     return name
 
 
-def fill(topic_name: str, events: int, keys: int) -> None:
-    """Commit a backlog, 100,000 events a transaction, with a payload of about 200 bytes each."""
+def fill(topic_name: str, events: int, keys: int, *, chunk: int = 100_000) -> None:
+    """Commit a backlog, ``chunk`` events a transaction, with a payload of about 200 bytes each."""
     with connection.cursor() as cursor:
-        for first in range(1, events + 1, CHUNK):
-            last = min(events, first + CHUNK - 1)
+        for first in range(1, events + 1, chunk):
+            last = min(events, first + chunk - 1)
             cursor.execute(_FILL, {"topic": topic_name, "keys": keys, "first": first, "last": last})
         cursor.execute("ANALYZE outbox_event")
 

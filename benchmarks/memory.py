@@ -14,6 +14,11 @@ TENTHS = 10
 
 def run(events: int = 1_000_000) -> Iterator[str]:
     fill(topic(), events, 1_000)
+    yield from drain(events)
+
+
+def drain(events: int) -> Iterator[str]:
+    """Drain a backlog of so many, tenth by tenth."""
     before = published()
     with running_relay() as process:
         watched = psutil.Process(process.pid)

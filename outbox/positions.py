@@ -12,6 +12,7 @@ from uuid import uuid4
 
 from django.db import connections, transaction
 from django.db.models import F, Max
+from django.db.models.functions import Greatest
 
 from outbox.buckets import BUCKETS
 from outbox.fields import ClockTimestamp
@@ -115,6 +116,7 @@ def _replace(using: str, ranges: Sequence[tuple[int, int]], positions: Sequence[
     published = sum(
         checkpoints.filter(shard=shard).aggregate(n=Max("published"))["n"] or 0 for shard in shards.all()
     )
+    stored_at = checkpoints.aggregate(latest=Max("created_at"))["latest"]
     with connections[using].cursor() as cursor:
         cursor.execute(statement("rollup_all"))
     shards.all().delete()
@@ -127,7 +129,14 @@ def _replace(using: str, ranges: Sequence[tuple[int, int]], positions: Sequence[
     checkpoints.bulk_create(
         [
             Checkpoint(
-                shard=shard, epoch=epoch, seq=0, lo=lo, hi=hi, pos=pos, published=0 if shard.id else published
+                shard=shard,
+                epoch=epoch,
+                seq=0,
+                lo=lo,
+                hi=hi,
+                pos=pos,
+                published=0 if shard.id else published,
+                created_at=Greatest(ClockTimestamp(), stored_at),
             )
             for shard, (lo, hi, pos) in zip(new, positions, strict=True)
         ]

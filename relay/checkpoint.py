@@ -29,12 +29,13 @@ class Fenced(LeaseLost):
 @dataclass(frozen=True, slots=True)
 class Tally:
     """What one wave carried: acknowledged events, their payload bytes, when the oldest was written (RFC
-    3339).
+    3339), and the newest that the position steps over.
     """
 
     events: int = 0
     bytes: int = 0
     oldest: str | None = None
+    newest: str | None = None
 
 
 class Checkpoints:
@@ -62,6 +63,7 @@ class Checkpoints:
             self.position = Position(Snapshot.parse(lo), Snapshot.parse(hi) if hi else None, pos)
             self._refuse_another_history(Snapshot.parse(now), stored_at)
         self.published: int = published
+        self._stored_at: str | None = stored_at
         self.token: str = token or self._incarnate()
 
     def _incarnate(self) -> str:
@@ -82,6 +84,8 @@ class Checkpoints:
                 "seen": str(seen),
                 "stored_at": stored_at,
                 "tolerance": CLOCK_TOLERANCE_SECONDS,
+                "first": self._lease.first,
+                "last": self._lease.last,
             }
             found = dict(zip(SIGNS, self._session.fetch("history", parameters)[0], strict=True))
             sign = next((sign for sign, count in found.items() if count), "")
@@ -121,13 +125,16 @@ class Checkpoints:
             "events": tally.events,
             "bytes": tally.bytes,
             "oldest": tally.oldest,
+            "newest": tally.newest,
+            "before": self._stored_at,
             "holds": [hold for hold, _ in aside],
             "events_aside": [event for _, event in aside],
             "released": list(released),
         }
-        if self._session.fetch("checkpoint", parameters)[0][0] != 1:
+        stored, stored_at = self._session.fetch("checkpoint", parameters)[0]
+        if stored != 1:
             raise Fenced(
                 f"The checkpoint of shard {self._lease.shard}, epoch {self._lease.epoch}, was fenced off."
             )
-        self.position = position
+        self.position, self._stored_at = position, stored_at
         self.published += tally.events

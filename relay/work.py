@@ -5,7 +5,7 @@ Pure bookkeeping.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from outbox.cloudevents import Record, Row
 from relay.checkpoint import Tally
@@ -71,7 +71,8 @@ class Work:
         aside = [(hold, row.id) for row in prefix if (hold := self._hold(row)) is not None]
         published = [row for row in prefix if row.id in self.acknowledged]
         self.acknowledged.difference_update(row.id for row in prefix)
-        return self.page.position_after(self.done), tally(published), aside
+        carried = replace(tally(published), newest=max(row.created_at for row in prefix))
+        return self.page.position_after(self.done), carried, aside
 
     def _hold(self, row: Row) -> int | None:
         return (

@@ -36,6 +36,7 @@ class Cluster(Server):
         self.folder = temporary_folder("postgres", account=self._account)
         self.data = self.folder / "data"
         self.log = self.folder / "postgresql.log"
+        self._configuration = self.folder / "postgresql.conf"
         self._process: Process | None = None
 
     def __str__(self) -> str:
@@ -76,12 +77,11 @@ class Cluster(Server):
             return
         if not (self.data / "PG_VERSION").exists():
             self._initialise()
-        conf = self.folder / "postgresql.conf"
-        conf.write_text(configuration.render(self.port, self.config))
-        conf.chmod(0o644)  # whatever our umask is
+        self._configuration.write_text(configuration.render(self.port, self.config))
+        self._configuration.chmod(0o644)  # whatever our umask is
         self._process = Process(
             str(self),
-            [self.binaries.program("postgres"), "-D", str(self.data), "-c", f"config_file={conf}"],
+            self._command(),
             log=self.log,
             account=self._account,
             last_signal=signal.SIGQUIT,
@@ -111,9 +111,9 @@ class Cluster(Server):
         with psycopg.connect(self.database_url, autocommit=True) as connection:
             connection.execute("SELECT pg_promote(wait => true, wait_seconds => 60)")
 
-    def standby(self, *, config: Mapping[str, str] | None = None) -> Cluster:
+    def standby(self, *, config: Mapping[str, str] | None = None) -> Self:
         """A running asynchronous streaming standby of this server, of its configuration and ``config``."""
-        standby = Cluster(config={**self.config, **(config or {})})
+        standby = type(self)(config={**self.config, **(config or {})})
         try:
             standby.copy_from(self)
             standby.start()
@@ -136,6 +136,10 @@ class Cluster(Server):
             self.stop("immediate")
         self._port.release()
         remove_folder(self.folder)
+
+    def _command(self) -> list[str]:
+        config = f"config_file={self._configuration}"
+        return [self.binaries.program("postgres"), "-D", str(self.data), "-c", config]
 
     def _initialise(self) -> None:
         self._make_data_folder()

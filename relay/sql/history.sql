@@ -6,8 +6,8 @@ SELECT (SELECT count(*) FROM (
        (SELECT count(*) FROM pg_snapshot_xip(%(now)s::text::pg_snapshot) AS open (xid)
         WHERE pg_visible_in_snapshot(open.xid, %(seen)s::text::pg_snapshot)),
        (SELECT count(*) FROM (
-            SELECT xid, created_at FROM {schema}outbox_event
+            SELECT xid, bucket, created_at FROM {schema}outbox_event
             WHERE xid < %(lo_xmax)s::text::xid8 ORDER BY xid DESC LIMIT 1000
         ) AS recent
         WHERE pg_visible_in_snapshot(xid, %(lo)s::text::pg_snapshot)
-          AND created_at > %(stored_at)s::text::timestamptz + make_interval(secs => %(tolerance)s))
+          AND bucket BETWEEN %(first)s AND %(last)s AND created_at > %(stored_at)s::text::timestamptz + make_interval(secs => %(tolerance)s))

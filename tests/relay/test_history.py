@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from outbox.errors import PositionNotOfThisHistory
 from outbox.models import Checkpoint, OutboxEvent, Statistics
+from outbox.positions import reshard
 from tests.relay.conftest import Desk, Writer
 
 Desks = Callable[..., Desk]
@@ -70,6 +71,22 @@ def test_old_open_transactions_do_not_make_a_position_suspicious(desk: Desks, wr
         office.reopen()
     old.commit()
     assert office.drain() == ["old:1"]
+
+
+def test_a_clock_that_was_ahead_and_is_set_right_does_not_make_a_position_suspicious(
+    desk: Desks, writer: Writers
+) -> None:
+    office, w = desk(), writer()
+    w.insert("ahead")
+    w.connection.execute("UPDATE outbox_event SET created_at = clock_timestamp() + interval '1 hour'")
+    w.commit()
+    office.drain()
+    office.reopen()
+    published(office, w)
+    office.reopen()
+    reshard("default", 4)
+    reshard("default", 1)
+    assert office.open().step() is False
 
 
 def test_old_checkpoints_become_statistics_and_the_position_stays(desk: Desks, writer: Writers) -> None:

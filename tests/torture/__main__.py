@@ -6,9 +6,10 @@ import argparse
 import contextlib
 import random
 import sys
+from collections.abc import Sequence
 
 from tests.torture import campaign
-from tests.torture.faults import FAULTS
+from tests.torture.faults import FAULTS, Fault
 from tests.torture.ground import Ground
 from tests.torture.trial import Trial
 
@@ -18,15 +19,16 @@ def main() -> int:
     if options.list:
         print("\n".join(FAULTS))
         return 0
-    if options.each:
-        picked = [(f,) for f in FAULTS.values() if f.brokers <= options.brokers] * options.faults
-    elif options.only:
-        picked = [tuple(FAULTS[name] for name in names.split("+")) for names in options.only] * options.faults
-    else:
-        picked = campaign.chosen(options.seed, options.faults, options.brokers)
-    campaign.say(f"seed {options.seed}, {sum(map(len, picked))} faults, {options.brokers} broker(s)")
     with contextlib.closing(Ground(brokers=options.brokers, pooled=options.pooled)) as ground:
-        with Trial(ground, seed=options.seed, relays=options.relays, writers=options.writers) as trial:
+        picked = _picked(options, campaign.possible(ground))
+        campaign.say(f"seed {options.seed}, {sum(map(len, picked))} faults, {options.brokers} broker(s)")
+        with Trial(
+            ground,
+            seed=options.seed,
+            relays=options.relays,
+            writers=options.writers,
+            patience=options.patience,
+        ) as trial:
             campaign.run(trial, picked)
             campaign.say("settling")
             verdict = trial.verdict()
@@ -34,6 +36,17 @@ def main() -> int:
                 options.keep_logs.write(trial.fleet.logs())
     print(verdict.table())
     return 0 if verdict.holds else 1
+
+
+def _picked(options: argparse.Namespace, possible: Sequence[Fault]) -> list[tuple[Fault, ...]]:
+    if options.each:
+        return [(fault,) for fault in possible for _ in range(options.faults)]
+    if not options.only:
+        return campaign.chosen(options.seed, options.faults, possible)
+    named = [tuple(FAULTS[name] for name in names.split("+")) for names in options.only]
+    if impossible := {fault.name for faults in named for fault in faults if fault not in possible}:
+        raise SystemExit(f"not possible here: {', '.join(sorted(impossible))}")
+    return [faults for faults in named for _ in range(options.faults)]
 
 
 def _parse() -> argparse.Namespace:
@@ -48,6 +61,9 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--pooled", action="store_true", help="PgBouncer between everybody and PostgreSQL")
     parser.add_argument("--relays", type=int, default=2)
     parser.add_argument("--writers", type=int, default=2)
+    parser.add_argument(
+        "--patience", type=float, default=5.0, help="seconds after a fault to publish again (default: 5)"
+    )
     parser.add_argument("--keep-logs", type=argparse.FileType("w"), metavar="FILE", help="the relays' logs")
     parser.add_argument("--list", action="store_true", help="the names of the faults")
     options = parser.parse_args()

@@ -11,8 +11,11 @@ from collections.abc import Callable, Sequence
 from devstack import DevstackError
 from tests.torture.checker import Incident
 from tests.torture.faults import FAULTS, Fault
+from tests.torture.ground import Ground
 from tests.torture.trial import Trial
 
+PAGE_ROWS = 100
+"""RELAY["PAGE_ROWS"] of the relays: a wave has no more."""
 TWO_AT_ONCE = 0.25
 BETWEEN_SECONDS = (0.2, 2.0)
 
@@ -21,10 +24,25 @@ def say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def chosen(seed: int, count: int, brokers: int) -> list[tuple[Fault, ...]]:
+def possible(ground: Ground) -> list[Fault]:
+    """The faults that this ground can have; of the others it is said why not."""
+    for part, reason in ground.postgres.missing.items():
+        say(f"left out, as the {part} cannot be touched here: {', '.join(_needing(part))} ({reason})")
+    return [
+        fault
+        for fault in FAULTS.values()
+        if fault.brokers <= len(ground.kafka.brokers) and fault.needs not in ground.postgres.missing
+    ]
+
+
+def _needing(part: str) -> list[str]:
+    return [fault.name for fault in FAULTS.values() if fault.needs == part]
+
+
+def chosen(seed: int, count: int, among: Sequence[Fault]) -> list[tuple[Fault, ...]]:
     """The faults of a run: all of them before any comes again, some in pairs. The same for the same seed."""
     chance = random.Random(seed)
-    known = [fault for fault in FAULTS.values() if fault.brokers <= brokers and not fault.once]
+    known = [fault for fault in among if not fault.once]
     picked: list[tuple[Fault, ...]] = []
     deck: list[Fault] = []
     while sum(map(len, picked)) < count:
@@ -69,7 +87,10 @@ def _cause(trial: Trial, faults: Sequence[Fault], chance: random.Random) -> Inci
         thread.start()
     for thread in threads:
         thread.join()
-    return Incident(name, began, time.time(), trial.await_publishing())
+    ended, recovered = time.time(), trial.await_publishing()
+    waves = len(faults) * (trial.fleet.size + 1)  # one more, where a relay was added
+    replay = None if any(fault.rewinds for fault in faults) else waves * PAGE_ROWS
+    return Incident(name, began, ended, recovered, replay)
 
 
 def _guarded(trial: Trial, fault: Fault, chance: random.Random) -> None:

@@ -14,13 +14,15 @@ from tests.torture.ledger import Entry
 @dataclass(frozen=True, slots=True)
 class Incident:
     """A fault, from when (seconds since 1970) it was caused until it was over; ``recovered`` is how many
-    seconds later every shard published again, None if none of them did in time.
+    seconds later every shard published again, None if none of them did in time. ``replay`` bounds what may
+    be sent again because of it; None: the database has forgotten where it was.
     """
 
     name: str
     began: float
     ended: float
     recovered: float | None
+    replay: int | None = None
 
 
 @dataclass(slots=True)
@@ -38,6 +40,15 @@ class Findings:
     altered: list[str] = field(default_factory=list)
     duplicates: Counter[str] = field(default_factory=Counter)
     """By incident, such as ``#3 kill``."""
+
+    def beyond(self, incidents: Sequence[Incident]) -> list[str]:
+        """The incidents after which more was sent again than the waves that were under way."""
+        return [
+            f"{count} after {name}, at most {bound} expected"
+            for number, incident in enumerate(incidents, start=1)
+            if (bound := incident.replay) is not None
+            and (count := self.duplicates[name := f"#{number} {incident.name}"]) > bound
+        ]
 
     @property
     def again(self) -> int:

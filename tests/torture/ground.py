@@ -7,11 +7,16 @@ from collections.abc import Callable
 import devstack.kafka
 from devstack.kafka import Cluster as Kafka
 from devstack.kafka.properties import Node
-from devstack.postgres import Cluster as Postgres
+from tests.torture.machine import Machine
 from tests.torture.pooler import Pooler
 from tests.torture.proxy import Proxy
 
-CONFIG = {"fsync": "off", "shared_buffers": "64MB", "max_wal_size": "256MB"}
+CONFIG = {
+    "fsync": "off",
+    "shared_buffers": "64MB",
+    "max_wal_size": "128MB",
+    "wal_keep_size": "128MB",
+}
 
 
 class Ground:
@@ -28,7 +33,7 @@ class Ground:
             self.broker_gates = [self._gate(broker.node.port) for broker in self.kafka.brokers]
             self._advertise_gates()
             self.kafka.launch()
-            self.postgres = Postgres(config=CONFIG)
+            self.postgres = Machine(config=CONFIG)
             self._close.append(lambda: self.postgres.close())
             self.postgres.start()
             self.relay_gate = self._gate(self.postgres.port)
@@ -92,7 +97,7 @@ class Ground:
         for broker in self.kafka.brokers:
             broker.await_ready()
 
-    def move_to(self, postgres: Postgres) -> None:
+    def move_to(self, postgres: Machine) -> None:
         """Another server takes over: every gate leads there from now on."""
         self.postgres = postgres
         for gate in (self.relay_gate, self.writer_gate):
@@ -107,4 +112,6 @@ def _listeners(node: Node, port: int, advertised: str) -> dict[str, str]:
         "advertised.listeners": f"PLAINTEXT://{node.address},GATED://{advertised}",
         "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,GATED:PLAINTEXT",
         "inter.broker.listener.name": "PLAINTEXT",
+        "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+        "allow.everyone.if.no.acl.found": "true",
     }

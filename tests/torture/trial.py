@@ -41,15 +41,25 @@ class Trial:
     """``with Trial(ground, seed=1) as trial: ...; trial.verdict()``."""
 
     def __init__(
-        self, ground: Ground, *, seed: int, relays: int = 2, writers: int = 2, pace: float = 0.05
+        self,
+        ground: Ground,
+        *,
+        seed: int,
+        relays: int = 2,
+        writers: int = 2,
+        pace: float = 0.05,
+        patience: float | None = None,
     ) -> None:
         self.ground = ground
         self.seed = seed
+        self.patience = patience
         self.name = f"torture_{secrets.token_hex(4)}"
         self.topics = {f"{self.name}.a": 3, f"{self.name}.b": 1}
         self.scenes: set[str] = set()
         """Topics with which a fault plays: what is set aside there, is so by design."""
         self.lost_by_database: set[UUID] = set()
+        self.witnessed: list[kafka_log.Record] = []
+        """What Kafka held before a fault deleted it there."""
         self.complaints: list[str] = []
         self.incidents: list[Incident] = []
         self.lock = threading.Lock()
@@ -191,7 +201,8 @@ class Trial:
             self.complaints.append(
                 f"after SIGTERM relays ended with {codes} {dict(self.fleet.failed_to_leave)}"
             )
-        records = kafka_log.read(self.ground.bootstrap_servers, [*self.topics, *sorted(self.scenes)])
+        topics = [*self.topics, *sorted(self.scenes)]
+        records = self.witnessed + kafka_log.read(self.ground.bootstrap_servers, topics)
         findings = compare(
             ledger.read(self.url), records, lost_by_database=self.lost_by_database, incidents=self.incidents
         )
@@ -199,6 +210,7 @@ class Trial:
         aside = [match[0] for match in SET_ASIDE.finditer(logs) if match[1] not in self.scenes]
         return Verdict(
             seed=self.seed,
+            patience=self.patience,
             findings=findings,
             incidents=self.incidents,
             figures=json.loads(self._python("-m", "tests.torture.figures")),

@@ -14,7 +14,9 @@ SHOW = 5
 
 @dataclass(slots=True)
 class Verdict:
-    """All that a run has shown. ``figures`` is what the outbox says of itself at the end."""
+    """All that a run has shown. ``figures`` is what the outbox says of itself at the end; ``patience`` is how
+    many seconds after a fault every shard should publish again, where that is judged.
+    """
 
     seed: int
     findings: Findings
@@ -24,6 +26,7 @@ class Verdict:
     exits: Mapping[int, int] = field(default_factory=dict)
     tracebacks: int = 0
     complaints: Sequence[str] = ()
+    patience: float | None = None
 
     @property
     def holds(self) -> bool:
@@ -49,7 +52,11 @@ class Verdict:
         yield "altered", str(len(f.altered)), bool(f.altered)
         yield "set aside by an outage", str(len(self.set_aside)), bool(self.set_aside)
         yield "duplicates", self._duplicates(), bool(f.duplicates["no fault"])
+        for words in f.beyond(self.incidents):
+            yield "more than the waves under way", words, True
         yield "recovery", self._recovery(), any(i.recovered is None for i in self.incidents)
+        for words in self._late():
+            yield "late", words, True
         yield "relays that ended themselves", _counted(self.exits), any(c not in (1, -9) for c in self.exits)
         yield "stack traces in their logs", str(self.tracebacks), bool(self.tracebacks)
         yield "figures of the outbox", self._agreement() or "agree", bool(self._agreement())
@@ -66,6 +73,11 @@ class Verdict:
         never = [i.name for i in self.incidents if i.recovered is None]
         text = f"median {median(seconds):.1f} s, longest {max(seconds):.1f} s" if seconds else "-"
         return text + (f"; never: {', '.join(never)}" if never else "")
+
+    def _late(self) -> Iterator[str]:
+        for number, i in enumerate(self.incidents, start=1):
+            if self.patience is not None and i.recovered is not None and i.recovered > self.patience:
+                yield f"{i.recovered:.1f} s after #{number} {i.name}"
 
     def _agreement(self) -> str:
         """Where the figures disagree with Kafka."""

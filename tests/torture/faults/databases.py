@@ -6,12 +6,13 @@ import os
 import random
 import signal
 import time
+from collections.abc import Callable
 from contextlib import suppress
 
 import psycopg
 
 from tests.torture.faults.fault import Fault
-from tests.torture.trial import Trial
+from tests.torture.trial import RECOVER_SECONDS, Trial
 
 AWAY_SECONDS = (0.5, 4.0)
 
@@ -70,6 +71,31 @@ def read_only(trial: Trial, chance: random.Random) -> None:
             connection.execute("SELECT pg_reload_conf()")
 
 
+def disk_full(trial: Trial, chance: random.Random) -> None:
+    """There is no room left where PostgreSQL keeps tables and log; it may panic, and may not come up."""
+    with trial.lock:
+        machine = trial.ground.postgres
+        assert machine.disk is not None
+        machine.disk.fill()
+        time.sleep(chance.uniform(*AWAY_SECONDS))
+        machine.disk.free()
+        machine.outlast(RECOVER_SECONDS)
+
+
+def clock_jumps(seconds: float) -> Callable[[Trial, random.Random], None]:
+    """The server's time of day is wrong for a while, then right again: two jumps."""
+
+    def cause(trial: Trial, chance: random.Random) -> None:
+        with trial.lock:
+            machine = trial.ground.postgres
+            assert machine.clock is not None
+            machine.clock.set(seconds)
+            time.sleep(chance.uniform(*AWAY_SECONDS))
+            machine.clock.set(0)
+
+    return cause
+
+
 FAULTS = [
     Fault("terminate-backends", terminate_backends),
     Fault("crash", crash),
@@ -77,4 +103,7 @@ FAULTS = [
     Fault("postgres-stop-immediate", stop_immediate),
     Fault("postgres-kill", kill_server),
     Fault("read-only", read_only),
+    Fault("disk-full", disk_full, concurrent=False, needs="disk"),
+    Fault("clock-ahead", clock_jumps(60), concurrent=False, needs="clock"),
+    Fault("clock-behind", clock_jumps(-60), concurrent=False, needs="clock"),
 ]

@@ -8,10 +8,10 @@ import time
 
 import psycopg
 
-from devstack.postgres import Cluster
 from tests.torture import ledger
 from tests.torture.faults.fault import Fault
 from tests.torture.ground import CONFIG
+from tests.torture.machine import Machine
 from tests.torture.trial import Trial
 
 LAG_SECONDS = (0.5, 3.0)
@@ -39,7 +39,7 @@ def restore(trial: Trial, chance: random.Random) -> None:
     _run(old, "pg_dump", "--format=custom", "--file", str(dump), "--dbname", old.url(trial.name))
     time.sleep(chance.uniform(*LAG_SECONDS))
     old.kill()
-    new = Cluster(config=CONFIG)
+    new = Machine(config=CONFIG)
     new.start()
     url = new.create_database(trial.name)
     _run(new, "pg_restore", "--dbname", url, str(dump))
@@ -55,18 +55,18 @@ def restore(trial: Trial, chance: random.Random) -> None:
     _bury(trial, old)
 
 
-def _bury(trial: Trial, old: Cluster) -> None:
+def _bury(trial: Trial, old: Machine) -> None:
     """Read from the lost server what it had committed: Kafka may hold it although it is gone."""
     old.start()
     trial.lost_by_database |= ledger.read(old.url(trial.name)).keys()
     old.close()
 
 
-def _run(server: Cluster, program: str, *arguments: str) -> None:
+def _run(server: Machine, program: str, *arguments: str) -> None:
     subprocess.run([server.binaries.program(program), *arguments], check=True, capture_output=True)
 
 
 FAULTS = [
-    Fault("promote", promote, concurrent=False),
-    Fault("restore", restore, concurrent=False, once=True),
+    Fault("promote", promote, concurrent=False, rewinds=True),
+    Fault("restore", restore, concurrent=False, once=True, rewinds=True),
 ]

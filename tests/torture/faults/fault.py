@@ -12,7 +12,9 @@ Cause = Callable[[Trial, random.Random], None]
 @dataclass(frozen=True, slots=True)
 class Fault:
     """``brokers`` is how many there must be. What is not ``concurrent`` runs alone, as it replaces the server
-    or must see the log stand still; what is ``once`` is no part of a random run.
+    or must see the log stand still; what is ``once`` is no part of a random run. ``needs``
+    names what the machine of PostgreSQL must have: ``disk`` or ``clock``. What ``rewinds``
+    makes the database forget positions, so that more than the waves under way are sent again.
     """
 
     name: str
@@ -20,3 +22,5 @@ class Fault:
     brokers: int = 1
     concurrent: bool = True
     once: bool = False
+    needs: str | None = None
+    rewinds: bool = False

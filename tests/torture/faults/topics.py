@@ -1,4 +1,4 @@
-"""Topics that are missing for a while, or too small for a message: what waits is set aside in order."""
+"""Topics that are missing, deleted, forbidden or too small for a while: what waits is set aside in order."""
 
 from __future__ import annotations
 
@@ -9,45 +9,51 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-import psycopg
-from kafka.admin import ConfigResource, ConfigResourceType
+from kafka.admin import (
+    ACL,
+    ACLOperation,
+    ACLPermissionType,
+    ConfigResource,
+    ConfigResourceType,
+    ResourcePattern,
+    ResourceType,
+)
 
 from devstack.kafka import create_topics
 from devstack.kafka.metadata import admin
-from tests.torture import ledger
+from tests.torture import kafka_log
 from tests.torture.faults.fault import Fault
 from tests.torture.faults.relays import at_point
+from tests.torture.faults.scene import await_hold, await_published, emit, emit_until_lifted, set_scene
 from tests.torture.trial import Trial
 
-HOLD_SECONDS = 60.0
 SMALL = 2_000
-KEYS = ("left", "right")
 
 
 def missing(trial: Trial, chance: random.Random) -> None:
     """A topic is created only when its events have been set aside; more come while it is released."""
-    topic = _scene(trial, chance)
-    _emit(trial, topic, [b"before"] * 5)
-    _await(trial, topic, held=True)
-    _emit(trial, topic, [b"behind"] * 5)
+    topic = set_scene(trial, chance)
+    emit(trial, topic, [b"before"] * 5)
+    await_hold(trial, topic, held=True)
+    emit(trial, topic, [b"behind"] * 5)
     create_topics(trial.ground.bootstrap_servers, {topic: 2})
-    _emit_until_lifted(trial, topic)
+    emit_until_lifted(trial, topic)
 
 
 def too_small(trial: Trial, chance: random.Random) -> None:
     """A message that the topic cannot take holds its key; then the topic is made to take it, and somebody
     releases the hold.
     """
-    topic = _scene(trial, chance)
+    topic = set_scene(trial, chance)
     create_topics(trial.ground.bootstrap_servers, {topic: 2}, configs={"max.message.bytes": str(SMALL)})
-    _emit(trial, topic, [b"before", b"x" * 2 * SMALL, b"behind"])
-    _await(trial, topic, held=True)
+    emit(trial, topic, [b"before", b"x" * 2 * SMALL, b"behind"])
+    await_hold(trial, topic, held=True)
     with admin(trial.ground.bootstrap_servers) as client:
         resource = ConfigResource(ConfigResourceType.TOPIC, topic, {"max.message.bytes": str(100 * SMALL)})
         client.alter_configs([resource])
     for member in trial.fleet.members():  # what they know of a topic, they know for a minute
         member.end(signal.SIGTERM)
-    _emit_until_lifted(trial, topic)
+    emit_until_lifted(trial, topic)
 
 
 def at_release(point: str, deed: str, scene: Callable[[Trial, random.Random], None]) -> Callable[..., None]:
@@ -62,66 +68,53 @@ def at_release(point: str, deed: str, scene: Callable[[Trial, random.Random], No
     return cause
 
 
-def _scene(trial: Trial, chance: random.Random) -> str:
-    topic = f"{trial.name}.scene-{chance.randrange(10**9)}"
-    trial.scenes.add(topic)
-    return topic
+def forbidden(trial: Trial, chance: random.Random) -> None:
+    """The broker's own ACLs forbid to write to a topic that worked; later they do not any more."""
+    topic = set_scene(trial, chance)
+    create_topics(trial.ground.bootstrap_servers, {topic: 2})
+    emit(trial, topic, [b"allowed"] * 3)
+    await_published(trial, topic)
+    with admin(trial.ground.bootstrap_servers) as client:
+        client.create_acls(_rules(topic))
+    emit(trial, topic, [b"before"] * 5)
+    await_hold(trial, topic, held=True)
+    emit(trial, topic, [b"behind"] * 5)
+    with admin(trial.ground.bootstrap_servers) as client:
+        client.delete_acls(_rules(topic))
+    emit_until_lifted(trial, topic)
 
 
-def _emit(trial: Trial, topic: str, payloads: list[bytes]) -> None:
-    def write() -> None:
-        with psycopg.connect(trial.url, connect_timeout=5) as connection:
-            for key in KEYS:
-                ledger.emit(connection, topic, key, payloads)
-
-    _insist(write)
-
-
-def _await(trial: Trial, topic: str, *, held: bool) -> None:
-    deadline = time.monotonic() + HOLD_SECONDS
-    while _waiting(trial, topic) != held:
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"{topic}: held is still not {held} after {HOLD_SECONDS:.0f} s")
-        time.sleep(0.1)
-
-
-def _emit_until_lifted(trial: Trial, topic: str) -> None:
-    """New events go on joining those behind the hold while it is being released."""
-    deadline = time.monotonic() + HOLD_SECONDS
-    while _waiting(trial, topic):
-        _insist(
-            lambda: trial.execute(
-                "UPDATE outbox_hold SET release_at = clock_timestamp()"
-                " WHERE topic = %s AND release_at IS NULL",
-                (topic,),
-            )
-        )
-        _emit(trial, topic, [b"late"])
-        if time.monotonic() > deadline:
-            trial.complaints.append(f"{topic}: its hold was not lifted within {HOLD_SECONDS:.0f} s")
-            return
-        time.sleep(0.3)
+def deleted(trial: Trial, chance: random.Random) -> None:
+    """A topic is deleted with all that is in it, and made again when new events have been set aside."""
+    topic = set_scene(trial, chance)
+    create_topics(trial.ground.bootstrap_servers, {topic: 2})
+    emit(trial, topic, [b"first life"] * 5)
+    await_published(trial, topic)
+    trial.witnessed += kafka_log.read(trial.ground.bootstrap_servers, [topic])
+    with admin(trial.ground.bootstrap_servers) as client:
+        client.delete_topics([topic])
+        while topic in client.list_topics():  # brokers hear of it a little later, and take records until then
+            time.sleep(0.1)
+    emit(trial, topic, [b"between"] * 5)
+    await_hold(trial, topic, held=True)
+    create_topics(trial.ground.bootstrap_servers, {topic: 2})
+    emit_until_lifted(trial, topic)
 
 
-def _waiting(trial: Trial, topic: str) -> bool:
-    return bool(_insist(lambda: trial.execute("SELECT id FROM outbox_hold WHERE topic = %s", (topic,))))
-
-
-def _insist(deed: Callable[[], object]) -> object:
-    """Do it, also while another fault keeps the database away."""
-    deadline = time.monotonic() + HOLD_SECONDS
-    while True:
-        try:
-            return deed()
-        except psycopg.Error:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.2)
+def _rules(topic: str) -> list[ACL]:
+    """Everybody may do everything with a topic but write to it."""
+    pattern = ResourcePattern(ResourceType.TOPIC, topic)
+    return [
+        ACL("User:*", "*", ACLOperation.ALL, ACLPermissionType.ALLOW, pattern),
+        ACL("User:*", "*", ACLOperation.WRITE, ACLPermissionType.DENY, pattern),
+    ]
 
 
 FAULTS = [
     Fault("topic-missing", missing),
     Fault("topic-too-small", too_small),
+    Fault("topic-forbidden", forbidden),
+    Fault("topic-deleted", deleted),
     *(
         Fault(f"{deed}-{point}", partial(at_release(point, deed, scene)), concurrent=False)
         for point, scene in (
