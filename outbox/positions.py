@@ -77,7 +77,9 @@ def _claimed(using: str, *, dry_run: bool) -> Iterator[None]:
     """
     shards = Shard.objects.using(using)
     if not dry_run:
-        shards.update(owner=uuid4(), epoch=F("epoch") + 1, lease_until=ClockTimestamp() + CLAIM)
+        with transaction.atomic(using=using, durable=True):
+            list(shards.select_for_update().order_by("id"))  # a mere UPDATE would not wait for a checkpoint
+            shards.update(owner=uuid4(), epoch=F("epoch") + 1, lease_until=ClockTimestamp() + CLAIM)
     try:
         with transaction.atomic(using=using, durable=True):
             with connections[using].cursor() as cursor:

@@ -10,6 +10,7 @@ from typing import Any
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
 
 from outbox.conf import settings
+from outbox.errors import PositionNotOfThisHistory
 from outbox.models import OutboxEvent
 from outbox.queries import statement
 
@@ -43,7 +44,10 @@ def prune(
     Each piece looks at ``chunk`` rows and is a transaction of its own (so not to be called within one): stop
     between any two. It waits for nobody: not for writers, not for the relay, not for another prune at the
     same time. Held and pending events stay however old they are; discarded ones go. ``dry_run`` only counts.
+
+    Raises PositionNotOfThisHistory before ``outbox_rebase`` has told a restored database what is published.
     """
+    _refuse_another_history(using)
     before = _now(using) - (period() if older_than is None else older_than)
     after = -1
     while (piece := _prune_piece(using, before, after, chunk, dry_run)) is not None:
@@ -77,6 +81,16 @@ def _prune_piece(using: str, before: datetime, after: int, chunk: int, dry_run: 
         cursor.execute(statement("prune", chunk=chunk), parameters)
         deleted, upto, ripe = cursor.fetchone()
     return Piece(upto, deleted) if ripe else None
+
+
+def _refuse_another_history(using: str) -> None:
+    with connections[using].cursor() as cursor:
+        cursor.execute(statement("ahead"))
+        if cursor.fetchone()[0]:
+            raise PositionNotOfThisHistory(
+                "The relay's position is ahead of this database, which was restored, or replaced by another: "
+                "nobody can tell what is published. Run `manage.py outbox_rebase` first."
+            )
 
 
 def _now(using: str) -> datetime:

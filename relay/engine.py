@@ -54,7 +54,7 @@ class Relay:
         self._session: Session | None = None
         self._membership: Membership | None = None
         self._courier = Courier(publisher, settings.lease_seconds * MARGIN)
-        self._crew = Crew(self._courier, encode, settings, self._tick)
+        self._crew = Crew(self._courier, encode, settings, self._tick, self._stop.is_set)
         self._watchdog = Watchdog(
             lease_deadline=lambda: lease.deadline if (lease := self._courier.carrying) else None,
             unstick=lambda: self._session.abort() if self._session else None,
@@ -92,6 +92,12 @@ class Relay:
             self._back_off("Position", str(error))
         except LeaseLost as error:
             self._give_up_shards(str(error))
+        except psycopg.errors.UndefinedTable:
+            self._disconnect("the outbox's tables are missing")
+            self._back_off(
+                "PostgreSQL",
+                f"the outbox's tables are missing: run `manage.py migrate outbox --database {self.alias}`",
+            )
         except (psycopg.Error, NotPrimary) as error:
             self._disconnect(str(error))
             self._back_off("PostgreSQL", _first_line(error))
@@ -161,7 +167,7 @@ class Relay:
     def _open(self, session: Session, lease: Lease) -> OwnedShard:
         try:
             return OwnedShard(session, lease, self._crew)
-        except PositionNotOfThisHistory:
+        except (PositionNotOfThisHistory, LeaseLost):
             lease.release(session)
             raise
 

@@ -2,7 +2,6 @@
 
 RelayError
 ├── NotPrimary              the database is a standby
-├── NotMigrated             the outbox's tables are missing
 ├── LeaseLost               another relay may own the shard by now
 └── PublisherUnavailable    Kafka does not answer; try again
 """
@@ -16,10 +15,6 @@ class RelayError(Exception):
 
 class NotPrimary(RelayError):
     """The database is a standby."""
-
-
-class NotMigrated(RelayError):
-    """The tables of the outbox are missing."""
 
 
 class LeaseLost(RelayError):

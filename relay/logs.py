@@ -25,7 +25,7 @@ def _state_changed(*, old: State, new: State, detail: str, seconds: float, **_: 
             "%s. Nothing is lost; trying again until it passes.",
             detail.rstrip("."),
         )
-    elif old is State.DEGRADED:
+    elif old is State.DEGRADED and new is not State.STOPPING:
         _log(logging.INFO, "recovered", "Recovered after %.1f s: %s.", seconds, new.value)
     else:
         _log(logging.INFO, new.value, "State: %s.", new.value)

@@ -37,7 +37,8 @@ _FIND_SCHEMA = """
 
 
 class Session:
-    """Runs the named statements of ``relay/sql``.
+    """Runs the named statements of ``relay/sql``. A checkpoint is on disk when it is made, whatever the
+    database's default says.
 
     Behind a pooler in transaction mode (PgBouncer) session settings do not last and prepared statements are
     not shared: there the planner settings go along with each statement, in a transaction, and nothing is
@@ -61,16 +62,19 @@ class Session:
 
     def _configure(self, alias: str) -> None:
         self.connection.prepare_threshold = None
-        facts = self.connection.execute("SELECT pg_backend_pid(), pg_is_in_recovery()").fetchone()
-        pid, standby = facts or (0, True)
+        facts = self.connection.execute(
+            "SELECT pg_backend_pid(), pg_is_in_recovery(), current_setting('synchronous_commit')"
+        ).fetchone()
+        pid, standby, durable = facts or (0, True, "")
         if standby:
             raise NotPrimary(
                 f"Database {alias!r} is a standby; the log is read from the primary. Point the relay at that."
             )
+        self._settings = PLANNER if durable != "off" else {**PLANNER, "synchronous_commit": "on"}
         self._cursor = self.connection.cursor(binary=True)
         self.pooled = pid != self.connection.info.backend_pid
         if not self.pooled:
-            for name, value in PLANNER.items():
+            for name, value in self._settings.items():
                 self.connection.execute(f"SET {name} = {value}")
             self.connection.prepare_threshold = 0
         row = self.connection.execute(_FIND_SCHEMA).fetchone()
@@ -82,7 +86,7 @@ class Session:
         if not self.pooled:
             return self._cursor.execute(query, parameters).fetchall()
         with self.connection.pipeline(), self.connection.transaction():
-            for setting, value in PLANNER.items():
+            for setting, value in self._settings.items():
                 self.connection.execute("SELECT set_config(%s, %s, true)", (setting, value))
             self._cursor.execute(query, parameters)
         return self._cursor.fetchall()

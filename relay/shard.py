@@ -27,12 +27,15 @@ KEEP_CHECKPOINTS_SECONDS = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Crew:
-    """What the shards of a relay share. ``tick`` is called wherever something may take long."""
+    """What the shards of a relay share. ``tick`` is called wherever something may take long; once the relay
+    is ``stopping``, no other wave begins.
+    """
 
     courier: Courier
     encode: Encoder
     settings: RelaySettings
     tick: Callable[[], None]
+    stopping: Callable[[], bool] = lambda: False
 
 
 class OwnedShard:
@@ -45,6 +48,8 @@ class OwnedShard:
         self._grace = Grace(config.topic_grace_seconds)
         self._holds = Holds(session, lease)
         self._checkpoints = Checkpoints(session, lease)
+        # A database that cannot store a position (full, read-only) shows it before a wave is sent in vain.
+        self._checkpoints.move(self._checkpoints.position, Tally())
         self._log = Log(session, lease, rows=config.page_rows, size=config.page_bytes, tick=crew.tick)
         self._work: Work | None = None
         self._next: Work | None = None
@@ -68,6 +73,8 @@ class OwnedShard:
         self._work = work
         while not work.finished:
             self._wave(work)
+            if self._crew.stopping():
+                return True
         self._work = None
         return True
 

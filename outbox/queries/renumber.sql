@@ -1,5 +1,6 @@
 -- Makes the positions of all shards the same one, the snapshot of this very transaction: what they do not cover gets the transaction's
 -- id, which that snapshot does not see, and what they cover but it would not see gets the id of a transaction of long ago.
+-- What is held stays so, whatever its age: every position is beyond it.
 -- margin: what is younger than its position less so many seconds counts as not covered; NULL: whatever its age.
 WITH position AS MATERIALIZED (
     SELECT first_bucket, last_bucket, lo, hi, pos, created_at AS stored_at
@@ -13,10 +14,10 @@ WITH position AS MATERIALIZED (
            coalesce((pg_visible_in_snapshot(event.xid, lo)
                      OR (pg_visible_in_snapshot(event.xid, hi) AND event.id <= pos))
                     AND (%(margin)s::float IS NULL
-                         OR event.created_at < stored_at - make_interval(secs => %(margin)s::float)), false) AS covered
+                         OR event.created_at < stored_at - make_interval(secs => %(margin)s::float)), false)
+           AS covered
     FROM outbox_event AS event
     JOIN position ON event.bucket BETWEEN position.first_bucket AND position.last_bucket
-    WHERE NOT EXISTS (SELECT FROM outbox_held WHERE outbox_held.event_id = event.id)
 )
 UPDATE outbox_event AS event
 SET xid = CASE WHEN judged.covered THEN '3'::xid8 ELSE pg_current_xact_id() END

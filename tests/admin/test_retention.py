@@ -36,6 +36,14 @@ def test_only_what_is_published_and_old_goes(log: Log) -> None:
     assert old not in left()
 
 
+def test_a_restored_database_is_refused_until_it_is_rebased(log: Log) -> None:
+    event = log.insert(1, age=8 * DAY)
+    log.position("900000000:900000000:")
+    with pytest.raises(CommandError, match="outbox_rebase"):
+        call_command("outbox_prune")
+    assert left() == {event}
+
+
 def test_nothing_goes_before_anything_is_published(log: Log) -> None:
     log.insert(1, age=8 * DAY)
     assert prune() == 0

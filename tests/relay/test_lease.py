@@ -138,6 +138,7 @@ def test_the_latest_position_is_that_of_the_highest_epoch(desk: Desks) -> None:
     office = desk()
     lease = office.shard.lease
     mine = Checkpoints(office.session, lease)
+    mine._seq = office.shard._checkpoints._seq
     mine.move(Position(), Tally(events=3))
     Checkpoint.objects.create(shard_id=0, epoch=lease.epoch - 1, seq=99, lo="9:9:", published=1)
     assert Checkpoints(office.session, lease).published == 3

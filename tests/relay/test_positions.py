@@ -4,14 +4,19 @@ order.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from functools import partial
+from threading import Thread
 from uuid import uuid4
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connections, transaction
 
+from outbox import verbs
 from outbox.errors import PositionNotOfThisHistory
-from outbox.models import Checkpoint, OutboxEvent, Shard
+from outbox.models import Checkpoint, Held, OutboxEvent, Shard
 from outbox.positions import rebase, reshard
 from relay.checkpoint import Fenced
 from relay.lease import Lease
@@ -112,13 +117,8 @@ def test_a_number_of_shards_that_cannot_be_is_a_usage_error(transactional_db: No
     assert caught.value.returncode == 2
 
 
-def test_after_a_restore_into_lower_transaction_ids_nothing_is_lost(desk: Desks, writer: Writers) -> None:
+def restore_into_lower_transaction_ids(w: Writer) -> None:
     """What a dump brings along: rows and a position whose transaction ids are far ahead of this cluster's."""
-    office, w = desk(), writer()
-    write(w, 3)
-    office.drain()
-    published = len(office.broker.records)
-    write(w)
     w.connection.execute("UPDATE outbox_event SET xid = (xid::text::bigint + 100000000)::text::xid8")
     w.connection.execute(
         """
@@ -128,6 +128,15 @@ def test_after_a_restore_into_lower_transaction_ids_nothing_is_lost(desk: Desks,
         """
     )
     w.commit()
+
+
+def test_after_a_restore_into_lower_transaction_ids_nothing_is_lost(desk: Desks, writer: Writers) -> None:
+    office, w = desk(), writer()
+    write(w, 3)
+    office.drain()
+    published = len(office.broker.records)
+    write(w)
+    restore_into_lower_transaction_ids(w)
     write(w)
     with pytest.raises(PositionNotOfThisHistory):
         office.reopen()
@@ -147,3 +156,64 @@ def test_the_margin_publishes_again_what_is_younger(desk: Desks, writer: Writers
     drain(office)
     assert len(office.broker.records) == 2 * len(KEYS)
     assert in_order(office, 1)
+
+
+def test_what_was_held_before_a_restore_waits_on_and_is_released_in_order(
+    desk: Desks, writer: Writers
+) -> None:
+    office, w = desk(), writer()
+    write(w)
+    office.drain()
+    with transaction.atomic():
+        verbs.pause("t", "default", any_topic=True)
+    write(w)
+    office.drain()
+    assert Held.objects.count() == len(KEYS)
+    restore_into_lower_transaction_ids(w)
+    with pytest.raises(PositionNotOfThisHistory):
+        office.reopen()
+    office.shard.lease.release(office.session)
+    rebase("default", 0.0)
+    office.open()
+    write(w)
+    office.drain()
+    assert Held.objects.count() == 2 * len(KEYS)
+    with transaction.atomic():
+        verbs.resume("t", "default")
+    office.drain()
+    assert in_order(office, 3)
+    assert len(office.broker.records) == 3 * len(KEYS)
+
+
+def test_shards_are_changed_only_when_a_checkpoint_under_way_is_over(desk: Desks, writer: Writers) -> None:
+    office, slow, watcher = desk(), writer(), writer()
+    office.shard.lease.release(office.session)
+    slow.connection.execute(
+        """
+        INSERT INTO outbox_checkpoint (shard_id, epoch, seq, lo, published, events, bytes, latency_ms)
+        SELECT id, epoch, 99, '9:9:', 0, 0, 0, 0 FROM outbox_shard FOR KEY SHARE
+        """
+    )
+    change = Thread(target=in_thread, args=(partial(reshard, "default", 2),))
+    change.start()
+    try:
+        deadline = time.monotonic() + 10
+        while watcher.connection.execute(WAITING).fetchone() == (0,):
+            watcher.commit()
+            assert time.monotonic() < deadline, "it did not wait for the checkpoint"
+    finally:
+        slow.commit()
+        change.join(10)
+    assert [checkpoint.lo for checkpoint in Checkpoint.objects.all()] == ["9:9:", "9:9:"]
+
+
+WAITING = (
+    "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%outbox_shard%'"
+)
+
+
+def in_thread(deed: Callable[[], object]) -> None:
+    try:
+        deed()
+    finally:
+        connections.close_all()

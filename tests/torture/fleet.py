@@ -27,7 +27,7 @@ class Member:
         self.asked_to_end = False
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "tests.torture.relay", str(folder)],
+                [sys.executable, "-m", environ.get("TORTURE_PROGRAM", "tests.torture.relay"), str(folder)],
                 cwd=ROOT,
                 env={**os.environ, **environ},
                 stdout=output,

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import os
+import stat
 import subprocess
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from devstack.errors import DevstackError
 from devstack.postgres import Cluster
 
 DISK_MEGABYTES = 800
-LEFT_BYTES = 8_192
+PIECE = bytes(1 << 16)
 FAKETIME = (
     "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1",
     "/usr/lib/aarch64-linux-gnu/faketime/libfaketimeMT.so.1",
@@ -26,15 +27,15 @@ class Disk:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         owner = folder.stat()
-        options = f"size={DISK_MEGABYTES}m,mode=0700,uid={owner.st_uid},gid={owner.st_gid}"
-        _run("mount", "-t", "tmpfs", "-o", options, "torture", str(folder))
+        access = f"mode={stat.S_IMODE(owner.st_mode):o},uid={owner.st_uid},gid={owner.st_gid}"
+        _run("mount", "-t", "tmpfs", "-o", f"size={DISK_MEGABYTES}m,{access}", "torture", str(folder))
         self._filler = folder / "filler"
 
     def fill(self) -> None:
         """Leave no room."""
-        free = os.statvfs(self.folder)
-        with self._filler.open("wb") as filler:
-            os.posix_fallocate(filler.fileno(), 0, max(1, free.f_bavail * free.f_frsize - LEFT_BYTES))
+        with self._filler.open("wb", buffering=0) as filler, suppress(OSError):
+            while filler.write(PIECE):
+                pass
 
     def free(self) -> None:
         self._filler.unlink(missing_ok=True)

@@ -8,6 +8,7 @@ from django.db import DatabaseError, InterfaceError
 from tqdm import tqdm
 
 from outbox import retention
+from outbox.errors import OutboxError
 from outbox.management.operator import add_database, command_error
 from outbox.words import plural
 
@@ -36,6 +37,8 @@ class Command(BaseCommand):
             raise CommandError(f"--older-than {days:g}: a number of days from 0 on.")
         try:
             deleted = self._prune(database, timedelta(days=days), dry_run=options["dry_run"])
+        except OutboxError as error:
+            raise CommandError(str(error)) from error
         except (DatabaseError, InterfaceError) as error:
             raise command_error(database, error) from error
         verb = "Would delete" if options["dry_run"] else "Deleted"

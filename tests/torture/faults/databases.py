@@ -11,6 +11,7 @@ from contextlib import suppress
 
 import psycopg
 
+from tests.torture import ledger
 from tests.torture.faults.fault import Fault
 from tests.torture.trial import RECOVER_SECONDS, Trial
 
@@ -77,9 +78,19 @@ def disk_full(trial: Trial, chance: random.Random) -> None:
         machine = trial.ground.postgres
         assert machine.disk is not None
         machine.disk.fill()
+        _write_until_full(trial)
         time.sleep(chance.uniform(*AWAY_SECONDS))
         machine.disk.free()
         machine.outlast(RECOVER_SECONDS)
+
+
+def _write_until_full(trial: Trial) -> None:
+    """PostgreSQL has room left in the files that it has."""
+    topic = next(iter(trial.topics))
+    with suppress(psycopg.OperationalError), psycopg.connect(trial.url, connect_timeout=5) as connection:
+        while True:
+            ledger.emit(connection, topic, "ballast", [b"x" * 2_000] * 50)
+            connection.commit()
 
 
 def clock_jumps(seconds: float) -> Callable[[Trial, random.Random], None]:
@@ -90,6 +101,8 @@ def clock_jumps(seconds: float) -> Callable[[Trial, random.Random], None]:
             machine = trial.ground.postgres
             assert machine.clock is not None
             machine.clock.set(seconds)
+            if abs(trial.now() - time.time() - seconds) > 5:
+                trial.complaints.append("the server's clock has not jumped")
             time.sleep(chance.uniform(*AWAY_SECONDS))
             machine.clock.set(0)
 
