@@ -15,7 +15,7 @@ WITH position AS MATERIALIZED (
                      OR (pg_visible_in_snapshot(event.xid, hi) AND event.id <= pos))
                     AND (%(margin)s::float IS NULL
                          OR event.created_at < stored_at - make_interval(secs => %(margin)s::float)), false)
-           AS covered
+           OR EXISTS (SELECT FROM outbox_held WHERE outbox_held.event_id = event.id) AS covered
     FROM outbox_event AS event
     JOIN position ON event.bucket BETWEEN position.first_bucket AND position.last_bucket
 )
