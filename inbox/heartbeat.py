@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable
 from datetime import timedelta
 
-from django.db import OperationalError
+from django.db import DatabaseError
 from django.db.models.functions import Now
 
 from inbox.cloudevents import printable
@@ -15,6 +15,7 @@ from inbox.database import drop_dead_connection
 from inbox.models import Instance
 from inbox.outages import Outages
 from inbox.source import Source
+from inbox.transient import is_transient
 
 FORGET_AFTER = timedelta(days=1)
 DATABASE = "PostgreSQL"
@@ -51,7 +52,9 @@ class Heartbeat:
         self._next_at = self._clock() + self._every
         try:
             self._write()
-        except OperationalError as error:
+        except DatabaseError as error:
+            if not is_transient(error):
+                raise
             self._outages.begin(DATABASE, error)
             drop_dead_connection(self._database)
         else:
@@ -63,7 +66,9 @@ class Heartbeat:
         try:
             rows.filter(id=self._id).delete()
             rows.filter(heartbeat_at__lt=Now() - FORGET_AFTER).delete()
-        except OperationalError:
+        except DatabaseError as error:
+            if not is_transient(error):
+                raise
             drop_dead_connection(self._database)
 
     def _write(self) -> None:

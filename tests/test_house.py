@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
+
+from tests.torture.guards import GUARDS
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = {"outbox", "relay", "inbox", "shop", "consumers", "devstack", "demo", "tests", "benchmarks"}
@@ -74,3 +77,24 @@ def test_only_settings_read_the_environment() -> None:
         and any(word in path.read_text(encoding="utf-8") for word in ("os.environ", "os.getenv", "getenv("))
     }
     assert not strays
+
+
+GUARANTEES = ROOT / "docs" / "explanation" / "guarantees.md"
+
+
+def test_tests_that_the_guarantees_name_exist() -> None:
+    named = set(re.findall(r"`(tests/[\w/]+\.py)((?:::\w+)+)`", GUARANTEES.read_text(encoding="utf-8")))
+    assert len(named) > 50
+    missing = [path + names for path, names in named if names.split("::")[-1] not in functions(ROOT / path)]
+    assert not missing
+
+
+def test_guards_on_the_page_are_those_that_are_tried() -> None:
+    row = re.compile(r"^\| ([^|]+) \| `(tests/[^`]+)` \|$", re.MULTILINE)
+    rows = row.findall(GUARANTEES.read_text(encoding="utf-8"))
+    assert rows == [(guard.name, guard.test) for guard in GUARDS]
+
+
+def functions(path: Path) -> set[str]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}

@@ -1,0 +1,50 @@
+"""How a consumer is doing is written where that is possible, and is never what ends it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from django.db import connection
+
+from inbox.heartbeat import Heartbeat
+from inbox.memory import MemoryLog, MemorySource
+from inbox.models import Instance
+from inbox.outages import Outages
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def outages() -> Outages:
+    return Outages("test")
+
+
+@pytest.fixture
+def heartbeat(outages: Outages) -> Iterator[Heartbeat]:
+    heartbeat = Heartbeat("test", MemorySource(MemoryLog(), ("test",), "test"), outages)
+    yield heartbeat
+    _set_read_only("off")
+
+
+def _set_read_only(on_or_off: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET default_transaction_read_only = {on_or_off}")
+
+
+def test_a_read_only_database_is_waited_for(heartbeat: Heartbeat, outages: Outages) -> None:
+    """As while a disk is nearly full, or behind a failover to what is still a standby."""
+    _set_read_only("on")
+    heartbeat.beat(now=True)
+    assert "read-only" in outages.detail
+    _set_read_only("off")
+    heartbeat.beat(now=True)
+    assert outages.detail == ""
+    assert Instance.objects.get().state == Instance.State.WAITING
+
+
+def test_leaving_a_read_only_database_is_no_error(heartbeat: Heartbeat) -> None:
+    heartbeat.beat(now=True)
+    _set_read_only("on")
+    heartbeat.stop()
+    assert Instance.objects.count() == 1
