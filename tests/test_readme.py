@@ -1,0 +1,125 @@
+"""The README's example, as written, in two projects made with Django's own startproject and startapp."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import subprocess
+import sys
+from pathlib import Path
+
+import psycopg
+import pytest
+
+import devstack
+from devstack.kafka import create_topics
+from tests.waiting import wait_until
+
+README = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```python\n# (\S+)[^\n]*\n(.*?)```", README, re.DOTALL)
+ORDER = """
+from django.db import models
+class Order(models.Model):
+    total = models.DecimalField(max_digits=10, decimal_places=2)
+"""
+PURCHASE = """
+from django.db import models
+class Purchase(models.Model):
+    order = models.IntegerField()
+    total = models.DecimalField(max_digits=10, decimal_places=2)
+    at = models.DateTimeField()
+"""
+SETTINGS = """
+import dj_database_url
+DATABASES = {{"default": dj_database_url.parse({database!r})}}
+INSTALLED_APPS += [{app!r}]
+"""
+
+
+class Project:
+    """A project of one app, whose files are those that the README names."""
+
+    prefix = f"readme-{secrets.token_hex(4)}."
+
+    def __init__(
+        self, folder: Path, app: str, models: str, stack: devstack.Stack, blocks: list[tuple[str, str]]
+    ) -> None:
+        self.folder, self.app = folder, app
+        folder.mkdir()
+        self._django("startproject", "site_", ".")
+        self._django("startapp", app)
+        (folder / app / "models.py").write_text(models)
+        self.url = stack.postgres.create_database(f"readme_{app}_{secrets.token_hex(4)}")
+        settings = folder / "site_" / "settings.py"
+        own = SETTINGS.format(database=self.url, app=app)
+        dictionary = "OUTBOX" if app == "shop" else "INBOX"
+        prefix = f'{dictionary}["TOPIC_PREFIX"] = {self.prefix!r}\n'  # others use this broker, too
+        settings.write_text(settings.read_text() + own + self._code("settings.py", blocks, stack) + prefix)
+        for path, code in blocks:
+            if path.startswith(f"{app}/"):
+                (folder / path).write_text(code)
+
+    @staticmethod
+    def _code(path: str, blocks: list[tuple[str, str]], stack: devstack.Stack) -> str:
+        code = next(code for name, code in blocks if name == path)
+        assert "localhost:9092" in code
+        return code.replace("localhost:9092", stack.kafka_bootstrap)
+
+    def _django(self, *arguments: str) -> None:
+        subprocess.run([sys.executable, "-m", "django", *arguments], cwd=self.folder, check=True)
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        environ = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
+        return subprocess.Popen(
+            [sys.executable, "manage.py", *arguments],
+            cwd=self.folder, env=environ, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+
+    def manage(self, *arguments: str) -> tuple[int, str]:
+        """The exit code and what was printed."""
+        process = self.start(*arguments)
+        printed, _ = process.communicate(timeout=60)
+        return process.returncode, printed
+
+
+@pytest.fixture
+def projects(tmp_path: Path, services: devstack.Stack) -> tuple[Project, Project]:
+    assert [path for path, _ in BLOCKS] == [
+        "settings.py",
+        "shop/events.py",
+        "shop/receivers.py",
+        "settings.py",
+        "crm/handlers.py",
+    ]
+    create_topics(services.kafka_bootstrap, {f"{Project.prefix}shop.orders": 1})
+    return (
+        Project(tmp_path / "shop", "shop", ORDER, services, BLOCKS[:3]),
+        Project(tmp_path / "crm", "crm", PURCHASE, services, BLOCKS[3:]),
+    )
+
+
+def test_the_example_works_as_written(projects: tuple[Project, Project]) -> None:
+    for project in projects:
+        assert project.manage("makemigrations", project.app)[0] == 0
+        code, printed = project.manage("migrate")
+        assert code == 0, printed
+        code, printed = project.manage("check")
+        assert code == 0, printed
+    shop, crm = projects
+    place = "from shop.models import Order; Order.objects.create(total='9.99')"
+    assert shop.manage("shell", "-c", place)[0] == 0
+    relay, consumer = shop.start("run_relay"), crm.start("run_consumer", "crm")
+    try:
+        wait_until(lambda: purchases(crm.url) == ["9.99"], 60, "the order in the CRM")
+        assert shop.manage("outbox_status")[0] == 0
+    finally:
+        relay.terminate()
+        consumer.terminate()
+        ends = [process.communicate(timeout=60)[0] for process in (relay, consumer)]
+    assert [relay.returncode, consumer.returncode] == [0, 0], ends
+
+
+def purchases(url: str) -> list[str]:
+    with psycopg.connect(url) as connection:
+        return [str(total) for (total,) in connection.execute("SELECT total FROM crm_purchase")]
