@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from uuid import uuid4
 
+import psycopg
 import pytest
 
 from outbox.models import Checkpoint, Held, Shard
@@ -152,3 +153,20 @@ def test_no_wave_is_handed_over_with_too_little_of_the_lease_left(desk: Desks, w
     with pytest.raises(LeaseLost):
         office.shard.step()
     assert office.broker.records == []
+
+
+def test_a_database_that_cannot_store_a_position_is_found_before_anything_is_sent(
+    desk: Desks, writer: Writers
+) -> None:
+    office, w = desk(), writer()
+    w.insert("a")
+    w.connection.execute("ALTER TABLE outbox_checkpoint ADD CONSTRAINT full_disk CHECK (false) NOT VALID")
+    w.commit()
+    try:
+        with pytest.raises(psycopg.Error, match="full_disk"):
+            office.reopen().step()
+        assert office.broker.records == []
+    finally:
+        w.connection.execute("ALTER TABLE outbox_checkpoint DROP CONSTRAINT full_disk")
+        w.commit()
+    assert office.open().step()

@@ -1,4 +1,4 @@
-"""Break the guard, see it red: ``python -m tests.torture.guards`` removes each guard of the relay and runs
+"""Break the guard, see it red: ``python -m tests.torture.guards`` removes each guard and runs
 the test that must fail then. Exit code 0 only if every one of them does.
 """
 
@@ -17,7 +17,7 @@ RELAY = "tests/relay"
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """``name`` is a key of ``sabotage.MUTATIONS``, ``test`` the id of the test that holds it."""
+    """``name`` is a key of ``mutations.MUTATIONS``, ``test`` the id of the test that holds it."""
 
     name: str
     test: str
@@ -94,6 +94,76 @@ GUARDS = [
     Guard(
         "planner settings",
         f"{RELAY}/test_log.py::test_the_plans_use_the_indexes_whatever_the_statistics",
+    ),
+    Guard(
+        "a position no older than what it covers",
+        f"{RELAY}/test_history.py"
+        "::test_a_clock_that_was_ahead_and_is_set_right_does_not_make_a_position_suspicious",
+    ),
+    Guard(
+        "the position stored before the first wave",
+        f"{RELAY}/test_lease.py::test_a_database_that_cannot_store_a_position_is_found_before_anything_is_sent",
+    ),
+    Guard(
+        "a pause that comes before the lift",
+        f"{RELAY}/test_pauses.py::test_a_pause_that_comes_before_the_lift_is_not_lost",
+    ),
+    Guard(
+        "a pause that comes before trouble is noted",
+        f"{RELAY}/test_pauses.py::test_a_pause_that_comes_before_trouble_is_noted_is_not_lost",
+    ),
+    Guard(
+        "one transaction for a save in autocommit",
+        "tests/outbox/test_autocommit.py::TestSave::test_commits_row_and_event_together",
+    ),
+    Guard(
+        "the refusal of a save that is lost",
+        "tests/outbox/test_autocommit.py::TestSwallowedError::test_of_the_orm_makes_save_raise",
+    ),
+    Guard(
+        "the event inserted behind the row's lock",
+        "tests/outbox/test_receivers.py"
+        "::TestPreSave::test_event_is_built_before_the_row_is_written_and_inserted_after_it",
+    ),
+    Guard(
+        "the lock of serialize=True",
+        "tests/outbox/test_serialize.py"
+        "::test_the_second_writer_of_a_key_gets_its_id_after_the_commit_of_the_first",
+    ),
+    Guard(
+        "shards claimed behind checkpoints",
+        f"{RELAY}/test_positions.py::test_shards_are_changed_only_when_a_checkpoint_under_way_is_over",
+    ),
+    Guard(
+        "held events through a rebase",
+        f"{RELAY}/test_positions.py::test_what_was_held_before_a_restore_waits_on_and_is_released_in_order",
+    ),
+    Guard(
+        "retention of what is not published",
+        "tests/admin/test_retention.py::test_only_what_is_published_and_old_goes",
+    ),
+    Guard(
+        "retention of what is held", "tests/admin/test_retention.py::test_only_what_is_published_and_old_goes"
+    ),
+    Guard(
+        "retention that waits for nobody",
+        "tests/admin/test_retention.py::test_two_prunes_at_once_do_not_wait_for_each_other",
+    ),
+    Guard(
+        "the refusal to prune another history",
+        "tests/admin/test_retention.py::test_a_restored_database_is_refused_until_it_is_rebased",
+    ),
+    Guard(
+        "the note of what is handled",
+        "tests/inbox/test_effects.py::test_redelivery_of_a_whole_topic_changes_nothing",
+    ),
+    Guard(
+        "later events parked behind poison",
+        "tests/inbox/test_parking.py::test_later_batches_wait_behind_it_too",
+    ),
+    Guard(
+        "the refusal of effects that are lost",
+        "tests/inbox/test_effects.py::test_swallowed_database_error_is_not_taken_for_success",
     ),
 ]
 

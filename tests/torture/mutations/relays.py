@@ -1,0 +1,135 @@
+"""The guards of the relay."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.torture.mutations.tools import Mutation, instead, sql
+
+
+def no_token(patch: pytest.MonkeyPatch) -> None:
+    """The incarnation is neither looked at by the poll nor joined by the checkpoint."""
+    from dataclasses import replace
+
+    from relay.log import Log
+
+    poll = Log._poll
+    patch.setattr(Log, "_poll", lambda log, position: replace(poll(log, position), token=None))
+    sql("checkpoint", ("JOIN {schema}outbox_incarnation", "LEFT JOIN {schema}outbox_incarnation"))(patch)
+
+
+def position_in_memory(patch: pytest.MonkeyPatch) -> None:
+    """A position counts as moved once its wave is acknowledged, and is kept when the shard is made anew."""
+    from relay.checkpoint import Checkpoints
+
+    reload, move = Checkpoints.reload, Checkpoints.move
+    memory: dict[object, Any] = {}
+
+    def remember(checkpoints: Any, position: Any, *arguments: Any, **options: Any) -> None:
+        memory[checkpoints._lease.owner] = position
+        move(checkpoints, position, *arguments, **options)
+
+    def recall(checkpoints: Any) -> None:
+        reload(checkpoints)
+        checkpoints.position = memory.get(checkpoints._lease.owner, checkpoints.position)
+
+    patch.setattr(Checkpoints, "move", remember)
+    patch.setattr(Checkpoints, "reload", recall)
+
+
+def id_cursor(patch: pytest.MonkeyPatch) -> None:
+    """What has an id above the largest one published is new."""
+    from dataclasses import replace
+
+    from relay.log import Log
+    from relay.position import Position
+
+    poll, last = Log._poll, {"id": 0}
+
+    def above(log: Any, position: Any) -> Any:
+        page = poll(log, Position())
+        rows = [row for row in page.rows if row.id > last["id"]]
+        last["id"] = max([last["id"], *(row.id for row in rows)])
+        return replace(page, rows=rows, end=page.end if rows else position)
+
+    patch.setattr(Log, "_poll", above)
+
+
+def no_scopes(patch: pytest.MonkeyPatch) -> None:
+    from relay.holds import Holds, Scopes
+
+    patch.setattr(Holds, "scopes", lambda *_: Scopes())
+
+
+def fire_and_forget(patch: pytest.MonkeyPatch) -> None:
+    """A wave counts as acknowledged once it is sent."""
+    from relay.work import Work
+
+    patch.setattr(Work, "_settled", lambda *_: True)
+
+
+def position_not_stored_first(patch: pytest.MonkeyPatch) -> None:
+    from relay.checkpoint import Checkpoints
+
+    move = Checkpoints.move
+
+    def lazily(checkpoints: Any, position: Any, tally: Any, **options: Any) -> None:
+        if tally.events or options or position != checkpoints.position:
+            move(checkpoints, position, tally, **options)
+
+    patch.setattr(Checkpoints, "move", lazily)
+
+
+RELAY: dict[str, Mutation] = {
+    "the incarnation token": no_token,
+    "the position only from the database": position_in_memory,
+    "KEY SHARE on the lease in a checkpoint": sql(
+        "checkpoint", ("AND epoch = %(epoch)s\n    FOR KEY SHARE", "AND epoch = %(epoch)s")
+    ),
+    "the epoch in a checkpoint": sql("checkpoint", ("AND epoch = %(epoch)s\n    FOR", "\n    FOR")),
+    "the owner and the epoch in a checkpoint": sql(
+        "checkpoint", ("AND owner = %(owner)s::uuid AND epoch = %(epoch)s", "")
+    ),
+    "checkpoints in the order of their epochs": sql(
+        "load", ("ORDER BY epoch DESC, seq DESC", "ORDER BY id DESC")
+    ),
+    "the snapshot cursor": id_cursor,
+    "transactions that were open (xip)": sql(
+        "poll",
+        (
+            "xid = ANY (%(xip)s::text[]::xid8[])",
+            "xid = ANY ('{}'::xid8[] || CASE WHEN cardinality(%(xip)s::text[]) < 0 THEN '{}'::xid8[] END)",
+        ),
+    ),
+    "the upper snapshot of a window": sql(
+        "walk", ("AND pg_visible_in_snapshot(xid, %(hi)s::text::pg_snapshot)", "AND %(hi)s::text <> ''")
+    ),
+    "the lower snapshot of a window": sql(
+        "walk", ("AND NOT pg_visible_in_snapshot(xid, %(lo)s::text::pg_snapshot)", "AND %(lo)s::text <> ''")
+    ),
+    "the position behind acknowledged events only": fire_and_forget,
+    "the margin of the lease": instead("relay.lease.Lease.remaining", 1e9),
+    "expired leases stay expired": sql("renew", ("AND lease_until > clock_timestamp()", "")),
+    "holds looked up at hand-over": no_scopes,
+    "isolation before a record is judged": instead("relay.work.Work.isolate", lambda *_: False),
+    "the grace of a topic": instead("relay.grace.Grace.is_over", lambda *_: True),
+    "the refusal of another history": instead(
+        "relay.checkpoint.Checkpoints._refuse_another_history", lambda *_: None
+    ),
+    "the history judged by one snapshot": sql(
+        "history",
+        ("(SELECT pg_snapshot_xmax(pg_current_snapshot()))", "pg_snapshot_xmax(%(now)s::text::pg_snapshot)"),
+    ),
+    "the order in which events were set aside": sql("held", ("ORDER BY page.place", "ORDER BY page.id DESC")),
+    "planner settings": instead("relay.session.PLANNER", {}),
+    "a position no older than what it covers": sql(
+        "checkpoint", ("greatest(clock_timestamp(), %(newest)s", "coalesce(clock_timestamp(), %(newest)s")
+    ),
+    "the position stored before the first wave": position_not_stored_first,
+    "a pause that comes before the lift": sql("lift", ("AND release_at <= clock_timestamp()", "")),
+    "a pause that comes before trouble is noted": sql(
+        "postpone", ("AND release_at <= clock_timestamp()", "")
+    ),
+}

@@ -1,0 +1,50 @@
+"""Ways to take a guard out: what is left is what somebody might write who does not know why it is there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+Mutation = Callable[[pytest.MonkeyPatch], None]
+
+
+def changed(statements: Callable[..., str], name: str, *changes: tuple[str, str]) -> Callable[..., str]:
+    """A reader of statements that replaces some text in one of them."""
+
+    def read(asked: str, **options: object) -> str:
+        text = statements(asked, **options)
+        for old, new in changes if asked == name else ():
+            assert old in text, f"{name}.sql does not contain {old!r} any more"
+            text = text.replace(old, new)
+        return text
+
+    return read
+
+
+def sql(name: str, *changes: tuple[str, str]) -> Mutation:
+    """A statement of the relay with some text replaced."""
+
+    def mutate(patch: pytest.MonkeyPatch) -> None:
+        from relay import session
+        from relay.sql import statement
+
+        patch.setattr(session, "statement", changed(statement, name, *changes))
+        session.qualified.cache_clear()
+
+    return mutate
+
+
+def query(module: str, name: str, *changes: tuple[str, str]) -> Mutation:
+    """A statement of the outbox with some text replaced, as a module of it reads it."""
+
+    def mutate(patch: pytest.MonkeyPatch) -> None:
+        from outbox.queries import statement
+
+        patch.setattr(f"{module}.statement", changed(statement, name, *changes))
+
+    return mutate
+
+
+def instead(path: str, replacement: object) -> Mutation:
+    return lambda patch: patch.setattr(path, replacement)
