@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import django
@@ -60,7 +61,8 @@ def fill(topic_name: str, events: int, keys: int, *, chunk: int = 100_000) -> No
         for first in range(1, events + 1, chunk):
             last = min(events, first + chunk - 1)
             cursor.execute(_FILL, {"topic": topic_name, "keys": keys, "first": first, "last": last})
-        cursor.execute("ANALYZE outbox_event")
+        if events > 1:
+            cursor.execute("ANALYZE outbox_event")
 
 
 def relay(*arguments: str, **environment: str) -> subprocess.Popen[bytes]:
@@ -102,6 +104,12 @@ def drain_rate(events: int) -> float:
         while (now := published()) < before + events:
             time.sleep(0.02)
         return (now - first) / (time.perf_counter() - start)
+
+
+def address() -> dict[str, Any]:
+    """Where the benchmarks' database is, for a connection past Django."""
+    wanted = ("host", "port", "user", "password", "dbname")
+    return {name: value for name, value in connection.get_connection_params().items() if name in wanted}
 
 
 def bootstrap() -> list[str]:

@@ -9,19 +9,14 @@ from collections.abc import Iterator
 import psycopg
 from django.db import connection
 
-from benchmarks.ground import drain_rate, fill, topic
+from benchmarks.ground import address, drain_rate, fill, topic
 from relay.position import Snapshot
 from relay.session import Session
 
 
 def run(events: int = 100_000) -> Iterator[str]:
     free = _poll_ms()
-    parameters = {
-        k: v
-        for k, v in connection.get_connection_params().items()
-        if k in ("host", "port", "user", "password", "dbname")
-    }
-    with psycopg.connect(**parameters) as holder:
+    with psycopg.connect(**address()) as holder:
         holder.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         holder.execute("SELECT count(*) FROM outbox_event")
         for _ in range(3):

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 
 from inbox.backoff import delays
 from inbox.conf import ConsumerSettings, Settings
+from inbox.database import drop_dead_connection
 from inbox.delivery import Routes
 from inbox.effects import Effects
 from inbox.errors import Abandoned, SourceUnavailable
@@ -42,6 +43,7 @@ class Consumer:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name = consumer.name
+        self._database = settings.database
         self._source = source
         self._stop = stop
         self._clock = clock
@@ -124,6 +126,7 @@ class Consumer:
             if not is_transient(error):
                 raise
             self._outages.begin(HANDLING, error)
+            drop_dead_connection(self._database)
             taken = 0
         if taken:
             requeued.send(self.name, count=taken)

@@ -15,12 +15,11 @@ from outbox.models import OutboxEvent
 from outbox.queries import statement
 
 CHUNK = 5_000
-RETENTION_DAYS = 7
 
 
 def period() -> timedelta:
     """How long published events are kept: ``OUTBOX["RETENTION_DAYS"]``."""
-    return timedelta(days=getattr(settings(), "retention_days", RETENTION_DAYS))
+    return timedelta(days=settings().retention_days)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from functools import cache
-from typing import Any, Literal
+from inspect import signature
+from typing import Annotated, Any, Literal
 
+import msgspec
+from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 from django.dispatch import receiver
 from django.utils.module_loading import import_string
 
 from outbox.conf import read
 from relay.publishers.base import Publisher
+
+Seconds = Annotated[float, msgspec.Meta(gt=0)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,20 +34,29 @@ class RelaySettings:
     publisher_options: dict[str, Any] = field(default_factory=dict)
     content_mode: Literal["binary", "structured"] = "binary"
     poison: Literal["hold-key", "skip"] = "hold-key"
-    lease_seconds: float = 5.0
-    poll_busy_seconds: float = 0.005
-    poll_idle_seconds: float = 0.04
-    page_rows: int = 2_000
-    page_bytes: int = 4_000_000
-    topic_grace_seconds: float = 30.0
-    topic_retry_seconds: float = 10.0
-    backoff_seconds: float = 2.0
-    shutdown_seconds: float = 30.0
-    statement_seconds: float = 30.0
+    lease_seconds: Annotated[float, msgspec.Meta(ge=1)] = 5.0
+    poll_busy_seconds: Annotated[float, msgspec.Meta(ge=0)] = 0.005
+    poll_idle_seconds: Seconds = 0.04
+    page_rows: Annotated[int, msgspec.Meta(ge=1)] = 2_000
+    page_bytes: Annotated[int, msgspec.Meta(ge=1)] = 4_000_000
+    topic_grace_seconds: Annotated[float, msgspec.Meta(ge=0)] = 30.0
+    topic_retry_seconds: Seconds = 10.0
+    backoff_seconds: Seconds = 2.0
+    shutdown_seconds: Seconds = 30.0
+    statement_seconds: Seconds = 30.0
 
     def make_publisher(self) -> Publisher:
-        """A publisher as configured, not yet connected."""
-        publisher: Publisher = import_string(self.publisher)(self.options, **self.publisher_options)
+        """A publisher as configured, not yet connected. Raises ImproperlyConfigured, naming the option."""
+        make = import_string(self.publisher)
+        known = [p.name for p in signature(make).parameters.values() if p.kind is p.KEYWORD_ONLY]
+        for name in self.publisher_options:
+            if name not in known:
+                close = get_close_matches(name, known, n=1) or known
+                raise ImproperlyConfigured(
+                    f'RELAY["PUBLISHER_OPTIONS"] has {name!r}, which {self.publisher} does not know. '
+                    f"Did you mean {' or '.join(map(repr, close))}?"
+                )
+        publisher: Publisher = make(self.options, **self.publisher_options)
         return publisher
 
 

@@ -8,7 +8,6 @@ from django.contrib.admin.views.main import ChangeList
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 
-from outbox import redaction
 from outbox.admin import databases
 from outbox.admin.base import ReadOnlyAdmin
 from outbox.admin.discarding import DiscardView
@@ -163,4 +162,4 @@ class OutboxEventAdmin(ReadOnlyAdmin):
         )
 
     def _redactor(self) -> Redactor:
-        return Redactor(getattr(settings(), "redact", redaction.DEFAULT))
+        return Redactor(settings().redact)

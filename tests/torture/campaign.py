@@ -58,15 +58,23 @@ def run(trial: Trial, picked: Sequence[tuple[Fault, ...]], *, tell: Callable[[st
     chance = random.Random(trial.seed)
     if trial.await_publishing() is None:
         trial.complaints.append("the relays did not begin to publish")
-    for number, faults in enumerate(picked, start=1):
-        incident = _cause(trial, faults, chance)
-        trial.incidents.append(incident)
-        recovered = "not" if incident.recovered is None else f"{incident.recovered:.1f} s"
-        lasted = incident.ended - incident.began
-        tell(f"{number:4}/{len(picked)} {incident.name:<34} {lasted:5.1f} s, publishing after {recovered}")
-        if incident.recovered is None:
-            _heal(trial)
-        time.sleep(chance.uniform(*BETWEEN_SECONDS))
+    try:
+        for number, faults in enumerate(picked, start=1):
+            incident = _cause(trial, faults, chance)
+            trial.incidents.append(incident)
+            tell(f"{number:4}/{len(picked)} {_told(incident)}")
+            if incident.recovered is None:
+                _heal(trial)
+            time.sleep(chance.uniform(*BETWEEN_SECONDS))
+    except KeyboardInterrupt:
+        tell("interrupted: what has been is judged")
+        _heal(trial)
+
+
+def _told(incident: Incident) -> str:
+    recovered = "not" if incident.recovered is None else f"{incident.recovered:.1f} s"
+    lasted = incident.ended - incident.began
+    return f"{incident.name:<34} {lasted:5.1f} s, publishing after {recovered}"
 
 
 def _heal(trial: Trial) -> None:

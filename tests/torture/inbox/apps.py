@@ -1,0 +1,8 @@
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class TortureConfig(AppConfig):
+    name = "tests.torture.inbox"
+    label = "torture"

@@ -1,0 +1,153 @@
+"""What can go wrong for consumers, by name; servers and networks go wrong as they do for relays."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from typing import cast
+
+from kafka.admin import OffsetSpec
+from kafka.errors import KafkaError
+
+from devstack.kafka.metadata import admin
+from tests.torture.faults import FAULTS as ALL
+from tests.torture.faults import Fault
+from tests.torture.faults.relays import kill, resize, terminate, victim
+from tests.torture.inbox import parking
+from tests.torture.inbox.trial import GROUP, ConsumerTrial
+from tests.torture.trial import Trial
+
+LONGER_THAN_THE_SESSION = (7.0, 10.0)
+PASS_SECONDS = 60.0
+EMPTY_SECONDS = 60.0
+COMMON = (
+    "crash", "postgres-stop-fast", "postgres-stop-immediate", "postgres-kill", "read-only",
+    "brokers-kill", "brokers-stop",
+    *(f"{service}-{how}" for service in ("postgres", "kafka")
+      for how in ("cut", "refuse", "silence", "delay", "throttle")),
+)  # fmt: skip
+
+
+def freeze(trial: Trial, chance: random.Random) -> None:
+    """Until it has been thrown out of the group; then it goes on with what it had in hand."""
+    if pid := victim(trial, chance):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGSTOP)
+        _thaw_later(pid, chance)
+
+
+def _thaw_later(pid: int, chance: random.Random) -> None:
+    time.sleep(chance.uniform(*LONGER_THAN_THE_SESSION))
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGCONT)
+
+
+def at_point(point: str, deed: str, trial: Trial, chance: random.Random) -> None:
+    """An instance dies or freezes itself at a point of its loop."""
+    points = trial.fleet.points
+    points.forget(point)
+    points.arm(point, deed)
+    deadline = time.monotonic() + PASS_SECONDS
+    while (pid := points.victim(point)) is None:
+        if time.monotonic() > deadline:
+            if points.disarm(point):
+                trial.complaints.append(f"no consumer came to the point {point}")
+            return
+        time.sleep(0.02)
+    if deed == "stop":
+        _thaw_later(pid, chance)
+
+
+def terminate_backends(trial: Trial, chance: random.Random) -> None:
+    """As an administrator does, to most connections of the consumers."""
+    trial.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+        " AND pid <> pg_backend_pid() AND random() < 0.8"
+    )
+
+
+def requeue(trial: Trial, chance: random.Random) -> None:
+    """Poison becomes digestible, and what is parked is requeued while more arrives."""
+    mine = cast(ConsumerTrial, trial)
+    cured = parking.give_antidotes(mine)
+    parking.requeue(mine)
+    if not parking.await_effects(mine, cured):
+        trial.complaints.append(f"requeued, and took no effect: {cured[:3]}")
+
+
+def requeue_in_vain(trial: Trial, chance: random.Random) -> None:
+    """Somebody requeues what is still poison."""
+    parking.requeue(cast(ConsumerTrial, trial))
+
+
+def discard(trial: Trial, chance: random.Random) -> None:
+    parking.discard(cast(ConsumerTrial, trial))
+
+
+def at_requeue(deed: str, trial: Trial, chance: random.Random) -> None:
+    """An instance dies or freezes with a requeued event in hand."""
+    stage = threading.Thread(target=requeue, args=(trial, chance))
+    stage.start()
+    at_point("taken-up", deed, trial, chance)
+    stage.join()
+
+
+def redeliver(trial: Trial, chance: random.Random) -> None:
+    """All stop, the group's offsets go back to the beginning, and all start again."""
+    size = trial.fleet.size
+    trial.fleet.resize(0)
+    deadline = time.monotonic() + EMPTY_SECONDS
+    try:
+        while trial.fleet.members() or not _reset(cast(ConsumerTrial, trial)):
+            if time.monotonic() > deadline:
+                trial.complaints.append(f"the group was not empty after {EMPTY_SECONDS:.0f} s")
+                return
+            time.sleep(0.1)
+    finally:
+        trial.fleet.resize(size)
+
+
+def _reset(trial: ConsumerTrial) -> bool:
+    """Whether Kafka has done it; it refuses while the group has members, if only killed ones."""
+    wanted = dict.fromkeys(trial.partitions(), OffsetSpec.EARLIEST)
+    try:
+        with admin(trial.ground.bootstrap_servers) as client:
+            client.reset_group_offsets(GROUP, wanted)
+            committed = client.list_group_offsets({GROUP: list(wanted)})[GROUP]
+    except (KafkaError, OSError):
+        return False
+    return all(committed[part].offset == 0 for part in wanted)
+
+
+def _at_points() -> list[Fault]:
+    points = ("mid-batch", "before-commit", "before-offsets", "after-offsets", "parked")
+    causes: dict[str, Callable[[Trial, random.Random], None]] = {
+        f"{deed}-{point}": partial(at_point, point, deed) for point in points for deed in ("kill", "stop")
+    }
+    return [Fault(name, cause) for name, cause in causes.items()]
+
+
+FAULTS: dict[str, Fault] = {
+    fault.name: fault
+    for fault in (
+        Fault("kill", kill),
+        Fault("terminate", terminate),
+        Fault("freeze", freeze),
+        Fault("resize", resize, concurrent=False),
+        *_at_points(),
+        Fault("terminate-backends", terminate_backends),
+        *(ALL[name] for name in COMMON),
+        Fault("requeue", requeue),
+        Fault("requeue-in-vain", requeue_in_vain),
+        Fault("discard", discard),
+        Fault("kill-taken-up", partial(at_requeue, "kill"), concurrent=False),
+        Fault("stop-taken-up", partial(at_requeue, "stop"), concurrent=False),
+        Fault("redeliver", redeliver),
+    )
+}

@@ -1,0 +1,55 @@
+"""The one handler: an effect for each event, and poison that it takes only once there is an antidote."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection
+
+import inbox
+from tests.torture.inbox.tables import FIND_ANTIDOTE, GATHER, TAKE_EFFECT
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """``poison`` is how the handler fails, empty if it does not."""
+
+    poison: str = ""
+
+
+class Gathered(inbox.Batch):
+    """Writes all events of a transaction at its end, as handlers that gather do."""
+
+    def __init__(self) -> None:
+        self.event_ids: list[str] = []
+
+    def write(self) -> None:
+        _execute(GATHER, [self.event_ids])
+
+
+@inbox.handler("torture.step")
+def step(payload: Step | None, event: inbox.Event) -> None:
+    if payload is not None and payload.poison and not _execute(FIND_ANTIDOTE, [event.id]):
+        _fail(payload.poison, event)
+    _execute(TAKE_EFFECT, _values(event, int(event.sequence or 0)))
+    Gathered.current().event_ids.append(event.id)
+
+
+def _fail(poison: str, event: inbox.Event) -> None:
+    if poison == "refused":
+        raise inbox.Poison("refused")
+    if poison == "constraint":
+        _execute(TAKE_EFFECT, _values(event, -1))
+    raise ValueError(poison)
+
+
+def _values(event: inbox.Event, n: int) -> dict[str, Any]:
+    values = {"event_id": event.id, "topic": event.topic, "partition": event.partition}
+    return {**values, "key": event.key, "n": n}
+
+
+def _execute(statement: str, parameters: Any) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        return int(cursor.rowcount)

@@ -1,0 +1,68 @@
+"""Makes the consumer of this process pass named points, or go without one of its guards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from inbox.delivery import Delivery
+from inbox.effects import Effects
+from inbox.kafka import KafkaSource
+from inbox.models.parked import ParkedQuerySet
+from inbox.models.processed import ProcessedManager
+from tests.torture.points import Points
+
+
+def install(points: Points) -> None:
+    """Have this process pass the points, for the rest of its life."""
+    _pass(points, "mid-batch", Delivery, "run", late=True)
+    _pass(points, "before-commit", Effects, "_refuse_broken")
+    _pass(points, "before-offsets", KafkaSource, "commit")
+    _pass(points, "after-offsets", KafkaSource, "commit", late=True)
+    _pass(points, "parked", ParkedQuerySet, "park", late=True)
+    _pass(points, "taken-up", Effects, "take_up", late=True)
+
+
+def _pass(points: Points, point: str, owner: type, name: str, *, late: bool = False) -> None:
+    original: Callable[..., Any] = getattr(owner, name)
+
+    @wraps(original)
+    def wrapped(*arguments: Any, **options: Any) -> Any:
+        if not late:
+            points.reached(point)
+        result = original(*arguments, **options)
+        if late:
+            points.reached(point)
+        return result
+
+    setattr(owner, name, wrapped)
+
+
+def _no_dedupe() -> None:
+    """Every event counts as new."""
+    setattr(ProcessedManager, "claim", lambda manager, consumer, identities: set(identities))  # noqa: B010
+
+
+def _no_waiting_behind() -> None:
+    """Only the poison itself is parked."""
+    setattr(Effects, "_blocked", lambda *_: set())  # noqa: B010
+
+
+def _offsets_first() -> None:
+    """Offsets are committed as soon as records are polled."""
+    poll = KafkaSource.poll
+
+    def polled(source: KafkaSource, timeout: float) -> Any:
+        records = poll(source, timeout)
+        source.commit({(record.topic, record.partition): record.offset + 1 for record in records})
+        return records
+
+    setattr(KafkaSource, "poll", polled)  # noqa: B010
+
+
+GUARDS: dict[str, Callable[[], None]] = {
+    "dedupe": _no_dedupe,
+    "parking": _no_waiting_behind,
+    "offsets-last": _offsets_first,
+}

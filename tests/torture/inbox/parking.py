@@ -1,0 +1,81 @@
+"""What an operator does with parked events: antidotes, requeue, discard. Also while the database is away."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+import psycopg
+
+if TYPE_CHECKING:
+    from tests.torture.inbox.trial import ConsumerTrial
+
+T = TypeVar("T")
+INSIST_SECONDS = 90.0
+
+WAITING = "SELECT event_id FROM inbox_parked WHERE discarded_at IS NULL"
+FAILED = f"{WAITING} AND error <> ''"
+UNASKED = f"{WAITING} AND requeued_at IS NULL"
+DISCARDED = "SELECT event_id FROM inbox_parked WHERE discarded_at IS NOT NULL"
+ANTIDOTE = "INSERT INTO torture_antidote SELECT unnest(%s::uuid[]) ON CONFLICT DO NOTHING"
+WITHOUT_EFFECT = (
+    "SELECT poison FROM unnest(%s::uuid[]) AS poison"
+    " WHERE NOT EXISTS (SELECT FROM torture_effect WHERE event_id = poison)"
+)
+
+
+def insist(deed: Callable[[], T]) -> T:
+    """Do it, also while another fault keeps the database away."""
+    deadline = time.monotonic() + INSIST_SECONDS
+    while True:
+        try:
+            return deed()
+        except (psycopg.Error, RuntimeError):
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
+
+
+def give_antidotes(trial: ConsumerTrial) -> list[str]:
+    """Make what has failed so far digestible; returns the events of which that is true now."""
+    return cure(trial, insist(lambda: trial.execute(FAILED)))
+
+
+def cure(trial: ConsumerTrial, poison: list[str]) -> list[str]:
+    """Give antidotes to these, except where there can be none; returns those that have one now."""
+    curable = [event_id for event_id in poison if not trial.is_rotten(event_id)]
+    insist(lambda: trial.execute(ANTIDOTE, (curable,)))
+    return curable
+
+
+def requeue(trial: ConsumerTrial) -> None:
+    """``inbox_requeue --all``, if there is anything that nobody has requeued yet."""
+    if insist(lambda: trial.execute(UNASKED)):
+        insist(lambda: _unless_taken(trial, "inbox_requeue", "--all"))
+
+
+def discard(trial: ConsumerTrial) -> None:
+    """``inbox_discard`` what can never be read."""
+    rotten = [event_id for event_id in insist(lambda: trial.execute(WAITING)) if trial.is_rotten(event_id)]
+    if rotten:
+        insist(lambda: _unless_taken(trial, "inbox_discard", "--reason", "rotten", *rotten))
+
+
+def await_effects(trial: ConsumerTrial, events: list[str]) -> bool:
+    """Whether all of these took effect in time."""
+    deadline = time.monotonic() + INSIST_SECONDS
+    while insist(lambda: trial.execute(WITHOUT_EFFECT, (events,))):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True
+
+
+def _unless_taken(trial: ConsumerTrial, *command: str) -> None:
+    """Run it; that another was quicker, and nothing is parked any more, is no failure."""
+    try:
+        trial.manage(*command)
+    except RuntimeError as error:
+        if "no parked event is meant" not in str(error):
+            raise

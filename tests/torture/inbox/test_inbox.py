@@ -1,0 +1,103 @@
+"""A short campaign against a consumer, and the checker finds what it is there to find."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from dataclasses import fields
+from uuid import UUID, uuid4
+
+import pytest
+
+from devstack.errors import Unavailable
+from tests.torture import campaign
+from tests.torture.ground import Ground
+from tests.torture.inbox.checker import Effect, compare
+from tests.torture.inbox.faults import FAULTS
+from tests.torture.inbox.producer import Sent
+from tests.torture.inbox.trial import ConsumerTrial
+from tests.torture.inbox.verdict import Verdict
+
+SEED = int(os.environ.get("SEED", "1"))
+SHORT = [
+    "kill-before-offsets",
+    "stop-before-commit",
+    "terminate",
+    "requeue",
+    "terminate-backends",
+    "postgres-stop-immediate",
+    "kafka-cut",
+    "redeliver",
+]
+EVENTS = [Sent(uuid4(), "t", "k", n, "", b"{}") for n in (1, 2, 3)]
+ROTTEN = Sent(uuid4(), "t", "r", 1, "rotten", b"")
+SENT: dict[UUID, Sent] = {sent.event_id: sent for sent in (*EVENTS, ROTTEN)}
+ONE, TWO, THREE = (Effect(sent.event_id, "t", "k", sent.n, sent.n - 1) for sent in EVENTS)
+SEEN = Effect(ROTTEN.event_id, "t", "r", 1, 0)
+
+
+@pytest.fixture(scope="module")
+def ground() -> Iterator[Ground]:
+    """Servers of this module's own, as it stops them."""
+    try:
+        made = Ground()
+    except Unavailable as reason:
+        pytest.skip(str(reason))
+    with contextlib.closing(made):
+        yield made
+
+
+def test_every_effect_comes_once_and_in_order_whatever_happens(ground: Ground) -> None:
+    with ConsumerTrial(ground, seed=SEED) as trial:
+        campaign.run(trial, [(FAULTS[name],) for name in SHORT])
+        verdict = trial.verdict()
+    assert verdict.holds, verdict.table()
+
+
+@pytest.mark.parametrize(
+    ("effects", "expected"),
+    [
+        ([ONE, TWO, THREE], {}),
+        ([ONE, TWO], {"missing": 1}),
+        ([ONE, TWO, THREE, THREE._replace(behind=3)], {"twice": 1, "disordered": 1}),
+        ([ONE, THREE._replace(behind=1), TWO._replace(behind=3)], {"disordered": 1}),
+        ([ONE, TWO, THREE._replace(behind=1)], {"disordered": 1}),
+        ([ONE, TWO, THREE, ONE._replace(event_id=uuid4(), key="x")], {"unknown": 1}),
+        ([ONE, TWO, THREE, SEEN], {"unknown": 1}),
+        ([], {"missing": 3}),
+    ],
+    ids=["all", "missing", "twice", "swapped", "unseen", "unknown", "unreadable", "none"],
+)
+def test_the_checker_finds(effects: list[Effect], expected: dict[str, int]) -> None:
+    findings = compare(SENT, effects, discarded=[ROTTEN.event_id])
+    lists = {f.name: getattr(findings, f.name) for f in fields(findings)}
+    assert {name: len(v) for name, v in lists.items() if isinstance(v, list) and v} == expected
+    assert Verdict(1, findings, []).holds is (not expected)
+
+
+def test_the_checker_finds_what_became_of_the_rest() -> None:
+    effects = [ONE, TWO, THREE]
+    ids = [effect.event_id for effect in effects]
+    findings = compare(
+        SENT,
+        effects,
+        gathered=[*ids[1:], ids[2]],
+        discarded=[ids[0]],
+        refused=[ids[1], ROTTEN.event_id],
+        parked=[ROTTEN.event_id],
+    )
+    assert len(findings.wrongly_parked) == 1
+    assert len(findings.gathered) == 2
+    assert len(findings.wrongly_discarded) == 2
+    assert len(findings.left_parked) == 1
+
+
+@pytest.mark.parametrize("trouble", ["lag", "exits", "leaving", "tracebacks", "complaints"])
+def test_the_verdict_is_red_for(trouble: str) -> None:
+    findings = compare(SENT, [ONE, TWO, THREE], discarded=[ROTTEN.event_id])
+    wrong = {"lag": 1, "exits": {1: 1}, "leaving": {3: 1}, "tracebacks": 1, "complaints": ["one"]}
+    verdict = Verdict(1, findings, [])
+    assert verdict.holds
+    setattr(verdict, trouble, wrong[trouble])
+    assert not verdict.holds

@@ -1,0 +1,179 @@
+"""One run: a producer and instances of one consumer on a database and topics of their own, and a verdict."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+from collections import Counter
+from typing import Self
+from uuid import UUID
+
+import psycopg
+from kafka import KafkaConsumer, TopicPartition
+
+import tests.torture.checker
+from devstack.kafka import create_topics
+from devstack.kafka.metadata import admin
+from tests.torture import kafka_log
+from tests.torture.fleet import ROOT, Fleet
+from tests.torture.ground import Ground
+from tests.torture.inbox import parking
+from tests.torture.inbox.checker import Effect, Findings, compare
+from tests.torture.inbox.producer import Producer, Sent
+from tests.torture.inbox.tables import READ_EFFECTS, TABLES
+from tests.torture.inbox.verdict import Verdict
+from tests.torture.ledger import Entry, digest
+from tests.torture.trial import Trial
+
+SETTLE_SECONDS = 180.0
+GROUP = "torture"
+REFUSED = re.compile(r"torture\.step (\S+) \(.*\) is parked, and later events")
+
+
+class ConsumerTrial(Trial):
+    """A trial whose fleet are consumers, and whose writer is a producer."""
+
+    def __init__(
+        self, ground: Ground, *, seed: int, instances: int = 2, pace: float = 0.1, without: str = ""
+    ) -> None:
+        super().__init__(ground, seed=seed, relays=instances, writers=0)
+        self.topics = {f"{self.name}.a": 4, f"{self.name}.b": 2}
+        self._environ = {
+            "TORTURE_PROGRAM": "tests.torture.inbox.consumer",
+            "TORTURE_DATABASE_URL": ground.url(self.name, ground.relay_entrance),
+            "TORTURE_BOOTSTRAP_SERVERS": ground.gated_bootstrap_servers,
+            "TORTURE_TOPICS": ",".join(self.topics),
+            "TORTURE_WITHOUT": without,
+        }
+        self.fleet = Fleet(self.folder, self._environ, instances)
+        self.producer = Producer(ground.bootstrap_servers, list(self.topics), seed, pace=pace)
+
+    def __enter__(self) -> Self:
+        try:
+            self.ground.postgres.create_database(self.name)
+            self.manage("migrate", "--verbosity", "0")
+            self.execute(TABLES)
+            create_topics(self.ground.bootstrap_servers, self.topics)
+            self.producer.start()
+            self.fleet.start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def manage(self, *arguments: str) -> str:
+        environ = {**self._environ, "TORTURE_DATABASE_URL": self.url}
+        environ["DJANGO_SETTINGS_MODULE"] = "tests.torture.inbox.settings"
+        run = subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=ROOT, env={**os.environ, **environ}, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        if run.returncode:
+            raise RuntimeError(f"{' '.join(arguments)} ended with {run.returncode}:\n{run.stderr}")
+        return run.stdout
+
+    def stop_writing(self) -> None:
+        self.producer.close()
+
+    def is_rotten(self, event_id: str) -> bool:
+        """Whether nobody can ever read it. What is still under way, is not yet known to be."""
+        sent = self.producer.sent.get(UUID(event_id))
+        return sent is not None and sent.poison == "rotten"
+
+    def owners(self) -> list[int]:
+        """The pids of the instances that have partitions, or had them when they were last heard of."""
+        try:
+            return self.execute("SELECT pid FROM inbox_consumer WHERE partitions > 0")
+        except psycopg.Error:
+            return []
+
+    def publishes_since(self, moment: float) -> bool:
+        """Whether events of every partition have taken effect since."""
+        query = "SELECT count(DISTINCT (topic, partition)) FROM torture_effect WHERE at > to_timestamp(%s)"
+        try:
+            return bool(self.execute(query, (moment,))[0] == sum(self.topics.values()))
+        except psycopg.Error:
+            return False
+
+    def settle(self) -> None:
+        """Stop producing, mend and requeue what is parked, and wait until nothing is left to do."""
+        self.stop_writing()
+        parking.cure(self, [str(sent.event_id) for sent in self.producer.sent.values() if sent.poison])
+        deadline = time.monotonic() + SETTLE_SECONDS
+        while unfinished := self._unfinished():
+            if time.monotonic() > deadline:
+                self.complaints.append(f"after {SETTLE_SECONDS:.0f} s: {unfinished}")
+                return
+            parking.discard(self)
+            parking.requeue(self)
+            time.sleep(0.2)
+
+    def _unfinished(self) -> str:
+        if lag := self.lag():
+            return f"a lag of {lag}"
+        if parked := self.execute(parking.WAITING):
+            return f"{len(parked)} parked"
+        alive = set(self.execute("SELECT pid FROM inbox_consumer"))
+        if missing := {member.pid for member in self.fleet.members()} - alive:
+            return f"{missing} not yet at work"
+        return ""
+
+    def partitions(self) -> list[TopicPartition]:
+        return [TopicPartition(topic, n) for topic, count in self.topics.items() for n in range(count)]
+
+    def lag(self) -> int:
+        """Records behind the offsets that the group has committed."""
+        parts = self.partitions()
+        consumer = KafkaConsumer(bootstrap_servers=self.ground.bootstrap_servers.split(","), group_id=None)
+        try:
+            ends = consumer.end_offsets(parts)
+        finally:
+            consumer.close()
+        with admin(self.ground.bootstrap_servers) as client:
+            committed = client.list_group_offsets({GROUP: parts})[GROUP]
+        return sum(ends[part] - max(0, committed[part].offset if part in committed else 0) for part in parts)
+
+    def verdict(self) -> Verdict:  # type: ignore[override]
+        """Settle, end the consumers, and judge."""
+        self.settle()
+        codes = Counter(self.fleet.close())
+        codes.update(self.fleet.failed_to_leave)
+        logs = self.fleet.logs()
+        return Verdict(
+            seed=self.seed,
+            findings=self._findings({UUID(event_id) for event_id in REFUSED.findall(logs)}),
+            incidents=self.incidents,
+            again=self.producer.again,
+            lag=self.lag(),
+            leaving=codes,
+            exits=self.fleet.exits,
+            tracebacks=logs.count("Traceback (most recent call last)"),
+            complaints=[*self.complaints, *self._own_faults()],
+        )
+
+    def _findings(self, refused: set[UUID]) -> Findings:
+        with psycopg.connect(self.url) as connection:
+            effects = [Effect(*row) for row in connection.execute(READ_EFFECTS)]
+        return compare(
+            self.producer.sent,
+            effects,
+            gathered=self.execute("SELECT event_id FROM torture_gathered"),
+            discarded={UUID(event_id) for event_id in self.execute(parking.DISCARDED)},
+            refused=refused,
+            parked={UUID(event_id) for event_id in self.execute(parking.WAITING)},
+        )
+
+    def _own_faults(self) -> list[str]:
+        """What is wrong with Kafka's log itself, which no consumer could make good."""
+        ledger = {event_id: _entry(sent) for event_id, sent in self.producer.sent.items()}
+        records = kafka_log.read(self.ground.bootstrap_servers, list(self.topics))
+        found = tests.torture.checker.compare(ledger, records)
+        wrong = {name: getattr(found, name) for name in ("lost", "phantom", "disordered", "altered")}
+        return [f"produced badly, {name}: {words[:3]}" for name, words in wrong.items() if words]
+
+
+def _entry(sent: Sent) -> Entry:
+    return Entry(sent.event_id, sent.topic, sent.key, sent.n, digest(sent.value))
