@@ -1,0 +1,60 @@
+"""What a relay does between waves, and what its session insists on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from django.db import connection
+
+from outbox.cloudevents import BinaryEncoder
+from relay.conf import RelaySettings
+from relay.engine import Relay
+from relay.publishers.memory import MemoryPublisher
+from relay.session import Session
+from relay.states import State
+from tests.relay.conftest import Desk, Writer, payloads
+
+Desks = Callable[..., Desk]
+Writers = Callable[[], Writer]
+
+
+def test_a_relay_that_stops_finishes_the_wave_and_begins_no_other(desk: Desks, writer: Writers) -> None:
+    office, w = desk(), writer()
+    w.insert("a", 3)
+    w.commit()
+    office.broker._batch_bytes = 1  # each record a wave
+    office.shard._crew = replace(office.shard._crew, stopping=lambda: True)
+    assert office.shard.step()
+    assert payloads(office.broker.records) == ["a:1"]
+    office.reopen()
+    assert office.drain() == ["a:2", "a:3"]
+
+
+def test_checkpoints_are_on_disk_whatever_the_default_says(transactional_db: None) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER ROLE CURRENT_USER SET synchronous_commit = off")
+    try:
+        session = Session("default")
+        try:
+            row = session.connection.execute("SHOW synchronous_commit").fetchone()
+        finally:
+            session.close()
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER ROLE CURRENT_USER RESET synchronous_commit")
+    assert row == ("on",)
+
+
+def test_missing_tables_are_said_with_the_remedy(transactional_db: None) -> None:
+    relay = Relay("default", RelaySettings(backoff_seconds=0.01), MemoryPublisher(), BinaryEncoder("/test"))
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE outbox_shard RENAME TO elsewhere")
+    try:
+        assert relay._guarded_turn()
+        assert relay.state is State.DEGRADED
+        assert "run `manage.py migrate outbox --database default`" in relay.detail
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE elsewhere RENAME TO outbox_shard")
+        relay._leave()
