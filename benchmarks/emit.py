@@ -28,6 +28,7 @@ Save = Callable[[], None]
 def run() -> Iterator[str]:
     yield from _compare("an order with one line", _order)
     yield from _compare("the shop's checkout, three lines, placed and paid", _checkout)
+    yield from _compare("three lines saved one by one, the products locked", _careful_order)
 
 
 def _compare(what: str, make: Callable[[], Save]) -> Iterator[str]:
@@ -84,6 +85,27 @@ def _checkout() -> Save:
 
     def save() -> None:
         checkout(customer, lines(), lambda order: None, timezone.now())
+
+    return save
+
+
+def _careful_order() -> Save:
+    """A function that saves an order as a shop with a stock does: each line by itself, under locks."""
+    from shop.models import Order, Product
+
+    customer, lines = _ground(3)
+
+    def save() -> None:
+        order_lines = lines()
+        with transaction.atomic():
+            list(Product.objects.select_for_update().filter(pk__in=[line.product_id for line in order_lines]))
+            total = sum((line.amount for line in order_lines), Decimal())
+            order = Order(customer=customer, total=total, placed_at=timezone.now())
+            order.items = order_lines
+            order.save()
+            for line in order_lines:
+                line.order = order
+                line.save()
 
     return save
 
