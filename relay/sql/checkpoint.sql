@@ -13,7 +13,7 @@ WITH lease AS MATERIALIZED (
            (shard_id, epoch, seq, lo, hi, pos, published, events, bytes, latency_ms, created_at)
     SELECT lease.id, %(epoch)s::bigint, %(seq)s::bigint, %(lo)s::text::pg_snapshot, %(hi)s::text::pg_snapshot, %(pos)s::bigint,
            %(published)s, %(events)s, %(bytes)s,
-           coalesce(extract(epoch FROM clock_timestamp() - %(oldest)s::text::timestamptz) * 1000, 0)::int,
+           least(greatest(extract(epoch FROM clock_timestamp() - %(oldest)s::text::timestamptz) * 1000, 0), 2147483647)::int,
            greatest(clock_timestamp(), %(newest)s::text::timestamptz, %(before)s::text::timestamptz)
     FROM lease
     JOIN {schema}outbox_incarnation AS incarnation ON incarnation.token = %(token)s::uuid

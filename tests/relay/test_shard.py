@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+import pytest
 from django.db import connection
 
 from outbox.cloudevents import BinaryEncoder
@@ -29,6 +30,17 @@ def test_a_relay_that_stops_finishes_the_wave_and_begins_no_other(desk: Desks, w
     assert payloads(office.broker.records) == ["a:1"]
     office.reopen()
     assert office.drain() == ["a:2", "a:3"]
+
+
+@pytest.mark.parametrize("days", [-400, 400])
+def test_an_event_of_another_year_is_published(desk: Desks, writer: Writers, days: int) -> None:
+    """One that has waited for months behind a pause, or was written under a clock that was wrong."""
+    office, w = desk(), writer()
+    w.insert("a")
+    w.connection.execute("UPDATE outbox_event SET created_at = now() + make_interval(days => %s)", (days,))
+    w.commit()
+    assert office.drain() == ["a:1"]
+    office.reopen()
 
 
 def test_checkpoints_are_on_disk_whatever_the_default_says(transactional_db: None) -> None:
