@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from functools import partial
 
 from kafka import KafkaConsumer
 
@@ -12,13 +13,14 @@ from tests.torture.faults.fault import Fault
 from tests.torture.trial import Trial
 
 AWAY_SECONDS = (2.0, 8.0)
+MINUTES = (120.0, 180.0)
 
 
-def all_gone(trial: Trial, chance: random.Random) -> None:
+def all_gone(trial: Trial, chance: random.Random, seconds: tuple[float, float] = AWAY_SECONDS) -> None:
     with trial.lock:
         for broker in trial.ground.kafka.brokers:
             broker.kill()
-        time.sleep(chance.uniform(*AWAY_SECONDS))
+        time.sleep(chance.uniform(*seconds))
         trial.ground.kafka.start()
 
 
@@ -66,6 +68,7 @@ def _leader(trial: Trial, topic: str) -> int:
 
 FAULTS = [
     Fault("brokers-kill", all_gone),
+    Fault("brokers-gone-for-minutes", partial(all_gone, seconds=MINUTES), concurrent=False, once=True),
     Fault("brokers-stop", all_stopped),
     Fault("broker-kill-one", one_killed, brokers=3),
     Fault("broker-kill-leader", hot_leader_killed, brokers=3),
