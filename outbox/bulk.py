@@ -48,7 +48,8 @@ class Bulk:
     def update_each(self, instances: list[Any], fields: list[str], batch_size: int | None) -> int:
         with transaction.atomic(using=self._using):
             pks = self._lock(self._queryset.filter(pk__in=[instance.pk for instance in instances]))
-            matching = [instance for instance in instances if self._pk_of(instance) in set(pks)]
+            locked = set(pks)
+            matching = [instance for instance in instances if self._pk_of(instance) in locked]
             entries = self._entries(pre_save, matching, update_fields=frozenset(fields))
             rows = self._plain().bulk_update(instances, fields, batch_size)
             insert(entries, self._using)

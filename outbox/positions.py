@@ -48,9 +48,9 @@ def reshard(using: str, count: int, *, dry_run: bool = False) -> Change:
         parents = [_parent(old, first, last) for first, last in ranges]
         split = [_position(using, parent) for parent in parents if parent is not None]
         if len(split) == count:
-            return Change(0, _replace(using, ranges, split))
-        now, renumbered = _renumber(using, margin=None)
-        return Change(renumbered, _replace(using, ranges, [(now, None, None)] * count))
+            return Change(0, _replace(using, ranges, split, dry_run=dry_run))
+        now, renumbered = _renumber(using, margin=None, dry_run=dry_run)
+        return Change(renumbered, _replace(using, ranges, [(now, None, None)] * count, dry_run=dry_run))
 
 
 def rebase(using: str, margin: float, *, dry_run: bool = False) -> Change:
@@ -61,9 +61,16 @@ def rebase(using: str, margin: float, *, dry_run: bool = False) -> Change:
     """
     with _claimed(using, dry_run=dry_run):
         ranges = [(s.first_bucket, s.last_bucket) for s in Shard.objects.using(using).order_by("id")]
-        now, renumbered = _renumber(using, margin=margin)
-        return Change(renumbered, _replace(using, ranges, [(now, None, None)] * len(ranges)))
+        now, renumbered = _renumber(using, margin=margin, dry_run=dry_run)
+        return Change(renumbered, _replace(using, ranges, [(now, None, None)] * len(ranges), dry_run=dry_run))
 
+
+RENUMBER = """
+UPDATE outbox_event AS event
+SET xid = CASE WHEN concerned.covered THEN '3'::xid8 ELSE pg_current_xact_id() END
+FROM concerned WHERE event.id = concerned.id
+"""
+COUNT = "\nSELECT FROM concerned"
 
 Position = tuple[str, str | None, int | None]
 
@@ -75,27 +82,27 @@ def _claimed(using: str, *, dry_run: bool) -> Iterator[None]:
     The shards are claimed in a transaction before, so that the snapshot of this one is younger than any
     checkpoint of the old owners.
     """
-    shards = Shard.objects.using(using)
+    shards, claim = Shard.objects.using(using), uuid4()
     if not dry_run:
         with transaction.atomic(using=using, durable=True):
             list(shards.select_for_update().order_by("id"))  # a mere UPDATE would not wait for a checkpoint
-            shards.update(owner=uuid4(), epoch=F("epoch") + 1, lease_until=ClockTimestamp() + CLAIM)
+            shards.update(owner=claim, epoch=F("epoch") + 1, lease_until=ClockTimestamp() + CLAIM)
     try:
         with transaction.atomic(using=using, durable=True):
             with connections[using].cursor() as cursor:
                 cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             yield
-            transaction.set_rollback(dry_run, using=using)
     finally:
         if not dry_run:
-            shards.update(owner=None, lease_until=None)
+            shards.filter(owner=claim).update(owner=None, lease_until=None)  # some have an owner by now
 
 
-def _renumber(using: str, *, margin: float | None) -> tuple[str, int]:
+def _renumber(using: str, *, margin: float | None, dry_run: bool) -> tuple[str, int]:
     with connections[using].cursor() as cursor:
         cursor.execute("SELECT pg_current_snapshot()::text")
         (now,) = cursor.fetchone()
-        cursor.execute(statement("renumber"), {"margin": margin, "now": now})
+        deed = COUNT if dry_run else RENUMBER
+        cursor.execute(statement("renumber") + deed, {"margin": margin, "now": now})
         return str(now), cursor.rowcount
 
 
@@ -109,10 +116,14 @@ def _position(using: str, shard: Shard) -> Position:
     return (checkpoint.lo, checkpoint.hi, checkpoint.pos) if checkpoint else ("1:1:", None, None)
 
 
-def _replace(using: str, ranges: Sequence[tuple[int, int]], positions: Sequence[Position]) -> list[Shard]:
+def _replace(
+    using: str, ranges: Sequence[tuple[int, int]], positions: Sequence[Position], *, dry_run: bool
+) -> list[Shard]:
     """New shards at new positions. Their epoch is beyond that of any shard so far; the first one goes on
-    counting for all.
+    counting for all. A dry run touches no row, as relays renew their leases meanwhile.
     """
+    if dry_run:
+        return [Shard(id=n, first_bucket=first, last_bucket=last) for n, (first, last) in enumerate(ranges)]
     shards, checkpoints = Shard.objects.using(using), Checkpoint.objects.using(using)
     epoch = (shards.aggregate(epoch=Max("epoch"))["epoch"] or 0) + 1
     published = sum(

@@ -37,13 +37,20 @@ class RelaySettings:
     lease_seconds: Annotated[float, msgspec.Meta(ge=1)] = 5.0
     poll_busy_seconds: Annotated[float, msgspec.Meta(ge=0)] = 0.005
     poll_idle_seconds: Seconds = 0.04
-    page_rows: Annotated[int, msgspec.Meta(ge=1)] = 2_000
+    page_rows: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 2_000
     page_bytes: Annotated[int, msgspec.Meta(ge=1)] = 4_000_000
     topic_grace_seconds: Annotated[float, msgspec.Meta(ge=0)] = 30.0
     topic_retry_seconds: Seconds = 10.0
     backoff_seconds: Seconds = 2.0
     shutdown_seconds: Seconds = 30.0
-    statement_seconds: Seconds = 30.0
+    statement_seconds: Annotated[float, msgspec.Meta(ge=1)] = 30.0
+
+    def __post_init__(self) -> None:
+        if self.poll_idle_seconds > self.lease_seconds / 3:
+            raise ValueError(
+                f"POLL_IDLE_SECONDS {self.poll_idle_seconds:g} is more than a third of LEASE_SECONDS "
+                f"{self.lease_seconds:g}: the lease would run out between two polls."
+            )
 
     def make_publisher(self) -> Publisher:
         """A publisher as configured, not yet connected. Raises ImproperlyConfigured, naming the option."""

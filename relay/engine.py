@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-import threading
+from collections.abc import Callable
 from uuid import uuid4
 
 import psycopg
@@ -24,6 +24,7 @@ from relay.publishers.base import Publisher
 from relay.session import Session
 from relay.shard import Crew, OwnedShard
 from relay.states import State
+from relay.stopping import Stopping
 from relay.watchdog import Watchdog
 
 MARGIN = 0.2
@@ -48,13 +49,13 @@ class Relay:
         self.settings = settings
         self.state, self.detail, self._since = State.STARTING, "", boottime()
         self.shards: dict[int, OwnedShard] = {}
-        self._stop = threading.Event()
+        self._stop = Stopping()
         self._attempts = 0
         self._release_at = self._tidy_at = 0.0
         self._session: Session | None = None
         self._membership: Membership | None = None
         self._courier = Courier(publisher, settings.lease_seconds * MARGIN)
-        self._crew = Crew(self._courier, encode, settings, self._tick, self._stop.is_set)
+        self._crew = Crew(self._courier, encode, settings, self._tick, lambda: self._stop.asked)
         self._watchdog = Watchdog(
             lease_deadline=lambda: lease.deadline if (lease := self._courier.carrying) else None,
             unstick=lambda: self._session.abort() if self._session else None,
@@ -65,7 +66,7 @@ class Relay:
         """Publish until told to stop."""
         self._watchdog.start()
         try:
-            while not self._stop.is_set():
+            while not self._stop.asked:
                 busy = self._guarded_turn()
                 if drain and not busy and self._drained:
                     break
@@ -79,14 +80,12 @@ class Relay:
 
         Safe in a signal handler: it only notes the wish.
         """
-        self._watchdog.exit_at = boottime() + (0 if self._stop.is_set() else self.settings.shutdown_seconds)
-        self._stop.set()
+        self._watchdog.exit_at = boottime() + (0 if self._stop.asked else self.settings.shutdown_seconds)
+        self._stop.ask()
 
     def _guarded_turn(self) -> bool:
         try:
             busy = self._turn()
-        except PublisherUnavailable as error:
-            self._back_off("Kafka", str(error))
         except PositionNotOfThisHistory as error:
             self._give_up_shards(str(error))
             self._back_off("Position", str(error))
@@ -110,17 +109,36 @@ class Relay:
         """One page of every shard. Whether there was anything."""
         self._connect()
         self._tick()
-        busy = [self._balance()]
-        busy += [shard.step() for shard in list(self.shards.values())]
+        busy = self._balance()
+        busy = self._each(OwnedShard.step) or busy
         if boottime() >= self._release_at:
-            busy += [shard.release() for shard in list(self.shards.values())]
-            self._release_at = boottime() + (0 if any(busy) else RELEASE_EVERY_SECONDS)
+            busy = self._each(OwnedShard.release) or busy
+            self._release_at = boottime() + (0 if busy else RELEASE_EVERY_SECONDS)
         if boottime() >= self._tidy_at:
             self._tidy_at = boottime() + TIDY_EVERY_SECONDS
             for shard in self.shards.values():
                 shard.tidy()
-        self._enter(State.PUBLISHING if self.shards else State.STANDBY)
-        return any(busy)
+        trouble = next((shard.trouble for shard in self.shards.values() if shard.trouble), "")
+        if trouble:
+            self._enter(State.DEGRADED, f"Kafka: {trouble}")
+        else:
+            self._enter(State.PUBLISHING if self.shards else State.STANDBY)
+        return busy
+
+    def _each(self, work: Callable[[OwnedShard], bool]) -> bool:
+        """Have every shard do a piece of work; one whose partitions are in trouble keeps no other waiting."""
+        busy = False
+        for shard in list(self.shards.values()):
+            if self._stop.asked:
+                break
+            if boottime() < shard.retry_at:
+                continue
+            self._tick()
+            try:
+                busy = work(shard) or busy
+            except PublisherUnavailable as error:
+                shard.hinder(str(error))
+        return busy
 
     def _connect(self) -> None:
         if self._membership is None:
@@ -151,18 +169,22 @@ class Relay:
         return patience is not None and boottime() - self._since >= patience
 
     def _balance(self) -> bool:
-        """Take over a shard, or give one up. Whether one was taken over."""
+        """Take over the shards that are this relay's share, or give one up. Whether one was taken over."""
         assert self._membership is not None
         assert self._session is not None
+        taken = False
         lease, too_many = self._membership.balance(self.shards.keys())
-        if lease is not None:
+        while lease is not None:
             self.shards[lease.shard] = self._open(self._session, lease)
             signals.shard_acquired.send(type(self), relay=self, lease=lease)
-        elif too_many:
+            taken = True
+            self._tick()
+            lease, too_many = self._membership.balance(self.shards.keys())
+        if too_many:
             shard = self.shards.pop(max(self.shards))
             shard.lease.release(self._session)
             signals.shard_lost.send(type(self), relay=self, lease=shard.lease, why="another relay has joined")
-        return lease is not None
+        return taken
 
     def _open(self, session: Session, lease: Lease) -> OwnedShard:
         try:
@@ -183,7 +205,9 @@ class Relay:
         self.state, self.detail, self._since = state, detail, boottime()
         signals.state_changed.send(type(self), relay=self, old=old, new=state, detail=detail, seconds=seconds)
         if self._membership is not None and state is not State.DEGRADED:
-            self._membership.beat(state, detail, now=True)
+            # Somebody who stops may do so because the database does.
+            with contextlib.suppress(*([psycopg.Error] if state is State.STOPPING else [])):
+                self._membership.beat(state, detail, now=True)
 
     def _back_off(self, cause: str, detail: str) -> None:
         """Wait before the next attempt, keeping what can be kept meanwhile."""

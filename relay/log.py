@@ -66,7 +66,7 @@ class Log:
         fetched = self._session.fetch("poll", {**self._range, **_open_end(position.lo)})
         hi, token, found = fetched[0][:3]
         token = token or MISSING
-        rows = _rows(fetched)
+        rows = _rows(fetched, 3)
         if not rows:
             return Page([], position, position, token)
         now = Snapshot.parse(hi)
@@ -83,8 +83,10 @@ class Log:
         assert position.hi is not None
         parameters = {"lo": str(position.lo), "hi": str(position.hi), "pos": position.pos, "scan": self._scan}
         fetched = self._session.fetch("walk", {**self._range, **parameters})
-        found, scanned, edge = fetched[0][:3]
-        rows = _rows(fetched)
+        found, scanned, edge, others = fetched[0][:4]
+        rows = _rows(fetched, 4)
+        if not rows and others:  # the window goes on here, in other shards' buckets: this is no gap
+            return Page([], position, position.pinned(position.hi, edge))
         return Page(rows, position, self._behind(position, rows, found, scanned, edge))
 
     def _behind(
@@ -125,5 +127,5 @@ def _open_end(lo: Snapshot) -> dict[str, Any]:
     return {"xmax": str(lo.xmax), "xip": [str(xid) for xid in lo.xip]}
 
 
-def _rows(fetched: Any) -> list[Row]:
-    return [Row._make(row[3:]) for row in fetched if row[3] is not None]
+def _rows(fetched: Any, behind: int) -> list[Row]:
+    return [Row._make(row[behind:]) for row in fetched if row[behind] is not None]

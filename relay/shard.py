@@ -9,7 +9,9 @@ from functools import partial
 from outbox.cloudevents import Encoder, Row
 from outbox.models import Hold
 from relay import signals
+from relay.backoff import delay
 from relay.checkpoint import Checkpoints, Fenced, Tally
+from relay.clock import boottime
 from relay.conf import RelaySettings
 from relay.courier import Courier
 from relay.errors import PublisherUnavailable
@@ -23,6 +25,7 @@ from relay.session import Session
 from relay.work import Work, tally
 
 KEEP_CHECKPOINTS_SECONDS = 120.0
+RELEASE_SECONDS = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,12 @@ class OwnedShard:
         # A database that cannot store a position (full, read-only) shows it before a wave is sent in vain.
         self._checkpoints.move(self._checkpoints.position, Tally())
         self._log = Log(session, lease, rows=config.page_rows, size=config.page_bytes, tick=crew.tick)
+        self._hindered = 0
+        self.trouble = ""
+        """Why what is next cannot be published for now."""
+        self.retry_at = 0.0
+        """Until then (CLOCK_BOOTTIME) it makes no sense to try."""
+        self._released = 0
         self._work: Work | None = None
         self._next: Work | None = None
 
@@ -63,20 +72,32 @@ class OwnedShard:
             shard anew.
         """
         work = self._work or self._next or self._read(self._checkpoints.position)
-        self._next = None
+        self._next, work.scopes = None, None
         if work.page.token not in (None, self._checkpoints.token):
             raise Fenced(
                 f"The database of shard {self.lease.shard} has been through a crash recovery or a promotion."
             )
         if not work.page.rows:
+            self._unhinder()
             return self._skip(work.page.end)
         self._work = work
         while not work.finished:
+            self._crew.tick()
             self._wave(work)
             if self._crew.stopping():
                 return True
+        self._unhinder()
         self._work = None
         return True
+
+    def hinder(self, trouble: str) -> None:
+        """Note an outage, and wait longer each time before the next attempt."""
+        self._hindered += 1
+        self.trouble = trouble
+        self.retry_at = boottime() + delay(self._hindered, self._crew.settings.backoff_seconds)
+
+    def _unhinder(self) -> None:
+        self._hindered, self.trouble, self.retry_at = 0, "", 0.0
 
     def _read(self, position: Position) -> Work:
         page = self._log.read(position)
@@ -144,17 +165,21 @@ class OwnedShard:
         self._checkpoints.roll_up(KEEP_CHECKPOINTS_SECONDS)
 
     def release(self) -> bool:
-        """Publish a page of what waits behind the holds that are due, and lift those behind which nothing
-        waits.
+        """Publish a page of what waits behind each hold that is due, and lift those behind which nothing
+        waits; for a moment only, since new events wait meanwhile.
 
         Whether anything came of it. Raises as ``step`` does.
         """
         if self._work is not None:
             return False
-        busy, due = False, self._holds.due()
-        while due is not None:
+        busy, until = False, boottime() + RELEASE_SECONDS
+        while (due := self._holds.due(self._released)) is not None:
+            self._crew.tick()
+            self._released = due.hold
             busy = self._release(due) or busy
-            due = self._holds.due(due.hold)
+            if self._crew.stopping() or boottime() >= until:
+                return True
+        self._released = 0
         return busy
 
     def _release(self, due: Release) -> bool:

@@ -1,4 +1,5 @@
--- Makes the positions of all shards the same one, the snapshot of this very transaction: what they do not cover gets the transaction's
+-- What has to be done (the caller says it, or only counts) about each row among "concerned" to
+-- make the positions of all shards the same one, the snapshot of this very transaction: what they do not cover gets the transaction's
 -- id, which that snapshot does not see, and what they cover but it would not see gets the id of a transaction of long ago.
 -- What is held stays so, whatever its age: every position is beyond it.
 -- margin: what is younger than its position less so many seconds counts as not covered; NULL: whatever its age.
@@ -18,9 +19,6 @@ WITH position AS MATERIALIZED (
            OR EXISTS (SELECT FROM outbox_held WHERE outbox_held.event_id = event.id) AS covered
     FROM outbox_event AS event
     JOIN position ON event.bucket BETWEEN position.first_bucket AND position.last_bucket
+), concerned AS (
+    SELECT id, covered FROM judged WHERE NOT (covered AND pg_visible_in_snapshot(xid, %(now)s::pg_snapshot))
 )
-UPDATE outbox_event AS event
-SET xid = CASE WHEN judged.covered THEN '3'::xid8 ELSE pg_current_xact_id() END
-FROM judged
-WHERE event.id = judged.id
-  AND NOT (judged.covered AND pg_visible_in_snapshot(judged.xid, %(now)s::pg_snapshot))

@@ -103,9 +103,11 @@ class KafkaPythonPublisher:
     def publish(self, records: Sequence[Record]) -> list[Outcome]:
         producer = self._producer
         assert producer is not None, "prepare() comes first"
-        places = fit(
-            records, self._topics, self._place, batch_bytes=self._batch_bytes, judge=not self._compressed
-        )
+        places = self._fit(records)
+        if isinstance(places, Failure) and places.trouble is Trouble.RECORD:
+            self._topics.forget([records[0].topic])  # its limit may have been raised since it was learnt
+            self.prepare([records[0].topic])
+            places = self._fit(records)
         if isinstance(places, Failure):
             return [places]
         wave = list(zip(records, places, strict=False))
@@ -118,6 +120,10 @@ class KafkaPythonPublisher:
             self._topics.forget({r.topic for r, failed in zip(records, outcomes, strict=False) if failed})
             self._discard(ABANDON_SECONDS)
         return outcomes
+
+    def _fit(self, records: Sequence[Record]) -> list[int] | Failure:
+        judge = not self._compressed
+        return fit(records, self._topics, self._place, batch_bytes=self._batch_bytes, judge=judge)
 
     def _place(self, record: Record) -> int:
         digest: int = _partition_hash(record.key)

@@ -1,6 +1,6 @@
 -- The next page of a pinned window: along the primary key from pos, what is not visible in lo and visible in hi.
 -- Reads at most %(scan)s rows of the table. "edge" is the last of them where they held less than a page, and NULL otherwise;
--- "scanned" below scan then means that the table ended. The CTEs are read only as far as they are needed, and in order.
+-- "scanned" below scan then means that the table ended; "others" that there were rows of the window, all of other shards. The CTEs are read only as far as they are needed, and in order.
 WITH chunk AS MATERIALIZED (
     SELECT id, xid, bucket FROM {schema}outbox_event WHERE id > %(pos)s ORDER BY id LIMIT %(scan)s
 ), hits AS MATERIALIZED (
@@ -12,10 +12,14 @@ WITH chunk AS MATERIALIZED (
 ), extent AS (
     SELECT count(*) AS found,
            CASE WHEN count(*) < %(rows)s THEN (SELECT count(*) FROM chunk) END AS scanned,
-           CASE WHEN count(*) < %(rows)s THEN (SELECT max(id) FROM chunk) END AS edge
+           CASE WHEN count(*) < %(rows)s THEN (SELECT max(id) FROM chunk) END AS edge,
+           CASE WHEN count(*) = 0 THEN (
+               SELECT bool_or(NOT pg_visible_in_snapshot(xid, %(lo)s::text::pg_snapshot)
+                              AND pg_visible_in_snapshot(xid, %(hi)s::text::pg_snapshot)) FROM chunk
+           ) END AS others
     FROM hits
 )
-SELECT extent.found, extent.scanned, extent.edge,
+SELECT extent.found, extent.scanned, extent.edge, extent.others,
        page.id, page.topic, page.key, page.type, page.subject, page.content_type, page.event_id::text, page.payload,
        page.headers::text, to_char(page.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
 FROM extent

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from outbox.cloudevents import Record
 from relay.errors import PublisherUnavailable
 from relay.publishers.base import Outcome, Publisher, Trouble
 from tests.publishers.broker import PASSWORD, Broker
@@ -134,3 +135,15 @@ def test_the_broker_judges_where_the_limit_is_not_known(broker: Broker, connect:
     assert failure.trouble is Trouble.RECORD
     assert isolate(publisher, good[20:]) == good[20:]
     assert by_key(broker.read(topic)) == {b"key": [b"%d" % n for n in range(41)]}
+
+
+def test_a_limit_that_was_raised_is_known_before_a_record_is_refused(
+    broker: Broker, connect: Connect
+) -> None:
+    topic = broker.topic(1, **{"max.message.bytes": "2000"})
+    publisher = connect(broker.address)
+    large = Record(topic, b"key", b"x" * 5_000, [])
+    [failure] = deliver(publisher, [large])
+    assert failure.trouble is Trouble.RECORD
+    broker.configure(topic, **{"max.message.bytes": "100000"})
+    assert deliver(publisher, [large]) == []
