@@ -142,9 +142,15 @@ class Relay:
 
     def _connect(self) -> None:
         if self._membership is None:
-            self._session = Session(self.alias)
+            self._session = Session(self.alias, opened=self._opened)
             ttl = self.settings.lease_seconds
             self._membership = Membership(self._session, self.id, socket.gethostname(), os.getpid(), ttl)
+
+    def _opened(self, session: Session) -> None:
+        """The watchdog must reach a session whose first statements hang, as behind a pooler without a
+        server.
+        """
+        self._session = session
 
     def _tick(self) -> None:
         """What must not wait: renew the leases, beat, say when a wave takes suspiciously long."""
@@ -164,9 +170,11 @@ class Relay:
 
     @property
     def _drained(self) -> bool:
-        """With nothing to do: owns a shard, or stands by for a relay that is alive."""
-        patience = {State.PUBLISHING: 0.0, State.STANDBY: self.settings.lease_seconds}.get(self.state)
-        return patience is not None and boottime() - self._since >= patience
+        """With nothing to do: owns every shard, or others do that are alive."""
+        if self.state not in (State.PUBLISHING, State.STANDBY) or self._membership is None:
+            return False
+        owns_all = len(self.shards) == self._membership.shards
+        return owns_all or boottime() - self._since >= self.settings.lease_seconds
 
     def _balance(self) -> bool:
         """Take over the shards that are this relay's share, or give one up. Whether one was taken over."""

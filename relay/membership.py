@@ -22,6 +22,8 @@ class Membership:
         self._identity = identity
         self._card = {"id": str(identity), "host": host, "pid": pid}
         self._ttl = ttl
+        self.shards = 0
+        """How many there are, as last seen."""
         self._beat_at = 0.0
         self._look_at = 0.0
 
@@ -38,8 +40,8 @@ class Membership:
         if boottime() < self._look_at:
             return None, False
         parameters = {"owner": str(self._identity), "held": list(held), "ttl": self._ttl}
-        free, shards, relays = self._session.fetch("free", parameters)[0]
-        share, lease = ceil(shards / max(1, relays)), None
+        free, self.shards, relays = self._session.fetch("free", parameters)[0]
+        share, lease = ceil(self.shards / max(1, relays)), None
         if free and len(held) < share:
             lease = Lease.acquire(self._session, self._identity, self._ttl, held)
         self._look_at = boottime() + self._patience(len(held), lease)

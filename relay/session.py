@@ -7,7 +7,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -42,18 +42,20 @@ class Session:
 
     Behind a pooler in transaction mode (PgBouncer) session settings do not last and prepared statements are
     not shared: there the planner settings go along with each statement, in a transaction, and nothing is
-    prepared. A pooler shows itself by a backend pid that is not the server's.
+    prepared. A pooler shows itself by a backend pid that is not the server's. ``opened`` is called before the
+    first statement, so that somebody else can ``abort`` that one, too.
 
     Raises:
         psycopg.OperationalError: the database does not answer.
         NotPrimary: it is a standby, where ``pg_current_snapshot()`` does not tell what is committed.
     """
 
-    def __init__(self, alias: str) -> None:
+    def __init__(self, alias: str, *, opened: Callable[[Session], None] = lambda _: None) -> None:
         parameters = connections[alias].get_connection_params()
         for ours in ("cursor_factory", "context", "prepare_threshold", "server_side_binding", "autocommit"):
             parameters.pop(ours, None)
         self.connection = psycopg.connect(**{**KEEPALIVE, **parameters}, autocommit=True)
+        opened(self)
         try:
             self._configure(alias)
         except BaseException:

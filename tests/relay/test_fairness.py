@@ -8,11 +8,13 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from django.db import connection, transaction
+from django.db.models.functions import Now
 
 from outbox import positions, verbs
 from outbox.cloudevents import BinaryEncoder, Record
@@ -223,3 +225,14 @@ for round in range(400):
 
 def test_a_signal_at_any_moment_is_noted_and_hangs_nobody() -> None:
     subprocess.run([sys.executable, "-c", HAMMERED], check=True, timeout=60)
+
+
+def test_a_drain_waits_for_the_shards_of_a_relay_that_died(transactional_db: None) -> None:
+    divide(2)
+    Shard.objects.filter(id=1).update(owner=uuid4(), lease_until=Now() + timedelta(seconds=0.7))
+    insert(0, "t")
+    insert(200, "t")
+    broker = MemoryPublisher()
+    relay = Relay("default", RelaySettings(lease_seconds=1), broker, BinaryEncoder("/test"))
+    relay.run(drain=True)
+    assert len(broker.records) == 2
