@@ -33,7 +33,7 @@ class Writer:
 
     def run(self) -> None:
         while not self.stop.is_set():
-            with contextlib.suppress(psycopg.Error):
+            with contextlib.suppress(psycopg.Error, psycopg.Rollback):  # the latter if the connection is gone
                 with psycopg.connect(self._url, connect_timeout=3, prepare_threshold=None) as connection:
                     while not self.stop.is_set():
                         self.transaction(connection)
@@ -82,13 +82,13 @@ class Writer:
 
 
 class Holder(Writer):
-    """Holds its transactions open for seconds, on keys of its own."""
+    """Holds its transactions open for seconds, and some for minutes, on keys of its own."""
 
     def transaction(self, connection: psycopg.Connection) -> None:
         chance = self._chance
         for _ in range(chance.randint(1, 4)):
             emit(connection, chance.choice(self._topics), f"{self._name}-held", [self._payload()])
-            self.stop.wait(chance.random() * 4)
+            self.stop.wait(chance.random() * 4 * chance.choice([1] * 19 + [30]))
         if chance.random() < 0.3:
             connection.rollback()
         else:

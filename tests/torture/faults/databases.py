@@ -13,7 +13,7 @@ import psycopg
 
 from tests.torture import ledger
 from tests.torture.faults.fault import Fault
-from tests.torture.trial import RECOVER_SECONDS, Trial
+from tests.torture.trial import LEASE_SECONDS, RECOVER_SECONDS, Trial
 
 AWAY_SECONDS = (0.5, 4.0)
 
@@ -84,6 +84,17 @@ def disk_full(trial: Trial, chance: random.Random) -> None:
         machine.outlast(RECOVER_SECONDS)
 
 
+def _await_sound_leases(trial: Trial) -> None:
+    """A lease that was taken under a clock ahead outlasts its owner by as much, until the owner renews it."""
+    too_long = "lease_until > clock_timestamp() + make_interval(secs => %s)"
+    deadline = time.monotonic() + RECOVER_SECONDS
+    while trial.execute(f"SELECT id FROM outbox_shard WHERE {too_long}", (LEASE_SECONDS + 1,)):
+        if time.monotonic() > deadline:
+            trial.complaints.append("leases were not renewed after the clock was set right")
+            return
+        time.sleep(0.1)
+
+
 def _write_until_full(trial: Trial) -> None:
     """PostgreSQL has room left in the files that it has."""
     topic = next(iter(trial.topics))
@@ -105,6 +116,7 @@ def clock_jumps(seconds: float) -> Callable[[Trial, random.Random], None]:
                 trial.complaints.append("the server's clock has not jumped")
             time.sleep(chance.uniform(*AWAY_SECONDS))
             machine.clock.set(0)
+            _await_sound_leases(trial)
 
     return cause
 
