@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import random
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -19,6 +20,8 @@ def main() -> int:
     if options.list:
         print("\n".join(FAULTS))
         return 0
+    for number in (signal.SIGINT, signal.SIGTERM):  # also where it was started in the background
+        signal.signal(number, signal.default_int_handler)
     with contextlib.closing(Ground(brokers=options.brokers, pooled=options.pooled)) as ground:
         picked = _picked(options, campaign.possible(ground))
         campaign.say(f"seed {options.seed}, {sum(map(len, picked))} faults, {options.brokers} broker(s)")
