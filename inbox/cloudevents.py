@@ -40,9 +40,13 @@ def parse(record: Record) -> Event:
 
 def _decoded(headers: tuple[tuple[str, bytes | None], ...]) -> dict[str, str]:
     try:
-        return {name.lower(): value.decode() for name, value in headers if value is not None}
+        return {
+            name.lower(): value.decode()
+            for name, value in headers
+            if value is not None and name.lower().startswith(("ce_", "content-type"))
+        }
     except UnicodeDecodeError as error:
-        raise InvalidEvent(f"a header is not UTF-8: {error.object!r}") from error
+        raise InvalidEvent("a header is not UTF-8") from error
 
 
 def _structured(value: bytes | None) -> tuple[dict[str, str], str | None, bytes | None]:

@@ -11,7 +11,7 @@ from inbox.effects import Effects
 from inbox.errors import Abandoned, SourceUnavailable
 from inbox.heartbeat import Heartbeat
 from inbox.outages import Outages
-from inbox.processor import HANDLING, Processor
+from inbox.processor import Processor
 from inbox.record import Record
 from inbox.requeue import Requeue
 from inbox.shutdown import Stop
@@ -22,6 +22,7 @@ from inbox.transient import is_transient
 KAFKA = "Kafka"
 POLL_SECONDS = 0.5
 KEEP_ALIVE_EVERY = 1.0
+REQUEUED = "what requeued events need"
 REQUEUE_EVERY = 1.0
 REQUEUE_CHUNK = 100
 
@@ -121,13 +122,17 @@ class Consumer:
         if self._clock() < self._requeued_at + REQUEUE_EVERY:
             return
         try:
-            taken = self._requeue.run(REQUEUE_CHUNK)
+            taken = self._requeue.run(REQUEUE_CHUNK, self._go_on)
+        except Abandoned:
+            return  # no polled record is in hand here
         except Exception as error:
             if not is_transient(error):
                 raise
-            self._outages.begin(HANDLING, error)
+            self._outages.begin(REQUEUED, error)
             drop_dead_connection(self._database)
             taken = 0
+        else:
+            self._outages.end(REQUEUED)
         if taken:
             requeued.send(self.name, count=taken)
         if taken < REQUEUE_CHUNK:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from inbox.cloudevents import parse, printable
-from inbox.errors import InvalidEvent, InvalidPayload
 from inbox.event import Event
 from inbox.record import Record
 from inbox.registry import EVERY, Handler
@@ -57,7 +56,7 @@ class Routes:
         """What to do with ``record``; None if no handler takes it."""
         try:
             event = parse(record)
-        except InvalidEvent as error:
+        except Exception as error:  # whatever a record holds, it must not end the consumer
             return Delivery(record=record, identity=_coordinates(record)).poisoned(error, 1)
         handlers = tuple(self._taking(event))
         if not handlers:
@@ -65,7 +64,7 @@ class Routes:
         delivery = Delivery(record=record, identity=_identity(event), event=event)
         try:
             return replace(delivery, calls=tuple((handler, handler.arguments(event)) for handler in handlers))
-        except InvalidPayload as error:
+        except Exception as error:
             return delivery.poisoned(error, 1)
 
     def _taking(self, event: Event) -> Iterable[Handler]:

@@ -169,7 +169,8 @@ class KafkaSource:
     def close(self) -> None:
         client, self._client = self._client, None
         if client is not None:
-            client.close(timeout_ms=ANSWER_MS)
+            with suppress(KafkaError):
+                client.close(timeout_ms=ANSWER_MS)
 
     def _opened(self) -> Any:
         if self._client is None:
@@ -233,7 +234,10 @@ class KafkaSource:
             client.resume(*client.paused())
 
     def _lag(self, partition: TopicPartition) -> int | None:
-        end, position = self._client.highwater(partition), self._client.position(partition, timeout_ms=0)
+        try:
+            end, position = self._client.highwater(partition), self._client.position(partition, timeout_ms=0)
+        except KafkaError:  # a figure for people must not end the consumer
+            return None
         return None if end is None or position is None else max(0, end - position)
 
     @contextmanager

@@ -66,6 +66,7 @@ class Processor:
                 batch_failed.send(self._effects.consumer, error=error, size=len(deliveries))
             drop_dead_connection(self._effects.database)
             return False
+        self._outages.end(HANDLING)
         return True
 
     def _singly(self, batch: Sequence[Record]) -> Iterator[Record]:
@@ -87,7 +88,7 @@ class Processor:
                     self._outages.begin(HANDLING, error)
                 else:
                     failures += 1
-                    if failures >= self._attempts or isinstance(error, Poison):
+                    if not delivery.error and (failures >= self._attempts or isinstance(error, Poison)):
                         delivery = delivery.poisoned(error, failures)
                         continue
             else:

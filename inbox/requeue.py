@@ -23,12 +23,13 @@ class Requeue:
     effects: Effects
     route: Callable[[Record], Delivery | None]
 
-    def run(self, limit: int) -> int:
-        """Take up to ``limit`` of them; returns how many.
+    def run(self, limit: int, go_on: Callable[[], None] = lambda: None) -> int:
+        """Take up to ``limit`` of them, asking ``go_on`` before each; returns how many.
 
-        Raises what is transient; the event is still requeued then.
+        Raises what is transient, and what ``go_on`` raises; the event is still requeued then.
         """
         for count in range(limit):
+            go_on()
             if not self._requested() or not self._take_first():
                 return count
         return limit

@@ -81,7 +81,7 @@ class Receiver:
         if signal is pre_save:
             return self._before_save(kwargs["instance"], using, entries())
         if signal is post_save:
-            return self._after_save(kwargs["instance"], using, entries())
+            return self._after_save(kwargs["instance"], using, entries)
         if signal in (pre_migrate, post_migrate) and not tables.exist(using):
             logger.warning(NO_TABLES, using, self, name_of(signal))
             return []
@@ -152,10 +152,13 @@ class Receiver:
         saving.defer(entries)
         return [entry.event_id for entry in entries]
 
-    def _after_save(self, instance: Model, using: str, entries: list[Entry]) -> list[UUID]:
+    def _after_save(self, instance: Model, using: str, entries: Callable[[], list[Entry]]) -> list[UUID]:
         saving = Saving.of(instance)
-        insert([*(saving.take() if saving else ()), *entries], using)
-        return [entry.event_id for entry in entries]
+        if saving:
+            insert(saving.take(), using)  # before the function runs, which may save the instance again
+        new = entries()
+        insert(new, using)
+        return [entry.event_id for entry in new]
 
     def _elsewhere(self, signal: Signal, using: str, entries: Callable[[], list[Entry]]) -> list[UUID]:
         connection = connections[using]

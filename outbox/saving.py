@@ -33,8 +33,9 @@ class Saving:
     does this transaction hold the row's lock, which puts the events of one key in the order of their commits.
     """
 
-    def __init__(self, instance: Model) -> None:
+    def __init__(self, instance: Model, using: str) -> None:
         self.instance = instance
+        self.using = using
         self._entries: list[Entry] = []
 
     @staticmethod
@@ -93,7 +94,10 @@ def _guarded(model: type[Model]) -> Callable[..., Any]:
 
 @contextmanager
 def _saving(instance: Model, using: str) -> Iterator[None]:
-    saving = Saving(instance)
+    outer, saving = Saving.of(instance), Saving(instance, using)
+    if outer is not None and not instance._state.adding:
+        # A receiver of post_save saves it again, and what came first stays first.
+        insert(outer.take(), outer.using)
     token = _running.set(saving)
     try:
         yield

@@ -58,7 +58,11 @@ class ParkedQuerySet(models.QuerySet["Parked"]):
         self.bulk_create([parked], ignore_conflicts=True)
 
     def failed_again(self, parked: Parked, error: str) -> None:
-        """Leave a requeued one parked after all, and its key with it."""
+        """Leave a requeued one parked after all, and its key with it; unless somebody has dealt with it, or
+        asked anew, since it was taken up.
+        """
+        if not self.waiting().filter(id=parked.id, requeued_at=parked.requeued_at).exists():
+            return
         key = Q(id=parked.id) if parked.lane is None else Q(consumer=parked.consumer, lane=parked.lane)
         self.waiting().filter(key).order_by().update(requeued_at=None)
         self.filter(id=parked.id).update(error=error, attempts=F("attempts") + 1)

@@ -19,7 +19,7 @@ def parked(consumer: MemoryConsumer, effects: Effects) -> list[Parked]:
     effects.fails["<poison>"] = raising(ValueError("<b>bold</b>"))
     send_steps(consumer, "a", 1, fail="<poison>")
     send_steps(consumer, "a", 2)
-    consumer.log.append("test", key=None, value=b"\xff\x00", headers=[("h", b"\xfe")])
+    consumer.log.append("test", key=None, value=b"\xff\x00", headers=[("ce_h", b"\xfe")])
     consumer.log.append("test", key=None, value=None)
     consumer.drain()
     consumer.consumer.tick()

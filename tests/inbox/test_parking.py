@@ -142,7 +142,7 @@ def test_payload_that_does_not_fit_is_parked_at_once(consumer: MemoryConsumer, e
 def test_record_that_is_no_event_is_parked_and_blocks_nothing(
     consumer: MemoryConsumer, effects: Effects
 ) -> None:
-    consumer.log.append("test", key=b"a", value=b"\x00\xff", headers=[("x", b"\xfe"), ("y", None)])
+    consumer.log.append("test", key=b"a", value=b"\x00\xff", headers=[("ce_x", b"\xfe"), ("y", None)])
     send_steps(consumer, "a", 1)
     consumer.drain()
     assert effects.of("a") == [1]

@@ -155,14 +155,14 @@ class TestPreSave:
             stored = Parcel.objects.filter(code=instance.code).values_list("weight", flat=True).first()
             return Note("change", f"{stored} -> {instance.weight}")
 
-        @outbox.receiver(post_save, sender=Parcel)
+        @outbox.receiver([pre_save, post_save], sender=Parcel)
         def changed(**kwargs: Any) -> None:
             seen.append(len(outbox_events))
 
         parcel = Parcel.objects.create(code="a")
         parcel.weight = 5
         parcel.save()
-        assert seen == [0, 1]
+        assert seen == [0, 1, 1, 2], "before and after each row was written"
         assert [event.data["text"] for event in outbox_events] == ["None -> 0", "0 -> 5"]
 
     def test_event_of_a_failed_save_is_not_written_by_a_later_one(
