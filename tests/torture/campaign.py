@@ -26,12 +26,12 @@ def say(line: str) -> None:
 
 def possible(ground: Ground) -> list[Fault]:
     """The faults that this ground can have; of the others it is said why not."""
-    for part, reason in ground.postgres.missing.items():
-        say(f"left out, as the {part} cannot be touched here: {', '.join(_needing(part))} ({reason})")
+    for part, reason in ground.missing.items():
+        say(f"left out, for want of {part}: {', '.join(_needing(part))} ({reason})")
     return [
         fault
         for fault in FAULTS.values()
-        if fault.brokers <= len(ground.kafka.brokers) and fault.needs not in ground.postgres.missing
+        if fault.brokers <= len(ground.kafka.brokers) and fault.needs not in ground.missing
     ]
 
 

@@ -18,6 +18,11 @@ CONFIG = {
     "wal_keep_size": "128MB",
 }
 
+ACLS = {
+    "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+    "allow.everyone.if.no.acl.found": "true",
+}
+
 
 class Ground:
     """Relays reach PostgreSQL by ``relay_gate`` and each broker by its own of ``broker_gates``; writers reach
@@ -68,7 +73,8 @@ class Ground:
         nodes = [broker.node for broker in self.kafka.brokers]
         for broker, gate, port in zip(self.kafka.brokers, self.broker_gates, inner, strict=True):
             gate.upstream = port.number
-            broker.configure(nodes, _listeners(broker.node, port.number, gate.address))
+            acls = ACLS if len(nodes) == 1 else {}
+            broker.configure(nodes, {**_listeners(broker.node, port.number, gate.address), **acls})
 
     @property
     def bootstrap_servers(self) -> str:
@@ -82,6 +88,12 @@ class Ground:
     def url(self, database: str, port: int | None = None) -> str:
         """Of a database; without ``port`` past the gates."""
         return f"postgresql://postgres@127.0.0.1:{port or self.postgres.port}/{database}"
+
+    @property
+    def missing(self) -> dict[str, str]:
+        """What a fault may need and cannot have here, and why."""
+        several = {"acls": "controllers that vote would have to be super users, as everybody is here"}
+        return self.postgres.missing | (several if len(self.kafka.brokers) > 1 else {})
 
     def gates(self) -> list[Proxy]:
         return [self.relay_gate, self.writer_gate, *self.broker_gates]
@@ -112,6 +124,4 @@ def _listeners(node: Node, port: int, advertised: str) -> dict[str, str]:
         "advertised.listeners": f"PLAINTEXT://{node.address},GATED://{advertised}",
         "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,GATED:PLAINTEXT",
         "inter.broker.listener.name": "PLAINTEXT",
-        "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
-        "allow.everyone.if.no.acl.found": "true",
     }

@@ -6,7 +6,7 @@ import random
 import time
 from functools import partial
 
-from kafka import KafkaConsumer
+from kafka import KafkaConsumer, TopicPartition
 
 from devstack.kafka.broker import Broker
 from tests.torture.faults.fault import Fault
@@ -61,7 +61,7 @@ def _leader(trial: Trial, topic: str) -> int:
     consumer = KafkaConsumer(bootstrap_servers=trial.ground.bootstrap_servers.split(","), group_id=None)
     try:
         consumer.partitions_for_topic(topic)
-        return int(consumer._client.cluster.leader_for_partition((topic, 0)))
+        return int(consumer._client.cluster.leader_for_partition(TopicPartition(topic, 0)))
     finally:
         consumer.close()
 

@@ -13,7 +13,7 @@ Cause = Callable[[Trial, random.Random], None]
 class Fault:
     """``brokers`` is how many there must be. What is not ``concurrent`` runs alone, as it replaces the server
     or must see the log stand still; what is ``once`` is no part of a random run. ``needs``
-    names what the machine of PostgreSQL must have: ``disk`` or ``clock``. What ``rewinds``
+    names what the ground must have: ``disk``, ``clock`` or ``acls``. What ``rewinds``
     makes the database forget positions, so that more than the waves under way are sent again.
     """
 

@@ -113,7 +113,7 @@ def _rules(topic: str) -> list[ACL]:
 FAULTS = [
     Fault("topic-missing", missing),
     Fault("topic-too-small", too_small),
-    Fault("topic-forbidden", forbidden),
+    Fault("topic-forbidden", forbidden, needs="acls"),
     Fault("topic-deleted", deleted),
     *(
         Fault(f"{deed}-{point}", partial(at_release(point, deed, scene)), concurrent=False)
