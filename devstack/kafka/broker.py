@@ -81,7 +81,8 @@ class Broker:
         return self.folder / "data"
 
     def _format(self) -> list[str]:
-        arguments = ("format", "--cluster-id", self._cluster_id, "--config", str(self._properties))
+        # With "=": an id may begin with a hyphen.
+        arguments = ("format", f"--cluster-id={self._cluster_id}", "--config", str(self._properties))
         return self._launcher.command("kafka.tools.StorageTool", *arguments)
 
     def _started(self) -> Process:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import uuid
 from collections.abc import Iterator
 
 import pytest
@@ -69,3 +70,10 @@ def test_topics_are_made_once_and_only_when_asked_for(cluster: Cluster) -> None:
         client.describe_topics(["never-made"])
         names = {topic["name"] for topic in client.describe_topics() if not topic["is_internal"]}
     assert names == {TOPIC, "compacted"}
+
+
+def test_a_cluster_id_may_begin_with_a_hyphen(monkeypatch: pytest.MonkeyPatch) -> None:
+    hyphen = uuid.UUID(bytes=b"\xf8" + bytes(range(15)))
+    monkeypatch.setattr("devstack.kafka.cluster.uuid.uuid4", lambda: hyphen)
+    with Cluster() as made:
+        create_topics(made.bootstrap_servers, {"topic": 1})
