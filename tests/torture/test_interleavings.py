@@ -1,6 +1,6 @@
 """Steps of writers, relays and operators in any order, on real connections, against a model.
 
-Two thousand steps each time; ``TORTURE_EXAMPLES=500`` makes it twenty thousand.
+A thousand steps each time; ``TORTURE_EXAMPLES=500`` makes it twenty thousand.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 
 from tests.torture.bench import Bench
 
-EXAMPLES = int(os.environ.get("TORTURE_EXAMPLES", "50"))
+EXAMPLES = int(os.environ.get("TORTURE_EXAMPLES", "25"))
 STEPS = 40
 RELAYS = st.integers(0, 1)
 WRITERS = st.integers(0, 2)
