@@ -1,11 +1,39 @@
-"""Attempt -> delay: exponential, capped, with full jitter on its upper half. Pure."""
+"""When to try again what has failed: exponential, capped, with full jitter on the upper half of a delay."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable
 
+from relay.clock import boottime
+
 FIRST_SECONDS = 0.1
+
+
+class Backoff:
+    """Attempts at one thing. ``trouble`` is why the last one failed, empty if it did not; ``cap`` is the
+    longest delay, in seconds.
+    """
+
+    def __init__(self, cap: float) -> None:
+        self._cap = cap
+        self.passed()
+
+    def passed(self) -> None:
+        """It has gone well."""
+        self.trouble = ""
+        self._failures, self._until = 0, 0.0
+
+    def failed(self, trouble: str) -> None:
+        """It has not; wait longer than before."""
+        self.trouble = trouble
+        self._failures += 1
+        self._until = boottime() + delay(self._failures, self._cap)
+
+    @property
+    def left(self) -> float:
+        """The seconds until the next attempt makes sense, by CLOCK_BOOTTIME; 0 if it does now."""
+        return max(0.0, self._until - boottime())
 
 
 def delay(attempt: int, cap: float, *, chance: Callable[[], float] = random.random) -> float:

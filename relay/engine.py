@@ -13,11 +13,11 @@ import psycopg
 from outbox.cloudevents import Encoder
 from outbox.errors import PositionNotOfThisHistory
 from relay import signals
-from relay.backoff import delay
+from relay.backoff import Backoff
 from relay.clock import boottime
 from relay.conf import RelaySettings
 from relay.courier import Courier
-from relay.errors import LeaseLost, NotPrimary, PublisherUnavailable
+from relay.errors import LeaseLost, NotPrimary
 from relay.lease import Lease
 from relay.membership import Membership
 from relay.publishers.base import Publisher
@@ -50,7 +50,7 @@ class Relay:
         self.state, self.detail, self._since = State.STARTING, "", boottime()
         self.shards: dict[int, OwnedShard] = {}
         self._stop = Stopping()
-        self._attempts = 0
+        self._outage = Backoff(settings.backoff_seconds)
         self._release_at = self._tidy_at = 0.0
         self._session: Session | None = None
         self._membership: Membership | None = None
@@ -101,7 +101,7 @@ class Relay:
             self._disconnect(str(error))
             self._back_off("PostgreSQL", _first_line(error))
         else:
-            self._attempts = 0
+            self._outage.passed()
             return busy
         return True
 
@@ -110,7 +110,7 @@ class Relay:
         self._connect()
         self._tick()
         busy = self._balance()
-        busy = self._each(OwnedShard.step) or busy
+        busy = self._each(OwnedShard.turn) or busy
         if boottime() >= self._release_at:
             busy = self._each(OwnedShard.release) or busy
             self._release_at = boottime() + (0 if busy else RELEASE_EVERY_SECONDS)
@@ -126,18 +126,13 @@ class Relay:
         return busy
 
     def _each(self, work: Callable[[OwnedShard], bool]) -> bool:
-        """Have every shard do a piece of work; one whose partitions are in trouble keeps no other waiting."""
+        """Have every shard do a piece of work."""
         busy = False
         for shard in list(self.shards.values()):
             if self._stop.asked:
                 break
-            if boottime() < shard.retry_at:
-                continue
             self._tick()
-            try:
-                busy = work(shard) or busy
-            except PublisherUnavailable as error:
-                shard.hinder(str(error))
+            busy = work(shard) or busy
         return busy
 
     def _connect(self) -> None:
@@ -213,16 +208,13 @@ class Relay:
         self.state, self.detail, self._since = state, detail, boottime()
         signals.state_changed.send(type(self), relay=self, old=old, new=state, detail=detail, seconds=seconds)
         if self._membership is not None and state is not State.DEGRADED:
-            # Somebody who stops may do so because the database does.
-            with contextlib.suppress(*([psycopg.Error] if state is State.STOPPING else [])):
-                self._membership.beat(state, detail, now=True)
+            self._membership.beat(state, detail, now=True)
 
     def _back_off(self, cause: str, detail: str) -> None:
         """Wait before the next attempt, keeping what can be kept meanwhile."""
-        self._attempts += 1
+        self._outage.failed(detail)
         self._enter(State.DEGRADED, f"{cause}: {detail}")
-        until = boottime() + delay(self._attempts, self.settings.backoff_seconds)
-        while (left := until - boottime()) > 0 and not self._stop.wait(min(left, BACK_OFF_SLICE_SECONDS)):
+        while (left := self._outage.left) and not self._stop.wait(min(left, BACK_OFF_SLICE_SECONDS)):
             try:
                 self._tick()
             except (psycopg.Error, LeaseLost):
@@ -246,7 +238,8 @@ class Relay:
             session.close()
 
     def _leave(self) -> None:
-        self._enter(State.STOPPING)
+        with contextlib.suppress(psycopg.Error):  # it may stop because the database does
+            self._enter(State.STOPPING)
         self._give_up_shards("the relay stops")
         if self._membership is not None:
             with contextlib.suppress(psycopg.Error):

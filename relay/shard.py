@@ -9,7 +9,7 @@ from functools import partial
 from outbox.cloudevents import Encoder, Row
 from outbox.models import Hold
 from relay import signals
-from relay.backoff import delay
+from relay.backoff import Backoff
 from relay.checkpoint import Checkpoints, Fenced, Tally
 from relay.clock import boottime
 from relay.conf import RelaySettings
@@ -54,14 +54,29 @@ class OwnedShard:
         # A database that cannot store a position (full, read-only) shows it before a wave is sent in vain.
         self._checkpoints.move(self._checkpoints.position, Tally())
         self._log = Log(session, lease, rows=config.page_rows, size=config.page_bytes, tick=crew.tick)
-        self._hindered = 0
-        self.trouble = ""
-        """Why what is next cannot be published for now."""
-        self.retry_at = 0.0
-        """Until then (CLOCK_BOOTTIME) it makes no sense to try."""
+        self._publishing = Backoff(config.backoff_seconds)
+        self._releasing = Backoff(config.backoff_seconds)
         self._released = 0
+        self._round_is_clean = True
         self._work: Work | None = None
         self._next: Work | None = None
+
+    @property
+    def trouble(self) -> str:
+        """Why something of it cannot be published for now; empty if all can."""
+        return self._publishing.trouble or self._releasing.trouble
+
+    def turn(self) -> bool:
+        """``step``, unless an outage makes it useless for now; none of the other shards waits for it."""
+        if self._publishing.left:
+            return False
+        try:
+            busy = self.step()
+        except PublisherUnavailable as error:
+            self._publishing.failed(str(error))
+            return False
+        self._publishing.passed()
+        return busy
 
     def step(self) -> bool:
         """Publish the next page. Whether there was one, so that the caller need not sleep.
@@ -78,7 +93,6 @@ class OwnedShard:
                 f"The database of shard {self.lease.shard} has been through a crash recovery or a promotion."
             )
         if not work.page.rows:
-            self._unhinder()
             return self._skip(work.page.end)
         self._work = work
         while not work.finished:
@@ -86,18 +100,8 @@ class OwnedShard:
             self._wave(work)
             if self._crew.stopping():
                 return True
-        self._unhinder()
         self._work = None
         return True
-
-    def hinder(self, trouble: str) -> None:
-        """Note an outage, and wait longer each time before the next attempt."""
-        self._hindered += 1
-        self.trouble = trouble
-        self.retry_at = boottime() + delay(self._hindered, self._crew.settings.backoff_seconds)
-
-    def _unhinder(self) -> None:
-        self._hindered, self.trouble, self.retry_at = 0, "", 0.0
 
     def _read(self, position: Position) -> Work:
         page = self._log.read(position)
@@ -166,20 +170,28 @@ class OwnedShard:
 
     def release(self) -> bool:
         """Publish a page of what waits behind each hold that is due, and lift those behind which nothing
-        waits; for a moment only, since new events wait meanwhile.
+        waits; for a moment only, since new events wait meanwhile. An outage is over when a round through all
+        of them has met none.
 
-        Whether anything came of it. Raises as ``step`` does.
+        Whether anything came of it. Raises LeaseLost as ``step`` does.
         """
-        if self._work is not None:
+        if self._work is not None or self._releasing.left:
             return False
         busy, until = False, boottime() + RELEASE_SECONDS
         while (due := self._holds.due(self._released)) is not None:
             self._crew.tick()
             self._released = due.hold
-            busy = self._release(due) or busy
+            try:
+                busy = self._release(due) or busy
+            except PublisherUnavailable as error:
+                self._round_is_clean = False
+                self._releasing.failed(str(error))
+                return busy
             if self._crew.stopping() or boottime() >= until:
                 return True
-        self._released = 0
+        if self._round_is_clean:
+            self._releasing.passed()
+        self._released, self._round_is_clean = 0, True
         return busy
 
     def _release(self, due: Release) -> bool:

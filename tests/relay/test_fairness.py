@@ -19,6 +19,7 @@ from django.db.models.functions import Now
 from outbox import positions, verbs
 from outbox.cloudevents import BinaryEncoder, Record
 from outbox.models import Held, Hold, Shard
+from relay import signals
 from relay.conf import RelaySettings
 from relay.engine import Relay
 from relay.errors import PublisherUnavailable
@@ -79,6 +80,40 @@ def test_a_shard_in_trouble_keeps_no_other_waiting(transactional_db: None) -> No
         insert(200, "good", 5)
         wait_until(lambda: len(broker.records) == 5, 10, "the events of the other shard")
         assert (relay.state, "no leader" in relay.detail) == (State.DEGRADED, True)
+
+
+def test_a_release_in_trouble_is_said_once_and_keeps_no_other_waiting(transactional_db: None) -> None:
+    told: list[State] = []
+
+    def tell(*, new: State, **_: Any) -> None:
+        told.append(new)
+
+    with transaction.atomic():
+        verbs.pause("bad", "default", any_topic=True)
+    broker = HalfDown()
+    relay = Relay("default", RelaySettings(backoff_seconds=0.01), broker, BinaryEncoder("/test"))
+    insert(0, "bad")
+    relay._turn()
+    with transaction.atomic():
+        verbs.pause("other", "default", any_topic=True)
+    insert(1, "other")
+    relay._turn()
+    with transaction.atomic():
+        verbs.resume("bad", "default")
+        verbs.resume("other", "default")
+    signals.state_changed.connect(tell)
+    try:
+        for number in range(30):
+            insert(number, "good")
+            relay._release_at = 0.0
+            relay._turn()
+            relay._stop.wait(0.005)
+    finally:
+        signals.state_changed.disconnect(tell)
+        relay._leave()
+    assert told == [State.DEGRADED]
+    assert sorted({record.topic for record in broker.records}) == ["good", "other"]
+    assert len(broker.records) == 31
 
 
 def test_all_free_shards_are_taken_at_once(transactional_db: None) -> None:

