@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from functools import cache
 from inspect import signature
 from typing import Annotated, Any, Literal
 
 import msgspec
-from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 from django.dispatch import receiver
 from django.utils.module_loading import import_string
 
 from outbox.conf import read
 from relay.publishers.base import Publisher
+from relay.publishers.options import unknown
 
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
 
@@ -55,14 +54,11 @@ class RelaySettings:
     def make_publisher(self) -> Publisher:
         """A publisher as configured, not yet connected. Raises ImproperlyConfigured, naming the option."""
         make = import_string(self.publisher)
-        known = [p.name for p in signature(make).parameters.values() if p.kind is p.KEYWORD_ONLY]
-        for name in self.publisher_options:
-            if name not in known:
-                close = get_close_matches(name, known, n=1) or known
-                raise ImproperlyConfigured(
-                    f'RELAY["PUBLISHER_OPTIONS"] has {name!r}, which {self.publisher} does not know. '
-                    f"Did you mean {' or '.join(map(repr, close))}?"
-                )
+        parameters = list(signature(make).parameters.values())[1:]
+        known = [p.name for p in parameters if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)]
+        if not any(p.kind is p.VAR_KEYWORD for p in parameters):
+            for name in self.publisher_options.keys() - set(known):
+                raise unknown(name, self.publisher, known, setting="PUBLISHER_OPTIONS")
         publisher: Publisher = make(self.options, **self.publisher_options)
         return publisher
 

@@ -97,11 +97,10 @@ class ConfluentPublisher:
 
     def publish(self, records: Sequence[Record]) -> list[Outcome]:
         assert self._producer is not None, "prepare() comes first"
-        places = self._fit(records)
-        if isinstance(places, Failure) and places.trouble is Trouble.RECORD:
-            self._topics.forget([records[0].topic])  # its limit may have been raised since it was learnt
-            self.prepare([records[0].topic])
-            places = self._fit(records)
+        places = fit(
+            records, self._topics, _one_place,
+            batch_bytes=self._batch_bytes, judge=self._judge, ask_anew=self._ask_anew,
+        )  # fmt: skip
         if isinstance(places, Failure):
             return [places]
         delivery = Delivery(self._producer, records[: len(places)])
@@ -115,8 +114,9 @@ class ConfluentPublisher:
             self._topics.forget({r.topic for r, failed in zip(records, outcomes, strict=False) if failed})
         return outcomes
 
-    def _fit(self, records: Sequence[Record]) -> list[int] | Failure:
-        return fit(records, self._topics, _one_place, batch_bytes=self._batch_bytes, judge=self._judge)
+    def _ask_anew(self, topic: str) -> None:
+        self._topics.forget([topic])
+        self.prepare([topic])
 
     def _outcome(self, report: Any) -> Outcome:
         if report is None:

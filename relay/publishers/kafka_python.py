@@ -103,11 +103,10 @@ class KafkaPythonPublisher:
     def publish(self, records: Sequence[Record]) -> list[Outcome]:
         producer = self._producer
         assert producer is not None, "prepare() comes first"
-        places = self._fit(records)
-        if isinstance(places, Failure) and places.trouble is Trouble.RECORD:
-            self._topics.forget([records[0].topic])  # its limit may have been raised since it was learnt
-            self.prepare([records[0].topic])
-            places = self._fit(records)
+        places = fit(
+            records, self._topics, self._place,
+            batch_bytes=self._batch_bytes, judge=not self._compressed, ask_anew=self._ask_anew,
+        )  # fmt: skip
         if isinstance(places, Failure):
             return [places]
         wave = list(zip(records, places, strict=False))
@@ -121,9 +120,9 @@ class KafkaPythonPublisher:
             self._discard(ABANDON_SECONDS)
         return outcomes
 
-    def _fit(self, records: Sequence[Record]) -> list[int] | Failure:
-        judge = not self._compressed
-        return fit(records, self._topics, self._place, batch_bytes=self._batch_bytes, judge=judge)
+    def _ask_anew(self, topic: str) -> None:
+        self._topics.forget([topic])
+        self.prepare([topic])
 
     def _place(self, record: Record) -> int:
         digest: int = _partition_hash(record.key)

@@ -1,4 +1,4 @@
-"""Checking RELAY["OPTIONS"], the options of a Kafka client."""
+"""Checking RELAY["OPTIONS"], the options of a Kafka client, and RELAY["PUBLISHER_OPTIONS"]."""
 
 from __future__ import annotations
 
@@ -28,8 +28,10 @@ def check(
             )
 
 
-def unknown(name: str, client: str, known: Collection[str]) -> ImproperlyConfigured:
-    """The error for an option that ``client`` does not know."""
+def unknown(
+    name: str, whose: str, known: Collection[str], *, setting: str = "OPTIONS"
+) -> ImproperlyConfigured:
+    """The error for an option in ``RELAY[setting]`` that the client or publisher ``whose`` does not know."""
     close = get_close_matches(name, known, n=1)
-    hint = f"Did you mean {close[0]!r}?" if close else f"See the documentation of {client}."
-    return ImproperlyConfigured(f'RELAY["OPTIONS"] has {name!r}, which {client} does not know. {hint}')
+    hint = f"Did you mean {close[0]!r}?" if close else f"See the documentation of {whose}."
+    return ImproperlyConfigured(f'RELAY["{setting}"] has {name!r}, which {whose} does not know. {hint}')

@@ -20,13 +20,30 @@ class Topics(Protocol):
 
 
 def fit(
-    records: Sequence[Record], topics: Topics, place: Place, *, batch_bytes: int, judge: bool
+    records: Sequence[Record],
+    topics: Topics,
+    place: Place,
+    *,
+    batch_bytes: int,
+    judge: bool,
+    ask_anew: Callable[[str], None] | None = None,
 ) -> list[int] | Failure:
     """The places of the records of the next wave: a prefix with at most ``batch_bytes`` for each place.
 
     A record larger than that is alone in its place. A failure, if not even the first can be sent. Without
-    ``judge``, records are compressed, and only the broker can tell whether one is too large.
+    ``judge``, records are compressed, and only the broker can tell whether one is too large. ``ask_anew``
+    has ``topics`` learn one again, as its limit may have been raised since it was learnt.
     """
+    places = _prefix(records, topics, place, batch_bytes=batch_bytes, judge=judge)
+    if ask_anew is not None and isinstance(places, Failure) and places.trouble is Trouble.RECORD:
+        ask_anew(records[0].topic)
+        places = _prefix(records, topics, place, batch_bytes=batch_bytes, judge=judge)
+    return places
+
+
+def _prefix(
+    records: Sequence[Record], topics: Topics, place: Place, *, batch_bytes: int, judge: bool
+) -> list[int] | Failure:
     places: list[int] = []
     rooms: dict[tuple[str, int], int] = {}
     for record in records:

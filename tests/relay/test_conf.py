@@ -47,3 +47,26 @@ def test_a_publisher_is_not_made_of_options_that_it_does_not_know() -> None:
     with override_settings(RELAY={**KAFKA, "PUBLISHER_OPTIONS": {"delivery_second": 1.0}}):
         with pytest.raises(ImproperlyConfigured, match="Did you mean 'delivery_seconds'"):
             settings().make_publisher()
+
+
+class Anything:
+    """A publisher of somebody's own, which takes what it gets."""
+
+    def __init__(self, options: Any, pace: float = 1.0, **more: Any) -> None:
+        self.got = pace, more
+
+
+class Picky:
+    def __init__(self, options: Any, pace: float = 1.0) -> None:
+        self.got = pace
+
+
+def test_publishers_of_ones_own_declare_options_as_they_like() -> None:
+    wanted = {"pace": 2.0, "colour": "red"}
+    with override_settings(RELAY={"PUBLISHER": f"{__name__}.Anything", "PUBLISHER_OPTIONS": wanted}):
+        assert vars(settings().make_publisher()) == {"got": (2.0, {"colour": "red"})}
+    with override_settings(RELAY={"PUBLISHER": f"{__name__}.Picky", "PUBLISHER_OPTIONS": {"pace": 3.0}}):
+        assert vars(settings().make_publisher()) == {"got": 3.0}
+    with override_settings(RELAY={"PUBLISHER": f"{__name__}.Picky", "PUBLISHER_OPTIONS": wanted}):
+        with pytest.raises(ImproperlyConfigured, match=r"'colour', which \S+Picky does not know"):
+            settings().make_publisher()
