@@ -5,15 +5,21 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
+from typing import TypeVar
 from uuid import UUID
 
 import psycopg
+from kafka.admin import KafkaAdminClient
+from kafka.errors import KafkaError
 
+from devstack.kafka import create_topics
+from devstack.kafka.metadata import admin
 from tests.torture import kafka_log, ledger
 from tests.torture.trial import Trial
 
 HOLD_SECONDS = 60.0
 KEYS = ("left", "right")
+T = TypeVar("T")
 
 
 def set_scene(trial: Trial, chance: random.Random) -> str:
@@ -28,7 +34,7 @@ def emit(trial: Trial, topic: str, payloads: list[bytes]) -> None:
             for key in KEYS:
                 ledger.emit(connection, topic, key, payloads)
 
-    _insist(write)
+    insist(write)
 
 
 def await_hold(trial: Trial, topic: str, *, held: bool) -> None:
@@ -48,20 +54,39 @@ def await_published(trial: Trial, topic: str) -> None:
         time.sleep(0.2)
 
 
+def published(trial: Trial, topic: str) -> list[kafka_log.Record]:
+    """What Kafka holds of a topic."""
+    return insist(lambda: kafka_log.read(trial.ground.bootstrap_servers, [topic]))
+
+
+def create(trial: Trial, topic: str, **configs: str) -> None:
+    insist(lambda: create_topics(trial.ground.bootstrap_servers, {topic: 2}, configs=configs))
+
+
+def ask(trial: Trial, deed: Callable[[KafkaAdminClient], object]) -> None:
+    """Have an administrator do it, as often as it takes."""
+
+    def connected() -> None:
+        with admin(trial.ground.bootstrap_servers) as client:
+            deed(client)
+
+    insist(connected)
+
+
 def _arrived(trial: Trial, topic: str) -> set[UUID]:
-    return {record.event_id for record in kafka_log.read(trial.ground.bootstrap_servers, [topic])}
+    return {record.event_id for record in published(trial, topic)}
 
 
 def _written(trial: Trial, topic: str) -> int:
     query = "SELECT count(*) FROM outbox_event WHERE topic = %s"
-    return int(str(_insist(lambda: trial.execute(query, (topic,))[0])))
+    return int(insist(lambda: trial.execute(query, (topic,))[0]))
 
 
 def emit_until_lifted(trial: Trial, topic: str) -> None:
     """New events go on joining those behind the hold while it is being released."""
     deadline = time.monotonic() + HOLD_SECONDS
     while _waiting(trial, topic):
-        _insist(
+        insist(
             lambda: trial.execute(
                 "UPDATE outbox_hold SET release_at = clock_timestamp()"
                 " WHERE topic = %s AND release_at IS NULL",
@@ -76,16 +101,16 @@ def emit_until_lifted(trial: Trial, topic: str) -> None:
 
 
 def _waiting(trial: Trial, topic: str) -> bool:
-    return bool(_insist(lambda: trial.execute("SELECT id FROM outbox_hold WHERE topic = %s", (topic,))))
+    return bool(insist(lambda: trial.execute("SELECT id FROM outbox_hold WHERE topic = %s", (topic,))))
 
 
-def _insist(deed: Callable[[], object]) -> object:
-    """Do it, also while another fault keeps the database away."""
+def insist(deed: Callable[[], T]) -> T:
+    """Do it, also while another fault keeps the database or Kafka away."""
     deadline = time.monotonic() + HOLD_SECONDS
     while True:
         try:
             return deed()
-        except psycopg.Error:
+        except (psycopg.Error, KafkaError, OSError):
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.2)

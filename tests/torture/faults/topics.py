@@ -15,18 +15,26 @@ from kafka.admin import (
     ACLPermissionType,
     ConfigResource,
     ConfigResourceType,
+    KafkaAdminClient,
     ResourcePattern,
     ResourceType,
 )
 
-from devstack.kafka import create_topics
-from devstack.kafka.metadata import admin
-from tests.torture import kafka_log
 from tests.torture.faults.fault import Fault
 from tests.torture.faults.relays import at_point
-from tests.torture.faults.scene import await_hold, await_published, emit, emit_until_lifted, set_scene
+from tests.torture.faults.scene import (
+    ask,
+    await_hold,
+    await_published,
+    create,
+    emit,
+    emit_until_lifted,
+    published,
+    set_scene,
+)
 from tests.torture.trial import Trial
 
+LIMIT = "max.message.bytes"
 SMALL = 2_000
 
 
@@ -36,7 +44,7 @@ def missing(trial: Trial, chance: random.Random) -> None:
     emit(trial, topic, [b"before"] * 5)
     await_hold(trial, topic, held=True)
     emit(trial, topic, [b"behind"] * 5)
-    create_topics(trial.ground.bootstrap_servers, {topic: 2})
+    create(trial, topic)
     emit_until_lifted(trial, topic)
 
 
@@ -45,12 +53,11 @@ def too_small(trial: Trial, chance: random.Random) -> None:
     releases the hold.
     """
     topic = set_scene(trial, chance)
-    create_topics(trial.ground.bootstrap_servers, {topic: 2}, configs={"max.message.bytes": str(SMALL)})
+    create(trial, topic, **{LIMIT: str(SMALL)})
     emit(trial, topic, [b"before", b"x" * 2 * SMALL, b"behind"])
     await_hold(trial, topic, held=True)
-    with admin(trial.ground.bootstrap_servers) as client:
-        resource = ConfigResource(ConfigResourceType.TOPIC, topic, {"max.message.bytes": str(100 * SMALL)})
-        client.alter_configs([resource])
+    larger = ConfigResource(ConfigResourceType.TOPIC, topic, {LIMIT: str(100 * SMALL)})
+    ask(trial, lambda client: client.alter_configs([larger]))
     for member in trial.fleet.members():  # what they know of a topic, they know for a minute
         member.end(signal.SIGTERM)
     emit_until_lifted(trial, topic)
@@ -71,34 +78,37 @@ def at_release(point: str, deed: str, scene: Callable[[Trial, random.Random], No
 def forbidden(trial: Trial, chance: random.Random) -> None:
     """The broker's own ACLs forbid to write to a topic that worked; later they do not any more."""
     topic = set_scene(trial, chance)
-    create_topics(trial.ground.bootstrap_servers, {topic: 2})
+    create(trial, topic)
     emit(trial, topic, [b"allowed"] * 3)
     await_published(trial, topic)
-    with admin(trial.ground.bootstrap_servers) as client:
-        client.create_acls(_rules(topic))
+    ask(trial, lambda client: client.create_acls(_rules(topic)))
     emit(trial, topic, [b"before"] * 5)
     await_hold(trial, topic, held=True)
     emit(trial, topic, [b"behind"] * 5)
-    with admin(trial.ground.bootstrap_servers) as client:
-        client.delete_acls(_rules(topic))
+    ask(trial, lambda client: client.delete_acls(_rules(topic)))
     emit_until_lifted(trial, topic)
 
 
 def deleted(trial: Trial, chance: random.Random) -> None:
     """A topic is deleted with all that is in it, and made again when new events have been set aside."""
     topic = set_scene(trial, chance)
-    create_topics(trial.ground.bootstrap_servers, {topic: 2})
+    create(trial, topic)
     emit(trial, topic, [b"first life"] * 5)
     await_published(trial, topic)
-    trial.witnessed += kafka_log.read(trial.ground.bootstrap_servers, [topic])
-    with admin(trial.ground.bootstrap_servers) as client:
-        client.delete_topics([topic])
-        while topic in client.list_topics():  # brokers hear of it a little later, and take records until then
-            time.sleep(0.1)
+    trial.witnessed += published(trial, topic)
+    ask(trial, partial(_delete, topic))
     emit(trial, topic, [b"between"] * 5)
     await_hold(trial, topic, held=True)
-    create_topics(trial.ground.bootstrap_servers, {topic: 2})
+    create(trial, topic)
     emit_until_lifted(trial, topic)
+
+
+def _delete(topic: str, client: KafkaAdminClient) -> None:
+    """Brokers hear of it a little later, and take records until then."""
+    if topic in client.list_topics():
+        client.delete_topics([topic])
+    while topic in client.list_topics():
+        time.sleep(0.1)
 
 
 def _rules(topic: str) -> list[ACL]:
