@@ -21,6 +21,14 @@ from outbox.queries import statement
 
 CLAIM = timedelta(minutes=10)
 """For how long relays leave the shards alone, should the process that claimed them die."""
+RENUMBER = """
+UPDATE outbox_event AS event
+SET xid = CASE WHEN concerned.covered THEN '3'::xid8 ELSE pg_current_xact_id() END
+FROM concerned WHERE event.id = concerned.id
+"""
+COUNT = "\nSELECT FROM concerned"
+
+Position = tuple[str, str | None, int | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +71,6 @@ def rebase(using: str, margin: float, *, dry_run: bool = False) -> Change:
         ranges = [(s.first_bucket, s.last_bucket) for s in Shard.objects.using(using).order_by("id")]
         now, renumbered = _renumber(using, margin=margin, dry_run=dry_run)
         return Change(renumbered, _replace(using, ranges, [(now, None, None)] * len(ranges), dry_run=dry_run))
-
-
-RENUMBER = """
-UPDATE outbox_event AS event
-SET xid = CASE WHEN concerned.covered THEN '3'::xid8 ELSE pg_current_xact_id() END
-FROM concerned WHERE event.id = concerned.id
-"""
-COUNT = "\nSELECT FROM concerned"
-
-Position = tuple[str, str | None, int | None]
 
 
 @contextmanager

@@ -1,6 +1,7 @@
--- The events that wait to be published: of each shard the {cap} oldest or so, and all of them where there are fewer.
--- Position (lo, hi, pos): see Checkpoint. What is not visible in the upper snapshot, and the rest of the window while one is pinned.
--- Every branch reads the (xid) index or the primary key, in its order and up to a limit, so that a backlog costs no more than cap.
+-- The events that wait to be published: of each shard the {cap} oldest or so, and all of them where there are
+-- fewer. Position (lo, hi, pos): see Checkpoint. What is not visible in the upper snapshot, and the rest of
+-- the window while one is pinned. Every branch reads the (xid) index or the primary key, in its order and up
+-- to a limit, so that a backlog costs no more than cap.
 WITH position AS MATERIALIZED (
     SELECT shard.id AS shard, first_bucket, last_bucket, lo, hi, pos, coalesce(hi, lo) AS upper,
            (SELECT id FROM outbox_event WHERE hi IS NOT NULL AND xid >= pg_snapshot_xmax(lo) ORDER BY xid LIMIT 1) AS head
@@ -29,7 +30,8 @@ CROSS JOIN LATERAL (
        AND bucket BETWEEN first_bucket AND last_bucket
      LIMIT {cap})
     UNION ALL
-    -- The same where pos is still among the stragglers' old ids, and the primary key leads through what was published long ago.
+    -- The same where pos is still among the stragglers' old ids, and the primary key leads through what was
+    -- published long ago.
     (SELECT id, created_at FROM outbox_event
      WHERE pos < head AND xid >= pg_snapshot_xmax(lo) AND xid < pg_snapshot_xmax(hi) AND pg_visible_in_snapshot(xid, hi)
        AND id > pos AND bucket BETWEEN first_bucket AND last_bucket

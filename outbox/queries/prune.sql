@@ -1,7 +1,8 @@
--- The next piece of the log's head: of the {chunk} rows behind %(after)s, in the order of the primary key, those that are published,
--- old enough and not held. Rows that another prune is at are left to it, so that neither waits; and so are those that a rebase has
--- made unpublished since this statement began (their new transaction id is none that it can see). One row comes back: how many
--- went (or would go), the last id that was looked at, and whether anything there was old enough, so that looking on makes sense.
+-- The next piece of the log's head: of the {chunk} rows behind %(after)s, in the order of the primary key,
+-- those that are published, old enough and not held. Rows that another prune is at are left to it, so that
+-- neither waits; and so are those that a rebase has made unpublished since this statement began (their new
+-- transaction id is none that it can see). One row comes back: how many went (or would go), the last id that
+-- was looked at, and whether anything there was old enough, so that looking on makes sense.
 WITH position AS MATERIALIZED (
     SELECT first_bucket, last_bucket, lo, hi, pos
     FROM outbox_shard AS shard
@@ -18,7 +19,8 @@ WITH position AS MATERIALIZED (
       AND NOT EXISTS (SELECT FROM outbox_held WHERE event_id = piece.id AND discarded_at IS NULL)
 ), locked AS MATERIALIZED (
     SELECT id FROM outbox_event
-    WHERE NOT %(dry_run)s AND id = ANY (ARRAY(SELECT id FROM ripe)) AND pg_visible_in_snapshot(xid, pg_current_snapshot())
+    WHERE NOT %(dry_run)s AND id = ANY (ARRAY(SELECT id FROM ripe))
+      AND pg_visible_in_snapshot(xid, pg_current_snapshot())
     ORDER BY id FOR UPDATE SKIP LOCKED
 ), discarded AS (
     DELETE FROM outbox_held WHERE event_id = ANY (ARRAY(SELECT id FROM locked)) AND discarded_at IS NOT NULL

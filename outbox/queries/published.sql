@@ -1,4 +1,5 @@
--- Events among which are the {cap} of each shard that were published last: the caller drops what is not (stragglers, held ones).
+-- Events among which are the {cap} of each shard that were published last: the caller drops what is not
+-- (stragglers, held ones).
 SELECT event.id
 FROM outbox_shard AS shard
 CROSS JOIN LATERAL (

@@ -1,8 +1,9 @@
--- What has to be done (the caller says it, or only counts) about each row among "concerned" to
--- make the positions of all shards the same one, the snapshot of this very transaction: what they do not cover gets the transaction's
--- id, which that snapshot does not see, and what they cover but it would not see gets the id of a transaction of long ago.
--- What is held stays so, whatever its age: every position is beyond it.
--- margin: what is younger than its position less so many seconds counts as not covered; NULL: whatever its age.
+-- What has to be done (the caller says it, or only counts) about each row among "concerned" to make the
+-- positions of all shards the same one, the snapshot of this very transaction: what they do not cover gets
+-- the transaction's id, which that snapshot does not see, and what they cover but it would not see gets the
+-- id of a transaction of long ago. What is held stays so, whatever its age: every position is beyond it.
+-- margin: what is younger than its position less so many seconds counts as not covered; NULL: whatever its
+-- age.
 WITH position AS MATERIALIZED (
     SELECT first_bucket, last_bucket, lo, hi, pos, created_at AS stored_at
     FROM outbox_shard AS shard

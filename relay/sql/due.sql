@@ -2,5 +2,6 @@
 SELECT id, scope, topic, key, reason FROM {schema}outbox_hold AS hold
 WHERE release_at <= clock_timestamp() AND id > %(after)s
   AND (scope = 'topic'
-       OR NOT EXISTS (SELECT FROM {schema}outbox_hold AS wider WHERE wider.scope = 'topic' AND wider.topic = hold.topic))
+       OR NOT EXISTS (SELECT FROM {schema}outbox_hold AS wider
+                      WHERE wider.scope = 'topic' AND wider.topic = hold.topic))
 ORDER BY id LIMIT 1

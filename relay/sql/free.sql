@@ -1,4 +1,5 @@
--- What a relay must know to take its fair share, without writing: shards without an owner, shards in all, relays alive.
+-- What a relay must know to take its fair share, without writing: shards without an owner, shards in all,
+-- relays alive.
 SELECT count(*) FILTER (
            WHERE (owner IS NULL OR owner = %(owner)s::uuid OR lease_until IS NULL OR lease_until < clock_timestamp())
              AND id <> ALL (%(held)s::smallint[])

@@ -1,5 +1,6 @@
--- The holds that any of these rows waits behind: by topic, by key of a topic, by event. IN (SELECT …) is hashed, where = ANY (…)
--- compares each hold with each key: 10,000 holds and a page of 2,000 keys take 10 ms instead of 700.
+-- The holds that any of these rows waits behind: by topic, by key of a topic, by event. IN (SELECT …) is
+-- hashed, where = ANY (…) compares each hold with each key: 10,000 holds and a page of 2,000 keys take 10 ms
+-- instead of 700.
 SELECT id, scope, topic, key, event_id FROM {schema}outbox_hold
 WHERE (scope = 'topic' AND topic IN (SELECT unnest(%(topics)s::text[])))
    OR (scope = 'key' AND topic IN (SELECT unnest(%(topics)s::text[])) AND key IN (SELECT unnest(%(keys)s::text[])))

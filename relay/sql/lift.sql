@@ -1,5 +1,5 @@
--- Ends a hold behind which nothing waits any more. Run after the row is locked FOR UPDATE, in a statement of its own,
--- so that what another shard set aside meanwhile is seen.
+-- Ends a hold behind which nothing waits any more. Run after the row is locked FOR UPDATE, in a statement of
+-- its own, so that what another shard set aside meanwhile is seen.
 WITH lifted AS (
     DELETE FROM {schema}outbox_hold
     WHERE id = %(hold)s AND release_at <= clock_timestamp()

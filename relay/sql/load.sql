@@ -1,4 +1,5 @@
--- The position of a shard: its latest checkpoint by (epoch, seq), with what tells whether it is of this history.
+-- The position of a shard: its latest checkpoint by (epoch, seq), with what tells whether it is of this
+-- history.
 SELECT checkpoint.lo::text, checkpoint.hi::text, checkpoint.pos, coalesce(checkpoint.published, 0),
        (SELECT token::text FROM {schema}outbox_incarnation LIMIT 1), pg_current_snapshot()::text,
        checkpoint.created_at::text

@@ -1,6 +1,7 @@
--- The next rows of the log: not visible in lo, visible now; with the snapshot and the incarnation token of this very statement.
--- Two index scans on (xid); at most %(rows)s + 1 rows of each are read, so that a backlog costs no more than a page.
--- found > rows means that there is more than a page, and that these rows are not its head.
+-- The next rows of the log: not visible in lo, visible now; with the snapshot and the incarnation token of
+-- this very statement. Two index scans on (xid); at most %(rows)s + 1 rows of each are read, so that a
+-- backlog costs no more than a page. found > rows means that there is more than a page, and that these rows
+-- are not its head.
 SELECT now.hi, now.token, page.found,
        page.id, page.topic, page.key, page.type, page.subject, page.content_type, page.event_id::text, page.payload,
        page.headers::text, to_char(page.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')

@@ -1,6 +1,7 @@
--- The next page of a pinned window: along the primary key from pos, what is not visible in lo and visible in hi.
--- Reads at most %(scan)s rows of the table. "edge" is the last of them where they held less than a page, and NULL otherwise;
--- "scanned" below scan then means that the table ended; "others" that there were rows of the window, all of other shards. The CTEs are read only as far as they are needed, and in order.
+-- The next page of a pinned window: along the primary key from pos, what is not visible in lo and visible in
+-- hi. Reads at most %(scan)s rows of the table. "edge" is the last of them where they held less than a page,
+-- and NULL otherwise; "scanned" below scan then means that the table ended; "others" that there were rows of
+-- the window, all of other shards. The CTEs are read only as far as they are needed, and in order.
 WITH chunk AS MATERIALIZED (
     SELECT id, xid, bucket FROM {schema}outbox_event WHERE id > %(pos)s ORDER BY id LIMIT %(scan)s
 ), hits AS MATERIALIZED (
