@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -8,12 +9,12 @@ from typing import Self
 from inbox.errors import NotHandling
 
 
-class Batch:
+class Batch(ABC):
     """What the handlers of one transaction gather, to be written together just before it commits.
 
     A statement for each event costs a round trip; a batch costs one for hundreds. Handlers still see one
-    event at a time and in
-    order, and when the transaction fails its events are tried singly, each with a batch of its own::
+    event at a time and in order, and when the transaction fails its events are tried singly, each with a
+    batch of its own::
 
         class Purchases(inbox.Batch):
             def __init__(self) -> None:
@@ -43,9 +44,9 @@ class Batch:
         assert isinstance(batch, cls)
         return batch
 
+    @abstractmethod
     def write(self) -> None:
         """Write what was gathered, in the transaction of the events."""
-        raise NotImplementedError
 
 
 _batches: ContextVar[dict[type[Batch], Batch] | None] = ContextVar("inbox_batches", default=None)

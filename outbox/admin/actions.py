@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from outbox.verbs import Deed
 
 
-class ActionView(View):
+class ActionView(View, ABC):
     """Runs ``act`` in a transaction, keeps an audit entry, and goes back to the status page."""
 
     http_method_names = ["post"]
@@ -43,9 +44,9 @@ class ActionView(View):
         query = "" if database == databases.home() else "?" + urlencode({"database": database})
         return HttpResponseRedirect(page + query)
 
+    @abstractmethod
     def act(self, database: str) -> list[Deed]:
         """Do it. Raises OutboxError where it makes no sense, PermissionDenied where this user may not."""
-        raise NotImplementedError
 
     def require(self, permission: str) -> None:
         """Raise PermissionDenied unless the user has it."""

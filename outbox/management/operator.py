@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +36,7 @@ def command_error(database: str, error: Exception) -> CommandError:
     return CommandError(f"{problem.text} {problem.remedy}")
 
 
-class OperatorCommand(BaseCommand):
+class OperatorCommand(BaseCommand, ABC):
     """A verb of the admin as a command. What it does is one transaction, rolled back with --dry-run."""
 
     requires_system_checks = ()
@@ -47,9 +48,9 @@ class OperatorCommand(BaseCommand):
             "--user", metavar="USERNAME", help="record it in the admin's history as done by this user"
         )
 
+    @abstractmethod
     def act(self, database: str, **options: Any) -> Iterable[tuple[Model, str]]:
         """Do it; the objects, and for each a sentence that tells what was done to it."""
-        raise NotImplementedError
 
     def handle(self, *args: object, **options: Any) -> None:
         database, dry_run = options["database"], options["dry_run"]

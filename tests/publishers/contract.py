@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import defaultdict
 from contextlib import ExitStack
 from typing import Any, Protocol
@@ -119,12 +120,13 @@ ODD = [
 """Records that are easily changed on their way: (key, value, headers)."""
 
 
-class PublisherContract:
+class PublisherContract(ABC):
     """The tests; the fixture ``ground`` says of what."""
 
     @pytest.fixture
+    @abstractmethod
     def ground(self) -> Any:
-        raise NotImplementedError
+        """The kind of publisher, and its broker."""
 
     def test_records_arrive_as_they_are(self, ground: Ground) -> None:
         """Keys, values and headers, byte by byte; a tombstone is not an empty value."""
