@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -145,53 +145,47 @@ def test_an_empty_poll_writes_nothing_and_consumes_no_transaction_id(desk: Desks
     assert facts() == before
 
 
+@pytest.fixture
+def counters(writer: Writers) -> Iterator[None]:
+    """The numbers of a key come from a row lock, so that they are its commit order."""
+    setup = writer()
+    setup.connection.execute("CREATE TABLE test_counter (key text PRIMARY KEY, n int NOT NULL DEFAULT 0)")
+    setup.connection.execute("INSERT INTO test_counter SELECT 'k' || i FROM generate_series(1, 5) i")
+    setup.commit()
+    yield
+    setup.connection.execute("DROP TABLE test_counter")
+    setup.commit()
+
+
+@pytest.mark.usefixtures("counters")
 def test_concurrent_writers_lose_nothing_and_keep_the_order_of_their_keys(
     desk: Desks, writer: Writers
 ) -> None:
-    """The numbers of a key come from a row lock, so that they are its commit order."""
     office = desk(page_rows=20)
-    setup = writer()
-    setup.connection.execute(
-        "CREATE TABLE IF NOT EXISTS test_counter (key text PRIMARY KEY, n int NOT NULL DEFAULT 0)"
-    )
-    setup.connection.execute("TRUNCATE test_counter")
-    setup.connection.execute("INSERT INTO test_counter SELECT 'k' || i FROM generate_series(1, 5) i")
-    setup.commit()
-    done = threading.Event()
     committed: list[str] = []
-
-    def work(seed: int) -> None:
-        chance, w = random.Random(seed), writer()
-        for _ in range(60):
-            mine = _transaction(w, chance)
-            if chance.random() < 0.2:
-                w.rollback()
-            else:
-                w.commit()
-                committed.extend(mine)
-
-    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(4)]
+    threads = [threading.Thread(target=_write, args=(writer(), seed, committed)) for seed in range(4)]
     for thread in threads:
         thread.start()
-
-    def wait_for_writers() -> None:
-        for each in threads:
-            each.join()
-        done.set()
-
-    finish = threading.Thread(target=wait_for_writers)
-    finish.start()
-    while not done.is_set():
+    while any(thread.is_alive() for thread in threads):
         office.drain()
-    finish.join()
     office.drain()
-    setup.connection.execute("DROP TABLE test_counter")
-    setup.commit()
     published = [(r.value or b"").decode() for r in office.broker.records]
     assert sorted(published) == sorted(committed)
     for key in (f"k{i}" for i in range(1, 6)):
         numbers = [int(p.partition(":")[2]) for p in published if p.startswith(f"{key}:")]
         assert numbers == sorted(numbers)
+
+
+def _write(w: Writer, seed: int, committed: list[str]) -> None:
+    """Transactions, one in five of them rolled back."""
+    chance = random.Random(seed)
+    for _ in range(60):
+        mine = _transaction(w, chance)
+        if chance.random() < 0.2:
+            w.rollback()
+        else:
+            w.commit()
+            committed.extend(mine)
 
 
 def _transaction(w: Writer, chance: random.Random) -> list[str]:

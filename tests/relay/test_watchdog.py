@@ -1,0 +1,101 @@
+"""What ends a relay that can no longer end itself: deadlines that pass while the loop hangs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from relay.clock import boottime
+from relay.watchdog import ExitCode, Watchdog
+
+STATEMENT_SECONDS = 30.0
+
+
+class Process:
+    """A process whose end is only noted."""
+
+    def __init__(self) -> None:
+        self.codes: list[int] = []
+        self.unstuck = 0
+        self.deadline: float | None = None
+        self.watchdog = Watchdog(
+            lease_deadline=lambda: self.deadline,
+            unstick=self._unstick,
+            statement_seconds=STATEMENT_SECONDS,
+            exit_process=self.codes.append,
+        )
+
+    def _unstick(self) -> None:
+        self.unstuck += 1
+
+
+@pytest.fixture
+def process() -> Process:
+    return Process()
+
+
+def test_a_relay_in_order_is_left_alone(process: Process) -> None:
+    now = boottime()
+    process.deadline, process.watchdog.exit_at = now + 1, now + 1
+    process.watchdog.look(now)
+    assert (process.codes, process.unstuck) == ([], 0)
+
+
+def _lease_gone(process: Process, now: float) -> None:
+    process.deadline = now
+
+
+def _shutdown_overdue(process: Process, now: float) -> None:
+    process.watchdog.exit_at = now
+
+
+@pytest.mark.parametrize(
+    ("what", "code", "words"),
+    [
+        (_lease_gone, ExitCode.ERROR, "lease ran out with a wave in flight"),
+        (_shutdown_overdue, ExitCode.SHUTDOWN_TIMED_OUT, "shutdown did not finish in time"),
+    ],
+)
+def test_a_deadline_that_passes_ends_the_process(
+    process: Process,
+    capsys: pytest.CaptureFixture[str],
+    what: Callable[[Process, float], None],
+    code: ExitCode,
+    words: str,
+) -> None:
+    now = boottime()
+    what(process, now)
+    process.watchdog.look(now - 0.001)
+    assert process.codes == []
+    process.watchdog.look(now)
+    assert process.codes == [code]
+    assert words in capsys.readouterr().err
+
+
+def test_without_a_wave_in_flight_no_deadline_counts(process: Process) -> None:
+    process.deadline = None
+    process.watchdog.look(boottime() + STATEMENT_SECONDS)
+    assert process.codes == []
+
+
+def test_a_statement_that_hangs_is_broken_once(process: Process) -> None:
+    began = boottime()
+    process.watchdog.look(began + STATEMENT_SECONDS - 0.1)
+    assert process.unstuck == 0
+    process.watchdog.look(began + STATEMENT_SECONDS + 1)
+    process.watchdog.look(boottime() + STATEMENT_SECONDS - 1)
+    assert process.unstuck == 1
+
+
+def test_the_thread_looks_until_it_is_stopped(process: Process) -> None:
+    process.deadline = boottime() - 1
+    process.watchdog.start()
+    try:
+        while not process.codes:
+            process.watchdog.join(0.05)
+    finally:
+        process.watchdog.stop()
+        process.watchdog.join(5)
+    assert not process.watchdog.is_alive()
+    assert process.codes[0] == ExitCode.ERROR
