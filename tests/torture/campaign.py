@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import signal
 import sys
 import threading
 import time
@@ -18,6 +19,12 @@ PAGE_ROWS = 100
 """RELAY["PAGE_ROWS"] of the relays: a wave has no more."""
 TWO_AT_ONCE = 0.25
 BETWEEN_SECONDS = (0.2, 2.0)
+
+
+def heed_signals() -> None:
+    """Have SIGINT and SIGTERM end the faults and give the verdict, also where a shell ignores them."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
 
 
 def say(line: str) -> None:

@@ -40,6 +40,8 @@ SET_ASIDE = re.compile(r"Set aside event \S+ \(\S+ topic (\S+),.*")
 class Trial:
     """``with Trial(ground, seed=1) as trial: ...; trial.verdict()``."""
 
+    SETTINGS = "tests.torture.settings"
+
     def __init__(
         self,
         ground: Ground,
@@ -68,11 +70,11 @@ class Trial:
         self._folder = tempfile.TemporaryDirectory(prefix="torture-")
         self.folder = Path(self._folder.name)
         self._writers: list[subprocess.Popen[bytes]] = []
-        environ = {
+        self.environ = {
             "TORTURE_DATABASE_URL": ground.url(self.name, ground.relay_entrance),
             "TORTURE_BOOTSTRAP_SERVERS": ground.gated_bootstrap_servers,
         }
-        self.fleet = Fleet(self.folder, environ, relays)
+        self.fleet = Fleet(self.folder, self.environ, relays)
 
     def __enter__(self) -> Self:
         try:
@@ -118,7 +120,7 @@ class Trial:
         return self._python("manage.py", *arguments)
 
     def _python(self, *arguments: str) -> str:
-        environ = {"DJANGO_SETTINGS_MODULE": "tests.torture.settings", "TORTURE_DATABASE_URL": self.url}
+        environ = {**self.environ, "DJANGO_SETTINGS_MODULE": self.SETTINGS, "TORTURE_DATABASE_URL": self.url}
         run = subprocess.run(
             [sys.executable, *arguments],
             cwd=ROOT, env={**os.environ, **environ}, capture_output=True, text=True, check=False,

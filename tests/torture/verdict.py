@@ -4,23 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from statistics import median
 from typing import Any
 
-from tests.torture.checker import Findings, Incident
-
-SHOW = 5
+from tests.torture.checker import Findings
+from tests.torture.report import SHOW, Report, Row, counted, examples
 
 
 @dataclass(slots=True)
-class Verdict:
+class Verdict(Report):
     """All that a run has shown. ``figures`` is what the outbox says of itself at the end; ``patience`` is how
     many seconds after a fault every shard should publish again, where that is judged.
     """
 
-    seed: int
     findings: Findings
-    incidents: Sequence[Incident]
     figures: Mapping[str, Any]
     set_aside: Sequence[str] = ()
     exits: Mapping[int, int] = field(default_factory=dict)
@@ -28,18 +24,7 @@ class Verdict:
     complaints: Sequence[str] = ()
     patience: float | None = None
 
-    @property
-    def holds(self) -> bool:
-        return not any(wrong for _, _, wrong in self._rows())
-
-    def table(self) -> str:
-        rows = list(self._rows())
-        width = max(len(name) for name, _, _ in rows)
-        lines = [f"{'XX' if wrong else '  '} {name:<{width}}  {value}" for name, value, wrong in rows]
-        verdict = "every promise held" if self.holds else "BROKEN"
-        return "\n".join(["", *lines, *self._details(), f"   seed {self.seed}: {verdict}"])
-
-    def _rows(self) -> Iterator[tuple[str, str, bool]]:
+    def rows(self) -> Iterator[Row]:
         f = self.findings
         yield "faults", str(len(self.incidents)), False
         yield "committed", f"{f.committed:,}", f.committed == 0
@@ -54,10 +39,10 @@ class Verdict:
         yield "duplicates", self._duplicates(), bool(f.duplicates["no fault"])
         for words in f.beyond(self.incidents):
             yield "more than the waves under way", words, True
-        yield "recovery", self._recovery(), any(i.recovered is None for i in self.incidents)
+        yield self.recovery()
         for words in self._late():
             yield "late", words, True
-        yield "relays that ended themselves", _counted(self.exits), any(c not in (1, -9) for c in self.exits)
+        yield "relays that ended themselves", counted(self.exits), any(c not in (1, -9) for c in self.exits)
         yield "stack traces in their logs", str(self.tracebacks), bool(self.tracebacks)
         yield "figures of the outbox", self._agreement() or "agree", bool(self._agreement())
         for complaint in self.complaints:
@@ -67,12 +52,6 @@ class Verdict:
         f = self.findings
         worst = f.duplicates.most_common(1)
         return f"{f.again:,}" + (f"; most in one fault: {worst[0][1]} ({worst[0][0]})" if worst else "")
-
-    def _recovery(self) -> str:
-        seconds = [i.recovered for i in self.incidents if i.recovered is not None]
-        never = [i.name for i in self.incidents if i.recovered is None]
-        text = f"median {median(seconds):.1f} s, longest {max(seconds):.1f} s" if seconds else "-"
-        return text + (f"; never: {', '.join(never)}" if never else "")
 
     def _late(self) -> Iterator[str]:
         for number, i in enumerate(self.incidents, start=1):
@@ -89,14 +68,7 @@ class Verdict:
             wrong.append(f"published {said['published']:,}, by the statistics {said['statistics']:,}")
         return "; ".join(wrong)
 
-    def _details(self) -> Iterator[str]:
-        f = self.findings
-        for name in ("lost", "phantom", "disordered", "altered"):
-            for line in getattr(f, name)[:SHOW]:
-                yield f"     {name}: {line}"
+    def details(self) -> Iterator[str]:
+        yield from examples(self.findings, ("lost", "phantom", "disordered", "altered"))
         for line in self.set_aside[:SHOW]:
             yield f"     set aside: {line}"
-
-
-def _counted(exits: Mapping[int, int]) -> str:
-    return ", ".join(f"{count} with {code}" for code, count in sorted(exits.items())) or "0"

@@ -65,20 +65,30 @@ def _kill_an_owner(trial: Trial) -> None:
 
 def at_point(point: str, deed: str, trial: Trial, chance: random.Random) -> None:
     """A relay dies or freezes itself at a point of its loop."""
-    points = trial.fleet.points
-    points.forget(point)
-    points.arm(point, deed)
+    arm(point, deed, trial)
     if point == "during-takeover":
         _kill_an_owner(trial)
+    pid = passed(point, trial)
+    if pid and deed == "stop":
+        _thaw_later(pid, chance)
+
+
+def arm(point: str, deed: str, trial: Trial) -> None:
+    trial.fleet.points.forget(point)
+    trial.fleet.points.arm(point, deed)
+
+
+def passed(point: str, trial: Trial) -> int | None:
+    """The pid of the first process to come to a point that is armed."""
+    points = trial.fleet.points
     deadline = time.monotonic() + PASS_SECONDS
     while (pid := points.victim(point)) is None:
         if time.monotonic() > deadline:
             if points.disarm(point):
-                trial.complaints.append(f"no relay came to the point {point}")
-            return
+                trial.complaints.append(f"nobody came to the point {point}")
+            return None
         time.sleep(0.02)
-    if deed == "stop":
-        _thaw_later(pid, chance)
+    return pid
 
 
 def resize(trial: Trial, chance: random.Random) -> None:

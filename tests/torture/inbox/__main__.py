@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import random
 import sys
 
-from tests.torture import campaign
-from tests.torture.faults import Fault
+from tests.torture import arguments, campaign
 from tests.torture.ground import Ground
 from tests.torture.inbox.faults import FAULTS
 from tests.torture.inbox.trial import ConsumerTrial
@@ -16,10 +14,8 @@ from tests.torture.inbox.trial import ConsumerTrial
 
 def main() -> int:
     options = _parse()
-    if options.list:
-        print("\n".join(FAULTS))
-        return 0
-    picked = _picked(options)
+    campaign.heed_signals()
+    picked = arguments.picked(options, FAULTS, list(FAULTS.values()))
     campaign.say(f"seed {options.seed}, {sum(map(len, picked))} faults, {options.instances} instances")
     with contextlib.closing(Ground()) as ground:
         with ConsumerTrial(
@@ -38,23 +34,8 @@ def tell(line: str) -> None:
     campaign.say(line.replace("publishing after", "handling after"))
 
 
-def _picked(options: argparse.Namespace) -> list[tuple[Fault, ...]]:
-    if options.each:
-        return [(fault,) for fault in FAULTS.values() for _ in range(options.faults)]
-    if not options.only:
-        return campaign.chosen(options.seed, options.faults, list(FAULTS.values()))
-    named = [tuple(FAULTS[name] for name in names.split("+")) for names in options.only]
-    return [faults for faults in named for _ in range(options.faults)]
-
-
 def _parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser("tests.torture.inbox", description=__doc__)
-    parser.add_argument("--faults", type=int, default=1, help="how many; with --only: how often each")
-    parser.add_argument("--seed", type=int, default=random.randrange(100_000))
-    parser.add_argument(
-        "--only", action="append", metavar="NAME[+NAME]", help="these, the joined ones at once"
-    )
-    parser.add_argument("--each", action="store_true", help="each fault that there is, alone")
+    parser = arguments.parser("tests.torture.inbox", __doc__)
     parser.add_argument("--instances", type=int, default=3)
     parser.add_argument(
         "--without",
@@ -62,15 +43,7 @@ def _parse() -> argparse.Namespace:
         default="",
         help="a guard of the inbox; the verdict must be red then",
     )
-    parser.add_argument(
-        "--keep-logs", type=argparse.FileType("w"), metavar="FILE", help="the consumers' logs"
-    )
-    parser.add_argument("--list", action="store_true", help="the names of the faults")
-    options = parser.parse_args()
-    unknown = {n for names in options.only or () for n in names.split("+")} - FAULTS.keys()
-    if unknown:
-        parser.error(f"unknown: {', '.join(sorted(unknown))}; see --list")
-    return options
+    return arguments.parsed(parser, FAULTS)
 
 
 if __name__ == "__main__":

@@ -18,13 +18,12 @@ from kafka.errors import KafkaError
 from devstack.kafka.metadata import admin
 from tests.torture.faults import FAULTS as ALL
 from tests.torture.faults import Fault
-from tests.torture.faults.relays import kill, resize, terminate, victim
+from tests.torture.faults.relays import arm, kill, passed, resize, terminate, victim
 from tests.torture.inbox import parking
 from tests.torture.inbox.trial import GROUP, ConsumerTrial
 from tests.torture.trial import Trial
 
 LONGER_THAN_THE_SESSION = (7.0, 10.0)
-PASS_SECONDS = 60.0
 EMPTY_SECONDS = 60.0
 COMMON = (
     "crash", "postgres-stop-fast", "postgres-stop-immediate", "postgres-kill", "read-only",
@@ -50,17 +49,9 @@ def _thaw_later(pid: int, chance: random.Random) -> None:
 
 def at_point(point: str, deed: str, trial: Trial, chance: random.Random) -> None:
     """An instance dies or freezes itself at a point of its loop."""
-    points = trial.fleet.points
-    points.forget(point)
-    points.arm(point, deed)
-    deadline = time.monotonic() + PASS_SECONDS
-    while (pid := points.victim(point)) is None:
-        if time.monotonic() > deadline:
-            if points.disarm(point):
-                trial.complaints.append(f"no consumer came to the point {point}")
-            return
-        time.sleep(0.02)
-    if deed == "stop":
+    arm(point, deed, trial)
+    pid = passed(point, trial)
+    if pid and deed == "stop":
         _thaw_later(pid, chance)
 
 

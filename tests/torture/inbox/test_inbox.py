@@ -73,7 +73,7 @@ def test_the_checker_finds(effects: list[Effect], expected: dict[str, int]) -> N
     findings = compare(SENT, effects, discarded=[ROTTEN.event_id])
     lists = {f.name: getattr(findings, f.name) for f in fields(findings)}
     assert {name: len(v) for name, v in lists.items() if isinstance(v, list) and v} == expected
-    assert Verdict(1, findings, []).holds is (not expected)
+    assert Verdict(1, [], findings).holds is (not expected)
 
 
 def test_the_checker_finds_what_became_of_the_rest() -> None:
@@ -97,7 +97,7 @@ def test_the_checker_finds_what_became_of_the_rest() -> None:
 def test_the_verdict_is_red_for(trouble: str) -> None:
     findings = compare(SENT, [ONE, TWO, THREE], discarded=[ROTTEN.event_id])
     wrong = {"lag": 1, "exits": {1: 1}, "leaving": {3: 1}, "tracebacks": 1, "complaints": ["one"]}
-    verdict = Verdict(1, findings, [])
+    verdict = Verdict(1, [], findings)
     assert verdict.holds
     setattr(verdict, trouble, wrong[trouble])
     assert not verdict.holds

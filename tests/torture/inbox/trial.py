@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 import time
 from collections import Counter
 from typing import Self
@@ -18,7 +15,7 @@ import tests.torture.checker
 from devstack.kafka import create_topics
 from devstack.kafka.metadata import admin
 from tests.torture import kafka_log
-from tests.torture.fleet import ROOT, Fleet
+from tests.torture.fleet import Fleet
 from tests.torture.ground import Ground
 from tests.torture.inbox import parking
 from tests.torture.inbox.checker import Effect, Findings, compare
@@ -36,19 +33,19 @@ REFUSED = re.compile(r"torture\.step (\S+) \(.*\) is parked, and later events")
 class ConsumerTrial(Trial):
     """A trial whose fleet are consumers, and whose writer is a producer."""
 
+    SETTINGS = "tests.torture.inbox.settings"
+
     def __init__(
         self, ground: Ground, *, seed: int, instances: int = 2, pace: float = 0.1, without: str = ""
     ) -> None:
         super().__init__(ground, seed=seed, relays=instances, writers=0)
         self.topics = {f"{self.name}.a": 4, f"{self.name}.b": 2}
-        self._environ = {
+        self.environ |= {
             "TORTURE_PROGRAM": "tests.torture.inbox.consumer",
-            "TORTURE_DATABASE_URL": ground.url(self.name, ground.relay_entrance),
-            "TORTURE_BOOTSTRAP_SERVERS": ground.gated_bootstrap_servers,
             "TORTURE_TOPICS": ",".join(self.topics),
             "TORTURE_WITHOUT": without,
         }
-        self.fleet = Fleet(self.folder, self._environ, instances)
+        self.fleet = Fleet(self.folder, self.environ, instances)
         self.producer = Producer(ground.bootstrap_servers, list(self.topics), seed, pace=pace)
 
     def __enter__(self) -> Self:
@@ -63,17 +60,6 @@ class ConsumerTrial(Trial):
             self.close()
             raise
         return self
-
-    def manage(self, *arguments: str) -> str:
-        environ = {**self._environ, "TORTURE_DATABASE_URL": self.url}
-        environ["DJANGO_SETTINGS_MODULE"] = "tests.torture.inbox.settings"
-        run = subprocess.run(
-            [sys.executable, "manage.py", *arguments],
-            cwd=ROOT, env={**os.environ, **environ}, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        if run.returncode:
-            raise RuntimeError(f"{' '.join(arguments)} ended with {run.returncode}:\n{run.stderr}")
-        return run.stdout
 
     def stop_writing(self) -> None:
         self.producer.close()
