@@ -40,11 +40,12 @@ class Membership:
         if boottime() < self._look_at:
             return None, False
         parameters = {"owner": str(self._identity), "held": list(held), "ttl": self._ttl}
-        free, self.shards, relays = self._session.fetch("free", parameters)[0]
+        free, self.shards, relays, until_end = self._session.fetch("free", parameters)[0]
         share, lease = ceil(self.shards / max(1, relays)), None
         if free and len(held) < share:
             lease = Lease.acquire(self._session, self._identity, self._ttl, held)
-        self._look_at = boottime() + self._patience(len(held), lease)
+        patience = self._patience(len(held), lease)
+        self._look_at = boottime() + (patience if until_end is None else min(patience, until_end))
         return lease, len(held) > share
 
     def _patience(self, owned: int, lease: Lease | None) -> float:
