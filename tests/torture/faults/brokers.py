@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import signal
 import time
 from functools import partial
 
@@ -28,6 +29,17 @@ def all_stopped(trial: Trial, chance: random.Random) -> None:
     with trial.lock:
         for broker in trial.ground.kafka.brokers:
             broker.stop()
+        time.sleep(chance.uniform(*AWAY_SECONDS))
+        trial.ground.kafka.start()
+
+
+def cold_at_start(trial: Trial, chance: random.Random) -> None:
+    """Relays start while no broker answers, and ask one that has only just been started."""
+    with trial.lock:
+        for broker in trial.ground.kafka.brokers:
+            broker.stop()
+        for member in trial.fleet.members():
+            member.end(signal.SIGKILL)
         time.sleep(chance.uniform(*AWAY_SECONDS))
         trial.ground.kafka.start()
 
@@ -70,6 +82,7 @@ FAULTS = [
     Fault("brokers-kill", all_gone),
     Fault("brokers-gone-for-minutes", partial(all_gone, seconds=MINUTES), concurrent=False, once=True),
     Fault("brokers-stop", all_stopped),
+    Fault("brokers-cold", cold_at_start),
     Fault("broker-kill-one", one_killed, brokers=3),
     Fault("broker-kill-leader", hot_leader_killed, brokers=3),
     Fault("brokers-roll", rolling_restart, brokers=3),
