@@ -3,8 +3,6 @@ from __future__ import annotations
 import base64
 import uuid
 from collections.abc import Mapping
-from types import TracebackType
-from typing import Self
 
 from devstack import ports
 from devstack.deadline import reached
@@ -44,19 +42,6 @@ class Cluster(Server):
 
     def __str__(self) -> str:
         return f"Apache Kafka {jars.VERSION}, embedded, on {self.bootstrap_servers}"
-
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     @property
     def bootstrap_servers(self) -> str:

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 from collections.abc import Mapping
-from types import TracebackType
 from typing import Literal, Self
 
 import psycopg
@@ -41,19 +40,6 @@ class Cluster(Server):
 
     def __str__(self) -> str:
         return f"PostgreSQL {self.binaries.version}, embedded, on 127.0.0.1:{self.port}"
-
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     @property
     def port(self) -> int:

@@ -1,35 +1,21 @@
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 from psycopg import sql
 
+import devstack.server
 
-class Server(ABC):
+
+class Server(devstack.server.Server):
     """A PostgreSQL server: one of our own, one in a container, or one that was there before us."""
 
     @property
     @abstractmethod
     def database_url(self) -> str:
         """Where a superuser reaches the server, as DATABASE_URL gives it."""
-
-    @abstractmethod
-    def launch(self) -> None:
-        """Start it without waiting for it."""
-
-    @abstractmethod
-    def await_ready(self) -> None:
-        """Return once it answers SELECT 1; raises DevstackError if it never does."""
-
-    @abstractmethod
-    def close(self) -> None:
-        """Stop it for good, and remove its data."""
-
-    def start(self) -> None:
-        self.launch()
-        self.await_ready()
 
     def url(self, database: str = "postgres") -> str:
         """The URL of one of its databases."""
