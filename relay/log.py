@@ -45,9 +45,9 @@ class Page:
 class Log:
     """The log of one shard's buckets.
 
-    Small gaps are read by ``poll``; where more than a page is waiting, the window between the position and
-    now is pinned and walked along the primary key, which costs the same at any size. ``tick`` is called
-    between the pieces of what may take long.
+    Small gaps are read by ``poll``; where more than a page is waiting, or many events of other shards, the
+    window between the position and now is pinned and walked along the primary key, which costs the same at
+    any size. ``tick`` is called between the pieces of what may take long.
     """
 
     def __init__(
@@ -63,14 +63,15 @@ class Log:
         return self._poll(position) if position.hi is None else self._walk(position)
 
     def _poll(self, position: Position) -> Page:
-        fetched = self._session.fetch("poll", {**self._range, **_open_end(position.lo)})
-        hi, token, found = fetched[0][:3]
+        parameters = {**self._range, "scan": self._scan, **_open_end(position.lo)}
+        fetched = self._session.fetch("poll", parameters)
+        hi, token, found, partial = fetched[0][:4]
         token = token or MISSING
-        rows = _rows(fetched, 3)
+        rows = _rows(fetched, 4)
         if not rows:
             return Page([], position, position, token)
         now = Snapshot.parse(hi)
-        if found > self._rows:
+        if partial:
             return Page([], position, self._pin(position, now), token)
         end = Position(now) if found == len(rows) else position.pinned(now, rows[-1].id)
         return Page(rows, position.pinned(now, 0), end, token)

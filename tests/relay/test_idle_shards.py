@@ -1,0 +1,118 @@
+"""A shard to which nobody writes costs the same, however much others write to theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from outbox import positions
+from relay.session import qualified
+from tests.relay.conftest import Desk, Writer
+
+Desks = Callable[..., Desk]
+Writers = Callable[[], Writer]
+ANALYZE = "EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) "
+PAGE_ROWS = 10
+
+
+@pytest.fixture
+def idle(desk: Desks) -> Desk:
+    """The owner of shard 0, to which nothing that these tests insert belongs."""
+    positions.reshard("default", 2)
+    office = desk(page_rows=PAGE_ROWS)
+    assert office.shard.lease.shard == 0
+    return office
+
+
+def write(w: Writer, count: int, bucket: int = 200) -> None:
+    """Events, as a rule of shard 1."""
+    w.connection.execute(
+        "INSERT INTO outbox_event (bucket, topic, key, type, content_type, event_id, payload, headers)"
+        " SELECT %s, 't', 'k', 'test.event', 'text/plain', gen_random_uuid(), 'p', '{}'"
+        " FROM generate_series(1, %s)",
+        (bucket, count),
+    )
+
+
+def rows_read(office: Desk) -> int:
+    """How many rows of the log the next poll reads."""
+    lo = office.shard._checkpoints.position.lo
+    parameters = {
+        **office.shard._log._range,
+        "scan": office.shard._log._scan,
+        "xmax": str(lo.xmax),
+        "xip": [str(xid) for xid in lo.xip],
+    }
+    query = ANALYZE + qualified("poll", "public.")
+    ((plan,),) = office.session.connection.execute(query, parameters, prepare=True).fetchall()
+    return _rows_of("outbox_event", plan[0]["Plan"])
+
+
+def _rows_of(table: str, node: dict) -> int:  # type: ignore[type-arg]
+    own = 0
+    if node.get("Relation Name") == table:
+        own = int((node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"])
+    return own + sum(_rows_of(table, child) for child in node.get("Plans", ()))
+
+
+def test_what_others_wrote_is_read_once(idle: Desk, writer: Writers) -> None:
+    w = writer()
+    for _ in range(5):
+        write(w, 100)
+        w.commit()
+    assert idle.drain() == []
+    assert rows_read(idle) == 0
+
+
+def test_so_is_a_transaction_that_was_open_when_the_position_moved(idle: Desk, writer: Writers) -> None:
+    late, w = writer(), writer()
+    write(late, 500)
+    write(w, 500)
+    w.commit()
+    assert idle.drain() == []
+    assert idle.shard._checkpoints.position.lo.xip
+    late.commit()
+    assert idle.drain() == []
+    assert rows_read(idle) == 0
+
+
+def test_a_poll_reads_little_of_it(idle: Desk, writer: Writers) -> None:
+    w = writer()
+    write(w, 20 * PAGE_ROWS * 8)
+    w.commit()
+    assert 0 < rows_read(idle) <= 2 * PAGE_ROWS * 8
+
+
+def test_little_is_left_where_it_is(idle: Desk, writer: Writers) -> None:
+    """A poll in vain writes nothing, as long as it costs nothing."""
+    w = writer()
+    assert idle.drain() == []
+    before = idle.shard._checkpoints.position
+    write(w, 5)
+    w.commit()
+    assert idle.drain() == []
+    assert idle.shard._checkpoints.position == before
+
+
+def test_events_of_its_own_among_those_of_others_are_found(idle: Desk, writer: Writers) -> None:
+    w = writer()
+    for number in range(1, 4):
+        write(w, 300)
+        w.connection.execute(
+            "INSERT INTO outbox_event (bucket, topic, key, type, content_type, event_id, payload, headers)"
+            " SELECT 0, 't', 'k', 'test.event', 'text/plain', gen_random_uuid(),"
+            " convert_to('mine:' || %s, 'UTF8'), '{}'",
+            (number,),
+        )
+        write(w, 300)
+        w.commit()
+    assert idle.drain() == ["mine:1", "mine:2", "mine:3"]
+    assert rows_read(idle) == 0
+
+
+def test_of_a_backlog_of_its_own_a_poll_reads_a_page(idle: Desk, writer: Writers) -> None:
+    w = writer()
+    write(w, 5_000, bucket=0)
+    w.commit()
+    assert 0 < rows_read(idle) <= PAGE_ROWS + 2
