@@ -23,7 +23,13 @@ SIGNS = (
 
 
 class Fenced(LeaseLost):
-    """A checkpoint wrote nothing: the lease, the incarnation or a hold is not what it was."""
+    """A checkpoint wrote nothing: the lease or the incarnation is not what it was."""
+
+
+class HoldLifted(Exception):
+    """A checkpoint wrote nothing: a hold behind which it sets events aside was lifted after it was looked up.
+    Look the holds up again.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +101,12 @@ class Checkpoints:
                 "It was restored, or replaced by another. Nothing is lost. Run `manage.py outbox_rebase`."
             )
 
-    def roll_up(self, keep: float) -> None:
-        """Turn checkpoints older than ``keep`` seconds into statistics."""
-        self._session.run("rollup", {"shard": self._lease.shard, "keep": keep})
+    def roll_up(self, keep: float, *, most: int = 5_000) -> bool:
+        """Turn checkpoints older than ``keep`` seconds into statistics, ``most`` of them at once. Whether
+        there may be more.
+        """
+        parameters = {**self._lease.fence, "keep": keep, "most": most}
+        return bool(self._session.fetch("rollup", parameters)[0][0] == most)
 
     def move(
         self,
@@ -112,6 +121,7 @@ class Checkpoints:
 
         Raises:
             Fenced: nothing was stored.
+            HoldLifted: the same, but the lease is as good as before.
         """
         self._seq += 1
         parameters = {
@@ -131,8 +141,10 @@ class Checkpoints:
             "events_aside": [event for _, event in aside],
             "released": list(released),
         }
-        stored, stored_at = self._session.fetch("checkpoint", parameters)[0]
-        if stored != 1:
+        stored, stored_at, ours = self._session.fetch("checkpoint", parameters)[0]
+        if not stored and ours:
+            raise HoldLifted
+        if not stored:
             raise Fenced(
                 f"The checkpoint of shard {self._lease.shard}, epoch {self._lease.epoch}, was fenced off."
             )

@@ -8,7 +8,7 @@ from relay.clock import boottime
 
 
 class Grace:
-    """Counts, for each topic, the seconds since it was first found missing or forbidden."""
+    """Counts, for each topic, the seconds for which the broker has called it missing or forbidden."""
 
     def __init__(self, seconds: float, clock: Callable[[], float] = boottime) -> None:
         self._seconds = seconds
@@ -19,6 +19,10 @@ class Grace:
         """Note trouble with a topic; whether it has lasted for longer than the grace."""
         now = self._clock()
         return now - self._since.setdefault(topic, now) >= self._seconds
+
+    def begin_anew(self) -> None:
+        """The broker is away: what it said before may have been the beginning of that."""
+        self._since.clear()
 
     def forget(self, topics: Collection[str]) -> None:
         """These topics have been written to."""

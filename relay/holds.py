@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from outbox.cloudevents import Row
 from outbox.models import Hold
+from relay.checkpoint import Fenced
 from relay.lease import Lease
 from relay.publishers.base import Failure, Trouble
 from relay.session import Session
@@ -77,9 +78,12 @@ class Holds:
                 scopes.events[event] = hold
         return scopes
 
-    def make(self, row: Row, failure: Failure, *, policy: str, retry_in: float) -> None:
+    def make(self, row: Row, failure: Failure, *, policy: str, retry_in: float) -> bool:
         """Hold what a failure for good touches: the topic, or the row's key, or with policy ``skip`` the row
-        alone.
+        alone. False where it is held already.
+
+        Raises:
+            Fenced: this relay no longer owns the shard.
         """
         scope = Hold.Scope.KEY if policy == "hold-key" else Hold.Scope.EVENT
         if failure.trouble is not Trouble.RECORD:
@@ -94,7 +98,10 @@ class Holds:
             "detail": failure.detail,
             "release_in": retry_in if scope is Hold.Scope.TOPIC else None,
         }
-        self._session.run("hold", parameters)
+        made = bool(self._session.run("hold", parameters))
+        if not made and self.scopes([row]).hold_of(row) is None:
+            raise Fenced(f"Shard {self._lease.shard} has another owner, or another epoch.")
+        return made
 
     def due(self, after: int = 0) -> Release | None:
         """The next hold, by id, whose release is due."""

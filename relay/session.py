@@ -98,13 +98,13 @@ class Session:
         return self.connection.execute(qualified(name, self._schema), parameters).rowcount
 
     def lift(self, hold: int) -> bool:
-        """End a hold if nothing waits behind it; see ``relay/sql/lift.sql`` for why that takes two
-        statements.
+        """End a hold if nothing waits behind it, and nobody is at it; see ``relay/sql/lift.sql`` for why that
+        takes two statements.
         """
+        lock = f"SELECT FROM {self._schema}outbox_hold WHERE id = %s FOR UPDATE SKIP LOCKED"
         with self.connection.transaction():
-            self.connection.execute(
-                f"SELECT FROM {self._schema}outbox_hold WHERE id = %s FOR UPDATE", (hold,)
-            )
+            if not self.connection.execute(lock, (hold,)).fetchall():
+                return False
             return bool(self.connection.execute(qualified("lift", self._schema), {"hold": hold}).fetchall())
 
     def abort(self) -> None:

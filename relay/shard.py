@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from outbox.cloudevents import Encoder, Row
+from outbox.cloudevents import Encoder, Record, Row
 from outbox.models import Hold
 from relay import signals
 from relay.backoff import Backoff
-from relay.checkpoint import Checkpoints, Fenced, Tally
+from relay.checkpoint import Checkpoints, Fenced, HoldLifted, Tally
 from relay.clock import boottime
 from relay.conf import RelaySettings
 from relay.courier import Courier
@@ -20,7 +20,7 @@ from relay.holds import Holds, Release
 from relay.lease import Lease
 from relay.log import Log
 from relay.position import Position
-from relay.publishers.base import Failure, Trouble
+from relay.publishers.base import Failure, Outcome, Trouble
 from relay.session import Session
 from relay.work import Work, tally
 
@@ -121,29 +121,49 @@ class OwnedShard:
             work.scopes = self._holds.scopes(work.page.rows)
         wave = work.wave()
         if wave:
-            sent = self._crew.courier.send([work.records[row.id] for row in wave], self.lease)
-            outcomes = self._crew.courier.result(
-                sent, self._crew.tick, meanwhile=partial(self._read_ahead, work)
-            )
+            records = [work.records[row.id] for row in wave]
+            outcomes = self._deliver(records, meanwhile=partial(self._read_ahead, work))
             failure = work.note(wave, outcomes)
         else:
             failure, outcomes = None, []
-        self._advance(work)
-        if failure is not None:
+        if self._advance(work) and failure is not None:
             self._face(failure, work, len(outcomes))
+
+    def _deliver(
+        self, records: Sequence[Record], *, meanwhile: Callable[[], None] | None = None
+    ) -> list[Outcome]:
+        try:
+            sent = self._crew.courier.send(records, self.lease)
+            outcomes = self._crew.courier.result(sent, self._crew.tick, meanwhile=meanwhile)
+        except PublisherUnavailable:
+            self._grace.begin_anew()
+            raise
+        if any(outcome is not None and outcome.trouble is Trouble.TRANSIENT for outcome in outcomes):
+            self._grace.begin_anew()
+        return outcomes
 
     def _read_ahead(self, work: Work) -> None:
         if work.page.more and self._next is None:
             self._next = self._read(work.page.end)
 
-    def _advance(self, work: Work) -> None:
-        moved = work.advance()
-        if moved is None:
-            return
-        position, carried, aside = moved
-        self._checkpoints.move(position, carried, aside=aside)
-        self._grace.forget({row.topic for row in work.page.rows[: work.done]})
-        signals.wave_published.send(type(self), lease=self.lease, tally=carried, aside=len(aside))
+    def _advance(self, work: Work) -> bool:
+        """Move the position over what is settled. False where a hold is gone behind which some of it was to
+        wait.
+        """
+        prefix = work.prefix()
+        if prefix is None:
+            return True
+        try:
+            self._checkpoints.move(prefix.position, prefix.carried, aside=prefix.aside)
+        except HoldLifted:
+            work.scopes = None
+            return False
+        work.step_over(prefix)
+        self._grace.forget({row.topic for row in prefix.rows})
+        signals.wave_published.send(
+            type(self), lease=self.lease, tally=prefix.carried, aside=len(prefix.aside)
+        )
+        return True
 
     def _face(self, failure: Failure, work: Work, sent: int) -> None:
         """Decide on the first record not acknowledged: wait, look closer, or hold what it touches."""
@@ -161,12 +181,13 @@ class OwnedShard:
 
     def _hold(self, row: Row, failure: Failure) -> None:
         config = self._crew.settings
-        self._holds.make(row, failure, policy=config.poison, retry_in=config.topic_retry_seconds)
-        signals.hold_made.send(type(self), lease=self.lease, row=row, failure=failure)
+        if self._holds.make(row, failure, policy=config.poison, retry_in=config.topic_retry_seconds):
+            signals.hold_made.send(type(self), lease=self.lease, row=row, failure=failure)
 
     def tidy(self) -> None:
         """Once in a while: turn old checkpoints into statistics."""
-        self._checkpoints.roll_up(KEEP_CHECKPOINTS_SECONDS)
+        while self._checkpoints.roll_up(KEEP_CHECKPOINTS_SECONDS) and not self._crew.stopping():
+            self._crew.tick()
 
     def release(self) -> bool:
         """Publish a page of what waits behind each hold that is due, and lift those behind which nothing
@@ -198,23 +219,29 @@ class OwnedShard:
         config = self._crew.settings
         rows = self._holds.held(due, rows=config.page_rows, size=config.page_bytes)
         if not rows:
-            lifted = self._holds.lift(due)
-            if lifted:
-                signals.hold_lifted.send(type(self), lease=self.lease, release=due)
-            return lifted
+            return self._lift(due)
         failure = self._publish_held(rows)
         if failure is not None and failure.trouble is Trouble.RECORD:
             rows = self._holds.held(due, rows=1, size=1)
             failure = self._publish_held(rows)
         if failure is None:
+            if (
+                len(rows) < config.page_rows
+            ):  # new events of a busy topic wait here again before the next round
+                self._lift(due)
             return True
         self._keep(due, rows[0], failure)
         return failure.trouble is Trouble.RECORD and due.scope == Hold.Scope.TOPIC
 
+    def _lift(self, due: Release) -> bool:
+        lifted = self._holds.lift(due)
+        if lifted:
+            signals.hold_lifted.send(type(self), lease=self.lease, release=due)
+        return lifted
+
     def _publish_held(self, rows: list[Row]) -> Failure | None:
         """Publish held events and strike them off; the first failure, if there is one."""
-        sent = self._crew.courier.send([self._crew.encode(row) for row in rows], self.lease)
-        outcomes = self._crew.courier.result(sent, self._crew.tick)
+        outcomes = self._deliver([self._crew.encode(row) for row in rows])
         published = [row for row, outcome in zip(rows, outcomes, strict=False) if outcome is None]
         if published:
             position = self._checkpoints.position

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 
 from outbox.cloudevents import Record, Row
 from relay.checkpoint import Tally
@@ -13,6 +14,18 @@ from relay.holds import Scopes
 from relay.log import Page
 from relay.position import Position
 from relay.publishers.base import Failure, Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Prefix:
+    """Rows that are settled, the position behind them, what was published of them, and ``(hold, row id)`` of
+    those to set aside.
+    """
+
+    rows: Sequence[Row]
+    position: Position
+    carried: Tally
+    aside: Sequence[tuple[int, int]]
 
 
 @dataclass(slots=True)
@@ -58,21 +71,23 @@ class Work:
         self.limit = max(1, sent // 2)
         return sent > 1
 
-    def advance(self) -> tuple[Position, Tally, list[tuple[int, int]]] | None:
-        """Step over the prefix that needs no publisher any more: the position behind it, what it carried,
-        what is set aside.
-        """
-        start = self.done
-        while not self.finished and self._settled(self.page.rows[self.done]):
-            self.done += 1
-        if start == self.done:
+    def prefix(self) -> Prefix | None:
+        """What comes next and needs no publisher any more."""
+        rows = list(takewhile(self._settled, self.page.rows[self.done :]))
+        if not rows:
             return None
-        prefix = self.page.rows[start : self.done]
-        aside = [(hold, row.id) for row in prefix if (hold := self._hold(row)) is not None]
-        published = [row for row in prefix if row.id in self.acknowledged]
-        self.acknowledged.difference_update(row.id for row in prefix)
-        carried = replace(tally(published), newest=max(row.created_at for row in prefix))
-        return self.page.position_after(self.done), carried, aside
+        published = [row for row in rows if row.id in self.acknowledged]
+        return Prefix(
+            rows,
+            position=self.page.position_after(self.done + len(rows)),
+            carried=replace(tally(published), newest=max(row.created_at for row in rows)),
+            aside=[(hold, row.id) for row in rows if (hold := self._hold(row)) is not None],
+        )
+
+    def step_over(self, prefix: Prefix) -> None:
+        """Its position is stored."""
+        self.done += len(prefix.rows)
+        self.acknowledged.difference_update(row.id for row in prefix.rows)
 
     def _hold(self, row: Row) -> int | None:
         return (

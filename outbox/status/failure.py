@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from psycopg.errors import InsufficientPrivilege, QueryCanceled, UndefinedColumn, UndefinedTable
+from psycopg.errors import (
+    InsufficientPrivilege,
+    QueryCanceled,
+    ReadOnlySqlTransaction,
+    UndefinedColumn,
+    UndefinedTable,
+)
 
 from outbox.status.report import Problem, State, Status
 
@@ -27,6 +33,11 @@ def _problem(database: str, failure: Exception | str) -> Problem:
     if isinstance(cause, InsufficientPrivilege):
         return _unreadable(
             f"Database {database!r} refuses: {said}.", "Let this user SELECT from the outbox_* tables."
+        )
+    if isinstance(cause, ReadOnlySqlTransaction):
+        return _unreadable(
+            f"Database {database!r} takes no changes: {said}.",
+            "It is a standby, or default_transaction_read_only is on: this needs the primary.",
         )
     if isinstance(cause, QueryCanceled):
         return _unreadable(

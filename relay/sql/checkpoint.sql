@@ -1,25 +1,27 @@
 -- Moves the position, and sets aside in the same statement what waits behind a hold. Fenced three times: by
 -- the lease row (KEY SHARE keeps a takeover out and lets the renewal through), by the incarnation token, and
--- by the holds themselves, which nobody may lift meanwhile. No row inserted means that one of them is gone. A
--- clock that is set back must not make the position older than what it covers, which is how a restored
--- database shows itself.
+-- by the holds themselves, which nobody may lift meanwhile. No row inserted means that one of them is gone;
+-- "ours", that it is only a hold. A clock that is set back must not make the position older than what it
+-- covers, which is how a restored database shows itself.
 WITH lease AS MATERIALIZED (
     SELECT id FROM {schema}outbox_shard
     WHERE id = %(shard)s AND owner = %(owner)s::uuid AND epoch = %(epoch)s
     FOR KEY SHARE
+), ours AS MATERIALIZED (
+    SELECT lease.id FROM lease
+    JOIN {schema}outbox_incarnation AS incarnation ON incarnation.token = %(token)s::uuid
 ), holds AS MATERIALIZED (
     SELECT id FROM {schema}outbox_hold WHERE id = ANY (%(holds)s::bigint[]) FOR KEY SHARE
 ), moved AS (
     INSERT INTO {schema}outbox_checkpoint
            (shard_id, epoch, seq, lo, hi, pos, published, events, bytes, latency_ms, created_at)
-    SELECT lease.id, %(epoch)s::bigint, %(seq)s::bigint,
+    SELECT ours.id, %(epoch)s::bigint, %(seq)s::bigint,
            %(lo)s::text::pg_snapshot, %(hi)s::text::pg_snapshot, %(pos)s::bigint,
            %(published)s, %(events)s, %(bytes)s,
            least(greatest(extract(epoch FROM clock_timestamp() - %(oldest)s::text::timestamptz) * 1000, 0),
                  2147483647)::int,
            greatest(clock_timestamp(), %(newest)s::text::timestamptz, %(before)s::text::timestamptz)
-    FROM lease
-    JOIN {schema}outbox_incarnation AS incarnation ON incarnation.token = %(token)s::uuid
+    FROM ours
     WHERE (SELECT count(*) FROM holds) = cardinality(ARRAY(SELECT DISTINCT unnest(%(holds)s::bigint[])))
     RETURNING created_at
 ), aside AS (
@@ -31,4 +33,4 @@ WITH lease AS MATERIALIZED (
 ), released AS (
     DELETE FROM {schema}outbox_held USING moved WHERE event_id = ANY (%(released)s::bigint[])
 )
-SELECT count(*), max(created_at)::text FROM moved
+SELECT count(*), max(created_at)::text, EXISTS (SELECT FROM ours) FROM moved

@@ -76,7 +76,10 @@ def test_the_status_as_json(log: Log) -> None:
     assert report["shards"][0]["owner"] == str(relay)
 
 
-@pytest.mark.parametrize("command", [["outbox_status"], ["outbox_release", "1"], ["outbox_prune"]])
+@pytest.mark.parametrize(
+    "command",
+    [["outbox_status"], ["outbox_release", "1"], ["outbox_prune"], ["outbox_shards", "2"], ["outbox_rebase"]],
+)
 def test_a_database_that_is_not_there_is_one_clear_message_and_no_traceback(command: list[str]) -> None:
     nowhere = {
         "SHOP_DATABASE_URL": "postgresql://postgres@127.0.0.1:1/shop",

@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from outbox.errors import PositionNotOfThisHistory
-from outbox.models import Checkpoint, OutboxEvent, Statistics
+from outbox.models import Checkpoint, OutboxEvent, Shard, Statistics
 from outbox.positions import reshard
 from tests.relay.conftest import Desk, Writer
 
@@ -102,3 +102,39 @@ def test_old_checkpoints_become_statistics_and_the_position_stays(desk: Desks, w
     events = sum(Statistics.objects.values_list("events", flat=True)) + before.events
     assert events == before.published == 9
     assert office.reopen().step() is False
+
+
+def test_what_a_clock_ahead_has_dated_is_rolled_up_as_well(desk: Desks, writer: Writers) -> None:
+    office, w = desk(), writer()
+    published(office, w)
+    Checkpoint.objects.update(created_at=timezone.now() + timedelta(days=1))
+    office.reopen()
+    for _ in range(3):
+        published(office, w)
+    office.shard.tidy()
+    latest = Checkpoint.objects.get()
+    assert latest.published == sum(Statistics.objects.values_list("events", flat=True)) + latest.events == 12
+
+
+def test_many_checkpoints_are_rolled_up_in_pieces(desk: Desks, writer: Writers) -> None:
+    office, w = desk(), writer()
+    for _ in range(7):
+        published(office, w)
+    Checkpoint.objects.update(created_at=timezone.now() - timedelta(minutes=3))
+    before = Checkpoint.objects.count()
+    assert office.shard._checkpoints.roll_up(120, most=3)
+    assert Checkpoint.objects.count() == before - 3
+    while office.shard._checkpoints.roll_up(120, most=3):
+        pass
+    assert Checkpoint.objects.count() == 1
+
+
+def test_who_has_lost_its_shard_tidies_nothing(desk: Desks, writer: Writers) -> None:
+    """Whoever changes the shards does the same to all of them, and neither may be in the other's way."""
+    office, w = desk(), writer()
+    published(office, w)
+    Checkpoint.objects.update(created_at=timezone.now() - timedelta(minutes=3))
+    before = Checkpoint.objects.count()
+    assert before > 1
+    Shard.objects.update(epoch=99)
+    office.shard.tidy()

@@ -50,14 +50,14 @@ def test_every_row_is_acknowledged_or_set_aside_once_and_in_order(
             verdict: list[Outcome] = data.draw(st.lists(outcomes, min_size=size, max_size=size))
             task.note(wave, verdict)
             sent += [r.id for r, outcome in zip(wave, verdict, strict=False) if outcome is None]
-        moved = task.advance()
-        if moved is not None:
-            place, tally, set_aside = moved
-            reached = len(keys) if place == Position(HI) else place.pos
+        prefix = task.prefix()
+        if prefix is not None:
+            task.step_over(prefix)
+            reached = len(keys) if prefix.position == Position(HI) else prefix.position.pos
             assert reached is not None
-            assert tally.events + len(set_aside) == reached - position
+            assert prefix.carried.events + len(prefix.aside) == reached - position
             assert {r for r in range(position + 1, reached + 1) if keys[r - 1] not in held} <= set(sent)
-            aside += [event for _, event in set_aside]
+            aside += [event for _, event in prefix.aside]
             position = reached
     assert position == len(keys)
     assert sorted(sent) == [i + 1 for i, key in enumerate(keys) if key not in held]
@@ -67,7 +67,7 @@ def test_every_row_is_acknowledged_or_set_aside_once_and_in_order(
 def test_a_failed_wave_comes_again_without_what_was_acknowledged() -> None:
     task = work([row(1), row(2, "x"), row(3)])
     assert task.note(task.wave(), [TRANSIENT, None, TRANSIENT]) == TRANSIENT
-    assert task.advance() is None
+    assert task.prefix() is None
     assert [r.id for r in task.wave()] == [1, 3]
 
 
@@ -80,5 +80,7 @@ def test_isolation_halves_down_to_one_record_and_grows_back() -> None:
     assert len(task.wave()) == 1
     assert not task.isolate(1)
     task.note(task.wave(), [None])
-    task.advance()
+    prefix = task.prefix()
+    assert prefix is not None
+    task.step_over(prefix)
     assert len(task.wave()) == 2

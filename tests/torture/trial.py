@@ -37,6 +37,10 @@ CLEAN = {0, -signal.SIGTERM}
 SET_ASIDE = re.compile(r"Set aside event \S+ \(\S+ topic (\S+),.*")
 
 
+class CommandFailed(Exception):
+    """A command of manage.py did not end with 0."""
+
+
 class Trial:
     """``with Trial(ground, seed=1) as trial: ...; trial.verdict()``."""
 
@@ -126,7 +130,7 @@ class Trial:
             cwd=ROOT, env={**os.environ, **environ}, capture_output=True, text=True, check=False,
         )  # fmt: skip
         if run.returncode:
-            raise RuntimeError(f"{' '.join(arguments)} ended with {run.returncode}:\n{run.stderr}")
+            raise CommandFailed(f"{' '.join(arguments)} ended with {run.returncode}:\n{run.stderr}")
         return run.stdout
 
     def _write(self, number: int, *options: str) -> None:

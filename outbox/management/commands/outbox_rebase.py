@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import DEFAULT_DB_ALIAS
+from django.db import DatabaseError, InterfaceError
 
+from outbox.management.operator import add_database, command_error
 from outbox.positions import rebase
 
 
@@ -24,13 +25,16 @@ class Command(BaseCommand):
             metavar="SECONDS",
             help="publish again what was written so long before the position was stored (default: 300)",
         )
-        parser.add_argument("--database", default=DEFAULT_DB_ALIAS, help="alias of the outbox's database")
+        add_database(parser)
         parser.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
 
     def handle(self, *, margin: float, database: str, dry_run: bool, **_: Any) -> None:
         if margin < 0:
             raise CommandError(f"--margin is {margin}: it is a number of seconds from 0 on.", returncode=2)
-        change = rebase(database, margin, dry_run=dry_run)
+        try:
+            change = rebase(database, margin, dry_run=dry_run)
+        except (DatabaseError, InterfaceError) as error:
+            raise command_error(database, error) from error
         would = "would get" if dry_run else "got"
         self.stdout.write(f"{change.renumbered:,} events {would} a transaction id of this history.")
         self.stdout.write(

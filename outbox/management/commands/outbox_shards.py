@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import DEFAULT_DB_ALIAS
+from django.db import DatabaseError, InterfaceError
 
+from outbox.management.operator import add_database, command_error
 from outbox.positions import reshard
 
 
@@ -18,7 +19,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("count", metavar="N", type=int, help="1 to 256")
-        parser.add_argument("--database", default=DEFAULT_DB_ALIAS, help="alias of the outbox's database")
+        add_database(parser)
         parser.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
 
     def handle(self, *, count: int, database: str, dry_run: bool, **_: Any) -> None:
@@ -26,6 +27,8 @@ class Command(BaseCommand):
             change = reshard(database, count, dry_run=dry_run)
         except ValueError as error:
             raise CommandError(str(error), returncode=2) from error
+        except (DatabaseError, InterfaceError) as error:
+            raise command_error(database, error) from error
         would = "Would divide" if dry_run else "Divided"
         self.stdout.write(f"{would} the log into {count} shard{'s' * (count != 1)}:")
         for shard in change.shards:

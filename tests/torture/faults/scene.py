@@ -15,7 +15,7 @@ from kafka.errors import KafkaError
 from devstack.kafka import create_topics
 from devstack.kafka.metadata import admin
 from tests.torture import kafka_log, ledger
-from tests.torture.trial import Trial
+from tests.torture.trial import CommandFailed, Trial
 
 HOLD_SECONDS = 60.0
 KEYS = ("left", "right")
@@ -110,7 +110,7 @@ def insist(deed: Callable[[], T]) -> T:
     while True:
         try:
             return deed()
-        except (psycopg.Error, KafkaError, OSError):
+        except (psycopg.Error, KafkaError, OSError, CommandFailed):
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.2)

@@ -5,16 +5,18 @@ from __future__ import annotations
 import random
 
 from tests.torture.faults.fault import Fault
+from tests.torture.faults.scene import insist
 from tests.torture.trial import Trial
 
 
 def reshard(trial: Trial, chance: random.Random) -> None:
-    trial.manage("outbox_shards", str(chance.choice([1, 1, 2, 3, 4])))
+    count = str(chance.choice([1, 1, 2, 3, 4]))
+    insist(lambda: trial.manage("outbox_shards", count))
 
 
 def prune(trial: Trial, chance: random.Random) -> None:
     """Delete all that is published, however young, while writers hold transactions open."""
-    trial.manage("outbox_prune", "--older-than", "0")
+    insist(lambda: trial.manage("outbox_prune", "--older-than", "0"))
 
 
 FAULTS = [Fault("reshard", reshard), Fault("prune", prune)]
