@@ -90,7 +90,7 @@ class Held(models.Model):
     """
 
     id = models.BigAutoField(primary_key=True)
-    hold = models.ForeignKey(Hold, models.DO_NOTHING, null=True, related_name="held")
+    hold = models.ForeignKey(Hold, models.DO_NOTHING, null=True, related_name="held", db_index=False)
     event = models.OneToOneField(OutboxEvent, models.DO_NOTHING, related_name="held", db_constraint=False)
     created_at = models.DateTimeField(db_default=ClockTimestamp())
     discarded_at = models.DateTimeField(null=True)
@@ -103,6 +103,7 @@ class Held(models.Model):
         verbose_name = "held event"
         default_permissions = ("view",)
         permissions: ClassVar = [("discard_held", "Can discard held events")]
+        indexes: ClassVar = [models.Index(fields=["hold", "id"], name="outbox_held_hold")]
 
     def __str__(self) -> str:
         return f"event {self.event_id} behind hold {self.hold_id}"

@@ -7,14 +7,13 @@ from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from django.core.exceptions import ImproperlyConfigured
 from kafka import errors as kafka_errors
 from kafka.partitioner.default import murmur2
 
 from outbox.cloudevents import Record
 from relay.errors import PublisherUnavailable
 from relay.publishers.base import Failure, Outcome, Trouble
-from relay.publishers.kafka_python_options import producer_options
+from relay.publishers.kafka_python_options import made, producer_options
 from relay.publishers.kafka_python_producer import Producer
 from relay.publishers.kafka_python_topics import TopicDescriber
 from relay.publishers.topics import TopicDirectory
@@ -66,7 +65,7 @@ class KafkaPythonPublisher:
         deadline = time.monotonic() + PREPARE_SECONDS
         try:
             self._topics.learn(topics, PREPARE_SECONDS)
-            producer = self._producer = self._producer or self._connect()
+            producer = self._producer = self._producer or made(Producer, **self._options)
             for topic in topics:
                 if self._topics[topic].trouble is None:
                     self._learn_partitions(producer, topic)
@@ -74,12 +73,6 @@ class KafkaPythonPublisher:
                 self._create(producer, self._topics.missing(topics), deadline)
         except (kafka_errors.KafkaError, OSError) as error:
             raise PublisherUnavailable(f"Kafka does not answer: {_words(error)}{self._hint}") from error
-
-    def _connect(self) -> Producer:
-        try:
-            return Producer(**self._options)
-        except (kafka_errors.KafkaConfigurationError, ValueError, RuntimeError) as error:
-            raise ImproperlyConfigured(f'RELAY["OPTIONS"]: {error}') from error
 
     def _learn_partitions(self, producer: Producer, topic: str) -> None:
         """Have the producer know the topic, so that send() need not wait; count partitions as it does."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from django.core.exceptions import ImproperlyConfigured
 from kafka import KafkaProducer, codec
+from kafka.errors import KafkaConfigurationError
 
 from relay.publishers import options as configuration
 
 DAY_MS = 86_400_000
+T = TypeVar("T")
 
 _DEFAULTS = {"reconnect_backoff_max_ms": 1_000, "request_timeout_ms": 10_000}
 _DECIDED = {
@@ -63,6 +65,14 @@ def producer_options(options: Mapping[str, Any], batch_bytes: int) -> dict[str, 
     configuration.check(options, required="bootstrap_servers", fixed=_FIXED)
     _check_codec(options.get("compression_type"))
     return {**_DEFAULTS, **options, **_DECIDED, "batch_size": batch_bytes}
+
+
+def made(client: Callable[..., T], **options: Any) -> T:
+    """A client, which judges the values of its options when it is made. Raises ImproperlyConfigured."""
+    try:
+        return client(**options)
+    except (KafkaConfigurationError, ValueError, TypeError, RuntimeError) as error:
+        raise ImproperlyConfigured(f'RELAY["OPTIONS"]: {error}') from error
 
 
 def _check_codec(name: object) -> None:

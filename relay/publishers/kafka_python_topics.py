@@ -13,6 +13,7 @@ from kafka.admin import ConfigResource, ConfigResourceType
 
 from relay.publishers.base import Trouble
 from relay.publishers.kafka_python_network import Network
+from relay.publishers.kafka_python_options import made
 from relay.publishers.topics import Topic
 
 MAX_MESSAGE_BYTES = "max.message.bytes"
@@ -70,7 +71,7 @@ class _Admin:
 
     def _describe(self, names: Collection[str]) -> list[Topic]:
         if self._client is None:
-            self._client = KafkaAdminClient(**self._options, kafka_client=self._connect)
+            self._client = made(KafkaAdminClient, **self._options, kafka_client=self._connect)
         topics = [_topic(description) for description in self._client.describe_topics(list(names))]
         limits = self._limits([topic.name for topic in topics if topic.trouble is None])
         return [Topic(t.name, limits.get(t.name), t.trouble, t.detail) for t in topics]

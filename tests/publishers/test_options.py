@@ -85,6 +85,21 @@ def test_an_unknown_or_missing_option_is_named_with_its_likely_meaning(
     assert hint in str(refusal.value)
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"bootstrap_servers": "host:port"},
+        {"bootstrap_servers": 12},
+        {**PYTHON, "api_version": "x"},
+    ],
+)
+def test_a_value_that_kafka_python_cannot_use_is_told_as_such(options: dict[str, Any]) -> None:
+    publisher = KafkaPythonPublisher(options)
+    with pytest.raises(ImproperlyConfigured, match=r'RELAY\["OPTIONS"\]'):
+        publisher.prepare(["t"])
+    publisher.close(1)
+
+
 def test_without_confluent_kafka_the_extra_to_install_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "confluent_kafka", None)
     monkeypatch.delitem(sys.modules, "relay.publishers.confluent")

@@ -256,10 +256,13 @@ def test_the_plans_use_the_indexes_whatever_the_statistics(
     lo, hi = "3:3:", "900000000:900000000:"
     common = {"first": 0, "last": 255, "rows": 100, "bytes": 1000}
     polled = _plan(office, "poll", {**common, "scan": 800, "xmax": "900000000", "xip": ["5", "6"]})
+    held = _plan(office, "held", {**common, "hold": 1})
     walked = _plan(office, "walk", {**common, "lo": lo, "hi": hi, "pos": 10, "scan": 800})
     assert "outbox_event_xid" in polled
     assert "outbox_event_pkey" in walked
-    for plan in (polled, walked):
+    assert "outbox_held_hold" in held
+    assert "Sort" not in held
+    for plan in (polled, walked, held):
         assert "Seq Scan on outbox_event" not in plan
         assert "Bitmap" not in plan
 
