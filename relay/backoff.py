@@ -24,11 +24,11 @@ class Backoff:
         self.trouble = ""
         self._failures, self._until = 0, 0.0
 
-    def failed(self, trouble: str) -> None:
-        """It has not; wait longer than before."""
+    def failed(self, trouble: str, *, at_least: float = 0.0) -> None:
+        """It has not; wait longer than before, and ``at_least`` so many seconds."""
         self.trouble = trouble
         self._failures += 1
-        self._until = boottime() + delay(self._failures, self._cap)
+        self._until = boottime() + max(at_least, delay(self._failures, self._cap))
 
     @property
     def left(self) -> float:

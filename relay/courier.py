@@ -27,6 +27,7 @@ class Courier:
         self.carrying: Lease | None = None
         """The lease under which records are, or may be, in the publisher's hands."""
         self._since = 0.0
+        self._served: dict[int, float] = {}
 
     def send(self, records: Sequence[Record], lease: Lease) -> Future[list[Outcome]]:
         """Begin a wave."""
@@ -39,9 +40,16 @@ class Courier:
         self._since = boottime()
         self.carrying = lease
         try:
-            return self._publisher.publish(records)
+            outcomes = self._publisher.publish(records)
         finally:
             self.carrying = None
+        if None in outcomes:
+            self._served[lease.shard] = boottime()
+        return outcomes
+
+    def served_others(self, shard: int, since: float) -> bool:
+        """Whether something of another shard was acknowledged since then (CLOCK_BOOTTIME)."""
+        return any(at > since for other, at in self._served.items() if other != shard)
 
     @property
     def seconds_under_way(self) -> float:

@@ -54,6 +54,7 @@ class OwnedShard:
         # A database that cannot store a position (full, read-only) shows it before a wave is sent in vain.
         self._checkpoints.move(self._checkpoints.position, Tally())
         self._log = Log(session, lease, rows=config.page_rows, size=config.page_bytes, tick=crew.tick)
+        self._failed_at = 0.0
         self._publishing = Backoff(config.backoff_seconds)
         self._releasing = Backoff(config.backoff_seconds)
         self._released = 0
@@ -67,15 +68,23 @@ class OwnedShard:
         return self._publishing.trouble or self._releasing.trouble
 
     def turn(self) -> bool:
-        """``step``, unless an outage makes it useless for now; none of the other shards waits for it."""
+        """``step``, unless an outage makes it useless for now. Where others get on, it takes no more of the
+        time than they, as there is one courier for all.
+        """
         if self._publishing.left:
             return False
+        began = boottime()
         try:
             busy = self.step()
         except PublisherUnavailable as error:
-            self._publishing.failed(str(error))
+            now = boottime()
+            since = self._failed_at or began
+            fair = now - began if self._crew.courier.served_others(self.lease.shard, since) else 0.0
+            self._publishing.failed(str(error), at_least=fair)
+            self._failed_at = now
             return False
         self._publishing.passed()
+        self._failed_at = 0.0
         return busy
 
     def step(self) -> bool:
@@ -201,12 +210,12 @@ class OwnedShard:
         busy, until = False, boottime() + RELEASE_SECONDS
         while (due := self._holds.due(self._released)) is not None:
             self._crew.tick()
-            self._released = due.hold
+            self._released, began = due.hold, boottime()
             try:
                 busy = self._release(due) or busy
             except PublisherUnavailable as error:
                 self._round_is_clean = False
-                self._releasing.failed(str(error))
+                self._releasing.failed(str(error), at_least=boottime() - began)
                 return busy
             if self._crew.stopping() or boottime() >= until:
                 return True

@@ -70,7 +70,7 @@ class ConfluentPublisher:
         try:
             self._topics.learn(topics, PREPARE_SECONDS)
             if self._creates:
-                self._create(producer, self._topics.missing(topics), deadline)
+                self._create(producer, self._topics.to_ask_for(topics), deadline)
         except KafkaException as error:
             producer.poll(0)
             raise PublisherUnavailable(f"Kafka does not answer: {self._heard or _words(error)}") from error
@@ -90,6 +90,7 @@ class ConfluentPublisher:
         while missing and (left := deadline - time.monotonic()) > 0:
             for topic in missing:
                 producer.list_topics(topic, timeout=max(left, CREATE_SLICE_SECONDS))
+                self._topics.asked_for(topic)
             time.sleep(CREATE_SLICE_SECONDS)
             self._topics.forget(missing)
             self._topics.learn(missing, max(left, CREATE_SLICE_SECONDS))

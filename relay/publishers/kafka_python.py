@@ -70,7 +70,7 @@ class KafkaPythonPublisher:
                 if self._topics[topic].trouble is None:
                     self._learn_partitions(producer, topic)
             if self._options.get("allow_auto_create_topics", True):
-                self._create(producer, self._topics.missing(topics), deadline)
+                self._create(producer, self._topics.to_ask_for(topics), deadline)
         except (kafka_errors.KafkaError, OSError) as error:
             raise PublisherUnavailable(f"Kafka does not answer: {_words(error)}{self._hint}") from error
 
@@ -86,6 +86,7 @@ class KafkaPythonPublisher:
         for topic in missing:
             if time.monotonic() >= deadline:
                 return
+            self._topics.asked_for(topic)
             try:
                 self._partitions[topic] = len(producer.partitions_for(topic))
             except (kafka_errors.KafkaTimeoutError, kafka_errors.BrokerResponseError, ValueError):

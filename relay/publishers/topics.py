@@ -10,6 +10,8 @@ from relay.publishers.base import BATCH_HEADER, Failure, Trouble
 
 FRESH_SECONDS = 60.0
 TROUBLE_FRESH_SECONDS = 1.0
+ASK_AGAIN_SECONDS = 20.0
+"""Asking for a topic takes a second or two, in which nothing else is published."""
 
 _REMEDIES = {
     Trouble.TOPIC_MISSING: "Topic {!r} does not exist: create it, or let the broker create topics.",
@@ -59,6 +61,7 @@ class TopicDirectory:
         self._describe = describe
         self._topics: dict[str, tuple[float, Topic]] = {}
         self._narrowed: dict[str, int] = {}
+        self._asked: dict[str, float] = {}
 
     def __getitem__(self, name: str) -> Topic:
         return self._topics[name][1]
@@ -73,6 +76,15 @@ class TopicDirectory:
     def missing(self, names: Collection[str]) -> list[str]:
         """Those that do not exist."""
         return [name for name in names if self[name].trouble is Trouble.TOPIC_MISSING]
+
+    def to_ask_for(self, names: Collection[str]) -> list[str]:
+        """Those that do not exist, and have not been asked for lately."""
+        now = time.monotonic()
+        return [name for name in self.missing(names) if self._asked.get(name, 0.0) <= now]
+
+    def asked_for(self, name: str) -> None:
+        """A broker that creates topics is about to create this one."""
+        self._asked[name] = time.monotonic() + ASK_AGAIN_SECONDS
 
     def refused(self, name: str, trouble: Trouble) -> None:
         """A topic turns out not to be writable."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -33,6 +34,7 @@ from tests.waiting import wait_until
 
 Desks = Callable[..., Desk]
 Writers = Callable[[], Writer]
+ATTEMPT_SECONDS = 0.5
 
 
 class HalfDown(MemoryPublisher):
@@ -114,6 +116,47 @@ def test_a_release_in_trouble_is_said_once_and_keeps_no_other_waiting(transactio
     assert told == [State.DEGRADED]
     assert sorted({record.topic for record in broker.records}) == ["good", "other"]
     assert len(broker.records) == 31
+
+
+class SlowlyDown(HalfDown):
+    """An attempt at topic ``bad`` takes a while, as with a partition that has no leader."""
+
+    def publish(self, records: Sequence[Record]) -> list[Outcome]:
+        if records[0].topic == "bad":
+            time.sleep(ATTEMPT_SECONDS)
+        return super().publish(records)
+
+
+def test_attempts_that_take_long_leave_others_as_much_time(transactional_db: None) -> None:
+    divide(2)
+    relay = Relay("default", RelaySettings(backoff_seconds=0.01), SlowlyDown(), BinaryEncoder("/test"))
+    insert(200, "good")
+    relay._turn()
+    insert(0, "bad")
+    relay._turn()
+    bad = relay.shards[0]
+    assert bad.trouble
+    assert bad._publishing.left <= 0.01, "it may be an outage for all: it is tried again at once"
+    insert(200, "good")
+    while bad._publishing.left < ATTEMPT_SECONDS / 2:
+        relay._turn()
+    assert len(relay._courier._publisher.records) == 2  # type: ignore[attr-defined]
+    relay._leave()
+
+
+def test_a_slow_release_leaves_new_events_as_much_time(transactional_db: None) -> None:
+    relay = Relay("default", RelaySettings(backoff_seconds=0.01), SlowlyDown(), BinaryEncoder("/test"))
+    with transaction.atomic():
+        verbs.pause("bad", "default", any_topic=True)
+    insert(0, "bad")
+    relay._turn()
+    with transaction.atomic():
+        verbs.resume("bad", "default")
+    relay._release_at = 0.0
+    relay._turn()
+    (shard,) = relay.shards.values()
+    assert shard._releasing.left > ATTEMPT_SECONDS / 2
+    relay._leave()
 
 
 def test_all_free_shards_are_taken_at_once(transactional_db: None) -> None:
