@@ -138,3 +138,4 @@ def test_who_has_lost_its_shard_tidies_nothing(desk: Desks, writer: Writers) -> 
     assert before > 1
     Shard.objects.update(epoch=99)
     office.shard.tidy()
+    assert Checkpoint.objects.count() == before

@@ -113,6 +113,19 @@ GUARDS = [
         f"{RELAY}/test_pauses.py::test_a_pause_that_comes_before_trouble_is_noted_is_not_lost",
     ),
     Guard(
+        "the bound of what a poll reads",
+        f"{RELAY}/test_idle_shards.py::test_events_of_its_own_among_those_of_others_are_found",
+    ),
+    Guard(
+        "the grace begun anew by an outage",
+        f"{RELAY}/test_lifting.py::test_an_outage_is_no_part_of_the_grace",
+    ),
+    Guard(
+        "a hold that is gone told from a lost lease",
+        f"{RELAY}/test_lifting.py::test_a_hold_that_another_relay_lifts_has_nothing_sent_again",
+    ),
+    Guard("tidying under the lease", f"{RELAY}/test_history.py::test_who_has_lost_its_shard_tidies_nothing"),
+    Guard(
         "one transaction for a save in autocommit",
         "tests/outbox/test_autocommit.py::TestSave::test_commits_row_and_event_together",
     ),

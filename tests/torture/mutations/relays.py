@@ -132,4 +132,10 @@ RELAY: dict[str, Mutation] = {
     "a pause that comes before trouble is noted": sql(
         "postpone", ("AND release_at <= clock_timestamp()", "")
     ),
+    "the bound of what a poll reads": sql("poll", ("OR place = %(scan)s", "OR place < 0")),
+    "the grace begun anew by an outage": instead("relay.grace.Grace.begin_anew", lambda _: None),
+    "a hold that is gone told from a lost lease": sql(
+        "checkpoint", ("EXISTS (SELECT FROM ours)", "EXISTS (SELECT FROM ours WHERE id < 0)")
+    ),
+    "tidying under the lease": sql("rollup", ("AND owner = %(owner)s::uuid AND epoch = %(epoch)s", "")),
 }
