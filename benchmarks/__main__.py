@@ -11,7 +11,7 @@ import sys
 
 import devstack
 
-NAMES = ("drain", "hotkey", "emit", "idle", "memory", "transaction", "snapshot", "openwriter")
+NAMES = ("drain", "hotkey", "emit", "idle", "memory", "transaction", "snapshot", "openwriter", "takeover")
 
 
 def main() -> int:
