@@ -45,7 +45,7 @@ def _poll_ms() -> float:
         "first": 0,
         "last": 255,
         "rows": 2_000,
-        "scan": 16_000,
+        "most": 4_000,
         "bytes": 4_000_000,
     }
     times = []

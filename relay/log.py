@@ -11,6 +11,7 @@ from relay.lease import Lease
 from relay.position import Position, Snapshot
 from relay.session import Session
 
+GLANCE_FACTOR = 2
 SCAN_FACTOR = 8
 PIECE = 200_000
 MISSING = ""
@@ -63,15 +64,13 @@ class Log:
         return self._poll(position) if position.hi is None else self._walk(position)
 
     def _poll(self, position: Position) -> Page:
-        parameters = {**self._range, "scan": self._scan, **_open_end(position.lo)}
+        parameters = {**self._range, "most": self._rows * GLANCE_FACTOR, **_open_end(position.lo)}
         fetched = self._session.fetch("poll", parameters)
-        hi, token, found, partial = fetched[0][:4]
-        token = token or MISSING
-        rows = _rows(fetched, 4)
-        if not rows:
+        hi, token, partial, found = fetched[0][:4]
+        token, now, rows = token or MISSING, Snapshot.parse(hi), _rows(fetched, 4)
+        if not rows and not partial:
             return Page([], position, position, token)
-        now = Snapshot.parse(hi)
-        if partial:
+        if partial or found > self._rows:
             return Page([], position, self._pin(position, now), token)
         end = Position(now) if found == len(rows) else position.pinned(now, rows[-1].id)
         return Page(rows, position.pinned(now, 0), end, token)

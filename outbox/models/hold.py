@@ -83,7 +83,7 @@ class Hold(models.Model):
 
 class Held(models.Model):
     """An event that waits behind a hold; ``id`` is the order in which the events of a hold are published
-    later.
+    later, ``bucket`` that of the event.
 
     A discarded event keeps its row, with the time and the reason: it is never published. ``hold`` becomes
     NULL when its hold is lifted, which happens only to discarded ones.
@@ -92,6 +92,7 @@ class Held(models.Model):
     id = models.BigAutoField(primary_key=True)
     hold = models.ForeignKey(Hold, models.DO_NOTHING, null=True, related_name="held", db_index=False)
     event = models.OneToOneField(OutboxEvent, models.DO_NOTHING, related_name="held", db_constraint=False)
+    bucket = models.SmallIntegerField()
     created_at = models.DateTimeField(db_default=ClockTimestamp())
     discarded_at = models.DateTimeField(null=True)
     discard_reason = models.TextField(db_default="")
@@ -103,7 +104,7 @@ class Held(models.Model):
         verbose_name = "held event"
         default_permissions = ("view",)
         permissions: ClassVar = [("discard_held", "Can discard held events")]
-        indexes: ClassVar = [models.Index(fields=["hold", "id"], name="outbox_held_hold")]
+        indexes: ClassVar = [models.Index(fields=["hold", "id", "bucket"], name="outbox_held_hold")]
 
     def __str__(self) -> str:
         return f"event {self.event_id} behind hold {self.hold_id}"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from psycopg.errors import (
+    DeadlockDetected,
     InsufficientPrivilege,
     QueryCanceled,
     ReadOnlySqlTransaction,
+    SerializationFailure,
     UndefinedColumn,
     UndefinedTable,
 )
@@ -38,6 +40,10 @@ def _problem(database: str, failure: Exception | str) -> Problem:
         return _unreadable(
             f"Database {database!r} takes no changes: {said}.",
             "It is a standby, or default_transaction_read_only is on: this needs the primary.",
+        )
+    if isinstance(cause, DeadlockDetected | SerializationFailure):
+        return _unreadable(
+            f"Database {database!r} has undone it: {said}.", "Nothing was changed: run it again."
         )
     if isinstance(cause, QueryCanceled):
         return _unreadable(

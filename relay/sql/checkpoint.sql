@@ -25,8 +25,8 @@ WITH lease AS MATERIALIZED (
     WHERE (SELECT count(*) FROM holds) = cardinality(ARRAY(SELECT DISTINCT unnest(%(holds)s::bigint[])))
     RETURNING created_at
 ), aside AS (
-    INSERT INTO {schema}outbox_held (hold_id, event_id)
-    SELECT held.hold, held.event
+    INSERT INTO {schema}outbox_held (hold_id, event_id, bucket)
+    SELECT held.hold, held.event, (SELECT bucket FROM {schema}outbox_event WHERE id = held.event)
     FROM unnest(%(holds)s::bigint[], %(events_aside)s::bigint[])
          WITH ORDINALITY AS held (hold, event, place), moved
     ORDER BY held.place

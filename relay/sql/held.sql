@@ -6,7 +6,7 @@ FROM (
            sum(coalesce(octet_length(payload), 0)) OVER (ORDER BY held.id ROWS UNBOUNDED PRECEDING) AS bytes
     FROM {schema}outbox_held AS held
     JOIN {schema}outbox_event AS event ON event.id = held.event_id
-    WHERE held.hold_id = %(hold)s AND held.discarded_at IS NULL AND event.bucket BETWEEN %(first)s AND %(last)s
+    WHERE held.hold_id = %(hold)s AND held.discarded_at IS NULL AND held.bucket BETWEEN %(first)s AND %(last)s
     ORDER BY held.id LIMIT %(rows)s
 ) AS page
 WHERE page.bytes - coalesce(octet_length(page.payload), 0) < %(bytes)s

@@ -84,7 +84,7 @@ class Log:
         """A hold of a key, or without one of a topic, and events behind it."""
         scope = Hold.Scope.KEY if key else Hold.Scope.TOPIC
         hold = Hold.objects.create(scope=scope, topic=topic, key=key, reason=reason, detail="too large")
-        Held.objects.bulk_create(Held(hold=hold, event_id=event) for event in events)
+        Held.objects.bulk_create(Held(hold=hold, event_id=event, bucket=0) for event in events)
         return hold
 
     def split(self, buckets: int = 128) -> None:

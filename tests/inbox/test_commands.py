@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from datetime import timedelta
 from io import StringIO
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -17,6 +21,8 @@ from inbox.delivery import Identity
 from inbox.models import Instance, Parked, Processed
 from inbox.testing import MemoryConsumer
 from tests.inbox.conftest import Effects, raising, send_steps
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def run(*arguments: str) -> tuple[int, str]:
@@ -149,3 +155,26 @@ def test_prune_forgets_what_is_old(settings: Settings) -> None:
     assert text.startswith("11999 handled and 1 discarded events from before ")
     assert list(Processed.objects.values_list("event_id", flat=True)) == ["7"]
     assert set(Parked.objects.values_list("event_id", flat=True)) == {"0", "2"}
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        (["inbox_status"], 2),
+        (["inbox_requeue", "--all"], 1),
+        (["inbox_discard", "--all", "--reason", "gone"], 1),
+        (["inbox_prune"], 1),
+    ],
+)
+def test_a_database_that_is_not_there_is_one_line_and_no_traceback(command: list[str], code: int) -> None:
+    nowhere = {
+        "CRM_DATABASE_URL": "postgresql://postgres@127.0.0.1:1/crm",
+        "DJANGO_SETTINGS_MODULE": "consumers.crm.settings",
+    }
+    done = subprocess.run(
+        [sys.executable, "manage.py", *command],
+        cwd=ROOT, env=os.environ | nowhere, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == code
+    assert "CommandError: database 'default': connection failed" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -138,8 +138,12 @@ def test_attempts_that_take_long_leave_others_as_much_time(transactional_db: Non
     assert bad.trouble
     assert bad._publishing.left <= 0.01, "it may be an outage for all: it is tried again at once"
     insert(200, "good")
-    while bad._publishing.left < ATTEMPT_SECONDS / 2:
+
+    def waits() -> bool:
         relay._turn()
+        return bad._publishing.left >= ATTEMPT_SECONDS / 2
+
+    wait_until(waits, 20, "the attempts leave time for others")
     assert len(relay._courier._publisher.records) == 2  # type: ignore[attr-defined]
     relay._leave()
 

@@ -36,11 +36,11 @@ def write(w: Writer, count: int, bucket: int = 200) -> None:
 
 
 def rows_read(office: Desk) -> int:
-    """How many rows of the log the next poll reads."""
+    """How many rows of the log, or entries of its index, the next poll reads."""
     lo = office.shard._checkpoints.position.lo
     parameters = {
         **office.shard._log._range,
-        "scan": office.shard._log._scan,
+        "most": PAGE_ROWS * 2,
         "xmax": str(lo.xmax),
         "xip": [str(xid) for xid in lo.xip],
     }
@@ -81,7 +81,7 @@ def test_a_poll_reads_little_of_it(idle: Desk, writer: Writers) -> None:
     w = writer()
     write(w, 20 * PAGE_ROWS * 8)
     w.commit()
-    assert 0 < rows_read(idle) <= 2 * PAGE_ROWS * 8
+    assert 0 < rows_read(idle) <= PAGE_ROWS * 2 + 1
 
 
 def test_little_is_left_where_it_is(idle: Desk, writer: Writers) -> None:
@@ -111,8 +111,27 @@ def test_events_of_its_own_among_those_of_others_are_found(idle: Desk, writer: W
     assert rows_read(idle) == 0
 
 
-def test_of_a_backlog_of_its_own_a_poll_reads_a_page(idle: Desk, writer: Writers) -> None:
+def test_of_a_backlog_of_its_own_a_poll_reads_as_little(idle: Desk, writer: Writers) -> None:
     w = writer()
     write(w, 5_000, bucket=0)
     w.commit()
-    assert 0 < rows_read(idle) <= PAGE_ROWS + 2
+    assert 0 < rows_read(idle) <= PAGE_ROWS * 2 + 1
+
+
+def test_what_others_have_held_is_not_read_at_all(idle: Desk, writer: Writers) -> None:
+    w = writer()
+    write(w, 300)
+    w.connection.execute(
+        "INSERT INTO outbox_hold (scope, topic, reason, detail) VALUES ('topic', 't', 'paused', '')"
+    )
+    w.connection.execute(
+        "INSERT INTO outbox_held (hold_id, event_id, bucket)"
+        " SELECT outbox_hold.id, outbox_event.id, bucket FROM outbox_event, outbox_hold"
+    )
+    w.commit()
+    first, last = idle.shard.lease.first, idle.shard.lease.last
+    (hold,) = w.connection.execute("SELECT id FROM outbox_hold").fetchone() or (0,)
+    parameters = {"hold": hold, "first": first, "last": last, "rows": 10, "bytes": 1_000}
+    query = ANALYZE + qualified("held", "public.")
+    ((plan,),) = idle.session.connection.execute(query, parameters, prepare=True).fetchall()
+    assert _rows_of("outbox_held", plan[0]["Plan"]) == 0

@@ -255,7 +255,7 @@ def test_the_plans_use_the_indexes_whatever_the_statistics(
     w.commit()
     lo, hi = "3:3:", "900000000:900000000:"
     common = {"first": 0, "last": 255, "rows": 100, "bytes": 1000}
-    polled = _plan(office, "poll", {**common, "scan": 800, "xmax": "900000000", "xip": ["5", "6"]})
+    polled = _plan(office, "poll", {**common, "most": 200, "xmax": "900000000", "xip": ["5", "6"]})
     held = _plan(office, "held", {**common, "hold": 1})
     walked = _plan(office, "walk", {**common, "lo": lo, "hi": hi, "pos": 10, "scan": 800})
     assert "outbox_event_xid" in polled

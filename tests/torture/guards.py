@@ -114,7 +114,7 @@ GUARDS = [
     ),
     Guard(
         "the bound of what a poll reads",
-        f"{RELAY}/test_idle_shards.py::test_events_of_its_own_among_those_of_others_are_found",
+        f"{RELAY}/test_idle_shards.py::test_a_poll_reads_little_of_it",
     ),
     Guard(
         "the grace begun anew by an outage",

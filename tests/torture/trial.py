@@ -32,6 +32,7 @@ from tests.torture.verdict import Verdict
 LEASE_SECONDS = 3.0
 SETTLE_SECONDS = 120.0
 RECOVER_SECONDS = 90.0
+FAULTS_OF_ITS_OWN = ("Traceback", "deadlock", "could not serialize", "duplicate key", "violates")
 CLEAN = {0, -signal.SIGTERM}
 """Exit codes after SIGTERM; the second is that of a process which has only just been started."""
 SET_ASIDE = re.compile(r"Set aside event \S+ \(\S+ topic (\S+),.*")
@@ -39,6 +40,11 @@ SET_ASIDE = re.compile(r"Set aside event \S+ \(\S+ topic (\S+),.*")
 
 class CommandFailed(Exception):
     """A command of manage.py did not end with 0."""
+
+    @property
+    def is_outage(self) -> bool:
+        """Whether it may be that the database was away, and no fault of the command."""
+        return not any(word in str(self) for word in FAULTS_OF_ITS_OWN)
 
 
 class Trial:

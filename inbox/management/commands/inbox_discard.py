@@ -4,12 +4,11 @@ import getpass
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
+from inbox.management.command import InboxCommand
 from inbox.selection import add_selection, selected
 
 
-class Command(BaseCommand):
+class Command(InboxCommand):
     """Let parked events go, for good."""
 
     help = (

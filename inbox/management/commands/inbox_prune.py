@@ -4,17 +4,17 @@ from argparse import ArgumentParser
 from datetime import timedelta
 from typing import Any
 
-from django.core.management.base import BaseCommand
 from django.utils import timezone
 from tqdm import tqdm
 
 from inbox.conf import settings
+from inbox.management.command import InboxCommand
 from inbox.models import Parked, Processed
 
 CHUNK = 5_000
 
 
-class Command(BaseCommand):
+class Command(InboxCommand):
     """Forget what was handled long ago."""
 
     help = (

@@ -3,13 +3,12 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
+from inbox.management.command import InboxCommand
 from inbox.models import Instance
 from inbox.selection import add_selection, selected
 
 
-class Command(BaseCommand):
+class Command(InboxCommand):
     """Have parked events handled again."""
 
     help = (

@@ -5,18 +5,19 @@ import sys
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.core.serializers.json import DjangoJSONEncoder
-from django.db import DatabaseError
 
 from inbox.conf import settings
 from inbox.errors import UnknownConsumer
+from inbox.management.command import InboxCommand
 from inbox.status import statuses
 
 
-class Command(BaseCommand):
+class Command(InboxCommand):
     """Say how the consumers are doing, in words or JSON, and in the exit code."""
 
+    failure_code = 2
     help = (
         "Are the consumers alive, what do they wait for, how far behind are they, what is parked? "
         "Exit codes: 0 all is well, 1 somebody should look, 2 a consumer is down or the database does not "
@@ -39,12 +40,7 @@ class Command(BaseCommand):
             chosen = [inbox.consumer(name).name for name in names] or sorted(inbox.consumers)
         except UnknownConsumer as error:
             raise CommandError(str(error), returncode=2) from error
-        try:
-            found = statuses(chosen, inbox.database, max_lag)
-        except DatabaseError as error:
-            raise CommandError(
-                f"database {inbox.database!r}: {' '.join(str(error).split())}", returncode=2
-            ) from error
+        found = statuses(chosen, inbox.database, max_lag)
         if options["json"]:
             self.stdout.write(
                 json.dumps([status.as_json() for status in found], cls=DjangoJSONEncoder, indent=2)

@@ -10,12 +10,12 @@ from uuid import UUID
 
 import psycopg
 from kafka.admin import KafkaAdminClient
-from kafka.errors import KafkaError
 
 from devstack.kafka import create_topics
 from devstack.kafka.metadata import admin
 from tests.torture import kafka_log, ledger
-from tests.torture.trial import CommandFailed, Trial
+from tests.torture.insist import insist
+from tests.torture.trial import Trial
 
 HOLD_SECONDS = 60.0
 KEYS = ("left", "right")
@@ -102,15 +102,3 @@ def emit_until_lifted(trial: Trial, topic: str) -> None:
 
 def _waiting(trial: Trial, topic: str) -> bool:
     return bool(insist(lambda: trial.execute("SELECT id FROM outbox_hold WHERE topic = %s", (topic,))))
-
-
-def insist(deed: Callable[[], T]) -> T:
-    """Do it, also while another fault keeps the database or Kafka away."""
-    deadline = time.monotonic() + HOLD_SECONDS
-    while True:
-        try:
-            return deed()
-        except (psycopg.Error, KafkaError, OSError, CommandFailed):
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.2)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 from tests.torture.faults.fault import Fault
-from tests.torture.faults.scene import insist
+from tests.torture.insist import insist
 from tests.torture.trial import Trial
 
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
-import psycopg
+from tests.torture.insist import INSIST_SECONDS, insist
+from tests.torture.trial import CommandFailed
 
 if TYPE_CHECKING:
     from tests.torture.inbox.trial import ConsumerTrial
 
-T = TypeVar("T")
-INSIST_SECONDS = 90.0
 
 WAITING = "SELECT event_id FROM inbox_parked WHERE discarded_at IS NULL"
 FAILED = f"{WAITING} AND error <> ''"
@@ -23,18 +21,6 @@ WITHOUT_EFFECT = (
     "SELECT poison FROM unnest(%s::uuid[]) AS poison"
     " WHERE NOT EXISTS (SELECT FROM torture_effect WHERE event_id = poison)"
 )
-
-
-def insist(deed: Callable[[], T]) -> T:
-    """Do it, also while another fault keeps the database away."""
-    deadline = time.monotonic() + INSIST_SECONDS
-    while True:
-        try:
-            return deed()
-        except (psycopg.Error, RuntimeError):
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.2)
 
 
 def give_antidotes(trial: ConsumerTrial) -> list[str]:
@@ -76,6 +62,6 @@ def _unless_taken(trial: ConsumerTrial, *command: str) -> None:
     """Run it; that another was quicker, and nothing is parked any more, is no failure."""
     try:
         trial.manage(*command)
-    except RuntimeError as error:
+    except CommandFailed as error:
         if "no parked event is meant" not in str(error):
             raise

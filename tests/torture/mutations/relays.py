@@ -132,7 +132,7 @@ RELAY: dict[str, Mutation] = {
     "a pause that comes before trouble is noted": sql(
         "postpone", ("AND release_at <= clock_timestamp()", "")
     ),
-    "the bound of what a poll reads": sql("poll", ("OR place = %(scan)s", "OR place < 0")),
+    "the bound of what a poll reads": sql("poll", ("OFFSET %(most)s", "OFFSET %(most)s * 1000000")),
     "the grace begun anew by an outage": instead("relay.grace.Grace.begin_anew", lambda _: None),
     "a hold that is gone told from a lost lease": sql(
         "checkpoint", ("EXISTS (SELECT FROM ours)", "EXISTS (SELECT FROM ours WHERE id < 0)")
