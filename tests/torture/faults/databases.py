@@ -13,6 +13,7 @@ import psycopg
 
 from tests.torture import ledger
 from tests.torture.faults.fault import Fault
+from tests.torture.insist import insist
 from tests.torture.trial import LEASE_SECONDS, RECOVER_SECONDS, Trial
 
 AWAY_SECONDS = (0.5, 4.0)
@@ -20,17 +21,21 @@ AWAY_SECONDS = (0.5, 4.0)
 
 def terminate_backends(trial: Trial, chance: random.Random) -> None:
     """As an administrator does, to most connections that asked for the outbox last."""
-    trial.execute(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-        " WHERE datname = current_database() AND pid <> pg_backend_pid() AND query LIKE '%outbox_%'"
-        " AND query NOT LIKE '%torture%' AND random() < 0.8"
+    insist(
+        lambda: trial.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid() AND query LIKE '%outbox_%'"
+            " AND query NOT LIKE '%torture%' AND random() < 0.8"
+        )
     )
 
 
 def crash(trial: Trial, chance: random.Random) -> None:
     """A backend is killed, so PostgreSQL ends all others and recovers from its log."""
-    pids = trial.execute(
-        "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    pids = insist(
+        lambda: trial.execute(
+            "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
     )
     if pids:
         with suppress(ProcessLookupError):
@@ -63,13 +68,17 @@ def kill_server(trial: Trial, chance: random.Random) -> None:
 def read_only(trial: Trial, chance: random.Random) -> None:
     """Nobody can write for a while, as when an administrator has drawn the brake."""
     with trial.lock:
-        trial.execute("ALTER SYSTEM SET default_transaction_read_only = on")
-        trial.execute("SELECT pg_reload_conf()")
+        insist(lambda: trial.execute("ALTER SYSTEM SET default_transaction_read_only = on"))
+        insist(lambda: trial.execute("SELECT pg_reload_conf()"))
         time.sleep(chance.uniform(*AWAY_SECONDS))
-        with psycopg.connect(trial.url, autocommit=True) as connection:
-            connection.execute("SET default_transaction_read_only = off")
-            connection.execute("ALTER SYSTEM RESET default_transaction_read_only")
-            connection.execute("SELECT pg_reload_conf()")
+        insist(lambda: _allow_writing(trial))
+
+
+def _allow_writing(trial: Trial) -> None:
+    with psycopg.connect(trial.url, autocommit=True) as connection:
+        connection.execute("SET default_transaction_read_only = off")
+        connection.execute("ALTER SYSTEM RESET default_transaction_read_only")
+        connection.execute("SELECT pg_reload_conf()")
 
 
 def disk_full(trial: Trial, chance: random.Random) -> None:

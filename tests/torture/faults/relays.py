@@ -6,10 +6,12 @@ import os
 import random
 import signal
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 
 from tests.torture.faults.fault import Fault
+from tests.torture.insist import insist
 from tests.torture.trial import LEASE_SECONDS, Trial
 
 LONGER_THAN_THE_LEASE = (LEASE_SECONDS + 0.5, LEASE_SECONDS + 4.0)
@@ -19,7 +21,7 @@ PASS_SECONDS = 60.0
 def victim(trial: Trial, chance: random.Random) -> int | None:
     """The pid of a relay: more often than not of one that owns a shard."""
     members = [member.pid for member in trial.fleet.members()]
-    owners = [pid for pid in trial.owners() if pid in members] if chance.random() < 0.8 else []
+    owners = [pid for pid in insist(trial.owners) if pid in members] if chance.random() < 0.8 else []
     pids = owners or members
     return chance.choice(pids) if pids else None
 
@@ -54,7 +56,7 @@ def _kill_an_owner(trial: Trial) -> None:
     """Of those that are ours: somebody has to take over."""
     deadline = time.monotonic() + PASS_SECONDS
     while time.monotonic() < deadline:
-        for pid in trial.owners():
+        for pid in insist(trial.owners):
             if trial.fleet.by_pid(pid):
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
@@ -65,17 +67,24 @@ def _kill_an_owner(trial: Trial) -> None:
 
 def at_point(point: str, deed: str, trial: Trial, chance: random.Random) -> None:
     """A relay dies or freezes itself at a point of its loop."""
-    arm(point, deed, trial)
-    if point == "during-takeover":
-        _kill_an_owner(trial)
-    pid = passed(point, trial)
+    with armed(point, deed, trial):
+        if point == "during-takeover":
+            _kill_an_owner(trial)
+        pid = passed(point, trial)
     if pid and deed == "stop":
         _thaw_later(pid, chance)
 
 
-def arm(point: str, deed: str, trial: Trial) -> None:
-    trial.fleet.points.forget(point)
-    trial.fleet.points.arm(point, deed)
+@contextmanager
+def armed(point: str, deed: str, trial: Trial) -> Iterator[None]:
+    """Nobody is to freeze there later, when there is nobody to thaw it."""
+    points = trial.fleet.points
+    points.forget(point)
+    points.arm(point, deed)
+    try:
+        yield
+    finally:
+        points.disarm(point)
 
 
 def passed(point: str, trial: Trial) -> int | None:

@@ -18,9 +18,10 @@ from kafka.errors import KafkaError
 from devstack.kafka.metadata import admin
 from tests.torture.faults import FAULTS as ALL
 from tests.torture.faults import Fault
-from tests.torture.faults.relays import arm, kill, passed, resize, terminate, victim
+from tests.torture.faults.relays import armed, kill, passed, resize, terminate, victim
 from tests.torture.inbox import parking
 from tests.torture.inbox.trial import GROUP, ConsumerTrial
+from tests.torture.insist import insist
 from tests.torture.trial import Trial
 
 LONGER_THAN_THE_SESSION = (7.0, 10.0)
@@ -49,17 +50,19 @@ def _thaw_later(pid: int, chance: random.Random) -> None:
 
 def at_point(point: str, deed: str, trial: Trial, chance: random.Random) -> None:
     """An instance dies or freezes itself at a point of its loop."""
-    arm(point, deed, trial)
-    pid = passed(point, trial)
+    with armed(point, deed, trial):
+        pid = passed(point, trial)
     if pid and deed == "stop":
         _thaw_later(pid, chance)
 
 
 def terminate_backends(trial: Trial, chance: random.Random) -> None:
     """As an administrator does, to most connections of the consumers."""
-    trial.execute(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
-        " AND pid <> pg_backend_pid() AND random() < 0.8"
+    insist(
+        lambda: trial.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+            " AND pid <> pg_backend_pid() AND random() < 0.8"
+        )
     )
 
 
