@@ -127,7 +127,7 @@ def test_an_order_that_was_rolled_back_is_searched_for_at_the_services_too(
 def test_a_held_event_is_shown_as_held_up(order: Order) -> None:
     event = OutboxEvent.objects.get(type="shop.order.paid")
     hold = Hold.objects.create(scope="key", topic=event.topic, key=event.key, reason="poison")
-    hold.held.create(event=event)
+    hold.held.create(event=event, bucket=event.bucket)
     publish()
     assert marks(order)["kafka"] == ("held", "held")
 
