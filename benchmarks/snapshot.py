@@ -10,6 +10,7 @@ import psycopg
 from django.db import connection
 
 from benchmarks.ground import address, drain_rate, fill, topic
+from relay.log import GLANCE_FACTOR
 from relay.position import Snapshot
 from relay.session import Session
 
@@ -45,7 +46,7 @@ def _poll_ms() -> float:
         "first": 0,
         "last": 255,
         "rows": 2_000,
-        "most": 4_000,
+        "most": 2_000 * GLANCE_FACTOR,
         "bytes": 4_000_000,
     }
     times = []

@@ -11,8 +11,8 @@ FIRST_SECONDS = 0.1
 
 
 class Backoff:
-    """Attempts at one thing. ``trouble`` is why the last one failed, empty if it did not; ``cap`` is the
-    longest delay, in seconds.
+    """Attempts at one thing. ``trouble`` is why the last one failed, and ``failed_at`` when (CLOCK_BOOTTIME);
+    both are empty if it did not. ``cap`` is the longest delay, in seconds.
     """
 
     def __init__(self, cap: float) -> None:
@@ -21,14 +21,14 @@ class Backoff:
 
     def passed(self) -> None:
         """It has gone well."""
-        self.trouble = ""
+        self.trouble, self.failed_at = "", 0.0
         self._failures, self._until = 0, 0.0
 
     def failed(self, trouble: str, *, at_least: float = 0.0) -> None:
         """It has not; wait longer than before, and ``at_least`` so many seconds."""
-        self.trouble = trouble
+        self.trouble, self.failed_at = trouble, boottime()
         self._failures += 1
-        self._until = boottime() + max(at_least, delay(self._failures, self._cap))
+        self._until = self.failed_at + max(at_least, delay(self._failures, self._cap))
 
     @property
     def left(self) -> float:

@@ -125,18 +125,7 @@ class Checkpoints:
         """
         self._seq += 1
         parameters = {
-            **self._lease.fence,
-            "token": self.token,
-            "seq": self._seq,
-            "lo": str(position.lo),
-            "hi": str(position.hi) if position.hi else None,
-            "pos": position.pos,
-            "published": self.published + tally.events,
-            "events": tally.events,
-            "bytes": tally.bytes,
-            "oldest": tally.oldest,
-            "newest": tally.newest,
-            "before": self._stored_at,
+            **self._row(position, tally),
             "holds": [hold for hold, _ in aside],
             "events_aside": [event for _, event in aside],
             "released": list(released),
@@ -150,3 +139,20 @@ class Checkpoints:
             )
         self.position, self._stored_at = position, stored_at
         self.published += tally.events
+
+    def _row(self, position: Position, tally: Tally) -> dict[str, object]:
+        """What a checkpoint is made of, and what it may be made under."""
+        return {
+            **self._lease.fence,
+            "token": self.token,
+            "seq": self._seq,
+            "lo": str(position.lo),
+            "hi": str(position.hi) if position.hi else None,
+            "pos": position.pos,
+            "published": self.published + tally.events,
+            "events": tally.events,
+            "bytes": tally.bytes,
+            "oldest": tally.oldest,
+            "newest": tally.newest,
+            "before": self._stored_at,
+        }

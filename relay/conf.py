@@ -57,8 +57,9 @@ class RelaySettings:
         parameters = list(signature(make).parameters.values())[1:]
         known = [p.name for p in parameters if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)]
         if not any(p.kind is p.VAR_KEYWORD for p in parameters):
-            for name in self.publisher_options.keys() - set(known):
-                raise unknown(name, self.publisher, known, setting="PUBLISHER_OPTIONS")
+            for name in self.publisher_options:
+                if name not in known:
+                    raise unknown(name, self.publisher, known, setting="PUBLISHER_OPTIONS")
         publisher: Publisher = make(self.options, **self.publisher_options)
         return publisher
 

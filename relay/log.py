@@ -56,6 +56,7 @@ class Log:
     ) -> None:
         self._session = session
         self._range = {"first": lease.first, "last": lease.last, "rows": rows, "bytes": size}
+        self._glance = rows * GLANCE_FACTOR
         self._rows = rows
         self._tick = tick
 
@@ -64,12 +65,13 @@ class Log:
         return self._poll(position) if position.hi is None else self._walk(position)
 
     def _poll(self, position: Position) -> Page:
-        parameters = {**self._range, "most": self._rows * GLANCE_FACTOR, **_open_end(position.lo)}
+        parameters = {**self._range, "most": self._glance, **_open_end(position.lo)}
         fetched = self._session.fetch("poll", parameters)
         hi, token, partial, found = fetched[0][:4]
-        token, now, rows = token or MISSING, Snapshot.parse(hi), _rows(fetched, 4)
+        token, rows = token or MISSING, _rows(fetched, 4)
         if not rows and not partial:
             return Page([], position, position, token)
+        now = Snapshot.parse(hi)
         if partial or found > self._rows:
             return Page([], position, self._pin(position, now), token)
         end = Position(now) if found == len(rows) else position.pinned(now, rows[-1].id)

@@ -54,7 +54,6 @@ class OwnedShard:
         # A database that cannot store a position (full, read-only) shows it before a wave is sent in vain.
         self._checkpoints.move(self._checkpoints.position, Tally())
         self._log = Log(session, lease, rows=config.page_rows, size=config.page_bytes, tick=crew.tick)
-        self._failed_at = 0.0
         self._publishing = Backoff(config.backoff_seconds)
         self._releasing = Backoff(config.backoff_seconds)
         self._released = 0
@@ -77,14 +76,11 @@ class OwnedShard:
         try:
             busy = self.step()
         except PublisherUnavailable as error:
-            now = boottime()
-            since = self._failed_at or began
-            fair = now - began if self._crew.courier.served_others(self.lease.shard, since) else 0.0
-            self._publishing.failed(str(error), at_least=fair)
-            self._failed_at = now
+            since = self._publishing.failed_at or began
+            others = self._crew.courier.served_others(self.lease.shard, since)
+            self._publishing.failed(str(error), at_least=boottime() - began if others else 0.0)
             return False
         self._publishing.passed()
-        self._failed_at = 0.0
         return busy
 
     def step(self) -> bool:
@@ -234,9 +230,8 @@ class OwnedShard:
             rows = self._holds.held(due, rows=1, size=1)
             failure = self._publish_held(rows)
         if failure is None:
-            if (
-                len(rows) < config.page_rows
-            ):  # new events of a busy topic wait here again before the next round
+            # New events of a busy topic are set aside again before the next round.
+            if len(rows) < config.page_rows:
                 self._lift(due)
             return True
         self._keep(due, rows[0], failure)

@@ -1,5 +1,5 @@
--- The next checkpoints older than %(keep)s seconds become statistics of their minute, all but the latest of the
--- shard; if this relay still owns it, as somebody who changes the shards does the same to all. What is far
+-- The next checkpoints older than %(keep)s seconds become statistics of their minute, all but the latest of
+-- the shard; if this relay still owns it, as somebody who changes the shards does the same to all. What is far
 -- ahead of the clock was made while that was wrong, and is old as well.
 WITH lease AS MATERIALIZED (
     SELECT id FROM {schema}outbox_shard
@@ -18,13 +18,13 @@ WITH lease AS MATERIALIZED (
     )
     RETURNING created_at, events, bytes, latency_ms
 ), added AS (
-INSERT INTO {schema}outbox_statistics AS minute (shard, minute, events, bytes, waves, latency_ms_max)
-SELECT %(shard)s, date_trunc('minute', created_at), sum(events), sum(bytes), count(*), max(latency_ms)
-FROM gone GROUP BY 2
-ON CONFLICT (minute, shard) DO UPDATE
-SET events = minute.events + excluded.events,
-    bytes = minute.bytes + excluded.bytes,
-    waves = minute.waves + excluded.waves,
-    latency_ms_max = greatest(minute.latency_ms_max, excluded.latency_ms_max)
+    INSERT INTO {schema}outbox_statistics AS minute (shard, minute, events, bytes, waves, latency_ms_max)
+    SELECT %(shard)s, date_trunc('minute', created_at), sum(events), sum(bytes), count(*), max(latency_ms)
+    FROM gone GROUP BY 2
+    ON CONFLICT (minute, shard) DO UPDATE
+    SET events = minute.events + excluded.events,
+        bytes = minute.bytes + excluded.bytes,
+        waves = minute.waves + excluded.waves,
+        latency_ms_max = greatest(minute.latency_ms_max, excluded.latency_ms_max)
 )
 SELECT count(*) FROM gone

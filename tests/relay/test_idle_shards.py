@@ -40,7 +40,7 @@ def rows_read(office: Desk) -> int:
     lo = office.shard._checkpoints.position.lo
     parameters = {
         **office.shard._log._range,
-        "most": PAGE_ROWS * 2,
+        "most": office.shard._log._glance,
         "xmax": str(lo.xmax),
         "xip": [str(xid) for xid in lo.xip],
     }
