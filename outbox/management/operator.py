@@ -1,4 +1,4 @@
-"""What the commands that act on holds have in common."""
+"""What the commands of operators have in common."""
 
 from __future__ import annotations
 
@@ -30,19 +30,29 @@ def add_database(parser: CommandParser) -> None:
     )
 
 
-def command_error(database: str, error: Exception) -> CommandError:
-    """In one line, why the database could not do it, and the remedy."""
-    problem = unreadable(database, error).problems[0]
-    return CommandError(f"{problem.text} {problem.remedy}")
-
-
-class OperatorCommand(BaseCommand, ABC):
-    """A verb of the admin as a command. What it does is one transaction, rolled back with --dry-run."""
+class OutboxCommand(BaseCommand):
+    """A command on one outbox: why its database could not do it is told in one line, with the remedy."""
 
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
         add_database(parser)
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        try:
+            return super().execute(*args, **options)
+        except OutboxError as error:
+            raise CommandError(str(error)) from error
+        except (DatabaseError, InterfaceError) as error:
+            (problem,) = unreadable(options["database"], error).problems
+            raise CommandError(f"{problem.text} {problem.remedy}") from error
+
+
+class OperatorCommand(OutboxCommand, ABC):
+    """A verb of the admin as a command. What it does is one transaction, rolled back with --dry-run."""
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
         parser.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
         parser.add_argument(
             "--user", metavar="USERNAME", help="record it in the admin's history as done by this user"
@@ -54,17 +64,12 @@ class OperatorCommand(BaseCommand, ABC):
 
     def handle(self, *args: object, **options: Any) -> None:
         database, dry_run = options["database"], options["dry_run"]
-        try:
-            user = self._user(options["user"])
-            with transaction.atomic(using=database):
-                deeds = list(self.act(**options))
-                if user is not None and not dry_run:
-                    self._record(user, deeds)
-                transaction.set_rollback(dry_run, using=database)
-        except OutboxError as error:
-            raise CommandError(str(error)) from error
-        except (DatabaseError, InterfaceError) as error:
-            raise command_error(database, error) from error
+        user = self._user(options["user"])
+        with transaction.atomic(using=database):
+            deeds = list(self.act(**options))
+            if user is not None and not dry_run:
+                self._record(user, deeds)
+            transaction.set_rollback(dry_run, using=database)
         self._tell([sentence for _, sentence in deeds], dry_run)
 
     def _user(self, name: str | None) -> Any:

@@ -3,25 +3,22 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import DatabaseError, InterfaceError
+from django.core.management.base import CommandError, CommandParser
 from tqdm import tqdm
 
 from outbox import retention
-from outbox.errors import OutboxError
-from outbox.management.operator import add_database, command_error
+from outbox.management.operator import OutboxCommand
 from outbox.words import plural
 
 
-class Command(BaseCommand):
+class Command(OutboxCommand):
     help = (
         "Delete published events that are old, a few thousand at a time, waiting for nobody. "
         "Held and pending events are never deleted. May be interrupted and run again at any time."
     )
-    requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
-        add_database(parser)
+        super().add_arguments(parser)
         parser.add_argument("--dry-run", action="store_true", help="count them, and delete nothing")
         parser.add_argument(
             "--older-than",
@@ -35,12 +32,7 @@ class Command(BaseCommand):
         database, days = options["database"], options["older_than"]
         if days < 0:
             raise CommandError(f"--older-than {days:g}: a number of days from 0 on.")
-        try:
-            deleted = self._prune(database, timedelta(days=days), dry_run=options["dry_run"])
-        except OutboxError as error:
-            raise CommandError(str(error)) from error
-        except (DatabaseError, InterfaceError) as error:
-            raise command_error(database, error) from error
+        deleted = self._prune(database, timedelta(days=days), dry_run=options["dry_run"])
         verb = "Would delete" if options["dry_run"] else "Deleted"
         self.stdout.write(f"{verb} {plural(deleted, 'published event')} older than {plural(days, 'day')}.")
 

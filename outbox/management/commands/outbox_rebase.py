@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import DatabaseError, InterfaceError
+from django.core.management.base import CommandError, CommandParser
 
-from outbox.management.operator import add_database, command_error
+from outbox.management.operator import OutboxCommand
 from outbox.positions import rebase
 
 
-class Command(BaseCommand):
+class Command(OutboxCommand):
     help = (
         "After a restore, when a relay refuses its position: publish what the stored position does not "
         "cover, and what is younger. Events of the last --margin seconds before it come twice; none is lost."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
         parser.add_argument(
             "--margin",
             type=float,
@@ -25,16 +25,12 @@ class Command(BaseCommand):
             metavar="SECONDS",
             help="publish again what was written so long before the position was stored (default: 300)",
         )
-        add_database(parser)
         parser.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
 
     def handle(self, *, margin: float, database: str, dry_run: bool, **_: Any) -> None:
         if margin < 0:
             raise CommandError(f"--margin is {margin}: it is a number of seconds from 0 on.", returncode=2)
-        try:
-            change = rebase(database, margin, dry_run=dry_run)
-        except (DatabaseError, InterfaceError) as error:
-            raise command_error(database, error) from error
+        change = rebase(database, margin, dry_run=dry_run)
         would = "would get" if dry_run else "got"
         self.stdout.write(f"{change.renumbered:,} events {would} a transaction id of this history.")
         self.stdout.write(

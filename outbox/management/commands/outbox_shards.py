@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import DatabaseError, InterfaceError
+from django.core.management.base import CommandError, CommandParser
 
-from outbox.management.operator import add_database, command_error
+from outbox.management.operator import OutboxCommand
 from outbox.positions import reshard
 
 
-class Command(BaseCommand):
+class Command(OutboxCommand):
     help = (
         "Divide the log into N shards, on a live system. Relays share the shards, so that several publish at "
         "once. What is in flight meanwhile may be published once more."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
         parser.add_argument("count", metavar="N", type=int, help="1 to 256")
-        add_database(parser)
         parser.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
 
     def handle(self, *, count: int, database: str, dry_run: bool, **_: Any) -> None:
@@ -27,8 +26,6 @@ class Command(BaseCommand):
             change = reshard(database, count, dry_run=dry_run)
         except ValueError as error:
             raise CommandError(str(error), returncode=2) from error
-        except (DatabaseError, InterfaceError) as error:
-            raise command_error(database, error) from error
         would = "Would divide" if dry_run else "Divided"
         self.stdout.write(f"{would} the log into {count} shard{'s' * (count != 1)}:")
         for shard in change.shards:
