@@ -8,8 +8,9 @@ from uuid import UUID, uuid4
 
 import psycopg
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
+from outbox import verbs
 from outbox.buckets import bucket_of
 from outbox.cloudevents import BinaryEncoder, Record
 from outbox.models import OutboxEvent
@@ -45,12 +46,12 @@ class Writer:
         )
         self._next: dict[str, int] = {}
 
-    def insert(self, key: str, count: int = 1, *, topic: str = "t") -> list[int]:
-        """Insert the next ``count`` events of a key; their ids."""
+    def insert(self, key: str, count: int = 1, *, topic: str = "t", bucket: int | None = None) -> list[int]:
+        """Insert the next ``count`` events of a key, into its own bucket or another one; their ids."""
         first = self._next.get(key, 1)
         self._next[key] = first + count
         values = {
-            "bucket": bucket_of(key),
+            "bucket": bucket_of(key) if bucket is None else bucket,
             "topic": topic,
             "key": key,
             "first": first,
@@ -122,6 +123,22 @@ class Desk:
     def close(self) -> None:
         self.courier.close(0)
         self.session.close()
+
+
+def insert(bucket: int, topic: str, count: int = 1) -> None:
+    """Commit events of a bucket."""
+    with connection.cursor() as cursor:
+        cursor.execute(INSERT, {"bucket": bucket, "topic": topic, "key": "k", "first": 1, "last": count})
+
+
+def pause(topic: str) -> None:
+    with transaction.atomic():
+        verbs.pause(topic, "default", any_topic=True)
+
+
+def resume(topic: str) -> None:
+    with transaction.atomic():
+        verbs.resume(topic, "default")
 
 
 def payloads(records: list[Record]) -> list[str]:

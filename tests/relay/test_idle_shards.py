@@ -3,36 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from outbox import positions
 from relay.session import qualified
-from tests.relay.conftest import Desk, Writer
+from tests.relay.conftest import Desk, Writer, insert
 
 Desks = Callable[..., Desk]
 Writers = Callable[[], Writer]
 ANALYZE = "EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) "
 PAGE_ROWS = 10
+OTHERS = 200
+"""A bucket of shard 1."""
 
 
 @pytest.fixture
 def idle(desk: Desks) -> Desk:
-    """The owner of shard 0, to which nothing that these tests insert belongs."""
+    """The owner of shard 0, to which the bucket ``OTHERS`` does not belong."""
     positions.reshard("default", 2)
     office = desk(page_rows=PAGE_ROWS)
     assert office.shard.lease.shard == 0
     return office
-
-
-def write(w: Writer, count: int, bucket: int = 200) -> None:
-    """Events, as a rule of shard 1."""
-    w.connection.execute(
-        "INSERT INTO outbox_event (bucket, topic, key, type, content_type, event_id, payload, headers)"
-        " SELECT %s, 't', 'k', 'test.event', 'text/plain', gen_random_uuid(), 'p', '{}'"
-        " FROM generate_series(1, %s)",
-        (bucket, count),
-    )
 
 
 def rows_read(office: Desk) -> int:
@@ -59,7 +52,7 @@ def _rows_of(table: str, node: dict) -> int:  # type: ignore[type-arg]
 def test_what_others_wrote_is_read_once(idle: Desk, writer: Writers) -> None:
     w = writer()
     for _ in range(5):
-        write(w, 100)
+        w.insert("k", 100, bucket=OTHERS)
         w.commit()
     assert idle.drain() == []
     assert rows_read(idle) == 0
@@ -67,8 +60,8 @@ def test_what_others_wrote_is_read_once(idle: Desk, writer: Writers) -> None:
 
 def test_so_is_a_transaction_that_was_open_when_the_position_moved(idle: Desk, writer: Writers) -> None:
     late, w = writer(), writer()
-    write(late, 500)
-    write(w, 500)
+    late.insert("k", 500, bucket=OTHERS)
+    w.insert("k", 500, bucket=OTHERS)
     w.commit()
     assert idle.drain() == []
     assert idle.shard._checkpoints.position.lo.xip
@@ -79,7 +72,7 @@ def test_so_is_a_transaction_that_was_open_when_the_position_moved(idle: Desk, w
 
 def test_a_poll_reads_little_of_it(idle: Desk, writer: Writers) -> None:
     w = writer()
-    write(w, 20 * PAGE_ROWS * 8)
+    w.insert("k", 20 * PAGE_ROWS * 8, bucket=OTHERS)
     w.commit()
     assert 0 < rows_read(idle) <= PAGE_ROWS * 2 + 1
 
@@ -89,7 +82,7 @@ def test_little_is_left_where_it_is(idle: Desk, writer: Writers) -> None:
     w = writer()
     assert idle.drain() == []
     before = idle.shard._checkpoints.position
-    write(w, 5)
+    w.insert("k", 5, bucket=OTHERS)
     w.commit()
     assert idle.drain() == []
     assert idle.shard._checkpoints.position == before
@@ -97,15 +90,10 @@ def test_little_is_left_where_it_is(idle: Desk, writer: Writers) -> None:
 
 def test_events_of_its_own_among_those_of_others_are_found(idle: Desk, writer: Writers) -> None:
     w = writer()
-    for number in range(1, 4):
-        write(w, 300)
-        w.connection.execute(
-            "INSERT INTO outbox_event (bucket, topic, key, type, content_type, event_id, payload, headers)"
-            " SELECT 0, 't', 'k', 'test.event', 'text/plain', gen_random_uuid(),"
-            " convert_to('mine:' || %s, 'UTF8'), '{}'",
-            (number,),
-        )
-        write(w, 300)
+    for _ in range(3):
+        w.insert("k", 300, bucket=OTHERS)
+        w.insert("mine", bucket=0)
+        w.insert("k", 300, bucket=OTHERS)
         w.commit()
     assert idle.drain() == ["mine:1", "mine:2", "mine:3"]
     assert rows_read(idle) == 0
@@ -113,14 +101,14 @@ def test_events_of_its_own_among_those_of_others_are_found(idle: Desk, writer: W
 
 def test_of_a_backlog_of_its_own_a_poll_reads_as_little(idle: Desk, writer: Writers) -> None:
     w = writer()
-    write(w, 5_000, bucket=0)
+    w.insert("k", 5_000, bucket=0)
     w.commit()
     assert 0 < rows_read(idle) <= PAGE_ROWS * 2 + 1
 
 
 def test_what_others_have_held_is_not_read_at_all(idle: Desk, writer: Writers) -> None:
     w = writer()
-    write(w, 300)
+    w.insert("k", 300, bucket=OTHERS)
     w.connection.execute(
         "INSERT INTO outbox_hold (scope, topic, reason, detail) VALUES ('topic', 't', 'paused', '')"
     )
@@ -135,3 +123,20 @@ def test_what_others_have_held_is_not_read_at_all(idle: Desk, writer: Writers) -
     query = ANALYZE + qualified("held", "public.")
     ((plan,),) = idle.session.connection.execute(query, parameters, prepare=True).fetchall()
     assert _rows_of("outbox_held", plan[0]["Plan"]) == 0
+
+
+def test_a_sparse_shard_reads_a_window_of_others_once(idle: Desk) -> None:
+    for _ in range(20):
+        insert(OTHERS, "t", 200)
+        insert(0, "t")
+    statements: list[str] = []
+    fetch = idle.session.fetch
+
+    def counted(name: str, parameters: Any) -> Any:
+        statements.append(name)
+        return fetch(name, parameters)
+
+    idle.session.fetch = counted  # type: ignore[method-assign]
+    assert len(idle.drain()) == 20
+    assert statements.count("first") <= 2
+    assert statements.count("walk") <= 4_020 / (PAGE_ROWS * 8) + 22

@@ -6,38 +6,17 @@ from collections.abc import Callable, Sequence
 
 import psycopg
 import pytest
-from django.db import connection, transaction
 
-from outbox import positions, verbs
+from outbox import positions
 from outbox.cloudevents import Record
 from outbox.models import Held, Hold, Shard
 from relay import signals
 from relay.errors import LeaseLost, PublisherUnavailable
 from relay.publishers.base import Outcome
-from tests.relay.conftest import Desk, Writer
+from tests.relay.conftest import Desk, Writer, insert, pause, resume
 
 Desks = Callable[..., Desk]
 Writers = Callable[[], Writer]
-
-
-def insert(bucket: int, topic: str, count: int = 1) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO outbox_event (bucket, topic, key, type, content_type, event_id, payload, headers)"
-            " SELECT %s, %s, 'k', 'test.event', 'text/plain', gen_random_uuid(), 'p', '{}'"
-            " FROM generate_series(1, %s)",
-            (bucket, topic, count),
-        )
-
-
-def pause(topic: str) -> None:
-    with transaction.atomic():
-        verbs.pause(topic, "default", any_topic=True)
-
-
-def resume(topic: str) -> None:
-    with transaction.atomic():
-        verbs.resume(topic, "default")
 
 
 def topics(office: Desk) -> list[str]:

@@ -1,0 +1,152 @@
+"""Nobody waits for somebody else's trouble."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from outbox import positions
+from outbox.cloudevents import BinaryEncoder, Record
+from outbox.models import Held
+from relay import signals
+from relay.conf import RelaySettings
+from relay.engine import Relay
+from relay.errors import PublisherUnavailable
+from relay.publishers.base import Failure, Outcome, Trouble
+from relay.publishers.memory import MemoryPublisher
+from relay.states import State
+from tests.relay.conftest import Desk, Writer, insert, pause, resume
+from tests.waiting import wait_until
+
+Desks = Callable[..., Desk]
+Writers = Callable[[], Writer]
+ATTEMPT_SECONDS = 0.5
+
+
+class HalfDown(MemoryPublisher):
+    """The partitions of topic ``bad`` have no leader."""
+
+    def publish(self, records: Sequence[Record]) -> list[Outcome]:
+        if records[0].topic == "bad":
+            return [Failure(Trouble.TRANSIENT, "no leader")]
+        return super().publish(records)
+
+
+class SlowlyDown(HalfDown):
+    """An attempt at topic ``bad`` takes a while, as with a partition that has no leader."""
+
+    def publish(self, records: Sequence[Record]) -> list[Outcome]:
+        if records[0].topic == "bad":
+            time.sleep(ATTEMPT_SECONDS)
+        return super().publish(records)
+
+
+@contextmanager
+def running(publisher: MemoryPublisher, **options: Any) -> Iterator[Relay]:
+    relay = Relay("default", RelaySettings(**options), publisher, BinaryEncoder("/test"))
+    thread = threading.Thread(target=relay.run)
+    thread.start()
+    try:
+        yield relay
+    finally:
+        relay.stop()
+        thread.join(20)
+
+
+def divide(count: int) -> None:
+    positions.reshard("default", count)
+
+
+def test_a_shard_in_trouble_keeps_no_other_waiting(transactional_db: None) -> None:
+    divide(2)
+    broker = HalfDown()
+    with running(broker, backoff_seconds=0.2) as relay:
+        wait_until(lambda: len(relay.shards) == 2, 10, "both shards")
+        insert(0, "bad")
+        wait_until(lambda: relay.state is State.DEGRADED, 10, "trouble")
+        insert(200, "good", 5)
+        wait_until(lambda: len(broker.records) == 5, 10, "the events of the other shard")
+        assert (relay.state, "no leader" in relay.detail) == (State.DEGRADED, True)
+
+
+def test_a_release_in_trouble_is_said_once_and_keeps_no_other_waiting(transactional_db: None) -> None:
+    told: list[State] = []
+
+    def tell(*, new: State, **_: Any) -> None:
+        told.append(new)
+
+    pause("bad")
+    broker = HalfDown()
+    relay = Relay("default", RelaySettings(backoff_seconds=0.01), broker, BinaryEncoder("/test"))
+    insert(0, "bad")
+    relay._turn()
+    pause("other")
+    insert(1, "other")
+    relay._turn()
+    resume("bad")
+    resume("other")
+    signals.state_changed.connect(tell)
+    try:
+        for number in range(30):
+            insert(number, "good")
+            relay._release_at = 0.0
+            relay._turn()
+            relay._stop.wait(0.005)
+    finally:
+        signals.state_changed.disconnect(tell)
+        relay._leave()
+    assert told == [State.DEGRADED]
+    assert sorted({record.topic for record in broker.records}) == ["good", "other"]
+    assert len(broker.records) == 31
+
+
+def test_attempts_that_take_long_leave_others_as_much_time(transactional_db: None) -> None:
+    divide(2)
+    relay = Relay("default", RelaySettings(backoff_seconds=0.01), SlowlyDown(), BinaryEncoder("/test"))
+    insert(200, "good")
+    relay._turn()
+    insert(0, "bad")
+    relay._turn()
+    bad = relay.shards[0]
+    assert bad.trouble
+    assert bad._publishing.left <= 0.01, "it may be an outage for all: it is tried again at once"
+    insert(200, "good")
+
+    def waits() -> bool:
+        relay._turn()
+        return bad._publishing.left >= ATTEMPT_SECONDS / 2
+
+    wait_until(waits, 20, "the attempts leave time for others")
+    assert len(relay._courier._publisher.records) == 2  # type: ignore[attr-defined]
+    relay._leave()
+
+
+def test_a_slow_release_leaves_new_events_as_much_time(transactional_db: None) -> None:
+    relay = Relay("default", RelaySettings(backoff_seconds=0.01), SlowlyDown(), BinaryEncoder("/test"))
+    pause("bad")
+    insert(0, "bad")
+    relay._turn()
+    resume("bad")
+    relay._release_at = 0.0
+    relay._turn()
+    (shard,) = relay.shards.values()
+    assert shard._releasing.left > ATTEMPT_SECONDS / 2
+    relay._leave()
+
+
+def test_a_pause_during_an_outage_holds_for_the_page_in_hand(desk: Desks, writer: Writers) -> None:
+    office, w = desk(), writer()
+    w.insert("a", 3)
+    w.commit()
+    office.broker.available = False
+    with pytest.raises(PublisherUnavailable):
+        office.shard.step()
+    pause("t")
+    office.broker.available = True
+    assert office.drain() == []
+    assert Held.objects.count() == 3
