@@ -36,6 +36,7 @@ class Proxy:
         self._loop = asyncio.new_event_loop()
         self._flowing = asyncio.Event()
         self._flowing.set()
+        self._healed = asyncio.Event()
         self._thread = threading.Thread(target=self._loop.run_forever, name="proxy", daemon=True)
         self._thread.start()
         self._server = self._do(self._listen())
@@ -62,9 +63,9 @@ class Proxy:
         self._call(self._flowing.clear)
 
     def heal(self) -> None:
-        """Behave again. What was held up by ``freeze`` passes now."""
+        """Behave again. What was held up passes now."""
         self.delay, self.rate, self._refusing = 0.0, None, False
-        self._call(self._flowing.set)
+        self._call(self._let_pass)
 
     def close(self) -> None:
         self._do(self._shut())
@@ -111,12 +112,21 @@ class Proxy:
             while data := await reader.read(CHUNK):
                 await self._flowing.wait()
                 if self.delay or self.rate:
-                    await asyncio.sleep(self.delay + (len(data) / self.rate if self.rate else 0.0))
+                    await self._dawdle(self.delay + (len(data) / self.rate if self.rate else 0.0))
                 writer.write(data)
                 await writer.drain()
             await self._flowing.wait()
         with suppress(OSError):
             writer.close()
+
+    async def _dawdle(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._healed.wait(), seconds)
+
+    def _let_pass(self) -> None:
+        self._flowing.set()
+        self._healed.set()  # wakes those who wait now,
+        self._healed.clear()  # and nobody who will
 
     def _reset(self) -> None:
         for writer in self._writers:

@@ -97,3 +97,17 @@ def test_it_delays_and_throttles(proxy: Proxy) -> None:
         began = time.monotonic()
         wire.recv(200)
         assert time.monotonic() - began >= 0.1
+
+
+def test_healed_it_keeps_nothing_back(proxy: Proxy) -> None:
+    with dial(proxy) as wire:
+        wire.sendall(b"x")
+        wire.recv(1)
+        proxy.rate = 10
+        wire.sendall(b"x" * 1_000)
+        wire.settimeout(0.2)
+        with pytest.raises(TimeoutError):
+            wire.recv(1)
+        proxy.heal()
+        wire.settimeout(5)
+        assert wire.recv(1) == b"x"
