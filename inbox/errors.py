@@ -1,13 +1,17 @@
 """Every error that inbox raises.
 
-InboxError ├── HandlerError          a handler is registered wrongly: its signature, its payload type, or
-twice ├── UnknownConsumer       no consumer of that name in INBOX["CONSUMERS"] ├── MigrationsMissing     the
-tables are not up to date ├── NotHandling           Batch.current() outside a handler ├── Poison
-this event cannot be handled, however often it is tried │   ├── InvalidEvent      the record is not a
-CloudEvent │   └── InvalidPayload    its data does not fit what the handler declares ├── RetryLater
-raised by a handler: not now, try again ├── EffectsLost           a handler swallowed a database error, so
-that its transaction could not commit ├── SourceUnavailable     Kafka does not answer └── Abandoned
-the rest of a batch is let go: the partitions were revoked, or the process is to stop
+InboxError
+├── HandlerError          a handler is registered wrongly: its signature, its payload type, or twice
+├── UnknownConsumer       no consumer of that name in INBOX["CONSUMERS"]
+├── MigrationsMissing     the tables are not up to date
+├── NotHandling           Batch.current() outside a handler
+├── Poison                this event cannot be handled, however often it is tried
+│   ├── InvalidEvent      the record is not a CloudEvent
+│   └── InvalidPayload    its data does not fit what the handler declares
+├── RetryLater            raised by a handler: not now, try again
+├── EffectsLost           a handler swallowed a database error, so that its transaction could not commit
+├── SourceUnavailable     Kafka does not answer
+└── Abandoned             the rest of a batch is let go: the partitions were revoked, or it is to stop
 """
 
 from __future__ import annotations

@@ -9,10 +9,12 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+from django.utils.module_loading import import_string
+
 from relay.checkpoint import Checkpoints
+from relay.conf import settings
 from relay.holds import Holds
 from relay.lease import Lease
-from relay.publishers.kafka_python import KafkaPythonPublisher
 from relay.shard import OwnedShard
 from tests.torture.points import SIGNALS, Points
 
@@ -74,14 +76,15 @@ class Hooks:
         setattr(Checkpoints, "move", wrapped)  # noqa: B010
 
     def _around_waves(self) -> None:
-        publish = KafkaPythonPublisher.publish
+        publishers = import_string(settings().publisher)
+        publish = publishers.publish
 
         @wraps(publish)
-        def wrapped(publisher: KafkaPythonPublisher, records: Any) -> Any:
+        def wrapped(publisher: Any, records: Any) -> Any:
             deed = self._points.take("mid-wave")
             if deed == "kill":  # to stop, the fault itself sends the signal, once it knows who is to have it
                 seconds = random.random() * MID_WAVE_SECONDS
                 threading.Timer(seconds, os.kill, (os.getpid(), SIGNALS[deed])).start()
             return publish(publisher, records)
 
-        setattr(KafkaPythonPublisher, "publish", wrapped)  # noqa: B010
+        publishers.publish = wrapped

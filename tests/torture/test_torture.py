@@ -43,6 +43,10 @@ def test_every_promise_holds_under(ground: Ground, kind: str) -> None:
     _torture(ground, ROUNDS[kind])
 
 
+def test_every_promise_holds_with_librdkafka(ground: Ground) -> None:
+    _torture(ground, ["kill-mid-wave", "kafka-silence", "brokers-kill", "kafka-cut"], publisher="confluent")
+
+
 def test_every_promise_holds_behind_a_pooler() -> None:
     """PgBouncer in transaction mode keeps a relay's session alive through a crash of the database."""
     try:
@@ -53,8 +57,8 @@ def test_every_promise_holds_behind_a_pooler() -> None:
         _torture(made, ["crash", "postgres-kill", "kill"])
 
 
-def _torture(ground: Ground, names: list[str]) -> None:
-    with Trial(ground, seed=SEED, writers=2) as trial:
+def _torture(ground: Ground, names: list[str], publisher: str = "kafka-python") -> None:
+    with Trial(ground, seed=SEED, writers=2, publisher=publisher) as trial:
         campaign.run(trial, [(FAULTS[name],) for name in names])
         verdict = trial.verdict()
     assert verdict.holds, verdict.table()

@@ -61,6 +61,7 @@ class Trial:
         writers: int = 2,
         pace: float = 0.05,
         patience: float | None = None,
+        publisher: str = "kafka-python",
     ) -> None:
         self.ground = ground
         self.seed = seed
@@ -83,6 +84,7 @@ class Trial:
         self.environ = {
             "TORTURE_DATABASE_URL": ground.url(self.name, ground.relay_entrance),
             "TORTURE_BOOTSTRAP_SERVERS": ground.gated_bootstrap_servers,
+            "TORTURE_PUBLISHER": publisher,
         }
         self.fleet = Fleet(self.folder, self.environ, relays)
 
