@@ -56,6 +56,7 @@ class Holds:
     def __init__(self, session: Session, lease: Lease) -> None:
         self._session = session
         self._lease = lease
+        self._passed: set[int] = set()
 
     def scopes(self, rows: Collection[Row]) -> Scopes:
         """What holds there are for these rows. Asked anew for every page, so that no list of all holds is
@@ -63,13 +64,17 @@ class Holds:
         """
         scopes = Scopes()
         if not self._session.fetch("any_hold", {})[0][0]:
+            self._passed.clear()
             return scopes
         parameters = {
             "topics": list({row.topic for row in rows}),
             "keys": list({row.key for row in rows}),
             "ids": [row.id for row in rows],
         }
-        for hold, scope, topic, key, event in self._session.fetch("holds", parameters):
+        for hold, scope, topic, key, event, due in self._session.fetch("holds", parameters):
+            if due and hold in self._passed:
+                continue
+            self._passed.discard(hold)
             if scope == Hold.Scope.TOPIC:
                 scopes.topics[topic] = hold
             elif scope == Hold.Scope.KEY:
@@ -99,6 +104,7 @@ class Holds:
             "release_in": retry_in if scope is Hold.Scope.TOPIC else None,
         }
         made = bool(self._session.run("hold", parameters))
+        self._passed.clear()
         if not made and self.scopes([row]).hold_of(row) is None:
             raise Fenced(f"Shard {self._lease.shard} has another owner, or another epoch.")
         return made
@@ -138,6 +144,13 @@ class Holds:
     def lift(self, release: Release) -> bool:
         """End the hold if nothing waits behind it any more, in any shard."""
         return self._session.lift(release.hold)
+
+    def pass_by(self, release: Release) -> None:
+        """This shard has published what it had behind the hold, others have yet to: if nothing is left here,
+        new events go on without waiting for them, for as long as the hold is due.
+        """
+        if not self.held(release, rows=1, size=1):
+            self._passed.add(release.hold)
 
 
 def split(rows: Sequence[Row], scopes: Scopes) -> tuple[list[Row], dict[int, int]]:

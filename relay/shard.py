@@ -231,8 +231,8 @@ class OwnedShard:
             failure = self._publish_held(rows)
         if failure is None:
             # New events of a busy topic are set aside again before the next round.
-            if len(rows) < config.page_rows:
-                self._lift(due)
+            if len(rows) < config.page_rows and not self._lift(due):
+                self._holds.pass_by(due)
             return True
         self._keep(due, rows[0], failure)
         return failure.trouble is Trouble.RECORD and due.scope == Hold.Scope.TOPIC

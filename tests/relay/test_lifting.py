@@ -69,6 +69,79 @@ def test_a_hold_that_another_relay_lifts_has_nothing_sent_again(desk: Desks) -> 
     assert not Held.objects.exists()
 
 
+def both_behind_a_hold(desk: Desks, **settings: float) -> tuple[Desk, Desk]:
+    """The owners of two shards, each with an event behind a hold that is due now; the first is through."""
+    positions.reshard("default", 2)
+    first, second = desk(**settings), desk(**settings)
+    pause("held")
+    insert(0, "held")
+    insert(200, "held")
+    assert first.drain() == second.drain() == []
+    resume("held")
+    first.shard.release()
+    return first, second
+
+
+def test_a_shard_behind_its_part_of_a_hold_does_not_wait_for_other_shards(desk: Desks) -> None:
+    first, second = both_behind_a_hold(desk)
+    insert(0, "held")
+    first.shard.step()
+    assert topics(first) == ["held"] * 2
+    pause("held")
+    insert(0, "held")
+    first.shard.step()
+    assert topics(first) == ["held"] * 2, "it is paused again"
+    resume("held")
+    first.drain()
+    second.drain()
+    assert (topics(first), topics(second)) == (["held"] * 3, ["held"])
+    assert not Hold.objects.exists()
+
+
+def test_nothing_passes_what_its_own_shard_still_holds(desk: Desks, writer: Writers) -> None:
+    positions.reshard("default", 2)
+    first, second, w = desk(page_bytes=1), desk(), writer()
+    pause("held")
+    w.insert("a", 2, topic="held", bucket=0)
+    w.insert("b", topic="held", bucket=200)
+    w.commit()
+    assert first.drain() == second.drain() == []
+    resume("held")
+    w.insert("a", topic="held", bucket=0)
+    w.commit()
+    due = first.shard._holds.due()
+    assert due is not None
+    first.shard._release(due)
+    assert first.drain() == ["a:2", "a:3"]
+
+
+def test_a_topic_in_trouble_again_is_held_again_for_every_shard(desk: Desks) -> None:
+    first, second = both_behind_a_hold(desk, topic_grace_seconds=0)
+    first.broker.missing.add("held")
+    insert(0, "held")
+    first.drain()
+    assert Held.objects.count() == 2
+    assert not Hold.objects.with_due().get().due
+    second.shard.release()
+    assert topics(second) == []
+
+
+def test_a_shard_that_had_nothing_behind_a_hold_does_not_try_a_topic_that_others_found_missing(
+    desk: Desks,
+) -> None:
+    positions.reshard("default", 2)
+    first, second = desk(), desk(topic_grace_seconds=0)
+    second.broker.missing.add("held")
+    insert(200, "held")
+    second.shard.step()
+    Hold.objects.release()
+    first.shard.release()
+    first.broker.missing.add("held")
+    insert(0, "held")
+    first.shard.step()
+    assert Held.objects.count() == 2
+
+
 def test_lifting_waits_for_nobody(desk: Desks, writer: Writers) -> None:
     office, w = desk(), writer()
     pause("t")

@@ -124,6 +124,14 @@ GUARDS = [
         "a hold that is gone told from a lost lease",
         f"{RELAY}/test_lifting.py::test_a_hold_that_another_relay_lifts_has_nothing_sent_again",
     ),
+    Guard(
+        "what is left of a hold before new events pass it",
+        f"{RELAY}/test_lifting.py::test_nothing_passes_what_its_own_shard_still_holds",
+    ),
+    Guard(
+        "a pause that comes after new events passed",
+        f"{RELAY}/test_lifting.py::test_a_shard_behind_its_part_of_a_hold_does_not_wait_for_other_shards",
+    ),
     Guard("tidying under the lease", f"{RELAY}/test_history.py::test_who_has_lost_its_shard_tidies_nothing"),
     Guard(
         "one transaction for a save in autocommit",

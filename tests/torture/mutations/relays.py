@@ -137,5 +137,11 @@ RELAY: dict[str, Mutation] = {
     "a hold that is gone told from a lost lease": sql(
         "checkpoint", ("EXISTS (SELECT FROM ours)", "EXISTS (SELECT FROM ours WHERE id < 0)")
     ),
+    "what is left of a hold before new events pass it": instead(
+        "relay.holds.Holds.pass_by", lambda holds, release: holds._passed.add(release.hold)
+    ),
+    "a pause that comes after new events passed": sql(
+        "holds", ("coalesce(release_at <= clock_timestamp(), false)", "true")
+    ),
     "tidying under the lease": sql("rollup", ("AND owner = %(owner)s::uuid AND epoch = %(epoch)s", "")),
 }
