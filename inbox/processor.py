@@ -13,6 +13,7 @@ from inbox.signals import batch_failed, event_parked
 from inbox.transient import is_transient
 
 HANDLING = "what its handlers need"
+PARKING = "what parking an event needs"
 
 
 class Processor:
@@ -66,7 +67,7 @@ class Processor:
                 batch_failed.send(self._effects.consumer, error=error, size=len(deliveries))
             drop_dead_connection(self._effects.database)
             return False
-        self._outages.end(HANDLING)
+        self._end_outages()
         return True
 
     def _singly(self, batch: Sequence[Record]) -> Iterator[Record]:
@@ -86,15 +87,21 @@ class Processor:
                 drop_dead_connection(self._effects.database)
                 if is_transient(error):
                     self._outages.begin(HANDLING, error)
+                elif delivery.error:
+                    self._outages.begin(PARKING, error)
                 else:
                     failures += 1
-                    if not delivery.error and (failures >= self._attempts or isinstance(error, Poison)):
+                    if failures >= self._attempts or isinstance(error, Poison):
                         delivery = delivery.poisoned(error, failures)
                         continue
             else:
                 break
             self._wait(delay)
+        self._end_outages()
+
+    def _end_outages(self) -> None:
         self._outages.end(HANDLING)
+        self._outages.end(PARKING)
 
     def _apply(self, deliveries: Sequence[Delivery]) -> None:
         applied = self._effects.apply(deliveries)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from typing import Any
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, ProgrammingError
 
 from inbox import RetryLater
 from inbox.errors import SourceUnavailable
 from inbox.models import Instance, Parked
+from inbox.models.parked import ParkedQuerySet
 from inbox.testing import MemoryConsumer, SkippedTime
 from tests.inbox.conftest import Effects, raising, send_steps
 
@@ -62,6 +64,34 @@ def test_waiting_says_so_once_and_once_when_it_is_over(
     message = "test waits for what its handlers need and tries again until it is there; nothing is lost: "
     assert told[0][2] == message + "ConnectionError: no mail server"
     assert told[1][2].startswith("test goes on: what its handlers need is there again after ")
+
+
+def test_parking_that_is_refused_is_waited_for_and_told(
+    consumer: MemoryConsumer,
+    effects: Effects,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As where a role may not write to the table: no event's fault, and nothing that passes by itself."""
+    caplog.set_level(logging.INFO, "inbox")
+    effects.fails["poison"] = raising(ValueError("poison"))
+    refused = Recovering(ProgrammingError("permission denied for table inbox_parked"), 5)
+    park = ParkedQuerySet.park
+
+    def park_if_allowed(*arguments: Any) -> None:
+        refused()
+        park(*arguments)
+
+    monkeypatch.setattr(ParkedQuerySet, "park", park_if_allowed)
+    send_steps(consumer, "a", 1, fail="poison")
+    consumer.drain()
+    told = [record.getMessage() for record in caplog.records]
+    assert told[0] == (
+        "test waits for what parking an event needs and tries again until it is there; nothing is lost: "
+        "ProgrammingError: permission denied for table inbox_parked"
+    )
+    assert told[2].startswith("test goes on: what parking an event needs is there again after ")
+    assert [row.event_id for row in Parked.objects.waiting()] == ["a-1"]
 
 
 def test_heartbeat_says_what_is_waited_for(consume: Make, effects: Effects) -> None:
