@@ -15,7 +15,6 @@ from inbox.processor import Processor
 from inbox.record import Record
 from inbox.requeue import Requeue
 from inbox.shutdown import Stop
-from inbox.signals import requeued
 from inbox.source import Partition, Source
 from inbox.transient import is_transient
 
@@ -133,8 +132,6 @@ class Consumer:
             taken = 0
         else:
             self._outages.end(REQUEUED)
-        if taken:
-            requeued.send(self.name, count=taken)
         if taken < REQUEUE_CHUNK:
             self._requeued_at = self._clock()
 

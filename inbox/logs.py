@@ -43,10 +43,10 @@ def _event_parked(sender: str, delivery: Delivery, **_: Any) -> None:
     type_ = "unreadable record" if delivery.event is None else delivery.event.type
     identity = delivery.identity.event_id
     if delivery.error:
-        message = "%s: %s %s (%s) is parked, and later events of its key with it: %s"
-        _say(
-            logging.ERROR, "parked", message, sender, type_, identity, delivery.record, _line(delivery.error)
-        )
+        behind = "nothing waits behind it" if delivery.lane is None else "later events of its key with it"
+        message = "%s: %s %s (%s) is parked, and %s; nothing is lost: %s"
+        words = (sender, type_, identity, delivery.record, behind, _line(delivery.error))
+        _say(logging.ERROR, "parked", message, *words)
     else:
         _say(logging.WARNING, "parked", "%s: %s %s is parked behind its key", sender, type_, identity)
 
@@ -74,8 +74,10 @@ def _topics_found(sender: str, topics: Collection[str], **_: Any) -> None:
 
 
 @receiver(signals.requeued)
-def _requeued(sender: str, count: int, **_: Any) -> None:
-    _say(logging.INFO, "requeued", "%s took up %d parked events", sender, count)
+def _requeued(sender: str, handled: int, failed: int, **_: Any) -> None:
+    level = logging.WARNING if failed else logging.INFO
+    message = "%s took up %d parked events: %d handled, %d failed again and still parked"
+    _say(level, "requeued", message, sender, handled + failed, handled, failed)
 
 
 def _line(error: object) -> str:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ from inbox.errors import Poison
 from inbox.models import Parked
 from inbox.models.parked import ParkedQuerySet
 from inbox.record import Record
+from inbox.signals import requeued
 from inbox.transient import is_transient
 
 
@@ -28,11 +30,18 @@ class Requeue:
 
         Raises what is transient, and what ``go_on`` raises; the event is still requeued then.
         """
-        for count in range(limit):
-            go_on()
-            if not self._requested() or not self._take_first():
-                return count
-        return limit
+        outcomes: Counter[bool] = Counter()
+        try:
+            while outcomes.total() < limit:
+                go_on()
+                handled = self._take_first() if self._requested() else None
+                if handled is None:
+                    break
+                outcomes[handled] += 1
+        finally:
+            if outcomes:
+                requeued.send(self.effects.consumer, handled=outcomes[True], failed=outcomes[False])
+        return outcomes.total()
 
     def _requested(self) -> bool:
         return self._requeued().exists()
@@ -40,23 +49,24 @@ class Requeue:
     def _requeued(self) -> ParkedQuerySet:
         return self.effects.parked.waiting(self.effects.consumer).filter(requeued_at__isnull=False)
 
-    def _take_first(self) -> bool:
+    def _take_first(self) -> bool | None:
+        """Whether the first could be handled; None if there is none."""
         parked: Parked | None = None
         try:
             with self.effects.transaction():
                 self.effects.parked.lock(self.effects.consumer)
                 parked = self._requeued().first()
                 if parked is None:
-                    return False
+                    return None
                 self.effects.take_up(parked, self.route(parked.as_record()))
         except Exception as error:
             if parked is None or is_transient(error):
                 raise
-            self._leave(parked, error)
+            return not self._leave(parked, error)
         return True
 
-    def _leave(self, parked: Parked, error: Exception) -> None:
+    def _leave(self, parked: Parked, error: Exception) -> bool:
         text = str(error) if isinstance(error, Poison) else f"{type(error).__name__}: {error}"
         with self.effects.transaction():
             self.effects.parked.lock(self.effects.consumer)
-            self.effects.parked.failed_again(parked, printable(text))
+            return self.effects.parked.failed_again(parked, printable(text))

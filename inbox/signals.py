@@ -32,4 +32,4 @@ topics_found = Signal()
 """They do now. Arguments: topics."""
 
 requeued = Signal()
-"""Parked events were taken up again. Arguments: count."""
+"""Parked events were taken up again; those that failed stay parked. Arguments: handled, failed."""

@@ -57,15 +57,16 @@ class ParkedQuerySet(models.QuerySet["Parked"]):
         )
         self.bulk_create([parked], ignore_conflicts=True)
 
-    def failed_again(self, parked: Parked, error: str) -> None:
+    def failed_again(self, parked: Parked, error: str) -> bool:
         """Leave a requeued one parked after all, and its key with it; unless somebody has dealt with it, or
-        asked anew, since it was taken up.
+        asked anew, since it was taken up. Returns whether it is left.
         """
         if not self.waiting().filter(id=parked.id, requeued_at=parked.requeued_at).exists():
-            return
+            return False
         key = Q(id=parked.id) if parked.lane is None else Q(consumer=parked.consumer, lane=parked.lane)
         self.waiting().filter(key).order_by().update(requeued_at=None)
         self.filter(id=parked.id).update(error=error, attempts=F("attempts") + 1)
+        return True
 
     def with_their_keys(self) -> ParkedQuerySet:
         """These and all that is parked of their keys: order is kept, so they are taken up together."""

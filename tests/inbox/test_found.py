@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 
 import pytest
@@ -61,9 +62,9 @@ def test_discard_while_a_requeued_event_fails_lets_the_rest_of_the_key_go_on(
     Parked.objects.waiting().requeue()
     leave = Requeue._leave
 
-    def after_a_discard(requeue: Requeue, parked: Parked, error: Exception) -> None:
+    def after_a_discard(requeue: Requeue, parked: Parked, error: Exception) -> bool:
         Parked.objects.filter(event_id=parked.event_id).discard(by="me", reason="a test")
-        leave(requeue, parked, error)
+        return leave(requeue, parked, error)
 
     monkeypatch.setattr(Requeue, "_leave", after_a_discard)
     for _ in range(3):
@@ -72,8 +73,9 @@ def test_discard_while_a_requeued_event_fails_lets_the_rest_of_the_key_go_on(
 
 
 def test_hook_that_fails_behind_the_commit_of_a_requeued_event_does_not_stop_its_key(
-    effects: Effects, transactional_db: None
+    effects: Effects, transactional_db: None, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.INFO, "inbox")
     consumer = MemoryConsumer("test", handlers=effects.registry)
     poison(consumer, effects)
     effects.fails["poison"] = lambda: transaction.on_commit(raising(ValueError("hook")))
@@ -81,6 +83,7 @@ def test_hook_that_fails_behind_the_commit_of_a_requeued_event_does_not_stop_its
     for _ in range(4):
         consumer.take_up()
     assert (effects.of("a"), waiting()) == ([1, 2, 3], [])
+    assert "test took up 3 parked events: 3 handled, 0 failed again and still parked" in caplog.messages
 
 
 def test_trouble_of_a_requeued_event_is_over_once_it_is_handled(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import pytest
 
 from inbox.models import Parked, Processed
@@ -26,6 +28,10 @@ def poisoned(consumer: MemoryConsumer, effects: Effects) -> MemoryConsumer:
 
 def parked() -> list[tuple[str, str]]:
     return [(row.event_id, row.error) for row in Parked.objects.waiting()]
+
+
+def told(caplog: pytest.LogCaptureFixture, action: str) -> list[str]:
+    return [r.getMessage() for r in caplog.records if getattr(r, "action", "") == f"inbox.{action}"]
 
 
 ERROR = "ValueError: broken\\x00 handler"
@@ -91,6 +97,36 @@ def test_requeued_event_that_fails_again_stays_with_its_key(
     assert effects.of("a") == [1]
 
 
+def test_log_says_how_many_failed_again(
+    poisoned: MemoryConsumer, effects: Effects, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "inbox")
+    Parked.objects.all().requeue()
+    poisoned.take_up()
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert caplog.messages == ["test took up 1 parked events: 0 handled, 1 failed again and still parked"]
+    caplog.clear()
+    effects.fails.clear()
+    Parked.objects.all().requeue()
+    poisoned.take_up()
+    assert [record.levelname for record in caplog.records] == ["INFO"]
+    assert caplog.messages == ["test took up 2 parked events: 2 handled, 0 failed again and still parked"]
+
+
+def test_log_says_what_was_taken_up_before_an_outage(
+    poisoned: MemoryConsumer, effects: Effects, caplog: pytest.LogCaptureFixture
+) -> None:
+    send_steps(poisoned, "c", 1, fail="poison")
+    poisoned.drain()
+    effects.fails["poison"] = raising(ConnectionError("no answer"))
+    Parked.objects.filter(event_id="a-2").discard(by="me", reason="")
+    Parked.objects.all().requeue()
+    caplog.set_level(logging.INFO, "inbox")
+    caplog.clear()
+    poisoned.take_up()
+    assert "test took up 1 parked events: 1 handled, 0 failed again and still parked" in caplog.messages
+
+
 def test_outage_leaves_a_requeued_event_requeued(poisoned: MemoryConsumer, effects: Effects) -> None:
     effects.fails["poison"] = raising(ConnectionError("no answer"))
     Parked.objects.all().requeue()
@@ -137,6 +173,33 @@ def test_payload_that_does_not_fit_is_parked_at_once(consumer: MemoryConsumer, e
     assert (effects.order("a"), effects.order("b")) == ([1], [1])
     error = "InvalidPayload: its data does not fit Step: Object missing required field `number`"
     assert parked() == [("bad", error), ("a-2", "")]
+
+
+def test_log_says_what_waits_behind_poison(
+    poisoned: MemoryConsumer, caplog: pytest.LogCaptureFixture
+) -> None:
+    send_steps(poisoned, "c", 1, fail="poison")
+    caplog.clear()
+    poisoned.drain()
+    assert told(caplog, "parked") == [
+        "test: test.step c-1 (test/0 offset 5) is parked, and later events of its key with it; "
+        "nothing is lost: " + ERROR
+    ]
+
+
+def test_log_says_that_nothing_waits_behind_what_has_no_key(
+    consumer: MemoryConsumer, effects: Effects, caplog: pytest.LogCaptureFixture
+) -> None:
+    effects.fails["poison"] = BROKEN
+    consumer.send("test.step", {"number": 1, "fail": "poison"}, event_id="x")
+    consumer.log.append("test", key=b"a", value=b"")
+    consumer.drain()
+    is_parked = "is parked, and nothing waits behind it; nothing is lost: "
+    unreadable = "InvalidEvent: specversion is missing; CloudEvents 1.0 is what is read here"
+    assert told(caplog, "parked") == [
+        f"test: test.step x (test/0 offset 0) {is_parked}{ERROR}",
+        f"test: unreadable record 0/1 (test/0 offset 1) {is_parked}{unreadable}",
+    ]
 
 
 def test_record_that_is_no_event_is_parked_and_blocks_nothing(

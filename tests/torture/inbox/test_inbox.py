@@ -6,17 +6,22 @@ import contextlib
 import os
 from collections.abc import Iterator
 from dataclasses import fields
+from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import pytest
 
 from devstack.errors import Unavailable
+from inbox.delivery import Delivery, Identity
+from inbox.event import Event
+from inbox.record import Record
+from inbox.signals import event_parked
 from tests.torture import campaign
 from tests.torture.ground import Ground
 from tests.torture.inbox.checker import Effect, compare
 from tests.torture.inbox.faults import FAULTS
 from tests.torture.inbox.producer import Sent
-from tests.torture.inbox.trial import ConsumerTrial
+from tests.torture.inbox.trial import REFUSED, ConsumerTrial
 from tests.torture.inbox.verdict import Verdict
 
 SEED = int(os.environ.get("SEED", "1"))
@@ -91,6 +96,24 @@ def test_the_checker_finds_what_became_of_the_rest() -> None:
     assert len(findings.gathered) == 2
     assert len(findings.wrongly_discarded) == 2
     assert len(findings.left_parked) == 1
+
+
+@pytest.mark.parametrize("key", [b"k", None])
+def test_what_is_parked_for_an_error_of_its_own_is_read_from_the_log(
+    key: bytes | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    behind = parked(key)
+    refused = parked(key).poisoned(ValueError("x"), 2)
+    for delivery in (behind, refused):
+        event_parked.send("torture", delivery=delivery)
+    assert REFUSED.findall(caplog.text) == [refused.identity.event_id]
+
+
+def parked(key: bytes | None) -> Delivery:
+    record = Record(topic="t", partition=0, offset=7, key=key, value=b"{}")
+    where = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
+    event = Event(id=str(uuid4()), source="/s", type="torture.step", time=datetime.now(UTC), **where)  # type: ignore[arg-type]
+    return Delivery(record=record, identity=Identity("/s", event.id), event=event)
 
 
 @pytest.mark.parametrize("trouble", ["lag", "exits", "leaving", "tracebacks", "complaints"])

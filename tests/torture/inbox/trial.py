@@ -27,7 +27,7 @@ from tests.torture.trial import Trial
 
 SETTLE_SECONDS = 180.0
 GROUP = "torture"
-REFUSED = re.compile(r"torture\.step (\S+) \(.*\) is parked, and later events")
+REFUSED = re.compile(r"torture\.step (\S+) \(.*\) is parked")
 
 
 class ConsumerTrial(Trial):
