@@ -3,9 +3,9 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Protocol
 
 TIMED_OUT = 3
@@ -54,9 +54,18 @@ class Shutdown:
         self._next_signal()
         self._requested.set()
         self._reader.settimeout(self._seconds)
-        with suppress(TimeoutError):
+        try:
             self._next_signal()
-        self._leave(TIMED_OUT)
+        except TimeoutError:
+            self._force("The shutdown did not finish in time")
+        else:
+            self._force("A second signal forces the end")
+
+    def _force(self, why: str) -> None:
+        try:
+            print(f"inbox: {why}; what was in hand comes again.", file=sys.stderr, flush=True)
+        finally:
+            self._leave(TIMED_OUT)
 
     def _next_signal(self) -> None:
         while self._reader.recv(1)[0] not in SIGNALS:
