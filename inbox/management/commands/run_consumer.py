@@ -81,7 +81,10 @@ def _wait_for_database(inbox: Settings, name: str, stop: Stop) -> None:
 def _log_to_stderr(verbosity: int) -> None:
     if not logging.getLogger().handlers:
         logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
-        logging.getLogger("inbox").setLevel(logging.INFO)
+    inbox = logging.getLogger("inbox")
+    if inbox.level == logging.NOTSET:
+        # The root's default, WARNING, would let the begin of an outage through and not its end.
+        inbox.setLevel(logging.INFO)
     kafka = logging.getLogger("kafka")
     if kafka.level == logging.NOTSET:
         # The client tells of every attempt to connect; that Kafka is gone is said once, by the inbox.
