@@ -72,7 +72,8 @@ class Heartbeat:
             drop_dead_connection(self._database)
 
     def _write(self) -> None:
-        detail = printable(self._outages.detail)
+        waits_for = (self._outages.detail, self._source.waits_for())
+        detail = printable("; ".join(filter(None, waits_for)))
         values = {
             "state": Instance.State.WAITING if detail else Instance.State.RUNNING,
             "detail": detail,

@@ -21,8 +21,8 @@ from kafka.errors import (
 from kafka.structs import MemberState
 
 from inbox.errors import SourceUnavailable
+from inbox.missing import MissingTopics
 from inbox.record import Record
-from inbox.signals import topics_found, topics_missing
 from inbox.source import Offsets
 
 FIXED = {
@@ -101,7 +101,6 @@ class KafkaSource:
         options: Mapping[str, Any],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._consumer = consumer
         self._servers = ",".join(bootstrap_servers)
         self._topics = frozenset(topics)
         self._config = {
@@ -114,7 +113,7 @@ class KafkaSource:
         self._clock = clock
         self._client: Any = None
         self._membership = Membership()
-        self._missing: frozenset[str] = frozenset()
+        self._missing = MissingTopics(consumer, clock)
         self._heard_at = self._looked_at = clock()
         self._uncommitted: dict[TopicPartition, int] = {}
 
@@ -166,6 +165,9 @@ class KafkaSource:
         known = [lag for lag in lags if lag is not None]
         return sum(known) if known or not lags else None
 
+    def waits_for(self) -> str:
+        return str(self._missing)
+
     def close(self) -> None:
         client, self._client = self._client, None
         if client is not None:
@@ -177,34 +179,27 @@ class KafkaSource:
             self._client = _connect(self._config)
             self._membership = Membership()
             self._uncommitted.clear()
-            self._subscribe(self._existing_topics())
+            missing = self._missing_topics()
+            self._missing.note(missing)
+            self._subscribe(self._topics - missing)
             self._heard_at = self._clock()
         return self._client
 
     def _subscribe(self, topics: frozenset[str]) -> None:
+        # To one that does not exist, the client would create it, whatever allow_auto_create_topics says.
         if topics:
             self._client.subscribe(sorted(topics), listener=self._membership)
             self._client.topics()  # so that it knows their partitions when it joins, and need not join again
 
-    def _existing_topics(self) -> frozenset[str]:
-        # Subscribing to a topic that does not exist has the client create it, whatever
-        # allow_auto_create_topics says.
-        there = self._topics & frozenset[str](self._client.topics())
-        missing = self._topics - there
-        if found := self._missing & there:
-            topics_found.send(self._consumer, topics=found)
-        if missing - self._missing:
-            topics_missing.send(self._consumer, topics=missing)
-        self._missing = missing
-        return there
+    def _missing_topics(self) -> frozenset[str]:
+        return self._topics - frozenset[str](self._client.topics())
 
     def _look_for_missing_topics(self) -> None:
         if self._client is None or not self._missing or self._clock() < self._looked_at + ASK_EVERY:
             return
         self._looked_at = self._clock()
         self._hear()  # asking for all topics knows no timeout
-        missing = self._missing
-        if missing & self._existing_topics():
+        if self._missing.note(self._missing_topics()):
             self.close()  # and be made anew with all of them
 
     def _hear(self) -> None:

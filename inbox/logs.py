@@ -64,13 +64,17 @@ def _recovered(sender: str, what: str, seconds: float, **_: Any) -> None:
 
 @receiver(signals.topics_missing)
 def _topics_missing(sender: str, topics: Collection[str], **_: Any) -> None:
-    message = "%s waits for topics that do not exist, or that it may not read: %s"
+    message = (
+        "%s waits for topics that do not exist, or that it may not read: %s; "
+        "the others go on, and nothing is lost. Create them, or let it read them"
+    )
     _say(logging.WARNING, "topics_missing", message, sender, ", ".join(sorted(topics)))
 
 
 @receiver(signals.topics_found)
-def _topics_found(sender: str, topics: Collection[str], **_: Any) -> None:
-    _say(logging.INFO, "topics_found", "%s found %s", sender, ", ".join(sorted(topics)))
+def _topics_found(sender: str, topics: Collection[str], seconds: float, **_: Any) -> None:
+    message = "%s goes on: it reads %s, which it has missed for %.1f s"
+    _say(logging.INFO, "topics_found", message, sender, ", ".join(sorted(topics)), seconds)
 
 
 @receiver(signals.requeued)

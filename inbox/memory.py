@@ -50,6 +50,7 @@ class MemorySource:
         self._positions: dict[Partition, int] = {}
         self._revoked = False
         self.outage = ""
+        self.lack = ""
 
     def poll(self, timeout: float) -> Sequence[Record]:
         self._answer()
@@ -83,6 +84,9 @@ class MemorySource:
 
     def lag(self) -> int | None:
         return sum(len(self._log.records[p]) - self._position(p) for p in self._assigned())
+
+    def waits_for(self) -> str:
+        return self.lack
 
     def close(self) -> None:
         self._positions.clear()

@@ -26,10 +26,10 @@ recovered = Signal()
 """It is there again. Arguments: what, seconds."""
 
 topics_missing = Signal()
-"""Topics do not exist yet. Arguments: topics."""
+"""Topics do not exist, or may not be read. Arguments: topics."""
 
 topics_found = Signal()
-"""They do now. Arguments: topics."""
+"""They do now, and may be. Arguments: topics, seconds."""
 
 requeued = Signal()
 """Parked events were taken up again; those that failed stay parked. Arguments: handled, failed."""

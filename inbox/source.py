@@ -33,5 +33,8 @@ class Source(Protocol):
     def lag(self) -> int | None:
         """How many records of them have yet to be read; None if that is not known."""
 
+    def waits_for(self) -> str:
+        """What it does without while it reads the rest, in words; empty if nothing."""
+
     def close(self) -> None:
         """Leave the group, so that others take over at once."""

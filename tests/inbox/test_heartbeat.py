@@ -11,6 +11,7 @@ from inbox.heartbeat import Heartbeat
 from inbox.memory import MemoryLog, MemorySource
 from inbox.models import Instance
 from inbox.outages import Outages
+from inbox.status import statuses
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -21,8 +22,13 @@ def outages() -> Outages:
 
 
 @pytest.fixture
-def heartbeat(outages: Outages) -> Iterator[Heartbeat]:
-    heartbeat = Heartbeat("test", MemorySource(MemoryLog(), ("test",), "test"), outages)
+def source() -> MemorySource:
+    return MemorySource(MemoryLog(), ("test",), "test")
+
+
+@pytest.fixture
+def heartbeat(source: MemorySource, outages: Outages) -> Iterator[Heartbeat]:
+    heartbeat = Heartbeat("test", source, outages)
     yield heartbeat
     _set_read_only("off")
 
@@ -48,3 +54,18 @@ def test_leaving_a_read_only_database_is_no_error(heartbeat: Heartbeat) -> None:
     _set_read_only("on")
     heartbeat.stop()
     assert Instance.objects.count() == 1
+
+
+def test_what_the_source_waits_for_is_for_somebody_to_look_at(
+    heartbeat: Heartbeat, source: MemorySource, outages: Outages
+) -> None:
+    source.lack = "topics that do not exist, or that it may not read: shop.orders"
+    outages.begin("Kafka", OSError("gone"))
+    heartbeat.beat(now=True)
+    [status] = statuses(["test"], "default")
+    assert (status.waiting_for, status.exit_code) == (f"Kafka: OSError: gone; {source.lack}", 1)
+    source.lack = ""
+    outages.end("Kafka")
+    heartbeat.beat(now=True)
+    [status] = statuses(["test"], "default")
+    assert (status.waiting_for, status.exit_code) == ("", 0)

@@ -202,8 +202,9 @@ def test_topic_that_does_not_exist_is_waited_for(
     def lacks(sender: str, topics: frozenset[str], **_: object) -> None:
         told.append(("missing", set(topics)))
 
-    def has(sender: str, topics: frozenset[str], **_: object) -> None:
+    def has(sender: str, topics: frozenset[str], seconds: float, **_: object) -> None:
         told.append(("found", set(topics)))
+        assert 0.5 < seconds < 60
 
     topics_missing.connect(lacks)
     topics_found.connect(has)
@@ -211,6 +212,7 @@ def test_topic_that_does_not_exist_is_waited_for(
     kafka_topic.write(b"a")
     assert values(read(source, 1)) == [b"a"], "the others are read meanwhile"
     source.commit({(kafka_topic.topic, 0): 1})
+    assert source.waits_for() == f"topics that do not exist, or that it may not read: {missing}"
     for _ in range(5):
         source.poll(0.2)
     monkeypatch.setattr("secrets.token_hex", lambda _: missing.removeprefix("test."))
@@ -219,6 +221,7 @@ def test_topic_that_does_not_exist_is_waited_for(
     kafka_topic.write(b"b")
     assert values(read(source, 1)) == [b"b"]
     assert told == [("missing", {missing}), ("found", {missing})]
+    assert source.waits_for() == ""
 
 
 @pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")  # of the client, one for each attempt
