@@ -98,7 +98,7 @@ class Checkpoints:
         if sign:
             raise PositionNotOfThisHistory(
                 f"The position of shard {self._lease.shard} is not of this database's history: {sign}. "
-                "It was restored, or replaced by another. Nothing is lost. Run `manage.py outbox_rebase`."
+                "It was restored, or replaced by another. Run `manage.py outbox_rebase`."
             )
 
     def roll_up(self, keep: float, *, most: int = 5_000) -> bool:

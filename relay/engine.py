@@ -49,6 +49,7 @@ class Relay:
         self.settings = settings
         self.state, self.detail, self._since = State.STARTING, "", boottime()
         self.shards: dict[int, OwnedShard] = {}
+        self._slow = False
         self._stop = Stopping()
         self._outage = Backoff(settings.backoff_seconds)
         self._release_at = self._tidy_at = 0.0
@@ -107,6 +108,7 @@ class Relay:
 
     def _turn(self) -> bool:
         """One page of every shard. Whether there was anything."""
+        self._slow = False
         self._connect()
         self._tick()
         busy = self._balance()
@@ -121,7 +123,7 @@ class Relay:
         trouble = next((shard.trouble for shard in self.shards.values() if shard.trouble), "")
         if trouble:
             self._enter(State.DEGRADED, f"Kafka: {trouble}")
-        else:
+        elif not self._slow:
             self._enter(State.PUBLISHING if self.shards else State.STANDBY)
         return busy
 
@@ -161,7 +163,8 @@ class Relay:
         self._membership.beat(self.state, self.detail)
         waiting = self._courier.seconds_under_way
         if waiting > SLOW_WAVE_SECONDS:
-            self._enter(State.DEGRADED, f"Kafka: no acknowledgement for {waiting:.0f} s")
+            self._slow = True
+            self._enter(State.DEGRADED, f"Kafka: no acknowledgement for {waiting:.0f} s", lasting=waiting)
 
     @property
     def _drained(self) -> bool:
@@ -196,16 +199,18 @@ class Relay:
             lease.release(session)
             raise
 
-    def _enter(self, state: State, detail: str = "") -> None:
+    def _enter(self, state: State, detail: str = "", *, lasting: float = 0.0) -> None:
         """Change the state, and tell so once: what keeps a degraded relay waiting counts, not how often it
-        has tried.
+        has tried. It may be ``lasting`` for some seconds already; one trouble behind another is one.
         """
         cause = detail.partition(":")[0]
         if (state, cause) == (self.state, self.detail.partition(":")[0]):
             self.detail = detail
             return
         old, seconds = self.state, boottime() - self._since
-        self.state, self.detail, self._since = state, detail, boottime()
+        self.state, self.detail = state, detail
+        if state is not old:
+            self._since = boottime() - lasting
         signals.state_changed.send(type(self), relay=self, old=old, new=state, detail=detail, seconds=seconds)
         if self._membership is not None and state is not State.DEGRADED:
             self._membership.beat(state, detail, now=True)

@@ -48,6 +48,8 @@ class Release:
     topic: str
     key: str | None
     reason: str
+    seconds: float
+    """Since it was made."""
 
 
 class Holds:
@@ -83,9 +85,9 @@ class Holds:
                 scopes.events[event] = hold
         return scopes
 
-    def make(self, row: Row, failure: Failure, *, policy: str, retry_in: float) -> bool:
+    def make(self, row: Row, failure: Failure, *, policy: str, retry_in: float) -> Hold.Scope | None:
         """Hold what a failure for good touches: the topic, or the row's key, or with policy ``skip`` the row
-        alone. False where it is held already.
+        alone. None where it is held already.
 
         Raises:
             Fenced: this relay no longer owns the shard.
@@ -107,7 +109,7 @@ class Holds:
         self._passed.clear()
         if not made and self.scopes([row]).hold_of(row) is None:
             raise Fenced(f"Shard {self._lease.shard} has another owner, or another epoch.")
-        return made
+        return scope if made else None
 
     def due(self, after: int = 0) -> Release | None:
         """The next hold, by id, whose release is due."""
@@ -121,25 +123,28 @@ class Holds:
             Row._make(row) for row in self._session.fetch("held", {**parameters, "rows": rows, "bytes": size})
         ]
 
-    def postpone(self, release: Release, failure: Failure, *, retry_in: float | None) -> None:
-        """Leave the hold in place: for a while, or with None until somebody releases it again."""
+    def postpone(self, release: Release, failure: Failure, *, retry_in: float | None) -> bool:
+        """Leave the hold in place: for a while, or with None until somebody releases it again. False where
+        it has been paused meanwhile.
+        """
         parameters = {
             "hold": release.hold,
             "reason": REASONS[failure.trouble].value,
             "detail": failure.detail,
         }
-        self._session.run("postpone", {**parameters, "release_in": retry_in})
+        return bool(self._session.run("postpone", {**parameters, "release_in": retry_in}))
 
-    def narrow(self, release: Release, row: Row, failure: Failure, *, policy: str) -> None:
-        """A held record proved impossible when its topic was released: hold what it touches, let the rest of
-        the topic go on.
+    def narrow(self, release: Release, row: Row, failure: Failure, *, policy: str) -> Hold.Scope | None:
+        """A held record proved impossible when its topic was released: hold what it touches, as ``make``
+        does, and let the rest of the topic go on.
         """
-        self.make(row, failure, policy=policy, retry_in=0)
+        made = self.make(row, failure, policy=policy, retry_in=0)
         target = self.scopes([row]).hold_of(row)
         parameters = {"hold": release.hold, "target": target, "event": row.id}
         self._session.run(
             "narrow", {**parameters, "topic": row.topic, "key": row.key, "key_too": policy == "hold-key"}
         )
+        return made
 
     def lift(self, release: Release) -> bool:
         """End the hold if nothing waits behind it any more, in any shard."""

@@ -9,10 +9,16 @@ from relay import signals
 from relay.states import State
 
 logger = logging.getLogger("relay")
+ASIDE = {"topic": "all of its topic", "key": "later events of its key", "event": "nothing else"}
 
 
 def listen() -> None:
-    """Begin to log. Called once by the command."""
+    """Begin to log. Called once by the command.
+
+    That a trouble is over is said at INFO, which must be heard where only the trouble would be, by default.
+    """
+    if logger.level == logging.NOTSET:
+        logger.setLevel(logging.INFO)
     for name, tell in TOLD.items():
         getattr(signals, name).connect(tell, dispatch_uid="relay.logs")
 
@@ -54,22 +60,25 @@ def _shard_lost(*, lease: Any, why: str, **_: Any) -> None:
     )
 
 
-def _hold_made(*, row: Any, failure: Any, **_: Any) -> None:
+def _hold_made(*, row: Any, failure: Any, scope: str, **_: Any) -> None:
     _log(
         logging.ERROR,
         "hold-made",
-        "Set aside event %s (%s, topic %s, key %s): %s See outbox_status.",
+        "Set aside event %s (%s, topic %s, key %s), and with it %s: %s. "
+        "Nothing is lost, and all else goes on. See outbox_status.",
         row.event_id,
         row.type,
         row.topic,
         row.key,
-        failure.detail,
+        ASIDE[scope],
+        failure.detail.rstrip("."),
     )
 
 
 def _hold_lifted(*, release: Any, **_: Any) -> None:
-    what = f"key {release.key} of topic {release.topic}" if release.key else f"topic {release.topic}"
-    _log(logging.INFO, "hold-lifted", "Nothing waits any more for %s.", what)
+    part = {"topic": "", "key": f"key {release.key} of ", "event": "one event of "}[release.scope]
+    what = f"{part}topic {release.topic}"
+    _log(logging.INFO, "hold-lifted", "Nothing waits any more for %s, after %.1f s.", what, release.seconds)
 
 
 def _log(level: int, action: str, message: str, *arguments: object) -> None:

@@ -186,8 +186,12 @@ class OwnedShard:
 
     def _hold(self, row: Row, failure: Failure) -> None:
         config = self._crew.settings
-        if self._holds.make(row, failure, policy=config.poison, retry_in=config.topic_retry_seconds):
-            signals.hold_made.send(type(self), lease=self.lease, row=row, failure=failure)
+        made = self._holds.make(row, failure, policy=config.poison, retry_in=config.topic_retry_seconds)
+        self._tell(row, failure, made)
+
+    def _tell(self, row: Row, failure: Failure, made: Hold.Scope | None) -> None:
+        if made is not None:
+            signals.hold_made.send(type(self), lease=self.lease, row=row, failure=failure, scope=made)
 
     def tidy(self) -> None:
         """Once in a while: turn old checkpoints into statistics."""
@@ -262,6 +266,6 @@ class OwnedShard:
         if failure.trouble is not Trouble.RECORD:
             self._holds.postpone(due, failure, retry_in=config.topic_retry_seconds)
         elif due.scope == Hold.Scope.TOPIC:
-            self._holds.narrow(due, row, failure, policy=config.poison)
-        else:
-            self._holds.postpone(due, failure, retry_in=None)
+            self._tell(row, failure, self._holds.narrow(due, row, failure, policy=config.poison))
+        elif self._holds.postpone(due, failure, retry_in=None):
+            self._tell(row, failure, Hold.Scope(due.scope))

@@ -1,6 +1,6 @@
 """What happens in a relay, for those who listen: logging, metrics, tracing. The engine knows none of them.
 
-``sender`` is the Relay's class; every signal has ``relay``.
+``sender`` is the class that tells: those of the Relay have ``relay``, those of its OwnedShards ``lease``.
 """
 
 from __future__ import annotations
@@ -8,14 +8,16 @@ from __future__ import annotations
 from django.dispatch import Signal
 
 state_changed = Signal()
-"""``old``, ``new`` (words of ``relay.engine.State``), ``detail``, ``seconds`` spent in the old one."""
+"""``relay``, ``old``, ``new`` (of ``relay.states.State``), ``detail``, ``seconds`` spent in the old one; a
+trouble whose cause changes is one and the same.
+"""
 shard_acquired = Signal()
-"""``lease``"""
+"""``relay``, ``lease``"""
 shard_lost = Signal()
-"""``lease``, ``why``"""
+"""``relay``, ``lease``, ``why``"""
 wave_published = Signal()
 """``lease``, ``tally``, ``aside``: how many events were set aside."""
 hold_made = Signal()
-"""``row``, ``failure``"""
+"""``lease``, ``row``, ``failure``, ``scope``: what is held (``Hold.Scope``)."""
 hold_lifted = Signal()
-"""``release``"""
+"""``lease``, ``release``"""

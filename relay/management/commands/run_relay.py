@@ -7,6 +7,7 @@ import logging
 import signal
 from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DEFAULT_DB_ALIAS, connections
 
@@ -36,15 +37,21 @@ class Command(BaseCommand):
             raise CommandError(
                 f"There is no database {database!r} in DATABASES: {', '.join(connections)}.", returncode=2
             )
-        config = settings()
-        relay = Relay(
-            database, config, config.make_publisher(), encoder(outbox_settings().source, config.content_mode)
-        )
         self._log(verbosity)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: relay.stop())
-        self._spare_the_collector()
-        relay.run(drain=drain)
+        try:
+            relay = self._relay(database)
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, lambda *_: relay.stop())
+            self._spare_the_collector()
+            relay.run(drain=drain)
+        except ImproperlyConfigured as error:
+            raise CommandError(str(error)) from error
+
+    @staticmethod
+    def _relay(database: str) -> Relay:
+        config = settings()
+        encode = encoder(outbox_settings().source, config.content_mode)
+        return Relay(database, config, config.make_publisher(), encode)
 
     @staticmethod
     def _spare_the_collector() -> None:
