@@ -1,14 +1,14 @@
-"""The one module of the inbox that imports a Kafka client."""
+"""The inbox's way to Kafka. Only ``inbox.membership`` and ``inbox.unreadable`` import a client besides."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
-from kafka import ConsumerRebalanceListener, KafkaConsumer, OffsetAndMetadata, TopicPartition
+from kafka import KafkaConsumer, OffsetAndMetadata, TopicPartition
 from kafka.errors import (
     CommitFailedError,
     IllegalGenerationError,
@@ -18,12 +18,14 @@ from kafka.errors import (
     RebalanceInProgressError,
     UnknownMemberIdError,
 )
-from kafka.structs import MemberState
 
 from inbox.errors import SourceUnavailable
+from inbox.membership import Membership
 from inbox.missing import MissingTopics
 from inbox.record import Record
 from inbox.source import Offsets
+from inbox.unreadable import ANSWER_MS, Unreadable
+from inbox.unreadable import ERRORS as UNREADABLE
 
 FIXED = {
     "enable_auto_commit": False,  # offsets follow the database, never the clock
@@ -44,43 +46,12 @@ DEFAULTS = {
 }
 RESERVED = {*FIXED, "bootstrap_servers", "group_id", "key_deserializer", "value_deserializer", "kafka_client"}
 NOT_A_MEMBER = (CommitFailedError, IllegalGenerationError, RebalanceInProgressError, UnknownMemberIdError)
-JOIN_SECONDS = 3.0  # how long a member may take to learn its partitions once the group has formed
-ANSWER_MS = 3_000  # how long an answer may take before Kafka counts as gone
 ASK_EVERY = 5.0  # seconds without a record after which Kafka is asked whether it is there
 
 
 def known_options() -> set[str]:
     """The client options that ``INBOX["OPTIONS"]`` may hold."""
     return set(KafkaConsumer.DEFAULT_CONFIG) - RESERVED
-
-
-class Membership(ConsumerRebalanceListener):  # type: ignore[misc]
-    """Remembers whether partitions were taken away since it was last cleared, and sees a join that hangs."""
-
-    def __init__(self) -> None:
-        self.revoked = False
-        self._generation = -1
-        self._joined_at: float | None = None
-
-    def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
-        self.revoked |= bool(revoked)
-
-    def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
-        pass
-
-    def hangs(self, group: Any, now: float) -> bool:
-        """Whether the client has joined a generation and does not take up its assignment.
-
-        It forgets about a join that takes longer than a poll where its reason, new partitions of a topic, is
-        gone by then. While others have yet to join, the generation is still the old one: that is no hanging.
-        """
-        if group.state == MemberState.STABLE:
-            self._generation = group.generation_id
-        if group.generation_id in (-1, self._generation):
-            self._joined_at = None
-        elif self._joined_at is None:
-            self._joined_at = now
-        return self._joined_at is not None and now > self._joined_at + JOIN_SECONDS
 
 
 class KafkaSource:
@@ -112,24 +83,38 @@ class KafkaSource:
         }
         self._clock = clock
         self._client: Any = None
-        self._membership = Membership()
+        self._may_keep_back = False
+        self._kept_back: Exception | None = None
+        self._membership = Membership(self._pause_unreadable)
+        self._unreadable = Unreadable(consumer, self._connect_without_group, clock)
         self._missing = MissingTopics(consumer, clock)
         self._heard_at = self._looked_at = clock()
         self._uncommitted: dict[TopicPartition, int] = {}
 
     def poll(self, timeout: float) -> Sequence[Record]:
         with self._translated():
-            self._look_for_missing_topics()
-            client = self._opened()
-            batches = client.poll(timeout_ms=int(timeout * 1000))
-            self._membership.revoked = False  # whatever was, was before these records
-            if batches:
-                self._heard_at = self._clock()
-            elif self._membership.hangs(client.group_metadata(), self._clock()):
-                self.close()
-            elif self._clock() >= self._heard_at + ASK_EVERY:
-                self._hear()
-                self._commit()
+            try:
+                return self._poll(timeout)
+            except UNREADABLE as error:
+                self._find_unreadable(error)
+        return ()
+
+    def _poll(self, timeout: float) -> Sequence[Record]:
+        if self._kept_back is not None:
+            raise self._kept_back
+        self._look_for_missing_topics()
+        client = self._opened()
+        client.resume(*self._unreadable.readable(client.assignment()))
+        batches = client.poll(timeout_ms=int(timeout * 1000))
+        self._may_keep_back = 0 < sum(map(len, batches.values())) < self._config["max_poll_records"]
+        self._membership.revoked = False  # whatever was, was before these records
+        if batches:
+            self._heard_at = self._clock()
+        elif self._membership.hangs(client.group_metadata(), self._clock()):
+            self.close()
+        elif self._clock() >= self._heard_at + ASK_EVERY:
+            self._hear()
+            self._commit()
         return [_record(record) for batch in batches.values() for record in batch]
 
     def commit(self, offsets: Offsets) -> None:
@@ -159,17 +144,19 @@ class KafkaSource:
         return 0 if self._client is None else len(self._client.assignment())
 
     def lag(self) -> int | None:
-        if self._client is None:
+        if self._client is None or self._unreadable.among(self._client.assignment()):
             return None
         lags = [self._lag(partition) for partition in self._client.assignment()]
         known = [lag for lag in lags if lag is not None]
         return sum(known) if known or not lags else None
 
     def waits_for(self) -> str:
-        return str(self._missing)
+        assigned = () if self._client is None else self._client.assignment()
+        return "; ".join(filter(None, (str(self._missing), self._unreadable.words(assigned))))
 
     def close(self) -> None:
         client, self._client = self._client, None
+        self._kept_back = None
         if client is not None:
             with suppress(KafkaError):
                 client.close(timeout_ms=ANSWER_MS)
@@ -177,7 +164,7 @@ class KafkaSource:
     def _opened(self) -> Any:
         if self._client is None:
             self._client = _connect(self._config)
-            self._membership = Membership()
+            self._membership = Membership(self._pause_unreadable)
             self._uncommitted.clear()
             missing = self._missing_topics()
             self._missing.note(missing)
@@ -220,13 +207,41 @@ class KafkaSource:
                 self._client.commit(offsets, timeout_ms=ANSWER_MS)
         self._uncommitted.clear()
 
+    def _look_for_kept_back(self, client: Any) -> None:
+        # A poll that has records to return keeps back what it could not decode behind them. A paused poll
+        # would forget that, and the client would hang in the next.
+        if self._may_keep_back:
+            self._may_keep_back = False
+            try:
+                _put_back(client, client.poll(timeout_ms=0, max_records=1))
+            except UNREADABLE as error:
+                self._kept_back = error
+
     def _poll_paused(self, client: Any) -> None:
+        self._look_for_kept_back(client)
+        if self._kept_back is not None:
+            return  # the next poll ends this client
         client.pause(*client.assignment())
         try:
-            for partition, records in client.poll(timeout_ms=0).items():
-                client.seek(partition, records[0].offset)  # of a partition that this very poll has brought
+            _put_back(client, client.poll(timeout_ms=0))  # of a partition that this very poll has assigned
         finally:
-            client.resume(*client.paused())
+            client.resume(*client.paused() - self._unreadable.among(client.paused()))
+
+    def _connect_without_group(self) -> Any:
+        return _connect({**self._config, "group_id": None, "group_instance_id": None})
+
+    def _find_unreadable(self, error: Exception) -> None:
+        unread = [partition for partition in self._client.assignment() if self._lag(partition)]
+        positions = {partition: self._client.position(partition, timeout_ms=0) for partition in unread}
+        self.close()  # it would hang in what it could not decode
+        if not self._unreadable.find(positions, error):
+            raise SourceUnavailable(
+                f"{self._servers} has sent a batch that the client cannot decode, and it is not found out of "
+                f"which partition; mend the producer, or move the group past it: {error}"
+            ) from error
+
+    def _pause_unreadable(self, assigned: Collection[TopicPartition]) -> None:
+        self._client.pause(*self._unreadable.among(assigned))
 
     def _lag(self, partition: TopicPartition) -> int | None:
         try:
@@ -261,6 +276,11 @@ def _connect(config: Mapping[str, Any]) -> Any:
         for client in made:  # a consumer that could not be made leaves its thread behind
             client.close()
         raise
+
+
+def _put_back(client: Any, batches: Mapping[TopicPartition, Sequence[Any]]) -> None:
+    for partition, records in batches.items():
+        client.seek(partition, records[0].offset)
 
 
 def _record(record: Any) -> Record:

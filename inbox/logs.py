@@ -77,6 +77,22 @@ def _topics_found(sender: str, topics: Collection[str], seconds: float, **_: Any
     _say(logging.INFO, "topics_found", message, sender, ", ".join(sorted(topics)), seconds)
 
 
+@receiver(signals.partition_unreadable)
+def _unreadable(sender: str, topic: str, partition: int, offset: int, error: Exception, **_: Any) -> None:
+    message = (
+        "%s stands still at %s/%d offset %d, which its client cannot decode; other partitions go on, and "
+        "nothing is lost. Mend the producer, stop the consumers of the group and move it past the batch "
+        "with kafka-consumer-groups --reset-offsets: %s"
+    )
+    _say(logging.ERROR, "unreadable", message, sender, topic, partition, offset, _line(error))
+
+
+@receiver(signals.partition_readable)
+def _readable(sender: str, topic: str, partition: int, seconds: float, **_: Any) -> None:
+    message = "%s goes on: %s/%d can be read again after %.1f s"
+    _say(logging.INFO, "readable", message, sender, topic, partition, seconds)
+
+
 @receiver(signals.requeued)
 def _requeued(sender: str, handled: int, failed: int, **_: Any) -> None:
     level = logging.WARNING if failed else logging.INFO

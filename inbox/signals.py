@@ -31,5 +31,11 @@ topics_missing = Signal()
 topics_found = Signal()
 """They do now, and may be. Arguments: topics, seconds."""
 
+partition_unreadable = Signal()
+"""The client cannot decode what is there, nor read past it. Arguments: topic, partition, offset, error."""
+
+partition_readable = Signal()
+"""It can be read again. Arguments: topic, partition, seconds."""
+
 requeued = Signal()
 """Parked events were taken up again; those that failed stay parked. Arguments: handled, failed."""

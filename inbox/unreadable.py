@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from contextlib import closing
+from typing import Any
+
+from kafka import TopicPartition
+from kafka.errors import CorruptRecordError, UnsupportedCodecError
+
+from inbox.signals import partition_readable, partition_unreadable
+
+ERRORS = (CorruptRecordError, UnsupportedCodecError)
+LOOK_EVERY = 30.0
+ANSWER_MS = 3_000
+
+
+class Unreadable:
+    """Partitions that stand still at a record, or a batch, that the client cannot decode.
+
+    The client does not say which partition it is, nor can it read past it, and to skip the batch would lose
+    its other records. ``connect`` makes a client without a group, which tries partitions singly.
+    """
+
+    def __init__(self, consumer: str, connect: Callable[[], Any], clock: Callable[[], float]) -> None:
+        self._consumer = consumer
+        self._connect = connect
+        self._clock = clock
+        self._offsets: dict[TopicPartition, int] = {}
+        self._since: dict[TopicPartition, float] = {}
+        self._look_at = clock()
+
+    def among(self, partitions: Collection[TopicPartition]) -> set[TopicPartition]:
+        return self._offsets.keys() & partitions
+
+    def words(self, partitions: Collection[TopicPartition]) -> str:
+        """What is waited for in these, empty if nothing."""
+        places = [
+            f"{p.topic}/{p.partition} offset {self._offsets[p]}" for p in sorted(self.among(partitions))
+        ]
+        return f"a record that can be decoded at {', '.join(places)}" if places else ""
+
+    def find(self, positions: Mapping[TopicPartition, int], error: Exception) -> bool:
+        """Find out which of these partitions, each at its position, has raised ``error``."""
+        for partition, offset in positions.items():
+            if self._try(partition, offset) is False:
+                self._offsets[partition] = offset
+                self._since[partition] = self._clock()
+                self._look_at = self._clock() + LOOK_EVERY
+                where = {"topic": partition.topic, "partition": partition.partition, "offset": offset}
+                partition_unreadable.send(self._consumer, **where, error=error)
+                return True
+        return False
+
+    def readable(self, partitions: Collection[TopicPartition]) -> set[TopicPartition]:
+        """Those of these partitions that can be read again; it looks now and then."""
+        if self._clock() < self._look_at:
+            return set()
+        self._look_at = self._clock() + LOOK_EVERY
+        readable = {p for p in self.among(partitions) if self._try(p, self._offsets[p])}
+        for partition in readable:
+            del self._offsets[partition]
+            seconds = self._clock() - self._since.pop(partition)
+            where = {"topic": partition.topic, "partition": partition.partition}
+            partition_readable.send(self._consumer, **where, seconds=seconds)
+        return readable
+
+    def _try(self, partition: TopicPartition, offset: int) -> bool | None:
+        """Whether the record at ``offset`` can be read; None if there is none."""
+        with closing(self._connect()) as client:  # one that has failed to decode would hang when asked again
+            client.assign([partition])
+            client.seek(partition, offset)
+            try:
+                return bool(client.poll(timeout_ms=ANSWER_MS, max_records=1)) or None
+            except ERRORS:
+                return False
