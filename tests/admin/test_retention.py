@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from io import StringIO
 
@@ -138,13 +139,26 @@ def test_two_prunes_at_once_do_not_wait_for_each_other(elsewhere: psycopg.Connec
 
 def test_an_insert_does_not_wait_for_a_prune(elsewhere: psycopg.Connection) -> None:
     log = Log()
-    log.insert(1, age=8 * DAY)
+    old = {log.insert(1, age=8 * DAY) for _ in range(2)}
     log.position("10:10:")
-    pieces = retention.prune(older_than=WEEK)
-    with elsewhere:
-        elsewhere.execute("SET lock_timeout = '2s'")
-        elsewhere.execute(
-            "INSERT INTO outbox_event (bucket, topic, key, type, content_type, event_id, headers) "
-            "VALUES (0, 't', 'k', 't', 'x', gen_random_uuid(), '{}')"
-        )
-        assert next(pieces).deleted == 1, "nor does the prune wait for an open writer"
+    seen: list[set[int]] = []
+
+    def insert_before_it_commits(execute: Callable[..., object], sql: str, *rest: object) -> object:
+        result = execute(sql, *rest)
+        if "DELETE FROM outbox_event" in sql and not seen:
+            elsewhere.execute("SET lock_timeout = '2s'")
+            seen.append({row[0] for row in elsewhere.execute("SELECT id FROM outbox_event").fetchall()})
+            elsewhere.execute(
+                "INSERT INTO outbox_event (bucket, topic, key, type, content_type, event_id, headers) "
+                "VALUES (0, 't', 'k', 't', 'x', gen_random_uuid(), '{}')"
+            )
+        return result
+
+    with elsewhere, connection.execute_wrapper(insert_before_it_commits), connection.cursor() as cursor:
+        cursor.execute("SET lock_timeout = '2s'")
+        try:
+            deleted = [piece.deleted for piece in retention.prune(older_than=WEEK, chunk=1)]
+        finally:
+            cursor.execute("RESET lock_timeout")
+        assert seen == [old], "the writer came after the deletion and before its commit"
+        assert deleted == [1, 1], "nor does the prune wait for an open writer"
