@@ -125,9 +125,10 @@ class Holds:
 
     def postpone(self, release: Release, failure: Failure, *, retry_in: float | None) -> bool:
         """Leave the hold in place: for a while, or with None until somebody releases it again. False where
-        it has been paused meanwhile.
+        it has been paused meanwhile, or another relay owns the shard.
         """
         parameters = {
+            **self._lease.fence,
             "hold": release.hold,
             "reason": REASONS[failure.trouble].value,
             "detail": failure.detail,

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
-from django.db import transaction
 
-from outbox import verbs
-from outbox.models import Hold
+from outbox.models import Hold, Shard
 from relay.holds import Holds, Release
-from tests.relay.conftest import Desk, Writer
+from tests.relay.conftest import Desk, Writer, pause, resume
 
 Desks = Callable[..., Desk]
 Writers = Callable[[], Writer]
@@ -24,20 +23,10 @@ def pause_in_between(monkeypatch: pytest.MonkeyPatch) -> None:
     def found(self: Holds, after: int = 0) -> Release | None:
         release = due(self, after)
         if release is not None:
-            pause()
+            pause("t")
         return release
 
     monkeypatch.setattr(Holds, "due", found)
-
-
-def pause() -> None:
-    with transaction.atomic():
-        verbs.pause("t", "default", any_topic=True)
-
-
-def resume() -> None:
-    with transaction.atomic():
-        verbs.resume("t", "default")
 
 
 def is_paused() -> bool:
@@ -48,8 +37,8 @@ def test_a_pause_that_comes_before_the_lift_is_not_lost(
     desk: Desks, writer: Writers, pause_in_between: None
 ) -> None:
     office, w = desk(), writer()
-    pause()
-    resume()
+    pause("t")
+    resume("t")
     office.shard.release()
     assert is_paused()
     w.insert("a")
@@ -61,11 +50,33 @@ def test_a_pause_that_comes_before_trouble_is_noted_is_not_lost(
     desk: Desks, writer: Writers, pause_in_between: None
 ) -> None:
     office, w = desk(), writer()
-    pause()
+    pause("t")
     w.insert("a")
     w.commit()
     assert office.drain() == []
-    resume()
+    resume("t")
     office.broker.missing = {"t"}
     office.shard.release()
     assert is_paused()
+
+
+def test_a_release_that_comes_after_the_shard_was_lost_is_not_undone(
+    desk: Desks, writer: Writers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A relay was frozen between the refusal and its note of it; its successor is publishing what waited."""
+    office, w = desk(), writer()
+    pause("t")
+    w.insert("a")
+    w.commit()
+    office.drain()
+    resume("t")
+    office.broker.missing = {"t"}
+    postpone = Holds.postpone
+
+    def later(*arguments: Any, **options: Any) -> bool:
+        Shard.objects.update(epoch=99)
+        return postpone(*arguments, **options)
+
+    monkeypatch.setattr(Holds, "postpone", later)
+    office.shard.release()
+    assert Hold.objects.with_due().get().due

@@ -132,6 +132,10 @@ GUARDS = [
         "a pause that comes after new events passed",
         f"{RELAY}/test_lifting.py::test_a_shard_behind_its_part_of_a_hold_does_not_wait_for_other_shards",
     ),
+    Guard(
+        "trouble noted under the lease",
+        f"{RELAY}/test_pauses.py::test_a_release_that_comes_after_the_shard_was_lost_is_not_undone",
+    ),
     Guard("tidying under the lease", f"{RELAY}/test_history.py::test_who_has_lost_its_shard_tidies_nothing"),
     Guard(
         "one transaction for a save in autocommit",

@@ -143,5 +143,8 @@ RELAY: dict[str, Mutation] = {
     "a pause that comes after new events passed": sql(
         "holds", ("coalesce(release_at <= clock_timestamp(), false)", "true")
     ),
+    "trouble noted under the lease": sql(
+        "postpone", ("AND owner = %(owner)s::uuid AND epoch = %(epoch)s", "")
+    ),
     "tidying under the lease": sql("rollup", ("AND owner = %(owner)s::uuid AND epoch = %(epoch)s", "")),
 }
