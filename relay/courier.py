@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import TypeVar
 
 from outbox.cloudevents import Record
 from relay.clock import boottime
-from relay.errors import LeaseLost
+from relay.errors import LeaseLost, PublisherUnavailable
 from relay.lease import Lease
 from relay.publishers.base import Outcome, Publisher
 
+T = TypeVar("T")
 SLICE_SECONDS = 0.05
 
 
@@ -28,6 +30,14 @@ class Courier:
         """The lease under which records are, or may be, in the publisher's hands."""
         self._since = 0.0
         self._served: dict[int, float] = {}
+
+    def reaches(self, topics: Collection[str], tick: Callable[[], None]) -> bool:
+        """Whether Kafka answers. ``tick`` is called again and again meanwhile."""
+        try:
+            self.result(self._thread.submit(self._publisher.prepare, topics), tick)
+        except PublisherUnavailable:
+            return False
+        return True
 
     def send(self, records: Sequence[Record], lease: Lease) -> Future[list[Outcome]]:
         """Begin a wave."""
@@ -47,6 +57,11 @@ class Courier:
             self._served[lease.shard] = boottime()
         return outcomes
 
+    @property
+    def served_at(self) -> float:
+        """When anything was acknowledged last (CLOCK_BOOTTIME)."""
+        return max(self._served.values(), default=0.0)
+
     def served_others(self, shard: int, since: float) -> bool:
         """Whether something of another shard was acknowledged since then (CLOCK_BOOTTIME)."""
         return any(at > since for other, at in self._served.items() if other != shard)
@@ -58,11 +73,11 @@ class Courier:
 
     def result(
         self,
-        wave: Future[list[Outcome]],
+        wave: Future[T],
         tick: Callable[[], None],
         *,
         meanwhile: Callable[[], None] | None = None,
-    ) -> list[Outcome]:
+    ) -> T:
         """Wait for a wave, doing something useful ``meanwhile`` and calling ``tick`` again and again.
 
         What either of them raises is raised only when the wave is over: until then nobody can take it back.

@@ -18,6 +18,7 @@ from relay.clock import boottime
 from relay.conf import RelaySettings
 from relay.courier import Courier
 from relay.errors import LeaseLost, NotPrimary
+from relay.handover import Handover
 from relay.lease import Lease
 from relay.membership import Membership
 from relay.publishers.base import Publisher
@@ -56,6 +57,7 @@ class Relay:
         self._session: Session | None = None
         self._membership: Membership | None = None
         self._courier = Courier(publisher, settings.lease_seconds * MARGIN)
+        self._handover = Handover(self._courier)
         self._crew = Crew(self._courier, encode, settings, self._tick, lambda: self._stop.asked)
         self._watchdog = Watchdog(
             lease_deadline=lambda: lease.deadline if (lease := self._courier.carrying) else None,
@@ -92,6 +94,8 @@ class Relay:
             self._back_off("Position", str(error))
         except LeaseLost as error:
             self._give_up_shards(str(error))
+            if self._membership is not None:
+                self._membership.look()
         except psycopg.errors.UndefinedTable:
             self._disconnect("the outbox's tables are missing")
             self._back_off(
@@ -111,6 +115,9 @@ class Relay:
         self._slow = False
         self._connect()
         self._tick()
+        if not self._handover.is_over(self._tick):
+            self._enter(State.DEGRADED, f"Kafka: {self._handover.trouble}")
+            return False
         busy = self._balance()
         busy = self._each(OwnedShard.turn) or busy
         if boottime() >= self._release_at:
@@ -120,12 +127,20 @@ class Relay:
             self._tidy_at = boottime() + TIDY_EVERY_SECONDS
             for shard in self.shards.values():
                 shard.tidy()
+        self._judge()
+        return busy
+
+    def _judge(self) -> None:
+        """What the turn has shown: the state, and whether another relay should try."""
+        assert self._membership is not None
         trouble = next((shard.trouble for shard in self.shards.values() if shard.trouble), "")
         if trouble:
             self._enter(State.DEGRADED, f"Kafka: {trouble}")
+            if self._membership.others and self._handover.is_due(self.shards.values()):
+                self._handover.make(self.shards.values())
+                self._give_up_shards("Kafka does not answer this relay; another one may reach it")
         elif not self._slow:
             self._enter(State.PUBLISHING if self.shards else State.STANDBY)
-        return busy
 
     def _each(self, work: Callable[[OwnedShard], bool]) -> bool:
         """Have every shard do a piece of work."""

@@ -22,8 +22,8 @@ class Membership:
         self._identity = identity
         self._card = {"id": str(identity), "host": host, "pid": pid}
         self._ttl = ttl
-        self.shards = 0
-        """How many there are, as last seen."""
+        self.shards = self.others = 0
+        """How many shards, and how many other relays in good health, there are, as last seen."""
         self._beat_at = 0.0
         self._look_at = 0.0
 
@@ -40,13 +40,19 @@ class Membership:
         if boottime() < self._look_at:
             return None, False
         parameters = {"owner": str(self._identity), "held": list(held), "ttl": self._ttl}
-        free, self.shards, relays, until_end = self._session.fetch("free", parameters)[0]
-        share, lease = ceil(self.shards / max(1, relays)), None
+        free, self.shards, self.others, until_end = self._session.fetch("free", parameters)[0]
+        if not self.shards:
+            self._session.run("seed", {})
+        share, lease = ceil(self.shards / (1 + self.others)), None
         if free and len(held) < share:
             lease = Lease.acquire(self._session, self._identity, self._ttl, held)
         patience = self._patience(len(held), lease)
         self._look_at = boottime() + (patience if until_end is None else min(patience, until_end))
         return lease, len(held) > share
+
+    def look(self) -> None:
+        """Look for shards at the next occasion, as some may have become free."""
+        self._look_at = 0.0
 
     def _patience(self, owned: int, lease: Lease | None) -> float:
         if lease is not None:

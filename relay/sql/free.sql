@@ -1,12 +1,14 @@
 -- What a relay must know to take its fair share, without writing: shards without an owner, shards in all,
--- relays alive, and in how many seconds the next lease or heartbeat of another one ends, unless it is renewed.
+-- other relays that are alive and can publish as far as they know, and in how many seconds the next lease or
+-- heartbeat of another one ends, unless it is renewed.
 SELECT count(*) FILTER (
            WHERE (owner IS NULL OR owner = %(owner)s::uuid OR lease_until IS NULL OR lease_until < clock_timestamp())
              AND id <> ALL (%(held)s::smallint[])
        ),
        count(*),
        (SELECT count(*) FROM {schema}outbox_relay
-        WHERE heartbeat_at > clock_timestamp() - make_interval(secs => %(ttl)s) AND state <> 'stopping'),
+        WHERE heartbeat_at > clock_timestamp() - make_interval(secs => %(ttl)s)
+          AND state NOT IN ('stopping', 'degraded') AND id <> %(owner)s::uuid),
        (SELECT extract(epoch FROM min(until) - clock_timestamp())::float8
         FROM (SELECT lease_until FROM {schema}outbox_shard WHERE owner <> %(owner)s::uuid
               UNION ALL

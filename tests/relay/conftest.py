@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
+from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg
@@ -16,6 +18,7 @@ from outbox.cloudevents import BinaryEncoder, Record
 from outbox.models import OutboxEvent
 from relay.conf import RelaySettings
 from relay.courier import Courier
+from relay.engine import Relay
 from relay.lease import Lease
 from relay.publishers.memory import MemoryPublisher
 from relay.session import Session
@@ -123,6 +126,19 @@ class Desk:
     def close(self) -> None:
         self.courier.close(0)
         self.session.close()
+
+
+@contextmanager
+def running(publisher: MemoryPublisher, **options: Any) -> Iterator[Relay]:
+    """A relay in a thread."""
+    relay = Relay("default", RelaySettings(**options), publisher, BinaryEncoder("/test"))
+    thread = threading.Thread(target=relay.run)
+    thread.start()
+    try:
+        yield relay
+    finally:
+        relay.stop()
+        thread.join(20)
 
 
 def insert(bucket: int, topic: str, count: int = 1) -> None:

@@ -68,3 +68,15 @@ def test_without_another_relay_it_is_patient(membership: Membership) -> None:
     began = boottime()
     assert membership.balance([0]) == (None, False)
     assert membership._look_at >= began + LOOK_OWNER_SECONDS
+
+
+def test_a_table_of_shards_that_somebody_has_emptied_is_filled_again(transactional_db: None) -> None:
+    Shard.objects.all().delete()
+    with closing(Session("default")) as session:
+        it = Membership(session, uuid4(), "here", 1, TTL)
+        it.beat("publishing", "")
+        it.balance([])
+        it.look()
+        lease, _ = it.balance([])
+    assert lease is not None
+    assert (lease.shard, lease.first, lease.last) == (0, 0, 255)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -20,7 +18,7 @@ from relay.errors import PublisherUnavailable
 from relay.publishers.base import Failure, Outcome, Trouble
 from relay.publishers.memory import MemoryPublisher
 from relay.states import State
-from tests.relay.conftest import Desk, Writer, insert, pause, resume
+from tests.relay.conftest import Desk, Writer, insert, pause, resume, running
 from tests.waiting import wait_until
 
 Desks = Callable[..., Desk]
@@ -44,18 +42,6 @@ class SlowlyDown(HalfDown):
         if records[0].topic == "bad":
             time.sleep(ATTEMPT_SECONDS)
         return super().publish(records)
-
-
-@contextmanager
-def running(publisher: MemoryPublisher, **options: Any) -> Iterator[Relay]:
-    relay = Relay("default", RelaySettings(**options), publisher, BinaryEncoder("/test"))
-    thread = threading.Thread(target=relay.run)
-    thread.start()
-    try:
-        yield relay
-    finally:
-        relay.stop()
-        thread.join(20)
 
 
 def divide(count: int) -> None:
