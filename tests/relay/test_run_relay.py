@@ -256,3 +256,17 @@ def test_an_unknown_database_is_a_usage_error(relay: Callable[..., RelayProcess]
     wrong = relay("--database", "elsewhere")
     assert wrong.process.wait(20) == 2
     assert "elsewhere" in wrong.text()
+
+
+def test_options_that_the_client_refuses_end_it_with_one_line(
+    relay: Callable[..., RelayProcess], writer: Writers
+) -> None:
+    w = writer()
+    w.insert("a")
+    w.commit()
+    wrong = relay(KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:none")
+    assert wrong.process.wait(20) == 1
+    last = wrong.text().splitlines()[-1]
+    assert last.startswith('CommandError: RELAY["OPTIONS"]: '), wrong.text()
+    assert "none" in last
+    assert "Traceback" not in wrong.text()
