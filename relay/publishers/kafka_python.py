@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
@@ -83,16 +84,28 @@ class KafkaPythonPublisher:
 
     def _create(self, producer: Producer, missing: Collection[str], deadline: float) -> None:
         """Ask for topics that do not exist: a broker that creates topics does so now."""
-        for topic in missing:
-            if time.monotonic() >= deadline:
-                return
-            self._topics.asked_for(topic)
-            try:
-                self._partitions[topic] = len(producer.partitions_for(topic))
-            except (kafka_errors.KafkaTimeoutError, kafka_errors.BrokerResponseError, ValueError):
-                continue
-            self._topics.forget([topic])
-            self._topics.learn([topic], PREPARE_SECONDS)
+        created = self._asked_for(missing, deadline) if missing else []
+        self._topics.forget(created)
+        self._topics.learn(created, PREPARE_SECONDS)
+        for topic in created:
+            self._learn_partitions(producer, topic)
+
+    def _asked_for(self, missing: Collection[str], deadline: float) -> list[str]:
+        """Those that are there now. Asked for with a producer of their own: it would go on to ask ten times
+        a second.
+        """
+        asking, created = made(Producer, **self._options), []
+        try:
+            for topic in missing:
+                if time.monotonic() >= deadline:
+                    break
+                self._topics.asked_for(topic)
+                with suppress(kafka_errors.KafkaTimeoutError, kafka_errors.BrokerResponseError, ValueError):
+                    asking.partitions_for(topic)
+                    created.append(topic)
+        finally:
+            asking.abandon(ABANDON_SECONDS)
+        return created
 
     def publish(self, records: Sequence[Record]) -> list[Outcome]:
         producer = self._producer

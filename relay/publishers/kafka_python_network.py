@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
+import struct
 import threading
 from typing import Any
 from weakref import WeakSet
 
 from kafka.net.compat import KafkaNetClient
 from kafka.net.selector import NetworkSelector
+
+RESET = struct.pack("ii", 1, 0)
+"""SO_LINGER with which close() sends an RST (socket(7))."""
 
 
 class Loop(NetworkSelector):  # type: ignore[misc]
@@ -22,6 +27,14 @@ class Loop(NetworkSelector):  # type: ignore[misc]
         self._sockets.add(fileobj)
         super().register_event(fileobj, event, task)
 
+    def forget_unsent(self) -> None:
+        """Have every socket drop what it has yet to send when it is closed. The operating system would go on
+        trying to deliver it, and may succeed when the same records, and later ones, were long sent anew.
+        """
+        for each in list(self._sockets):
+            with contextlib.suppress(OSError):
+                each.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+
     def close(self) -> None:
         sockets = list(self._sockets)
         super().close()
@@ -33,10 +46,13 @@ class Network(KafkaNetClient):  # type: ignore[misc]
     """The connections of one client. ``closed`` is set when they are."""
 
     def __init__(self, **configs: Any) -> None:
-        super().__init__(net=Loop(**configs), **configs)
+        self._loop = Loop(**configs)
+        super().__init__(net=self._loop, **configs)
         self.closed = threading.Event()
 
     def close(self, node_id: object = None) -> None:
+        if node_id is None:
+            self._loop.forget_unsent()
         super().close(node_id)
         if node_id is None:
             self.closed.set()
