@@ -40,7 +40,7 @@ class RelaySettings:
     page_bytes: Annotated[int, msgspec.Meta(ge=1)] = 4_000_000
     topic_grace_seconds: Annotated[float, msgspec.Meta(ge=0)] = 30.0
     topic_retry_seconds: Seconds = 10.0
-    backoff_seconds: Seconds = 2.0
+    backoff_seconds: Seconds = 1.0
     shutdown_seconds: Seconds = 30.0
     statement_seconds: Annotated[float, msgspec.Meta(ge=1)] = 30.0
 

@@ -57,6 +57,7 @@ class OwnedShard:
         self._publishing = Backoff(config.backoff_seconds)
         self._releasing = Backoff(config.backoff_seconds)
         self._released = 0
+        self._release_rows = config.page_rows
         self._round_is_clean = True
         self._work: Work | None = None
         self._next: Work | None = None
@@ -239,18 +240,19 @@ class OwnedShard:
         return busy
 
     def _release(self, due: Release) -> bool:
-        config = self._crew.settings
-        rows = self._holds.held(due, rows=config.page_rows, size=config.page_bytes)
+        config, most = self._crew.settings, self._release_rows
+        rows = self._holds.held(due, rows=most, size=config.page_bytes)
         if not rows:
             return self._lift(due)
         failure = self._publish_held(rows)
-        if failure is not None and failure.trouble is Trouble.RECORD:
-            rows = self._holds.held(due, rows=1, size=1)
-            failure = self._publish_held(rows)
         if failure is None:
+            self._release_rows = min(2 * most, config.page_rows)
             # New events of a busy topic are set aside again before the next round.
-            if len(rows) < config.page_rows and not self._lift(due):
+            if len(rows) < most and not self._lift(due):
                 self._holds.pass_by(due)
+            return True
+        if failure.trouble is Trouble.RECORD and len(rows) > 1:  # one of them: which, is found by halving
+            self._release_rows = len(rows) // 2
             return True
         self._keep(due, rows[0], failure)
         return failure.trouble is Trouble.RECORD and due.scope == Hold.Scope.TOPIC

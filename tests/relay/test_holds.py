@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 from outbox.models import Held, Hold, OutboxEvent
 from relay.errors import PublisherUnavailable
 from relay.publishers.base import Failure, Trouble
-from tests.relay.conftest import Desk, Writer, payloads
+from tests.relay.conftest import Desk, Writer, pause, payloads, resume
 
 Desks = Callable[..., Desk]
 Writers = Callable[[], Writer]
@@ -66,16 +66,37 @@ def test_poison_that_only_the_broker_sees_is_isolated_before_it_is_judged(
     w.insert("bad")
     w.insert("b", 6)
     w.commit()
-    publish = office.broker.publish
+    refuse_bad_ones(office)
+    assert office.drain() == [f"a:{n}" for n in range(1, 6)] + [f"b:{n}" for n in range(1, 7)]
+    assert [held.event.key for held in Held.objects.all()] == ["bad"]
+
+
+def refuse_bad_ones(office: Desk) -> list[int]:
+    """A broker that refuses a batch for one record of it. How large the batches were that it got."""
+    publish, batches = office.broker.publish, list[int]()
 
     def refuse(records):  # type: ignore[no-untyped-def]
+        batches.append(len(records))
         if any(r.key == b"bad" for r in records):
             return [Failure(Trouble.RECORD, "invalid record")] * len(records)
         return publish(records)
 
     office.broker.publish = refuse  # type: ignore[method-assign]
-    assert office.drain() == [f"a:{n}" for n in range(1, 6)] + [f"b:{n}" for n in range(1, 7)]
-    assert [held.event.key for held in Held.objects.all()] == ["bad"]
+    return batches
+
+
+def test_poison_among_what_is_released_is_found_in_few_attempts(desk: Desks, writer: Writers) -> None:
+    office, w = desk(), writer()
+    pause("t")
+    for key, count in (("a", 200), ("bad", 1), ("b", 100), ("bad", 1), ("c", 300)):
+        w.insert(key, count)
+    w.commit()
+    assert office.drain() == []
+    batches = refuse_bad_ones(office)
+    resume("t")
+    assert len(office.drain()) == 600
+    assert len(batches) <= 40
+    assert [held.event.key for held in Held.objects.all()] == ["bad", "bad"]
 
 
 def test_a_released_key_is_published_in_order_before_what_comes_later(desk: Desks, writer: Writers) -> None:
