@@ -73,6 +73,12 @@ class Fleet:
         with self._lock:
             return [member for member in self._members if member.is_running]
 
+    def start_another(self, **environ: str) -> Member:
+        """One more that is not started again, in an environment that differs."""
+        with self._lock:
+            self._started += 1
+            return Member(self.folder, self._started, {**self._environ, **environ})
+
     def by_pid(self, pid: int) -> Member | None:
         return next((member for member in self.members() if member.pid == pid), None)
 

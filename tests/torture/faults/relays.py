@@ -108,11 +108,34 @@ def resize(trial: Trial, chance: random.Random) -> None:
     trial.fleet.resize(size)
 
 
+def blind(trial: Trial, chance: random.Random) -> None:
+    """A relay that alone does not reach Kafka comes to own a shard, and lets another one have it."""
+    member = trial.fleet.start_another(TORTURE_BOOTSTRAP_SERVERS="127.0.0.1:1")
+    try:
+        deadline = time.monotonic() + PASS_SECONDS
+        while member.pid not in (owners := insist(trial.owners)):
+            for pid in owners:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            if time.monotonic() > deadline:
+                trial.complaints.append("the blind relay never owned a shard")
+                return
+            time.sleep(0.1)
+        if trial.await_publishing() is None:
+            trial.complaints.append("the blind relay has kept its shard")
+        if not member.is_running:
+            trial.complaints.append("the blind relay has ended")
+    finally:
+        member.end(signal.SIGKILL)
+        member.process.wait()
+
+
 FAULTS = [
     Fault("kill", kill),
     Fault("terminate", terminate),
     Fault("freeze", freeze),
     Fault("resize", resize),
+    Fault("blind", blind, concurrent=False, once=True),
     *(
         Fault(f"{deed}-{point}", partial(at_point, point, deed))
         for point in ("after-poll", "mid-wave", "acked-not-checkpointed", "checkpointed", "during-takeover")
