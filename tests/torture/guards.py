@@ -136,6 +136,14 @@ GUARDS = [
         "trouble noted under the lease",
         f"{RELAY}/test_pauses.py::test_a_release_that_comes_after_the_shard_was_lost_is_not_undone",
     ),
+    Guard(
+        "shards handed over only to the healthy",
+        f"{RELAY}/test_handover.py::test_in_an_outage_for_all_the_last_one_goes_on_trying",
+    ),
+    Guard(
+        "no shard handed over within a grace",
+        f"{RELAY}/test_handover.py::test_who_is_told_that_a_topic_is_missing_is_not_cut_off",
+    ),
     Guard("tidying under the lease", f"{RELAY}/test_history.py::test_who_has_lost_its_shard_tidies_nothing"),
     Guard(
         "one transaction for a save in autocommit",

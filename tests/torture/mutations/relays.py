@@ -146,5 +146,9 @@ RELAY: dict[str, Mutation] = {
     "trouble noted under the lease": sql(
         "postpone", ("AND owner = %(owner)s::uuid AND epoch = %(epoch)s", "")
     ),
+    "shards handed over only to the healthy": sql(
+        "free", ("NOT IN ('stopping', 'degraded')", "<> 'stopping'")
+    ),
+    "no shard handed over within a grace": instead("relay.grace.Grace.runs", False),
     "tidying under the lease": sql("rollup", ("AND owner = %(owner)s::uuid AND epoch = %(epoch)s", "")),
 }
