@@ -1,7 +1,7 @@
 -- The events that wait to be published: of each shard the {cap} oldest or so, and all of them where there are
 -- fewer. Position (lo, hi, pos): see Checkpoint. What is not visible in the upper snapshot, and the rest of
--- the window while one is pinned. Every branch reads the (xid) index or the primary key, in its order and up
--- to a limit, so that a backlog costs no more than cap.
+-- the window while one is pinned. Every branch reads the (xid, id) index or the primary key, in its order and
+-- up to a limit, so that a backlog costs no more than cap.
 WITH position AS MATERIALIZED (
     SELECT shard.id AS shard, first_bucket, last_bucket, lo, hi, pos, coalesce(hi, lo) AS upper,
            (SELECT id FROM outbox_event WHERE hi IS NOT NULL AND xid >= pg_snapshot_xmax(lo) ORDER BY xid LIMIT 1) AS head
@@ -15,10 +15,11 @@ WITH position AS MATERIALIZED (
 SELECT position.shard, event.id, event.created_at
 FROM position
 CROSS JOIN LATERAL (
-    -- Transactions that were open when lo was taken and have committed into the window.
+    -- Transactions that were open when lo was taken and have committed into the window. id + 0 keeps the
+    -- planner from walking the primary key in search of them.
     (SELECT id, created_at FROM outbox_event
      WHERE hi IS NOT NULL AND xid = ANY (ARRAY(SELECT pg_snapshot_xip(lo))) AND pg_visible_in_snapshot(xid, hi)
-       AND id > pos AND bucket BETWEEN first_bucket AND last_bucket
+       AND id + 0 > pos AND bucket BETWEEN first_bucket AND last_bucket
      ORDER BY xid LIMIT {cap})
     UNION ALL
     -- The window from pos on, along the primary key: published ids are left behind.
