@@ -14,6 +14,7 @@ from relay.session import Session
 GLANCE_FACTOR = 2
 SCAN_FACTOR = 8
 PIECE = 200_000
+NEVER = 2**63 - 1
 MISSING = ""
 
 
@@ -41,6 +42,32 @@ class Page:
             return self.end
         assert self.base.hi is not None, "rows come from a window"
         return self.base.pinned(self.base.hi, self.rows[count - 1].id)
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """What was read of a span: the first id of the window, how many entries, and the last of them."""
+
+    first: int | None
+    count: int
+    xid: str
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """What lies in the (xid, id) index behind ``(xid, id)``, in transactions before ``until``."""
+
+    xid: int
+    id: int
+    until: int
+
+    def behind(self, piece: _Piece, hi: Snapshot, pos: int, smallest: int) -> _Span:
+        """What is left behind a piece: from the next transaction on, where this one has no smaller id."""
+        xid = int(piece.xid)
+        if piece.id >= smallest or not hi.sees(xid):
+            return _Span(xid + 1, pos, self.until)
+        return _Span(xid, max(piece.id, pos), self.until)
 
 
 class Log:
@@ -108,17 +135,29 @@ class Log:
         return Position(position.hi) if first is None else position.pinned(position.hi, first - 1)
 
     def _first(self, position: Position, hi: Snapshot, pos: int) -> int | None:
-        """The smallest id of the window behind ``pos``, from the (xid) index in bounded pieces."""
-        xid, xip = position.lo.xmax, [str(x) for x in position.lo.xip]
-        smallest: list[int] = []
-        while True:
-            parameters = {"xid": str(xid), "xip": xip, "pos": pos, "hi": str(hi), "piece": PIECE}
-            found, count, last = self._session.fetch("first", {**self._range, **parameters})[0]
-            smallest += [found] if found is not None else []
-            if count < PIECE:
-                return min(smallest, default=None)
+        """The smallest id of the window behind ``pos``, from the (xid, id) index in bounded pieces."""
+        spans = _spans(position.lo, hi, pos)
+        smallest = NEVER
+        while spans:
+            size = max(PIECE // len(spans), 1)
+            pieces = self._pieces(spans, hi, pos, size)
+            smallest = min(smallest, *(piece.first or NEVER for piece in pieces))
+            full = [(span, piece) for span, piece in zip(spans, pieces, strict=True) if piece.count == size]
+            rests = [span.behind(piece, hi, pos, smallest) for span, piece in full]
+            spans = [rest for rest in rests if rest.xid < rest.until]
             self._tick()
-            xid, xip = (int(last), []) if int(last) > xid else (xid + 1, [str(xid)])
+        return None if smallest == NEVER else smallest
+
+    def _pieces(self, spans: list[_Span], hi: Snapshot, pos: int, size: int) -> list[_Piece]:
+        parameters = {
+            "xids": [str(span.xid) for span in spans],
+            "ids": [span.id for span in spans],
+            "untils": [str(span.until) for span in spans],
+            "hi": str(hi),
+            "pos": pos,
+            "piece": size,
+        }
+        return [_Piece(*row) for row in self._session.fetch("first", {**self._range, **parameters})]
 
     @property
     def _scan(self) -> int:
@@ -127,6 +166,12 @@ class Log:
 
 def _open_end(lo: Snapshot) -> dict[str, Any]:
     return {"xmax": str(lo.xmax), "xip": [str(xid) for xid in lo.xip]}
+
+
+def _spans(lo: Snapshot, hi: Snapshot, pos: int) -> list[_Span]:
+    """The transactions of a window, by name and from ``lo.xmax`` on."""
+    named = [_Span(xid, pos, xid + 1) for xid in lo.xip if hi.sees(xid)]
+    return [*named, _Span(lo.xmax, pos, hi.xmax)]
 
 
 def _rows(fetched: Any, behind: int) -> list[Row]:

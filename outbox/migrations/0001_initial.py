@@ -61,7 +61,7 @@ class Migration(migrations.Migration):
                 'db_table': 'outbox_event',
                 'permissions': [('view_payload', 'Can see the payload of events')],
                 'default_permissions': ('view',),
-                'indexes': [models.Index(fields=['xid'], name='outbox_event_xid')],
+                'indexes': [models.Index(fields=['xid', 'id'], name='outbox_event_xid')],
                 'constraints': [models.CheckConstraint(condition=models.Q(('bucket__range', (0, 255))), name='outbox_event_bucket')],
             },
         ),

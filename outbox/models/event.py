@@ -37,7 +37,7 @@ class OutboxEvent(models.Model):
         verbose_name = "event"
         default_permissions = ("view",)
         permissions: ClassVar = [("view_payload", "Can see the payload of events")]
-        indexes: ClassVar = [models.Index(fields=["xid"], name="outbox_event_xid")]
+        indexes: ClassVar = [models.Index(fields=["xid", "id"], name="outbox_event_xid")]
         constraints: ClassVar = [
             models.CheckConstraint(condition=models.Q(bucket__range=(0, 255)), name="outbox_event_bucket"),
         ]

@@ -1,18 +1,22 @@
--- A piece of the (xid) index from %(xid)s on: the smallest id behind pos among its rows of the window, how
--- many entries were read, and the last xid among them. Transactions below %(xid)s that belong to the window
--- as well are asked for by name, in xip.
-WITH piece AS MATERIALIZED (
-    SELECT id, xid, bucket FROM {schema}outbox_event
-    WHERE xid >= %(xid)s::text::xid8 AND xid < pg_snapshot_xmax(%(hi)s::text::pg_snapshot)
-    ORDER BY xid LIMIT %(piece)s
-)
-SELECT (SELECT min(id)
-        FROM (SELECT * FROM piece
-              UNION ALL
-              SELECT id, xid, bucket FROM {schema}outbox_event
-              WHERE xid = ANY (%(xip)s::text[]::xid8[])) AS candidate
-        WHERE id > %(pos)s
-          AND bucket BETWEEN %(first)s AND %(last)s
-          AND pg_visible_in_snapshot(xid, %(hi)s::text::pg_snapshot)),
-       (SELECT count(*) FROM piece),
-       (SELECT xid::text FROM piece ORDER BY piece.xid DESC LIMIT 1)
+-- A piece of the (xid, id) index for each span: what lies behind (xid, id), in the transactions before "until".
+-- Of each the smallest id of the window behind pos, how many entries were read, and the last of them. The
+-- upper snapshot is a sub-select, as it is parsed for each row otherwise.
+SELECT looked_up.*
+FROM unnest(%(xids)s::text[]::xid8[], %(ids)s::bigint[], %(untils)s::text[]::xid8[])
+     WITH ORDINALITY AS span (xid, id, until, place)
+CROSS JOIN LATERAL (
+    WITH piece AS MATERIALIZED (
+        SELECT xid, id, bucket FROM {schema}outbox_event
+        WHERE (xid, id) > (span.xid, span.id) AND xid < span.until
+        ORDER BY xid, id LIMIT %(piece)s
+    )
+    SELECT (SELECT min(id) FROM piece
+            WHERE id > %(pos)s
+              AND bucket BETWEEN %(first)s AND %(last)s
+              AND pg_visible_in_snapshot(xid, (SELECT %(hi)s::text::pg_snapshot))),
+           (SELECT count(*) FROM piece),
+           last.xid::text, last.id
+    FROM (SELECT) AS one
+    LEFT JOIN (SELECT xid, id FROM piece ORDER BY xid DESC, id DESC LIMIT 1) AS last ON true
+) AS looked_up
+ORDER BY span.place

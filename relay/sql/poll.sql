@@ -1,7 +1,7 @@
 -- The next rows of the log: not visible in lo, visible now; with the snapshot and the incarnation token of
 -- this very statement. "partial": there are more than %(most)s, whosever they are, so that none is read; else
--- two index scans on (xid) read them, and end where more than a page is found. found > rows means that these
--- are not its head.
+-- two index scans on (xid, id) read them, and end where more than a page is found. found > rows means that
+-- these are not its head.
 WITH now AS MATERIALIZED (
     SELECT pg_current_snapshot()::text AS hi, (SELECT token::text FROM {schema}outbox_incarnation LIMIT 1) AS token,
            EXISTS (SELECT FROM {schema}outbox_event

@@ -37,7 +37,11 @@ def rows_read(office: Desk) -> int:
         "xmax": str(lo.xmax),
         "xip": [str(xid) for xid in lo.xip],
     }
-    query = ANALYZE + qualified("poll", "public.")
+    return _analyzed(office, "poll", parameters)
+
+
+def _analyzed(office: Desk, name: str, parameters: Any) -> int:
+    query = ANALYZE + qualified(name, "public.")
     ((plan,),) = office.session.connection.execute(query, parameters, prepare=True).fetchall()
     return _rows_of("outbox_event", plan[0]["Plan"])
 
@@ -104,6 +108,36 @@ def test_of_a_backlog_of_its_own_a_poll_reads_as_little(idle: Desk, writer: Writ
     w.insert("k", 5_000, bucket=0)
     w.commit()
     assert 0 < rows_read(idle) <= PAGE_ROWS * 2 + 1
+
+
+@pytest.mark.parametrize("bucket", [0, OTHERS])
+def test_a_look_up_reads_a_piece_however_large_the_transaction(
+    idle: Desk, writer: Writers, monkeypatch: pytest.MonkeyPatch, bucket: int
+) -> None:
+    """One that was open when the position moved, one that was not, and one amid small ones."""
+    monkeypatch.setattr("relay.log.PIECE", 50)
+    read: list[int] = []
+    fetch = idle.session.fetch
+
+    def analyzed(name: str, parameters: Any) -> Any:
+        if name == "first":
+            read.append(_analyzed(idle, name, parameters))
+        return fetch(name, parameters)
+
+    monkeypatch.setattr(idle.session, "fetch", analyzed)
+    late, w = writer(), writer()
+    late.insert("late", 500, bucket=bucket)
+    w.insert("k", 500, bucket=bucket)
+    w.commit()
+    published = len(idle.drain())
+    late.commit()
+    published += len(idle.drain())
+    for count in (1, 500, 1):
+        w.insert("k", count, bucket=bucket)
+        w.commit()
+    published += len(idle.drain())
+    assert published == (1502 if bucket == 0 else 0)
+    assert 0 < max(read) <= 50
 
 
 def test_what_others_have_held_is_not_read_at_all(idle: Desk, writer: Writers) -> None:

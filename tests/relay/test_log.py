@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from outbox import positions
 from relay.checkpoint import Fenced
+from relay.position import NOTHING, Position, Snapshot
 from relay.session import qualified
 from tests.relay.conftest import Desk, Writer
 
@@ -123,6 +125,42 @@ def test_one_transaction_larger_than_a_piece_of_the_index(
     w.insert("c", 3)
     w.commit()
     assert len(office.drain()) == 66
+
+
+@pytest.mark.parametrize("piece", [1, 3, 10, 1000])
+def test_the_first_id_of_any_window_is_found(
+    desk: Desks, writer: Writers, monkeypatch: pytest.MonkeyPatch, piece: int
+) -> None:
+    monkeypatch.setattr("relay.log.PIECE", piece)
+    positions.reshard("default", 2)
+    office, writers, chance = desk(), [writer() for _ in range(5)], random.Random(piece)
+    snapshots = [NOTHING]
+    for _ in range(80):
+        w = chance.choice(writers)
+        w.insert("k", chance.choice([1, 1, 2, 9]), bucket=chance.choice([0, 200, 200, 200]))
+        if chance.random() < 0.5:
+            w.commit()
+        snapshots.append(_snapshot(office))
+    events = office.session.connection.execute("SELECT xid::text, id, bucket FROM outbox_event").fetchall()
+    for _ in range(100):
+        lo, hi = sorted(chance.choices(range(len(snapshots)), k=2))
+        position, now = Position(snapshots[lo]), snapshots[hi]
+        pos = chance.choice([0, *(row_id for _, row_id, _ in events)])
+        window = [
+            row_id
+            for xid, row_id, bucket in events
+            if bucket <= office.shard.lease.last
+            and now.sees(int(xid))
+            and not position.covers(int(xid), row_id)
+        ]
+        behind = min((row_id for row_id in window if row_id > pos), default=None)
+        assert office.shard._log._first(position, now, pos) == behind
+
+
+def _snapshot(office: Desk) -> Snapshot:
+    row = office.session.connection.execute("SELECT pg_current_snapshot()::text").fetchone()
+    assert row is not None
+    return Snapshot.parse(row[0])
 
 
 def test_an_empty_poll_writes_nothing_and_consumes_no_transaction_id(desk: Desks, writer: Writers) -> None:
@@ -257,12 +295,17 @@ def test_the_plans_use_the_indexes_whatever_the_statistics(
     common = {"first": 0, "last": 255, "rows": 100, "bytes": 1000}
     polled = _plan(office, "poll", {**common, "most": 200, "xmax": "900000000", "xip": ["5", "6"]})
     held = _plan(office, "held", {**common, "hold": 1})
+    spans = {"xids": ["5", "900000000"], "ids": [10, 10], "untils": ["6", "900000001"]}
+    first = _plan(office, "first", {**common, **spans, "hi": hi, "pos": 10, "piece": 50})
     walked = _plan(office, "walk", {**common, "lo": lo, "hi": hi, "pos": 10, "scan": 800})
-    assert "outbox_event_xid" in polled
+    assert polled.count("outbox_event_xid") == 4
+    assert polled.count("Index Only Scan using outbox_event_xid") == 2
+    assert "Index Scan using outbox_event_xid" in first
+    assert "ROW(xid, id) > ROW(" in first
     assert "outbox_event_pkey" in walked
     assert "outbox_held_hold" in held
     assert "Sort" not in held
-    for plan in (polled, walked, held):
+    for plan in (polled, first, walked, held):
         assert "Seq Scan on outbox_event" not in plan
         assert "Bitmap" not in plan
 
