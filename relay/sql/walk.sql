@@ -2,21 +2,22 @@
 -- hi. Reads at most %(scan)s rows of the table. "edge" is the last of them where they held less than a page,
 -- and NULL otherwise; "scanned" below scan then means that the table ended; "others" that there were rows of
 -- the window, all of other shards. The CTEs are read only as far as they are needed, and in order.
+-- The snapshots are sub-selects, as they are parsed for each row otherwise.
 WITH chunk AS MATERIALIZED (
     SELECT id, xid, bucket FROM {schema}outbox_event WHERE id > %(pos)s ORDER BY id LIMIT %(scan)s
 ), hits AS MATERIALIZED (
     SELECT id FROM chunk
     WHERE bucket BETWEEN %(first)s AND %(last)s
-      AND NOT pg_visible_in_snapshot(xid, %(lo)s::text::pg_snapshot)
-      AND pg_visible_in_snapshot(xid, %(hi)s::text::pg_snapshot)
+      AND NOT pg_visible_in_snapshot(xid, (SELECT %(lo)s::text::pg_snapshot))
+      AND pg_visible_in_snapshot(xid, (SELECT %(hi)s::text::pg_snapshot))
     LIMIT %(rows)s
 ), extent AS (
     SELECT count(*) AS found,
            CASE WHEN count(*) < %(rows)s THEN (SELECT count(*) FROM chunk) END AS scanned,
            CASE WHEN count(*) < %(rows)s THEN (SELECT max(id) FROM chunk) END AS edge,
            CASE WHEN count(*) = 0 THEN (
-               SELECT bool_or(NOT pg_visible_in_snapshot(xid, %(lo)s::text::pg_snapshot)
-                              AND pg_visible_in_snapshot(xid, %(hi)s::text::pg_snapshot)) FROM chunk
+               SELECT bool_or(NOT pg_visible_in_snapshot(xid, (SELECT %(lo)s::text::pg_snapshot))
+                              AND pg_visible_in_snapshot(xid, (SELECT %(hi)s::text::pg_snapshot))) FROM chunk
            ) END AS others
     FROM hits
 )

@@ -104,10 +104,12 @@ RELAY: dict[str, Mutation] = {
         ),
     ),
     "the upper snapshot of a window": sql(
-        "walk", ("AND pg_visible_in_snapshot(xid, %(hi)s::text::pg_snapshot)", "AND %(hi)s::text <> ''")
+        "walk",
+        ("AND pg_visible_in_snapshot(xid, (SELECT %(hi)s::text::pg_snapshot))", "AND %(hi)s::text <> ''"),
     ),
     "the lower snapshot of a window": sql(
-        "walk", ("AND NOT pg_visible_in_snapshot(xid, %(lo)s::text::pg_snapshot)", "AND %(lo)s::text <> ''")
+        "walk",
+        ("AND NOT pg_visible_in_snapshot(xid, (SELECT %(lo)s::text::pg_snapshot))", "AND %(lo)s::text <> ''"),
     ),
     "the position behind acknowledged events only": fire_and_forget,
     "the margin of the lease": instead("relay.lease.Lease.remaining", 1e9),
