@@ -12,7 +12,7 @@ from outbox import positions
 from relay.checkpoint import Fenced
 from relay.position import NOTHING, Position, Snapshot
 from relay.session import qualified
-from tests.relay.conftest import Desk, Writer
+from tests.relay.conftest import Desk, Writer, payloads
 
 Desks = Callable[..., Desk]
 Writers = Callable[[], Writer]
@@ -125,6 +125,22 @@ def test_one_transaction_larger_than_a_piece_of_the_index(
     w.insert("c", 3)
     w.commit()
     assert len(office.drain()) == 66
+
+
+def test_what_commits_behind_a_pinned_window_is_no_part_of_it(desk: Desks, writer: Writers) -> None:
+    """It lies amid the window's rows, is not covered by its end, and would come twice."""
+    office, late, w = desk(page_rows=10), writer(), writer()
+    w.insert("a", 30)
+    late.insert("late", 5)
+    w.insert("a", 30)
+    w.commit()
+    while not office.broker.records:
+        office.shard.step()
+    assert office.shard._checkpoints.position.hi is not None
+    late.commit()
+    office.drain()
+    published = payloads(office.broker.records)
+    assert published == [f"a:{n}" for n in range(1, 61)] + [f"late:{n}" for n in range(1, 6)]
 
 
 @pytest.mark.parametrize("piece", [1, 3, 10, 1000])
