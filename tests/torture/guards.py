@@ -54,11 +54,11 @@ GUARDS = [
     ),
     Guard(
         "the upper snapshot of a window",
-        f"{RELAY}/test_log.py::test_what_commits_behind_a_pinned_window_is_no_part_of_it",
+        f"{RELAY}/test_window.py::test_what_commits_behind_a_pinned_window_is_no_part_of_it",
     ),
     Guard(
         "the lower snapshot of a window",
-        f"{RELAY}/test_log.py::test_a_straggler_behind_a_long_gap_of_published_rows_is_found",
+        f"{RELAY}/test_window.py::test_a_straggler_behind_a_long_gap_of_published_rows_is_found",
     ),
     Guard(
         "the position behind acknowledged events only",
