@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ import inbox
 from inbox.models import Processed
 from inbox.registry import Registry
 from inbox.testing import MemoryConsumer, SkippedTime
+from tests.inbox.topics import KafkaTopic
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,3 +83,10 @@ def raising(error: Exception) -> Callable[[], object]:
         raise error
 
     return fail
+
+
+@pytest.fixture
+def kafka_topic(kafka_bootstrap: str, topic: Callable[..., str]) -> Iterator[KafkaTopic]:
+    log = KafkaTopic(kafka_bootstrap, topic())
+    yield log
+    log.close()

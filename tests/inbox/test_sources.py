@@ -6,21 +6,20 @@ import gc
 import logging
 import secrets
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Callable
 from typing import Protocol
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
-from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
+from kafka import KafkaAdminClient
 
-from inbox import kafka, unreadable
+from inbox import kafka
 from inbox.errors import SourceUnavailable
 from inbox.kafka import KafkaSource
 from inbox.memory import MemoryLog, MemorySource
-from inbox.record import Record
 from inbox.signals import topics_found, topics_missing
 from inbox.source import Source
+from tests.inbox.topics import KafkaTopic, read, values
 from tests.waiting import wait_until
 
 Topics = Callable[..., str]
@@ -52,72 +51,9 @@ class MemoryTopic:
         pass
 
 
-class KafkaTopic:
-    def __init__(self, servers: str, topic: str) -> None:
-        self.topic = topic
-        self._servers = servers
-        self._group = f"test.{secrets.token_hex(4)}"
-        self._producer = KafkaProducer(bootstrap_servers=servers)
-        self._opened: list[KafkaSource] = []
-
-    def write(
-        self,
-        *values: bytes | None,
-        key: bytes | None = b"k",
-        partition: int = 0,
-        headers: Sequence[tuple[str, bytes]] = (("h", b"1"),),
-    ) -> None:
-        for value in values:
-            self._producer.send(self.topic, key=key, value=value, headers=[*headers], partition=partition)
-        self._producer.flush()
-
-    def open(self, *topics: str) -> KafkaSource:
-        source = KafkaSource(
-            "test",
-            bootstrap_servers=[self._servers],
-            topics=topics or (self.topic,),
-            group=self._group,
-            options={
-                "heartbeat_interval_ms": 300,
-                "session_timeout_ms": 6000,
-                "fetch_max_wait_ms": 100,
-                "metadata_max_age_ms": 500,
-            },
-        )
-        self._opened.append(source)
-        return source
-
-    def close(self) -> None:
-        for source in self._opened:
-            source.close()
-        self._producer.close()
-
-
-@pytest.fixture
-def kafka_topic(kafka_bootstrap: str, topic: Topics) -> Iterator[KafkaTopic]:
-    log = KafkaTopic(kafka_bootstrap, topic())
-    yield log
-    log.close()
-
-
 @pytest.fixture(params=["memory", "kafka"])
 def log(request: pytest.FixtureRequest) -> Log:
     return MemoryTopic() if request.param == "memory" else request.getfixturevalue("kafka_topic")
-
-
-def read(source: Source, count: int) -> list[Record]:
-    records: list[Record] = []
-
-    def enough() -> bool:
-        records.extend(source.poll(0.1))
-        return len(records) >= count
-
-    wait_until(enough, 20, f"{count} records, there are {len(records)}")
-    return records
-
-
-def values(records: list[Record]) -> list[bytes | None]:
-    return [record.value for record in records]
 
 
 def test_records_come_as_they_were_written_and_in_order(log: Log) -> None:
@@ -229,64 +165,6 @@ def test_topic_that_does_not_exist_is_waited_for(
     assert values(read(source, 1)) == [b"b"]
     assert told == [("missing", {missing}), ("found", {missing})]
     assert source.waits_for() == ""
-
-
-class NotUtf8(str):
-    """The name of a header as some producers write it."""
-
-    def encode(self, *_: object, **__: object) -> bytes:
-        return b"\xff"
-
-
-def test_partition_that_cannot_be_decoded_is_named_and_waited_for_while_others_are_read(
-    kafka_bootstrap: str, topic: Topics, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(unreadable, "LOOK_EVERY", 0.5)
-    caplog.set_level(logging.INFO, "inbox")
-    with closing(KafkaTopic(kafka_bootstrap, topic(2))) as log:
-        log.write(b"a")
-        log.write(b"-", headers=[(NotUtf8("x"), b"1")])
-        log.write(b"b", partition=1)
-        source = log.open()
-        assert set(values(read(source, 2))) == {b"a", b"b"}
-        where = f"{log.topic}/0 offset 1"
-        wait_until(lambda: source.poll(0.1) or where in source.waits_for(), 20, "the partition is found")
-        log.write(b"c", partition=1)
-        assert values(read(source, 1))[-1:] == [b"c"], "others are read meanwhile"
-        assert source.keep_alive()
-        log.write(b"d")
-        for _ in range(10):
-            assert source.poll(0.1) == []
-        assert (source.lag(), source.waits_for()) == (None, f"a record that can be decoded at {where}")
-        admin = KafkaAdminClient(bootstrap_servers=kafka_bootstrap)
-        admin.delete_records({TopicPartition(log.topic, 0): 2})
-        admin.close()
-        assert values(read(source, 1)) == [b"d"]
-        assert source.waits_for() == ""
-    stands, goes = [record.getMessage() for record in caplog.records if record.name == "inbox"]
-    assert stands.startswith(
-        f"test stands still at {where}, which its client cannot decode; other partitions"
-    )
-    assert "CorruptRecordError" in stands
-    assert goes.startswith(f"test goes on: {log.topic}/0 can be read again after ")
-
-
-def test_what_cannot_be_decoded_does_not_hang_the_client_that_is_kept_alive_before_it(
-    kafka_topic: KafkaTopic,
-) -> None:
-    """The client keeps its error back behind the records before it, and forgets it while it is paused."""
-    kafka_topic.write(b"a")
-    kafka_topic.write(b"-", headers=[(NotUtf8("x"), b"1")])
-    source = kafka_topic.open()
-    assert values(read(source, 1)) == [b"a"]
-    for _ in range(3):
-        assert source.keep_alive(), "what is in hand can be finished"
-    source.commit({(kafka_topic.topic, 0): 1})
-    found = threading.Thread(target=lambda: source.poll(5), daemon=True)
-    found.start()
-    found.join(20)
-    assert not found.is_alive()
-    wait_until(lambda: source.poll(0.1) or "offset 1" in source.waits_for(), 20, "the partition is found")
 
 
 @pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")  # of the client, one for each attempt

@@ -1,0 +1,75 @@
+"""A batch that the client cannot decode keeps its partition waiting, and nothing else."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from contextlib import closing
+
+import pytest
+from kafka import KafkaAdminClient, TopicPartition
+
+from inbox import unreadable
+from tests.inbox.topics import KafkaTopic, read, values
+from tests.waiting import wait_until
+
+Topics = Callable[..., str]
+
+
+class NotUtf8(str):
+    """The name of a header as some producers write it."""
+
+    def encode(self, *_: object, **__: object) -> bytes:
+        return b"\xff"
+
+
+def test_partition_that_cannot_be_decoded_is_named_and_waited_for_while_others_are_read(
+    kafka_bootstrap: str, topic: Topics, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(unreadable, "LOOK_EVERY", 0.5)
+    caplog.set_level(logging.INFO, "inbox")
+    with closing(KafkaTopic(kafka_bootstrap, topic(2))) as log:
+        log.write(b"a")
+        log.write(b"-", headers=[(NotUtf8("x"), b"1")])
+        log.write(b"b", partition=1)
+        source = log.open()
+        assert set(values(read(source, 2))) == {b"a", b"b"}
+        where = f"{log.topic}/0 offset 1"
+        wait_until(lambda: source.poll(0.1) or where in source.waits_for(), 20, "the partition is found")
+        log.write(b"c", partition=1)
+        assert values(read(source, 1))[-1:] == [b"c"], "others are read meanwhile"
+        assert source.keep_alive()
+        log.write(b"d")
+        for _ in range(10):
+            assert source.poll(0.1) == []
+        assert (source.lag(), source.waits_for()) == (None, f"a record that can be decoded at {where}")
+        admin = KafkaAdminClient(bootstrap_servers=kafka_bootstrap)
+        admin.delete_records({TopicPartition(log.topic, 0): 2})
+        admin.close()
+        assert values(read(source, 1)) == [b"d"]
+        assert source.waits_for() == ""
+    stands, goes = [record.getMessage() for record in caplog.records if record.name == "inbox"]
+    assert stands.startswith(
+        f"test stands still at {where}, which its client cannot decode; other partitions"
+    )
+    assert "CorruptRecordError" in stands
+    assert goes.startswith(f"test goes on: {log.topic}/0 can be read again after ")
+
+
+def test_what_cannot_be_decoded_does_not_hang_the_client_that_is_kept_alive_before_it(
+    kafka_topic: KafkaTopic,
+) -> None:
+    """The client keeps its error back behind the records before it, and forgets it while it is paused."""
+    kafka_topic.write(b"a")
+    kafka_topic.write(b"-", headers=[(NotUtf8("x"), b"1")])
+    source = kafka_topic.open()
+    assert values(read(source, 1)) == [b"a"]
+    for _ in range(3):
+        assert source.keep_alive(), "what is in hand can be finished"
+    source.commit({(kafka_topic.topic, 0): 1})
+    found = threading.Thread(target=lambda: source.poll(5), daemon=True)
+    found.start()
+    found.join(20)
+    assert not found.is_alive()
+    wait_until(lambda: source.poll(0.1) or "offset 1" in source.waits_for(), 20, "the partition is found")

@@ -1,0 +1,69 @@
+"""A topic of a test's own in Kafka, and readers of it."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+
+from kafka import KafkaProducer
+
+from inbox.kafka import KafkaSource
+from inbox.record import Record
+from inbox.source import Source
+from tests.waiting import wait_until
+
+
+class KafkaTopic:
+    def __init__(self, servers: str, topic: str) -> None:
+        self.topic = topic
+        self._servers = servers
+        self._group = f"test.{secrets.token_hex(4)}"
+        self._producer = KafkaProducer(bootstrap_servers=servers)
+        self._opened: list[KafkaSource] = []
+
+    def write(
+        self,
+        *values: bytes | None,
+        key: bytes | None = b"k",
+        partition: int = 0,
+        headers: Sequence[tuple[str, bytes]] = (("h", b"1"),),
+    ) -> None:
+        for value in values:
+            self._producer.send(self.topic, key=key, value=value, headers=[*headers], partition=partition)
+        self._producer.flush()
+
+    def open(self, *topics: str) -> KafkaSource:
+        source = KafkaSource(
+            "test",
+            bootstrap_servers=[self._servers],
+            topics=topics or (self.topic,),
+            group=self._group,
+            options={
+                "heartbeat_interval_ms": 300,
+                "session_timeout_ms": 6000,
+                "fetch_max_wait_ms": 100,
+                "metadata_max_age_ms": 500,
+            },
+        )
+        self._opened.append(source)
+        return source
+
+    def close(self) -> None:
+        for source in self._opened:
+            source.close()
+        self._producer.close()
+
+
+def read(source: Source, count: int) -> list[Record]:
+    records: list[Record] = []
+
+    def enough() -> bool:
+        records.extend(source.poll(0.1))
+        return len(records) >= count
+
+    wait_until(enough, 20, f"{count} records, there are {len(records)}")
+    return records
+
+
+def values(records: list[Record]) -> list[bytes | None]:
+    return [record.value for record in records]
