@@ -11,9 +11,8 @@ FIRST_SECONDS = 0.1
 
 
 class Backoff:
-    """Attempts at one thing. ``trouble`` is why the last one failed, ``failed_at`` when (CLOCK_BOOTTIME), and
-    ``since`` when the first one of the row did; all are empty if it did not. ``cap`` is the longest delay, in
-    seconds.
+    """Attempts at one thing. ``trouble`` is why the last one failed, and ``failed_at`` when (CLOCK_BOOTTIME);
+    both are empty if it did not. ``cap`` is the longest delay, in seconds.
     """
 
     def __init__(self, cap: float) -> None:
@@ -22,13 +21,12 @@ class Backoff:
 
     def passed(self) -> None:
         """It has gone well."""
-        self.trouble, self.failed_at, self.since = "", 0.0, 0.0
+        self.trouble, self.failed_at = "", 0.0
         self._failures, self._until = 0, 0.0
 
     def failed(self, trouble: str, *, at_least: float = 0.0) -> None:
         """It has not; wait longer than before, and ``at_least`` so many seconds."""
         self.trouble, self.failed_at = trouble, boottime()
-        self.since = self.since or self.failed_at
         self._failures += 1
         self._until = self.failed_at + max(at_least, delay(self._failures, self._cap))
 

@@ -30,21 +30,33 @@ class Courier:
         """The lease under which records are, or may be, in the publisher's hands."""
         self._since = 0.0
         self._served: dict[int, float] = {}
+        self.unanswered_since = 0.0
+        """Since when Kafka has answered nothing (CLOCK_BOOTTIME); 0 if it has answered the last question."""
+        self._unanswered: Collection[str] = ()
 
-    def reaches(self, topics: Collection[str], tick: Callable[[], None]) -> bool:
-        """Whether Kafka answers. ``tick`` is called again and again meanwhile."""
+    def ask(self, tick: Callable[[], None]) -> bool:
+        """Whether Kafka answers what it did not answer last. ``tick`` is called again and again meanwhile."""
         try:
-            self.result(self._thread.submit(self._publisher.prepare, topics), tick)
+            self.result(self._thread.submit(self._prepare, self._unanswered), tick)
         except PublisherUnavailable:
             return False
         return True
+
+    def _prepare(self, topics: Collection[str]) -> None:
+        try:
+            self._publisher.prepare(topics)
+        except PublisherUnavailable:
+            self.unanswered_since = self.unanswered_since or boottime()
+            self._unanswered = topics
+            raise
+        self.unanswered_since = 0.0
 
     def send(self, records: Sequence[Record], lease: Lease) -> Future[list[Outcome]]:
         """Begin a wave."""
         return self._thread.submit(self._deliver, records, lease)
 
     def _deliver(self, records: Sequence[Record], lease: Lease) -> list[Outcome]:
-        self._publisher.prepare({record.topic for record in records})
+        self._prepare({record.topic for record in records})
         if lease.remaining < self._margin:
             raise LeaseLost(f"Too little is left of the lease on shard {lease.shard} to begin a wave.")
         self._since = boottime()
@@ -56,11 +68,6 @@ class Courier:
         if None in outcomes:
             self._served[lease.shard] = boottime()
         return outcomes
-
-    @property
-    def served_at(self) -> float:
-        """When anything was acknowledged last (CLOCK_BOOTTIME)."""
-        return max(self._served.values(), default=0.0)
 
     def served_others(self, shard: int, since: float) -> bool:
         """Whether something of another shard was acknowledged since then (CLOCK_BOOTTIME)."""

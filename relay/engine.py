@@ -115,7 +115,7 @@ class Relay:
         self._slow = False
         self._connect()
         self._tick()
-        if not self._handover.is_over(self._tick):
+        if self._stands_back():
             self._enter(State.DEGRADED, f"Kafka: {self._handover.trouble}")
             return False
         busy = self._balance()
@@ -136,11 +136,20 @@ class Relay:
         trouble = next((shard.trouble for shard in self.shards.values() if shard.trouble), "")
         if trouble:
             self._enter(State.DEGRADED, f"Kafka: {trouble}")
-            if self._membership.others and self._handover.is_due(self.shards.values()):
-                self._handover.make(self.shards.values())
+            if self._membership.others and self._handover.is_due:
+                self._handover.make(trouble)
                 self._give_up_shards("Kafka does not answer this relay; another one may reach it")
         elif not self._slow:
             self._enter(State.PUBLISHING if self.shards else State.STANDBY)
+
+    def _stands_back(self) -> bool:
+        """Whether this relay has handed its shards over; until Kafka answers it, or nobody else has them."""
+        assert self._membership is not None
+        if self._handover.trouble and (
+            self._membership.is_needed() or self._handover.kafka_answers(self._tick)
+        ):
+            self._handover.end()
+        return bool(self._handover.trouble)
 
     def _each(self, work: Callable[[OwnedShard], bool]) -> bool:
         """Have every shard do a piece of work."""

@@ -20,11 +20,6 @@ class Grace:
         now = self._clock()
         return now - self._since.setdefault(topic, now) >= self._seconds
 
-    @property
-    def runs(self) -> bool:
-        """Whether it is counted for any topic."""
-        return bool(self._since)
-
     def begin_anew(self) -> None:
         """The broker is away: what it said before may have been the beginning of that."""
         self._since.clear()

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from math import ceil
 from uuid import UUID
 
+from outbox.buckets import BUCKETS
 from relay.clock import boottime
 from relay.lease import Lease
 from relay.session import Session
@@ -39,16 +40,30 @@ class Membership:
         """
         if boottime() < self._look_at:
             return None, False
-        parameters = {"owner": str(self._identity), "held": list(held), "ttl": self._ttl}
-        free, self.shards, self.others, until_end = self._session.fetch("free", parameters)[0]
-        if not self.shards:
-            self._session.run("seed", {})
+        free, until_end = self._look_around(held)
         share, lease = ceil(self.shards / (1 + self.others)), None
         if free and len(held) < share:
             lease = Lease.acquire(self._session, self._identity, self._ttl, held)
         patience = self._patience(len(held), lease)
         self._look_at = boottime() + (patience if until_end is None else min(patience, until_end))
         return lease, len(held) > share
+
+    def is_needed(self) -> bool:
+        """Whether a shard has no owner, and no other relay in good health could take it."""
+        if boottime() < self._look_at:
+            return False
+        free, _ = self._look_around(())
+        self._look_at = 0.0 if free and not self.others else boottime() + LOOK_STANDBY_SECONDS
+        return not self._look_at
+
+    def _look_around(self, held: Collection[int]) -> tuple[int, float | None]:
+        """How many shards are free, and in how many seconds more may be."""
+        parameters = {"owner": str(self._identity), "held": list(held), "ttl": self._ttl}
+        free, self.shards, self.others, until_end = self._session.fetch("free", parameters)[0]
+        if not self.shards:
+            self._session.run("seed", {"last": BUCKETS - 1})
+            return self._look_around(held)
+        return free, until_end
 
     def look(self) -> None:
         """Look for shards at the next occasion, as some may have become free."""

@@ -67,20 +67,6 @@ class OwnedShard:
         """Why something of it cannot be published for now; empty if all can."""
         return self._publishing.trouble or self._releasing.trouble
 
-    @property
-    def cut_off_since(self) -> float | None:
-        """Since when (CLOCK_BOOTTIME) no attempt to publish has reached Kafka; None if it is not known to be
-        so. Then nothing would come twice if another relay tried from here on.
-        """
-        if self._grace.runs or self._work is None or self._work.acknowledged:
-            return None
-        return self._publishing.since or None
-
-    @property
-    def topics(self) -> set[str]:
-        """Those of the page in hand."""
-        return set() if self._work is None else {row.topic for row in self._work.page.rows}
-
     def turn(self) -> bool:
         """``step``, unless an outage makes it useless for now. Where others get on, it takes no more of the
         time than they, as there is one courier for all.

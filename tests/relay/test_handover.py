@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 
+from outbox.cloudevents import Record
+from outbox.models import Held
 from relay import handover, signals
 from relay.clock import boottime
 from relay.engine import Relay
-from relay.errors import PublisherUnavailable
-from relay.publishers.base import Failure, Trouble
+from relay.publishers.base import Failure, Outcome, Trouble
 from relay.publishers.memory import MemoryPublisher
 from relay.states import State
-from tests.relay.conftest import Desk, Writer, insert, running
+from tests.relay.conftest import insert, pause, resume, running
 from tests.waiting import wait_until
 
-Desks = Callable[..., Desk]
-Writers = Callable[[], Writer]
 PATIENCE = 0.3
 FAST = {"lease_seconds": 1.0, "backoff_seconds": 0.05}
 
@@ -25,7 +24,6 @@ FAST = {"lease_seconds": 1.0, "backoff_seconds": 0.05}
 @pytest.fixture(autouse=True)
 def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(handover, "PATIENCE_SECONDS", PATIENCE)
-    monkeypatch.setattr(handover, "STAND_BACK_SECONDS", PATIENCE)
     monkeypatch.setattr(handover, "PROBE_EVERY_SECONDS", 0.05)
 
 
@@ -70,6 +68,11 @@ def all_is_well(first: Relay, second: Relay) -> bool:
     return {first.state, second.state} == {State.PUBLISHING, State.STANDBY}
 
 
+def has_tried_for_long(relay: Relay) -> bool:
+    since = relay._courier.unanswered_since
+    return bool(relay.shards) and bool(since) and boottime() - since > 5 * PATIENCE
+
+
 def test_in_an_outage_for_all_the_last_one_goes_on_trying(
     transactional_db: None, owners: list[object]
 ) -> None:
@@ -78,12 +81,7 @@ def test_in_an_outage_for_all_the_last_one_goes_on_trying(
         wait_until(lambda: all_is_well(first, second), 10, "both run")
         insert(0, "t")
         wait_until(lambda: len(owners) == 2, 10, "one has handed over")
-
-        def stuck() -> bool:
-            shards = list((first.shards | second.shards).values())
-            return any((at := s.cut_off_since) and boottime() - at > 5 * PATIENCE for s in shards)
-
-        wait_until(stuck, 20, "it has tried for long")
+        wait_until(lambda: any(map(has_tried_for_long, (first, second))), 20, "the other one tries for long")
         assert len(owners) == 2
         for broker in brokers:
             broker.available = True
@@ -92,42 +90,79 @@ def test_in_an_outage_for_all_the_last_one_goes_on_trying(
         assert len(owners) == 2
 
 
-def fail(office: Desk) -> None:
-    with pytest.raises(PublisherUnavailable):
-        office.shard.step()
-    office.shard._publishing.failed("as turn() notes it")
+def test_who_has_handed_over_takes_part_again_where_nobody_else_is_left(
+    transactional_db: None, owners: list[object]
+) -> None:
+    cut, good = unavailable(), MemoryPublisher()
+    with running(cut, **FAST) as first:
+        wait_until(lambda: bool(first.shards), 10, "the first relay owns the shard")
+        with running(good, **FAST) as second:
+            wait_until(lambda: second.state is State.STANDBY, 10, "the second one stands by")
+            insert(0, "t")
+            wait_until(lambda: len(good.records) == 1, 10, "the second one publishes")
+        insert(0, "t")
+        wait_until(lambda: has_tried_for_long(first), 10, "the first one goes on trying")
+        cut.available = True
+        wait_until(lambda: len(cut.records) == 1, 10, "it publishes")
+        assert owners == [first, second, first]
 
 
-def test_who_has_reached_kafka_for_a_part_of_the_page_is_not_cut_off(desk: Desks, writer: Writers) -> None:
-    """Another relay would send that part again."""
-    office, w = desk(), writer()
-    w.insert("a")
-    w.commit()
-    office.broker.available = False
-    fail(office)
-    assert office.shard.cut_off_since is not None
-    assert office.shard._work is not None
-    office.shard._work.acknowledged.add(0)
-    assert office.shard.cut_off_since is None
+class CutInMidWave(MemoryPublisher):
+    """A part of the first wave is acknowledged, then the way to Kafka is closed."""
+
+    def publish(self, records: Sequence[Record]) -> list[Outcome]:
+        super().publish(records[:1])
+        self.available = False
+        return [None, Failure(Trouble.TRANSIENT, "connection reset")]
 
 
-def test_who_is_told_that_a_topic_is_missing_is_not_cut_off(desk: Desks, writer: Writers) -> None:
-    """Else the grace of the topic would begin anew with every relay."""
-    office, w = desk(topic_grace_seconds=3600), writer()
-    w.insert("a")
-    w.commit()
-    office.broker.missing.add("t")
-    fail(office)
-    assert office.shard.cut_off_since is None
+def test_who_is_cut_off_in_mid_wave_hands_over(transactional_db: None, owners: list[object]) -> None:
+    good = MemoryPublisher()
+    with running(CutInMidWave(), **FAST) as first:
+        wait_until(lambda: bool(first.shards), 10, "the first relay owns the shard")
+        with running(good, **FAST) as second:
+            wait_until(lambda: second.state is State.STANDBY, 10, "the second one stands by")
+            insert(0, "t", 2)
+            wait_until(lambda: len(good.records) == 1, 10, "the second one publishes the rest")
+            assert owners == [first, second]
 
 
-def test_who_has_reached_kafka_for_another_shard_is_not_cut_off(desk: Desks, writer: Writers) -> None:
-    office, w = desk(), writer()
-    w.insert("a")
-    w.commit()
-    office.broker.failures.append(Failure(Trouble.TRANSIENT, "no leader"))
-    fail(office)
-    it = handover.Handover(office.courier)
-    wait_until(lambda: it.is_due([office.shard]), 10, "it would hand over")
-    office.courier._served[1] = boottime()
-    assert not it.is_due([office.shard])
+def test_who_has_only_held_events_to_publish_hands_over(transactional_db: None, owners: list[object]) -> None:
+    cut, good = MemoryPublisher(), MemoryPublisher()
+    pause("t")
+    insert(0, "t")
+    with running(cut, **FAST) as first:
+        wait_until(lambda: Held.objects.exists(), 10, "the event is set aside")
+        with running(good, **FAST) as second:
+            wait_until(lambda: second.state is State.STANDBY, 10, "the second one stands by")
+            cut.available = False
+            resume("t")
+            wait_until(lambda: len(good.records) == 1, 10, "the second one publishes")
+            assert owners == [first, second]
+
+
+class Refusing(MemoryPublisher):
+    """It answers, and acknowledges nothing, as with too few replicas in sync."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.attempts = 0
+
+    def publish(self, records: Sequence[Record]) -> list[Outcome]:
+        self.attempts += 1
+        return [Failure(Trouble.TRANSIENT, "not enough replicas")] * len(records)
+
+
+def test_who_is_answered_hands_nothing_over(
+    transactional_db: None, owners: list[object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For the others it would be the same, and a topic's grace would begin anew with each."""
+    monkeypatch.setattr(handover, "PATIENCE_SECONDS", 0.0)
+    refusing = Refusing()
+    with running(refusing, **FAST) as first:
+        wait_until(lambda: bool(first.shards), 10, "the first relay owns the shard")
+        with running(MemoryPublisher(), **FAST) as second:
+            wait_until(lambda: second.state is State.STANDBY, 10, "the second one stands by")
+            insert(0, "t")
+            wait_until(lambda: refusing.attempts > 5 or len(owners) > 1, 10, "it has tried often")
+            assert owners == [first]

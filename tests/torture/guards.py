@@ -144,8 +144,8 @@ GUARDS = [
         f"{RELAY}/test_handover.py::test_in_an_outage_for_all_the_last_one_goes_on_trying",
     ),
     Guard(
-        "no shard handed over within a grace",
-        f"{RELAY}/test_handover.py::test_who_is_told_that_a_topic_is_missing_is_not_cut_off",
+        "no shard handed over where Kafka answers",
+        f"{RELAY}/test_handover.py::test_who_is_answered_hands_nothing_over",
     ),
     Guard("tidying under the lease", f"{RELAY}/test_history.py::test_who_has_lost_its_shard_tidies_nothing"),
     Guard(

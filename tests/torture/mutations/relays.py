@@ -151,6 +151,6 @@ RELAY: dict[str, Mutation] = {
     "shards handed over only to the healthy": sql(
         "free", ("NOT IN ('stopping', 'degraded')", "<> 'stopping'")
     ),
-    "no shard handed over within a grace": instead("relay.grace.Grace.runs", False),
+    "no shard handed over where Kafka answers": instead("relay.handover.Handover.is_due", True),
     "tidying under the lease": sql("rollup", ("AND owner = %(owner)s::uuid AND epoch = %(epoch)s", "")),
 }
