@@ -17,13 +17,14 @@ from relay.backoff import Backoff
 from relay.clock import boottime
 from relay.conf import RelaySettings
 from relay.courier import Courier
+from relay.crew import Crew
 from relay.errors import LeaseLost, NotPrimary
 from relay.handover import Handover
 from relay.lease import Lease
 from relay.membership import Membership
 from relay.publishers.base import Publisher
 from relay.session import Session
-from relay.shard import Crew, OwnedShard
+from relay.shard import OwnedShard
 from relay.states import State
 from relay.stopping import Stopping
 from relay.watchdog import Watchdog

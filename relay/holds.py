@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from outbox.cloudevents import Row
 from outbox.models import Hold
+from relay import signals
 from relay.checkpoint import Fenced
 from relay.lease import Lease
 from relay.publishers.base import Failure, Trouble
@@ -85,9 +86,9 @@ class Holds:
                 scopes.events[event] = hold
         return scopes
 
-    def make(self, row: Row, failure: Failure, *, policy: str, retry_in: float) -> Hold.Scope | None:
+    def make(self, row: Row, failure: Failure, *, policy: str, retry_in: float) -> None:
         """Hold what a failure for good touches: the topic, or the row's key, or with policy ``skip`` the row
-        alone. None where it is held already.
+        alone; and tell so, unless it is held already.
 
         Raises:
             Fenced: this relay no longer owns the shard.
@@ -109,7 +110,11 @@ class Holds:
         self._passed.clear()
         if not made and self.scopes([row]).hold_of(row) is None:
             raise Fenced(f"Shard {self._lease.shard} has another owner, or another epoch.")
-        return scope if made else None
+        if made:
+            self._tell(row, failure, scope)
+
+    def _tell(self, row: Row, failure: Failure, scope: Hold.Scope) -> None:
+        signals.hold_made.send(type(self), lease=self._lease, row=row, failure=failure, scope=scope)
 
     def due(self, after: int = 0) -> Release | None:
         """The next hold, by id, whose release is due."""
@@ -123,9 +128,9 @@ class Holds:
             Row._make(row) for row in self._session.fetch("held", {**parameters, "rows": rows, "bytes": size})
         ]
 
-    def postpone(self, release: Release, failure: Failure, *, retry_in: float | None) -> bool:
-        """Leave the hold in place: for a while, or with None until somebody releases it again. False where
-        it has been paused meanwhile, or another relay owns the shard.
+    def postpone(self, release: Release, row: Row, failure: Failure, *, retry_in: float | None) -> None:
+        """Leave the hold in place: for a while, or with None until somebody releases it again, who is told
+        so. Not if it has been paused meanwhile, or another relay owns the shard.
         """
         parameters = {
             **self._lease.fence,
@@ -133,23 +138,26 @@ class Holds:
             "reason": REASONS[failure.trouble].value,
             "detail": failure.detail,
         }
-        return bool(self._session.run("postpone", {**parameters, "release_in": retry_in}))
+        if self._session.run("postpone", {**parameters, "release_in": retry_in}) and retry_in is None:
+            self._tell(row, failure, Hold.Scope(release.scope))
 
-    def narrow(self, release: Release, row: Row, failure: Failure, *, policy: str) -> Hold.Scope | None:
-        """A held record proved impossible when its topic was released: hold what it touches, as ``make``
-        does, and let the rest of the topic go on.
+    def narrow(self, release: Release, row: Row, failure: Failure, *, policy: str) -> None:
+        """A held record proved impossible when its topic was released: hold what it touches, let the rest of
+        the topic go on.
         """
-        made = self.make(row, failure, policy=policy, retry_in=0)
+        self.make(row, failure, policy=policy, retry_in=0)
         target = self.scopes([row]).hold_of(row)
         parameters = {"hold": release.hold, "target": target, "event": row.id}
         self._session.run(
             "narrow", {**parameters, "topic": row.topic, "key": row.key, "key_too": policy == "hold-key"}
         )
-        return made
 
     def lift(self, release: Release) -> bool:
         """End the hold if nothing waits behind it any more, in any shard."""
-        return self._session.lift(release.hold)
+        lifted = self._session.lift(release.hold)
+        if lifted:
+            signals.hold_lifted.send(type(self), lease=self._lease, release=release)
+        return lifted
 
     def pass_by(self, release: Release) -> None:
         """This shard has published what it had behind the hold, others have yet to: if nothing is left here,

@@ -3,42 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 
-from outbox.cloudevents import Encoder, Record, Row
-from outbox.models import Hold
+from outbox.cloudevents import Record, Row
 from relay import signals
 from relay.backoff import Backoff
 from relay.checkpoint import Checkpoints, Fenced, HoldLifted, Tally
 from relay.clock import boottime
-from relay.conf import RelaySettings
-from relay.courier import Courier
+from relay.crew import Crew
 from relay.errors import PublisherUnavailable
 from relay.grace import Grace
-from relay.holds import Holds, Release
+from relay.holds import Holds
 from relay.lease import Lease
 from relay.log import Log
 from relay.position import Position
 from relay.publishers.base import Failure, Outcome, Trouble
+from relay.releases import Releases
 from relay.session import Session
-from relay.work import Work, tally
+from relay.work import Work
 
 KEEP_CHECKPOINTS_SECONDS = 120.0
-RELEASE_SECONDS = 0.25
-
-
-@dataclass(frozen=True, slots=True)
-class Crew:
-    """What the shards of a relay share. ``tick`` is called wherever something may take long; once the relay
-    is ``stopping``, no other wave begins.
-    """
-
-    courier: Courier
-    encode: Encoder
-    settings: RelaySettings
-    tick: Callable[[], None]
-    stopping: Callable[[], bool] = lambda: False
 
 
 class OwnedShard:
@@ -55,17 +39,14 @@ class OwnedShard:
         self._checkpoints.move(self._checkpoints.position, Tally())
         self._log = Log(session, lease, rows=config.page_rows, size=config.page_bytes, tick=crew.tick)
         self._publishing = Backoff(config.backoff_seconds)
-        self._releasing = Backoff(config.backoff_seconds)
-        self._released = 0
-        self._release_rows = config.page_rows
-        self._round_is_clean = True
+        self._releases = Releases(crew, self._holds, self._checkpoints, self._deliver)
         self._work: Work | None = None
         self._next: Work | None = None
 
     @property
     def trouble(self) -> str:
         """Why something of it cannot be published for now; empty if all can."""
-        return self._publishing.trouble or self._releasing.trouble
+        return self._publishing.trouble or self._releases.backoff.trouble
 
     def turn(self) -> bool:
         """``step``, unless an outage makes it useless for now. Where others get on, it takes no more of the
@@ -187,12 +168,7 @@ class OwnedShard:
 
     def _hold(self, row: Row, failure: Failure) -> None:
         config = self._crew.settings
-        made = self._holds.make(row, failure, policy=config.poison, retry_in=config.topic_retry_seconds)
-        self._tell(row, failure, made)
-
-    def _tell(self, row: Row, failure: Failure, made: Hold.Scope | None) -> None:
-        if made is not None:
-            signals.hold_made.send(type(self), lease=self.lease, row=row, failure=failure, scope=made)
+        self._holds.make(row, failure, policy=config.poison, retry_in=config.topic_retry_seconds)
 
     def tidy(self) -> None:
         """Once in a while: turn old checkpoints into statistics."""
@@ -200,74 +176,7 @@ class OwnedShard:
             self._crew.tick()
 
     def release(self) -> bool:
-        """Publish a page of what waits behind each hold that is due, and lift those behind which nothing
-        waits; for a moment only, since new events wait meanwhile. An outage is over when a round through all
-        of them has met none.
-
-        Whether anything came of it. Raises LeaseLost as ``step`` does.
+        """Publish some of what waits behind holds that are due. Whether anything came of it. Raises LeaseLost
+        as ``step`` does.
         """
-        if self._work is not None or self._releasing.left:
-            return False
-        busy, until = False, boottime() + RELEASE_SECONDS
-        while (due := self._holds.due(self._released)) is not None:
-            self._crew.tick()
-            self._released, began = due.hold, boottime()
-            try:
-                busy = self._release(due) or busy
-            except PublisherUnavailable as error:
-                self._round_is_clean = False
-                self._releasing.failed(str(error), at_least=boottime() - began)
-                return busy
-            if self._crew.stopping() or boottime() >= until:
-                return True
-        if self._round_is_clean:
-            self._releasing.passed()
-        self._released, self._round_is_clean = 0, True
-        return busy
-
-    def _release(self, due: Release) -> bool:
-        config, most = self._crew.settings, self._release_rows
-        rows = self._holds.held(due, rows=most, size=config.page_bytes)
-        if not rows:
-            return self._lift(due)
-        failure = self._publish_held(rows)
-        if failure is None:
-            self._release_rows = min(2 * most, config.page_rows)
-            # New events of a busy topic are set aside again before the next round.
-            if len(rows) < most and not self._lift(due):
-                self._holds.pass_by(due)
-            return True
-        if failure.trouble is Trouble.RECORD and len(rows) > 1:  # one of them: which, is found by halving
-            self._release_rows = len(rows) // 2
-            return True
-        self._keep(due, rows[0], failure)
-        return failure.trouble is Trouble.RECORD and due.scope == Hold.Scope.TOPIC
-
-    def _lift(self, due: Release) -> bool:
-        lifted = self._holds.lift(due)
-        if lifted:
-            signals.hold_lifted.send(type(self), lease=self.lease, release=due)
-        return lifted
-
-    def _publish_held(self, rows: list[Row]) -> Failure | None:
-        """Publish held events and strike them off; the first failure, if there is one."""
-        outcomes = self._deliver([self._crew.encode(row) for row in rows])
-        published = [row for row, outcome in zip(rows, outcomes, strict=False) if outcome is None]
-        if published:
-            position = self._checkpoints.position
-            self._checkpoints.move(position, tally(published), released=[row.id for row in published])
-        return next((outcome for outcome in outcomes if outcome is not None), None)
-
-    def _keep(self, due: Release, row: Row, failure: Failure) -> None:
-        """The release has met trouble: the hold stays, except that poison in a topic's hold gets one of its
-        own.
-        """
-        config = self._crew.settings
-        if failure.trouble is Trouble.TRANSIENT:
-            raise PublisherUnavailable(failure.detail)
-        if failure.trouble is not Trouble.RECORD:
-            self._holds.postpone(due, failure, retry_in=config.topic_retry_seconds)
-        elif due.scope == Hold.Scope.TOPIC:
-            self._tell(row, failure, self._holds.narrow(due, row, failure, policy=config.poison))
-        elif self._holds.postpone(due, failure, retry_in=None):
-            self._tell(row, failure, Hold.Scope(due.scope))
+        return self._work is None and self._releases.turn()

@@ -1,6 +1,6 @@
 """What happens in a relay, for those who listen: logging, metrics, tracing. The engine knows none of them.
 
-``sender`` is the class that tells: those of the Relay have ``relay``, those of its OwnedShards ``lease``.
+``sender`` is the class that tells: what the Relay tells has ``relay``, what its shards tell ``lease``.
 """
 
 from __future__ import annotations

@@ -18,11 +18,12 @@ from outbox.cloudevents import BinaryEncoder, Record
 from outbox.models import OutboxEvent
 from relay.conf import RelaySettings
 from relay.courier import Courier
+from relay.crew import Crew
 from relay.engine import Relay
 from relay.lease import Lease
 from relay.publishers.memory import MemoryPublisher
 from relay.session import Session
-from relay.shard import Crew, OwnedShard
+from relay.shard import OwnedShard
 
 LEASE_SECONDS = 60.0
 """Nobody renews a desk's lease: it outlasts a test."""

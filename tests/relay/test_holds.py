@@ -99,6 +99,24 @@ def test_poison_among_what_is_released_is_found_in_few_attempts(desk: Desks, wri
     assert [held.event.key for held in Held.objects.all()] == ["bad", "bad"]
 
 
+def test_poison_behind_one_hold_is_found_while_others_are_released(desk: Desks, writer: Writers) -> None:
+    office, w = desk(page_rows=100), writer()
+    pause("poisoned")
+    pause("large")
+    w.insert("a", topic="poisoned")
+    w.insert("bad", topic="poisoned")
+    w.insert("b", 200, topic="large")
+    w.commit()
+    assert office.drain() == []
+    refuse_bad_ones(office)
+    resume("poisoned")
+    resume("large")
+    for _ in range(8):
+        office.shard.release()
+    assert [hold.where for hold in Hold.objects.all()] == ["key bad of poisoned"]
+    assert len(office.broker.records) == 201
+
+
 def test_a_released_key_is_published_in_order_before_what_comes_later(desk: Desks, writer: Writers) -> None:
     office, w = desk(), writer()
     poisoned(office, w)

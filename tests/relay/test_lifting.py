@@ -111,7 +111,7 @@ def test_nothing_passes_what_its_own_shard_still_holds(desk: Desks, writer: Writ
     w.commit()
     due = first.shard._holds.due()
     assert due is not None
-    first.shard._release(due)
+    first.shard._releases._release(due)
     assert first.drain() == ["a:2", "a:3"]
 
 

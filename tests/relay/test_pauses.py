@@ -73,9 +73,9 @@ def test_a_release_that_comes_after_the_shard_was_lost_is_not_undone(
     office.broker.missing = {"t"}
     postpone = Holds.postpone
 
-    def later(*arguments: Any, **options: Any) -> bool:
+    def later(*arguments: Any, **options: Any) -> None:
         Shard.objects.update(epoch=99)
-        return postpone(*arguments, **options)
+        postpone(*arguments, **options)
 
     monkeypatch.setattr(Holds, "postpone", later)
     office.shard.release()

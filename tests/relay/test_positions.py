@@ -19,8 +19,9 @@ from outbox.errors import PositionNotOfThisHistory
 from outbox.models import Checkpoint, Held, OutboxEvent, Shard
 from outbox.positions import rebase, reshard
 from relay.checkpoint import Fenced
+from relay.crew import Crew
 from relay.lease import Lease
-from relay.shard import Crew, OwnedShard
+from relay.shard import OwnedShard
 from tests.relay.conftest import Desk, Writer, payloads
 
 Desks = Callable[..., Desk]

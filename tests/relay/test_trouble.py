@@ -121,7 +121,7 @@ def test_a_slow_release_leaves_new_events_as_much_time(transactional_db: None) -
     relay._release_at = 0.0
     relay._turn()
     (shard,) = relay.shards.values()
-    assert shard._releasing.left > ATTEMPT_SECONDS / 2
+    assert shard._releases.backoff.left > ATTEMPT_SECONDS / 2
     relay._leave()
 
 

@@ -16,12 +16,13 @@ from outbox.retention import prune
 from outbox.seed import seed
 from relay.conf import RelaySettings
 from relay.courier import Courier
+from relay.crew import Crew
 from relay.errors import LeaseLost, PublisherUnavailable
 from relay.lease import Lease
 from relay.publishers.base import Failure, Trouble
 from relay.publishers.memory import MemoryPublisher
 from relay.session import Session
-from relay.shard import Crew, OwnedShard
+from relay.shard import OwnedShard
 from tests.relay.conftest import Writer
 
 TTL = 3600.0
