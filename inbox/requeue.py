@@ -30,16 +30,15 @@ class Requeue:
 
         Raises what is transient, and what ``go_on`` raises; the event is still requeued then.
         """
-        outcomes: Counter[bool] = Counter()
+        outcomes: Counter[bool | None] = Counter()
         try:
             while outcomes.total() < limit:
                 go_on()
-                handled = self._take_first() if self._requested() else None
-                if handled is None:
+                if not self._requested():
                     break
-                outcomes[handled] += 1
+                outcomes[self._take_first()] += 1
         finally:
-            if outcomes:
+            if outcomes[True] or outcomes[False]:
                 requeued.send(self.effects.consumer, handled=outcomes[True], failed=outcomes[False])
         return outcomes.total()
 
@@ -50,7 +49,7 @@ class Requeue:
         return self.effects.parked.waiting(self.effects.consumer).filter(requeued_at__isnull=False)
 
     def _take_first(self) -> bool | None:
-        """Whether the first could be handled; None if there is none."""
+        """Whether the first could be handled; None if somebody else has dealt with it, or asked anew."""
         parked: Parked | None = None
         try:
             with self.effects.transaction():
@@ -62,7 +61,7 @@ class Requeue:
         except Exception as error:
             if parked is None or is_transient(error):
                 raise
-            return not self._leave(parked, error)
+            return False if self._leave(parked, error) else None
         return True
 
     def _leave(self, parked: Parked, error: Exception) -> bool:

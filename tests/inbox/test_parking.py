@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
 
 from inbox.models import Parked, Processed
+from inbox.models.parked import ParkedQuerySet
 from inbox.requeue import Requeue
 from inbox.testing import MemoryConsumer
 from tests.inbox.conftest import Effects, raising, send_steps
@@ -111,6 +114,35 @@ def test_log_says_how_many_failed_again(
     poisoned.take_up()
     assert [record.levelname for record in caplog.records] == ["INFO"]
     assert caplog.messages == ["test took up 2 parked events: 2 handled, 0 failed again and still parked"]
+
+
+@pytest.mark.parametrize(
+    ("overtake", "counts"),
+    [
+        (lambda event: event.discard(by="me", reason=""), "1 handled, 0 failed"),
+        (lambda event: event.update(requeued_at=datetime.now(UTC)), "0 handled, 1 failed"),
+    ],
+    ids=["discarded, so that the next of its key is handled", "asked for anew, and fails again"],
+)
+def test_log_leaves_out_what_failed_and_was_dealt_with_meanwhile(
+    poisoned: MemoryConsumer,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    overtake: Callable[[ParkedQuerySet], object],
+    counts: str,
+) -> None:
+    failed_again = ParkedQuerySet.failed_again
+
+    def too_late(rows: ParkedQuerySet, parked: Parked, error: str) -> bool:
+        monkeypatch.undo()
+        overtake(rows.filter(id=parked.id))
+        return failed_again(rows, parked, error)
+
+    monkeypatch.setattr(ParkedQuerySet, "failed_again", too_late)
+    caplog.set_level(logging.INFO, "inbox")
+    Parked.objects.all().requeue()
+    poisoned.take_up()
+    assert caplog.messages == [f"test took up 1 parked events: {counts} again and still parked"]
 
 
 def test_log_says_what_was_taken_up_before_an_outage(
