@@ -46,7 +46,8 @@ class Publisher(Protocol):
     def prepare(self, topics: Collection[str]) -> None:
         """Connect and learn what must be known of these topics, so that ``publish`` need not wait for it.
 
-        Takes about 3 seconds at most, whatever state the broker is in.
+        Takes about 3 seconds at most, whatever state the broker is in; twice that where a topic is to be
+        created.
 
         Raises:
             PublisherUnavailable: the broker does not answer; nothing was handed over.

@@ -67,28 +67,30 @@ class KafkaPythonPublisher:
         try:
             self._topics.learn(topics, PREPARE_SECONDS)
             producer = self._producer = self._producer or made(Producer, **self._options)
-            for topic in topics:
-                if self._topics[topic].trouble is None:
-                    self._learn_partitions(producer, topic)
+            self._learn_partitions(producer, topics)
             if self._options.get("allow_auto_create_topics", True):
                 self._create(producer, self._topics.to_ask_for(topics), deadline)
         except (kafka_errors.KafkaError, OSError) as error:
             raise PublisherUnavailable(f"Kafka does not answer: {_words(error)}{self._hint}") from error
 
-    def _learn_partitions(self, producer: Producer, topic: str) -> None:
-        """Have the producer know the topic, so that send() need not wait; count partitions as it does."""
-        try:
-            self._partitions[topic] = len(producer.partitions_for(topic))
-        except kafka_errors.AuthorizationError:
-            self._topics.refused(topic, Trouble.TOPIC_FORBIDDEN)
+    def _learn_partitions(self, producer: Producer, topics: Collection[str]) -> None:
+        """Have the producer know topics that there are, so that send() need not wait; count partitions as it
+        does.
+        """
+        for topic in topics:
+            if self._topics[topic].trouble is not None:
+                continue
+            try:
+                self._partitions[topic] = len(producer.partitions_for(topic))
+            except kafka_errors.AuthorizationError:
+                self._topics.refused(topic, Trouble.TOPIC_FORBIDDEN)
 
     def _create(self, producer: Producer, missing: Collection[str], deadline: float) -> None:
         """Ask for topics that do not exist: a broker that creates topics does so now."""
         created = self._asked_for(missing, deadline) if missing else []
         self._topics.forget(created)
         self._topics.learn(created, PREPARE_SECONDS)
-        for topic in created:
-            self._learn_partitions(producer, topic)
+        self._learn_partitions(producer, created)
 
     def _asked_for(self, missing: Collection[str], deadline: float) -> list[str]:
         """Those that are there now. Asked for with a producer of their own: it would go on to ask ten times

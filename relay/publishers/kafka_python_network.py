@@ -51,10 +51,13 @@ class Network(KafkaNetClient):  # type: ignore[misc]
         self.closed = threading.Event()
 
     def close(self, node_id: object = None) -> None:
-        if node_id is None:
+        if node_id is not None:
+            super().close(node_id)
+            return
+        try:
             self._loop.forget_unsent()
-        super().close(node_id)
-        if node_id is None:
+        finally:
+            super().close()
             self.closed.set()
 
     def abandon(self, seconds: float) -> None:
