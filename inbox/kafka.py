@@ -1,4 +1,4 @@
-"""The inbox's way to Kafka. Only ``inbox.membership`` and ``inbox.unreadable`` import a client besides."""
+"""The inbox's way to Kafka, together with ``inbox.client``, ``inbox.membership`` and ``inbox.unreadable``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
-from kafka import KafkaConsumer, OffsetAndMetadata, TopicPartition
+from kafka import OffsetAndMetadata, TopicPartition
 from kafka.errors import (
     CommitFailedError,
     IllegalGenerationError,
@@ -19,39 +19,17 @@ from kafka.errors import (
     UnknownMemberIdError,
 )
 
+from inbox.client import ANSWER_MS, DEFAULTS, FIXED, connect
 from inbox.errors import SourceUnavailable
 from inbox.membership import Membership
 from inbox.missing import MissingTopics
 from inbox.record import Record
 from inbox.source import Offsets
-from inbox.unreadable import ANSWER_MS, Unreadable
 from inbox.unreadable import ERRORS as UNREADABLE
+from inbox.unreadable import Unreadable
 
-FIXED = {
-    "enable_auto_commit": False,  # offsets follow the database, never the clock
-    "isolation_level": "read_committed",
-    "allow_auto_create_topics": False,
-    "metrics_enabled": False,
-}
-DEFAULTS = {
-    "auto_offset_reset": "earliest",
-    "max_poll_records": 500,
-    "fetch_max_bytes": 8 * 1024 * 1024,
-    "session_timeout_ms": 10_000,
-    "heartbeat_interval_ms": 3_000,
-    "request_timeout_ms": 10_000,
-    "reconnect_backoff_max_ms": 1_000,
-    "metadata_max_age_ms": 30_000,
-    "bootstrap_timeout_ms": 3_000,
-}
-RESERVED = {*FIXED, "bootstrap_servers", "group_id", "key_deserializer", "value_deserializer", "kafka_client"}
 NOT_A_MEMBER = (CommitFailedError, IllegalGenerationError, RebalanceInProgressError, UnknownMemberIdError)
 ASK_EVERY = 5.0  # seconds without a record after which Kafka is asked whether it is there
-
-
-def known_options() -> set[str]:
-    """The client options that ``INBOX["OPTIONS"]`` may hold."""
-    return set(KafkaConsumer.DEFAULT_CONFIG) - RESERVED
 
 
 class KafkaSource:
@@ -163,7 +141,7 @@ class KafkaSource:
 
     def _opened(self) -> Any:
         if self._client is None:
-            self._client = _connect(self._config)
+            self._client = connect(self._config)
             self._membership = Membership(self._pause_unreadable)
             self._uncommitted.clear()
             missing = self._missing_topics()
@@ -228,7 +206,7 @@ class KafkaSource:
             client.resume(*client.paused() - self._unreadable.among(client.paused()))
 
     def _connect_without_group(self) -> Any:
-        return _connect({**self._config, "group_id": None, "group_instance_id": None})
+        return connect({**self._config, "group_id": None, "group_instance_id": None})
 
     def _find_unreadable(self, error: Exception) -> None:
         unread = [partition for partition in self._client.assignment() if self._lag(partition)]
@@ -261,21 +239,6 @@ class KafkaSource:
         except KafkaError as error:
             self.close()
             raise SourceUnavailable(f"{self._servers}: {error}") from error
-
-
-def _connect(config: Mapping[str, Any]) -> Any:
-    made: list[Any] = []
-
-    def remembered(**options: Any) -> Any:
-        made.append(KafkaConsumer.DEFAULT_CONFIG["kafka_client"](**options))
-        return made[-1]
-
-    try:
-        return KafkaConsumer(**config, kafka_client=remembered)
-    except BaseException:
-        for client in made:  # a consumer that could not be made leaves its thread behind
-            client.close()
-        raise
 
 
 def _put_back(client: Any, batches: Mapping[TopicPartition, Sequence[Any]]) -> None:

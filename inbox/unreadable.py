@@ -7,11 +7,11 @@ from typing import Any
 from kafka import TopicPartition
 from kafka.errors import CorruptRecordError, UnsupportedCodecError
 
+from inbox.client import ANSWER_MS
 from inbox.signals import partition_readable, partition_unreadable
 
 ERRORS = (CorruptRecordError, UnsupportedCodecError)
 LOOK_EVERY = 30.0
-ANSWER_MS = 3_000
 
 
 class Unreadable:

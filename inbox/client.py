@@ -1,0 +1,49 @@
+"""The Kafka client: how the inbox sets it up, and what else may be set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from kafka import KafkaConsumer
+
+FIXED = {
+    "enable_auto_commit": False,  # offsets follow the database, never the clock
+    "isolation_level": "read_committed",
+    "allow_auto_create_topics": False,
+    "metrics_enabled": False,
+}
+DEFAULTS = {
+    "auto_offset_reset": "earliest",
+    "max_poll_records": 500,
+    "fetch_max_bytes": 8 * 1024 * 1024,
+    "session_timeout_ms": 10_000,
+    "heartbeat_interval_ms": 3_000,
+    "request_timeout_ms": 10_000,
+    "reconnect_backoff_max_ms": 1_000,
+    "metadata_max_age_ms": 30_000,
+    "bootstrap_timeout_ms": 3_000,
+}
+RESERVED = {*FIXED, "bootstrap_servers", "group_id", "key_deserializer", "value_deserializer", "kafka_client"}
+ANSWER_MS = 3_000  # how long an answer may take before Kafka counts as gone
+
+
+def known_options() -> set[str]:
+    """The client options that ``INBOX["OPTIONS"]`` may hold."""
+    return set(KafkaConsumer.DEFAULT_CONFIG) - RESERVED
+
+
+def connect(config: Mapping[str, Any]) -> Any:
+    """A consumer with these options."""
+    made: list[Any] = []
+
+    def remembered(**options: Any) -> Any:
+        made.append(KafkaConsumer.DEFAULT_CONFIG["kafka_client"](**options))
+        return made[-1]
+
+    try:
+        return KafkaConsumer(**config, kafka_client=remembered)
+    except BaseException:
+        for client in made:  # a consumer that could not be made leaves its thread behind
+            client.close()
+        raise
