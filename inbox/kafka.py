@@ -63,8 +63,9 @@ class KafkaSource:
         self._client: Any = None
         self._may_keep_back = False
         self._kept_back: Exception | None = None
-        self._membership = Membership(self._pause_unreadable)
+        self._membership = Membership(self._welcome)
         self._unreadable = Unreadable(consumer, self._connect_without_group, clock)
+        self._not_found: SourceUnavailable | None = None
         self._missing = MissingTopics(consumer, clock)
         self._heard_at = self._looked_at = clock()
         self._uncommitted: dict[TopicPartition, int] = {}
@@ -88,11 +89,16 @@ class KafkaSource:
         self._membership.revoked = False  # whatever was, was before these records
         if batches:
             self._heard_at = self._clock()
+            self._not_found = None
         elif self._membership.hangs(client.group_metadata(), self._clock()):
             self.close()
         elif self._clock() >= self._heard_at + ASK_EVERY:
             self._hear()
             self._commit()
+            if self._membership.joined:
+                self._not_found = None
+        if self._not_found is not None:
+            raise self._not_found  # that nothing has come yet is no answer
         return [_record(record) for batch in batches.values() for record in batch]
 
     def commit(self, offsets: Offsets) -> None:
@@ -142,7 +148,7 @@ class KafkaSource:
     def _opened(self) -> Any:
         if self._client is None:
             self._client = connect(self._config)
-            self._membership = Membership(self._pause_unreadable)
+            self._membership = Membership(self._welcome)
             self._uncommitted.clear()
             missing = self._missing_topics()
             self._missing.note(missing)
@@ -209,16 +215,28 @@ class KafkaSource:
         return connect({**self._config, "group_id": None, "group_instance_id": None})
 
     def _find_unreadable(self, error: Exception) -> None:
-        unread = [partition for partition in self._client.assignment() if self._lag(partition)]
-        positions = {partition: self._client.position(partition, timeout_ms=0) for partition in unread}
-        self.close()  # it would hang in what it could not decode
+        try:
+            positions = self._unread()
+        finally:
+            self.close()  # it would hang in what it could not decode
         if not self._unreadable.find(positions, error):
-            raise SourceUnavailable(
+            self._not_found = SourceUnavailable(
                 f"{self._servers} has sent a batch that the client cannot decode, and it is not found out of "
                 f"which partition; mend the producer, or move the group past it: {error}"
-            ) from error
+            )
+            raise self._not_found from error
 
-    def _pause_unreadable(self, assigned: Collection[TopicPartition]) -> None:
+    def _unread(self) -> dict[TopicPartition, int]:
+        assigned = self._client.assignment()
+        others = sorted(assigned - self._unreadable.among(assigned))
+        ends: Mapping[TopicPartition, int] = {}
+        with suppress(KafkaTimeoutError):  # spares the trying of those where nothing is left
+            ends = self._client.end_offsets(others, timeout_ms=ANSWER_MS)
+        positions = {partition: self._client.position(partition, timeout_ms=0) for partition in others}
+        return {p: at for p, at in positions.items() if at is not None and at < ends.get(p, at + 1)}
+
+    def _welcome(self, assigned: Collection[TopicPartition]) -> None:
+        self._heard_at = self._clock()
         self._client.pause(*self._unreadable.among(assigned))
 
     def _lag(self, partition: TopicPartition) -> int | None:

@@ -17,6 +17,7 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]
 
     def __init__(self, welcome: Callable[[set[TopicPartition]], None]) -> None:
         self.revoked = False
+        self.joined = False
         self._welcome = welcome
         self._generation = -1
         self._joined_at: float | None = None
@@ -33,7 +34,8 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]
         It forgets about a join that takes longer than a poll where its reason, new partitions of a topic, is
         gone by then. While others have yet to join, the generation is still the old one: that is no hanging.
         """
-        if group.state == MemberState.STABLE:
+        self.joined = group.state == MemberState.STABLE
+        if self.joined:
             self._generation = group.generation_id
         if group.generation_id in (-1, self._generation):
             self._joined_at = None

@@ -9,8 +9,14 @@ from contextlib import closing
 
 import pytest
 from kafka import KafkaAdminClient, TopicPartition
+from kafka.errors import CorruptRecordError
 
 from inbox import unreadable
+from inbox.consumer import Consumer
+from inbox.delivery import Routes
+from inbox.registry import Registry
+from inbox.testing import MemoryConsumer
+from tests.inbox.broker import Broker
 from tests.inbox.topics import KafkaTopic, read, values
 from tests.waiting import wait_until
 
@@ -73,3 +79,39 @@ def test_what_cannot_be_decoded_does_not_hang_the_client_that_is_kept_alive_befo
     found.join(20)
     assert not found.is_alive()
     wait_until(lambda: source.poll(0.1) or "offset 1" in source.waits_for(), 20, "the partition is found")
+
+
+def consumer_of(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> Consumer:
+    settings = MemoryConsumer("test", handlers=Registry())._settings
+    return Consumer(*settings, broker.open(monkeypatch), Routes({}), broker.time, broker.time)
+
+
+def test_partition_whose_segment_is_damaged_is_named_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The broker answers with an error then, and the client never learns how far the partition goes."""
+    damaged = CorruptRecordError("Unexpected error while fetching data")
+    broker = Broker([b"a"], [b"b", damaged], [])
+    source = broker.open(monkeypatch)
+    assert set(values(read(source, 2))) == {b"a", b"b"}
+    source.commit({("t", 0): 1, ("t", 1): 1})
+    for _ in range(3):
+        source.poll(0.5)
+    assert source.waits_for() == "a record that can be decoded at t/1 offset 1"
+    assert len(broker.members) == 2, "it leaves its group once"
+
+
+@pytest.mark.django_db
+def test_outage_lasts_while_it_is_not_found_which_partition_cannot_be_decoded(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "inbox")
+    error = CorruptRecordError("Unexpected error while fetching data")
+    broker = Broker([error], everywhere=False, joining=20)
+    consumer = consumer_of(broker, monkeypatch)
+    while len(broker.members) < 4:
+        consumer.tick()
+    assert [record.action for record in caplog.records] == ["inbox.stalled"]  # type: ignore[attr-defined]
+    broker.logs[TopicPartition("t", 0)].clear()
+    since = broker.time.now
+    while len(caplog.records) == 1 and broker.time.now < since + 60:
+        consumer.tick()
+    assert caplog.messages[1].startswith("test goes on: Kafka is there again after ")

@@ -1,0 +1,144 @@
+"""A Kafka whose partitions hold errors among their records, those that no real one can be made to hold."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from kafka import TopicPartition
+from kafka.structs import ConsumerGroupMetadata, MemberState
+
+from inbox.kafka import KafkaSource
+from inbox.testing import SkippedTime
+
+
+class Broker:
+    """The partitions of a topic. Members meet the errors, after so many polls ``joining``; others do too if
+    the errors are ``everywhere``.
+    """
+
+    topic = "t"
+
+    def __init__(self, *logs: list[bytes | Exception], everywhere: bool = True, joining: int = 1) -> None:
+        self.joining = joining
+        self.logs = {TopicPartition(self.topic, number): log for number, log in enumerate(logs)}
+        self.everywhere = everywhere
+        self.committed: dict[TopicPartition, int] = {}
+        self.time = SkippedTime()
+        self.members: list[Client] = []
+
+    def open(self, monkeypatch: pytest.MonkeyPatch) -> KafkaSource:
+        """A source that reads here."""
+        monkeypatch.setattr("inbox.kafka.connect", self._connect)
+        return KafkaSource(
+            "test",
+            bootstrap_servers=["fake:9092"],
+            topics=[self.topic],
+            group="g",
+            options={},
+            clock=self.time,
+        )
+
+    def rebalance(self) -> None:
+        """Take its partitions from the member and give them back, as its next polls learn."""
+        self.members[-1].leaves = True
+
+    def _connect(self, config: Mapping[str, Any]) -> Client:
+        client = Client(self, fails=self.everywhere or config["group_id"] is not None)
+        if config["group_id"] is not None:
+            self.members.append(client)
+        return client
+
+
+class Client:
+    """What the inbox uses of a KafkaConsumer."""
+
+    def __init__(self, broker: Broker, *, fails: bool) -> None:
+        self.leaves = False
+        self._broker = broker
+        self._fails = fails
+        self._listener: Any = None
+        self._joins = 0
+        self._positions: dict[TopicPartition, int] = {}
+        self._paused: set[TopicPartition] = set()
+        self._stuck = False
+
+    def topics(self) -> set[str]:
+        return {self._broker.topic}
+
+    def subscribe(self, topics: Collection[str], listener: Any) -> None:
+        self._listener = listener
+
+    def assign(self, partitions: Iterable[TopicPartition]) -> None:
+        self._positions = dict.fromkeys(partitions, 0)
+
+    def assignment(self) -> set[TopicPartition]:
+        return set(self._positions)
+
+    def seek(self, partition: TopicPartition, offset: int) -> None:
+        self._positions[partition] = offset
+
+    def position(self, partition: TopicPartition, timeout_ms: int) -> int:
+        return self._positions[partition]
+
+    def highwater(self, partition: TopicPartition) -> None:
+        """Not known: as where the broker answers with an error instead of records."""
+
+    def end_offsets(self, partitions: Iterable[TopicPartition], timeout_ms: int) -> dict[TopicPartition, int]:
+        return {partition: len(self._broker.logs[partition]) for partition in partitions}
+
+    def commit(self, offsets: Mapping[TopicPartition, Any], timeout_ms: int) -> None:
+        self._broker.committed |= {partition: commit.offset for partition, commit in offsets.items()}
+
+    def committed(self, partition: TopicPartition, timeout_ms: int) -> int | None:
+        return self._broker.committed.get(partition)
+
+    def pause(self, *partitions: TopicPartition) -> None:
+        self._paused |= set(partitions)
+
+    def resume(self, *partitions: TopicPartition) -> None:
+        self._paused -= set(partitions)
+
+    def paused(self) -> set[TopicPartition]:
+        return set(self._paused)
+
+    def group_metadata(self) -> ConsumerGroupMetadata:
+        if self._joins > self._broker.joining:
+            return ConsumerGroupMetadata(group_id="g", generation_id=1, state=MemberState.STABLE)
+        return ConsumerGroupMetadata(group_id="g", state=MemberState.REBALANCING)
+
+    def close(self, timeout_ms: int = 0) -> None:
+        pass
+
+    def poll(self, timeout_ms: int, max_records: int = 500) -> dict[TopicPartition, list[Any]]:
+        fetched = self._listener is None or self._joins > self._broker.joining
+        if self._listener is not None:
+            self._join()
+        for partition in sorted(self._positions.keys() - self._paused):
+            if fetched and self._positions[partition] < len(self._broker.logs[partition]):
+                return {partition: [self._next(partition)]}
+        self._broker.time.now += timeout_ms / 1000
+        return {}
+
+    def _join(self) -> None:
+        if self.leaves:
+            self._listener.on_partitions_revoked(self.assignment())
+            self.leaves, self._joins, self._positions, self._paused = False, 0, {}, set()
+        self._joins += 1
+        if self._joins == self._broker.joining + 1:
+            self._positions = {p: self._broker.committed.get(p, 0) for p in self._broker.logs}
+            self._listener.on_partitions_assigned(self.assignment())
+
+    def _next(self, partition: TopicPartition) -> Any:
+        if self._stuck:
+            pytest.fail("a client that has failed to decode hangs when asked again")
+        offset = self._positions[partition]
+        value = self._broker.logs[partition][offset]
+        if isinstance(value, Exception) and self._fails:
+            self._stuck = True
+            raise value
+        self._positions[partition] += 1
+        named = {"topic": partition.topic, "partition": partition.partition, "offset": offset}
+        return SimpleNamespace(**named, key=None, value=value, headers=(), timestamp=0)
