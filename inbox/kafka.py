@@ -83,7 +83,7 @@ class KafkaSource:
             raise self._kept_back
         self._look_for_missing_topics()
         client = self._opened()
-        client.resume(*self._unreadable.readable(client.assignment()))
+        client.resume(*self._unreadable.readable(client.assignment(), self._position))
         batches = client.poll(timeout_ms=int(timeout * 1000))
         self._may_keep_back = 0 < sum(map(len, batches.values())) < self._config["max_poll_records"]
         self._membership.revoked = False  # whatever was, was before these records
@@ -232,16 +232,20 @@ class KafkaSource:
         ends: Mapping[TopicPartition, int] = {}
         with suppress(KafkaTimeoutError):  # spares the trying of those where nothing is left
             ends = self._client.end_offsets(others, timeout_ms=ANSWER_MS)
-        positions = {partition: self._client.position(partition, timeout_ms=0) for partition in others}
+        positions = {partition: self._position(partition) for partition in others}
         return {p: at for p, at in positions.items() if at is not None and at < ends.get(p, at + 1)}
 
     def _welcome(self, assigned: Collection[TopicPartition]) -> None:
         self._heard_at = self._clock()
         self._client.pause(*self._unreadable.among(assigned))
 
+    def _position(self, partition: TopicPartition) -> int | None:
+        position: int | None = self._client.position(partition, timeout_ms=0)
+        return position
+
     def _lag(self, partition: TopicPartition) -> int | None:
         try:
-            end, position = self._client.highwater(partition), self._client.position(partition, timeout_ms=0)
+            end, position = self._client.highwater(partition), self._position(partition)
         except KafkaError:  # a figure for people must not end the consumer
             return None
         return None if end is None or position is None else max(0, end - position)

@@ -51,18 +51,28 @@ class Unreadable:
                 return True
         return False
 
-    def readable(self, partitions: Collection[TopicPartition]) -> set[TopicPartition]:
-        """Those of these partitions that can be read again; it looks now and then."""
+    def readable(
+        self, partitions: Collection[TopicPartition], position: Callable[[TopicPartition], int | None]
+    ) -> set[TopicPartition]:
+        """Those of these partitions that can be read on from their ``position``; it looks now and then."""
         if self._clock() < self._look_at:
             return set()
         self._look_at = self._clock() + LOOK_EVERY
-        readable = {p for p in self.among(partitions) if self._try(p, self._offsets[p])}
+        readable = {p for p in self.among(partitions) if self._goes_on(p, position(p))}
         for partition in readable:
             del self._offsets[partition]
             seconds = self._clock() - self._since.pop(partition)
             where = {"topic": partition.topic, "partition": partition.partition}
             partition_readable.send(self._consumer, **where, seconds=seconds)
         return readable
+
+    def _goes_on(self, partition: TopicPartition, position: int | None) -> bool:
+        if position is None:
+            return False
+        moved = position != self._offsets[partition]  # as where another member could read on
+        self._offsets[partition] = position
+        read = self._try(partition, position)
+        return bool(read) or (moved and read is None)
 
     def _try(self, partition: TopicPartition, offset: int) -> bool | None:
         """Whether the record at ``offset`` can be read; None if there is none."""
