@@ -25,8 +25,7 @@ from inbox.membership import Membership
 from inbox.missing import MissingTopics
 from inbox.record import Record
 from inbox.source import Offsets
-from inbox.unreadable import ERRORS as UNREADABLE
-from inbox.unreadable import Unreadable
+from inbox.unreadable import Undecodable, Unreadable, poll
 
 NOT_A_MEMBER = (CommitFailedError, IllegalGenerationError, RebalanceInProgressError, UnknownMemberIdError)
 ASK_EVERY = 5.0  # seconds without a record after which Kafka is asked whether it is there
@@ -74,8 +73,8 @@ class KafkaSource:
         with self._translated():
             try:
                 return self._poll(timeout)
-            except UNREADABLE as error:
-                self._find_unreadable(error)
+            except Undecodable as undecodable:
+                self._find_unreadable(undecodable.error)
         return ()
 
     def _poll(self, timeout: float) -> Sequence[Record]:
@@ -84,7 +83,7 @@ class KafkaSource:
         self._look_for_missing_topics()
         client = self._opened()
         client.resume(*self._unreadable.readable(client.assignment(), self._position))
-        batches = client.poll(timeout_ms=int(timeout * 1000))
+        batches = poll(client, timeout_ms=int(timeout * 1000))
         self._may_keep_back = 0 < sum(map(len, batches.values())) < self._config["max_poll_records"]
         self._membership.revoked = False  # whatever was, was before these records
         if batches:
@@ -197,8 +196,8 @@ class KafkaSource:
         if self._may_keep_back:
             self._may_keep_back = False
             try:
-                _put_back(client, client.poll(timeout_ms=0, max_records=1))
-            except UNREADABLE as error:
+                _put_back(client, poll(client, timeout_ms=0, max_records=1))
+            except Undecodable as error:
                 self._kept_back = error
 
     def _poll_paused(self, client: Any) -> None:
@@ -207,7 +206,7 @@ class KafkaSource:
             return  # the next poll ends this client
         client.pause(*client.assignment())
         try:
-            _put_back(client, client.poll(timeout_ms=0))  # of a partition that this very poll has assigned
+            _put_back(client, poll(client, timeout_ms=0))  # of a partition that this very poll has assigned
         finally:
             client.resume(*client.paused() - self._unreadable.among(client.paused()))
 
@@ -219,12 +218,15 @@ class KafkaSource:
             positions = self._unread()
         finally:
             self.close()  # it would hang in what it could not decode
-        if not self._unreadable.find(positions, error):
-            self._not_found = SourceUnavailable(
-                f"{self._servers} has sent a batch that the client cannot decode, and it is not found out of "
-                f"which partition; mend the producer, or move the group past it: {error}"
-            )
-            raise self._not_found from error
+        if self._unreadable.find(positions, error):
+            return
+        if not isinstance(error, KafkaError):
+            raise error  # no batch, but a mistake
+        self._not_found = SourceUnavailable(
+            f"{self._servers} has sent a batch that the client cannot decode, and it is not found out of "
+            f"which partition; mend the producer, or move the group past it: {error}"
+        )
+        raise self._not_found from error
 
     def _unread(self) -> dict[TopicPartition, int]:
         assigned = self._client.assignment()

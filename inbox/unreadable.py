@@ -1,17 +1,37 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import closing
 from typing import Any
 
 from kafka import TopicPartition
-from kafka.errors import CorruptRecordError, UnsupportedCodecError
+from kafka.errors import CorruptRecordError, KafkaError, UnsupportedCodecError
 
 from inbox.client import ANSWER_MS
 from inbox.signals import partition_readable, partition_unreadable
 
-ERRORS = (CorruptRecordError, UnsupportedCodecError)
 LOOK_EVERY = 30.0
+
+
+class Undecodable(KafkaError):  # type: ignore[misc]
+    """The client has raised ``error``, as it does for a batch that it cannot decode."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+def poll(client: Any, **options: int) -> Mapping[TopicPartition, Sequence[Any]]:
+    """The next records of the client. Raises Undecodable for a batch, or what may be one."""
+    try:
+        records: Mapping[TopicPartition, Sequence[Any]] = client.poll(**options)
+    except (CorruptRecordError, UnsupportedCodecError) as error:
+        raise Undecodable(error) from error
+    except KafkaError:
+        raise
+    except Exception as error:  # whatever the library for a compression raises
+        raise Undecodable(error) from error
+    return records
 
 
 class Unreadable:
@@ -80,6 +100,6 @@ class Unreadable:
             client.assign([partition])
             client.seek(partition, offset)
             try:
-                return bool(client.poll(timeout_ms=ANSWER_MS, max_records=1)) or None
-            except ERRORS:
+                return bool(poll(client, timeout_ms=ANSWER_MS, max_records=1)) or None
+            except Undecodable:
                 return False

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import gzip
 import logging
+import struct
 import threading
 from collections.abc import Callable
 from contextlib import closing
 
 import pytest
 from kafka import KafkaAdminClient, TopicPartition
+from kafka.consumer.fetcher import Fetcher
 from kafka.errors import CorruptRecordError
+from kafka.record.default_records import DefaultRecordBatchBuilder
+from kafka.record.memory_records import MemoryRecords
+from kafka.record.util import calc_crc32c
 
 from inbox import unreadable
 from inbox.consumer import Consumer
@@ -81,6 +87,20 @@ def test_what_cannot_be_decoded_does_not_hang_the_client_that_is_kept_alive_befo
     wait_until(lambda: source.poll(0.1) or "offset 1" in source.waits_for(), 20, "the partition is found")
 
 
+def not_gzip() -> Exception:
+    """What the client raises for a batch that says it is compressed and is not; its checksum is right."""
+    builder = DefaultRecordBatchBuilder(2, 0, False, -1, -1, -1, 1000)
+    builder.append(0, timestamp=0, key=None, value=b"-", headers=[])
+    batch = builder.build()
+    struct.pack_into(">h", batch, builder.ATTRIBUTES_OFFSET, builder.CODEC_GZIP)
+    checksum = calc_crc32c(memoryview(batch)[builder.ATTRIBUTES_OFFSET :])
+    struct.pack_into(">I", batch, builder.CRC_OFFSET, checksum)
+    records = Fetcher.PartitionRecords(0, TopicPartition("t", 0), MemoryRecords(bytes(batch)))
+    with pytest.raises(gzip.BadGzipFile) as raised:
+        records.take()
+    return raised.value
+
+
 def consumer_of(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> Consumer:
     settings = MemoryConsumer("test", handlers=Registry())._settings
     return Consumer(*settings, broker.open(monkeypatch), Routes({}), broker.time, broker.time)
@@ -139,3 +159,24 @@ def test_partition_that_comes_back_is_tried_where_others_have_left_it(
     broker.logs[TopicPartition("t", 0)].append(b"a")
     assert values(read(source, 1)) == [b"a"]
     assert [record.action for record in caplog.records] == ["inbox.unreadable", "inbox.readable"]  # type: ignore[attr-defined]
+
+
+def test_batch_that_cannot_be_decompressed_keeps_its_partition_waiting_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The client lets through what the library for it raises."""
+    broker = Broker([b"a", not_gzip()], [b"b"])
+    source = broker.open(monkeypatch)
+    assert values(read(source, 1)) == [b"a"]
+    assert source.keep_alive(), "what is in hand can be finished"
+    source.commit({("t", 0): 1})
+    assert values(read(source, 1)) == [b"b"]
+    assert source.waits_for() == "a record that can be decoded at t/0 offset 1"
+
+
+def test_error_of_the_client_that_comes_of_no_partition_is_raised_as_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    source = Broker([ValueError("a mistake")], everywhere=False).open(monkeypatch)
+    with pytest.raises(ValueError, match="a mistake"):
+        read(source, 1)
