@@ -78,8 +78,7 @@ class KafkaSource:
         return ()
 
     def _poll(self, timeout: float) -> Sequence[Record]:
-        if self._kept_back is not None:
-            raise self._kept_back
+        self._give_up_kept_back()
         self._look_for_missing_topics()
         client = self._opened()
         client.resume(*self._unreadable.readable(client.assignment(), self._position))
@@ -200,10 +199,14 @@ class KafkaSource:
             except Undecodable as error:
                 self._kept_back = error
 
+    def _give_up_kept_back(self) -> None:
+        if self._kept_back is not None:
+            if not self._membership.revoked:
+                raise self._kept_back
+            self.close()  # whose partition it is now finds it again
+
     def _poll_paused(self, client: Any) -> None:
         self._look_for_kept_back(client)
-        if self._kept_back is not None:
-            return  # the next poll ends this client
         client.pause(*client.assignment())
         try:
             _put_back(client, poll(client, timeout_ms=0))  # of a partition that this very poll has assigned

@@ -180,3 +180,20 @@ def test_error_of_the_client_that_comes_of_no_partition_is_raised_as_it_is(
     source = Broker([ValueError("a mistake")], everywhere=False).open(monkeypatch)
     with pytest.raises(ValueError, match="a mistake"):
         read(source, 1)
+
+
+def test_member_that_is_thrown_out_before_what_cannot_be_decoded_notices(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    broker = Broker([b"a", CorruptRecordError()])
+    source = broker.open(monkeypatch)
+    read(source, 1)
+    assert source.keep_alive()
+    broker.rebalance()
+    for _ in range(4):
+        assert not source.keep_alive()
+    assert values(read(source, 1)) == [b"a"]
+    source.commit({("t", 0): 1})
+    for _ in range(3):
+        source.poll(0.5)
+    assert source.waits_for() == "a record that can be decoded at t/0 offset 1"
