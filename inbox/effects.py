@@ -59,7 +59,7 @@ class Effects:
             raise Poison(delivery.error)
         if delivery is not None and (delivery.identity == parked.identity or self._claim([delivery])):
             delivery.run()
-        parked.delete()
+        self.parked.filter(id=parked.id).delete()  # parked keeps its id, should this be rolled back
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

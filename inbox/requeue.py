@@ -61,11 +61,14 @@ class Requeue:
         except Exception as error:
             if parked is None or is_transient(error):
                 raise
-            return False if self._leave(parked, error) else None
+            return self._leave(parked, error)
         return True
 
-    def _leave(self, parked: Parked, error: Exception) -> bool:
+    def _leave(self, parked: Parked, error: Exception) -> bool | None:
+        """Whether it is handled after all: gone, and only a hook behind the commit has failed."""
         text = str(error) if isinstance(error, Poison) else f"{type(error).__name__}: {error}"
         with self.effects.transaction():
             self.effects.parked.lock(self.effects.consumer)
-            return self.effects.parked.failed_again(parked, printable(text))
+            if self.effects.parked.failed_again(parked, printable(text)):
+                return False
+            return None if self.effects.parked.filter(id=parked.id).exists() else True

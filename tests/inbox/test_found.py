@@ -9,6 +9,7 @@ import pytest
 from django.db import transaction
 from django.test import Client
 
+from inbox import Batch
 from inbox.errors import RetryLater
 from inbox.models import Parked, Processed
 from inbox.requeue import Requeue
@@ -62,7 +63,7 @@ def test_discard_while_a_requeued_event_fails_lets_the_rest_of_the_key_go_on(
     Parked.objects.waiting().requeue()
     leave = Requeue._leave
 
-    def after_a_discard(requeue: Requeue, parked: Parked, error: Exception) -> bool:
+    def after_a_discard(requeue: Requeue, parked: Parked, error: Exception) -> bool | None:
         Parked.objects.filter(event_id=parked.event_id).discard(by="me", reason="a test")
         return leave(requeue, parked, error)
 
@@ -70,6 +71,24 @@ def test_discard_while_a_requeued_event_fails_lets_the_rest_of_the_key_go_on(
     for _ in range(3):
         consumer.take_up()
     assert (effects.of("a"), waiting()) == ([2, 3], [])
+
+
+class Refused(Batch):
+    def write(self) -> None:
+        raise ValueError("refused")
+
+
+def test_requeued_event_whose_batch_cannot_be_written_is_left_parked(
+    consumer: MemoryConsumer, effects: Effects, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It has been deleted by then, in a transaction that is rolled back."""
+    poison(consumer, effects)
+    effects.fails["poison"] = Refused.current
+    Parked.objects.waiting().requeue()
+    caplog.clear()
+    consumer.take_up()
+    assert caplog.messages == ["test took up 1 parked events: 0 handled, 1 failed again and still parked"]
+    assert [row.error for row in Parked.objects.waiting()] == ["ValueError: refused", "", ""]
 
 
 def test_hook_that_fails_behind_the_commit_of_a_requeued_event_does_not_stop_its_key(
