@@ -63,10 +63,11 @@ def test_a_release_of_many_holds_ends_when_the_relay_stops(desk: Desks, writer: 
     office.broker._max_record_bytes = 1_000_000
     with transaction.atomic():
         Hold.objects.all().release()
-    office.shard._crew = replace(office.shard._crew, stopping=lambda: True)
+    releases = office.shard._releases
+    releases._crew = replace(releases._crew, stopping=lambda: True)
     assert office.shard.release()
     assert len(office.broker.records) == 1
-    office.shard._crew = replace(office.shard._crew, stopping=lambda: False)
+    releases._crew = replace(releases._crew, stopping=lambda: False)
     assert len(office.drain()) == 19
     assert not Hold.objects.exists()
 
