@@ -163,6 +163,7 @@ def test_who_is_answered_hands_nothing_over(
         wait_until(lambda: bool(first.shards), 10, "the first relay owns the shard")
         with running(MemoryPublisher(), **FAST) as second:
             wait_until(lambda: second.state is State.STANDBY, 10, "the second one stands by")
+            wait_until(lambda: first._membership is not None and first._membership.others == 1, 10, "seen")
             insert(0, "t")
             wait_until(lambda: refusing.attempts > 5 or len(owners) > 1, 10, "it has tried often")
             assert owners == [first]
