@@ -10,9 +10,11 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import connection
 
 from outbox.models import Relay, Shard
@@ -256,6 +258,14 @@ def test_an_unknown_database_is_a_usage_error(relay: Callable[..., RelayProcess]
     wrong = relay("--database", "elsewhere")
     assert wrong.process.wait(20) == 2
     assert "elsewhere" in wrong.text()
+
+
+def test_a_database_that_is_not_postgresql_is_a_usage_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    aliases = {"lite": SimpleNamespace(vendor="sqlite")}
+    monkeypatch.setattr("relay.management.commands.run_relay.connections", aliases)
+    with pytest.raises(CommandError, match="'lite' is sqlite") as refused:
+        call_command("run_relay", database="lite", skip_checks=True)
+    assert refused.value.returncode == 2
 
 
 def test_options_that_the_client_refuses_end_it_with_one_line(

@@ -37,6 +37,10 @@ class Command(BaseCommand):
             raise CommandError(
                 f"There is no database {database!r} in DATABASES: {', '.join(connections)}.", returncode=2
             )
+        if (vendor := connections[database].vendor) != "postgresql":
+            raise CommandError(
+                f"Database {database!r} is {vendor}; the outbox needs PostgreSQL.", returncode=2
+            )
         self._log(verbosity)
         try:
             relay = self._relay(database)
