@@ -9,12 +9,14 @@ from functools import partial
 
 from kafka import KafkaConsumer, TopicPartition
 
+from devstack.errors import DevstackError
 from devstack.kafka.broker import Broker
 from tests.torture.faults.fault import Fault
 from tests.torture.trial import Trial
 
 AWAY_SECONDS = (2.0, 8.0)
 MINUTES = (120.0, 180.0)
+STOP_SECONDS = 15.0
 
 
 def all_gone(trial: Trial, chance: random.Random, seconds: tuple[float, float] = AWAY_SECONDS) -> None:
@@ -27,17 +29,24 @@ def all_gone(trial: Trial, chance: random.Random, seconds: tuple[float, float] =
 
 def all_stopped(trial: Trial, chance: random.Random) -> None:
     with trial.lock:
-        for broker in trial.ground.kafka.brokers:
-            broker.stop()
+        _stop_all(trial)
         time.sleep(chance.uniform(*AWAY_SECONDS))
         trial.ground.kafka.start()
+
+
+def _stop_all(trial: Trial) -> None:
+    """As an orchestrator does it, who kills what does not end: without its quorum a broker never does."""
+    for broker in trial.ground.kafka.brokers:
+        try:
+            broker.stop(timeout=STOP_SECONDS)
+        except DevstackError:
+            broker.kill()
 
 
 def cold_at_start(trial: Trial, chance: random.Random) -> None:
     """Relays start while no broker answers, and ask one that has only just been started."""
     with trial.lock:
-        for broker in trial.ground.kafka.brokers:
-            broker.stop()
+        _stop_all(trial)
         for member in trial.fleet.members():
             member.end(signal.SIGKILL)
         time.sleep(chance.uniform(*AWAY_SECONDS))
