@@ -74,13 +74,13 @@ class Process:
 
     def await_answer(self, answers: Callable[[], bool], *, timeout: float) -> None:
         """Wait until ``answers()``; raises DevstackError with the end of the log if it ends or never does."""
-        reached(lambda: not self.is_running or answers(), seconds=timeout)
+        answered = reached(lambda: not self.is_running or answers(), seconds=timeout)
         if not self.is_running:
             raise DevstackError(
                 f"{self.name} ended with exit code {self._popen.returncode} instead of starting; "
                 f"the end of {self.log}:\n{self.log_end()}"
             )
-        if not answers():
+        if not answered:
             raise DevstackError(
                 f"{self.name} does not answer after {timeout:.0f} s; the end of {self.log}:\n{self.log_end()}"
             )
