@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
+from collections import defaultdict
 from pathlib import Path
 
 SIGNALS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
@@ -29,6 +31,8 @@ class Points:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.at: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+        """Held by the fault that has armed a point: another one waits for its turn."""
 
     def arm(self, point: str, deed: str) -> None:
         unfinished = self.folder / f"{point}.unfinished"

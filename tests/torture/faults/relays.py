@@ -79,12 +79,13 @@ def at_point(point: str, deed: str, trial: Trial, chance: random.Random) -> None
 def armed(point: str, deed: str, trial: Trial) -> Iterator[None]:
     """Nobody is to freeze there later, when there is nobody to thaw it."""
     points = trial.fleet.points
-    points.forget(point)
-    points.arm(point, deed)
-    try:
-        yield
-    finally:
-        points.disarm(point)
+    with points.at[point]:
+        points.forget(point)
+        points.arm(point, deed)
+        try:
+            yield
+        finally:
+            points.disarm(point)
 
 
 def passed(point: str, trial: Trial) -> int | None:
