@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import pytest
 
@@ -40,6 +41,16 @@ def owners() -> Iterator[list[object]]:
     signals.shard_acquired.disconnect(note)
 
 
+@contextmanager
+def owner_and_standby(its: MemoryPublisher, others: MemoryPublisher) -> Iterator[tuple[Relay, Relay]]:
+    """Two relays, each with a broker of its own; the first owns the shard."""
+    with running(its, **FAST) as first:
+        wait_until(lambda: bool(first.shards), 10, "the first relay owns the shard")
+        with running(others, **FAST) as second:
+            wait_until(lambda: second.state is State.STANDBY, 10, "the second one stands by")
+            yield first, second
+
+
 def unavailable() -> MemoryPublisher:
     broker = MemoryPublisher()
     broker.available = False
@@ -50,18 +61,15 @@ def test_a_relay_that_alone_does_not_reach_kafka_lets_another_one_publish(
     transactional_db: None, owners: list[object]
 ) -> None:
     cut, good = unavailable(), MemoryPublisher()
-    with running(cut, **FAST) as first:
-        wait_until(lambda: bool(first.shards), 10, "the first relay owns the shard")
-        with running(good, **FAST) as second:
-            wait_until(lambda: second.state is State.STANDBY, 10, "the second one stands by")
-            insert(0, "t")
-            wait_until(lambda: len(good.records) == 1, 10, "the second one publishes")
-            assert (first.state, "switched off" in first.detail) == (State.DEGRADED, True)
-            insert(0, "t")
-            wait_until(lambda: len(good.records) == 2, 10, "it goes on")
-            cut.available = True
-            wait_until(lambda: first.state is State.STANDBY, 10, "Kafka answers the first one again")
-            assert owners == [first, second]
+    with owner_and_standby(cut, good) as (first, second):
+        insert(0, "t")
+        wait_until(lambda: len(good.records) == 1, 10, "the second one publishes")
+        assert (first.state, "switched off" in first.detail) == (State.DEGRADED, True)
+        insert(0, "t")
+        wait_until(lambda: len(good.records) == 2, 10, "it goes on")
+        cut.available = True
+        wait_until(lambda: first.state is State.STANDBY, 10, "Kafka answers the first one again")
+        assert owners == [first, second]
 
 
 def all_is_well(first: Relay, second: Relay) -> bool:
@@ -118,13 +126,10 @@ class CutInMidWave(MemoryPublisher):
 
 def test_who_is_cut_off_in_mid_wave_hands_over(transactional_db: None, owners: list[object]) -> None:
     good = MemoryPublisher()
-    with running(CutInMidWave(), **FAST) as first:
-        wait_until(lambda: bool(first.shards), 10, "the first relay owns the shard")
-        with running(good, **FAST) as second:
-            wait_until(lambda: second.state is State.STANDBY, 10, "the second one stands by")
-            insert(0, "t", 2)
-            wait_until(lambda: len(good.records) == 1, 10, "the second one publishes the rest")
-            assert owners == [first, second]
+    with owner_and_standby(CutInMidWave(), good) as (first, second):
+        insert(0, "t", 2)
+        wait_until(lambda: len(good.records) == 1, 10, "the second one publishes the rest")
+        assert owners == [first, second]
 
 
 def test_who_has_only_held_events_to_publish_hands_over(transactional_db: None, owners: list[object]) -> None:
@@ -159,11 +164,8 @@ def test_who_is_answered_hands_nothing_over(
     """For the others it would be the same, and a topic's grace would begin anew with each."""
     monkeypatch.setattr(handover, "PATIENCE_SECONDS", 0.0)
     refusing = Refusing()
-    with running(refusing, **FAST) as first:
-        wait_until(lambda: bool(first.shards), 10, "the first relay owns the shard")
-        with running(MemoryPublisher(), **FAST) as second:
-            wait_until(lambda: second.state is State.STANDBY, 10, "the second one stands by")
-            wait_until(lambda: first._membership is not None and first._membership.others == 1, 10, "seen")
-            insert(0, "t")
-            wait_until(lambda: refusing.attempts > 5 or len(owners) > 1, 10, "it has tried often")
-            assert owners == [first]
+    with owner_and_standby(refusing, MemoryPublisher()) as (first, _):
+        wait_until(lambda: first._membership is not None and first._membership.others == 1, 10, "seen")
+        insert(0, "t")
+        wait_until(lambda: refusing.attempts > 5 or len(owners) > 1, 10, "it has tried often")
+        assert owners == [first]
