@@ -44,3 +44,19 @@ class ClockTimestamp(Func):
 
     function = "clock_timestamp"
     output_field = models.DateTimeField()
+
+
+class IsObjectOfTexts(Func):
+    """Whether a ``jsonb`` is an object that holds texts and nothing else, which a header can be."""
+
+    function = "jsonb_path_match"
+    path = 'strict $.type() == "object" && !exists($.* ? (@.type() <> "string"))'
+    template = f"%(function)s(%(expressions)s, '{path}')"
+    output_field = models.BooleanField()
+
+
+class IsFinite(Func):
+    """``isfinite()``: whether a time is not ``infinity``, which has no text in RFC 3339."""
+
+    function = "isfinite"
+    output_field = models.BooleanField()

@@ -2,6 +2,8 @@
 
 import django.db.models.deletion
 import django.db.models.functions.comparison
+import django.db.models.functions.text
+import django.db.models.lookups
 import outbox.fields
 from django.db import migrations, models
 
@@ -62,7 +64,7 @@ class Migration(migrations.Migration):
                 'permissions': [('view_payload', 'Can see the payload of events')],
                 'default_permissions': ('view',),
                 'indexes': [models.Index(fields=['xid', 'id'], name='outbox_event_xid')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('bucket__range', (0, 255))), name='outbox_event_bucket')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('bucket__range', (0, 255))), name='outbox_event_bucket'), models.CheckConstraint(condition=models.Q(('id__gt', 0)), name='outbox_event_id'), models.CheckConstraint(condition=models.Q(django.db.models.lookups.LessThan(django.db.models.functions.text.Length('topic'), 250), models.Q(('topic__in', ['.', '..']), _negated=True), ('topic__regex', '^[a-zA-Z0-9._-]+$')), name='outbox_event_topic'), models.CheckConstraint(condition=outbox.fields.IsObjectOfTexts('headers'), name='outbox_event_headers'), models.CheckConstraint(condition=outbox.fields.IsFinite('created_at'), name='outbox_event_created_at')],
             },
         ),
         migrations.CreateModel(

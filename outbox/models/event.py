@@ -3,8 +3,10 @@ from __future__ import annotations
 from typing import ClassVar
 
 from django.db import models
+from django.db.models.functions import Length
+from django.db.models.lookups import LessThan
 
-from outbox.fields import ClockTimestamp, CurrentXactId, Xid8Field
+from outbox.fields import ClockTimestamp, CurrentXactId, IsFinite, IsObjectOfTexts, Xid8Field
 from outbox.models.event_queries import OutboxEventQuerySet
 
 
@@ -40,6 +42,17 @@ class OutboxEvent(models.Model):
         indexes: ClassVar = [models.Index(fields=["xid", "id"], name="outbox_event_xid")]
         constraints: ClassVar = [
             models.CheckConstraint(condition=models.Q(bucket__range=(0, 255)), name="outbox_event_bucket"),
+            models.CheckConstraint(condition=models.Q(id__gt=0), name="outbox_event_id"),
+            models.CheckConstraint(
+                condition=models.Q(
+                    LessThan(Length("topic"), 250),  # "{1,249}" in the pattern costs 20 µs an insert
+                    ~models.Q(topic__in=[".", ".."]),
+                    topic__regex="^[a-zA-Z0-9._-]+$",
+                ),
+                name="outbox_event_topic",
+            ),
+            models.CheckConstraint(condition=IsObjectOfTexts("headers"), name="outbox_event_headers"),
+            models.CheckConstraint(condition=IsFinite("created_at"), name="outbox_event_created_at"),
         ]
 
     def __str__(self) -> str:

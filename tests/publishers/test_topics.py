@@ -46,8 +46,11 @@ def test_a_topic_that_is_made_after_all_is_found(broker: Broker, connect: Connec
     wait_until(lambda: not deliver(publisher, records(topic, ["key"], 1)), 5, "the topic is found")
 
 
-def test_a_name_that_no_topic_can_have_is_told_as_missing(broker: Broker, connect: Connect) -> None:
-    [failure] = deliver(connect(broker.address, creates=True), records("no/topic", ["key"], 1))
+@pytest.mark.parametrize("name", ["..", "no/topic", "t" * 250])
+def test_a_name_that_no_topic_can_have_is_told_as_missing(
+    broker: Broker, connect: Connect, name: str
+) -> None:
+    [failure] = deliver(connect(broker.address, creates=True), records(name, ["key"], 1))
     assert failure.trouble is Trouble.TOPIC_MISSING
     assert "cannot be the name of a topic" in failure.detail
 

@@ -1,0 +1,57 @@
+"""Rows that other programs write: the table refuses what no relay could publish in its order."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import IntegrityError, connection
+
+SOUND = {"topic": "'t'", "headers": """'{"dataversion": "1"}'""", "created_at": "now()", "id": "1000000"}
+
+
+def insert(**changed: str) -> None:
+    values = SOUND | changed
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO outbox_event (bucket, key, type, content_type, event_id, {', '.join(values)})"
+            f" VALUES (0, 'k', 'test.event', 'text/plain', gen_random_uuid(), {', '.join(values.values())})"
+        )
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("headers", ["{}", '{"": ""}', '{"a": "1", "b": "[null]"}'])
+def test_texts_are_taken_as_headers(headers: str) -> None:
+    insert(headers=f"'{headers}'")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "headers",
+    [
+        *('{"a": 1}', '{"a": "1", "b": null}', '{"a": true}', '{"a": ["1"]}', '{"a": {"b": "1"}}'),
+        *("null", "[]", '["1"]', '[{"a": "1"}]', '"1"', "1"),
+    ],
+)
+def test_headers_are_an_object_of_texts(headers: str) -> None:
+    with pytest.raises(IntegrityError, match="outbox_event_headers"):
+        insert(headers=f"'{headers}'")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("time", ["infinity", "-infinity"])
+def test_the_time_is_one(time: str) -> None:
+    with pytest.raises(IntegrityError, match="outbox_event_created_at"):
+        insert(created_at=f"'{time}'")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("number", [0, -1])
+def test_ids_begin_at_1_as_a_window_begins_behind_0(number: int) -> None:
+    with pytest.raises(IntegrityError, match="outbox_event_id"):
+        insert(id=str(number))
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("topic", ["", ".", "..", "no/topic", "no topic", "topic\n", "t" * 250])
+def test_the_topic_can_be_one(topic: str) -> None:
+    with pytest.raises(IntegrityError, match="outbox_event_topic"):
+        insert(topic=f"'{topic}'")
