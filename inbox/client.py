@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
 from kafka import KafkaConsumer
 
@@ -21,7 +22,7 @@ DEFAULTS = {
     "heartbeat_interval_ms": 3_000,
     "request_timeout_ms": 10_000,
     "reconnect_backoff_max_ms": 1_000,
-    "metadata_max_age_ms": 30_000,
+    "metadata_max_age_ms": 5_000,  # until a topic is missed, or known to be another one
     "bootstrap_timeout_ms": 3_000,
 }
 RESERVED = {*FIXED, "bootstrap_servers", "group_id", "key_deserializer", "value_deserializer", "kafka_client"}
@@ -47,3 +48,9 @@ def connect(config: Mapping[str, Any]) -> Any:
         for client in made:  # a consumer that could not be made leaves its thread behind
             client.close()
         raise
+
+
+def topic_ids(client: Any) -> Mapping[str, UUID | None]:
+    """The topics that a consumer knows, by its last metadata, and their ids (KIP-516). Asks nobody."""
+    cluster = client._client.cluster
+    return {topic: cluster.topic_id(topic) for topic in cluster.topics()}

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
-from kafka import OffsetAndMetadata, TopicPartition
+from kafka import TopicPartition
 from kafka.errors import (
     CommitFailedError,
     IllegalGenerationError,
@@ -19,10 +19,11 @@ from kafka.errors import (
     UnknownMemberIdError,
 )
 
-from inbox.client import ANSWER_MS, DEFAULTS, FIXED, connect
+from inbox.client import ANSWER_MS, DEFAULTS, FIXED, connect, topic_ids
 from inbox.errors import SourceUnavailable
 from inbox.membership import Membership
 from inbox.missing import MissingTopics
+from inbox.origins import Origins
 from inbox.record import Record
 from inbox.source import Offsets
 from inbox.unreadable import Undecodable, Unreadable, poll
@@ -66,6 +67,7 @@ class KafkaSource:
         self._unreadable = Unreadable(consumer, self._connect_without_group, clock)
         self._not_found: SourceUnavailable | None = None
         self._missing = MissingTopics(consumer, clock)
+        self._origins = Origins(consumer)
         self._heard_at = self._looked_at = clock()
         self._uncommitted: dict[TopicPartition, int] = {}
 
@@ -80,7 +82,9 @@ class KafkaSource:
     def _poll(self, timeout: float) -> Sequence[Record]:
         self._give_up_kept_back()
         self._look_for_missing_topics()
-        client = self._opened()
+        client = self._current()
+        checked = self._origins.check(client)
+        client.resume(*checked - self._unreadable.among(checked))
         client.resume(*self._unreadable.readable(client.assignment(), self._position))
         batches = poll(client, timeout_ms=int(timeout * 1000))
         self._may_keep_back = 0 < sum(map(len, batches.values())) < self._config["max_poll_records"]
@@ -143,6 +147,14 @@ class KafkaSource:
             with suppress(KafkaError):
                 client.close(timeout_ms=ANSWER_MS)
 
+    def _current(self) -> Any:
+        if self._client is not None and self._has_lost_a_topic():
+            self.close()  # and be made anew with those that are there
+        return self._opened()
+
+    def _has_lost_a_topic(self) -> bool:
+        return self._origins.changed(topic_ids(self._client))
+
     def _opened(self) -> Any:
         if self._client is None:
             self._client = connect(self._config)
@@ -159,6 +171,8 @@ class KafkaSource:
         if topics:
             self._client.subscribe(sorted(topics), listener=self._membership)
             self._client.topics()  # so that it knows their partitions when it joins, and need not join again
+        ids = topic_ids(self._client)
+        self._origins.note({topic: ids.get(topic) for topic in topics})
 
     def _missing_topics(self) -> frozenset[str]:
         return self._topics - frozenset[str](self._client.topics())
@@ -174,16 +188,25 @@ class KafkaSource:
     def _hear(self) -> None:
         assigned = list(self._client.assignment())
         if assigned:
-            self._client.end_offsets(assigned, timeout_ms=ANSWER_MS)
+            try:
+                self._ends(assigned)
+            except KafkaTimeoutError:
+                if not self._has_lost_a_topic():
+                    raise
         else:
             self._client.committed(TopicPartition(min(self._topics), 0), timeout_ms=ANSWER_MS)
         self._heard_at = self._clock()
 
+    def _ends(self, partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
+        try:
+            ends: Mapping[TopicPartition, int] = self._client.end_offsets(partitions, timeout_ms=ANSWER_MS)
+        except KeyError:  # so the client puts it that one of them was deleted while it asked
+            return {}
+        return ends
+
     def _commit(self) -> None:
         ours = self._client.assignment() if self._client is not None else ()
-        offsets = {
-            p: OffsetAndMetadata(offset, "", -1) for p, offset in self._uncommitted.items() if p in ours
-        }
+        offsets = {p: self._origins.sign(p, offset) for p, offset in self._uncommitted.items() if p in ours}
         if offsets:
             with suppress(*NOT_A_MEMBER):  # the partitions are another's, who finds these events handled
                 self._client.commit(offsets, timeout_ms=ANSWER_MS)
@@ -211,7 +234,8 @@ class KafkaSource:
         try:
             _put_back(client, poll(client, timeout_ms=0))  # of a partition that this very poll has assigned
         finally:
-            client.resume(*client.paused() - self._unreadable.among(client.paused()))
+            paused = client.paused()
+            client.resume(*paused - self._unreadable.among(paused) - self._origins.among(paused))
 
     def _connect_without_group(self) -> Any:
         return connect({**self._config, "group_id": None, "group_instance_id": None})
@@ -236,13 +260,14 @@ class KafkaSource:
         others = sorted(assigned - self._unreadable.among(assigned))
         ends: Mapping[TopicPartition, int] = {}
         with suppress(KafkaTimeoutError):  # spares the trying of those where nothing is left
-            ends = self._client.end_offsets(others, timeout_ms=ANSWER_MS)
+            ends = self._ends(others)
         positions = {partition: self._position(partition) for partition in others}
         return {p: at for p, at in positions.items() if at is not None and at < ends.get(p, at + 1)}
 
     def _welcome(self, assigned: Collection[TopicPartition]) -> None:
         self._heard_at = self._clock()
-        self._client.pause(*self._unreadable.among(assigned))
+        self._origins.arrive(assigned)
+        self._client.pause(*assigned)
 
     def _position(self, partition: TopicPartition) -> int | None:
         position: int | None = self._client.position(partition, timeout_ms=0)

@@ -77,6 +77,15 @@ def _topics_found(sender: str, topics: Collection[str], seconds: float, **_: Any
     _say(logging.INFO, "topics_found", message, sender, ", ".join(sorted(topics)), seconds)
 
 
+@receiver(signals.topic_made_anew)
+def _topic_made_anew(sender: str, topic: str, **_: Any) -> None:
+    message = (
+        "%s reads %s from its beginning, as it was deleted and made anew; what of the old one was not yet "
+        "handled is gone with it"
+    )
+    _say(logging.WARNING, "topic_made_anew", message, sender, topic)
+
+
 @receiver(signals.partition_unreadable)
 def _unreadable(sender: str, topic: str, partition: int, offset: int, error: Exception, **_: Any) -> None:
     message = (

@@ -31,6 +31,9 @@ topics_missing = Signal()
 topics_found = Signal()
 """They do now, and may be. Arguments: topics, seconds."""
 
+topic_made_anew = Signal()
+"""A topic was deleted and made anew, and is read from its beginning. Arguments: topic."""
+
 partition_unreadable = Signal()
 """The client cannot decode what is there, nor read past it. Arguments: topic, partition, offset, error."""
 

@@ -28,6 +28,8 @@ class Broker:
         self.committed: dict[TopicPartition, int] = {}
         self.time = SkippedTime()
         self.members: list[Client] = []
+        self.deleting: Exception | None = None
+        self.exists = True
 
     def open(self, monkeypatch: pytest.MonkeyPatch) -> KafkaSource:
         """A source that reads here."""
@@ -44,6 +46,10 @@ class Broker:
     def rebalance(self) -> None:
         """Take its partitions from the member and give them back, as its next polls learn."""
         self.members[-1].leaves = True
+
+    def is_deleted_when_asked(self, error: Exception) -> None:
+        """The topic goes while the client asks for the ends of its partitions, which raises this."""
+        self.deleting = error
 
     def _connect(self, config: Mapping[str, Any]) -> Client:
         client = Client(self, fails=self.everywhere or config["group_id"] is not None)
@@ -65,8 +71,15 @@ class Client:
         self._paused: set[TopicPartition] = set()
         self._stuck = False
 
+    @property
+    def _client(self) -> Any:
+        return SimpleNamespace(cluster=self)
+
     def topics(self) -> set[str]:
-        return {self._broker.topic}
+        return {self._broker.topic} if self._broker.exists else set()
+
+    def topic_id(self, topic: str) -> None:
+        """Not told: as by a broker before 2.8."""
 
     def subscribe(self, topics: Collection[str], listener: Any) -> None:
         self._listener = listener
@@ -87,6 +100,9 @@ class Client:
         """Not known: as where the broker answers with an error instead of records."""
 
     def end_offsets(self, partitions: Iterable[TopicPartition], timeout_ms: int) -> dict[TopicPartition, int]:
+        if self._broker.deleting is not None:
+            self._broker.exists = False
+            raise self._broker.deleting
         return {partition: len(self._broker.logs[partition]) for partition in partitions}
 
     def commit(self, offsets: Mapping[TopicPartition, Any], timeout_ms: int) -> None:

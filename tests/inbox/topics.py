@@ -17,7 +17,7 @@ class KafkaTopic:
     def __init__(self, servers: str, topic: str) -> None:
         self.topic = topic
         self._servers = servers
-        self._group = f"test.{secrets.token_hex(4)}"
+        self.group = f"test.{secrets.token_hex(4)}"
         self._producer = KafkaProducer(bootstrap_servers=servers)
         self._opened: list[KafkaSource] = []
 
@@ -37,7 +37,7 @@ class KafkaTopic:
             "test",
             bootstrap_servers=[self._servers],
             topics=topics or (self.topic,),
-            group=self._group,
+            group=self.group,
             options={
                 "heartbeat_interval_ms": 300,
                 "session_timeout_ms": 6000,

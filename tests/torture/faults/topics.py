@@ -96,14 +96,14 @@ def deleted(trial: Trial, chance: random.Random) -> None:
     emit(trial, topic, [b"first life"] * 5)
     await_published(trial, topic)
     trial.witnessed += published(trial, topic)
-    ask(trial, partial(_delete, topic))
+    ask(trial, partial(delete, topic))
     emit(trial, topic, [b"between"] * 5)
     await_hold(trial, topic, held=True)
     create(trial, topic)
     emit_until_lifted(trial, topic)
 
 
-def _delete(topic: str, client: KafkaAdminClient) -> None:
+def delete(topic: str, client: KafkaAdminClient) -> None:
     """Brokers hear of it a little later, and take records until then."""
     if topic in client.list_topics():
         client.delete_topics([topic])

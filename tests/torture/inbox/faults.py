@@ -15,10 +15,13 @@ from typing import cast
 from kafka.admin import OffsetSpec
 from kafka.errors import KafkaError
 
+from devstack.kafka import create_topics
 from devstack.kafka.metadata import admin
 from tests.torture.faults import FAULTS as ALL
 from tests.torture.faults import Fault
 from tests.torture.faults.relays import armed, kill, passed, resize, terminate, victim
+from tests.torture.faults.scene import ask, published
+from tests.torture.faults.topics import delete
 from tests.torture.inbox import parking
 from tests.torture.inbox.trial import GROUP, ConsumerTrial
 from tests.torture.insist import insist
@@ -26,6 +29,9 @@ from tests.torture.trial import Trial
 
 LONGER_THAN_THE_SESSION = (7.0, 10.0)
 EMPTY_SECONDS = 60.0
+PATIENCE_SECONDS = 120.0
+LONG = 150
+"""Records of a partition, so many that a new topic has fewer when its readers know that it is another one."""
 COMMON = (
     "crash", "postgres-stop-fast", "postgres-stop-immediate", "postgres-kill", "read-only",
     "brokers-kill", "brokers-stop",
@@ -107,6 +113,28 @@ def redeliver(trial: Trial, chance: random.Random) -> None:
         trial.fleet.resize(size)
 
 
+def make_anew(trial: Trial, chance: random.Random) -> None:
+    """A topic of which everything is handled is deleted and made anew: its offsets begin at 0 again."""
+    mine = cast(ConsumerTrial, trial)
+    topic = chance.choice(sorted(mine.topics))
+    _await(lambda: mine.shortest(topic) >= LONG, f"{topic} is long")
+    with mine.producer.pause():
+        _await(lambda: not mine.lag(), "everything is handled")
+        trial.witnessed += published(trial, topic)
+        ask(trial, partial(delete, topic))
+        insist(lambda: create_topics(trial.ground.bootstrap_servers, {topic: mine.topics[topic]}))
+    if chance.random() < 0.5:
+        kill(trial, chance)
+
+
+def _await(predicate: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not predicate():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"after {PATIENCE_SECONDS:.0f} s it is not true that {what}")
+        time.sleep(0.2)
+
+
 def _reset(trial: ConsumerTrial) -> bool:
     """Whether Kafka has done it; it refuses while the group has members, if only killed ones."""
     wanted = dict.fromkeys(trial.partitions(), OffsetSpec.EARLIEST)
@@ -143,5 +171,6 @@ FAULTS: dict[str, Fault] = {
         Fault("kill-taken-up", partial(at_requeue, "kill"), concurrent=False),
         Fault("stop-taken-up", partial(at_requeue, "stop"), concurrent=False),
         Fault("redeliver", redeliver),
+        Fault("topic-made-anew", make_anew, concurrent=False),
     )
 }

@@ -6,6 +6,7 @@ import random
 import threading
 from collections import defaultdict, deque
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -51,6 +52,7 @@ class Producer:
         self._recent: deque[Record] = deque(maxlen=300)
         self._encode = BinaryEncoder("/torture")
         self._stop = threading.Event()
+        self._burst = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="producer", daemon=True)
         self._client: Any = None
 
@@ -69,15 +71,23 @@ class Producer:
 
     def _run(self) -> None:
         while not self._stop.wait(self._chance.expovariate(1 / self._pace)):
-            burst = [self._next() for _ in range(self._chance.choice([1, 1, 2, 5, 20]))]
-            records = [self._encoded(sent) for sent in burst]
-            if self._recent and self._chance.random() < 0.3:
-                records.append(self._chance.choice(self._recent))
-                self.again += 1
-            while not self._deliver(records):
-                self.again += len(records)
-            self._recent += records
-            self.sent |= {sent.event_id: sent for sent in burst}
+            with self._burst:
+                self._send_burst()
+
+    def _send_burst(self) -> None:
+        burst = [self._next() for _ in range(self._chance.choice([1, 1, 2, 5, 20]))]
+        records = [self._encoded(sent) for sent in burst]
+        if self._recent and self._chance.random() < 0.3:
+            records.append(self._chance.choice(self._recent))
+            self.again += 1
+        while not self._deliver(records):
+            self.again += len(records)
+        self._recent += records
+        self.sent |= {sent.event_id: sent for sent in burst}
+
+    def pause(self) -> AbstractContextManager[object]:
+        """Between two bursts."""
+        return self._burst
 
     def _deliver(self, records: Sequence[Record]) -> bool:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
 from collections import Counter
@@ -113,14 +114,19 @@ class ConsumerTrial(Trial):
     def partitions(self) -> list[TopicPartition]:
         return [TopicPartition(topic, n) for topic, count in self.topics.items() for n in range(count)]
 
+    def shortest(self, topic: str) -> int:
+        """Where the shortest partition of a topic ends."""
+        return min(end for part, end in self._ends().items() if part.topic == topic)
+
+    def _ends(self) -> dict[TopicPartition, int]:
+        consumer = KafkaConsumer(bootstrap_servers=self.ground.bootstrap_servers.split(","), group_id=None)
+        with contextlib.closing(consumer):
+            ends: dict[TopicPartition, int] = consumer.end_offsets(self.partitions())
+        return ends
+
     def lag(self) -> int:
         """Records behind the offsets that the group has committed."""
-        parts = self.partitions()
-        consumer = KafkaConsumer(bootstrap_servers=self.ground.bootstrap_servers.split(","), group_id=None)
-        try:
-            ends = consumer.end_offsets(parts)
-        finally:
-            consumer.close()
+        parts, ends = self.partitions(), self._ends()
         with admin(self.ground.bootstrap_servers) as client:
             committed = client.list_group_offsets({GROUP: parts})[GROUP]
         return sum(ends[part] - max(0, committed[part].offset if part in committed else 0) for part in parts)
@@ -158,7 +164,7 @@ class ConsumerTrial(Trial):
     def _own_faults(self) -> list[str]:
         """What is wrong with Kafka's log itself, which no consumer could make good."""
         ledger = {event_id: _entry(sent) for event_id, sent in self.producer.sent.items()}
-        records = kafka_log.read(self.ground.bootstrap_servers, list(self.topics))
+        records = self.witnessed + kafka_log.read(self.ground.bootstrap_servers, list(self.topics))
         found = tests.torture.checker.compare(ledger, records)
         wrong = {name: getattr(found, name) for name in ("lost", "phantom", "disordered", "altered")}
         return [f"produced badly, {name}: {words[:3]}" for name, words in wrong.items() if words]

@@ -52,5 +52,8 @@ INBOX: dict[str, Mutation] = {
         "inbox.effects.Effects._claim", lambda _, deliveries: list(deliveries)
     ),
     "later events parked behind poison": instead("inbox.effects.Effects._blocked", lambda *_: set()),
+    "offsets of an earlier topic are not believed": instead(
+        "inbox.origins.Origins._is_of_another", lambda *_: False
+    ),
     "the refusal of effects that are lost": instead("inbox.effects.Effects._refuse_broken", lambda _: None),
 }

@@ -1,0 +1,151 @@
+"""A topic that is deleted and made anew is read from its beginning, whoever held an offset of the old one."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from uuid import uuid4
+
+import pytest
+from kafka import KafkaAdminClient, KafkaConsumer, OffsetAndMetadata, TopicPartition
+from kafka.admin import NewTopic
+from kafka.errors import KafkaTimeoutError, TopicAlreadyExistsError
+
+from inbox import kafka
+from inbox.errors import SourceUnavailable
+from inbox.source import Source
+from tests.inbox.broker import Broker
+from tests.inbox.topics import KafkaTopic, read, values
+from tests.waiting import wait_until
+
+Topics = Callable[..., str]
+
+
+@pytest.fixture
+def admin(kafka_bootstrap: str) -> Iterator[KafkaAdminClient]:
+    client = KafkaAdminClient(bootstrap_servers=kafka_bootstrap)
+    yield client
+    client.close()
+
+
+def create(admin: KafkaAdminClient, name: str) -> None:
+    """As soon as the old one is gone."""
+
+    def created() -> bool:
+        try:
+            admin.create_topics([NewTopic(name, 1, 1)])
+        except TopicAlreadyExistsError:
+            return False
+        return True
+
+    wait_until(created, 20, f"topic {name} is made")
+
+
+def read_all(source: Source, wanted: set[bytes]) -> None:
+    """Until all of these have come, however often, and each batch is committed."""
+    missing = set(wanted)
+
+    def complete() -> bool:
+        try:
+            records = source.poll(0.1)
+        except SourceUnavailable:
+            return False
+        missing.difference_update(record.value for record in records)
+        source.commit({(record.topic, record.partition): record.offset + 1 for record in records})
+        return not missing
+
+    wait_until(complete, 30, f"all have come but for {len(missing)}")
+
+
+def numbers(first: int, last: int) -> list[bytes]:
+    return [b"%d" % number for number in range(first, last)]
+
+
+def told(topic: str) -> str:
+    return f"test reads {topic} from its beginning, as it was deleted and made anew; "
+
+
+@pytest.mark.parametrize("count", [20, 300], ids=["fewer", "more"])
+def test_its_reader_misses_none_of_the_new_one(
+    kafka_bootstrap: str,
+    kafka_topic: KafkaTopic,
+    admin: KafkaAdminClient,
+    caplog: pytest.LogCaptureFixture,
+    count: int,
+) -> None:
+    """With fewer records than in the old one it would wait for ever, with more it would begin behind them."""
+    caplog.set_level(logging.INFO, "inbox")
+    source = kafka_topic.open()
+    kafka_topic.write(*numbers(0, 100))
+    read_all(source, set(numbers(0, 100)))
+    admin.delete_topics([kafka_topic.topic])
+    create(admin, kafka_topic.topic)
+    anew = KafkaTopic(kafka_bootstrap, kafka_topic.topic)
+    anew.write(*numbers(1000, 1000 + count))
+    read_all(source, set(numbers(1000, 1000 + count)))
+    anew.close()
+    assert len([line for line in caplog.messages if line.startswith(told(kafka_topic.topic))]) == 1
+
+
+def test_an_offset_of_another_topic_is_not_believed(
+    kafka_bootstrap: str, kafka_topic: KafkaTopic, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As one is that a member commits for the old topic when the new one is there."""
+    kafka_topic.write(b"a", b"b", b"c")
+    commit(kafka_bootstrap, kafka_topic, OffsetAndMetadata(2, f"topic-id={uuid4()}", -1))
+    source = kafka_topic.open()
+    assert values(read(source, 3)) == [b"a", b"b", b"c"]
+    [line] = [record.getMessage() for record in caplog.records if record.name == "inbox"]
+    assert line.startswith(told(kafka_topic.topic))
+    source.commit({(kafka_topic.topic, 0): 2})
+    source.close()
+    assert values(read(source, 1)) == [b"c"], "its own offset is believed"
+
+
+@pytest.mark.parametrize("metadata", ["", "set by hand"])
+def test_an_offset_that_others_have_committed_is_believed(
+    kafka_bootstrap: str, kafka_topic: KafkaTopic, metadata: str
+) -> None:
+    kafka_topic.write(b"a", b"b", b"c")
+    commit(kafka_bootstrap, kafka_topic, OffsetAndMetadata(2, metadata, -1))
+    assert values(read(kafka_topic.open(), 1)) == [b"c"]
+
+
+def commit(servers: str, topic: KafkaTopic, offset: OffsetAndMetadata) -> None:
+    client = KafkaConsumer(bootstrap_servers=servers, group_id=topic.group, enable_auto_commit=False)
+    partition = TopicPartition(topic.topic, 0)
+    client.assign([partition])
+    client.commit({partition: offset})
+    client.close()
+
+
+def test_one_that_is_deleted_is_named_and_the_others_go_on(
+    kafka_topic: KafkaTopic,
+    topic: Topics,
+    admin: KafkaAdminClient,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(kafka, "ASK_EVERY", 0.2)
+    other = topic()
+    source = kafka_topic.open(kafka_topic.topic, other)
+    kafka_topic.write(b"a")
+    read_all(source, {b"a"})
+    admin.delete_topics([other])
+    wait_until(
+        lambda: source.poll(0.1) == [] and other in source.waits_for(), 20, "the deleted topic is named"
+    )
+    kafka_topic.write(b"b")
+    read_all(source, {b"b"})
+    create(admin, other)
+    wait_until(lambda: source.poll(0.1) == [] and source.waits_for() == "", 20, "it is there again")
+
+
+@pytest.mark.parametrize("error", [KeyError("t"), KafkaTimeoutError("no leader")], ids=repr)
+def test_one_that_is_deleted_while_kafka_is_asked_is_no_outage(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    broker = Broker([b"a"])
+    source = broker.open(monkeypatch)
+    assert values(read(source, 1)) == [b"a"]
+    broker.is_deleted_when_asked(error)
+    wait_until(lambda: source.poll(0.1) == [] and "exist" in source.waits_for(), 20, "the topic is named")
