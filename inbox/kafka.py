@@ -9,26 +9,19 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from kafka import TopicPartition
-from kafka.errors import (
-    CommitFailedError,
-    IllegalGenerationError,
-    KafkaConfigurationError,
-    KafkaError,
-    KafkaTimeoutError,
-    RebalanceInProgressError,
-    UnknownMemberIdError,
-)
+from kafka.errors import KafkaConfigurationError, KafkaError, KafkaTimeoutError
 
 from inbox.client import ANSWER_MS, DEFAULTS, FIXED, connect, topic_ids
 from inbox.errors import SourceUnavailable
 from inbox.membership import Membership
+from inbox.missed import MissedRecords
 from inbox.missing import MissingTopics
+from inbox.offsets import GroupOffsets
 from inbox.origins import Origins
 from inbox.record import Record
 from inbox.source import Offsets
 from inbox.unreadable import Undecodable, Unreadable, poll
 
-NOT_A_MEMBER = (CommitFailedError, IllegalGenerationError, RebalanceInProgressError, UnknownMemberIdError)
 ASK_EVERY = 5.0  # seconds without a record after which Kafka is asked whether it is there
 
 
@@ -68,8 +61,9 @@ class KafkaSource:
         self._not_found: SourceUnavailable | None = None
         self._missing = MissingTopics(consumer, clock)
         self._origins = Origins(consumer)
+        self._missed = MissedRecords(consumer)
+        self._offsets = GroupOffsets(self._origins, self._missed)
         self._heard_at = self._looked_at = clock()
-        self._uncommitted: dict[TopicPartition, int] = {}
 
     def poll(self, timeout: float) -> Sequence[Record]:
         with self._translated():
@@ -83,20 +77,21 @@ class KafkaSource:
         self._give_up_kept_back()
         self._look_for_missing_topics()
         client = self._current()
-        checked = self._origins.check(client)
+        checked = self._offsets.check(client)
         client.resume(*checked - self._unreadable.among(checked))
         client.resume(*self._unreadable.readable(client.assignment(), self._position))
         batches = poll(client, timeout_ms=int(timeout * 1000))
         self._may_keep_back = 0 < sum(map(len, batches.values())) < self._config["max_poll_records"]
         self._membership.revoked = False  # whatever was, was before these records
         if batches:
+            self._missed.look(client, batches)
             self._heard_at = self._clock()
             self._not_found = None
         elif self._membership.hangs(client.group_metadata(), self._clock()):
             self.close()
         elif self._clock() >= self._heard_at + ASK_EVERY:
             self._hear()
-            self._commit()
+            self._offsets.commit(client)
             if self._membership.joined:
                 self._not_found = None
         if self._not_found is not None:
@@ -104,11 +99,9 @@ class KafkaSource:
         return [_record(record) for batch in batches.values() for record in batch]
 
     def commit(self, offsets: Offsets) -> None:
-        self._uncommitted.update(
-            {TopicPartition(*partition): offset for partition, offset in offsets.items()}
-        )
+        self._offsets.add(offsets)
         with self._translated():
-            self._commit()
+            self._offsets.commit(self._client)
 
     def rewind(self, offsets: Offsets) -> None:
         if self._client is not None:
@@ -159,7 +152,7 @@ class KafkaSource:
         if self._client is None:
             self._client = connect(self._config)
             self._membership = Membership(self._welcome)
-            self._uncommitted.clear()
+            self._offsets.forget()
             missing = self._missing_topics()
             self._missing.note(missing)
             self._subscribe(self._topics - missing)
@@ -204,14 +197,6 @@ class KafkaSource:
             return {}
         return ends
 
-    def _commit(self) -> None:
-        ours = self._client.assignment() if self._client is not None else ()
-        offsets = {p: self._origins.sign(p, offset) for p, offset in self._uncommitted.items() if p in ours}
-        if offsets:
-            with suppress(*NOT_A_MEMBER):  # the partitions are another's, who finds these events handled
-                self._client.commit(offsets, timeout_ms=ANSWER_MS)
-        self._uncommitted.clear()
-
     def _look_for_kept_back(self, client: Any) -> None:
         # A poll that has records to return keeps back what it could not decode behind them. A paused poll
         # would forget that, and the client would hang in the next.
@@ -235,7 +220,7 @@ class KafkaSource:
             _put_back(client, poll(client, timeout_ms=0))  # of a partition that this very poll has assigned
         finally:
             paused = client.paused()
-            client.resume(*paused - self._unreadable.among(paused) - self._origins.among(paused))
+            client.resume(*paused - self._unreadable.among(paused) - self._offsets.unchecked(paused))
 
     def _connect_without_group(self) -> Any:
         return connect({**self._config, "group_id": None, "group_instance_id": None})
@@ -266,7 +251,7 @@ class KafkaSource:
 
     def _welcome(self, assigned: Collection[TopicPartition]) -> None:
         self._heard_at = self._clock()
-        self._origins.arrive(assigned)
+        self._offsets.arrive(assigned)
         self._client.pause(*assigned)
 
     def _position(self, partition: TopicPartition) -> int | None:

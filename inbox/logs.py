@@ -86,6 +86,15 @@ def _topic_made_anew(sender: str, topic: str, **_: Any) -> None:
     _say(logging.WARNING, "topic_made_anew", message, sender, topic)
 
 
+@receiver(signals.records_missed)
+def _records_missed(sender: str, topic: str, partition: int, first: int, last: int, **_: Any) -> None:
+    message = (
+        "%s has missed %s/%d offsets %d to %d: Kafka had deleted them before they were read, and it goes on "
+        "behind them. Give the topic a longer retention.ms"
+    )
+    _say(logging.ERROR, "records_missed", message, sender, topic, partition, first, last)
+
+
 @receiver(signals.partition_unreadable)
 def _unreadable(sender: str, topic: str, partition: int, offset: int, error: Exception, **_: Any) -> None:
     message = (

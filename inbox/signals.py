@@ -34,6 +34,9 @@ topics_found = Signal()
 topic_made_anew = Signal()
 """A topic was deleted and made anew, and is read from its beginning. Arguments: topic."""
 
+records_missed = Signal()
+"""Kafka had deleted records before they were read. Arguments: topic, partition, first, last (offsets)."""
+
 partition_unreadable = Signal()
 """The client cannot decode what is there, nor read past it. Arguments: topic, partition, offset, error."""
 

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from kafka import TopicPartition
+from kafka import OffsetAndMetadata, TopicPartition
 from kafka.structs import ConsumerGroupMetadata, MemberState
 
 from inbox.kafka import KafkaSource
@@ -108,8 +108,9 @@ class Client:
     def commit(self, offsets: Mapping[TopicPartition, Any], timeout_ms: int) -> None:
         self._broker.committed |= {partition: commit.offset for partition, commit in offsets.items()}
 
-    def committed(self, partition: TopicPartition, timeout_ms: int) -> int | None:
-        return self._broker.committed.get(partition)
+    def committed(self, partition: TopicPartition, timeout_ms: int, metadata: bool = False) -> Any:
+        offset = self._broker.committed.get(partition)
+        return offset if offset is None or not metadata else OffsetAndMetadata(offset, "", -1)
 
     def pause(self, *partitions: TopicPartition) -> None:
         self._paused |= set(partitions)

@@ -61,12 +61,13 @@ def test_partition_that_cannot_be_decoded_is_named_and_waited_for_while_others_a
         admin.close()
         assert values(read(source, 1)) == [b"c"]
         assert source.waits_for() == ""
-    stands, goes = [record.getMessage() for record in caplog.records if record.name == "inbox"]
+    stands, goes, missed = [record.getMessage() for record in caplog.records if record.name == "inbox"]
     assert stands.startswith(
         f"test stands still at {where}, which its client cannot decode; other partitions"
     )
     assert "CorruptRecordError" in stands
     assert goes.startswith(f"test goes on: {log.topic}/0 can be read again after ")
+    assert missed.startswith(f"test has missed {log.topic}/0 offsets 1 to 1: ")
 
 
 def test_what_cannot_be_decoded_does_not_hang_the_client_that_is_kept_alive_before_it(
