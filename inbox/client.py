@@ -43,11 +43,19 @@ def connect(config: Mapping[str, Any]) -> Any:
         return made[-1]
 
     try:
-        return KafkaConsumer(**config, kafka_client=remembered)
+        consumer = KafkaConsumer(**config, kafka_client=remembered)
     except BaseException:
         for client in made:  # a consumer that could not be made leaves its thread behind
             client.close()
         raise
+    # The client does not pass it on, and would make anew what was deleted, with the broker's defaults.
+    consumer._client.cluster.config["allow_auto_create_topics"] = False
+    return consumer
+
+
+def cluster_id(client: Any) -> str:
+    """The cluster that a consumer talks to."""
+    return client._client.cluster.cluster_id or ""
 
 
 def topic_ids(client: Any) -> Mapping[str, UUID | None]:

@@ -11,7 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 from kafka import TopicPartition
 from kafka.errors import KafkaConfigurationError, KafkaError, KafkaTimeoutError
 
-from inbox.client import ANSWER_MS, DEFAULTS, FIXED, connect, topic_ids
+from inbox.client import ANSWER_MS, DEFAULTS, FIXED, cluster_id, connect, topic_ids
 from inbox.errors import SourceUnavailable
 from inbox.membership import Membership
 from inbox.missed import MissedRecords
@@ -91,7 +91,7 @@ class KafkaSource:
             self.close()
         elif self._clock() >= self._heard_at + ASK_EVERY:
             self._hear()
-            self._offsets.commit(client)
+            self._commit()
             if self._membership.joined:
                 self._not_found = None
         if self._not_found is not None:
@@ -101,7 +101,7 @@ class KafkaSource:
     def commit(self, offsets: Offsets) -> None:
         self._offsets.add(offsets)
         with self._translated():
-            self._offsets.commit(self._client)
+            self._commit()
 
     def rewind(self, offsets: Offsets) -> None:
         if self._client is not None:
@@ -151,21 +151,27 @@ class KafkaSource:
     def _opened(self) -> Any:
         if self._client is None:
             self._client = connect(self._config)
-            self._membership = Membership(self._welcome)
-            self._offsets.forget()
-            missing = self._missing_topics()
-            self._missing.note(missing)
-            self._subscribe(self._topics - missing)
-            self._heard_at = self._clock()
+            try:
+                self._begin()
+            except KafkaError:
+                self.close()
+                raise
         return self._client
 
+    def _begin(self) -> None:
+        self._membership = Membership(self._welcome)
+        self._offsets.forget()
+        missing = self._missing_topics()
+        self._missing.note(missing)
+        self._subscribe(self._topics - missing)
+        self._heard_at = self._clock()
+
     def _subscribe(self, topics: frozenset[str]) -> None:
-        # To one that does not exist, the client would create it, whatever allow_auto_create_topics says.
         if topics:
             self._client.subscribe(sorted(topics), listener=self._membership)
             self._client.topics()  # so that it knows their partitions when it joins, and need not join again
         ids = topic_ids(self._client)
-        self._origins.note({topic: ids.get(topic) for topic in topics})
+        self._origins.note(cluster_id(self._client), {topic: ids.get(topic) for topic in topics})
 
     def _missing_topics(self) -> frozenset[str]:
         return self._topics - frozenset[str](self._client.topics())
@@ -181,11 +187,8 @@ class KafkaSource:
     def _hear(self) -> None:
         assigned = list(self._client.assignment())
         if assigned:
-            try:
+            with self._unless_a_topic_is_gone():
                 self._ends(assigned)
-            except KafkaTimeoutError:
-                if not self._has_lost_a_topic():
-                    raise
         else:
             self._client.committed(TopicPartition(min(self._topics), 0), timeout_ms=ANSWER_MS)
         self._heard_at = self._clock()
@@ -196,6 +199,19 @@ class KafkaSource:
         except KeyError:  # so the client puts it that one of them was deleted while it asked
             return {}
         return ends
+
+    def _commit(self) -> None:
+        with self._unless_a_topic_is_gone():
+            self._offsets.commit(self._client)
+
+    @contextmanager
+    def _unless_a_topic_is_gone(self) -> Iterator[None]:
+        """What the client asks of a topic that was deleted, it asks until its time is over."""
+        try:
+            yield
+        except KafkaTimeoutError:
+            if not self._has_lost_a_topic():
+                raise
 
     def _look_for_kept_back(self, client: Any) -> None:
         # A poll that has records to return keeps back what it could not decode behind them. A paused poll

@@ -89,8 +89,8 @@ def _topic_made_anew(sender: str, topic: str, **_: Any) -> None:
 @receiver(signals.records_missed)
 def _records_missed(sender: str, topic: str, partition: int, first: int, last: int, **_: Any) -> None:
     message = (
-        "%s has missed %s/%d offsets %d to %d: Kafka had deleted them before they were read, and it goes on "
-        "behind them. Give the topic a longer retention.ms"
+        "%s has missed %s/%d offsets %d to %d, unless they were marks of transactions: Kafka had deleted "
+        "them before they were read, and it goes on behind them. Give the topic a longer retention.ms"
     )
     _say(logging.ERROR, "records_missed", message, sender, topic, partition, first, last)
 

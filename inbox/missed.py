@@ -14,7 +14,8 @@ class MissedRecords:
     """Says when Kafka has deleted records, by retention or by hand, before they were read: the client goes on
     with the first that is left, and says nothing.
 
-    Other gaps are none of them: compaction and transactions leave some, behind the beginning of the log.
+    Other gaps are none of them: compaction and transactions leave some, behind the beginning of the log. If
+    that passes the mark of a transaction that was read, it cannot be told from a record.
     """
 
     def __init__(self, consumer: str) -> None:
@@ -33,7 +34,7 @@ class MissedRecords:
             first, expected = records[0].offset, self._next.get(partition)
             self._next[partition] = records[-1].offset + 1
             if expected is not None and first > expected:
-                self._judge(partition, expected, min(first, _beginning(client, partition, first)))
+                self._judge(partition, expected, min(first, _beginning(client, partition)))
 
     def _judge(self, partition: TopicPartition, expected: int, beginning: int) -> None:
         if beginning > expected:
@@ -41,9 +42,10 @@ class MissedRecords:
             records_missed.send(self._consumer, **where, first=expected, last=beginning - 1)
 
 
-def _beginning(client: Any, partition: TopicPartition, unknown: int) -> int:
+def _beginning(client: Any, partition: TopicPartition) -> int:
+    """The first offset that there is; 0 if Kafka does not say."""
     try:
         beginning: int = client.beginning_offsets([partition], timeout_ms=ANSWER_MS)[partition]
     except (KafkaError, KeyError):  # the latter where its topic has just been deleted
-        return unknown
+        return 0
     return beginning

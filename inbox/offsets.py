@@ -42,12 +42,18 @@ class GroupOffsets:
         checked = self.unchecked(client.assignment())
         for partition in checked:
             committed = client.committed(partition, metadata=True, timeout_ms=ANSWER_MS)
-            if committed is not None and self._origins.is_of_another(partition.topic, committed.metadata):
+            if self._is_to_begin(partition.topic, committed):
                 client.seek_to_beginning(partition)
                 committed = None
             self._missed.expect(partition, None if committed is None else committed.offset)
         self._unchecked.clear()
         return checked
+
+    def _is_to_begin(self, topic: str, committed: Any) -> bool:
+        """Whatever ``auto_offset_reset`` is: Kafka forgets what was committed of a topic that is deleted."""
+        if committed is None:
+            return self._origins.is_anew(topic)
+        return self._origins.is_of_another(topic, committed.metadata)
 
     def add(self, offsets: Offsets) -> None:
         """What is to be committed."""

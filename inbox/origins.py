@@ -15,18 +15,20 @@ class Origins:
     whoever goes on at its old offset misses the first of them, and Kafka says nothing of it.
 
     Topics have an id for that (KIP-516), which goes into the metadata of each committed offset. Brokers
-    before 2.8 tell none, nor do other programs that commit: such offsets are believed.
+    before 2.8 tell none, nor do other programs that commit: such offsets are believed. So are those of
+    another cluster, which MirrorMaker has translated and brought here with their metadata.
     """
 
     def __init__(self, consumer: str) -> None:
         self._consumer = consumer
+        self._cluster = ""
         self._ids: Mapping[str, UUID | None] = {}
         self._last: dict[str, UUID] = {}
         self._told: set[str] = set()
 
-    def note(self, ids: Mapping[str, UUID | None]) -> None:
-        """The topics that are read from now on."""
-        self._ids = ids
+    def note(self, cluster: str, ids: Mapping[str, UUID | None]) -> None:
+        """The topics that are read from now on, and where."""
+        self._cluster, self._ids = cluster, ids
         for topic, topic_id in ids.items():
             if topic_id is not None and self._last.setdefault(topic, topic_id) != topic_id:
                 self._last[topic] = topic_id
@@ -43,16 +45,24 @@ class Origins:
     def is_of_another(self, topic: str, metadata: str) -> bool:
         """Whether an offset was committed for an earlier topic of this name."""
         mine = self._mark(topic)
-        another = bool(mine) and metadata.startswith(MARK) and metadata != mine
+        another = bool(mine) and metadata.startswith(self._here) and metadata != mine
         if another:
             self._tell(topic)
         return another
 
+    def is_anew(self, topic: str) -> bool:
+        """Whether an earlier topic of this name is known to have been."""
+        return self._mark(topic) in self._told
+
     def _tell(self, topic: str) -> None:
-        if self._mark(topic) not in self._told:
+        if not self.is_anew(topic):
             self._told.add(self._mark(topic))
             topic_made_anew.send(self._consumer, topic=topic)
 
     def _mark(self, topic: str) -> str:
         topic_id = self._ids.get(topic)
-        return f"{MARK}{topic_id}" if topic_id is not None else ""
+        return f"{self._here}{topic_id}" if topic_id is not None else ""
+
+    @property
+    def _here(self) -> str:
+        return f"{MARK}{self._cluster}/"

@@ -53,10 +53,3 @@ class IsObjectOfTexts(Func):
     path = 'strict $.type() == "object" && !exists($.* ? (@.type() <> "string"))'
     template = f"%(function)s(%(expressions)s, '{path}')"
     output_field = models.BooleanField()
-
-
-class IsFinite(Func):
-    """``isfinite()``: whether a time is not ``infinity``, which has no text in RFC 3339."""
-
-    function = "isfinite"
-    output_field = models.BooleanField()

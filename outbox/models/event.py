@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import ClassVar
 
 from django.db import models
 from django.db.models.functions import Length
 from django.db.models.lookups import LessThan
 
-from outbox.fields import ClockTimestamp, CurrentXactId, IsFinite, IsObjectOfTexts, Xid8Field
+from outbox.fields import ClockTimestamp, CurrentXactId, IsObjectOfTexts, Xid8Field
 from outbox.models.event_queries import OutboxEventQuerySet
+
+YEARS = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
+"""Times that have four digits for the year, and are older or younger by their text."""
 
 
 class OutboxEvent(models.Model):
@@ -52,7 +56,9 @@ class OutboxEvent(models.Model):
                 name="outbox_event_topic",
             ),
             models.CheckConstraint(condition=IsObjectOfTexts("headers"), name="outbox_event_headers"),
-            models.CheckConstraint(condition=IsFinite("created_at"), name="outbox_event_created_at"),
+            models.CheckConstraint(
+                condition=models.Q(created_at__range=YEARS), name="outbox_event_created_at"
+            ),
         ]
 
     def __str__(self) -> str:

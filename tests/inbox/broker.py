@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from kafka import OffsetAndMetadata, TopicPartition
+from kafka.errors import KafkaTimeoutError
 from kafka.structs import ConsumerGroupMetadata, MemberState
 
 from inbox.kafka import KafkaSource
@@ -30,6 +31,7 @@ class Broker:
         self.members: list[Client] = []
         self.deleting: Exception | None = None
         self.exists = True
+        self.mute = 0
 
     def open(self, monkeypatch: pytest.MonkeyPatch) -> KafkaSource:
         """A source that reads here."""
@@ -76,7 +78,12 @@ class Client:
         return SimpleNamespace(cluster=self)
 
     def topics(self) -> set[str]:
+        if self._broker.mute:
+            self._broker.mute -= 1
+            raise KafkaTimeoutError("mute")
         return {self._broker.topic} if self._broker.exists else set()
+
+    cluster_id = None
 
     def topic_id(self, topic: str) -> None:
         """Not told: as by a broker before 2.8."""

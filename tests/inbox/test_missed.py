@@ -63,14 +63,14 @@ def test_what_is_read_again_is_not_missed(told: Told) -> None:
     assert told == []
 
 
-def test_where_kafka_does_not_say_what_it_has_a_gap_is_told(told: Told) -> None:
+def test_where_kafka_does_not_say_what_it_has_nothing_is_told(told: Told) -> None:
     def silent() -> int:
         raise KafkaTimeoutError("no answer")
 
     missed = MissedRecords("test")
     missed.expect(PARTITION, 3)
     missed.look(client(silent), batch(5))
-    assert told == [("t", 3, 3, 4)]
+    assert told == []
 
 
 def test_consumer_that_comes_too_late_says_what_it_has_missed(
@@ -86,4 +86,4 @@ def test_consumer_that_comes_too_late_says_what_it_has_missed(
     admin.close()
     assert values(read(source, 3)) == [b"f", b"g", b"h"]
     [error] = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
-    assert error.startswith(f"test has missed {kafka_topic.topic}/0 offsets 2 to 4: Kafka had deleted them")
+    assert error.startswith(f"test has missed {kafka_topic.topic}/0 offsets 2 to 4, unless ")

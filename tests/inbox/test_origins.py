@@ -65,6 +65,7 @@ def told(topic: str) -> str:
     return f"test reads {topic} from its beginning, as it was deleted and made anew; "
 
 
+@pytest.mark.parametrize("reset", ["earliest", "latest"])
 @pytest.mark.parametrize("count", [20, 300], ids=["fewer", "more"])
 def test_its_reader_misses_none_of_the_new_one(
     kafka_bootstrap: str,
@@ -72,10 +73,13 @@ def test_its_reader_misses_none_of_the_new_one(
     admin: KafkaAdminClient,
     caplog: pytest.LogCaptureFixture,
     count: int,
+    reset: str,
 ) -> None:
     """With fewer records than in the old one it would wait for ever, with more it would begin behind them."""
     caplog.set_level(logging.INFO, "inbox")
-    source = kafka_topic.open()
+    source = kafka_topic.open(auto_offset_reset=reset)
+    wait_until(lambda: source.poll(0.1) == [] and source.partitions() == 1, 20, "it has joined")
+    source.poll(0.5)
     kafka_topic.write(*numbers(0, 100))
     read_all(source, set(numbers(0, 100)))
     admin.delete_topics([kafka_topic.topic])
@@ -88,11 +92,12 @@ def test_its_reader_misses_none_of_the_new_one(
 
 
 def test_an_offset_of_another_topic_is_not_believed(
-    kafka_bootstrap: str, kafka_topic: KafkaTopic, caplog: pytest.LogCaptureFixture
+    kafka_bootstrap: str, kafka_topic: KafkaTopic, admin: KafkaAdminClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     """As one is that a member commits for the old topic when the new one is there."""
     kafka_topic.write(b"a", b"b", b"c")
-    commit(kafka_bootstrap, kafka_topic, OffsetAndMetadata(2, f"topic-id={uuid4()}", -1))
+    cluster = admin.describe_cluster()["cluster_id"]
+    commit(kafka_bootstrap, kafka_topic, OffsetAndMetadata(2, f"topic-id={cluster}/{uuid4()}", -1))
     source = kafka_topic.open()
     assert values(read(source, 3)) == [b"a", b"b", b"c"]
     [line] = [record.getMessage() for record in caplog.records if record.name == "inbox"]
@@ -102,10 +107,11 @@ def test_an_offset_of_another_topic_is_not_believed(
     assert values(read(source, 1)) == [b"c"], "its own offset is believed"
 
 
-@pytest.mark.parametrize("metadata", ["", "set by hand"])
+@pytest.mark.parametrize("metadata", ["", "set by hand", "topic-id=another-cluster/1"])
 def test_an_offset_that_others_have_committed_is_believed(
     kafka_bootstrap: str, kafka_topic: KafkaTopic, metadata: str
 ) -> None:
+    """As MirrorMaker does, which keeps the metadata of what it translates."""
     kafka_topic.write(b"a", b"b", b"c")
     commit(kafka_bootstrap, kafka_topic, OffsetAndMetadata(2, metadata, -1))
     assert values(read(kafka_topic.open(), 1)) == [b"c"]
@@ -149,3 +155,25 @@ def test_one_that_is_deleted_while_kafka_is_asked_is_no_outage(
     assert values(read(source, 1)) == [b"a"]
     broker.is_deleted_when_asked(error)
     wait_until(lambda: source.poll(0.1) == [] and "exist" in source.waits_for(), 20, "the topic is named")
+
+
+def test_what_is_in_hand_of_a_topic_that_is_deleted_is_committed_without_ado(
+    kafka_topic: KafkaTopic, admin: KafkaAdminClient
+) -> None:
+    """The client asks again and again whether Kafka has taken it."""
+    kafka_topic.write(b"a")
+    source = kafka_topic.open()
+    read(source, 1)
+    admin.delete_topics([kafka_topic.topic])
+    wait_until(lambda: kafka_topic.topic not in admin.list_topics(), 20, "the topic is gone")
+    source.commit({(kafka_topic.topic, 0): 1})
+    wait_until(lambda: source.poll(0.1) == [] and "exist" in source.waits_for(), 20, "the topic is named")
+
+
+def test_a_client_that_could_not_begin_is_made_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    broker = Broker([b"a"])
+    source = broker.open(monkeypatch)
+    broker.mute = 1
+    with pytest.raises(SourceUnavailable):
+        source.poll(0.1)
+    assert values(read(source, 1)) == [b"a"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from typing import Any
 
 from kafka import KafkaProducer
 
@@ -32,7 +33,7 @@ class KafkaTopic:
             self._producer.send(self.topic, key=key, value=value, headers=[*headers], partition=partition)
         self._producer.flush()
 
-    def open(self, *topics: str) -> KafkaSource:
+    def open(self, *topics: str, **options: Any) -> KafkaSource:
         source = KafkaSource(
             "test",
             bootstrap_servers=[self._servers],
@@ -43,6 +44,7 @@ class KafkaTopic:
                 "session_timeout_ms": 6000,
                 "fetch_max_wait_ms": 100,
                 "metadata_max_age_ms": 500,
+                **options,
             },
         )
         self._opened.append(source)

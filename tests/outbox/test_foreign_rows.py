@@ -37,8 +37,8 @@ def test_headers_are_an_object_of_texts(headers: str) -> None:
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("time", ["infinity", "-infinity"])
-def test_the_time_is_one(time: str) -> None:
+@pytest.mark.parametrize("time", ["infinity", "-infinity", "0044-03-15 BC", "9999-12-31", "20000-01-01"])
+def test_the_time_is_one_that_all_programs_can_read(time: str) -> None:
     with pytest.raises(IntegrityError, match="outbox_event_created_at"):
         insert(created_at=f"'{time}'")
 

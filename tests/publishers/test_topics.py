@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 
 import pytest
 
+from inbox.kafka import KafkaSource
 from outbox.cloudevents import Record
 from relay.errors import PublisherUnavailable
 from relay.publishers.base import Outcome, Publisher, Trouble
@@ -36,6 +38,21 @@ def test_no_topic_is_made_when_the_client_is_told_not_to(broker: Broker, connect
     failures = deliver(publisher, records(topic, ["key"], 1))
     assert failures[-1].trouble is Trouble.TOPIC_MISSING
     assert not broker.exists(topic)
+
+
+def test_a_consumer_makes_no_topic(broker: Broker) -> None:
+    """What was deleted would come back with as many partitions as the broker gives by default."""
+    topic = broker.topic()
+    options = {"metadata_max_age_ms": 200}
+    source = KafkaSource(
+        "test", bootstrap_servers=[broker.address], topics=[topic], group="test", options=options
+    )
+    with closing(source):
+        wait_until(lambda: source.poll(0.1) == [] and source.partitions() == 1, 20, "it reads the topic")
+        broker.delete(topic)
+        wait_until(lambda: source.poll(0.1) == [] and topic in source.waits_for(), 20, "it misses the topic")
+        source.poll(1.0)
+        assert not broker.exists(topic)
 
 
 def test_a_topic_that_is_made_after_all_is_found(broker: Broker, connect: Connect) -> None:
