@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import os
+import signal
+import threading
 from collections import defaultdict
+from collections.abc import Iterator
 from decimal import Decimal
 from io import StringIO
 from pathlib import Path
@@ -94,6 +98,31 @@ def test_a_replay_that_was_stopped_goes_on_where_it_was(path: Path) -> None:
     assert Order.objects.aggregate(sum=Sum("total")) == {"sum": TOTAL}
 
     assert replay(path) == "6 purchases are in the shop already and are left out.\n"
+
+
+@pytest.fixture
+def alarm() -> Iterator[None]:
+    """What hangs in a signal handler can be ended by another one alone."""
+
+    def ring(number: int, frame: object) -> None:
+        pytest.fail("the replay hangs")
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.alarm(20)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("alarm")
+def test_ctrl_c_ends_a_single_writer_that_waits_for_its_next_turn(path: Path) -> None:
+    interrupt = threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT))
+    interrupt.start()
+    with pytest.raises(SystemExit) as end:
+        replay(path, writers=1, rate=0.1)
+    interrupt.join()
+    assert end.value.code == 130
 
 
 @pytest.mark.django_db(transaction=True)

@@ -6,6 +6,7 @@ import time
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -117,9 +118,12 @@ class Command(BaseCommand):
 @contextmanager
 def stopped_by_signals(replay: Replay) -> Iterator[None]:
     """Let SIGINT and SIGTERM end the replay after the purchases that are being written."""
-    previous = {
-        number: signal.signal(number, lambda *_: replay.stop()) for number in (signal.SIGINT, signal.SIGTERM)
-    }
+
+    def stop(number: int, frame: object) -> None:
+        # In a thread: the handler may interrupt the very wait that ``stop`` ends, and would hang in it.
+        Thread(target=replay.stop, name="stop").start()
+
+    previous = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
