@@ -103,9 +103,11 @@ def _cause(trial: Trial, faults: Sequence[Fault], chance: random.Random) -> Inci
     for thread in threads:
         thread.join()
     ended, recovered = time.time(), trial.await_publishing()
+    rewound = any(fault.rewinds for fault in faults)
+    if rewound and recovered is not None:
+        trial.await_replay(PAGE_ROWS)
     waves = len(faults) * (trial.fleet.size + 1)  # one more, where a relay was added
-    replay = None if any(fault.rewinds for fault in faults) else waves * PAGE_ROWS
-    return Incident(name, began, ended, recovered, replay)
+    return Incident(name, began, ended, recovered, None if rewound else waves * PAGE_ROWS)
 
 
 def _guarded(trial: Trial, fault: Fault, chance: random.Random) -> None:

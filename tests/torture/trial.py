@@ -32,6 +32,7 @@ from tests.torture.verdict import Verdict
 LEASE_SECONDS = 3.0
 SETTLE_SECONDS = 120.0
 RECOVER_SECONDS = 90.0
+LEAVE_SECONDS = 30.0
 FAULTS_OF_ITS_OWN = ("Traceback", "deadlock", "could not serialize", "duplicate key", "violates")
 CLEAN = {0, -signal.SIGTERM}
 """Exit codes after SIGTERM; the second is that of a process which has only just been started."""
@@ -152,7 +153,11 @@ class Trial:
         for writer in self._writers:
             writer.send_signal(signal.SIGTERM)
         for writer in self._writers:
-            writer.wait(30)
+            try:
+                writer.wait(LEAVE_SECONDS)
+            except subprocess.TimeoutExpired:
+                writer.kill()
+                self.complaints.append(f"a writer did not end within {LEAVE_SECONDS:.0f} s of SIGTERM")
         self._writers.clear()
 
     def now(self) -> float:
@@ -206,6 +211,18 @@ class Trial:
                 return None
             time.sleep(0.05)
         return time.monotonic() - began
+
+    def await_replay(self, rows: int) -> None:
+        """Until no more than so many rows are pending: what the database had forgotten is sent again by
+        then, and no later fault is to be blamed for it.
+        """
+        pending = f"SELECT count(*) FROM ({statement('pending', cap=rows + 1)}) AS pending"
+        deadline = time.monotonic() + SETTLE_SECONDS
+        while self.execute(pending)[0] > rows:
+            if time.monotonic() > deadline:
+                self.complaints.append(f"more than {rows} rows were pending after {SETTLE_SECONDS:.0f} s")
+                return
+            time.sleep(0.2)
 
     def settle(self) -> None:
         """Stop writing, and wait until nothing is pending or held."""
