@@ -12,11 +12,13 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
+from relay.watchdog import ExitCode
 from tests.torture.points import Points
 
 ROOT = Path(__file__).resolve().parents[2]
 LOOK_EVERY_SECONDS = 0.1
 END_SECONDS = 45.0
+LEASE_GONE = b"The lease ran out with a wave in flight"
 
 
 class Member:
@@ -41,6 +43,11 @@ class Member:
     @property
     def is_running(self) -> bool:
         return self.process.poll() is None
+
+    @property
+    def has_lost_its_lease(self) -> bool:
+        """Whether it had to end at once, whatever it was asked: it was frozen with a wave in flight."""
+        return LEASE_GONE in self.log.read_bytes()
 
     def end(self, number: signal.Signals) -> None:
         """Send a signal; the exit code will be no surprise."""
@@ -135,7 +142,7 @@ class Fleet:
             for member in [member for member in self._members if not member.is_running]:
                 self._members.remove(member)
                 code = member.process.returncode
-                if not member.asked_to_end:
+                if not member.asked_to_end or (code == ExitCode.ERROR and member.has_lost_its_lease):
                     self.exits[code] += 1
                 elif code not in (0, -signal.SIGTERM, -signal.SIGKILL):
                     self.failed_to_leave[code] += 1
