@@ -65,8 +65,7 @@ def told(topic: str) -> str:
     return f"test reads {topic} from its beginning, as it was deleted and made anew; "
 
 
-@pytest.mark.parametrize("reset", ["earliest", "latest"])
-@pytest.mark.parametrize("count", [20, 300], ids=["fewer", "more"])
+@pytest.mark.parametrize(("count", "reset"), [(20, "latest"), (300, "earliest")], ids=["fewer", "more"])
 def test_its_reader_misses_none_of_the_new_one(
     kafka_bootstrap: str,
     kafka_topic: KafkaTopic,
