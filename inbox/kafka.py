@@ -11,15 +11,14 @@ from django.core.exceptions import ImproperlyConfigured
 from kafka import TopicPartition
 from kafka.errors import KafkaConfigurationError, KafkaError, KafkaTimeoutError
 
-from inbox.client import ANSWER_MS, DEFAULTS, FIXED, cluster_id, connect, topic_ids
+from inbox.client import ANSWER_MS, DEFAULTS, FIXED, connect
 from inbox.errors import SourceUnavailable
 from inbox.membership import Membership
 from inbox.missed import MissedRecords
-from inbox.missing import MissingTopics
 from inbox.offsets import GroupOffsets
-from inbox.origins import Origins
 from inbox.record import Record
 from inbox.source import Offsets
+from inbox.topics import Topics
 from inbox.unreadable import Undecodable, Unreadable, poll
 
 ASK_EVERY = 5.0  # seconds without a record after which Kafka is asked whether it is there
@@ -44,7 +43,6 @@ class KafkaSource:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._servers = ",".join(bootstrap_servers)
-        self._topics = frozenset(topics)
         self._config = {
             **DEFAULTS,
             **options,
@@ -59,10 +57,9 @@ class KafkaSource:
         self._membership = Membership(self._welcome)
         self._unreadable = Unreadable(consumer, self._connect_without_group, clock)
         self._not_found: SourceUnavailable | None = None
-        self._missing = MissingTopics(consumer, clock)
-        self._origins = Origins(consumer)
+        self._topics = Topics(consumer, topics, clock)
         self._missed = MissedRecords(consumer)
-        self._offsets = GroupOffsets(self._origins, self._missed)
+        self._offsets = GroupOffsets(self._topics.origins, self._missed)
         self._heard_at = self._looked_at = clock()
 
     def poll(self, timeout: float) -> Sequence[Record]:
@@ -131,7 +128,7 @@ class KafkaSource:
 
     def waits_for(self) -> str:
         assigned = () if self._client is None else self._client.assignment()
-        return "; ".join(filter(None, (str(self._missing), self._unreadable.words(assigned))))
+        return "; ".join(filter(None, (str(self._topics.missing), self._unreadable.words(assigned))))
 
     def close(self) -> None:
         client, self._client = self._client, None
@@ -141,47 +138,29 @@ class KafkaSource:
                 client.close(timeout_ms=ANSWER_MS)
 
     def _current(self) -> Any:
-        if self._client is not None and self._has_lost_a_topic():
+        if self._client is not None and self._topics.have_changed(self._client):
             self.close()  # and be made anew with those that are there
         return self._opened()
-
-    def _has_lost_a_topic(self) -> bool:
-        return self._origins.changed(topic_ids(self._client))
 
     def _opened(self) -> Any:
         if self._client is None:
             self._client = connect(self._config)
+            self._membership = Membership(self._welcome)
+            self._offsets.forget()
             try:
-                self._begin()
+                self._topics.subscribe(self._client, self._membership)
             except KafkaError:
                 self.close()
                 raise
+            self._heard_at = self._clock()
         return self._client
 
-    def _begin(self) -> None:
-        self._membership = Membership(self._welcome)
-        self._offsets.forget()
-        missing = self._missing_topics()
-        self._missing.note(missing)
-        self._subscribe(self._topics - missing)
-        self._heard_at = self._clock()
-
-    def _subscribe(self, topics: frozenset[str]) -> None:
-        if topics:
-            self._client.subscribe(sorted(topics), listener=self._membership)
-            self._client.topics()  # so that it knows their partitions when it joins, and need not join again
-        ids = topic_ids(self._client)
-        self._origins.note(cluster_id(self._client), {topic: ids.get(topic) for topic in topics})
-
-    def _missing_topics(self) -> frozenset[str]:
-        return self._topics - frozenset[str](self._client.topics())
-
     def _look_for_missing_topics(self) -> None:
-        if self._client is None or not self._missing or self._clock() < self._looked_at + ASK_EVERY:
+        if self._client is None or not self._topics.missing or self._clock() < self._looked_at + ASK_EVERY:
             return
         self._looked_at = self._clock()
-        self._hear()  # asking for all topics knows no timeout
-        if self._missing.note(self._missing_topics()):
+        self._hear()  # as the look knows no timeout
+        if self._topics.look(self._client):
             self.close()  # and be made anew with all of them
 
     def _hear(self) -> None:
@@ -190,7 +169,7 @@ class KafkaSource:
             with self._unless_a_topic_is_gone():
                 self._ends(assigned)
         else:
-            self._client.committed(TopicPartition(min(self._topics), 0), timeout_ms=ANSWER_MS)
+            self._client.committed(TopicPartition(self._topics.first, 0), timeout_ms=ANSWER_MS)
         self._heard_at = self._clock()
 
     def _ends(self, partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
@@ -210,7 +189,7 @@ class KafkaSource:
         try:
             yield
         except KafkaTimeoutError:
-            if not self._has_lost_a_topic():
+            if not self._topics.have_changed(self._client):
                 raise
 
     def _look_for_kept_back(self, client: Any) -> None:
