@@ -46,7 +46,7 @@ class GroupOffsets:
                 client.seek_to_beginning(partition)
                 committed = None
             self._missed.expect(partition, None if committed is None else committed.offset)
-        self._unchecked.clear()
+        self._unchecked -= checked
         return checked
 
     def _is_to_begin(self, topic: str, committed: Any) -> bool:

@@ -26,6 +26,7 @@ from tests.torture.inbox import parking
 from tests.torture.inbox.trial import GROUP, ConsumerTrial
 from tests.torture.insist import insist
 from tests.torture.trial import Trial
+from tests.waiting import wait_until
 
 LONGER_THAN_THE_SESSION = (7.0, 10.0)
 EMPTY_SECONDS = 60.0
@@ -117,22 +118,14 @@ def make_anew(trial: Trial, chance: random.Random) -> None:
     """A topic of which everything is handled is deleted and made anew: its offsets begin at 0 again."""
     mine = cast(ConsumerTrial, trial)
     topic = chance.choice(sorted(mine.topics))
-    _await(lambda: mine.shortest(topic) >= LONG, f"{topic} is long")
+    wait_until(lambda: mine.shortest(topic) >= LONG, PATIENCE_SECONDS, f"{topic} is long")
     with mine.producer.pause():
-        _await(lambda: not mine.lag(), "everything is handled")
+        wait_until(lambda: not mine.lag(), PATIENCE_SECONDS, "everything is handled")
         trial.witnessed += published(trial, topic)
         ask(trial, partial(delete, topic))
         insist(lambda: create_topics(trial.ground.bootstrap_servers, {topic: mine.topics[topic]}))
     if chance.random() < 0.5:
         kill(trial, chance)
-
-
-def _await(predicate: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not predicate():
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"after {PATIENCE_SECONDS:.0f} s it is not true that {what}")
-        time.sleep(0.2)
 
 
 def _reset(trial: ConsumerTrial) -> bool:
