@@ -26,6 +26,10 @@ class RelaySettings:
     ``publisher`` is the dotted path of a class; it gets ``options`` (for Kafka: the client's own options)
     and, as keyword arguments, ``publisher_options``. ``poison`` says what waits behind a record that the
     broker can never take: later events of its key (``hold-key``), or none (``skip``).
+
+    A topic that is missing or forbidden is held at once. It is tried again after half a second, then less and
+    less often, at least every ``topic_retry_seconds``. After ``topic_grace_seconds`` the hold is logged as an
+    error.
     """
 
     publisher: str = "relay.publishers.kafka_python.KafkaPythonPublisher"

@@ -11,10 +11,12 @@ from outbox.cloudevents import Row
 from outbox.models import Hold
 from relay import signals
 from relay.checkpoint import Fenced
+from relay.conf import RelaySettings
 from relay.lease import Lease
 from relay.publishers.base import Failure, Trouble
 from relay.session import Session
 
+FIRST_RETRY_SECONDS = 0.5
 REASONS = {
     Trouble.RECORD: Hold.Reason.POISON,
     Trouble.TOPIC_MISSING: Hold.Reason.TOPIC_MISSING,
@@ -56,10 +58,13 @@ class Release:
 class Holds:
     """The holds as the owner of one shard sees and makes them."""
 
-    def __init__(self, session: Session, lease: Lease) -> None:
+    def __init__(self, session: Session, lease: Lease, settings: RelaySettings) -> None:
         self._session = session
         self._lease = lease
+        self._settings = settings
         self._passed: set[int] = set()
+        self._reported: set[str] = set()
+        """Topics whose holds have outlasted the grace, and were reported as errors."""
 
     def scopes(self, rows: Collection[Row]) -> Scopes:
         """What holds there are for these rows. Asked anew for every page, so that no list of all holds is
@@ -86,16 +91,14 @@ class Holds:
                 scopes.events[event] = hold
         return scopes
 
-    def make(self, row: Row, failure: Failure, *, policy: str, retry_in: float) -> None:
-        """Hold what a failure for good touches: the topic, or the row's key, or with policy ``skip`` the row
-        alone; and tell so, unless it is held already.
+    def make(self, row: Row, failure: Failure) -> None:
+        """Hold what a failure touches: a topic that cannot be written at once, so that it stops no other; for
+        a record that is impossible its key, or with policy ``skip`` the row alone.
 
         Raises:
             Fenced: this relay no longer owns the shard.
         """
-        scope = Hold.Scope.KEY if policy == "hold-key" else Hold.Scope.EVENT
-        if failure.trouble is not Trouble.RECORD:
-            scope = Hold.Scope.TOPIC
+        scope = self._scope_of(failure)
         parameters = {
             **self._lease.fence,
             "scope": scope.value,
@@ -104,17 +107,33 @@ class Holds:
             "event": row.id if scope is Hold.Scope.EVENT else None,
             "reason": REASONS[failure.trouble].value,
             "detail": failure.detail,
-            "release_in": retry_in if scope is Hold.Scope.TOPIC else None,
+            "release_in": self._retry_in(0.0) if scope is Hold.Scope.TOPIC else None,
         }
         made = bool(self._session.run("hold", parameters))
         self._passed.clear()
         if not made and self.scopes([row]).hold_of(row) is None:
             raise Fenced(f"Shard {self._lease.shard} has another owner, or another epoch.")
         if made:
-            self._tell(row, failure, scope)
+            provisional = scope is Hold.Scope.TOPIC and self._settings.topic_grace_seconds > 0
+            self._signal(row, failure, scope, provisional=provisional)
 
-    def _tell(self, row: Row, failure: Failure, scope: Hold.Scope) -> None:
-        signals.hold_made.send(type(self), lease=self._lease, row=row, failure=failure, scope=scope)
+    def _scope_of(self, failure: Failure) -> Hold.Scope:
+        if failure.trouble is not Trouble.RECORD:
+            return Hold.Scope.TOPIC
+        return Hold.Scope.KEY if self._settings.poison == "hold-key" else Hold.Scope.EVENT
+
+    def _signal(self, row: Row, failure: Failure, scope: Hold.Scope, *, provisional: bool) -> None:
+        if scope is Hold.Scope.TOPIC and not provisional:
+            self._reported.add(row.topic)
+        signals.hold_made.send(
+            type(self), lease=self._lease, row=row, failure=failure, scope=scope, provisional=provisional
+        )
+
+    def _retry_in(self, seconds: float) -> float:
+        """In how many seconds to try a topic again that has been held for ``seconds``: soon, as it may have
+        just been created, and later and later.
+        """
+        return min(self._settings.topic_retry_seconds, max(FIRST_RETRY_SECONDS, seconds / 2))
 
     def due(self, after: int = 0) -> Release | None:
         """The next hold, by id, whose release is due."""
@@ -128,34 +147,45 @@ class Holds:
             Row._make(row) for row in self._session.fetch("held", {**parameters, "rows": rows, "bytes": size})
         ]
 
-    def postpone(self, release: Release, row: Row, failure: Failure, *, retry_in: float | None) -> None:
-        """Leave the hold in place: for a while, or with None until somebody releases it again, who is told
-        so. Not if it has been paused meanwhile, or another relay owns the shard.
+    def postpone(self, release: Release, row: Row, failure: Failure) -> None:
+        """Leave the hold in place: a topic's for a while, that of a record until a person releases it again.
+        Not if it was paused meanwhile, or another relay owns the shard.
         """
+        of_topic = failure.trouble is not Trouble.RECORD
         parameters = {
             **self._lease.fence,
             "hold": release.hold,
             "reason": REASONS[failure.trouble].value,
             "detail": failure.detail,
+            "release_in": self._retry_in(release.seconds) if of_topic else None,
         }
-        if self._session.run("postpone", {**parameters, "release_in": retry_in}) and retry_in is None:
-            self._tell(row, failure, Hold.Scope(release.scope))
+        if not self._session.run("postpone", parameters):
+            return
+        if not of_topic:
+            self._signal(row, failure, Hold.Scope(release.scope), provisional=False)
+        elif release.seconds >= self._settings.topic_grace_seconds and release.topic not in self._reported:
+            self._signal(row, failure, Hold.Scope.TOPIC, provisional=False)
 
-    def narrow(self, release: Release, row: Row, failure: Failure, *, policy: str) -> None:
-        """A held record proved impossible when its topic was released: hold what it touches, let the rest of
-        the topic go on.
+    def narrow(self, release: Release, row: Row, failure: Failure) -> None:
+        """A held record proved impossible when its topic was released: give it a hold of its own. The rest of
+        the topic is published.
         """
-        self.make(row, failure, policy=policy, retry_in=0)
+        self.make(row, failure)
         target = self.scopes([row]).hold_of(row)
-        parameters = {"hold": release.hold, "target": target, "event": row.id}
-        self._session.run(
-            "narrow", {**parameters, "topic": row.topic, "key": row.key, "key_too": policy == "hold-key"}
-        )
+        parameters = {
+            "hold": release.hold,
+            "target": target,
+            "event": row.id,
+            "topic": row.topic,
+            "key": row.key,
+        }
+        self._session.run("narrow", {**parameters, "key_too": self._settings.poison == "hold-key"})
 
     def lift(self, release: Release) -> bool:
         """End the hold if nothing waits behind it any more, in any shard."""
         lifted = self._session.lift(release.hold)
         if lifted:
+            self._reported.discard(release.topic)
             signals.hold_lifted.send(type(self), lease=self._lease, release=release)
         return lifted
 

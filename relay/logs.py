@@ -9,7 +9,10 @@ from relay import signals
 from relay.states import State
 
 logger = logging.getLogger("relay")
-ASIDE = {"topic": "all of its topic", "key": "later events of its key", "event": "nothing else"}
+HELD = {
+    "key": ("and later events of its key", "no other key is affected"),
+    "event": ("alone", "no other event is affected"),
+}
 
 
 def listen() -> None:
@@ -28,7 +31,7 @@ def _state_changed(*, old: State, new: State, detail: str, seconds: float, **_: 
         _log(
             logging.WARNING,
             "degraded",
-            "%s. Nothing is lost; trying again until it passes.",
+            "%s. Nothing is lost; retrying.",
             detail.rstrip("."),
         )
     elif old is State.DEGRADED and new is not State.STOPPING:
@@ -60,29 +63,45 @@ def _shard_lost(*, lease: Any, why: str, **_: Any) -> None:
     )
 
 
-def _hold_made(*, row: Any, failure: Any, scope: str, **_: Any) -> None:
+def _hold_made(*, row: Any, failure: Any, scope: str, provisional: bool, **_: Any) -> None:
+    detail = failure.detail.rstrip(".")
+    if scope == "topic":
+        _log(
+            logging.INFO if provisional else logging.ERROR,
+            "hold-made",
+            "Holding topic %s: %s. Its events wait, in order, until the topic can be written; "
+            "no other topic is affected. Nothing is lost.",
+            *(row.topic, detail),
+            scope=scope,
+            topic=row.topic,
+        )
+        return
+    what, rest = HELD[scope]
     _log(
         logging.ERROR,
         "hold-made",
-        "Set aside event %s (%s, topic %s, key %s), and with it %s: %s. "
-        "Nothing is lost, and all else goes on. See outbox_status.",
-        row.event_id,
-        row.type,
-        row.topic,
-        row.key,
-        ASIDE[scope],
-        failure.detail.rstrip("."),
+        "Holding event %s (%s, topic %s, key %s) %s: %s. Nothing is lost; %s. See outbox_status.",
+        *(row.event_id, row.type, row.topic, row.key, what, detail, rest),
+        scope=scope,
+        topic=row.topic,
+        event_id=row.event_id,
     )
 
 
 def _hold_lifted(*, release: Any, **_: Any) -> None:
     part = {"topic": "", "key": f"key {release.key} of ", "event": "one event of "}[release.scope]
-    what = f"{part}topic {release.topic}"
-    _log(logging.INFO, "hold-lifted", "Nothing waits any more for %s, after %.1f s.", what, release.seconds)
+    _log(
+        logging.INFO,
+        "hold-lifted",
+        "Hold on %stopic %s released after %.1f s; all its events are published.",
+        *(part, release.topic, release.seconds),
+        scope=release.scope,
+        topic=release.topic,
+    )
 
 
-def _log(level: int, action: str, message: str, *arguments: object) -> None:
-    logger.log(level, message, *arguments, extra={"action": action})
+def _log(level: int, action: str, message: str, *arguments: object, **fields: object) -> None:
+    logger.log(level, message, *arguments, extra={"action": action, **fields})
 
 
 TOLD = {

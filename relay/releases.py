@@ -96,12 +96,9 @@ class Releases:
         """The release has met trouble: the hold stays, except that poison in a topic's hold gets one of its
         own.
         """
-        config = self._crew.settings
         if failure.trouble is Trouble.TRANSIENT:
             raise PublisherUnavailable(failure.detail)
-        if failure.trouble is not Trouble.RECORD:
-            self._holds.postpone(due, row, failure, retry_in=config.topic_retry_seconds)
-        elif due.scope == Hold.Scope.TOPIC:
-            self._holds.narrow(due, row, failure, policy=config.poison)
+        if failure.trouble is Trouble.RECORD and due.scope == Hold.Scope.TOPIC:
+            self._holds.narrow(due, row, failure)
         else:
-            self._holds.postpone(due, row, failure, retry_in=None)
+            self._holds.postpone(due, row, failure)

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from outbox.cloudevents import Record, Row
+from outbox.cloudevents import Record
 from relay import signals
 from relay.backoff import Backoff
 from relay.checkpoint import Checkpoints, Fenced, HoldLifted, Tally
 from relay.clock import boottime
 from relay.crew import Crew
 from relay.errors import PublisherUnavailable
-from relay.grace import Grace
 from relay.holds import Holds
 from relay.lease import Lease
 from relay.log import Log
@@ -32,8 +31,7 @@ class OwnedShard:
         config = crew.settings
         self.lease = lease
         self._crew = crew
-        self._grace = Grace(config.topic_grace_seconds)
-        self._holds = Holds(session, lease)
+        self._holds = Holds(session, lease, config)
         self._checkpoints = Checkpoints(session, lease)
         # A database that cannot store a position (full, read-only) shows it before a wave is sent in vain.
         self._checkpoints.move(self._checkpoints.position, Tally())
@@ -119,15 +117,8 @@ class OwnedShard:
     def _deliver(
         self, records: Sequence[Record], *, meanwhile: Callable[[], None] | None = None
     ) -> list[Outcome]:
-        try:
-            sent = self._crew.courier.send(records, self.lease)
-            outcomes = self._crew.courier.result(sent, self._crew.tick, meanwhile=meanwhile)
-        except PublisherUnavailable:
-            self._grace.begin_anew()
-            raise
-        if any(outcome is not None and outcome.trouble is Trouble.TRANSIENT for outcome in outcomes):
-            self._grace.begin_anew()
-        return outcomes
+        sent = self._crew.courier.send(records, self.lease)
+        return self._crew.courier.result(sent, self._crew.tick, meanwhile=meanwhile)
 
     def _read_ahead(self, work: Work) -> None:
         if work.page.more and self._next is None:
@@ -146,7 +137,6 @@ class OwnedShard:
             work.scopes = None
             return False
         work.step_over(prefix)
-        self._grace.forget({row.topic for row in prefix.rows})
         signals.wave_published.send(
             type(self), lease=self.lease, tally=prefix.carried, aside=len(prefix.aside)
         )
@@ -154,21 +144,12 @@ class OwnedShard:
 
     def _face(self, failure: Failure, work: Work, sent: int) -> None:
         """Decide on the first record not acknowledged: wait, look closer, or hold what it touches."""
-        row = work.page.rows[work.done]
-        if failure.trouble is Trouble.RECORD:
-            if not work.isolate(sent):
-                self._hold(row, failure)
-                work.scopes = None
-        elif failure.trouble is Trouble.TRANSIENT or not self._grace.is_over(row.topic):
-            work.scopes = None
+        if failure.trouble is Trouble.RECORD and work.isolate(sent):
+            return
+        work.scopes = None
+        if failure.trouble is Trouble.TRANSIENT:
             raise PublisherUnavailable(failure.detail)
-        else:
-            self._hold(row, failure)
-            work.scopes = None
-
-    def _hold(self, row: Row, failure: Failure) -> None:
-        config = self._crew.settings
-        self._holds.make(row, failure, policy=config.poison, retry_in=config.topic_retry_seconds)
+        self._holds.make(work.page.rows[work.done], failure)
 
     def tidy(self) -> None:
         """Once in a while: turn old checkpoints into statistics."""

@@ -18,6 +18,8 @@ shard_lost = Signal()
 wave_published = Signal()
 """``lease``, ``tally``, ``aside``: how many events were set aside."""
 hold_made = Signal()
-"""``lease``, ``row``, ``failure``, ``scope``: what is held (``Hold.Scope``)."""
+"""``lease``, ``row``, ``failure``, ``scope``: what is held (``Hold.Scope``), and ``provisional``: whether the hold
+may end by itself in a moment, as for a topic that is about to be created.
+"""
 hold_lifted = Signal()
 """``lease``, ``release``"""

@@ -10,7 +10,10 @@ from django.db.models.functions import Now
 from outbox.models import Held, Hold, OutboxEvent
 from relay.errors import PublisherUnavailable
 from relay.publishers.base import Failure, Trouble
-from tests.relay.conftest import Desk, Writer, pause, payloads, resume
+from relay.publishers.memory import MemoryPublisher
+from relay.states import State
+from tests.relay.conftest import Desk, Writer, insert, pause, payloads, resume, running
+from tests.waiting import wait_until
 
 Desks = Callable[..., Desk]
 Writers = Callable[[], Writer]
@@ -185,25 +188,49 @@ def test_an_outage_sets_nothing_aside(desk: Desks, writer: Writers) -> None:
     assert office.drain() == ["a:1", "a:2", "a:3"]
 
 
-def test_a_missing_topic_waits_for_the_grace_and_then_holds_only_itself(desk: Desks, writer: Writers) -> None:
+def test_topics_that_cannot_be_written_are_held_at_once_and_stop_no_other(
+    desk: Desks, writer: Writers
+) -> None:
     office, w = desk(topic_grace_seconds=1000.0, topic_retry_seconds=0.0), writer()
-    office.broker.missing.add("gone")
-    w.insert("a", topic="gone")
-    w.insert("b")
+    office.broker.missing |= {"gone", "also-gone"}
+    office.broker.forbidden.add("secret")
+    for topic in ("gone", "secret", "also-gone"):
+        w.insert("a", topic=topic)
+        w.insert("b")
     w.commit()
-    with pytest.raises(PublisherUnavailable, match="gone"):
-        office.shard.step()
-    assert not Hold.objects.exists()
-    office.shard._grace._seconds = 0.0
     while office.shard.step():
         pass
-    assert payloads(office.broker.records) == ["b:1"]
-    assert Hold.objects.get().reason == Hold.Reason.TOPIC_MISSING
+    assert payloads(office.broker.records) == ["b:1", "b:2", "b:3"]
+    reasons = dict(Hold.objects.values_list("topic", "reason"))
+    assert reasons == {"gone": "topic-missing", "also-gone": "topic-missing", "secret": "topic-forbidden"}
     office.broker.missing.clear()
+    office.broker.forbidden.clear()
     w.insert("a", topic="gone")
     w.commit()
-    assert office.drain() == ["a:1", "a:2"]
+    office.drain()
+    published = [(r.topic, r.value) for r in office.broker.records if r.topic == "gone"]
+    assert published == [("gone", b"a:1"), ("gone", b"a:4")]
     assert not Hold.objects.exists()
+    assert not Held.objects.exists()
+
+
+def test_events_of_other_topics_flow_while_one_is_missing(transactional_db: None) -> None:
+    publisher = MemoryPublisher()
+    publisher.missing.add("gone")
+    with running(publisher) as relay:
+        insert(0, "gone", 3)
+        insert(1, "there", 3)
+        wait_until(lambda: len(publisher.records) == 3, 10, "the other topic is published")
+        wait_until(lambda: Held.objects.count() == 3, 10, "the events of the missing topic are held")
+        assert relay.state is State.PUBLISHING
+        publisher.missing.clear()
+        wait_until(lambda: len(publisher.records) == 6, 10, "the topic is released by itself")
+        wait_until(lambda: not Hold.objects.exists(), 10, "the hold is gone")
+
+
+def test_a_held_topic_is_tried_again_soon_and_then_less_and_less_often(desk: Desks) -> None:
+    holds = desk(topic_retry_seconds=10.0).shard._holds
+    assert [holds._retry_in(age) for age in (0.0, 0.6, 4.0, 3600.0)] == [0.5, 0.5, 2.0, 10.0]
 
 
 def test_a_paused_topic_waits_until_it_is_resumed(desk: Desks, writer: Writers) -> None:

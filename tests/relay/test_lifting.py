@@ -11,7 +11,7 @@ from outbox import positions
 from outbox.cloudevents import Record
 from outbox.models import Held, Hold, Shard
 from relay import signals
-from relay.errors import LeaseLost, PublisherUnavailable
+from relay.errors import LeaseLost
 from relay.publishers.base import Outcome
 from tests.relay.conftest import Desk, Writer, insert, pause, resume
 
@@ -182,31 +182,3 @@ def test_who_has_lost_its_shard_makes_no_hold_and_says_so(desk: Desks, writer: W
         signals.hold_made.disconnect(note)
     assert said == []
     assert not Hold.objects.exists()
-
-
-def test_an_outage_is_no_part_of_the_grace(desk: Desks, writer: Writers) -> None:
-    """A cold broker does not know the topic, goes away for long, and comes up cold again."""
-    office, w = desk(topic_grace_seconds=3600), writer()
-    w.insert("a")
-    w.commit()
-    clock = [0.0]
-    office.shard._grace._clock = lambda: clock[0]
-
-    def attempt() -> None:
-        with pytest.raises(PublisherUnavailable):
-            office.shard.step()
-
-    office.broker.missing.add("t")
-    attempt()
-    office.broker.available = False
-    clock[0] = 5_000
-    attempt()
-    office.broker.available = True
-    clock[0] = 10_000
-    attempt()
-    assert not Hold.objects.exists()
-    clock[0] = 10_000 + 3_599
-    attempt()
-    clock[0] = 10_000 + 3_600
-    office.drain()
-    assert Hold.objects.get().reason == "topic-missing"

@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
 
 import pytest
+from django.db.models.functions import Now
 
 from outbox.cloudevents import BinaryEncoder, Record
 from outbox.models import Hold
@@ -18,7 +20,7 @@ from relay.publishers.base import Outcome
 from relay.publishers.memory import MemoryPublisher
 from relay.states import State
 from tests.relay.conftest import Desk, Writer, insert, pause, resume
-from tests.torture.trial import SET_ASIDE
+from tests.torture.trial import HELD
 
 Desks = Callable[..., Desk]
 Writers = Callable[[], Writer]
@@ -70,9 +72,9 @@ def test_one_trouble_behind_another_lasts_from_the_beginning(told: Told, relay: 
     it._enter(State.DEGRADED, "Kafka: no leader")
     it._enter(State.PUBLISHING)
     assert told()[-4:] == [
-        "Kafka: no leader. Nothing is lost; trying again until it passes.",
-        "PostgreSQL: connection refused. Nothing is lost; trying again until it passes.",
-        "Kafka: no leader. Nothing is lost; trying again until it passes.",
+        "Kafka: no leader. Nothing is lost; retrying.",
+        "PostgreSQL: connection refused. Nothing is lost; retrying.",
+        "Kafka: no leader. Nothing is lost; retrying.",
         "Recovered after 3600.0 s: publishing.",
     ]
 
@@ -96,41 +98,57 @@ def test_a_slow_broker_is_told_once_for_as_long_as_it_is_slow(
     it._turn()
     lines = told()
     assert [line for line in lines if "no acknowledgement" in line] == [
-        "Kafka: no acknowledgement for 0 s. Nothing is lost; trying again until it passes."
+        "Kafka: no acknowledgement for 0 s. Nothing is lost; retrying."
     ]
     (recovered,) = [line for line in lines if line.startswith("Recovered after")]
     assert 0.5 < float(recovered.split()[2]) <= slow + 1
 
 
-def test_what_is_held_is_told_with_what_waits_and_so_is_its_end(
-    told: Told, desk: Desks, writer: Writers
+def hold_lines(caplog: pytest.LogCaptureFixture) -> list[tuple[str, int, str]]:
+    """Action, level and scope of the lines about holds."""
+    return [(r.action, r.levelno, r.scope) for r in caplog.records if hasattr(r, "scope")]  # type: ignore[attr-defined]
+
+
+def test_a_topic_is_reported_as_an_error_once_its_grace_is_over(
+    told: Told, desk: Desks, writer: Writers, caplog: pytest.LogCaptureFixture
+) -> None:
+    office, w = desk(topic_grace_seconds=60.0), writer()
+    office.broker.missing.add("t")
+    w.insert("a")
+    w.commit()
+    office.drain()
+    Hold.objects.release()
+    office.drain()
+    made = ("hold-made", logging.INFO, "topic")
+    assert hold_lines(caplog) == [made]
+    for _ in range(2):
+        Hold.objects.update(created_at=Now() - timedelta(seconds=61), release_at=Now())
+        office.drain()
+    assert hold_lines(caplog) == [made, ("hold-made", logging.ERROR, "topic")]
+    line = caplog.records[-1]
+    found = HELD.search(f"2026-01-01 00:00:00,000 {line.levelname:7} relay: {line.getMessage()}")
+    assert found is not None, "the torture suite looks for this line"
+    assert found[1] == "t"
+    office.broker.missing.clear()
+    Hold.objects.release()
+    office.drain()
+    assert hold_lines(caplog)[-1] == ("hold-lifted", logging.INFO, "topic")
+
+
+def test_without_a_grace_a_topic_is_an_error_at_once(
+    told: Told, desk: Desks, writer: Writers, caplog: pytest.LogCaptureFixture
 ) -> None:
     office, w = desk(topic_grace_seconds=0), writer()
     office.broker.missing.add("t")
     w.insert("a")
     w.commit()
     office.drain()
-    (line,) = told()
-    assert ", topic t, key a), and with it all of its topic: " in line
-    assert line.endswith(". Nothing is lost, and all else goes on. See outbox_status.")
-    found = SET_ASIDE.match(line)
-    assert found is not None, "the torture suite looks for this line"
-    assert found[1] == "t"
-    office.broker.missing.clear()
-    Hold.objects.release()
-    office.drain()
-    assert told()[1].startswith("Nothing waits any more for topic t, after ")
+    assert hold_lines(caplog) == [("hold-made", logging.ERROR, "topic")]
 
 
-@pytest.mark.parametrize(
-    ("policy", "waits", "lifted"),
-    [
-        ("hold-key", "later events of its key", "key a of topic t"),
-        ("skip", "nothing else", "one event of topic t"),
-    ],
-)
-def test_poison_is_told_again_when_it_is_released_in_vain(
-    told: Told, desk: Desks, writer: Writers, policy: str, waits: str, lifted: str
+@pytest.mark.parametrize(("policy", "scope"), [("hold-key", "key"), ("skip", "event")])
+def test_poison_is_reported_again_when_it_is_released_in_vain(
+    told: Told, desk: Desks, writer: Writers, policy: str, scope: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     office, w = desk(poison=policy), writer()
     office.broker._max_record_bytes = 0
@@ -139,17 +157,20 @@ def test_poison_is_told_again_when_it_is_released_in_vain(
     office.drain()
     Hold.objects.release()
     office.drain()
-    lines = told()
-    assert len(lines) == 2
-    assert all(f", and with it {waits}: " in line for line in lines)
+    made = ("hold-made", logging.ERROR, scope)
+    assert hold_lines(caplog) == [made, made]
+    line = caplog.records[-1]
+    found = HELD.search(f"2026-01-01 00:00:00,000 {line.levelname:7} relay: {line.getMessage()}")
+    assert found is not None
+    assert found[2] == "t"
     office.broker._max_record_bytes = 1_000_000
     Hold.objects.release()
     office.drain()
-    assert told()[2].startswith(f"Nothing waits any more for {lifted}, after ")
+    assert hold_lines(caplog)[-1] == ("hold-lifted", logging.INFO, scope)
 
 
-def test_poison_that_shows_when_its_topic_is_released_is_told(
-    told: Told, desk: Desks, writer: Writers
+def test_poison_that_shows_when_its_topic_is_released_is_reported(
+    told: Told, desk: Desks, writer: Writers, caplog: pytest.LogCaptureFixture
 ) -> None:
     office, w = desk(), writer()
     pause("t")
@@ -159,4 +180,4 @@ def test_poison_that_shows_when_its_topic_is_released_is_told(
     office.broker._max_record_bytes = 0
     resume("t")
     office.drain()
-    assert [line for line in told() if ", and with it later events of its key: " in line]
+    assert ("hold-made", logging.ERROR, "key") in hold_lines(caplog)

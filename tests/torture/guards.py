@@ -78,8 +78,8 @@ GUARDS = [
         f"{RELAY}/test_holds.py::test_poison_that_only_the_broker_sees_is_isolated_before_it_is_judged",
     ),
     Guard(
-        "the grace of a topic",
-        f"{RELAY}/test_holds.py::test_a_missing_topic_waits_for_the_grace_and_then_holds_only_itself",
+        "a topic held at once",
+        f"{RELAY}/test_holds.py::test_topics_that_cannot_be_written_are_held_at_once_and_stop_no_other",
     ),
     Guard(
         "the refusal of another history",
@@ -120,8 +120,8 @@ GUARDS = [
         f"{RELAY}/test_idle_shards.py::test_a_poll_reads_little_of_it",
     ),
     Guard(
-        "the grace begun anew by an outage",
-        f"{RELAY}/test_lifting.py::test_an_outage_is_no_part_of_the_grace",
+        "the grace before a topic is an error",
+        f"{RELAY}/test_logs.py::test_a_topic_is_reported_as_an_error_once_its_grace_is_over",
     ),
     Guard(
         "a hold that is gone told from a lost lease",

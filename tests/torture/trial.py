@@ -36,7 +36,7 @@ LEAVE_SECONDS = 30.0
 FAULTS_OF_ITS_OWN = ("Traceback", "deadlock", "could not serialize", "duplicate key", "violates")
 CLEAN = {0, -signal.SIGTERM}
 """Exit codes after SIGTERM; the second is that of a process which has only just been started."""
-SET_ASIDE = re.compile(r"Set aside event \S+ \(\S+ topic (\S+),.*")
+HELD = re.compile(r"ERROR +relay: Holding (?:topic (\S+): |event \S+ \(\S+ topic (\S+), ).*")
 
 
 class CommandFailed(Exception):
@@ -250,7 +250,7 @@ class Trial:
             ledger.read(self.url), records, lost_by_database=self.lost_by_database, incidents=self.incidents
         )
         logs = self.fleet.logs()
-        aside = [match[0] for match in SET_ASIDE.finditer(logs) if match[1] not in self.scenes]
+        aside = [match[0] for match in HELD.finditer(logs) if (match[1] or match[2]) not in self.scenes]
         return Verdict(
             seed=self.seed,
             patience=self.patience,

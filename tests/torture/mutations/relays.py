@@ -63,6 +63,22 @@ def no_scopes(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Holds, "scopes", lambda *_: Scopes())
 
 
+def wait_in_place(patch: pytest.MonkeyPatch) -> None:
+    """A topic that cannot be written is an outage of its shard."""
+    from relay.errors import PublisherUnavailable
+    from relay.holds import Holds
+    from relay.publishers.base import Trouble
+
+    make = Holds.make
+
+    def refuse(holds: Any, row: Any, failure: Any) -> None:
+        if failure.trouble is not Trouble.RECORD:
+            raise PublisherUnavailable(failure.detail)
+        make(holds, row, failure)
+
+    patch.setattr(Holds, "make", refuse)
+
+
 def fire_and_forget(patch: pytest.MonkeyPatch) -> None:
     """A wave counts as acknowledged once it is sent."""
     from relay.work import Work
@@ -116,7 +132,7 @@ RELAY: dict[str, Mutation] = {
     "expired leases stay expired": sql("renew", ("AND lease_until > clock_timestamp()", "")),
     "holds looked up at hand-over": no_scopes,
     "isolation before a record is judged": instead("relay.work.Work.isolate", lambda *_: False),
-    "the grace of a topic": instead("relay.grace.Grace.is_over", lambda *_: True),
+    "a topic held at once": wait_in_place,
     "the refusal of another history": instead(
         "relay.checkpoint.Checkpoints._refuse_another_history", lambda *_: None
     ),
@@ -135,7 +151,7 @@ RELAY: dict[str, Mutation] = {
         "postpone", ("AND release_at <= clock_timestamp()", "")
     ),
     "the bound of what a poll reads": sql("poll", ("OFFSET %(most)s", "OFFSET %(most)s * 1000000")),
-    "the grace begun anew by an outage": instead("relay.grace.Grace.begin_anew", lambda _: None),
+    "the grace before a topic is an error": instead("relay.conf.RelaySettings.topic_grace_seconds", 0.0),
     "a hold that is gone told from a lost lease": sql(
         "checkpoint", ("EXISTS (SELECT FROM ours)", "EXISTS (SELECT FROM ours WHERE id < 0)")
     ),
