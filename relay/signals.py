@@ -1,6 +1,6 @@
 """What happens in a relay, for those who listen: logging, metrics, tracing. The engine knows none of them.
 
-``sender`` is the class that tells: what the Relay tells has ``relay``, what its shards tell ``lease``.
+``sender`` is the class that sends. Signals about the whole relay have ``relay``, those of a shard ``lease``.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ state_changed = Signal()
 trouble whose cause changes is one and the same.
 """
 shard_acquired = Signal()
-"""``relay``, ``lease``"""
+"""``lease``"""
 shard_lost = Signal()
-"""``relay``, ``lease``, ``why``"""
+"""``lease``, ``why``"""
 wave_published = Signal()
 """``lease``, ``tally``, ``aside``: how many events were set aside."""
 hold_made = Signal()
-"""``lease``, ``row``, ``failure``, ``scope``: what is held (``Hold.Scope``), and ``provisional``: whether the hold
-may end by itself in a moment, as for a topic that is about to be created.
+"""``lease``, ``row``, ``failure``, ``scope`` (``Hold.Scope``), ``provisional``: whether the hold may end by
+itself in a moment, as for a topic that is about to be created.
 """
 hold_lifted = Signal()
 """``lease``, ``release``"""

@@ -36,9 +36,9 @@ def divide(count: int) -> None:
 def test_all_free_shards_are_taken_at_once(transactional_db: None) -> None:
     divide(64)
     relay = Relay("default", RelaySettings(), MemoryPublisher(), BinaryEncoder("/test"))
-    relay._turn()
+    relay.turn()
     owned = len(relay.shards)
-    relay._leave()
+    relay.leave()
     assert owned == 64
 
 
@@ -75,10 +75,12 @@ def test_a_release_of_many_holds_ends_when_the_relay_stops(desk: Desks, writer: 
 def test_a_relay_that_lost_its_database_can_be_stopped(transactional_db: None) -> None:
     broker = MemoryPublisher()
     relay = Relay("default", RelaySettings(), broker, BinaryEncoder("/test"))
-    relay._turn()
-    assert relay._session is not None
+    relay.turn()
+    assert relay.connected is not None
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [relay._session.connection.info.backend_pid])
+        cursor.execute(
+            "SELECT pg_terminate_backend(%s, 5000)", [relay.connected.session.connection.info.backend_pid]
+        )
     relay._stop.ask()
     relay.run()
     assert not broker.available, "it was not closed"

@@ -50,7 +50,7 @@ def relay(transactional_db: None) -> Iterator[Callable[..., Relay]]:
 
     yield make
     for each in made:
-        each._leave()
+        each.leave()
 
 
 def test_the_end_of_a_trouble_is_told_where_only_troubles_would_be(told: Told) -> None:
@@ -65,12 +65,12 @@ def test_the_end_of_a_trouble_is_told_where_only_troubles_would_be(told: Told) -
 
 def test_one_trouble_behind_another_lasts_from_the_beginning(told: Told, relay: Callable[..., Relay]) -> None:
     it = relay(MemoryPublisher())
-    it._turn()
-    it._enter(State.DEGRADED, "Kafka: no leader")
-    it._since -= 3600
-    it._enter(State.DEGRADED, "PostgreSQL: connection refused")
-    it._enter(State.DEGRADED, "Kafka: no leader")
-    it._enter(State.PUBLISHING)
+    it.turn()
+    it.condition.enter(State.DEGRADED, "Kafka: no leader")
+    it.condition._since -= 3600
+    it.condition.enter(State.DEGRADED, "PostgreSQL: connection refused")
+    it.condition.enter(State.DEGRADED, "Kafka: no leader")
+    it.condition.enter(State.PUBLISHING)
     assert told()[-4:] == [
         "Kafka: no leader. Nothing is lost; retrying.",
         "PostgreSQL: connection refused. Nothing is lost; retrying.",
@@ -92,10 +92,10 @@ def test_a_slow_broker_is_told_once_for_as_long_as_it_is_slow(
     it = relay(Slow(), page_rows=1)
     insert(0, "t", 4)
     began = boottime()
-    while it._turn():
+    while it.turn():
         pass
     slow = boottime() - began
-    it._turn()
+    it.turn()
     lines = told()
     assert [line for line in lines if "no acknowledgement" in line] == [
         "Kafka: no acknowledgement for 0 s. Nothing is lost; retrying."

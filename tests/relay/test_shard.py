@@ -63,10 +63,10 @@ def test_missing_tables_are_said_with_the_remedy(transactional_db: None) -> None
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE outbox_shard RENAME TO elsewhere")
     try:
-        assert relay._guarded_turn()
+        assert relay.turn()
         assert relay.state is State.DEGRADED
-        assert "run `manage.py migrate outbox --database default`" in relay.detail
+        assert "run `manage.py migrate outbox --database default`" in relay.condition.detail
     finally:
         with connection.cursor() as cursor:
             cursor.execute("ALTER TABLE elsewhere RENAME TO outbox_shard")
-        relay._leave()
+        relay.leave()

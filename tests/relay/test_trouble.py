@@ -57,7 +57,7 @@ def test_a_shard_in_trouble_keeps_no_other_waiting(transactional_db: None) -> No
         wait_until(lambda: relay.state is State.DEGRADED, 10, "trouble")
         insert(200, "good", 5)
         wait_until(lambda: len(broker.records) == 5, 10, "the events of the other shard")
-        assert (relay.state, "no leader" in relay.detail) == (State.DEGRADED, True)
+        assert (relay.state, "no leader" in relay.condition.detail) == (State.DEGRADED, True)
 
 
 def test_a_release_in_trouble_is_said_once_and_keeps_no_other_waiting(transactional_db: None) -> None:
@@ -70,22 +70,22 @@ def test_a_release_in_trouble_is_said_once_and_keeps_no_other_waiting(transactio
     broker = HalfDown()
     relay = Relay("default", RelaySettings(backoff_seconds=0.01), broker, BinaryEncoder("/test"))
     insert(0, "bad")
-    relay._turn()
+    relay.turn()
     pause("other")
     insert(1, "other")
-    relay._turn()
+    relay.turn()
     resume("bad")
     resume("other")
     signals.state_changed.connect(tell)
     try:
         for number in range(30):
             insert(number, "good")
-            relay._release_at = 0.0
-            relay._turn()
+            relay.connected._release_at = 0.0  # type: ignore[union-attr]
+            relay.turn()
             relay._stop.wait(0.005)
     finally:
         signals.state_changed.disconnect(tell)
-        relay._leave()
+        relay.leave()
     assert told == [State.DEGRADED]
     assert sorted({record.topic for record in broker.records}) == ["good", "other"]
     assert len(broker.records) == 31
@@ -95,34 +95,34 @@ def test_attempts_that_take_long_leave_others_as_much_time(transactional_db: Non
     divide(2)
     relay = Relay("default", RelaySettings(backoff_seconds=0.01), SlowlyDown(), BinaryEncoder("/test"))
     insert(200, "good")
-    relay._turn()
+    relay.turn()
     insert(0, "bad")
-    relay._turn()
+    relay.turn()
     bad = relay.shards[0]
     assert bad.trouble
     assert bad._publishing.left <= 0.01, "it may be an outage for all: it is tried again at once"
     insert(200, "good")
 
     def waits() -> bool:
-        relay._turn()
+        relay.turn()
         return bad._publishing.left >= ATTEMPT_SECONDS / 2
 
     wait_until(waits, 20, "the attempts leave time for others")
     assert len(relay._courier._publisher.records) == 2  # type: ignore[attr-defined]
-    relay._leave()
+    relay.leave()
 
 
 def test_a_slow_release_leaves_new_events_as_much_time(transactional_db: None) -> None:
     relay = Relay("default", RelaySettings(backoff_seconds=0.01), SlowlyDown(), BinaryEncoder("/test"))
     pause("bad")
     insert(0, "bad")
-    relay._turn()
+    relay.turn()
     resume("bad")
-    relay._release_at = 0.0
-    relay._turn()
+    relay.connected._release_at = 0.0  # type: ignore[union-attr]
+    relay.turn()
     (shard,) = relay.shards.values()
     assert shard._releases.backoff.left > ATTEMPT_SECONDS / 2
-    relay._leave()
+    relay.leave()
 
 
 def test_a_pause_during_an_outage_holds_for_the_page_in_hand(desk: Desks, writer: Writers) -> None:

@@ -1,0 +1,40 @@
+"""What a relay says of itself: a state, its cause, and since when."""
+
+from __future__ import annotations
+
+from relay import signals
+from relay.clock import boottime
+from relay.states import State
+
+
+class Condition:
+    """The state of one relay; each change is signalled once, with the seconds spent in the state before."""
+
+    def __init__(self, relay: object) -> None:
+        self.state, self.detail = State.STARTING, ""
+        self._relay = relay
+        self._since = boottime()
+
+    @property
+    def seconds(self) -> float:
+        """For how long the relay has been in this state."""
+        return boottime() - self._since
+
+    def enter(self, state: State, detail: str = "", *, lasting: float = 0.0) -> bool:
+        """Change to a state that is ``lasting`` for some seconds already; whether that was a change.
+
+        Another detail with the same cause (the part before its first colon) is none. A degraded relay whose
+        cause changes has been degraded since the first of them.
+        """
+        cause = detail.partition(":")[0]
+        if (state, cause) == (self.state, self.detail.partition(":")[0]):
+            self.detail = detail
+            return False
+        old, seconds = self.state, self.seconds
+        self.state, self.detail = state, detail
+        if state is not old:
+            self._since = boottime() - lasting
+        signals.state_changed.send(
+            type(self), relay=self._relay, old=old, new=state, detail=detail, seconds=seconds
+        )
+        return True
