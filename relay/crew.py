@@ -1,4 +1,4 @@
-"""What the shards of a relay share."""
+"""What all shards of a relay share: the sender, the encoder, the settings, and the loop's callbacks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from relay.courier import Courier
 
 @dataclass(frozen=True, slots=True)
 class Crew:
-    """``tick`` is called wherever something may take long; once the relay is ``stopping``, no other wave
+    """``tick`` is to be called wherever something may take long. Once ``stopping`` returns True, no new wave
     begins.
     """
 

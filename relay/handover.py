@@ -1,4 +1,4 @@
-"""Letting another relay have the shards, where this one alone may be cut off from Kafka."""
+"""A relay that alone cannot reach Kafka gives its shards to another one."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ PROBE_EVERY_SECONDS = 2.0
 
 
 class Handover:
-    """Whether a relay lets go of its shards, and takes part again. ``trouble`` is why it has; empty if not.
+    """Decides when a relay gives its shards up, and when it takes part again. ``trouble`` is why it has given
+    them up; empty if it has not.
 
-    In an outage for all, nobody else is in good health: who owns the shards then goes on trying.
+    In an outage for all relays no other is healthy; the owner of the shards then keeps trying.
     """
 
     def __init__(self, courier: Courier) -> None:
@@ -24,7 +25,7 @@ class Handover:
 
     @property
     def is_due(self) -> bool:
-        """Whether Kafka has answered nothing for long."""
+        """Whether Kafka has not answered for long."""
         since = self._courier.unanswered_since
         return bool(since) and boottime() - since >= PATIENCE_SECONDS
 
@@ -36,7 +37,7 @@ class Handover:
         self.trouble = ""
 
     def kafka_answers(self, tick: Callable[[], None]) -> bool:
-        """Ask now and then; ``tick`` is called again and again meanwhile."""
+        """Ask Kafka from time to time; ``tick`` is called regularly meanwhile."""
         if boottime() < self._probe_at:
             return False
         answers = self._courier.ask(tick)

@@ -1,5 +1,5 @@
-"""What must wait: events in the scope of a hold are set aside in order while all others go on, and published
-when it is released.
+"""The holds of one shard: events in the scope of a hold wait, in order, until it is released; all others are
+published.
 """
 
 from __future__ import annotations
@@ -67,8 +67,8 @@ class Holds:
         """Topics whose holds have outlasted the grace, and were reported as errors."""
 
     def scopes(self, rows: Collection[Row]) -> Scopes:
-        """What holds there are for these rows. Asked anew for every page, so that no list of all holds is
-        ever in memory.
+        """The holds that cover these rows. Each page asks for its own, so that memory stays bounded however
+        many holds there are.
         """
         scopes = Scopes()
         if not self._session.fetch("any_hold", {})[0][0]:
@@ -141,7 +141,7 @@ class Holds:
         return Release(*rows[0]) if rows else None
 
     def held(self, release: Release, *, rows: int, size: int) -> list[Row]:
-        """The next held events of this shard, in the order in which they were set aside."""
+        """The next held events of this shard, in the order in which they were held."""
         parameters = {"hold": release.hold, "first": self._lease.first, "last": self._lease.last}
         return [
             Row._make(row) for row in self._session.fetch("held", {**parameters, "rows": rows, "bytes": size})
@@ -182,7 +182,7 @@ class Holds:
         self._session.run("narrow", {**parameters, "key_too": self._settings.poison == "hold-key"})
 
     def lift(self, release: Release) -> bool:
-        """End the hold if nothing waits behind it any more, in any shard."""
+        """Delete the hold if no shard has events behind it."""
         lifted = self._session.lift(release.hold)
         if lifted:
             self._reported.discard(release.topic)
@@ -190,14 +190,14 @@ class Holds:
         return lifted
 
     def pass_by(self, release: Release) -> None:
-        """This shard has published what it had behind the hold, others have yet to: if nothing is left here,
-        new events go on without waiting for them, for as long as the hold is due.
+        """This shard may have published all that it had behind the hold while others still have events there.
+        If so, its new events are published at once, for as long as the hold is due.
         """
         if not self.held(release, rows=1, size=1):
             self._passed.add(release.hold)
 
 
 def split(rows: Sequence[Row], scopes: Scopes) -> tuple[list[Row], dict[int, int]]:
-    """The rows that may go, and the hold of each of the others by the row's id."""
+    """The rows that may be published, and the hold of each of the others by the row's id."""
     aside = {row.id: hold for row in rows if (hold := scopes.hold_of(row)) is not None}
     return [row for row in rows if row.id not in aside], aside

@@ -1,5 +1,5 @@
-"""Owning a shard for a while: rows with an epoch, judged by the database's time, with a deadline on the local
-clock.
+"""Leases: a relay owns a shard until its lease ends. The database's clock decides; a local deadline is always
+earlier.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from relay.session import Session
 
 @dataclass(slots=True)
 class Lease:
-    """The right to publish a shard's events until ``deadline`` (seconds of ``boottime``, always earlier than
-    the database's own end).
+    """The right to publish a shard's events until ``deadline``: seconds of ``boottime``, always earlier than
+    the end that the database knows.
 
-    ``epoch`` fences: whoever owns the shard next has a larger one.
+    ``epoch`` fences: the next owner of the shard has a larger one.
     """
 
     owner: UUID
@@ -31,7 +31,9 @@ class Lease:
 
     @classmethod
     def acquire(cls, session: Session, owner: UUID, ttl: float, held: Collection[int] = ()) -> Lease | None:
-        """Take over a shard that nobody owns, if there is one; ``held`` are those that the owner has."""
+        """Take over a shard that nobody owns, if there is one; ``held`` are the shards that it
+        owns already.
+        """
         now = boottime()
         rows = session.fetch("acquire", {"owner": str(owner), "ttl": ttl, "held": list(held)})
         if not rows:
@@ -46,12 +48,12 @@ class Lease:
 
     @property
     def remaining(self) -> float:
-        """Seconds for which it is certain that nobody else owns the shard."""
+        """Seconds for which no other relay can own the shard."""
         return self.deadline - boottime()
 
     def renew(self, session: Session) -> bool:
-        """Prolong it. False when it is lost, or when the shard's buckets have changed and it must be taken
-        anew.
+        """Extend the lease. False if it is lost, or if the shard's buckets have changed, so that it must be
+        acquired again.
         """
         now = boottime()
         rows = session.fetch("renew", {**self.fence, "ttl": self.ttl})

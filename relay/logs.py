@@ -1,4 +1,4 @@
-"""The relay's log: what its signals tell, in a sentence each, with a stable ``action`` for machines."""
+"""The relay's log lines: one for each signal, with a stable ``action`` and fields for machines."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ HELD = {
 def listen() -> None:
     """Begin to log. Called once by the command.
 
-    That a trouble is over is said at INFO, which must be heard where only the trouble would be, by default.
+    The end of an outage is logged at INFO. A logger without a level of its own would show only its beginning,
+    a WARNING; so it gets INFO.
     """
     if logger.level == logging.NOTSET:
         logger.setLevel(logging.INFO)
-    for name, tell in TOLD.items():
-        getattr(signals, name).connect(tell, dispatch_uid="relay.logs")
+    for name, log_line in RECEIVERS.items():
+        getattr(signals, name).connect(log_line, dispatch_uid="relay.logs")
 
 
 def _state_changed(*, old: State, new: State, detail: str, seconds: float, **_: Any) -> None:
@@ -104,7 +105,7 @@ def _log(level: int, action: str, message: str, *arguments: object, **fields: ob
     logger.log(level, message, *arguments, extra={"action": action, **fields})
 
 
-TOLD = {
+RECEIVERS = {
     "state_changed": _state_changed,
     "shard_acquired": _shard_acquired,
     "shard_lost": _shard_lost,

@@ -1,4 +1,4 @@
-"""Being one of several relays: a heartbeat, leases in time, and a fair share of the shards."""
+"""The relays of one outbox share its shards fairly: each writes a heartbeat and takes or gives up shards."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LOOK_OWNER_SECONDS = 1.0
 
 
 class Membership:
-    """This relay among the others, by the tables outbox_relay and outbox_shard."""
+    """Coordinates this relay with the others through the tables outbox_relay and outbox_shard."""
 
     def __init__(self, session: Session, identity: UUID, host: str, pid: int, ttl: float) -> None:
         self._session = session
@@ -29,14 +29,16 @@ class Membership:
         self._look_at = 0.0
 
     def beat(self, state: str, detail: str, *, now: bool = False) -> None:
-        """Show the others, and the people on call, that this relay is alive; three times within a lease."""
+        """Write the heartbeat, three times within a lease: other relays and people see that this one is
+        alive.
+        """
         if now or boottime() >= self._beat_at:
             self._session.run("heartbeat", {**self._card, "state": state, "detail": detail})
             self._beat_at = boottime() + self._ttl / 3
 
     def balance(self, held: Collection[int]) -> tuple[Lease | None, bool]:
-        """A shard newly taken over, if this relay has less than its share; whether it should give one up
-        because it has more.
+        """A shard that was taken over, if this relay had less than its share; and whether it has more than
+        its share and should give one up.
         """
         if boottime() < self._look_at:
             return None, False
@@ -49,7 +51,7 @@ class Membership:
         return lease, len(held) > share
 
     def is_needed(self) -> bool:
-        """Whether a shard has no owner, and no other relay in good health could take it."""
+        """Whether a shard has no owner and no healthy relay is there to take it."""
         if boottime() < self._look_at:
             return False
         free, _ = self._look_around(())
@@ -66,7 +68,7 @@ class Membership:
         return free, until_end
 
     def look(self) -> None:
-        """Look for shards at the next occasion, as some may have become free."""
+        """Look for free shards at the next call of ``balance``."""
         self._look_at = 0.0
 
     def _patience(self, owned: int, lease: Lease | None) -> float:
@@ -75,5 +77,5 @@ class Membership:
         return LOOK_OWNER_SECONDS if owned else LOOK_STANDBY_SECONDS
 
     def leave(self) -> None:
-        """Say goodbye."""
+        """Remove this relay from the table, so that others see at once that it ended."""
         self._session.run("farewell", {"id": str(self._identity)})

@@ -1,4 +1,4 @@
-"""Ending the holds of one shard that are due: what waits is published in order, and they are lifted."""
+"""Releasing the holds of one shard that are due: their events are published in order, then the hold ends."""
 
 from __future__ import annotations
 
@@ -39,9 +39,11 @@ class Releases:
         """By hold, how many events to try at once while one that the broker refuses is being isolated."""
 
     def turn(self) -> bool:
-        """Publish a page of what waits behind each hold that is due, and lift those behind which nothing
-        waits; for a moment only, since new events wait meanwhile. An outage is over when a round through all
-        of them has met none. Whether anything came of it.
+        """Publish a page of each hold that is due, and end those that have no events left. Whether anything
+        was done.
+
+        It takes a moment only, as new events wait meanwhile; the next turn continues. An outage is over when
+        a round through all holds has met none.
         """
         if self.backoff.left:
             return False
@@ -84,7 +86,7 @@ class Releases:
         return failure.trouble is Trouble.RECORD and due.scope == Hold.Scope.TOPIC
 
     def _publish(self, rows: list[Row]) -> Failure | None:
-        """Publish held events and strike them off; the first failure, if there is one."""
+        """Publish held events and delete their rows; returns the first failure, if there is one."""
         outcomes = self._deliver([self._crew.encode(row) for row in rows])
         published = [row for row, outcome in zip(rows, outcomes, strict=False) if outcome is None]
         if published:
@@ -93,9 +95,7 @@ class Releases:
         return next((outcome for outcome in outcomes if outcome is not None), None)
 
     def _keep(self, due: Release, row: Row, failure: Failure) -> None:
-        """The release has met trouble: the hold stays, except that poison in a topic's hold gets one of its
-        own.
-        """
+        """Keep the hold, as its release failed. Poison behind a topic's hold gets a hold of its own."""
         if failure.trouble is Trouble.TRANSIENT:
             raise PublisherUnavailable(failure.detail)
         if failure.trouble is Trouble.RECORD and due.scope == Hold.Scope.TOPIC:

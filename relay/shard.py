@@ -1,4 +1,6 @@
-"""Publishing the events of one leased shard: in pages, each in waves, the position behind each wave."""
+"""Publishing the events of one owned shard: a page at a time, in waves; the position moves after
+each wave.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,7 @@ KEEP_CHECKPOINTS_SECONDS = 120.0
 
 
 class OwnedShard:
-    """A shard under lease. ``step`` does one page of work; nothing here outlives the lease or the session."""
+    """A shard under lease. ``step`` publishes one page. Nothing here outlives the lease or the session."""
 
     def __init__(self, session: Session, lease: Lease, crew: Crew) -> None:
         config = crew.settings
@@ -33,7 +35,7 @@ class OwnedShard:
         self._crew = crew
         self._holds = Holds(session, lease, config)
         self._checkpoints = Checkpoints(session, lease)
-        # A database that cannot store a position (full, read-only) shows it before a wave is sent in vain.
+        # A database that cannot store a position (full, read-only) fails here, before a wave is sent.
         self._checkpoints.move(self._checkpoints.position, Tally())
         self._log = Log(session, lease, rows=config.page_rows, size=config.page_bytes, tick=crew.tick)
         self._publishing = Backoff(config.backoff_seconds)
@@ -43,12 +45,13 @@ class OwnedShard:
 
     @property
     def trouble(self) -> str:
-        """Why something of it cannot be published for now; empty if all can."""
+        """Why some of its events cannot be published for now; empty if all can."""
         return self._publishing.trouble or self._releases.backoff.trouble
 
     def turn(self) -> bool:
-        """``step``, unless an outage makes it useless for now. Where others get on, it takes no more of the
-        time than they, as there is one courier for all.
+        """``step``, unless an outage makes that useless for now.
+
+        If other shards make progress, a failing shard may not use more of the sender's time than they do.
         """
         if self._publishing.left:
             return False
@@ -64,12 +67,12 @@ class OwnedShard:
         return busy
 
     def step(self) -> bool:
-        """Publish the next page. Whether there was one, so that the caller need not sleep.
+        """Publish the next page. Whether there was one; if so, the caller need not sleep.
 
         Raises:
-            PublisherUnavailable: an outage; what is not acknowledged comes again, first of all.
-            LeaseLost: this relay no longer owns the shard, or its database has crashed meanwhile. Make the
-            shard anew.
+            PublisherUnavailable: an outage. The next step begins with what is not acknowledged.
+            LeaseLost: this relay no longer owns the shard, or the database has crashed meanwhile. Acquire the
+            shard again.
         """
         work = self._work or self._next or self._read(self._checkpoints.position)
         self._next, work.scopes = None, None
@@ -93,8 +96,8 @@ class OwnedShard:
         return Work(page, {row.id: self._crew.encode(row) for row in page.rows})
 
     def _skip(self, end: Position) -> bool:
-        """Nothing to publish up to here: an empty poll moves nothing, the empty end of a window moves the
-        position.
+        """There is nothing to publish up to here. An empty poll moves nothing; the empty end of a window
+        moves the position.
         """
         moved = end != self._checkpoints.position
         if moved:
@@ -125,8 +128,8 @@ class OwnedShard:
             self._next = self._read(work.page.end)
 
     def _advance(self, work: Work) -> bool:
-        """Move the position over what is settled. False where a hold is gone behind which some of it was to
-        wait.
+        """Move the position over what is acknowledged or held. False if a hold was released after it was
+        looked up: its events are looked at again.
         """
         prefix = work.prefix()
         if prefix is None:
@@ -143,7 +146,9 @@ class OwnedShard:
         return True
 
     def _face(self, failure: Failure, work: Work, sent: int) -> None:
-        """Decide on the first record not acknowledged: wait, look closer, or hold what it touches."""
+        """Decide about the first record that was not acknowledged: wait, isolate it, or hold what
+        it touches.
+        """
         if failure.trouble is Trouble.RECORD and work.isolate(sent):
             return
         work.scopes = None
@@ -152,12 +157,12 @@ class OwnedShard:
         self._holds.make(work.page.rows[work.done], failure)
 
     def tidy(self) -> None:
-        """Once in a while: turn old checkpoints into statistics."""
+        """Turn old checkpoints into statistics; to be called once in a while."""
         while self._checkpoints.roll_up(KEEP_CHECKPOINTS_SECONDS) and not self._crew.stopping():
             self._crew.tick()
 
     def release(self) -> bool:
-        """Publish some of what waits behind holds that are due. Whether anything came of it. Raises LeaseLost
-        as ``step`` does.
+        """Publish some events of the holds that are due. Whether anything was done. Raises LeaseLost as
+        ``step`` does.
         """
         return self._work is None and self._releases.turn()

@@ -1,4 +1,4 @@
-"""What a relay says of itself."""
+"""The states of a relay."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from enum import StrEnum
 
 
 class State(StrEnum):
-    """In a word, what the relay does; the same word is in its row of outbox_relay and in its log."""
+    """What the relay does. The same word is in its row of outbox_relay and in its log."""
 
     STARTING = "starting"
     STANDBY = "standby"
-    """Alive, and every shard is owned by another."""
+    """Alive; other relays own all shards."""
     PUBLISHING = "publishing"
-    """Owns a shard, and has nothing in its way."""
+    """Owns a shard and publishes its events."""
     DEGRADED = "degraded"
-    """Kafka or PostgreSQL does not answer; nothing is lost, it tries again."""
+    """Kafka or PostgreSQL does not answer. Nothing is lost; the relay retries."""
     STOPPING = "stopping"

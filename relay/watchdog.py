@@ -1,5 +1,5 @@
-"""What the loop cannot do for itself while it is stuck: end the process when its lease is gone, break a
-statement that hangs.
+"""Acts while the loop is stuck: ends the process when its lease has run out, and breaks a statement that
+hangs.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ class ExitCode(IntEnum):
 
 
 class Watchdog(threading.Thread):
-    """Looks after the loop from a thread of its own.
+    """Watches the loop from a thread of its own.
 
-    ``lease_deadline`` gives the deadline of the lease under which records are in flight, or None; behind it
-    another relay may own the shard, no client can recall what it has buffered, and only the end of the
-    process keeps it from being sent. ``beat`` is called by the loop to show progress; without it for
-    ``statement_seconds``, ``unstick`` is called once.
+    ``lease_deadline`` returns the deadline of the lease under which records are in flight, or None. After it
+    another relay may own the shard. No client can recall what it has buffered, so only the end of the process
+    keeps the rest from being sent. The loop calls ``beat`` to show progress; after ``statement_seconds``
+    without it, ``unstick`` is called once.
     """
 
     def __init__(

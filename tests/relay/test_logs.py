@@ -34,7 +34,7 @@ def told(caplog: pytest.LogCaptureFixture) -> Iterator[Told]:
     logs.logger.setLevel(logging.NOTSET)
     logs.listen()
     yield lambda: [record.getMessage() for record in caplog.records if record.name == "relay"]
-    for name in logs.TOLD:
+    for name in logs.RECEIVERS:
         getattr(signals, name).disconnect(dispatch_uid="relay.logs")
     logs.logger.setLevel(before)
 
