@@ -75,6 +75,15 @@ class Processes:
             raise CommandFailed(f"{child.name} failed {child.fate()}")
         return True
 
+    def forget_if_done(self, name: str) -> bool:
+        """Whether a lasting process has ended with exit code 0, all its work done; it is forgotten then."""
+        child = self.running.get(name)
+        if child is None or child.exit_code != 0:
+            return False
+        child.await_end()
+        del self.running[name]
+        return True
+
     def kill(self, child: Child) -> None:
         """SIGKILL a child on purpose: ``check`` does not miss it."""
         del self.running[child.name]

@@ -5,16 +5,14 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from demo.child import Child
-from demo.errors import ProcessEnded
-from demo.processes import Processes
 from demo.purchases import Purchases
+from demo.revival import Revival
 from demo.screen import Screen
 from demo.stage import Stage, staged
 from demo.storefront import USUAL_PORT, choose_port, open_storefront
 
 TICK = 0.5
-TOO_SOON = 5.0
+TRICKLE = "trickle"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +30,13 @@ def serve(options: Options, screen: Screen) -> int:
     with staged(screen) as stage:
         with screen.phase("Storefront"):
             url = _open(stage, port)
-        trickle = stage.processes.run("trickle", *_replay(purchases, options.rate))
+        stage.processes.serve(TRICKLE, *_replay(purchases, options.rate))
         screen.say(_welcome(url, stage))
+        revival = Revival(stage.processes, screen.say)
         while True:
-            if trickle.name in stage.processes.running and stage.processes.finished(trickle):
+            if stage.processes.forget_if_done(TRICKLE):
                 screen.say("All purchases have been replayed. Place some orders yourself.")
-            _revive(stage.processes, screen)
+            revival.look()
             time.sleep(TICK)
 
 
@@ -62,18 +61,6 @@ Admin           {url}admin/     user admin, password admin
 Outbox status   {url}admin/outbox/outboxstatus/
 Mails, logs     {stage.folder}
 
-Kill any of the processes (kill -9 PID) and see what happens: it is started again.
+Kill any of the processes (kill -9 PID), or stop a database for a while: what ended is started again.
 Ctrl-C ends everything.
 """
-
-
-def _revive(processes: Processes, screen: Screen) -> None:
-    """Start again what has ended, but not what ends at once. Raises ProcessEnded for that."""
-    for child in processes.ended():
-        if time.monotonic() - child.started_at < TOO_SOON:
-            raise ProcessEnded(f"{child.name} ended as soon as it was started {child.fate()}")
-        _tell(screen, child, processes.again(child))
-
-
-def _tell(screen: Screen, ended: Child, started: Child) -> None:
-    screen.say(f"{ended.name} (pid {ended.pid}) has ended, {ended.how()}: started again as pid {started.pid}")
