@@ -7,13 +7,32 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import dj_database_url
+from django.core.exceptions import ImproperlyConfigured
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 CACHE_DIR = Path(os.environ.get("CACHE_DIR", BASE_DIR / ".cache"))
 
-SECRET_KEY = os.environ.get("SECRET_KEY", "an example, not a secret: set SECRET_KEY")
+EXAMPLE_KEY = "an example, not a secret: set SECRET_KEY"
+SECRET_KEY = os.environ.get("SECRET_KEY") or EXAMPLE_KEY
 DEBUG = os.environ.get("DEBUG", "0") == "1"
 ALLOWED_HOSTS = os.environ.get("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]").split(",")
+
+# PRODUCTION=1: a secret key of your own, and HTTPS only. Without it the example is for trying out.
+PRODUCTION = os.environ.get("PRODUCTION", "0") == "1"
+if PRODUCTION:
+    if SECRET_KEY == EXAMPLE_KEY or len(SECRET_KEY) < 50:
+        raise ImproperlyConfigured(
+            "With PRODUCTION=1, set the environment variable SECRET_KEY to at least 50 random characters: "
+            "python -c 'import secrets; print(secrets.token_urlsafe(60))'"
+        )
+    SECURE_SSL_REDIRECT = True
+    SECURE_HSTS_SECONDS = 31_536_000
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = True
+    SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
+    if (
+        os.environ.get("BEHIND_PROXY", "0") == "1"
+    ):  # one that sets this header itself, whatever the client sends
+        SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
 INSTALLED_APPS = [
     "django.contrib.admin",
@@ -35,6 +54,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "outbox.middleware.OutboxMiddleware",
 ]
 ROOT_URLCONF = "shop.urls"

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.contrib.auth.decorators import login_required
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.cache import never_cache
@@ -15,11 +17,18 @@ if TYPE_CHECKING:
     from uuid import UUID
 
 
+def _visible(request: HttpRequest) -> QuerySet[Order]:
+    """The orders that a visitor may see: one's own, or all for the staff."""
+    orders = Order.objects.select_related("customer")
+    return orders if request.user.is_staff else orders.filter(customer=request.user.pk)
+
+
+@login_required
 @require_safe
 @never_cache
 def order(request: HttpRequest, pk: UUID) -> HttpResponse:
     """An order and how far the news of it has travelled."""
-    order = get_object_or_404(Order.objects.select_related("customer"), pk=pk)
+    order = get_object_or_404(_visible(request), pk=pk)
     context = {
         "order": order,
         "lines": order.lines.select_related("product"),
@@ -29,11 +38,12 @@ def order(request: HttpRequest, pk: UUID) -> HttpResponse:
     return render(request, "shop/order.html", context)
 
 
+@login_required
 @require_safe
 @never_cache
 def journey(request: HttpRequest, pk: UUID) -> HttpResponse:
     """What moves on the order's page, for its script: the state and text of each mark."""
-    journey = Journey.of(get_object_or_404(Order.objects.select_related("customer"), pk=pk))
+    journey = Journey.of(get_object_or_404(_visible(request), pk=pk))
     marks = {station.name: station.mark for station in journey.stations}
     for step in journey.steps:
         marks |= {f"{name}-{step.event.event_id}": mark for name, mark in step.marks.items()}
@@ -47,9 +57,13 @@ def journey(request: HttpRequest, pk: UUID) -> HttpResponse:
     )
 
 
+@login_required
 @require_safe
 @never_cache
 def declined(request: HttpRequest, order_id: UUID) -> HttpResponse:
     """An order that was rolled back, and the search for any trace of it."""
-    payment = get_object_or_404(DeclinedPayment, order_id=order_id)
+    payments = DeclinedPayment.objects.all()
+    if not request.user.is_staff:
+        payments = payments.filter(customer_id=request.user.pk or 0)
+    payment = get_object_or_404(payments, order_id=order_id)
     return render(request, "shop/declined.html", {"payment": payment, "traces": search(payment)})

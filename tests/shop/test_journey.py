@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
+from django.contrib.auth.models import User
 from django.db.models import Func
 from django.test import Client
 from pytest_django.fixtures import Settings
@@ -114,14 +115,14 @@ def test_a_parked_event_is_shown_as_held_up(order: Order, services: Listeners) -
 
 
 def test_an_order_that_was_rolled_back_is_searched_for_at_the_services_too(
-    customer: Customer, services: Listeners, client: Client
+    customer: Customer, services: Listeners, visitor: Client
 ) -> None:
     payment = DeclinedPayment.objects.create(order_id=UUID(int=7), customer_id=customer.pk, amount=1)
     assert [trace.found for trace in search(payment)] == [0, 0, 0, 0]
 
     services.insert("crm_purchase", order_id=UUID(int=7), customer_id=1, placed_at=datetime.now(UTC), total=1)
     assert [trace.where for trace in search(payment) if trace.found] == ["The order in CRM"]
-    assert b"1 found" in client.get(f"/declined/{payment.order_id}/").content
+    assert b"1 found" in visitor.get(f"/declined/{payment.order_id}/").content
 
 
 def test_a_held_event_is_shown_as_held_up(order: Order) -> None:
@@ -133,19 +134,19 @@ def test_a_held_event_is_shown_as_held_up(order: Order) -> None:
 
 
 def test_a_service_that_does_not_answer_is_named_and_the_page_stands(
-    order: Order, settings: Settings, client: Client
+    order: Order, settings: Settings, visitor: Client
 ) -> None:
     settings.JOURNEY = {"crm": "postgresql://nobody@127.0.0.1:1/crm", "analytics": "host=/nowhere"}
     assert marks(order)["crm"] == marks(order)["analytics"] == ("unreachable", "not reachable")
-    page = client.get(f"/orders/{order.pk}/").content
+    page = visitor.get(f"/orders/{order.pk}/").content
     assert b"Its database does not answer." in page
 
 
 def test_the_page_and_its_script_see_the_same_marks(
-    order: Order, services: Listeners, client: Client
+    order: Order, services: Listeners, visitor: Client
 ) -> None:
-    page = client.get(f"/orders/{order.pk}/").content.decode()
-    answer = client.get(f"/orders/{order.pk}/journey.json").json()
+    page = visitor.get(f"/orders/{order.pk}/").content.decode()
+    answer = visitor.get(f"/orders/{order.pk}/journey.json").json()
     assert answer["complete"] is False
     assert page.count("data-mark=") == len(answer["marks"]) == 6 + 3 * 5
     assert all(f'data-mark="{name}"' in page for name in answer["marks"])
@@ -153,17 +154,27 @@ def test_the_page_and_its_script_see_the_same_marks(
     assert '<noscript><meta http-equiv="refresh"' in page
 
 
-def test_an_order_whose_events_are_gone_says_so(order: Order, client: Client) -> None:
+def test_an_order_whose_events_are_gone_says_so(order: Order, visitor: Client) -> None:
     OutboxEvent.objects.all().delete()
-    page = client.get(f"/orders/{order.pk}/").content.decode()
+    page = visitor.get(f"/orders/{order.pk}/").content.decode()
     assert "were published long ago" in page
     assert "http-equiv" not in page
 
 
-def test_an_unknown_order_is_not_found(client: Client) -> None:
+def test_an_unknown_order_is_not_found(visitor: Client) -> None:
     unknown = UUID(int=1)
     for path in (f"/orders/{unknown}/", f"/orders/{unknown}/journey.json", f"/declined/{unknown}/"):
-        assert client.get(path).status_code == 404
+        assert visitor.get(path).status_code == 404
+
+
+def test_an_order_is_shown_to_its_customer_and_to_the_staff_only(order: Order, client: Client) -> None:
+    payment = DeclinedPayment.objects.create(order_id=UUID(int=7), customer_id=order.customer_id, amount=1)
+    pages = [f"/orders/{order.pk}/", f"/orders/{order.pk}/journey.json", f"/declined/{payment.order_id}/"]
+    assert {client.get(page).status_code for page in pages} == {302}
+    client.force_login(Customer.objects.register("Ben", "ben@example.com"))
+    assert {client.get(page).status_code for page in pages} == {404}
+    client.force_login(User.objects.create_superuser("staff"))
+    assert {client.get(page).status_code for page in pages} == {200}
 
 
 def test_the_lower_bound_of_a_moment_is_below_its_ids() -> None:

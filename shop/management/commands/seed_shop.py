@@ -2,8 +2,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.contrib.auth.models import User
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
 from shop import catalogue
 
@@ -28,6 +29,11 @@ class Command(BaseCommand):
             self.create_admin()
 
     def create_admin(self) -> None:
+        if settings.PRODUCTION:
+            raise CommandError(
+                "With PRODUCTION=1 there is no user with a password that everybody knows: "
+                "run manage.py createsuperuser."
+            )
         if User.objects.filter(username="admin").exists():
             self.stdout.write('The user "admin" exists already.')
             return
