@@ -9,12 +9,15 @@ from collections.abc import Callable
 from uuid import uuid4
 
 import psycopg
+from django.db import DatabaseError
 
 from outbox.cloudevents import Encoder
 from outbox.errors import PositionNotOfThisHistory
+from outbox.models import OutboxEvent
+from outbox_core.process.backoff import Backoff
+from outbox_core.process.clock import boottime
+from outbox_core.process.stopping import StopToken
 from relay import signals
-from relay.backoff import Backoff
-from relay.clock import boottime
 from relay.conf import RelaySettings
 from relay.courier import Courier
 from relay.crew import Crew
@@ -26,7 +29,6 @@ from relay.publishers.base import Publisher
 from relay.session import Session
 from relay.shard import OwnedShard
 from relay.states import State
-from relay.stopping import Stopping
 from relay.watchdog import Watchdog
 
 MARGIN = 0.2
@@ -34,6 +36,8 @@ MARGIN = 0.2
 RELEASE_EVERY_SECONDS = 0.5
 TIDY_EVERY_SECONDS = 30.0
 SLOW_WAVE_SECONDS = 3.0
+HUNG_WAVE_SECONDS = 300.0
+"""A wave that takes longer is no progress; how long one is tried is bounded by the publisher."""
 BACK_OFF_SLICE_SECONDS = 0.25
 CLOSE_SECONDS = 5.0
 
@@ -41,51 +45,56 @@ CLOSE_SECONDS = 5.0
 class Relay:
     """Publishes the outbox of one database.
 
-    ``run`` returns when ``stop`` was called, from any thread or signal handler, and the wave under way is
-    over; with ``drain`` also when nothing is left to publish.
+    ``run`` returns when ``stop`` is requested and the wave under way is over; with ``drain`` also when
+    nothing is left to publish. ``progress`` is called wherever the loop makes progress.
     """
 
-    def __init__(self, alias: str, settings: RelaySettings, publisher: Publisher, encode: Encoder) -> None:
+    def __init__(
+        self,
+        alias: str,
+        settings: RelaySettings,
+        publisher: Publisher,
+        encode: Encoder,
+        stop: StopToken | None = None,
+        progress: Callable[[], None] = lambda: None,
+    ) -> None:
         self.id = uuid4()
         self.alias = alias
         self.settings = settings
         self.state, self.detail, self._since = State.STARTING, "", boottime()
         self.shards: dict[int, OwnedShard] = {}
         self._slow = False
-        self._stop = Stopping()
+        self._stop = stop or StopToken()
+        self._progress = progress
         self._outage = Backoff(settings.backoff_seconds)
         self._release_at = self._tidy_at = 0.0
         self._session: Session | None = None
         self._membership: Membership | None = None
         self._courier = Courier(publisher, settings.lease_seconds * MARGIN)
         self._handover = Handover(self._courier)
-        self._crew = Crew(self._courier, encode, settings, self._tick, lambda: self._stop.asked)
+        self._crew = Crew(self._courier, encode, settings, self._tick, lambda: self._stop.requested)
         self._watchdog = Watchdog(
             lease_deadline=lambda: lease.deadline if (lease := self._courier.carrying) else None,
             unstick=lambda: self._session.abort() if self._session else None,
             statement_seconds=settings.statement_seconds,
         )
 
-    def run(self, *, drain: bool = False) -> None:
-        """Publish until told to stop."""
+    def run(self, *, drain: bool = False) -> bool:
+        """Publish until asked to stop. Whether it is drained."""
         self._watchdog.start()
         try:
-            while not self._stop.asked:
+            while not self._stop.requested:
                 busy = self._guarded_turn()
                 if drain and not busy and self._drained:
-                    break
+                    return True
                 self._stop.wait(self.settings.poll_busy_seconds if busy else self.settings.poll_idle_seconds)
         finally:
             self._leave()
+        return False
 
     def stop(self) -> None:
-        """Finish the wave under way and end; called again, end at once with exit code 3, as when
-        ``shutdown_seconds`` are over.
-
-        Safe in a signal handler: it only notes the wish.
-        """
-        self._watchdog.exit_at = boottime() + (0 if self._stop.asked else self.settings.shutdown_seconds)
-        self._stop.ask()
+        """Finish the wave under way and end. Safe in a signal handler and in any thread."""
+        self._stop.request()
 
     def _guarded_turn(self) -> bool:
         try:
@@ -156,7 +165,7 @@ class Relay:
         """Have every shard do a piece of work."""
         busy = False
         for shard in list(self.shards.values()):
-            if self._stop.asked:
+            if self._stop.requested:
                 break
             self._tick()
             busy = work(shard) or busy
@@ -177,6 +186,8 @@ class Relay:
     def _tick(self) -> None:
         """What must not wait: renew the leases, beat, say when a wave takes suspiciously long."""
         self._watchdog.beat()
+        if self._courier.seconds_under_way < HUNG_WAVE_SECONDS:
+            self._progress()
         if self._membership is None or self._session is None:
             return
         for shard in list(self.shards.values()):
@@ -193,11 +204,18 @@ class Relay:
 
     @property
     def _drained(self) -> bool:
-        """With nothing to do: owns every shard, or others do that are alive."""
+        """With nothing to do: owns every shard, or others do that are alive and have nothing left to do."""
         if self.state not in (State.PUBLISHING, State.STANDBY) or self._membership is None:
             return False
-        owns_all = len(self.shards) == self._membership.shards
-        return owns_all or boottime() - self._since >= self.settings.lease_seconds
+        if len(self.shards) == self._membership.shards:
+            return True
+        return boottime() - self._since >= self.settings.lease_seconds and not self._is_anything_pending()
+
+    def _is_anything_pending(self) -> bool:
+        try:
+            return OutboxEvent.objects.using(self.alias).pending(1).exists()
+        except DatabaseError:
+            return True
 
     def _balance(self) -> bool:
         """Take over the shards that are this relay's share, or give one up. Whether one was taken over."""

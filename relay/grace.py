@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
-from relay.clock import boottime
+from outbox_core.process.clock import boottime
 
 
 class Grace:

@@ -13,12 +13,7 @@ ASIDE = {"topic": "all of its topic", "key": "later events of its key", "event":
 
 
 def listen() -> None:
-    """Begin to log. Called once by the command.
-
-    That a trouble is over is said at INFO, which must be heard where only the trouble would be, by default.
-    """
-    if logger.level == logging.NOTSET:
-        logger.setLevel(logging.INFO)
+    """Begin to log. Called once by the command."""
     for name, tell in TOLD.items():
         getattr(signals, name).connect(tell, dispatch_uid="relay.logs")
 

@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from outbox.cloudevents import Record, Row
+from outbox_core.process.backoff import Backoff
+from outbox_core.process.clock import boottime
 from relay import signals
-from relay.backoff import Backoff
 from relay.checkpoint import Checkpoints, Fenced, HoldLifted, Tally
-from relay.clock import boottime
 from relay.crew import Crew
 from relay.errors import PublisherUnavailable
 from relay.grace import Grace
