@@ -379,14 +379,25 @@ def test_a_database_that_is_not_postgresql_is_a_usage_error(monkeypatch: pytest.
 
 
 def test_options_that_the_client_refuses_end_it_with_one_line(
-    relay: Callable[..., RelayProcess], writer: Writers
+    relay: Callable[..., RelayProcess], writer: Writers, tmp_path: Path, kafka_bootstrap: str
 ) -> None:
     w = writer()
     w.insert("a")
     w.commit()
-    wrong = relay(KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:none")
+    options = {"bootstrap_servers": kafka_bootstrap, "api_version": "x"}
+    settings_file = f"from tests.settings import *\nKAFKA = {{'OPTIONS': {options}}}\n"
+    (tmp_path / "refused_settings.py").write_text(settings_file)
+    wrong = relay(DJANGO_SETTINGS_MODULE="refused_settings", PYTHONPATH=str(tmp_path))
     assert wrong.process.wait(20) == 1
-    last = wrong.text().splitlines()[-1]
-    assert last.startswith('CommandError: RELAY["OPTIONS"]: '), wrong.text()
-    assert "none" in last
+    assert wrong.text().splitlines()[-1].startswith('CommandError: KAFKA["OPTIONS"]: '), wrong.text()
+    assert "Traceback" not in wrong.text()
+
+
+@pytest.mark.parametrize("address", ["", ",", "127.0.0.1:none", "127.0.0.1:1,"])
+def test_an_address_that_is_none_is_refused_also_where_nothing_waits(
+    relay: Callable[..., RelayProcess], address: str
+) -> None:
+    wrong = relay("--drain", KAFKA_BOOTSTRAP_SERVERS=address)
+    assert wrong.process.wait(20) == 1
+    assert "relay.E006" in wrong.text()
     assert "Traceback" not in wrong.text()

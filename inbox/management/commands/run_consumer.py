@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 from django.db import OperationalError
 
-from inbox.conf import Settings, settings
+from inbox.conf import ConsumerSettings, Settings, settings
 from inbox.consumer import Consumer
 from inbox.database import drop_dead_connection, require_migrations
 from inbox.delivery import Routes
@@ -47,17 +47,23 @@ class Command(ProcessCommand):
             "inbox", verbosity=verbosity, seconds=inbox.shutdown_seconds, path=liveness_file
         ) as process:
             _wait_for_database(inbox, name, process)
-            source = KafkaSource(
-                name,
-                bootstrap_servers=inbox.bootstrap_servers,
-                topics=consumer.topics,
-                group=consumer.group,
-                options=inbox.options,
-            )
+            source = _source(inbox, consumer)
             routes = Routes(registry.of(consumer.handlers))
             started.send(name, topics=consumer.topics, group=consumer.group)
             running = Consumer(inbox, consumer, source, routes, process.stop, progress=process.progress)
             stopped.send(name, handled=running.run())
+
+
+def _source(inbox: Settings, consumer: ConsumerSettings) -> KafkaSource:
+    options = inbox.kafka_options()
+    servers = options.pop("bootstrap_servers")
+    return KafkaSource(
+        consumer.name,
+        bootstrap_servers=servers.split(",") if isinstance(servers, str) else servers,
+        topics=consumer.topics,
+        group=consumer.group,
+        options=options,
+    )
 
 
 def _wait_for_database(inbox: Settings, name: str, process: Process) -> None:
