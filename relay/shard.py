@@ -9,9 +9,9 @@ from outbox.cloudevents import Record, Row
 from outbox_core.process.backoff import Backoff
 from outbox_core.process.clock import boottime
 from relay import signals
-from relay.checkpoint import Checkpoints, Fenced, HoldLifted, Tally
+from relay.checkpoint import Checkpoints, Tally
 from relay.crew import Crew
-from relay.errors import PublisherUnavailable
+from relay.errors import Fenced, HoldLifted, PublisherUnavailable
 from relay.grace import Grace
 from relay.holds import Holds
 from relay.lease import Lease

@@ -13,9 +13,10 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
 from django.db import reset_queries
 
+from outbox_core.errors import LivenessFileUnusable
 from outbox_core.process import logs
 from outbox_core.process.exit_codes import ExitCode
-from outbox_core.process.liveness import Liveness, LivenessFileUnusable
+from outbox_core.process.liveness import Liveness
 from outbox_core.process.stopping import StopSignals, StopToken
 
 if TYPE_CHECKING:

@@ -12,12 +12,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from outbox_core.errors import LivenessFileUnusable
+
 TOUCH_EVERY_SECONDS = 1.0
 _OURS = re.compile(rb"[^\n]*\(pid \d+\)\n|")
-
-
-class LivenessFileUnusable(Exception):
-    """The liveness file cannot be written, or belongs to another process that is alive."""
 
 
 class Liveness:

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from outbox_core.errors import LivenessFileUnusable
 from outbox_core.probe import main
-from outbox_core.process.liveness import Liveness, LivenessFileUnusable
+from outbox_core.process.liveness import Liveness
 
 
 @pytest.fixture
