@@ -10,6 +10,7 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 RUN python -m venv /opt/venv
 WORKDIR /src
 COPY pyproject.toml constraints.txt README.md LICENSE ./
+COPY outbox_core outbox_core
 COPY outbox outbox
 COPY relay relay
 COPY inbox inbox

@@ -113,5 +113,5 @@ def address() -> dict[str, Any]:
 
 
 def bootstrap() -> list[str]:
-    servers: list[str] = settings.RELAY["OPTIONS"]["bootstrap_servers"]
+    servers: list[str] = settings.KAFKA["OPTIONS"]["bootstrap_servers"]
     return servers

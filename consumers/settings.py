@@ -72,6 +72,16 @@ CSRF_COOKIE_NAME = "consumers_csrf"
 USE_TZ = True
 TIME_ZONE = "UTC"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+KAFKA = {
+    "OPTIONS": {
+        "bootstrap_servers": os.environ.get("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9092").split(","),
+        # The broker answers when there is something worth fetching, or after a tenth of a second.
+        "fetch_min_bytes": 16_384,
+        "fetch_max_wait_ms": 100,
+        # So long may a batch take; nor does a rebalance wait longer for a member that has gone quiet.
+        "max_poll_interval_ms": 30_000,
+    },
+}
 
 
 def database(service: str) -> dict[str, Any]:
@@ -89,14 +99,6 @@ def database(service: str) -> dict[str, Any]:
 def inbox(service: str, *, topics: list[str], **options: Any) -> dict[str, Any]:
     """The INBOX of a service that is one consumer. With KAFKA_TOPIC_PREFIX several demos share a broker."""
     return {
-        "BOOTSTRAP_SERVERS": os.environ.get("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9092").split(","),
-        "OPTIONS": {
-            # The broker answers when there is something worth fetching, or after a tenth of a second.
-            "fetch_min_bytes": 16_384,
-            "fetch_max_wait_ms": 100,
-            # So long may a batch take; nor does a rebalance wait longer for a member that has gone quiet.
-            "max_poll_interval_ms": 30_000,
-        },
         "TOPIC_PREFIX": os.environ.get("KAFKA_TOPIC_PREFIX", ""),
         "CONSUMERS": {
             service: {

@@ -9,8 +9,19 @@ manage.py run_consumer NAME
 from __future__ import annotations
 
 from inbox.batch import Batch
-from inbox.errors import InboxError, Poison, RetryLater
-from inbox.event import Event, current_event
+from inbox.envelope import Event, current_event
+from inbox.errors import HandlerError, InboxError, InvalidEvent, InvalidPayload, Poison, RetryLater
 from inbox.registry import handler
 
-__all__ = ["Batch", "Event", "InboxError", "Poison", "RetryLater", "current_event", "handler"]
+__all__ = [
+    "Batch",
+    "Event",
+    "HandlerError",
+    "InboxError",
+    "InvalidEvent",
+    "InvalidPayload",
+    "Poison",
+    "RetryLater",
+    "current_event",
+    "handler",
+]

@@ -1,3 +1,5 @@
+"""System checks of the inbox. ``inbox.E001`` to ``E004``: see outbox_core.process.settings."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -5,30 +7,34 @@ from itertools import pairwise
 from typing import Any
 
 from django.core.checks import CheckMessage, Error, register
+from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 
-from inbox.conf import InboxMisconfigured, Settings, did_you_mean, settings
+from inbox.conf import Settings, settings
 from inbox.errors import HandlerError
 from inbox.registry import registry
+from outbox_core.kafka import check_kafka
+from outbox_core.process.settings import problems
+from outbox_core.suggestion import did_you_mean
+
+register(check_kafka)
 
 
 @register
 def check_inbox(app_configs: Sequence[Any] | None, **_: Any) -> list[CheckMessage]:
     """Is INBOX as it should be, and does each consumer have handlers of its own?"""
-    try:
-        inbox = settings()
-    except InboxMisconfigured as error:
-        return [
-            Error(problem, hint="See inbox.conf.Settings for the keys.", id="inbox.E001")
-            for problem in error.problems
-        ]
-    return [*_check_database(inbox), *_check_options(inbox), *_check_handlers(inbox)]
+    found = problems(Settings, "INBOX")
+    if found:
+        return found
+    inbox = settings()
+    options = [] if check_kafka() else _check_options(inbox)
+    return [*_check_database(inbox), *options, *_check_handlers(inbox)]
 
 
 def _check_database(inbox: Settings) -> list[CheckMessage]:
     if inbox.database not in connections:
         return [
-            Error(f"INBOX['DATABASE'] names {inbox.database!r}, which is not in DATABASES.", id="inbox.E002")
+            Error(f"INBOX['DATABASE'] names {inbox.database!r}, which is not in DATABASES.", id="inbox.E008")
         ]
     vendor = connections[inbox.database].vendor
     if vendor != "postgresql":
@@ -37,7 +43,7 @@ def _check_database(inbox: Settings) -> list[CheckMessage]:
             Error(
                 f"The inbox works on PostgreSQL only; {inbox.database!r} is {vendor}.",
                 hint=hint,
-                id="inbox.E003",
+                id="inbox.E009",
             )
         ]
     return []
@@ -46,19 +52,22 @@ def _check_database(inbox: Settings) -> list[CheckMessage]:
 def _check_options(inbox: Settings) -> list[CheckMessage]:
     from inbox.client import RESERVED, known_options
 
-    known = dict.fromkeys(known_options())
+    try:
+        options = inbox.kafka_options()
+    except ImproperlyConfigured as error:
+        return [Error(str(error), id="inbox.E010")]
+    known = known_options()
     return [
         Error(
-            f"INBOX['OPTIONS'] has {option!r}, which "
+            f'KAFKA["OPTIONS"] or INBOX["KAFKA"]["OPTIONS"] has {option!r}, which '
             + (
                 "the inbox sets itself."
                 if option in RESERVED
-                else f"no Kafka client knows{did_you_mean(option, known)}."
+                else f"kafka.KafkaConsumer does not know. {did_you_mean(option, known)}"
             ),
-            id="inbox.E004",
+            id="inbox.E010",
         )
-        for option in inbox.options
-        if option not in known
+        for option in options.keys() - known - {"bootstrap_servers"}
     ]
 
 

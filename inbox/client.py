@@ -30,7 +30,7 @@ ANSWER_MS = 3_000  # how long an answer may take before Kafka counts as gone
 
 
 def known_options() -> set[str]:
-    """The client options that ``INBOX["OPTIONS"]`` may hold."""
+    """The client options that ``KAFKA["OPTIONS"]`` may hold."""
     return set(KafkaConsumer.DEFAULT_CONFIG) - RESERVED
 
 

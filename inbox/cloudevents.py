@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from inbox.envelope import Event
 from inbox.errors import InvalidEvent
-from inbox.event import Event
 from inbox.record import Record
 
 STRUCTURED = "application/cloudevents+json"

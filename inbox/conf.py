@@ -1,19 +1,20 @@
+"""The settings of the inbox, ``INBOX`` in Django's settings."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from difflib import get_close_matches
+from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import msgspec
-from django.conf import settings as django_settings
-from django.core.exceptions import ImproperlyConfigured
-from django.core.signals import setting_changed
 
 from inbox.errors import UnknownConsumer
+from outbox_core import kafka
+from outbox_core.kafka_options import CONSUMER, KAFKA_PYTHON
+from outbox_core.process.settings import FROM_NAME, forget_on_change, read
+from outbox_core.suggestion import did_you_mean
 
-T = TypeVar("T", "ConsumerSettings", "Settings")
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
 Names = Annotated[tuple[Annotated[str, msgspec.Meta(min_length=1)], ...], msgspec.Meta(min_length=1)]
@@ -21,30 +22,30 @@ Names = Annotated[tuple[Annotated[str, msgspec.Meta(min_length=1)], ...], msgspe
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsumerSettings:
-    """One entry of ``INBOX["CONSUMERS"]``; names are as Kafka knows them, with the prefix.
+    """One entry of ``INBOX["CONSUMERS"]``.
 
-    ``handlers``: the modules whose handlers it runs; none means all. ``batch_size``: events in one
-    transaction.
+    ``group``: the consumer's name unless set. ``handlers``: the modules whose handlers it runs; none means
+    all. ``batch_size``: events in one transaction.
     """
 
-    name: str
     topics: Names
     group: str = ""
     handlers: tuple[str, ...] = ()
     batch_size: Positive = 500
+    name: str = field(default="", metadata=FROM_NAME)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """``settings.INBOX``. ``options`` are passed to the Kafka client.
+    """``settings.INBOX``. ``kafka`` overrides Django's ``KAFKA``; whatever backend they name, the inbox reads
+    through kafka-python.
 
     ``attempts``: how often a failing event is tried before it is parked. ``transaction_idle_seconds``: how
     long a handler may take between two statements; the server ends the transaction then (0: no limit).
     """
 
-    bootstrap_servers: Names
-    consumers: Mapping[str, ConsumerSettings] = field(default_factory=dict)
-    options: Mapping[str, Any] = field(default_factory=dict)
+    consumers: Mapping[str, ConsumerSettings]
+    kafka: kafka.KafkaSettings = field(default_factory=kafka.KafkaSettings)
     topic_prefix: str = ""
     database: str = "default"
     attempts: Positive = 3
@@ -54,106 +55,32 @@ class Settings:
     transaction_idle_seconds: Annotated[float, msgspec.Meta(ge=0)] = 30.0
 
     def consumer(self, name: str) -> ConsumerSettings:
-        """The consumer of that name.
+        """The consumer of that name; topics and group as Kafka knows them, with the prefix.
 
         Raises:
-            UnknownConsumer: there is none; the message says which there are.
+            UnknownConsumer: it does not exist; the message says which do.
         """
         if name not in self.consumers:
             known = ", ".join(sorted(self.consumers)) or "none"
-            raise UnknownConsumer(
-                f"no consumer {name!r}{did_you_mean(name, self.consumers)} (INBOX has: {known})"
-            )
-        return self.consumers[name]
+            hint = did_you_mean(name, self.consumers)
+            raise UnknownConsumer(f"INBOX has no consumer {name!r}; it has: {known}. {hint}".strip())
+        consumer, prefix = self.consumers[name], self.topic_prefix
+        topics = tuple(prefix + topic for topic in consumer.topics)
+        return replace(consumer, topics=topics, group=prefix + (consumer.group or name))
 
+    def kafka_options(self) -> dict[str, Any]:
+        """The options of the Kafka client, kafka-python's consumer.
 
-class InboxMisconfigured(ImproperlyConfigured):
-    """``settings.INBOX`` cannot be used; ``problems`` lists everything that is wrong with it."""
-
-    def __init__(self, problems: list[str]) -> None:
-        super().__init__("; ".join(problems))
-        self.problems = problems
+        Raises:
+            ImproperlyConfigured: an option has no counterpart there, or an address is missing or malformed.
+        """
+        return kafka.options("INBOX", self.kafka, client=KAFKA_PYTHON, side=CONSUMER)
 
 
 @cache
 def settings() -> Settings:
-    """The inbox's settings.
-
-    Raises:
-        InboxMisconfigured: there are none, a key is unknown, or a value is not of its type.
-    """
-    return read(getattr(django_settings, "INBOX", None))
+    """The inbox's settings; raises ImproperlyConfigured for a missing, unknown or mistyped key."""
+    return read(Settings, "INBOX")
 
 
-def read(raw: object) -> Settings:
-    """Settings from the dict that ``raw`` should be."""
-    problems: list[str] = []
-    values = _values(raw, Settings, "INBOX", problems)
-    prefix = values.get("topic_prefix", "")
-    consumers = values.pop("consumers", {})
-    if isinstance(consumers, Mapping):
-        values["consumers"] = {
-            str(name): _consumer(str(name), consumer, str(prefix), problems)
-            for name, consumer in consumers.items()
-        }
-    else:
-        problems.append("INBOX['CONSUMERS'] is not a dict of consumer names")
-    read_settings = _convert(values, Settings, "INBOX", problems)
-    if problems or read_settings is None:
-        raise InboxMisconfigured(problems)
-    return read_settings
-
-
-def _consumer(name: str, raw: object, prefix: str, problems: list[str]) -> Any:
-    where = f"INBOX['CONSUMERS'][{name!r}]"
-    values = _values(raw, ConsumerSettings, where, problems, hidden={"name"})
-    consumer = _convert({"name": name, **values}, ConsumerSettings, where, problems)
-    if consumer is None:
-        return {"name": name, "topics": ["-"]}
-    return {
-        "name": name,
-        "topics": [prefix + topic for topic in consumer.topics],
-        "group": prefix + (consumer.group or name),
-        "handlers": consumer.handlers,
-        "batch_size": consumer.batch_size,
-    }
-
-
-def _values(
-    raw: object, kind: type, where: str, problems: list[str], hidden: frozenset[str] | set[str] = frozenset()
-) -> dict[str, Any]:
-    if not isinstance(raw, Mapping):
-        problems.append(f"{where} is not a dict")
-        return {}
-    known = {f.name.upper(): f.name for f in fields(kind) if f.name not in hidden}
-    for key in raw:
-        if key not in known:
-            problems.append(f"{where} has no key {key!r}{did_you_mean(str(key), known)}")
-    return {known[key]: value for key, value in raw.items() if key in known}
-
-
-def _convert(values: dict[str, Any], kind: type[T], where: str, problems: list[str]) -> T | None:
-    try:
-        return msgspec.convert(values, kind)
-    except msgspec.ValidationError as error:
-        message = str(error)
-        for f in fields(kind):
-            message = message.replace(f"`{f.name}`", f.name.upper()).replace(
-                f"$.{f.name}", f"{where}[{f.name.upper()!r}]"
-            )
-        problems.append(f"{where}: {message}")
-        return None
-
-
-def did_you_mean(name: str, known: Mapping[str, object]) -> str:
-    """``, did you mean 'x'?`` or nothing."""
-    close = get_close_matches(name.upper(), [k.upper() for k in known], n=1, cutoff=0.6)
-    return f", did you mean {next(k for k in known if k.upper() == close[0])!r}?" if close else ""
-
-
-def _forget(*, setting: str, **_: object) -> None:
-    if setting == "INBOX":
-        settings.cache_clear()
-
-
-setting_changed.connect(_forget)
+forget_on_change(settings, "INBOX")

@@ -3,7 +3,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from inbox.backoff import delays
 from inbox.conf import ConsumerSettings, Settings
 from inbox.database import drop_dead_connection
 from inbox.delivery import Routes
@@ -14,9 +13,10 @@ from inbox.outages import Outages
 from inbox.processor import Processor
 from inbox.record import Record
 from inbox.requeue import Requeue
-from inbox.shutdown import Stop
 from inbox.source import Partition, Source
 from inbox.transient import is_transient
+from outbox_core.process.backoff import delays
+from outbox_core.process.stopping import Stop
 
 KAFKA = "Kafka"
 POLL_SECONDS = 0.5
@@ -41,8 +41,10 @@ class Consumer:
         routes: Routes,
         stop: Stop,
         clock: Callable[[], float] = time.monotonic,
+        progress: Callable[[], None] = lambda: None,
     ) -> None:
         self.name = consumer.name
+        self._progress = progress
         self._database = settings.database
         self._source = source
         self._stop = stop
@@ -84,6 +86,7 @@ class Consumer:
 
     def tick(self) -> None:
         """One round: poll, handle, commit; then what was requeued."""
+        self._progress()
         self._heartbeat.beat()
         self._handle(self._poll())
         self._take_up_requeued()
@@ -136,6 +139,7 @@ class Consumer:
             self._requeued_at = self._clock()
 
     def _go_on(self) -> None:
+        self._progress()
         self._heartbeat.beat()
         overdue = self._clock() >= self._alive_at + KEEP_ALIVE_EVERY
         if overdue:

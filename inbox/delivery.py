@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from inbox.cloudevents import parse, printable
-from inbox.event import Event
+from inbox.envelope import Event
 from inbox.record import Record
 from inbox.registry import EVERY, Handler
 

@@ -265,7 +265,7 @@ class KafkaSource:
         try:
             yield
         except KafkaConfigurationError as error:
-            raise ImproperlyConfigured(f"INBOX['OPTIONS']: {error}") from error
+            raise ImproperlyConfigured(f'KAFKA["OPTIONS"]: {error}') from error
         except KafkaTimeoutError as error:
             raise SourceUnavailable(f"{self._servers} does not answer") from error
         except KafkaError as error:

@@ -9,8 +9,8 @@ import msgspec
 from msgspec.inspect import CustomType, type_info
 
 from inbox.cloudevents import is_json
+from inbox.envelope import Event
 from inbox.errors import HandlerError, InvalidPayload
-from inbox.event import Event
 
 
 class PayloadReader:

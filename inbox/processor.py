@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from inbox.backoff import delays
 from inbox.database import drop_dead_connection
 from inbox.delivery import Delivery, Routes
 from inbox.effects import Effects
@@ -11,6 +10,7 @@ from inbox.outages import Outages
 from inbox.record import Record
 from inbox.signals import batch_failed, event_parked
 from inbox.transient import is_transient
+from outbox_core.process.backoff import delays
 
 HANDLING = "what its handlers need"
 PARKING = "what parking an event needs"

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from inbox.envelope import Event, handling
 from inbox.errors import HandlerError
-from inbox.event import Event, handling
 from inbox.payload import PayloadReader
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -9,11 +9,12 @@ from django.db.models import Count, Max, Min, Q, Sum
 from django.utils.timesince import timesince
 
 from inbox.models import Instance, Parked
+from outbox_core.process.exit_codes import StatusCode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsumerStatus:
-    """How one consumer is doing. ``exit_code``: 0 it is well, 1 somebody should look, 2 it is down."""
+    """How one consumer is doing."""
 
     consumer: str
     instances: int
@@ -27,11 +28,11 @@ class ConsumerStatus:
     max_lag: int | None = None
 
     @property
-    def exit_code(self) -> int:
+    def exit_code(self) -> StatusCode:
         if not self.instances:
-            return 2
+            return StatusCode.CRITICAL
         behind = self.max_lag is not None and (self.lag or 0) > self.max_lag
-        return 1 if self.waiting_for or self.parked or behind else 0
+        return StatusCode.WARNING if self.waiting_for or self.parked or behind else StatusCode.OK
 
     def as_json(self) -> dict[str, Any]:
         return {**asdict(self), "exit_code": self.exit_code}

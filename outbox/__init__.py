@@ -6,8 +6,7 @@ Everything here may be imported before Django's apps are ready, in a module of m
 from __future__ import annotations
 
 from outbox.capture import CapturedManager, CapturedQuerySet
-from outbox.context import Context, context
-from outbox.emit import emit, emit_many
+from outbox.emission import emit, emit_many
 from outbox.errors import (
     CannotCapture,
     EventRejected,
@@ -23,6 +22,7 @@ from outbox.errors import (
     TransactionRequired,
     UnknownEventType,
 )
+from outbox.event_context import Context, context
 from outbox.events import event
 from outbox.receivers import receiver
 

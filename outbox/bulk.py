@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.db.models.signals import post_save, pre_save
 
-from outbox.emit import insert
+from outbox.emission import insert
 from outbox.errors import CannotCapture
 from outbox.receivers import hearing
 

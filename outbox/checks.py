@@ -1,6 +1,6 @@
 """System checks: what would go wrong later is said by ``manage.py check``, with the remedy.
 
-E001 to E004 are those of every settings dict: see outbox.conf.
+E001 to E004 are those of every settings dict: see outbox_core.process.settings.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.models.signals import post_save, pre_save
 
 from outbox.capture import CapturedQuerySet
-from outbox.conf import OutboxSettings, problems, settings
+from outbox.conf import OutboxSettings, settings
 from outbox.events import is_topic, registry
 from outbox.hints import keys_that_lock_nothing
 from outbox.receivers import registered
+from outbox_core.process.settings import problems
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper

@@ -1,26 +1,15 @@
-"""The settings of the outbox, ``OUTBOX`` in Django's settings, and the reader of such a dict."""
+"""The settings of the outbox, ``OUTBOX`` in Django's settings."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import MISSING, Field, dataclass, fields
-from difflib import get_close_matches
+from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints
+from typing import Annotated
 
 import msgspec
-from django.conf import settings as django_settings
-from django.core.checks import CheckMessage, Error
-from django.core.exceptions import ImproperlyConfigured
-from django.core.signals import setting_changed
-from django.dispatch import receiver
 
 from outbox.redaction import DEFAULT as REDACTED
-
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
-
-    T = TypeVar("T", bound=DataclassInstance)
+from outbox_core.process.settings import forget_on_change, read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,77 +38,4 @@ def settings() -> OutboxSettings:
     return read(OutboxSettings, "OUTBOX")
 
 
-def read(into: type[T], name: str) -> T:
-    """A dict of Django's settings as a dataclass: ``{"MAX_BYTES": 1}`` becomes ``into(max_bytes=1)``.
-
-    Raises ImproperlyConfigured that names every problem at once.
-    """
-    found = problems(into, name)
-    if found:
-        raise ImproperlyConfigured(
-            " ".join(f"{problem.msg} {problem.hint or ''}".strip() for problem in found)
-        )
-    return into(**_values(into, name))
-
-
-def problems(into: type[DataclassInstance], name: str) -> list[CheckMessage]:
-    """What is wrong with a dict of Django's settings, as messages ``<name>.E001`` to ``E004`` of a check."""
-    given = getattr(django_settings, name, {})
-    if not isinstance(given, Mapping):
-        return [_error(name, 2, f"{name} is a {type(given).__name__}; it has to be a dict.")]
-    found = [*_unknown(into, name, given), *_missing(into, name, given), *_mistyped(into, name, given)]
-    if not found:
-        try:
-            into(**_values(into, name))
-        except ValueError as error:
-            found.append(_error(name, 4, f"{name}: {error}"))
-    return found
-
-
-def _values(into: type[DataclassInstance], name: str) -> dict[str, Any]:
-    given = getattr(django_settings, name, {})
-    hints = get_type_hints(into, include_extras=True)
-    return {
-        each.name: msgspec.convert(given[_key(each)], hints[each.name])
-        for each in fields(into)
-        if _key(each) in given
-    }
-
-
-def _unknown(into: type[DataclassInstance], name: str, given: Mapping[Any, Any]) -> Iterator[CheckMessage]:
-    known = [_key(each) for each in fields(into)]
-    for key in given:
-        if key not in known:
-            close = get_close_matches(str(key).upper(), known, n=1)
-            hint = f"Did you mean {close[0]!r}?" if close else f"Known are {', '.join(known)}."
-            yield _error(name, 1, f"{name} has an unknown setting {key!r}.", hint)
-
-
-def _missing(into: type[DataclassInstance], name: str, given: Mapping[Any, Any]) -> Iterator[CheckMessage]:
-    for each in fields(into):
-        if each.default is MISSING and each.default_factory is MISSING and _key(each) not in given:
-            yield _error(name, 3, f"{name} lacks {_key(each)!r}.", f"Set {name} = {{{_key(each)!r}: …}}.")
-
-
-def _mistyped(into: type[DataclassInstance], name: str, given: Mapping[Any, Any]) -> Iterator[CheckMessage]:
-    hints = get_type_hints(into, include_extras=True)
-    for each in fields(into):
-        if _key(each) in given:
-            try:
-                msgspec.convert(given[_key(each)], hints[each.name])
-            except msgspec.ValidationError as error:
-                yield _error(name, 2, f"{name}[{_key(each)!r}] = {given[_key(each)]!r}: {error}.")
-
-
-def _key(field: Field[Any]) -> str:
-    return field.name.upper()
-
-
-def _error(name: str, number: int, message: str, hint: str | None = None) -> Error:
-    return Error(message, hint=hint, id=f"{name.lower()}.E{number:03}")
-
-
-@receiver(setting_changed)
-def _forget(*, setting: str, **_: object) -> None:
-    if setting == "OUTBOX":
-        settings.cache_clear()
+forget_on_change(settings, "OUTBOX")

@@ -10,9 +10,9 @@ import msgspec
 
 from outbox.buckets import bucket_of
 from outbox.conf import settings
-from outbox.context import current
 from outbox.encoding import encode
 from outbox.errors import EventRejected, EventTooLarge, InvalidKey, InvalidSubject
+from outbox.event_context import current
 from outbox.events import EventType, registry
 from outbox.uuid7 import uuid7
 

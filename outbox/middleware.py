@@ -9,7 +9,7 @@ from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from outbox.context import Context, context, is_valid
+from outbox.event_context import Context, context, is_valid
 from outbox.uuid7 import uuid7
 
 

@@ -27,7 +27,7 @@ from django.dispatch import Signal
 from django.utils.inspect import func_accepts_kwargs
 
 from outbox import tables, transactions
-from outbox.emit import insert
+from outbox.emission import insert
 from outbox.entry import Entry
 from outbox.errors import OutboxError
 from outbox.events import registry

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import connections, router, transaction
 
 from outbox import transactions
-from outbox.emit import insert
+from outbox.emission import insert
 from outbox.errors import SaveLost
 
 if TYPE_CHECKING:

@@ -1,0 +1,27 @@
+"""From the outbox to Kafka: ``manage.py run_relay``. Exported is what a publisher of one's own needs.
+
+class MyPublisher:                                          # KAFKA = {"BACKEND": "my.module.MyPublisher"}
+    def __init__(self, options, *, batch_bytes=..., delivery_seconds=...) -> None: ...
+    def prepare(self, topics) -> None: ...                  # relay.Publisher has the contract of each
+    def publish(self, records) -> list[relay.Outcome]: ...
+    def close(self, timeout) -> None: ...
+"""
+
+from __future__ import annotations
+
+from relay.errors import Fenced, HoldLifted, LeaseLost, NotPrimary, PublisherUnavailable, RelayError
+from relay.publishers.base import Failure, Outcome, Publisher, Record, Trouble
+
+__all__ = [
+    "Failure",
+    "Fenced",
+    "HoldLifted",
+    "LeaseLost",
+    "NotPrimary",
+    "Outcome",
+    "Publisher",
+    "PublisherUnavailable",
+    "Record",
+    "RelayError",
+    "Trouble",
+]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 from outbox.errors import PositionNotOfThisHistory
-from relay.errors import LeaseLost
+from relay.errors import Fenced, HoldLifted
 from relay.lease import Lease
 from relay.position import Position, Snapshot
 from relay.session import Session
@@ -20,16 +20,6 @@ SIGNS = (
     "a transaction is open that was complete when the position was stored",
     "there are events younger than the position among those that it covers",
 )
-
-
-class Fenced(LeaseLost):
-    """A checkpoint wrote nothing: the lease or the incarnation is not what it was."""
-
-
-class HoldLifted(Exception):
-    """A checkpoint wrote nothing: a hold behind which it sets events aside was lifted after it was looked up.
-    Look the holds up again.
-    """
 
 
 @dataclass(frozen=True, slots=True)

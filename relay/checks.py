@@ -1,4 +1,4 @@
-"""System checks of the relay's settings."""
+"""System checks of the relay's settings. ``relay.E001`` to ``E004``: see outbox_core.process.settings."""
 
 from __future__ import annotations
 
@@ -7,25 +7,26 @@ from typing import Any
 from django.core.checks import CheckMessage, Error, register
 from django.core.exceptions import ImproperlyConfigured
 
-from outbox.conf import problems
+from outbox_core.kafka import check_kafka
+from outbox_core.process.settings import problems
 from relay.conf import RelaySettings, settings
+
+register(check_kafka)
 
 
 @register()
 def check_settings(**_: Any) -> list[CheckMessage]:
-    """``RELAY`` can be read, and its publisher made."""
-    return problems(RelaySettings, "RELAY") or _check_publisher()
+    """``RELAY`` can be read."""
+    return problems(RelaySettings, "RELAY")
 
 
-def _check_publisher() -> list[CheckMessage]:
-    path = settings().publisher
+@register()
+def check_publisher(**_: Any) -> list[CheckMessage]:
+    """E006: the publisher cannot be made of ``KAFKA`` and ``RELAY``."""
+    if check_kafka() or check_settings():
+        return []
     try:
         settings().make_publisher()
     except ImproperlyConfigured as error:
         return [Error(str(error), id="relay.E006")]
-    except ImportError as error:
-        hint = 'Set RELAY["PUBLISHER"] to the dotted path of a class; see relay.publishers.'
-        return [
-            Error(f'RELAY["PUBLISHER"], {path!r}, cannot be imported: {error}', hint=hint, id="relay.E005")
-        ]
     return []

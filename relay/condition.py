@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from outbox_core.process.clock import boottime
 from relay import signals
-from relay.clock import boottime
 from relay.states import State
 
 

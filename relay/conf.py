@@ -8,33 +8,38 @@ from inspect import signature
 from typing import Annotated, Any, Literal
 
 import msgspec
-from django.core.signals import setting_changed
-from django.dispatch import receiver
+from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
-from outbox.conf import read
+from outbox_core import kafka
+from outbox_core.kafka_options import CONFLUENT, KAFKA_PYTHON, PRODUCER
+from outbox_core.process.settings import forget_on_change, read
 from relay.publishers.base import Publisher
-from relay.publishers.options import unknown
 
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
+BACKENDS = {
+    KAFKA_PYTHON: "relay.publishers.kafka_python.KafkaPythonPublisher",
+    CONFLUENT: "relay.publishers.confluent.ConfluentPublisher",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RelaySettings:
     """Seconds, rows and bytes as the names say.
 
-    ``publisher`` is the dotted path of a class; it gets ``options`` (for Kafka: the client's own options)
-    and, as keyword arguments, ``publisher_options``. ``poison`` says what waits behind a record that the
-    broker can never take: later events of its key (``hold-key``), or none (``skip``).
+    ``kafka`` overrides Django's ``KAFKA``. ``batch_bytes`` bounds the batch of a partition, and
+    ``delivery_seconds`` is how long a wave is tried before it is reported as failed for now; None is the
+    publisher's own default. ``poison`` says what waits behind a record that the broker can never take: later
+    events of its key (``hold-key``), or none (``skip``).
 
     A topic that is missing or forbidden is held at once. It is tried again after half a second, then less and
     less often, at least every ``topic_retry_seconds``. After ``topic_grace_seconds`` the hold is logged as an
     error.
     """
 
-    publisher: str = "relay.publishers.kafka_python.KafkaPythonPublisher"
-    options: dict[str, Any] = field(default_factory=dict)
-    publisher_options: dict[str, Any] = field(default_factory=dict)
+    kafka: kafka.KafkaSettings = field(default_factory=kafka.KafkaSettings)
+    batch_bytes: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    delivery_seconds: Seconds | None = None
     content_mode: Literal["binary", "structured"] = "binary"
     poison: Literal["hold-key", "skip"] = "hold-key"
     lease_seconds: Annotated[float, msgspec.Meta(ge=1)] = 5.0
@@ -55,16 +60,37 @@ class RelaySettings:
                 f"{self.lease_seconds:g}: the lease would run out between two polls."
             )
 
+    @property
+    def publisher(self) -> Any:
+        """The class of the publisher. Raises ImproperlyConfigured where it cannot be imported."""
+        backend = kafka.backend(self.kafka)
+        try:
+            return import_string(BACKENDS.get(backend, backend))
+        except ImportError as error:
+            raise ImproperlyConfigured(
+                f'KAFKA["BACKEND"], {backend!r}, cannot be imported: {error}. It can be "{KAFKA_PYTHON}", '
+                f'"{CONFLUENT}" or the dotted path of a publisher class.'
+            ) from error
+
     def make_publisher(self) -> Publisher:
-        """A publisher as configured, not yet connected. Raises ImproperlyConfigured, naming the option."""
-        make = import_string(self.publisher)
-        parameters = list(signature(make).parameters.values())[1:]
-        known = [p.name for p in parameters if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)]
-        if not any(p.kind is p.VAR_KEYWORD for p in parameters):
-            for name in self.publisher_options:
-                if name not in known:
-                    raise unknown(name, self.publisher, known, setting="PUBLISHER_OPTIONS")
-        publisher: Publisher = make(self.options, **self.publisher_options)
+        """A publisher as configured, not yet connected. It gets the options of KAFKA and, as keyword
+        arguments, ``batch_bytes`` and ``delivery_seconds`` where they are set.
+
+        Raises:
+            ImproperlyConfigured: naming the option.
+        """
+        make = self.publisher
+        options = kafka.options("RELAY", self.kafka, client=getattr(make, "client", ""), side=PRODUCER)
+        set_here = {"batch_bytes": self.batch_bytes, "delivery_seconds": self.delivery_seconds}
+        arguments = {name: value for name, value in set_here.items() if value is not None}
+        try:
+            signature(make).bind(options, **arguments)
+        except TypeError as error:
+            given = ", ".join(["the options", *(f'RELAY["{name.upper()}"]' for name in arguments)])
+            raise ImproperlyConfigured(
+                f"{kafka.backend(self.kafka)} cannot be made with {given}: {error}."
+            ) from error
+        publisher: Publisher = make(options, **arguments)
         return publisher
 
 
@@ -74,7 +100,4 @@ def settings() -> RelaySettings:
     return read(RelaySettings, "RELAY")
 
 
-@receiver(setting_changed)
-def _forget(*, setting: str, **_: object) -> None:
-    if setting == "RELAY":
-        settings.cache_clear()
+forget_on_change(settings, "RELAY")

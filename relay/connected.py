@@ -10,8 +10,8 @@ from collections.abc import Callable
 import psycopg
 
 from outbox.errors import PositionNotOfThisHistory
+from outbox_core.process.clock import boottime
 from relay import signals
-from relay.clock import boottime
 from relay.crew import Crew
 from relay.errors import LeaseLost
 from relay.lease import Lease

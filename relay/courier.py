@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TypeVar
 
 from outbox.cloudevents import Record
-from relay.clock import boottime
+from outbox_core.process.clock import boottime
 from relay.errors import LeaseLost, PublisherUnavailable
 from relay.lease import Lease
 from relay.publishers.base import Outcome, Publisher

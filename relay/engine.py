@@ -5,14 +5,17 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+from collections.abc import Callable
 from uuid import uuid4
 
 import psycopg
+from django.db import DatabaseError
 
 from outbox.cloudevents import Encoder
 from outbox.errors import PositionNotOfThisHistory
-from relay.backoff import Backoff
-from relay.clock import boottime
+from outbox.models import OutboxEvent
+from outbox_core.process.backoff import Backoff
+from outbox_core.process.stopping import StopToken
 from relay.condition import Condition
 from relay.conf import RelaySettings
 from relay.connected import Connected
@@ -25,12 +28,13 @@ from relay.publishers.base import Publisher
 from relay.session import Session
 from relay.shard import OwnedShard
 from relay.states import State
-from relay.stopping import Stopping
 from relay.watchdog import Watchdog
 
 MARGIN = 0.2
 """The share of a lease that must be left when a wave is handed over."""
 SLOW_WAVE_SECONDS = 3.0
+HUNG_WAVE_SECONDS = 300.0
+"""A wave that takes longer is no progress; how long one is tried is bounded by the publisher."""
 BACK_OFF_SLICE_SECONDS = 0.25
 CLOSE_SECONDS = 5.0
 
@@ -38,23 +42,32 @@ CLOSE_SECONDS = 5.0
 class Relay:
     """Publishes the outbox of one database.
 
-    ``run`` returns when ``stop`` was called, from any thread or signal handler, and the wave in flight is
-    finished; with ``drain`` also when nothing is left to publish.
+    ``run`` returns when ``stop`` is requested and the wave in flight is finished; with ``drain`` also when
+    nothing is left to publish. ``progress`` is called wherever the loop makes progress.
     """
 
-    def __init__(self, alias: str, settings: RelaySettings, publisher: Publisher, encode: Encoder) -> None:
+    def __init__(
+        self,
+        alias: str,
+        settings: RelaySettings,
+        publisher: Publisher,
+        encode: Encoder,
+        stop: StopToken | None = None,
+        progress: Callable[[], None] = lambda: None,
+    ) -> None:
         self.id = uuid4()
         self.alias = alias
         self.settings = settings
         self.condition = Condition(self)
         self.connected: Connected | None = None
         self._slow = False
-        self._stop = Stopping()
+        self._stop = stop or StopToken()
+        self._progress = progress
         self._outage = Backoff(settings.backoff_seconds)
         self._session: Session | None = None
         self._courier = Courier(publisher, settings.lease_seconds * MARGIN)
         self._handover = Handover(self._courier)
-        self._crew = Crew(self._courier, encode, settings, self._tick, lambda: self._stop.asked)
+        self._crew = Crew(self._courier, encode, settings, self._tick, lambda: self._stop.requested)
         self._watchdog = Watchdog(
             lease_deadline=lambda: lease.deadline if (lease := self._courier.carrying) else None,
             unstick=lambda: self._session.abort() if self._session else None,
@@ -70,26 +83,22 @@ class Relay:
         """The shards that it owns now, by number."""
         return self.connected.shards if self.connected else {}
 
-    def run(self, *, drain: bool = False) -> None:
-        """Publish until told to stop."""
+    def run(self, *, drain: bool = False) -> bool:
+        """Publish until asked to stop. Whether it is drained."""
         self._watchdog.start()
         try:
-            while not self._stop.asked:
+            while not self._stop.requested:
                 busy = self.turn()
                 if drain and not busy and self._drained:
-                    break
+                    return True
                 self._stop.wait(self.settings.poll_busy_seconds if busy else self.settings.poll_idle_seconds)
         finally:
             self.leave()
+        return False
 
     def stop(self) -> None:
-        """Finish the wave in flight and end; called again, end at once with exit code 3, as when
-        ``shutdown_seconds`` are over.
-
-        Safe in a signal handler: it only notes the wish.
-        """
-        self._watchdog.exit_at = boottime() + (0 if self._stop.asked else self.settings.shutdown_seconds)
-        self._stop.ask()
+        """Finish the wave in flight and end. Safe in a signal handler and in any thread."""
+        self._stop.request()
 
     def turn(self) -> bool:
         """Publish one page of every shard, or wait where that is impossible for now. Whether to go on at
@@ -166,6 +175,8 @@ class Relay:
     def _tick(self) -> None:
         """What must not wait: renew the leases, beat, say when a wave takes suspiciously long."""
         self._watchdog.beat()
+        if self._courier.seconds_under_way < HUNG_WAVE_SECONDS:
+            self._progress()
         if self.connected is None:
             return
         self.connected.renew()
@@ -177,10 +188,18 @@ class Relay:
 
     @property
     def _drained(self) -> bool:
-        """With nothing to do: owns every shard, or others do that are alive."""
+        """With nothing to do: owns every shard, or others do that are alive and have nothing left to do."""
         if self.state not in (State.PUBLISHING, State.STANDBY) or self.connected is None:
             return False
-        return self.connected.owns_all or self.condition.seconds >= self.settings.lease_seconds
+        if self.connected.owns_all:
+            return True
+        return self.condition.seconds >= self.settings.lease_seconds and not self._is_anything_pending()
+
+    def _is_anything_pending(self) -> bool:
+        try:
+            return OutboxEvent.objects.using(self.alias).pending(1).exists()
+        except DatabaseError:
+            return True
 
     def _enter(self, state: State, detail: str = "", *, lasting: float = 0.0) -> None:
         changed = self.condition.enter(state, detail, lasting=lasting)

@@ -3,6 +3,8 @@
 RelayError
 ├── NotPrimary              the database is a standby
 ├── LeaseLost               another relay may own the shard by now
+│   └── Fenced              a checkpoint wrote nothing, as the lease or the incarnation is not what it was
+├── HoldLifted              a checkpoint wrote nothing, as a hold was lifted after it was looked up
 └── PublisherUnavailable    Kafka does not answer; try again
 """
 
@@ -19,6 +21,16 @@ class NotPrimary(RelayError):
 
 class LeaseLost(RelayError):
     """The lease on a shard has run out or has gone to another relay."""
+
+
+class Fenced(LeaseLost):
+    """A checkpoint wrote nothing: the lease or the incarnation is not what it was."""
+
+
+class HoldLifted(RelayError):
+    """A checkpoint wrote nothing: a hold behind which it sets events aside was lifted after it was looked up.
+    Look the holds up again.
+    """
 
 
 class PublisherUnavailable(RelayError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from relay.clock import boottime
+from outbox_core.process.clock import boottime
 from relay.courier import Courier
 
 PATIENCE_SECONDS = 15.0

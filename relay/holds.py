@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from outbox.cloudevents import Row
 from outbox.models import Hold
 from relay import signals
-from relay.checkpoint import Fenced
 from relay.conf import RelaySettings
+from relay.errors import Fenced
 from relay.lease import Lease
 from relay.publishers.base import Failure, Trouble
 from relay.session import Session

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from uuid import UUID
 
-from relay.clock import boottime
+from outbox_core.process.clock import boottime
 from relay.session import Session
 
 

@@ -16,13 +16,7 @@ HELD = {
 
 
 def listen() -> None:
-    """Begin to log. Called once by the command.
-
-    The end of an outage is logged at INFO. A logger without a level of its own would show only its beginning,
-    a WARNING; so it gets INFO.
-    """
-    if logger.level == logging.NOTSET:
-        logger.setLevel(logging.INFO)
+    """Begin to log. Called once by the command."""
     for name, log_line in RECEIVERS.items():
         getattr(signals, name).connect(log_line, dispatch_uid="relay.logs")
 

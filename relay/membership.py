@@ -7,7 +7,7 @@ from math import ceil
 from uuid import UUID
 
 from outbox.buckets import BUCKETS
-from relay.clock import boottime
+from outbox_core.process.clock import boottime
 from relay.lease import Lease
 from relay.session import Session
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 
 from outbox.cloudevents import Record, Row
 from outbox.models import Hold
-from relay.backoff import Backoff
+from outbox_core.process.backoff import Backoff
+from outbox_core.process.clock import boottime
 from relay.checkpoint import Checkpoints
-from relay.clock import boottime
 from relay.crew import Crew
 from relay.errors import PublisherUnavailable
 from relay.holds import Holds, Release

@@ -8,12 +8,12 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from outbox.cloudevents import Record
+from outbox_core.process.backoff import Backoff
+from outbox_core.process.clock import boottime
 from relay import signals
-from relay.backoff import Backoff
-from relay.checkpoint import Checkpoints, Fenced, HoldLifted, Tally
-from relay.clock import boottime
+from relay.checkpoint import Checkpoints, Tally
 from relay.crew import Crew
-from relay.errors import PublisherUnavailable
+from relay.errors import Fenced, HoldLifted, PublisherUnavailable
 from relay.holds import Holds
 from relay.lease import Lease
 from relay.log import Log

@@ -8,20 +8,11 @@ import os
 import sys
 import threading
 from collections.abc import Callable
-from enum import IntEnum
 
-from relay.clock import boottime
+from outbox_core.process.clock import boottime
+from outbox_core.process.exit_codes import ExitCode
 
 LOOK_EVERY_SECONDS = 0.2
-
-
-class ExitCode(IntEnum):
-    """How ``run_relay`` ends."""
-
-    CLEAN = 0
-    ERROR = 1
-    USAGE = 2
-    SHUTDOWN_TIMED_OUT = 3
 
 
 class Watchdog(threading.Thread):
@@ -47,7 +38,6 @@ class Watchdog(threading.Thread):
         self._statement_seconds = statement_seconds
         self._exit = exit_process
         self._done = threading.Event()
-        self.exit_at: float | None = None
         self.beat()
 
     def beat(self) -> None:
@@ -65,11 +55,6 @@ class Watchdog(threading.Thread):
             self._end(
                 ExitCode.ERROR,
                 "The lease ran out with a wave in flight: ending, so that nothing more of it is sent.",
-            )
-        if self.exit_at is not None and now >= self.exit_at:
-            self._end(
-                ExitCode.SHUTDOWN_TIMED_OUT,
-                "The shutdown did not finish in time; the position stays where it was.",
             )
         if now - self._last_beat > self._statement_seconds:
             self.beat()

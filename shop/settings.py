@@ -102,7 +102,7 @@ LOGIN_REDIRECT_URL = "shop:catalogue"
 
 SILENCED_SYSTEM_CHECKS = ["outbox.I002"]  # bulk writes to auth.User: shop.Customer, its proxy, captures them
 OUTBOX = {"SOURCE": "/shop", "TOPIC_PREFIX": os.environ.get("KAFKA_TOPIC_PREFIX", "")}
-RELAY = {
+KAFKA = {
     "OPTIONS": {"bootstrap_servers": os.environ.get("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9092").split(",")},
 }
 

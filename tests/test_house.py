@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterator
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -11,11 +14,23 @@ import pytest
 from tests.torture.guards import GUARDS
 
 ROOT = Path(__file__).resolve().parents[1]
-PROJECT = {"outbox", "relay", "inbox", "shop", "consumers", "devstack", "demo", "tests", "benchmarks"}
+PROJECT = {
+    "outbox_core",
+    "outbox",
+    "relay",
+    "inbox",
+    "shop",
+    "consumers",
+    "devstack",
+    "demo",
+    "tests",
+    "benchmarks",
+}
 MAY_IMPORT = {
-    "outbox": set(),
-    "relay": {"outbox"},
-    "inbox": set(),
+    "outbox_core": set(),
+    "outbox": {"outbox_core"},
+    "relay": {"outbox", "outbox_core"},
+    "inbox": {"outbox_core"},
     "shop": {"outbox"},
     "consumers": {"inbox"},
     "devstack": set(),
@@ -60,7 +75,7 @@ def test_consumers_do_not_know_each_other() -> None:
 def test_kafka_clients_are_imported_in_publishers_and_in_the_inbox_only() -> None:
     strays = {
         str(path.relative_to(ROOT))
-        for package in ("outbox", "relay", "shop", "consumers")
+        for package in ("outbox_core", "outbox", "relay", "shop", "consumers")
         for path in modules(package)
         if path.parent != ROOT / "relay" / "publishers"
         and any(name.partition(".")[0] in {"kafka", "confluent_kafka"} for name in imported(path))
@@ -71,7 +86,7 @@ def test_kafka_clients_are_imported_in_publishers_and_in_the_inbox_only() -> Non
 def test_only_settings_read_the_environment() -> None:
     strays = {
         str(path.relative_to(ROOT))
-        for package in ("outbox", "relay", "inbox", "shop", "consumers")
+        for package in ("outbox_core", "outbox", "relay", "inbox", "shop", "consumers")
         for path in modules(package)
         if path.name not in {"settings.py", "wsgi.py"}
         and any(word in path.read_text(encoding="utf-8") for word in ("os.environ", "os.getenv", "getenv("))
@@ -98,3 +113,42 @@ def test_guards_on_the_page_are_those_that_are_tried() -> None:
 def functions(path: Path) -> set[str]:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+
+
+PUBLIC = ("outbox", "relay", "inbox")
+
+
+@pytest.mark.parametrize("package", PUBLIC)
+def test_a_public_name_means_one_thing(package: str) -> None:
+    """``import outbox.emit`` must not turn the function of that name into a module."""
+    names = import_module(package).__all__
+    assert [name for name in names if find_spec(f"{package}.{name}") is not None] == []
+    assert sorted(names) == list(names)
+
+
+@pytest.mark.parametrize("package", ["outbox_core", *PUBLIC])
+def test_errors_live_in_one_module_with_their_tree_at_its_top(package: str) -> None:
+    errors = import_module(f"{package}.errors")
+    names = {name for name, thing in vars(errors).items() if is_error(thing)}
+    tree = re.compile(r"^(?:[│ ]*[├└]── )?([A-Z]\w+)(?:$| {2,})", re.MULTILINE)
+    assert names == set(tree.findall(errors.__doc__ or ""))
+    # Undecodable is a KafkaError, and whoever imports the errors need not have a Kafka client.
+    assert set(errors_outside(package, names)) <= {"inbox/unreadable.py: Undecodable"}
+
+
+def errors_outside(package: str, known: set[str]) -> Iterator[str]:
+    """Error classes that another module than ``errors`` defines."""
+    for path in set(modules(package)) - {ROOT / package / "errors.py"}:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            bases = node.bases if isinstance(node, ast.ClassDef) else []
+            if any(is_error_name(ast.unparse(base), known) for base in bases):
+                yield f"{path.relative_to(ROOT)}: {node.name}"  # type: ignore[attr-defined]
+
+
+def is_error(thing: object) -> bool:
+    return isinstance(thing, type) and issubclass(thing, BaseException)
+
+
+def is_error_name(base: str, known: set[str]) -> bool:
+    name = base.rpartition(".")[2]
+    return name in known or name.endswith(("Error", "Exception")) or name == "ImproperlyConfigured"

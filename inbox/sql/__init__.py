@@ -1,12 +1,7 @@
-"""The statements of the hot path, each in a file of its own, to be read and EXPLAINed."""
+"""The statements that are worth a file of their own, each to be read and EXPLAINed alone."""
 
 from __future__ import annotations
 
-from functools import cache
-from importlib.resources import files
+from outbox_core.sql import Statements
 
-
-@cache
-def statement(name: str) -> str:
-    """The SQL in ``name``.sql."""
-    return files(__package__).joinpath(f"{name}.sql").read_text()
+statement = Statements(__name__)

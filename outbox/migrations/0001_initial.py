@@ -183,7 +183,8 @@ class Migration(migrations.Migration):
             model_name='checkpoint',
             constraint=models.UniqueConstraint(fields=('shard', 'epoch', 'seq'), name='outbox_checkpoint_position'),
         ),
-        # Emptied by crash recovery and promotion, which is what the token is for; heartbeats need not survive either.
+        # Emptied by crash recovery and promotion, which is what the token is for; heartbeats need not survive
+        # either.
         migrations.RunSQL("ALTER TABLE outbox_incarnation SET UNLOGGED", migrations.RunSQL.noop),
         migrations.RunSQL("ALTER TABLE outbox_relay SET UNLOGGED", migrations.RunSQL.noop),
     ]

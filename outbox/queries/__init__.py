@@ -1,19 +1,7 @@
-"""Statements that are worth a file of their own, so that each can be read and EXPLAINed alone."""
+"""The statements that are worth a file of their own, each to be read and EXPLAINed alone."""
 
 from __future__ import annotations
 
-from functools import cache
-from importlib.resources import files
+from outbox_core.sql import Statements
 
-
-def statement(name: str, **numbers: int) -> str:
-    """The text of ``outbox/queries/<name>.sql`` with its ``{numbers}`` filled in."""
-    text = _text(name)
-    for placeholder, number in numbers.items():
-        text = text.replace(f"{{{placeholder}}}", str(int(number)))
-    return text
-
-
-@cache
-def _text(name: str) -> str:
-    return (files(__name__) / f"{name}.sql").read_text(encoding="utf-8")
+statement = Statements(__name__)

@@ -10,6 +10,8 @@ from uuid import UUID
 
 import msgspec
 
+from outbox_core.process.exit_codes import StatusCode
+
 
 class State(StrEnum):
     """How the outbox is, in a word. The first that applies, from the bottom of this list up, is its state."""
@@ -34,9 +36,11 @@ class State(StrEnum):
         return list(State).index(self)
 
     @property
-    def exit_code(self) -> int:
+    def exit_code(self) -> StatusCode:
         """0 well, 1 needs a look, 2 nothing is being published."""
-        return 0 if self is State.OK else 1 if self.severity < State.NO_RELAY.severity else 2
+        if self is State.OK:
+            return StatusCode.OK
+        return StatusCode.WARNING if self.severity < State.NO_RELAY.severity else StatusCode.CRITICAL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +138,7 @@ class Status:
     holds_capped: bool = False
 
     @property
-    def exit_code(self) -> int:
+    def exit_code(self) -> StatusCode:
         return self.state.exit_code
 
     @property

@@ -17,6 +17,7 @@ except ImportError as error:
     ) from error
 
 from outbox.cloudevents import Record
+from outbox_core.kafka_options import CONFLUENT
 from relay.errors import PublisherUnavailable
 from relay.publishers.base import Failure, Outcome, Trouble, size
 from relay.publishers.confluent_delivery import Delivery
@@ -50,6 +51,8 @@ class ConfluentPublisher:
 
     Raises ImproperlyConfigured for an option that is unknown, or the publisher's to decide.
     """
+
+    client = CONFLUENT
 
     def __init__(
         self, options: Mapping[str, Any], *, batch_bytes: int = 1_000_000, delivery_seconds: float = 20.0

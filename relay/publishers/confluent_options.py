@@ -1,4 +1,4 @@
-"""librdkafka's options: those of RELAY["OPTIONS"], and those that are the publisher's to decide."""
+"""librdkafka's options: those of KAFKA["OPTIONS"], and those that are the publisher's to decide."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ _DECIDED = {
 }
 
 _ALL = ("every record is acknowledged by all in-sync replicas", ("all", "-1", -1))
-_WAVE = ('a batch is a wave, RELAY["PUBLISHER_OPTIONS"]["batch_bytes"] is its bound', ())
-_TIME = ('RELAY["PUBLISHER_OPTIONS"]["delivery_seconds"] says how long a wave is tried', ())
+_WAVE = ('a batch is a wave, RELAY["BATCH_BYTES"] is its bound', ())
+_TIME = ('RELAY["DELIVERY_SECONDS"] says how long a wave is tried', ())
 _REPORTS = ("the publisher listens to the client itself", ())
 _FIXED: Mapping[str, tuple[str, tuple[Any, ...]]] = {
     "acks": _ALL,
@@ -96,5 +96,5 @@ def _try(options: Mapping[str, Any]) -> None:
         text = error.args[0].str()
         nobody = re.fullmatch(r'No such configuration property: "(.*)"', text)
         if nobody is None:
-            raise ImproperlyConfigured(f'RELAY["OPTIONS"]: {text}.') from error
+            raise ImproperlyConfigured(f'KAFKA["OPTIONS"]: {text}.') from error
         raise configuration.unknown(nobody[1], "librdkafka", _SOME_KNOWN) from error

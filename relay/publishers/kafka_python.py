@@ -12,6 +12,7 @@ from kafka import errors as kafka_errors
 from kafka.partitioner.default import murmur2
 
 from outbox.cloudevents import Record
+from outbox_core.kafka_options import KAFKA_PYTHON
 from relay.errors import PublisherUnavailable
 from relay.publishers.base import Failure, Outcome, Trouble
 from relay.publishers.kafka_python_options import made, producer_options
@@ -48,6 +49,8 @@ class KafkaPythonPublisher:
 
     Raises ImproperlyConfigured for an option that is unknown, or the publisher's to decide.
     """
+
+    client = KAFKA_PYTHON
 
     def __init__(
         self, options: Mapping[str, Any], *, batch_bytes: int = 900_000, delivery_seconds: float = 20.0

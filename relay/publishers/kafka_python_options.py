@@ -1,4 +1,4 @@
-"""kafka-python's options: those of RELAY["OPTIONS"], and those that are the publisher's to decide."""
+"""kafka-python's options: those of KAFKA["OPTIONS"], and those that are the publisher's to decide."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ _DECIDED = {
     "bootstrap_timeout_ms": 2_000,
 }
 
-_WAVE = 'a batch is a wave, RELAY["PUBLISHER_OPTIONS"]["batch_bytes"] is its bound'
-_TIME = 'RELAY["PUBLISHER_OPTIONS"]["delivery_seconds"] says how long a wave is tried'
+_WAVE = 'a batch is a wave, RELAY["BATCH_BYTES"] is its bound'
+_TIME = 'RELAY["DELIVERY_SECONDS"] says how long a wave is tried'
 _BYTES = "the outbox holds the bytes that are sent"
 _WAIT = "the relay must not be kept waiting"
 _FIXED: Mapping[str, tuple[str, tuple[Any, ...]]] = {
@@ -72,16 +72,16 @@ def made(client: Callable[..., T], **options: Any) -> T:
     try:
         return client(**options)
     except (KafkaConfigurationError, ValueError, TypeError, RuntimeError) as error:
-        raise ImproperlyConfigured(f'RELAY["OPTIONS"]: {error}') from error
+        raise ImproperlyConfigured(f'KAFKA["OPTIONS"]: {error}') from error
 
 
 def _check_codec(name: object) -> None:
     if name not in _CODECS:
         known = ", ".join(repr(codec) for codec in _CODECS)
         raise ImproperlyConfigured(
-            f'RELAY["OPTIONS"] sets "compression_type" to {name!r}; it can be {known}.'
+            f'KAFKA["OPTIONS"] sets "compression_type" to {name!r}; it can be {known}.'
         )
     if not _CODECS[name]():
         raise ImproperlyConfigured(
-            f'RELAY["OPTIONS"] sets "compression_type" to {name!r}: pip install "kafka-python[{name}]".'
+            f'KAFKA["OPTIONS"] sets "compression_type" to {name!r}: pip install "kafka-python[{name}]".'
         )

@@ -1,12 +1,13 @@
-"""Checking RELAY["OPTIONS"], the options of a Kafka client, and RELAY["PUBLISHER_OPTIONS"]."""
+"""Checking the options of a Kafka client."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from difflib import get_close_matches
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
+
+from outbox_core.suggestion import did_you_mean
 
 
 def check(
@@ -18,20 +19,17 @@ def check(
     """
     if not options.get(required):
         raise ImproperlyConfigured(
-            f'RELAY["OPTIONS"] lacks {required!r}: set it to the address of Kafka, "host:port".'
+            f'KAFKA["OPTIONS"] lacks {required!r}: set it to the address of Kafka, "host:port".'
         )
     for name in options.keys() & fixed.keys():
         reason, harmless = fixed[name]
         if options[name] not in harmless:
             raise ImproperlyConfigured(
-                f'RELAY["OPTIONS"] sets {name!r} to {options[name]!r}, but {reason}. Leave it out.'
+                f'KAFKA["OPTIONS"] sets {name!r} to {options[name]!r}, but {reason}. Leave it out.'
             )
 
 
-def unknown(
-    name: str, whose: str, known: Collection[str], *, setting: str = "OPTIONS"
-) -> ImproperlyConfigured:
-    """The error for an option in ``RELAY[setting]`` that the client or publisher ``whose`` does not know."""
-    close = get_close_matches(name, known, n=1)
-    hint = f"Did you mean {close[0]!r}?" if close else f"See the documentation of {whose}."
-    return ImproperlyConfigured(f'RELAY["{setting}"] has {name!r}, which {whose} does not know. {hint}')
+def unknown(name: str, whose: str, known: Collection[str]) -> ImproperlyConfigured:
+    """The error for an option that the client ``whose`` does not know."""
+    hint = did_you_mean(name, known) or f"See the documentation of {whose}."
+    return ImproperlyConfigured(f'KAFKA["OPTIONS"] has {name!r}, which {whose} does not know. {hint}')

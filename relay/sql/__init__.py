@@ -1,10 +1,7 @@
-"""The statements of the hot path, each in a file of its own so that it can be read and EXPLAINed alone."""
+"""The statements that are worth a file of their own, each to be read and EXPLAINed alone."""
 
 from __future__ import annotations
 
-from importlib.resources import files
+from outbox_core.sql import Statements
 
-
-def statement(name: str) -> str:
-    """The text of ``relay/sql/<name>.sql``."""
-    return (files(__name__) / f"{name}.sql").read_text(encoding="utf-8")
+statement = Statements(__name__)

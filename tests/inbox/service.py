@@ -19,6 +19,7 @@ import psycopg
 from kafka import KafkaProducer
 
 import devstack.kafka
+from outbox_core.probe import main as probe
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -53,9 +54,17 @@ class Process:
 
     def __init__(self, name: str, settings: str, environment: dict[str, str], log: Path) -> None:
         self.log = log
+        self.liveness_file = log.with_suffix(".alive")
         with log.open("wb") as output:
             self.popen = subprocess.Popen(
-                [sys.executable, "manage.py", "run_consumer", name],
+                [
+                    sys.executable,
+                    "manage.py",
+                    "run_consumer",
+                    name,
+                    "--liveness-file",
+                    str(self.liveness_file),
+                ],
                 cwd=ROOT,
                 env={**os.environ, "DJANGO_SETTINGS_MODULE": settings, **environment},
                 stdout=output,
@@ -69,6 +78,11 @@ class Process:
         """Send a signal; the exit code."""
         self.send(number)
         return self.popen.wait(20)
+
+    @property
+    def alive(self) -> bool:
+        """What the health check of this one process says."""
+        return probe([str(self.liveness_file), "--max-age", "8"]) == 0
 
     def text(self) -> str:
         return self.log.read_text()

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inbox.cloudevents import parse
+from inbox.envelope import Event
 from inbox.errors import InvalidEvent
-from inbox.event import Event
 from inbox.record import Record
 
 HEADERS = {

@@ -106,6 +106,8 @@ def test_frozen_instance_neither_blocks_nor_repeats(service: Service) -> None:
         frozen.send(signal.SIGSTOP)
     other = service.start("tests.inbox.killed")
     wait_until(lambda: service.booked()[0] > 0 or told(other, "waits for"), 45, "the other has taken over")
+    wait_until(lambda: not frozen.alive, 20, "its health check sees that it is frozen")
+    assert other.alive
     frozen.send(signal.SIGCONT)
     service.buy(50)
     service.wait_until_booked()
@@ -142,10 +144,14 @@ def test_neither_kafka_nor_database_need_be_there_at_start(service: Service, kaf
     time.sleep(0.5)
     service.create_database()
     wait_until(lambda: told(process, "waits for Kafka"), 20, "it misses Kafka")
+    for _ in range(40):
+        assert process.alive, "a consumer that waits is alive"
+        time.sleep(0.25)
     with Forwarder(port, kafka_bootstrap):
         service.buy(10)
         service.wait_until_booked()
         assert process.end() == 0
+        assert not process.liveness_file.exists()
     for what in ("PostgreSQL", "Kafka"):
         assert (told(process, f"waits for {what}"), told(process, f"{what} is there again")) == (1, 1)
     assert told(process, "Traceback") == 0
@@ -162,6 +168,18 @@ def test_missing_tables_are_a_clear_error(service: Service) -> None:
     assert "Traceback" not in ended.stderr
 
 
+@pytest.mark.parametrize("numbers", [(signal.SIGTERM, signal.SIGTERM), (signal.SIGINT, signal.SIGTERM)])
+def test_signals_that_come_together_end_it_cleanly(
+    service: Service, numbers: tuple[signal.Signals, signal.Signals]
+) -> None:
+    service.buy(5)
+    process = service.start()
+    service.wait_until_begun()
+    process.send(numbers[0])
+    time.sleep(0.002)
+    assert process.end(numbers[1]) == 0
+
+
 def test_second_signal_forces_the_end(service: Service) -> None:
     service.buy(20)
     with service.customers_locked():
@@ -171,7 +189,7 @@ def test_second_signal_forces_the_end(service: Service) -> None:
         )
         wait_until(lambda: service.query(waiting), 30, "it has a transaction in hand")
         process.send(signal.SIGTERM)
-        time.sleep(0.5)
+        time.sleep(1.5)  # within a second it would be the same wish
         assert not ended(process)
         assert process.end() == 3
     assert service.booked() == (0, 0.0)

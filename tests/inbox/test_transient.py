@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from itertools import islice
-
 import psycopg.errors
 import pytest
 from django.db import DataError, IntegrityError, OperationalError, connection
 from django.db.utils import DatabaseErrorWrapper
 
 from inbox import RetryLater
-from inbox.backoff import delays
 from inbox.transient import is_transient
 
 
@@ -62,11 +59,3 @@ def test_is_the_worlds(error: Exception) -> None:
 )
 def test_is_the_events(error: Exception) -> None:
     assert not is_transient(error)
-
-
-def test_delays_double_up_to_the_longest_with_jitter() -> None:
-    waits = list(islice(delays(first=0.1, longest=2.0), 12))
-    for number, wait in enumerate(waits):
-        full = min(0.1 * 2**number, 2.0)
-        assert full / 2 <= wait <= full
-    assert len(set(waits)) == 12

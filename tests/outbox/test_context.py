@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import outbox
-from outbox.context import current
+from outbox.event_context import current
 from outbox.testing import CapturedEvents
 from tests.testapp.events import Note
 

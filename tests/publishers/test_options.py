@@ -55,7 +55,7 @@ def test_kafka_python_does_not_take_what_breaks_a_promise(option: str, value: An
     ],
 )
 def test_librdkafka_does_not_take_what_breaks_a_promise(option: str, value: Any) -> None:
-    with pytest.raises(ImproperlyConfigured, match='RELAY\\["OPTIONS"\\]'):
+    with pytest.raises(ImproperlyConfigured, match='KAFKA\\["OPTIONS"\\]'):
         ConfluentPublisher({**LIBRDKAFKA, option: value})
 
 
@@ -95,7 +95,7 @@ def test_an_unknown_or_missing_option_is_named_with_its_likely_meaning(
 )
 def test_a_value_that_kafka_python_cannot_use_is_told_as_such(options: dict[str, Any]) -> None:
     publisher = KafkaPythonPublisher(options)
-    with pytest.raises(ImproperlyConfigured, match=r'RELAY\["OPTIONS"\]'):
+    with pytest.raises(ImproperlyConfigured, match=r'KAFKA\["OPTIONS"\]'):
         publisher.prepare(["t"])
     publisher.close(1)
 

@@ -9,8 +9,8 @@ import pytest
 
 from outbox.cloudevents import Record
 from outbox.models import Held
+from outbox_core.process.clock import boottime
 from relay import handover, signals
-from relay.clock import boottime
 from relay.engine import Relay
 from relay.lease import Lease
 from relay.publishers.base import Failure, Outcome, Trouble

@@ -11,8 +11,8 @@ import psycopg
 import pytest
 
 from outbox.models import Checkpoint, Held, Shard
-from relay.checkpoint import Checkpoints, Fenced, Tally
-from relay.errors import LeaseLost
+from relay.checkpoint import Checkpoints, Tally
+from relay.errors import Fenced, LeaseLost
 from relay.lease import Lease
 from relay.position import Position
 from relay.session import Session

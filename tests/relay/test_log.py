@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from relay.checkpoint import Fenced
+from relay.errors import Fenced
 from relay.session import qualified
 from tests.relay.conftest import Desk, Writer
 

@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 
 from outbox import positions
 from outbox.models import Relay, Shard
-from relay.clock import boottime
+from outbox_core.process.clock import boottime
 from relay.lease import Lease
 from relay.membership import LOOK_OWNER_SECONDS, Membership
 from relay.session import Session

@@ -18,8 +18,8 @@ from outbox import verbs
 from outbox.errors import PositionNotOfThisHistory
 from outbox.models import Checkpoint, Held, OutboxEvent, Shard
 from outbox.positions import rebase, reshard
-from relay.checkpoint import Fenced
 from relay.crew import Crew
+from relay.errors import Fenced
 from relay.lease import Lease
 from relay.shard import OwnedShard
 from tests.relay.conftest import Desk, Writer, payloads

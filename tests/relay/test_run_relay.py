@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -18,6 +19,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from outbox.models import Relay, Shard
+from outbox_core.probe import main as probe
 from relay.conf import settings
 from tests.relay.conftest import Writer
 from tests.torture.proxy import Proxy
@@ -177,6 +179,114 @@ def test_drain_publishes_what_there_is_and_ends(
     assert len(published(name)) == 100
 
 
+@pytest.mark.parametrize("away", ["kafka", "postgres"])
+def test_a_drain_ends_when_its_time_is_over_whatever_is_away(
+    relay: Callable[..., RelayProcess], writer: Writers, topic: Callable[..., str], away: str
+) -> None:
+    w = writer()
+    w.insert("a", topic=topic(1))
+    w.commit()
+    nobody = {
+        "kafka": {"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"},
+        "postgres": {"SHOP_DATABASE_URL": "postgresql://postgres@127.0.0.1:1/none"},
+    }
+    drain = relay("--drain", "--timeout", "3", **nobody[away])
+    assert drain.process.wait(40) == 4, drain.text()
+    assert "Traceback" not in drain.text()
+
+
+def test_a_drain_that_is_stopped_does_not_claim_to_be_drained(
+    relay: Callable[..., RelayProcess], writer: Writers, topic: Callable[..., str]
+) -> None:
+    w = writer()
+    w.insert("a", topic=topic(1))
+    w.commit()
+    drain = relay("--drain", KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:1")
+    wait_until(lambda: Relay.objects.filter(state="degraded").exists(), 20, "the state is degraded")
+    assert drain.end() == 4
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--timeout", "3"], *(["--drain", "--timeout", seconds] for seconds in ("0", "-1", "nan", "soon"))],
+    ids=" ".join,
+)
+def test_a_timeout_that_means_nothing_is_a_usage_error(
+    relay: Callable[..., RelayProcess], arguments: list[str]
+) -> None:
+    assert relay(*arguments).process.wait(20) == 2
+
+
+@pytest.mark.parametrize("numbers", [(signal.SIGTERM, signal.SIGTERM), (signal.SIGINT, signal.SIGTERM)])
+def test_signals_that_come_together_end_it_cleanly(
+    relay: Callable[..., RelayProcess], numbers: tuple[signal.Signals, signal.Signals]
+) -> None:
+    """As GNU timeout and a terminal's Ctrl-C send them, to a process and to its group."""
+    only = relay()
+    wait_until(lambda: only.owns, 20, "the relay owns the shard")
+    only.send(numbers[0])
+    time.sleep(0.002)
+    assert only.end(numbers[1]) == 0
+    assert not Relay.objects.exists()
+
+
+def alive(path: Path) -> bool:
+    return probe([str(path), "--max-age", "4"]) == 0
+
+
+def test_a_frozen_relay_beside_a_live_one_is_seen_by_its_own_probe_alone(
+    relay: Callable[..., RelayProcess], tmp_path: Path
+) -> None:
+    paths = [tmp_path / "first", tmp_path / "second"]
+    first, second = (relay("--liveness-file", str(path)) for path in paths)
+    wait_until(lambda: all(map(alive, paths)), 20, "both are alive")
+    first.send(signal.SIGSTOP)
+    wait_until(lambda: not alive(paths[0]), 20, "the frozen one is seen")
+    assert alive(paths[1])
+    first.send(signal.SIGCONT)
+    wait_until(lambda: alive(paths[0]) or first.process.poll() is not None, 20, "it continues, or has ended")
+    assert second.end() == 0
+    assert not paths[1].exists()
+
+
+@pytest.mark.parametrize(
+    "away",
+    [
+        {"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"},
+        {"SHOP_DATABASE_URL": "postgresql://postgres@127.0.0.1:1/none"},
+    ],
+    ids=["kafka", "postgres"],
+)
+def test_a_relay_that_waits_in_an_outage_is_alive(
+    relay: Callable[..., RelayProcess],
+    writer: Writers,
+    topic: Callable[..., str],
+    tmp_path: Path,
+    away: dict[str, str],
+) -> None:
+    path, w = tmp_path / "alive", writer()
+    w.insert("a", topic=topic(1))
+    w.commit()
+    waiting = relay("--liveness-file", str(path), **away)
+    wait_until(lambda: "Nothing is lost" in waiting.text(), 30, "it waits")
+    until = time.monotonic() + 6
+    while time.monotonic() < until:
+        assert alive(path)
+        time.sleep(0.2)
+    assert waiting.end() == 0
+
+
+def test_a_relay_that_cannot_start_is_not_alive(relay: Callable[..., RelayProcess], tmp_path: Path) -> None:
+    path = tmp_path / "alive"
+    broken = relay("--liveness-file", str(path), DJANGO_SETTINGS_MODULE="no.such.settings")
+    assert broken.process.wait(20) == 1
+    assert not alive(path)
+
+
+def test_a_liveness_file_that_cannot_be_written_is_a_usage_error(relay: Callable[..., RelayProcess]) -> None:
+    assert relay("--liveness-file", "/no/such/folder/alive").process.wait(20) == 2
+
+
 class Gate(Proxy):
     """The way to a service of this machine, closed until it is healed; ``refused`` counts attempts."""
 
@@ -269,14 +379,25 @@ def test_a_database_that_is_not_postgresql_is_a_usage_error(monkeypatch: pytest.
 
 
 def test_options_that_the_client_refuses_end_it_with_one_line(
-    relay: Callable[..., RelayProcess], writer: Writers
+    relay: Callable[..., RelayProcess], writer: Writers, tmp_path: Path, kafka_bootstrap: str
 ) -> None:
     w = writer()
     w.insert("a")
     w.commit()
-    wrong = relay(KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:none")
+    options = {"bootstrap_servers": kafka_bootstrap, "api_version": "x"}
+    settings_file = f"from tests.settings import *\nKAFKA = {{'OPTIONS': {options}}}\n"
+    (tmp_path / "refused_settings.py").write_text(settings_file)
+    wrong = relay(DJANGO_SETTINGS_MODULE="refused_settings", PYTHONPATH=str(tmp_path))
     assert wrong.process.wait(20) == 1
-    last = wrong.text().splitlines()[-1]
-    assert last.startswith('CommandError: RELAY["OPTIONS"]: '), wrong.text()
-    assert "none" in last
+    assert wrong.text().splitlines()[-1].startswith('CommandError: KAFKA["OPTIONS"]: '), wrong.text()
+    assert "Traceback" not in wrong.text()
+
+
+@pytest.mark.parametrize("address", ["", ",", "127.0.0.1:none", "127.0.0.1:1,"])
+def test_an_address_that_is_none_is_refused_also_where_nothing_waits(
+    relay: Callable[..., RelayProcess], address: str
+) -> None:
+    wrong = relay("--drain", KAFKA_BOOTSTRAP_SERVERS=address)
+    assert wrong.process.wait(20) == 1
+    assert "relay.E006" in wrong.text()
     assert "Traceback" not in wrong.text()

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
-from relay.watchdog import ExitCode
+from outbox_core.process.exit_codes import ExitCode
 from tests.torture.points import Points
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -9,8 +9,6 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from django.utils.module_loading import import_string
-
 from relay.checkpoint import Checkpoints
 from relay.conf import settings
 from relay.holds import Holds
@@ -76,7 +74,7 @@ class Hooks:
         setattr(Checkpoints, "move", wrapped)  # noqa: B010
 
     def _around_waves(self) -> None:
-        publishers = import_string(settings().publisher)
+        publishers = settings().publisher
         publish = publishers.publish
 
         @wraps(publish)

@@ -13,20 +13,15 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
 TIME_ZONE = "UTC"
 OUTBOX = {"SOURCE": "/torture"}
-BOOTSTRAP_SERVERS = os.environ.get("TORTURE_BOOTSTRAP_SERVERS", "127.0.0.1:1").split(",")
-PUBLISHERS = {
-    "kafka-python": {
-        "PUBLISHER": "relay.publishers.kafka_python.KafkaPythonPublisher",
-        "OPTIONS": {"bootstrap_servers": BOOTSTRAP_SERVERS, "request_timeout_ms": 5_000},
-    },
-    "confluent": {
-        "PUBLISHER": "relay.publishers.confluent.ConfluentPublisher",
-        "OPTIONS": {"bootstrap.servers": BOOTSTRAP_SERVERS, "request.timeout.ms": 5_000},
+KAFKA = {
+    "BACKEND": os.environ.get("TORTURE_PUBLISHER", "kafka-python"),
+    "OPTIONS": {
+        "bootstrap_servers": os.environ.get("TORTURE_BOOTSTRAP_SERVERS", "127.0.0.1:1").split(","),
+        "request_timeout_ms": 5_000,
     },
 }
 RELAY = {
-    **PUBLISHERS[os.environ.get("TORTURE_PUBLISHER", "kafka-python")],
-    "PUBLISHER_OPTIONS": {"delivery_seconds": 10.0},
+    "DELIVERY_SECONDS": 10.0,
     "LEASE_SECONDS": 3.0,
     "PAGE_ROWS": 100,
     "PAGE_BYTES": 200_000,

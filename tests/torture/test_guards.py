@@ -7,7 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from outbox.models import Checkpoint
-from relay.checkpoint import Checkpoints, Fenced, Tally
+from relay.checkpoint import Checkpoints, Tally
+from relay.errors import Fenced
 from relay.lease import Lease
 from relay.position import Position, Snapshot
 from tests.relay.conftest import Desk, Writer, desk, nothing_before, writer

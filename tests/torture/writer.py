@@ -13,7 +13,7 @@ import signal
 
 import psycopg
 
-from relay.stopping import Stopping
+from outbox_core.process.stopping import StopToken
 from tests.torture.ledger import emit
 
 KEYS = 24
@@ -24,7 +24,7 @@ class Writer:
     """Writes transactions one after the other; ``stop`` ends it behind the one under way."""
 
     def __init__(self, url: str, seed: int, topics: list[str], *, pace: float) -> None:
-        self.stop = Stopping()
+        self.stop = StopToken()
         self._url = url
         self._name = f"w{seed % 1000}"
         self._topics = topics
@@ -32,10 +32,10 @@ class Writer:
         self._chance = random.Random(seed)
 
     def run(self) -> None:
-        while not self.stop.asked:
+        while not self.stop.requested:
             with contextlib.suppress(psycopg.Error, psycopg.Rollback):  # the latter if the connection is gone
                 with psycopg.connect(self._url, connect_timeout=3, prepare_threshold=None) as connection:
-                    while not self.stop.asked:
+                    while not self.stop.requested:
                         self.transaction(connection)
                         self.stop.wait(self._chance.expovariate(1 / self._pace))
             self.stop.wait(RETRY_SECONDS)
@@ -105,7 +105,7 @@ def main() -> None:
     options = parser.parse_args()
     kind = Holder if options.holder else Writer
     writer = kind(options.url, options.seed, options.topics, pace=options.pace)
-    signal.signal(signal.SIGTERM, lambda *_: writer.stop.ask())
+    signal.signal(signal.SIGTERM, lambda *_: writer.stop.request())
     writer.run()
 
 

@@ -12,16 +12,17 @@ from inbox.conf import settings
 from inbox.errors import UnknownConsumer
 from inbox.management.command import InboxCommand
 from inbox.status import statuses
+from outbox_core.process.exit_codes import ExitCode, StatusCode
 
 
 class Command(InboxCommand):
     """Say how the consumers are doing, in words or JSON, and in the exit code."""
 
-    failure_code = 2
+    failure_code = StatusCode.CRITICAL
     help = (
         "Are the consumers alive, what do they wait for, how far behind are they, what is parked? "
         "Exit codes: 0 all is well, 1 somebody should look, 2 a consumer is down or the database does not "
-        "answer. With --live 0 instead of 1: a health check."
+        "answer. The health check of a process is `python -m outbox_core.probe`."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -29,17 +30,16 @@ class Command(InboxCommand):
             "names", nargs="*", metavar="name", help="consumers of INBOX['CONSUMERS'] (default: all)"
         )
         parser.add_argument("--json", action="store_true", help="print JSON")
-        parser.add_argument("--live", action="store_true", help="exit 0 as long as each consumer is alive")
         parser.add_argument(
             "--max-lag", type=int, metavar="N", help="more than N records behind is for somebody to look at"
         )
 
-    def handle(self, *, names: list[str], live: bool, max_lag: int | None, **options: Any) -> None:
+    def handle(self, *, names: list[str], max_lag: int | None, **options: Any) -> None:
         inbox = settings()
         try:
             chosen = [inbox.consumer(name).name for name in names] or sorted(inbox.consumers)
         except UnknownConsumer as error:
-            raise CommandError(str(error), returncode=2) from error
+            raise CommandError(str(error), returncode=ExitCode.USAGE) from error
         found = statuses(chosen, inbox.database, max_lag)
         if options["json"]:
             self.stdout.write(
@@ -48,6 +48,6 @@ class Command(InboxCommand):
         else:
             for status in found:
                 self.stdout.write(str(status))
-        worst = max((status.exit_code for status in found), default=0)
-        if worst > (1 if live else 0):
+        worst = max((status.exit_code for status in found), default=StatusCode.OK)
+        if worst:
             sys.exit(worst)

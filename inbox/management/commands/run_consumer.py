@@ -1,15 +1,14 @@
+"""manage.py run_consumer NAME: bring the events of Kafka to the handlers of one consumer."""
+
 from __future__ import annotations
 
-import logging
-from argparse import ArgumentParser
+from pathlib import Path
 from typing import Any
 
-from django.core.exceptions import ImproperlyConfigured
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError, CommandParser
 from django.db import OperationalError
 
-from inbox.backoff import delays
-from inbox.conf import Settings, settings
+from inbox.conf import ConsumerSettings, Settings, settings
 from inbox.consumer import Consumer
 from inbox.database import drop_dead_connection, require_migrations
 from inbox.delivery import Routes
@@ -18,76 +17,69 @@ from inbox.heartbeat import DATABASE
 from inbox.kafka import KafkaSource
 from inbox.outages import Outages
 from inbox.registry import registry
-from inbox.shutdown import Shutdown, Stop
 from inbox.signals import started, stopped
+from outbox_core.process.backoff import delays
+from outbox_core.process.command import Process, ProcessCommand
+from outbox_core.process.exit_codes import ExitCode
 
 
-class Command(BaseCommand):
+class Command(ProcessCommand):
     """Run a consumer of INBOX["CONSUMERS"] until SIGTERM."""
 
     help = (
-        "Brings the events of a consumer's topics to its handlers. SIGTERM finishes what is in hand, a "
-        "second one forces. "
+        "Brings the events of a consumer's topics to its handlers. SIGTERM finishes what is in hand; another "
+        "one, more than a second later, forces the end. "
         "Exit codes: 0 stopped when asked, 1 error, 2 usage, 3 shutdown forced or timed out."
     )
+    logger = "inbox"
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
         parser.add_argument("name", help="one of INBOX['CONSUMERS']")
 
-    def handle(self, *, name: str, verbosity: int, **_: Any) -> None:
-        _log_to_stderr(verbosity)
+    def handle(self, *, name: str, liveness_file: Path | None, verbosity: int, **_: Any) -> None:
         inbox = settings()
         try:
             consumer = inbox.consumer(name)
         except UnknownConsumer as error:
-            raise CommandError(str(error), returncode=2) from error
-        shutdown = Shutdown(inbox.shutdown_seconds)
-        shutdown.install()
-        _wait_for_database(inbox, name, shutdown)
-        source = KafkaSource(
-            name,
-            bootstrap_servers=inbox.bootstrap_servers,
-            topics=consumer.topics,
-            group=consumer.group,
-            options=inbox.options,
-        )
-        routes = Routes(registry.of(consumer.handlers))
-        started.send(name, topics=consumer.topics, group=consumer.group)
-        try:
-            handled = Consumer(inbox, consumer, source, routes, shutdown).run()
-        except ImproperlyConfigured as error:
-            raise CommandError(str(error)) from error
-        stopped.send(name, handled=handled)
+            raise CommandError(str(error), returncode=ExitCode.USAGE) from error
+        with self.process(
+            "inbox", verbosity=verbosity, seconds=inbox.shutdown_seconds, path=liveness_file
+        ) as process:
+            _wait_for_database(inbox, name, process)
+            source = _source(inbox, consumer)
+            routes = Routes(registry.of(consumer.handlers))
+            started.send(name, topics=consumer.topics, group=consumer.group)
+            running = Consumer(inbox, consumer, source, routes, process.stop, progress=process.progress)
+            stopped.send(name, handled=running.run())
 
 
-def _wait_for_database(inbox: Settings, name: str, stop: Stop) -> None:
+def _source(inbox: Settings, consumer: ConsumerSettings) -> KafkaSource:
+    options = inbox.kafka_options()
+    servers = options.pop("bootstrap_servers")
+    return KafkaSource(
+        consumer.name,
+        bootstrap_servers=servers.split(",") if isinstance(servers, str) else servers,
+        topics=consumer.topics,
+        group=consumer.group,
+        options=options,
+    )
+
+
+def _wait_for_database(inbox: Settings, name: str, process: Process) -> None:
     outages = Outages(name)
     for delay in delays():
-        if stop.requested:
+        process.progress()
+        if process.stop.requested:
             return
         try:
             require_migrations(inbox.database)
         except OperationalError as error:
             outages.begin(DATABASE, error)
             drop_dead_connection(inbox.database)
-            stop.wait(delay)
+            process.stop.wait(delay)
         except MigrationsMissing as error:
             raise CommandError(str(error)) from error
         else:
             outages.end(DATABASE)
             return
-
-
-def _log_to_stderr(verbosity: int) -> None:
-    if not logging.getLogger().handlers:
-        logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
-    inbox = logging.getLogger("inbox")
-    if inbox.level == logging.NOTSET:
-        # The root's default, WARNING, would let the begin of an outage through and not its end.
-        inbox.setLevel(logging.INFO)
-    kafka = logging.getLogger("kafka")
-    if kafka.level == logging.NOTSET:
-        # The client tells of every attempt to connect; that Kafka is gone is said once, by the inbox.
-        kafka.setLevel(
-            {0: logging.CRITICAL, 1: logging.CRITICAL, 2: logging.WARNING}.get(verbosity, logging.DEBUG)
-        )

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import gc
-import logging
-import signal
+import sys
+from argparse import ArgumentTypeError
+from math import isfinite
+from pathlib import Path
 from typing import Any
 
-from django.core.exceptions import ImproperlyConfigured
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import DEFAULT_DB_ALIAS, connections
 
 from outbox.cloudevents import encoder
 from outbox.conf import settings as outbox_settings
+from outbox_core.process.command import ProcessCommand
+from outbox_core.process.exit_codes import ExitCode
 from relay import logs
 from relay.conf import settings
 from relay.engine import Relay
@@ -20,59 +23,77 @@ from relay.engine import Relay
 GC_THRESHOLD = 50_000, 20, 20
 
 
-class Command(BaseCommand):
+class Command(ProcessCommand):
     help = (
         "Publish committed outbox events to Kafka, in order, until SIGTERM or Ctrl-C. Several relays share "
-        "the shards; one without any stands by. Exit codes: 0 clean, 1 error, 2 usage, 3 shutdown timed out."
+        "the shards; one without any stands by. Exit codes: 0 clean, 1 error, 2 usage, 3 shutdown forced or "
+        "timed out, 4 not drained."
     )
+    logger = "relay"
 
     def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
         parser.add_argument("--drain", action="store_true", help="publish what there is, then end")
+        parser.add_argument(
+            "--timeout",
+            type=_seconds,
+            metavar="SECONDS",
+            help="with --drain: end after so many seconds all the same, with exit code 4 (default: wait for "
+            "Kafka and PostgreSQL however long it takes)",
+        )
         parser.add_argument(
             "--database", default=DEFAULT_DB_ALIAS, help="alias of the outbox's database (default: default)"
         )
 
-    def handle(self, *, drain: bool, database: str, verbosity: int, **_: Any) -> None:
-        if database not in connections:
-            raise CommandError(
-                f"There is no database {database!r} in DATABASES: {', '.join(connections)}.", returncode=2
-            )
-        if (vendor := connections[database].vendor) != "postgresql":
-            raise CommandError(
-                f"Database {database!r} is {vendor}; the outbox needs PostgreSQL.", returncode=2
-            )
-        self._log(verbosity)
-        try:
-            relay = self._relay(database)
-            for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, lambda *_: relay.stop())
-            self._spare_the_collector()
-            relay.run(drain=drain)
-        except ImproperlyConfigured as error:
-            raise CommandError(str(error)) from error
-
-    @staticmethod
-    def _relay(database: str) -> Relay:
-        config = settings()
-        encode = encoder(outbox_settings().source, config.content_mode)
-        return Relay(database, config, config.make_publisher(), encode)
-
-    @staticmethod
-    def _spare_the_collector() -> None:
-        """A wave makes tens of thousands of objects, and hardly a cycle: a run of 100,000 events took
-        6 to 8 % longer with the collector as it is by default.
-        """
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(*GC_THRESHOLD)
-
-    @staticmethod
-    def _log(verbosity: int) -> None:
-        """The client's own log says each thing many times; the relay says it once. ``-v 3`` shows both."""
+    def handle(
+        self,
+        *,
+        drain: bool,
+        timeout: float | None,
+        database: str,
+        liveness_file: Path | None,
+        verbosity: int,
+        **_: Any,
+    ) -> None:
+        _refuse_misuse(database, drain, timeout)
         logs.listen()
-        if not logging.getLogger().handlers:
-            logging.basicConfig(
-                level=logging.INFO, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s"
-            )
-        if verbosity < 3:
-            logging.getLogger("kafka").setLevel(logging.CRITICAL + 1)
+        config = settings()
+        with self.process(
+            "relay", verbosity=verbosity, seconds=config.shutdown_seconds, path=liveness_file, timeout=timeout
+        ) as process:
+            encode = encoder(outbox_settings().source, config.content_mode)
+            publisher = config.make_publisher()
+            relay = Relay(database, config, publisher, encode, process.stop, process.progress)
+            _spare_the_collector()
+            drained = relay.run(drain=drain)
+        if drain and not drained:
+            self.stderr.write("relay: not drained; run it again. Nothing is lost.")
+            sys.exit(ExitCode.NOT_DRAINED)
+
+
+def _refuse_misuse(database: str, drain: bool, timeout: float | None) -> None:
+    problem = ""
+    if database not in connections:
+        problem = f"There is no database {database!r} in DATABASES: {', '.join(connections)}."
+    elif (vendor := connections[database].vendor) != "postgresql":
+        problem = f"Database {database!r} is {vendor}; the outbox needs PostgreSQL."
+    elif timeout is not None and not drain:
+        problem = "--timeout is for --drain: give both, or neither."
+    if problem:
+        raise CommandError(problem, returncode=ExitCode.USAGE)
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not (isfinite(seconds) and seconds > 0):
+        raise ArgumentTypeError(f"{text} is not a positive number of seconds")
+    return seconds
+
+
+def _spare_the_collector() -> None:
+    """A wave makes tens of thousands of objects, and hardly a cycle: a run of 100,000 events took
+    6 to 8 % longer with the collector as it is by default.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLD)

@@ -15,9 +15,15 @@ DATABASES = {"default": DATABASE}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
 TIME_ZONE = "UTC"
+KAFKA = {
+    "OPTIONS": {
+        "bootstrap_servers": os.environ.get("TORTURE_BOOTSTRAP_SERVERS", "127.0.0.1:1").split(","),
+        "max_poll_records": 40,
+        "session_timeout_ms": 6_000,
+        "heartbeat_interval_ms": 1_500,
+    },
+}
 INBOX = {
-    "BOOTSTRAP_SERVERS": os.environ.get("TORTURE_BOOTSTRAP_SERVERS", "127.0.0.1:1").split(","),
-    "OPTIONS": {"max_poll_records": 40, "session_timeout_ms": 6_000, "heartbeat_interval_ms": 1_500},
     "CONSUMERS": {
         "torture": {
             "TOPICS": os.environ.get("TORTURE_TOPICS", "-").split(","),

@@ -13,7 +13,7 @@ import pytest
 
 from devstack.errors import Unavailable
 from inbox.delivery import Delivery, Identity
-from inbox.event import Event
+from inbox.envelope import Event
 from inbox.record import Record
 from inbox.signals import event_parked
 from tests.torture import campaign

@@ -11,7 +11,7 @@ from tests.torture.mutations.tools import Mutation, instead, query
 
 
 def no_lock_of_the_key(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(import_module("outbox.emit"), "serialize_writers", lambda *_: None)
+    patch.setattr(import_module("outbox.emission"), "serialize_writers", lambda *_: None)
 
 
 OUTBOX: dict[str, Mutation] = {

@@ -1,11 +1,12 @@
-"""When to try again what has failed: exponential, capped, with full jitter on the upper half of a delay."""
+"""When to try again what has failed: after a delay that doubles up to a cap, half of it at random."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import count
 
-from relay.clock import boottime
+from outbox_core.process.clock import boottime
 
 FIRST_SECONDS = 0.1
 
@@ -20,12 +21,12 @@ class Backoff:
         self.passed()
 
     def passed(self) -> None:
-        """It has gone well."""
+        """The attempt succeeded."""
         self.trouble, self.failed_at = "", 0.0
         self._failures, self._until = 0, 0.0
 
     def failed(self, trouble: str, *, at_least: float = 0.0) -> None:
-        """It has not; wait longer than before, and ``at_least`` so many seconds."""
+        """The attempt failed: wait longer than before, and ``at_least`` so many seconds."""
         self.trouble, self.failed_at = trouble, boottime()
         self._failures += 1
         self._until = self.failed_at + max(at_least, delay(self._failures, self._cap))
@@ -42,3 +43,8 @@ def delay(attempt: int, cap: float, *, chance: Callable[[], float] = random.rand
     """
     longest = min(cap, FIRST_SECONDS * 2.0 ** min(attempt - 1, 30))
     return longest / 2 + chance() * longest / 2
+
+
+def delays(cap: float = 2.0) -> Iterator[float]:
+    """The delays of one attempt after the other, without end."""
+    return (delay(attempt, cap) for attempt in count(1))

@@ -1,0 +1,73 @@
+"""``KAFKA`` in Django's settings: which Kafka a project has, for the relay and for the inbox."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from django.core.checks import CheckMessage
+from django.core.exceptions import ImproperlyConfigured
+
+from outbox_core.kafka_options import CONFLUENT, KAFKA_PYTHON, resolve
+from outbox_core.process.settings import forget_on_change, problems, read
+from outbox_core.suggestion import did_you_mean
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KafkaSettings:
+    """``KAFKA``, and in the same shape ``RELAY["KAFKA"]`` and ``INBOX["KAFKA"]``, which win where both say
+    something.
+
+    ``backend`` is "kafka-python" (the default), "confluent" or the dotted path of a publisher class; the
+    inbox reads through kafka-python whatever it is. ``options`` are those of the client, under kafka-python's
+    names (``bootstrap_servers``) or librdkafka's (``bootstrap.servers``), whichever client gets them. In
+    ``KAFKA``, what only a producer understands is for the relay, and what only a consumer does for the inbox.
+    """
+
+    backend: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.backend and "." not in self.backend and self.backend not in (KAFKA_PYTHON, CONFLUENT):
+            hint = did_you_mean(self.backend, (KAFKA_PYTHON, CONFLUENT))
+            raise ValueError(
+                f'BACKEND is {self.backend!r}; it can be "{KAFKA_PYTHON}", "{CONFLUENT}" or the dotted path '
+                f"of a publisher class. {hint}".strip()
+            )
+
+
+@cache
+def shared() -> KafkaSettings:
+    """Django's ``KAFKA``; raises ImproperlyConfigured for an unknown key or a value of the wrong type."""
+    return read(KafkaSettings, "KAFKA")
+
+
+forget_on_change(shared, "KAFKA")
+
+
+def check_kafka(**_: object) -> list[CheckMessage]:
+    """``kafka.E001`` to ``E004``: see outbox_core.process.settings. Registered once, by whoever needs it."""
+    return problems(KafkaSettings, "KAFKA")
+
+
+def backend(own: KafkaSettings) -> str:
+    """The backend of a part of the project, with settings of its ``own``."""
+    return own.backend or shared().backend or KAFKA_PYTHON
+
+
+def options(name: str, own: KafkaSettings, *, client: str, side: str) -> dict[str, Any]:
+    """The options for a ``client`` as producer or consumer; ``own`` are those of the setting ``name``.
+
+    Raises:
+        ImproperlyConfigured: an address is missing or malformed, an option has no counterpart, or is there
+        twice; all of it is named.
+    """
+    found, wrong = resolve(
+        ('KAFKA["OPTIONS"]', shared().options), (f'{name}["KAFKA"]["OPTIONS"]', own.options),
+        client=client, side=side,
+    )  # fmt: skip
+    if wrong:
+        raise ImproperlyConfigured(" ".join(wrong))
+    return found

@@ -1,0 +1,1 @@
+"""What the processes ``run_relay`` and ``run_consumer`` have in common."""

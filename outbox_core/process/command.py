@@ -1,0 +1,81 @@
+"""What ``run_relay`` and ``run_consumer`` both are: a process that runs until it is asked to stop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management.base import BaseCommand, CommandError
+from django.db import reset_queries
+
+from outbox_core.errors import LivenessFileUnusable
+from outbox_core.process import logs
+from outbox_core.process.exit_codes import ExitCode
+from outbox_core.process.liveness import Liveness
+from outbox_core.process.stopping import StopSignals, StopToken
+
+if TYPE_CHECKING:
+    from django.core.management.base import CommandParser
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """``progress`` is to be called wherever the loop makes progress, waiting in an outage included."""
+
+    stop: StopToken
+    progress: Callable[[], None]
+
+
+class ProcessCommand(BaseCommand):
+    """A command that runs a loop. ``logger`` names its log."""
+
+    logger: str
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--liveness-file",
+            type=Path,
+            metavar="PATH",
+            help="a file of this process's own, touched while its loop makes progress and removed at the "
+            "end; `python -m outbox_core.probe PATH` is the health check",
+        )
+
+    @contextmanager
+    def process(
+        self, name: str, *, verbosity: int, seconds: float, path: Path | None, timeout: float | None = None
+    ) -> Iterator[Process]:
+        """The process, with its log, its signals and its liveness file. ``seconds`` is how long it may take
+        to stop, ``timeout`` when it is to stop by itself.
+        """
+        logs.set_up(self.logger, verbosity)
+        stop = StopToken()
+        signals = StopSignals(name, stop, seconds=seconds)
+        with ExitStack() as stack:
+            try:
+                touch = stack.enter_context(Liveness(path, name)).touch if path else _nothing
+                signals.install(timeout=timeout)
+                stack.callback(signals.ignore)
+                yield Process(stop, _forgetful(touch) if settings.DEBUG else touch)
+            except LivenessFileUnusable as error:
+                raise CommandError(str(error), returncode=ExitCode.USAGE) from error
+            except ImproperlyConfigured as error:
+                raise CommandError(str(error), returncode=ExitCode.ERROR) from error
+
+
+def _forgetful(touch: Callable[[], None]) -> Callable[[], None]:
+    """With DEBUG Django remembers every query until a request ends, and no request ends here."""
+
+    def progress() -> None:
+        reset_queries()
+        touch()
+
+    return progress
+
+
+def _nothing() -> None:
+    pass

@@ -1,0 +1,30 @@
+"""How the commands end. Python itself ends with 1 (a traceback) or 2 (arguments it cannot read)."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """How ``run_relay`` and ``run_consumer`` end."""
+
+    CLEAN = 0
+    """Stopped when asked, or drained."""
+    ERROR = 1
+    """It could not run, or could not keep a promise otherwise."""
+    USAGE = 2
+    """The arguments name something that does not exist."""
+    SHUTDOWN_TIMED_OUT = 3
+    """It was asked to stop, and did not finish in time or was forced by a second signal."""
+    NOT_DRAINED = 4
+    """``--drain`` ended before everything was published."""
+
+
+class StatusCode(IntEnum):
+    """What ``outbox_status`` and ``inbox_status`` answer, for people and for monitoring plugins."""
+
+    OK = 0
+    WARNING = 1
+    """Somebody should look."""
+    CRITICAL = 2
+    """Nothing is published or handled, or the status cannot be read."""

@@ -1,0 +1,24 @@
+"""Where a command logs to: standard error, unless Django's LOGGING says otherwise."""
+
+from __future__ import annotations
+
+import logging
+
+FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
+CLIENT_LEVELS = (logging.CRITICAL + 1, logging.CRITICAL + 1, logging.WARNING, logging.DEBUG)
+"""By verbosity. A Kafka client logs every attempt to connect; the relay and the inbox log an outage once."""
+
+
+def set_up(name: str, verbosity: int) -> None:
+    """Make the logger ``name`` heard, and the Kafka client's only with ``-v 2`` and more."""
+    if not logging.getLogger().handlers:
+        logging.basicConfig(format=FORMAT)
+    # The root's default, WARNING, would let the begin of an outage through and not its end.
+    _set_level(name, logging.INFO)
+    _set_level("kafka", CLIENT_LEVELS[min(verbosity, len(CLIENT_LEVELS) - 1)])
+
+
+def _set_level(name: str, level: int) -> None:
+    logger = logging.getLogger(name)
+    if logger.level == logging.NOTSET:
+        logger.setLevel(level)

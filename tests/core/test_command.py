@@ -1,0 +1,69 @@
+"""What both commands have from being a process that runs until it is asked to stop."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management.base import CommandError
+from django.db import connection
+
+from outbox_core.probe import main as probe
+from outbox_core.process.command import ProcessCommand
+from outbox_core.process.exit_codes import ExitCode
+from outbox_core.process.stopping import SIGNALS
+
+
+class Command(ProcessCommand):
+    logger = "relay"
+
+
+@pytest.fixture(autouse=True)
+def handlers() -> Iterator[None]:
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    yield
+    signal.set_wakeup_fd(-1)
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def test_the_query_log_of_debug_does_not_grow(db: None, settings: Any) -> None:
+    settings.DEBUG = True
+    with Command().process("relay", verbosity=1, seconds=1, path=None) as process:
+        for _ in range(20):
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT 1")
+            process.progress()
+            assert len(connection.queries_log) == 0
+
+
+def test_its_liveness_file_lasts_as_long_as_it(tmp_path: Path) -> None:
+    path = tmp_path / "alive"
+    with Command().process("relay", verbosity=1, seconds=1, path=path) as process:
+        process.progress()
+        assert probe([str(path)]) == 0
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("error", [ImproperlyConfigured("wrong"), ZeroDivisionError("bug")])
+def test_an_error_leaves_no_liveness_file(tmp_path: Path, error: Exception) -> None:
+    path = tmp_path / "alive"
+    with pytest.raises((CommandError, ZeroDivisionError)) as ended:
+        with Command().process("relay", verbosity=1, seconds=1, path=path):
+            raise error
+    assert not path.exists()
+    if isinstance(ended.value, CommandError):
+        assert ended.value.returncode == ExitCode.ERROR
+
+
+def test_a_liveness_file_that_is_in_use_is_a_usage_error(tmp_path: Path) -> None:
+    path = tmp_path / "alive"
+    with Command().process("relay", verbosity=1, seconds=1, path=path):
+        with pytest.raises(CommandError, match="another process") as refused:
+            with Command().process("relay", verbosity=1, seconds=1, path=path):
+                pass
+    assert refused.value.returncode == ExitCode.USAGE
