@@ -5,10 +5,12 @@ from __future__ import annotations
 from functools import cache
 from importlib.resources import files
 
+from outbox import tables
+
 
 def statement(name: str, **numbers: int) -> str:
-    """The text of ``outbox/queries/<name>.sql`` with its ``{numbers}`` filled in."""
-    text = _text(name)
+    """The text of ``outbox/queries/<name>.sql`` with ``{schema}`` and its ``{numbers}`` filled in."""
+    text = _text(name).replace("{schema}", tables.qualifier())
     for placeholder, number in numbers.items():
         text = text.replace(f"{{{placeholder}}}", str(int(number)))
     return text

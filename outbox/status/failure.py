@@ -12,6 +12,7 @@ from psycopg.errors import (
     UndefinedTable,
 )
 
+from outbox.errors import LogUnsafe
 from outbox.status.report import Problem, State, Status
 
 
@@ -21,7 +22,14 @@ def unreadable(database: str, failure: Exception | str) -> Status:
     return Status(database=database, state=problem.state, problems=(problem,))
 
 
+def refused(error: LogUnsafe) -> Problem:
+    """Why no relay publishes until a person has acted."""
+    return Problem(state=State.REFUSED, text=error.text, remedy=error.remedy)
+
+
 def _problem(database: str, failure: Exception | str) -> Problem:
+    if isinstance(failure, LogUnsafe):
+        return refused(failure)
     if isinstance(failure, str):
         return _unreadable(failure, "Name the database that holds the outbox: --database ALIAS.")
     cause = failure.__cause__ or failure

@@ -8,11 +8,12 @@ from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, InterfaceError, connections
 
+from outbox.log.history import refusal
 from outbox.models import Hold, Relay
 from outbox.queries import statement
 from outbox.queries.planning import by_index
 from outbox.status.diagnosis import diagnose
-from outbox.status.failure import unreadable
+from outbox.status.failure import refused, unreadable
 from outbox.status.report import HoldReport, RelayReport, ShardReport, State, Status, Thresholds
 
 COUNT_UP_TO = 10_000
@@ -42,13 +43,17 @@ def read(using: str = DEFAULT_DB_ALIAS, thresholds: Thresholds | None = None) ->
 def _read(using: str, cap: int) -> Status:
     with connections[using].cursor() as cursor:
         cursor.execute(statement("shards", cap=cap).replace("{pending}", statement("pending", cap=cap + 1)))
-        shards = [_shard(row, cap) for row in cursor.fetchall()]
+        rows = cursor.fetchall()
+        shards = [_shard(row, cap) for row in rows]
+        unproven = [shard.id for shard, row in zip(shards, rows, strict=True) if not row[-1]]
         cursor.execute(statement("throughput", minutes=MINUTES))
         at, rate, latency_ms, latency_ms_max, minutes = cursor.fetchone()
     holds = _holds(using, at, cap)
+    refusals = [refusal(*unproven)] if unproven else []
     status = Status(
         database=using,
         state=State.OK,
+        problems=tuple(refused(error) for error in refusals),
         at=at,
         rate=rate,
         latency_ms=latency_ms,
@@ -63,7 +68,7 @@ def _read(using: str, cap: int) -> Status:
 
 
 def _shard(row: tuple[Any, ...], cap: int) -> ShardReport:
-    number, first, last, epoch, owner, pending, oldest, published, age = row
+    number, first, last, epoch, owner, pending, oldest, published, age, _ = row
     return ShardReport(
         id=number,
         first_bucket=first,

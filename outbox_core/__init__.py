@@ -1,0 +1,1 @@
+"""What outbox and inbox both stand on."""
