@@ -11,7 +11,7 @@ from uuid import uuid4
 import psycopg
 
 from outbox.cloudevents import Encoder
-from outbox.errors import PositionNotOfThisHistory
+from outbox.errors import LogUnsafe, PositionNotOfThisHistory
 from relay import signals
 from relay.backoff import Backoff
 from relay.clock import boottime
@@ -93,6 +93,9 @@ class Relay:
         except PositionNotOfThisHistory as error:
             self._give_up_shards(str(error))
             self._back_off("Position", str(error))
+        except LogUnsafe as error:
+            self._disconnect(str(error))
+            self._back_off("Log", str(error))
         except LeaseLost as error:
             self._give_up_shards(str(error))
             if self._membership is not None:
@@ -126,6 +129,8 @@ class Relay:
             self._release_at = boottime() + (0 if busy else RELEASE_EVERY_SECONDS)
         if boottime() >= self._tidy_at:
             self._tidy_at = boottime() + TIDY_EVERY_SECONDS
+            if self._session is not None:
+                self._session.prove()
             for shard in self.shards.values():
                 shard.tidy()
         self._judge()
@@ -164,9 +169,21 @@ class Relay:
 
     def _connect(self) -> None:
         if self._membership is None:
-            self._session = Session(self.alias, opened=self._opened)
-            ttl = self.settings.lease_seconds
-            self._membership = Membership(self._session, self.id, socket.gethostname(), os.getpid(), ttl)
+            seconds, ttl = self.settings.statement_seconds, self.settings.lease_seconds
+            self._session = Session(self.alias, opened=self._opened, statement_seconds=seconds)
+            membership = Membership(self._session, self.id, socket.gethostname(), os.getpid(), ttl)
+            self._prove(self._session, membership)
+            self._membership = membership
+
+    @staticmethod
+    def _prove(session: Session, membership: Membership) -> None:
+        """Read nothing from a log that is not proven; but beat, so that the status shows the refusal."""
+        try:
+            session.prove()
+        except LogUnsafe as error:
+            with contextlib.suppress(psycopg.Error):
+                membership.beat(State.DEGRADED, f"Log: {error}", now=True)
+            raise
 
     def _opened(self, session: Session) -> None:
         """The watchdog must reach a session whose first statements hang, as behind a pooler without a

@@ -10,12 +10,13 @@ from outbox import tables
 
 def statement(name: str, **numbers: int) -> str:
     """The text of ``outbox/queries/<name>.sql`` with ``{schema}`` and its ``{numbers}`` filled in."""
-    text = _text(name).replace("{schema}", tables.qualifier())
+    filled = text(name).replace("{schema}", tables.qualifier())
     for placeholder, number in numbers.items():
-        text = text.replace(f"{{{placeholder}}}", str(int(number)))
-    return text
+        filled = filled.replace(f"{{{placeholder}}}", str(int(number)))
+    return filled
 
 
 @cache
-def _text(name: str) -> str:
+def text(name: str) -> str:
+    """The text of ``outbox/queries/<name>.sql`` as it is."""
     return (files(__name__) / f"{name}.sql").read_text(encoding="utf-8")

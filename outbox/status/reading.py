@@ -8,13 +8,14 @@ from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, InterfaceError, connections
 
+from outbox.log import proof
 from outbox.log.history import refusal
 from outbox.models import Hold, Relay
 from outbox.queries import statement
 from outbox.queries.planning import by_index
 from outbox.status.diagnosis import diagnose
 from outbox.status.failure import refused, unreadable
-from outbox.status.report import HoldReport, RelayReport, ShardReport, State, Status, Thresholds
+from outbox.status.report import HoldReport, Problem, RelayReport, ShardReport, State, Status, Thresholds
 
 COUNT_UP_TO = 10_000
 LIST_HOLDS = 100
@@ -34,13 +35,27 @@ def read(using: str = DEFAULT_DB_ALIAS, thresholds: Thresholds | None = None) ->
         return unreadable(using, f"Database {using!r} is {connection.display_name}, not PostgreSQL.")
     try:
         with by_index(using, statement_timeout=STATEMENT_TIMEOUT):
-            status = _read(using, max(COUNT_UP_TO, thresholds.max_pending))
+            problems = _proof(using)
+            if any(problem.state is State.REFUSED for problem in problems):
+                return Status(database=using, state=State.REFUSED, problems=problems)
+            status = _read(using, max(COUNT_UP_TO, thresholds.max_pending), problems)
     except (DatabaseError, InterfaceError) as error:
         return unreadable(using, error)
     return diagnose(status, thresholds)
 
 
-def _read(using: str, cap: int) -> Status:
+def _proof(using: str) -> tuple[Problem, ...]:
+    """Why the log cannot be read safely, or what else a person should look at."""
+    read = proof.through(using)
+    found = proof.facts(read)
+    if found is None:
+        return ()
+    refusals = [refused(error) for error in proof.refusals(read, found)]
+    doubts = [Problem(state=State.DEGRADED, text=text, remedy=remedy) for text, remedy in proof.doubts(found)]
+    return (*refusals, *doubts)
+
+
+def _read(using: str, cap: int, problems: tuple[Problem, ...]) -> Status:
     with connections[using].cursor() as cursor:
         cursor.execute(statement("shards", cap=cap).replace("{pending}", statement("pending", cap=cap + 1)))
         rows = cursor.fetchall()
@@ -49,11 +64,12 @@ def _read(using: str, cap: int) -> Status:
         cursor.execute(statement("throughput", minutes=MINUTES))
         at, rate, latency_ms, latency_ms_max, minutes = cursor.fetchone()
     holds = _holds(using, at, cap)
-    refusals = [refusal(*unproven)] if unproven else []
+    if unproven:
+        problems = (refused(refusal(*unproven)), *problems)
     status = Status(
         database=using,
         state=State.OK,
-        problems=tuple(refused(error) for error in refusals),
+        problems=problems,
         at=at,
         rate=rate,
         latency_ms=latency_ms,

@@ -148,6 +148,7 @@ def test_a_clock_that_was_ahead_and_is_set_right_does_not_make_a_position_suspic
     w.connection.execute("UPDATE outbox_event SET created_at = clock_timestamp() + interval '1 hour'")
     w.commit()
     office.drain()
+    assert Checkpoint.objects.latest("created_at").created_at >= OutboxEvent.objects.latest("id").created_at
     office.reopen()
     published(office, w)
     office.reopen()
