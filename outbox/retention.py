@@ -50,7 +50,7 @@ def prune(
     """
     with by_index(using):
         refuse_another_history(using)
-    before = _now(using) - (period() if older_than is None else older_than)
+        before = _now(using) - (period() if older_than is None else older_than)
     after = -1
     while (piece := _prune_piece(using, before, after, chunk, dry_run)) is not None:
         yield piece
@@ -63,6 +63,11 @@ def extent(using: str = DEFAULT_DB_ALIAS, older_than: timedelta | None = None) -
     Found by bisection along the primary key, for ``created_at`` has no index: the length of a progress bar,
     not a proof.
     """
+    with by_index(using):
+        return _extent(using, older_than)
+
+
+def _extent(using: str, older_than: timedelta | None) -> tuple[int, int] | None:
     events = OutboxEvent.objects.using(using)
     before = _now(using) - (period() if older_than is None else older_than)
     first = events.order_by("pk").values_list("pk", flat=True).first()

@@ -38,13 +38,13 @@ PINS = {
     "lock_timeout": "0",
     "idle_in_transaction_session_timeout": "60s",
     "idle_session_timeout": "0",
+    "datestyle": "ISO, MDY",
 }
 PINS_FROM_17 = {"transaction_timeout": "0"}
 SESSION = {
     "default_transaction_isolation": "read committed",
     "default_transaction_read_only": "off",
     "default_transaction_deferrable": "off",
-    "datestyle": "ISO, MDY",
     "timezone": "UTC",
 }
 """Further ones of a session that is nobody else's."""
@@ -84,8 +84,10 @@ def connect(wrapper: BaseDatabaseWrapper) -> psycopg.Connection[Any]:
     """
     try:
         wrapper.connect()
-    except (DatabaseError, InterfaceError) as error:
-        if isinstance(error.__cause__, psycopg.Error):
+    except BaseException as error:
+        if wrapper.connection is not None:
+            wrapper.connection.close()
+        if isinstance(error, DatabaseError | InterfaceError) and isinstance(error.__cause__, psycopg.Error):
             raise error.__cause__ from None
         raise
     raw = wrapper.connection

@@ -51,7 +51,7 @@ class Relay:
         self.settings = settings
         self.state, self.detail, self._since = State.STARTING, "", boottime()
         self.shards: dict[int, OwnedShard] = {}
-        self._slow = False
+        self._slow = self._draining = False
         self._stop = Stopping()
         self._outage = Backoff(settings.backoff_seconds)
         self._release_at = self._tidy_at = 0.0
@@ -67,7 +67,8 @@ class Relay:
         )
 
     def run(self, *, drain: bool = False) -> None:
-        """Publish until told to stop."""
+        """Publish until told to stop. With ``drain``, raises LogUnsafe where the log is refused."""
+        self._draining = drain
         self._watchdog.start()
         try:
             while not self._stop.asked:
@@ -90,12 +91,10 @@ class Relay:
     def _guarded_turn(self) -> bool:
         try:
             busy = self._turn()
-        except PositionNotOfThisHistory as error:
-            self._give_up_shards(str(error))
-            self._back_off("Position", str(error))
         except LogUnsafe as error:
-            self._disconnect(str(error))
-            self._back_off("Log", str(error))
+            if self._draining:
+                raise
+            self._wait_for_a_person(error)
         except LeaseLost as error:
             self._give_up_shards(str(error))
             if self._membership is not None:
@@ -113,6 +112,15 @@ class Relay:
             self._outage.passed()
             return busy
         return True
+
+    def _wait_for_a_person(self, error: LogUnsafe) -> None:
+        """Nothing is read from a log that is not proven, and nothing sent for a position that is not."""
+        if isinstance(error, PositionNotOfThisHistory):
+            self._give_up_shards(str(error))
+            self._back_off("Position", str(error))
+        else:
+            self._disconnect(str(error))
+            self._back_off("Log", str(error))
 
     def _turn(self) -> bool:
         """One page of every shard. Whether there was anything."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -50,13 +51,13 @@ class Place(NamedTuple):
         return self.server.url(self.name)
 
     @contextmanager
-    def is_default(self) -> Iterator[None]:
-        """Within this, it is Django's default database."""
+    def is_default(self, *, user: str = "postgres", port: int = 0, **options: object) -> Iterator[None]:
+        """Within this, it is Django's default database; ``options`` are its OPTIONS."""
         settings = connection.settings_dict
         kept = dict(settings)
         connection.close()
-        settings |= {"HOST": "127.0.0.1", "PORT": self.server.port, "NAME": self.name}
-        settings |= {"USER": "postgres", "PASSWORD": ""}
+        settings |= {"HOST": "127.0.0.1", "PORT": port or self.server.port, "NAME": self.name}
+        settings |= {"USER": user, "PASSWORD": "", "OPTIONS": options}
         try:
             yield
         finally:
@@ -69,6 +70,12 @@ class Place(NamedTuple):
         with self.is_default():
             call_command("migrate", "outbox", verbosity=0)
             OutboxEvent.objects.all().delete()  # the shop's own
+
+    def execute(self, *statements: str) -> None:
+        """Run statements as superuser, each in a transaction of its own."""
+        with psycopg.connect(self.url, autocommit=True) as own:
+            for statement in statements:
+                own.execute(statement)
 
     def dump(self, *arguments: str) -> str:
         return self._program("pg_dump", "--no-owner", *arguments)
@@ -110,8 +117,18 @@ def upgraded(old: Cluster, new: Cluster) -> None:
         "initdb", "-D", str(new.data), "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C",
         "--no-sync", *checksums,
     )  # fmt: skip
-    new._run(
-        "pg_upgrade", "--old-bindir", str(old.binaries.folder), "--new-bindir", str(new.binaries.folder),
-        "--old-datadir", str(old.data), "--new-datadir", str(new.data), "--username", "postgres",
-        "--old-port", str(old.port), "--new-port", str(new.port), "--socketdir", str(new.folder),
+    work = new.folder / "upgrade"
+    work.mkdir()
+    identity = new._account.identity() if new._account else {}
+    if new._account:
+        os.chown(work, new._account.uid, new._account.gid)
+    run = subprocess.run(
+        [
+            new.binaries.program("pg_upgrade"), "--username", "postgres", "--socketdir", str(work),
+            "--old-bindir", str(old.binaries.folder), "--new-bindir", str(new.binaries.folder),
+            "--old-datadir", str(old.data), "--new-datadir", str(new.data),
+            "--old-port", str(old.port), "--new-port", str(new.port),
+        ],
+        capture_output=True, text=True, check=False, cwd=work, **identity,
     )  # fmt: skip
+    assert run.returncode == 0, run.stdout + run.stderr

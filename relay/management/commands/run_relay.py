@@ -13,6 +13,7 @@ from django.db import DEFAULT_DB_ALIAS, connections
 
 from outbox.cloudevents import encoder
 from outbox.conf import settings as outbox_settings
+from outbox.errors import LogUnsafe
 from relay import logs
 from relay.conf import settings
 from relay.engine import Relay
@@ -48,7 +49,7 @@ class Command(BaseCommand):
                 signal.signal(number, lambda *_: relay.stop())
             self._spare_the_collector()
             relay.run(drain=drain)
-        except ImproperlyConfigured as error:
+        except (ImproperlyConfigured, LogUnsafe) as error:
             raise CommandError(str(error)) from error
 
     @staticmethod
