@@ -85,6 +85,7 @@ class Migration(migrations.Migration):
                 ('event_id', models.UUIDField(unique=True)),
                 ('payload', models.BinaryField(null=True)),
                 ('headers', models.JSONField(default=dict)),
+                ('source', models.TextField(blank=True, db_default='')),
                 ('created_at', models.DateTimeField(db_default=outbox.fields.ClockTimestamp())),
             ],
             options={
