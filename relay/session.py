@@ -94,7 +94,7 @@ class Session:
     def prove(self) -> None:
         """Raise LogUnsafe unless this session sees the log that writers write, whole and in order."""
         found = proof.facts(self._read, RELAY)
-        for refusal in proof.refusals(self._read, found) if found else ():
+        for refusal in proof.refusals(self._read, found, strict=True) if found else ():
             raise refusal
 
     def _read(self, query: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:

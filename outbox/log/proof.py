@@ -67,9 +67,9 @@ def facts(read: Read, needs: Mapping[str, str] = STATUS) -> Facts | None:
     return msgspec.json.decode(rows[0][0], type=Facts) if rows else None
 
 
-def refusals(read: Read, found: Facts) -> list[LogUnsafe]:
-    """Why no position may move on this log; empty if it may."""
-    return [*blind(found)] or [*_damaged(found)] or [*_ids(read, found)]
+def refusals(read: Read, found: Facts, *, strict: bool = False) -> list[LogUnsafe]:
+    """Why no position may move on this log; empty if it may. ``strict`` refuses what cannot be seen, too."""
+    return [*blind(found)] or [*_damaged(found)] or [*_ids(read, found, strict=strict)]
 
 
 def blind(found: Facts) -> Iterator[LogUnsafe]:
@@ -120,7 +120,7 @@ def _damaged(found: Facts) -> Iterator[LogUnsafe]:
             )
 
 
-def _ids(read: Read, found: Facts) -> Iterator[LogUnsafe]:
+def _ids(read: Read, found: Facts, *, strict: bool) -> Iterator[LogUnsafe]:
     """New ids would not be larger than those before."""
     sequence = found.sequence
     if sequence is None:
@@ -135,6 +135,12 @@ def _ids(read: Read, found: Facts) -> Iterator[LogUnsafe]:
         yield LogUnsafe(
             f"Sequence {sequence.name} counts down or starts again at its end, so ids are no order.",
             f"ALTER SEQUENCE {sequence.name} INCREMENT 1 NO CYCLE;",
+        )
+    if strict and not sequence.readable:
+        yield LogUnsafe(
+            f"Role {found.role} may not read sequence {sequence.name}, so it cannot see whether that is "
+            "behind its table.",
+            f"GRANT SELECT ON SEQUENCE {sequence.name} TO {found.role};",
         )
     if sequence.readable:
         statement = text("numbering").format(schema=f"{found.schema}.", sequence=sequence.name)

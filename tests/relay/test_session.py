@@ -20,6 +20,7 @@ import outbox
 from devstack.errors import Unavailable
 from devstack.postgres import Cluster
 from outbox import retention, status
+from outbox.checks import check_databases
 from outbox.cloudevents import BinaryEncoder
 from outbox.errors import LogUnsafe
 from outbox.log.privileges import RELAY, pairs
@@ -86,6 +87,7 @@ def granted(place: Place, role: str = "relay") -> str:
     """A role that may log in and do what a relay does; its name."""
     name = f"{place.name}_{role}"
     grants = [f"GRANT {privileges} ON {table} TO {name}" for table, privileges in RELAY.items()]
+    grants.append(f"GRANT SELECT ON SEQUENCE {SEQUENCE} TO {name}")
     place.execute(f"CREATE ROLE {name} LOGIN", *grants)
     return name
 
@@ -300,6 +302,8 @@ def test_a_missing_grant_is_named_as_the_statement_that_gives_it(place: Place) -
             assert remedy == f"GRANT {privilege} ON {table} TO {role};"
             place.execute(remedy)
             session.prove()
+        place.execute(f"REVOKE SELECT ON SEQUENCE {SEQUENCE} FROM {role}")
+        assert refusal(session).remedy == f"GRANT SELECT ON SEQUENCE {SEQUENCE} TO {role};"
 
 
 def test_a_relay_that_is_refused_says_so_where_it_is_looked_for(place: Place) -> None:
@@ -322,3 +326,46 @@ def test_a_relay_that_only_drains_ends_with_the_refusal(place: Place) -> None:
     relay = Relay("default", RelaySettings(), MemoryPublisher(), BinaryEncoder("/test"))
     with place.is_default(), pytest.raises(LogUnsafe):
         relay.run(drain=True)
+
+
+@pytest.mark.parametrize("damage", ["cache", "behind", "logged", "index"])
+def test_the_check_of_the_database_says_what_a_relay_would_refuse(place: Place, damage: str) -> None:
+    with place.is_default():
+        for name in "abc":
+            emit(name)
+        assert not [each for each in check_databases(["default"]) if each.id != "outbox.W004"]
+        place.execute(DAMAGES[damage])
+        (error,) = [each for each in check_databases(["default"]) if each.id == "outbox.E008"]
+        assert error.hint
+
+
+CHANGERS = """
+CREATE FUNCTION change() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;
+CREATE TRIGGER changer BEFORE INSERT ON outbox_event FOR EACH ROW EXECUTE FUNCTION change();
+"""
+
+
+@pytest.mark.parametrize(
+    ("doubt", "word"),
+    [
+        (CHANGERS, "changer"),
+        ("CREATE RULE dropper AS ON INSERT TO outbox_event DO INSTEAD NOTHING", "dropper"),
+        ("ALTER TABLE outbox_event ALTER COLUMN created_at SET DEFAULT now()", "created_at"),
+    ],
+)
+def test_what_may_change_events_unseen_is_shown(place: Place, doubt: str, word: str) -> None:
+    with place.is_default():
+        place.execute(doubt)
+        assert [
+            each for each in check_databases(["default"]) if word in each.msg and each.id == "outbox.W004"
+        ]
+        (problem,) = [each for each in status.read().problems if word in each.text]
+        assert problem.state is status.State.DEGRADED
+
+
+def test_several_outboxes_without_a_chosen_schema_are_shown(place: Place) -> None:
+    place.execute("CREATE SCHEMA app")
+    with place.is_default(options="-c search_path=app"):
+        migrate_outbox()
+    with place.is_default():
+        assert any("several outboxes" in each.msg for each in check_databases(["default"]))
