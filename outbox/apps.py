@@ -11,8 +11,9 @@ class OutboxConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from outbox import checks, seed
+        from outbox import checks, seed, tables
 
+        tables.qualify_models()
         checks.register_all()
         post_migrate.connect(seed.seed_after_migrate, sender=self, dispatch_uid="outbox.seed")
         autodiscover_modules("events", "receivers")

@@ -13,11 +13,14 @@ from django.db import DEFAULT_DB_ALIAS, OperationalError, connections, router
 from django.db.migrations.executor import MigrationExecutor
 from django.db.models.signals import post_save, pre_save
 
+from outbox import tables
 from outbox.capture import CapturedQuerySet
 from outbox.conf import OutboxSettings, settings
 from outbox.events import is_topic, registry
 from outbox.hints import keys_that_lock_nothing
+from outbox.log import proof
 from outbox.receivers import registered
+from outbox_core.database import pinned
 from outbox_core.process.settings import problems
 
 if TYPE_CHECKING:
@@ -86,6 +89,7 @@ def _database(alias: str) -> Iterator[CheckMessage]:
             cursor.execute("SHOW synchronous_commit")
             (synchronous_commit,) = cursor.fetchone()
         yield from _migrations(connection)
+        yield from _log(connection)
     except OperationalError as error:
         yield Error(
             f"Database {alias!r} cannot be reached: {str(error).strip()}",
@@ -100,6 +104,22 @@ def _database(alias: str) -> Iterator[CheckMessage]:
             hint="Switch it on in postgresql.conf, for the role, or in DATABASES' OPTIONS.",
             id="outbox.W003",
         )
+
+
+def _log(connection: BaseDatabaseWrapper) -> Iterator[CheckMessage]:
+    """E008: a relay would refuse this log. W004: what may lose, change or hide events."""
+    alias = connection.alias
+    if not tables.exist(alias):
+        return
+    with pinned(alias, undo=True):
+        read = proof.through(alias)
+        found = proof.facts(read, {})
+        if found is None:
+            return
+        for refusal in proof.refusals(read, found):
+            yield Error(refusal.text, hint=refusal.remedy, id="outbox.E008")
+        for text, remedy in (*proof.doubts(found), *proof.server_doubts(found)):
+            yield Warning(text, hint=remedy, id="outbox.W004")
 
 
 def _migrations(connection: BaseDatabaseWrapper) -> Iterator[CheckMessage]:

@@ -17,7 +17,7 @@ STRUCTURED = "application/cloudevents+json"
 
 class Row(NamedTuple):
     """What the log holds of one event. ``headers`` is the JSON text of its extension attributes,
-    ``created_at`` RFC 3339.
+    ``created_at`` RFC 3339, ``source`` the writer's, or empty for the encoder's own.
     """
 
     id: int
@@ -30,6 +30,7 @@ class Row(NamedTuple):
     payload: bytes | None
     headers: str
     created_at: str
+    source: str = ""
 
 
 class Record(NamedTuple):
@@ -47,16 +48,16 @@ class BinaryEncoder:
     """
 
     def __init__(self, source: str) -> None:
-        self._constant = [("ce_specversion", b"1.0"), ("ce_source", source.encode())]
+        self._source = source
 
     def __call__(self, row: Row) -> Record:
-        number, topic, text, type_name, subject, content_type, event_id, payload, extensions, created_at = row
+        number, topic, text, kind, subject, content_type, event_id, payload, extensions, time, source = row
         key = text.encode()
         headers = [
-            *_of_type(content_type, type_name),
-            *self._constant,
+            *_of_type(content_type, kind),
+            *_of_source(source or self._source),
             ("ce_id", event_id.encode()),
-            ("ce_time", created_at.encode()),
+            ("ce_time", time.encode()),
             ("ce_partitionkey", key),
             ("ce_sequence", b"%020d" % number),
             *_extensions(extensions),
@@ -69,6 +70,11 @@ class BinaryEncoder:
 @lru_cache(maxsize=1024)
 def _of_type(content_type: str, type_name: str) -> tuple[tuple[str, bytes], ...]:
     return ("content-type", content_type.encode()), ("ce_type", type_name.encode())
+
+
+@lru_cache(maxsize=64)
+def _of_source(source: str) -> tuple[tuple[str, bytes], ...]:
+    return ("ce_specversion", b"1.0"), ("ce_source", source.encode())
 
 
 @lru_cache(maxsize=1024)
@@ -95,7 +101,7 @@ class StructuredEncoder:
         envelope: dict[str, object] = {
             "specversion": "1.0",
             "id": row.event_id,
-            "source": self._source,
+            "source": row.source or self._source,
             "type": row.type,
             "time": row.created_at,
             "datacontenttype": row.content_type,

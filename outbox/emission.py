@@ -9,8 +9,7 @@ from uuid import UUID
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DEFAULT_DB_ALIAS, ProgrammingError, connections
 
-from outbox import transactions
-from outbox.conf import settings
+from outbox import tables, transactions
 from outbox.entry import Entry
 from outbox.errors import TablesMissing
 from outbox.serialize import serialize_writers
@@ -61,8 +60,7 @@ def insert(entries: Sequence[Entry], using: str) -> list[UUID]:
 
 
 def _execute(connection: BaseDatabaseWrapper, entries: Sequence[Entry]) -> None:
-    schema = settings().schema
-    qualifier = f'"{schema}".' if schema else ""
+    qualifier = tables.qualifier()
     if len(entries) == 1:
         transactions.execute(connection, INSERT_EVENT.format(schema=qualifier), entries[0].columns())
     else:

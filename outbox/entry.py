@@ -31,6 +31,7 @@ class Entry(NamedTuple):
     event_id: UUID
     payload: bytes | None
     headers: str
+    source: str
     serialize: bool
 
     @classmethod
@@ -49,6 +50,7 @@ class Entry(NamedTuple):
             event_id=uuid7(),
             payload=None if event_type.tombstone else _payload(event_type, event),
             headers=_headers(event_type),
+            source=settings().source,
             serialize=event_type.serialize,
         )
 

@@ -12,7 +12,8 @@ OutboxError
 ├── SaveLost                  save() would have returned although its row is rolled back
 ├── CannotCapture             a bulk write whose events cannot be known
 ├── TablesMissing             the database has no tables of the outbox
-└── PositionNotOfThisHistory  the stored position belongs to another database history
+└── LogUnsafe                 the log cannot be read, or its position believed, without losing events
+    └── PositionNotOfThisHistory  the stored position belongs to another database history
 """
 
 from __future__ import annotations
@@ -68,5 +69,17 @@ class TablesMissing(OutboxError):
     """The database has no tables of the outbox."""
 
 
-class PositionNotOfThisHistory(OutboxError):
+class LogUnsafe(OutboxError):
+    """The log cannot be read, or its position believed, without losing or reordering events.
+
+    ``text`` says why, ``remedy`` what to do.
+    """
+
+    def __init__(self, text: str, remedy: str) -> None:
+        super().__init__(f"{text} {remedy}")
+        self.text = text
+        self.remedy = remedy
+
+
+class PositionNotOfThisHistory(LogUnsafe):
     """The relay's stored position was taken in another history of this database (a restore, most likely)."""

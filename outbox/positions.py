@@ -10,25 +10,29 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import uuid4
 
-from django.db import connections, transaction
-from django.db.models import F, Max
+from django.db import connections
+from django.db.models import F, Max, Sum
 from django.db.models.functions import Greatest
 
+from outbox import tables
 from outbox.buckets import BUCKETS
 from outbox.fields import ClockTimestamp
-from outbox.models import Checkpoint, Shard
+from outbox.log.history import refuse_another_history
+from outbox.models import Checkpoint, Position, Shard
 from outbox.queries import statement
+from outbox.queries.planning import by_index
+from outbox_core.database import pinned
 
 CLAIM = timedelta(minutes=10)
 """For how long relays leave the shards alone, should the process that claimed them die."""
 RENUMBER = """
-UPDATE outbox_event AS event
+UPDATE {schema}outbox_event AS event
 SET xid = CASE WHEN concerned.covered THEN '3'::xid8 ELSE pg_current_xact_id() END
 FROM concerned WHERE event.id = concerned.id
 """
 COUNT = "\nSELECT FROM concerned"
 
-Position = tuple[str, str | None, int | None]
+Place = tuple[str, str | None, int | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +49,14 @@ def reshard(using: str, count: int, *, dry_run: bool = False) -> Change:
     Shards that are only split keep their position. Otherwise the shards first get one position in common, for
     which what is not published yet is renumbered. Writers notice nothing; relays take the new shards as they
     find them, and what was in flight at that moment is published once more. Raises ValueError unless 1 <=
-    count <= 256.
+    count <= 256, and PositionNotOfThisHistory where the database was restored.
     """
     if not 1 <= count <= BUCKETS:
         raise ValueError(f"There can be 1 to {BUCKETS} shards, not {count}.")
     edges = [BUCKETS * n // count for n in range(count + 1)]
     ranges = [(edges[n], edges[n + 1] - 1) for n in range(count)]
+    with by_index(using):
+        refuse_another_history(using)
     with _claimed(using, dry_run=dry_run):
         old = list(Shard.objects.using(using).order_by("id"))
         parents = [_parent(old, first, last) for first, last in ranges]
@@ -82,24 +88,23 @@ def _claimed(using: str, *, dry_run: bool) -> Iterator[None]:
     """
     shards, claim = Shard.objects.using(using), uuid4()
     if not dry_run:
-        with transaction.atomic(using=using, durable=True):
+        with pinned(using):
             list(shards.select_for_update().order_by("id"))  # a mere UPDATE would not wait for a checkpoint
             shards.update(owner=claim, epoch=F("epoch") + 1, lease_until=ClockTimestamp() + CLAIM)
     try:
-        with transaction.atomic(using=using, durable=True):
-            with connections[using].cursor() as cursor:
-                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        with pinned(using, {"synchronous_commit": "on"}, isolation="REPEATABLE READ"):
             yield
     finally:
         if not dry_run:
-            shards.filter(owner=claim).update(owner=None, lease_until=None)  # some have an owner by now
+            with pinned(using):
+                shards.filter(owner=claim).update(owner=None, lease_until=None)  # some have an owner by now
 
 
 def _renumber(using: str, *, margin: float | None, dry_run: bool) -> tuple[str, int]:
     with connections[using].cursor() as cursor:
         cursor.execute("SELECT pg_current_snapshot()::text")
         (now,) = cursor.fetchone()
-        deed = COUNT if dry_run else RENUMBER
+        deed = COUNT if dry_run else RENUMBER.format(schema=tables.qualifier())
         cursor.execute(statement("renumber") + deed, {"margin": margin, "now": now})
         return str(now), cursor.rowcount
 
@@ -109,13 +114,13 @@ def _parent(old: Sequence[Shard], first: int, last: int) -> Shard | None:
     return next((s for s in old if s.first_bucket <= first and last <= s.last_bucket), None)
 
 
-def _position(using: str, shard: Shard) -> Position:
-    checkpoint = Checkpoint.objects.using(using).filter(shard=shard).order_by("-epoch", "-seq").first()
-    return (checkpoint.lo, checkpoint.hi, checkpoint.pos) if checkpoint else ("1:1:", None, None)
+def _position(using: str, shard: Shard) -> Place:
+    stored = Position.objects.using(using).get(shard=shard)
+    return (stored.lo, stored.hi, stored.pos) if stored.lo else ("1:1:", None, None)
 
 
 def _replace(
-    using: str, ranges: Sequence[tuple[int, int]], positions: Sequence[Position], *, dry_run: bool
+    using: str, ranges: Sequence[tuple[int, int]], positions: Sequence[Place], *, dry_run: bool
 ) -> list[Shard]:
     """New shards at new positions. Their epoch is beyond that of any shard so far; the first one goes on
     counting for all. A dry run touches no row, as relays renew their leases meanwhile.
@@ -124,9 +129,7 @@ def _replace(
         return [Shard(id=n, first_bucket=first, last_bucket=last) for n, (first, last) in enumerate(ranges)]
     shards, checkpoints = Shard.objects.using(using), Checkpoint.objects.using(using)
     epoch = (shards.aggregate(epoch=Max("epoch"))["epoch"] or 0) + 1
-    published = sum(
-        checkpoints.filter(shard=shard).aggregate(n=Max("published"))["n"] or 0 for shard in shards.all()
-    )
+    published = Position.objects.using(using).aggregate(n=Sum("published"))["n"] or 0
     stored_at = checkpoints.aggregate(latest=Max("created_at"))["latest"]
     with connections[using].cursor() as cursor:
         cursor.execute(statement("rollup_all"))

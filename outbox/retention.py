@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import DEFAULT_DB_ALIAS, connections, transaction
+from django.db import DEFAULT_DB_ALIAS, connections
 
 from outbox.conf import settings
-from outbox.errors import PositionNotOfThisHistory
+from outbox.log.history import refuse_another_history
 from outbox.models import OutboxEvent
 from outbox.queries import statement
+from outbox.queries.planning import by_index
+from outbox_core.database import BY_INDEX, pinned
 
 CHUNK = 5_000
 
@@ -44,10 +46,11 @@ def prune(
     between any two. It waits for nobody: not for writers, not for the relay, not for another prune at the
     same time. Held and pending events stay however old they are; discarded ones go. ``dry_run`` only counts.
 
-    Raises PositionNotOfThisHistory before ``outbox_rebase`` has told a restored database what is published.
+    Raises PositionNotOfThisHistory where the database was restored and ``outbox_rebase`` has not run yet.
     """
-    _refuse_another_history(using)
-    before = _now(using) - (period() if older_than is None else older_than)
+    with by_index(using):
+        refuse_another_history(using)
+        before = _now(using) - (period() if older_than is None else older_than)
     after = -1
     while (piece := _prune_piece(using, before, after, chunk, dry_run)) is not None:
         yield piece
@@ -60,6 +63,11 @@ def extent(using: str = DEFAULT_DB_ALIAS, older_than: timedelta | None = None) -
     Found by bisection along the primary key, for ``created_at`` has no index: the length of a progress bar,
     not a proof.
     """
+    with by_index(using):
+        return _extent(using, older_than)
+
+
+def _extent(using: str, older_than: timedelta | None) -> tuple[int, int] | None:
     events = OutboxEvent.objects.using(using)
     before = _now(using) - (period() if older_than is None else older_than)
     first = events.order_by("pk").values_list("pk", flat=True).first()
@@ -75,21 +83,11 @@ def extent(using: str = DEFAULT_DB_ALIAS, older_than: timedelta | None = None) -
 
 
 def _prune_piece(using: str, before: datetime, after: int, chunk: int, dry_run: bool) -> Piece | None:
-    with transaction.atomic(using=using, durable=True), connections[using].cursor() as cursor:
+    with pinned(using, BY_INDEX), connections[using].cursor() as cursor:
         parameters: dict[str, Any] = {"after": after, "before": before, "dry_run": dry_run}
         cursor.execute(statement("prune", chunk=chunk), parameters)
         deleted, upto, ripe = cursor.fetchone()
     return Piece(upto, deleted) if ripe else None
-
-
-def _refuse_another_history(using: str) -> None:
-    with connections[using].cursor() as cursor:
-        cursor.execute(statement("ahead"))
-        if cursor.fetchone()[0]:
-            raise PositionNotOfThisHistory(
-                "The relay's position is ahead of this database, which was restored, or replaced by another: "
-                "nobody can tell what is published. Run `manage.py outbox_rebase` first."
-            )
 
 
 def _now(using: str) -> datetime:

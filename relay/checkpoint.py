@@ -8,18 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import uuid4
 
-from outbox.errors import PositionNotOfThisHistory
-from relay.errors import Fenced, HoldLifted
+from outbox.log.history import refusal
+from relay.errors import Fenced, HoldLifted, LeaseLost
 from relay.lease import Lease
 from relay.position import Position, Snapshot
 from relay.session import Session
-
-CLOCK_TOLERANCE_SECONDS = 10.0
-SIGNS = (
-    "there are events of transactions that are yet to come",
-    "a transaction is open that was complete when the position was stored",
-    "there are events younger than the position among those that it covers",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,45 +44,32 @@ class Checkpoints:
         Raises:
             PositionNotOfThisHistory: the database was restored or replaced since the position was stored.
         """
-        lo, hi, pos, published, token, now, stored_at = self._session.fetch(
-            "load", {"shard": self._lease.shard}
-        )[0]
+        rows = self._session.fetch("load", {"shard": self._lease.shard})
+        if not rows:
+            raise LeaseLost(f"Shard {self._lease.shard} does not exist any more.")
+        lo, hi, pos, published, stored_at, proven, token = rows[0]
+        if not proven:
+            raise refusal(self._lease.shard)
         self.position = Position()
         if lo is not None:
             self.position = Position(Snapshot.parse(lo), Snapshot.parse(hi) if hi else None, pos)
-            self._refuse_another_history(Snapshot.parse(now), stored_at)
         self.published: int = published
+        self._first = lo is None
         self._stored_at: str | None = stored_at
         self.token: str = token or self._incarnate()
 
     def _incarnate(self) -> str:
         rows = self._session.fetch("incarnate", {"token": str(uuid4())})
         return (
-            str(rows[0][0]) if rows else str(self._session.fetch("load", {"shard": self._lease.shard})[0][4])
+            str(rows[0][0]) if rows else str(self._session.fetch("load", {"shard": self._lease.shard})[0][6])
         )
 
-    def _refuse_another_history(self, now: Snapshot, stored_at: str) -> None:
-        """In a restored dump, or another cluster, transaction ids mean something else."""
-        seen = self.position.hi or self.position.lo
-        sign = f"it stands at transaction {seen.xmax}, and the database has only come to {now.xmax}"
-        if seen.xmax <= now.xmax:
-            parameters = {
-                "now": str(now),
-                "lo": str(self.position.lo),
-                "lo_xmax": str(self.position.lo.xmax),
-                "seen": str(seen),
-                "stored_at": stored_at,
-                "tolerance": CLOCK_TOLERANCE_SECONDS,
-                "first": self._lease.first,
-                "last": self._lease.last,
-            }
-            found = dict(zip(SIGNS, self._session.fetch("history", parameters)[0], strict=True))
-            sign = next((sign for sign, count in found.items() if count), "")
-        if sign:
-            raise PositionNotOfThisHistory(
-                f"The position of shard {self._lease.shard} is not of this database's history: {sign}. "
-                "It was restored, or replaced by another. Run `manage.py outbox_rebase`."
-            )
+    def confirm(self) -> None:
+        """Store the position as it is: an outage of the database shows itself before a wave is sent in vain.
+        The first of a shard twice, as two transactions prove where it was stored. Raises as ``move``.
+        """
+        for _ in range(2 if self._first else 1):
+            self.move(self.position, Tally())
 
     def roll_up(self, keep: float, *, most: int = 5_000) -> bool:
         """Turn checkpoints older than ``keep`` seconds into statistics, ``most`` of them at once. Whether

@@ -38,7 +38,7 @@ class Connected:
 
         Raises:
             LeaseLost: another relay may own a shard by now.
-            PositionNotOfThisHistory: the database was restored or replaced.
+            LogUnsafe: the log is not the one that writers write, or the position is not of its history.
             psycopg.Error: the database does not answer.
         """
         busy = self._balance()
@@ -48,6 +48,7 @@ class Connected:
             self._release_at = boottime() + (0 if busy else RELEASE_EVERY_SECONDS)
         if boottime() >= self._tidy_at:
             self._tidy_at = boottime() + TIDY_EVERY_SECONDS
+            self.session.prove()
             for shard in self.shards.values():
                 shard.tidy()
         return busy

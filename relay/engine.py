@@ -12,7 +12,7 @@ import psycopg
 from django.db import DatabaseError
 
 from outbox.cloudevents import Encoder
-from outbox.errors import PositionNotOfThisHistory
+from outbox.errors import LogUnsafe, PositionNotOfThisHistory
 from outbox.models import OutboxEvent
 from outbox_core.process.backoff import Backoff
 from outbox_core.process.stopping import StopToken
@@ -60,7 +60,7 @@ class Relay:
         self.settings = settings
         self.condition = Condition(self)
         self.connected: Connected | None = None
-        self._slow = False
+        self._slow = self._draining = False
         self._stop = stop or StopToken()
         self._progress = progress
         self._outage = Backoff(settings.backoff_seconds)
@@ -84,7 +84,10 @@ class Relay:
         return self.connected.shards if self.connected else {}
 
     def run(self, *, drain: bool = False) -> bool:
-        """Publish until asked to stop. Whether it is drained."""
+        """Publish until asked to stop. Whether it is drained. With ``drain``, raises LogUnsafe where the log
+        is refused.
+        """
+        self._draining = drain
         self._watchdog.start()
         try:
             while not self._stop.requested:
@@ -107,9 +110,10 @@ class Relay:
         try:
             connected = self.connected = self.connected or self._connect()
             busy = self._publish(connected)
-        except PositionNotOfThisHistory as error:
-            self._step_down(str(error))
-            self._back_off("Position", str(error))
+        except LogUnsafe as error:
+            if self._draining:
+                raise
+            self._wait_for_a_person(error)
         except LeaseLost as error:
             self._step_down(str(error))
         except psycopg.errors.UndefinedTable:
@@ -133,10 +137,22 @@ class Relay:
         self._watchdog.stop()
 
     def _connect(self) -> Connected:
-        session = Session(self.alias, opened=self._opened)
-        ttl = self.settings.lease_seconds
+        seconds, ttl = self.settings.statement_seconds, self.settings.lease_seconds
+        session = Session(self.alias, opened=self._opened, statement_seconds=seconds)
         membership = Membership(session, self.id, socket.gethostname(), os.getpid(), ttl)
+        self._prove(session, membership)
         return Connected(session, membership, self._crew)
+
+    @staticmethod
+    def _prove(session: Session, membership: Membership) -> None:
+        """Read nothing from a log that is not proven; but beat, so that the status shows the refusal."""
+        try:
+            session.prove()
+        except LogUnsafe as error:
+            with contextlib.suppress(psycopg.Error):
+                membership.beat(State.DEGRADED, f"Log: {error}", now=True)
+            session.close()
+            raise
 
     def _opened(self, session: Session) -> None:
         """The watchdog must reach a session whose first statements hang, as behind a pooler without a
@@ -211,11 +227,19 @@ class Relay:
             self.connected.step_down(why)
             self.connected.membership.look()
 
-    def _back_off_unconnected(self, detail: str) -> None:
+    def _wait_for_a_person(self, error: LogUnsafe) -> None:
+        """Nothing is read from a log that is not proven, and nothing is sent for a position that is not."""
+        if isinstance(error, PositionNotOfThisHistory):
+            self._step_down(str(error))
+            self._back_off("Position", str(error))
+        else:
+            self._back_off_unconnected(str(error), cause="Log")
+
+    def _back_off_unconnected(self, detail: str, *, cause: str = "PostgreSQL") -> None:
         if self.connected is not None:
             self.connected.drop(detail)
         self.connected = self._session = None
-        self._back_off("PostgreSQL", detail)
+        self._back_off(cause, detail)
 
     def _back_off(self, cause: str, detail: str) -> None:
         """Wait before the next attempt, keeping what can be kept meanwhile."""

@@ -35,8 +35,7 @@ class OwnedShard:
         self._crew = crew
         self._holds = Holds(session, lease, config)
         self._checkpoints = Checkpoints(session, lease)
-        # A database that cannot store a position (full, read-only) fails here, before a wave is sent.
-        self._checkpoints.move(self._checkpoints.position, Tally())
+        self._checkpoints.confirm()
         self._log = Log(session, lease, rows=config.page_rows, size=config.page_bytes, tick=crew.tick)
         self._publishing = Backoff(config.backoff_seconds)
         self._releases = Releases(crew, self._holds, self._checkpoints, self._deliver)

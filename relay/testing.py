@@ -12,7 +12,7 @@ from relay.publishers.memory import MemoryPublisher
 
 _ROWS = """
     SELECT id, topic, key, type, subject, content_type, event_id::text, payload, headers::text,
-           to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+           to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), source
     FROM outbox_event WHERE id > %s ORDER BY id
 """
 

@@ -100,6 +100,7 @@ class Cluster(Server):
     def standby(self, *, config: Mapping[str, str] | None = None) -> Self:
         """A running asynchronous streaming standby of this server, of its configuration and ``config``."""
         standby = type(self)(config={**self.config, **(config or {})})
+        standby.binaries = self.binaries
         try:
             standby.copy_from(self)
             standby.start()

@@ -27,5 +27,6 @@ def record(event: OutboxEvent) -> Record:
         payload,
         msgspec.json.encode(event.headers).decode(),
         event.created_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        event.source,
     )
     return encoder(settings().source, content_mode)(row)

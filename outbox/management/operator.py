@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, InterfaceError, connections, transaction
 
 from outbox.errors import OutboxError
+from outbox.log import privileges
 from outbox.status.failure import unreadable
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ class OutboxCommand(BaseCommand):
     """A command on one outbox: why its database could not do it is told in one line, with the remedy."""
 
     requires_system_checks = ()
+    needs = privileges.HOLDS
+    """What its role must be allowed to do; an error names the GRANT that is missing."""
 
     def add_arguments(self, parser: CommandParser) -> None:
         add_database(parser)
@@ -44,7 +47,7 @@ class OutboxCommand(BaseCommand):
         except OutboxError as error:
             raise CommandError(str(error)) from error
         except (DatabaseError, InterfaceError) as error:
-            (problem,) = unreadable(options["database"], error).problems
+            (problem,) = unreadable(options["database"], error, self.needs).problems
             raise CommandError(f"{problem.text} {problem.remedy}") from error
 
 

@@ -9,6 +9,33 @@ import django.db.models.lookups
 import outbox.fields
 from django.db import migrations, models
 
+# The position of each shard is its latest checkpoint, and here is whether it may be believed. A checkpoint
+# stores the id of its own transaction. While the row is where that transaction put it, the system column xmin
+# is the low half of that id: through VACUUM FULL, freezing, pg_upgrade, base backup and promotion. A row that
+# was restored from a dump or replicated logically was written by another transaction. Both of the last two
+# checkpoints are looked at, as one transaction that copies them cannot have both of their ids. Nor does a
+# position or an event belong here whose transactions are yet to come.
+POSITION = """
+CREATE VIEW outbox_position AS
+SELECT shard.id AS shard_id, shard.first_bucket, shard.last_bucket,
+       latest.lo, latest.hi, latest.pos, latest.published, latest.created_at AS stored_at,
+       (SELECT coalesce(bool_and(written_here), true) FROM (
+            SELECT outbox_checkpoint.xmin = xid::xid AS written_here FROM outbox_checkpoint
+            WHERE shard_id = shard.id ORDER BY epoch DESC, seq DESC LIMIT 2
+        ) AS last)
+       AND coalesce(pg_snapshot_xmax(coalesce(hi, lo)) <= pg_snapshot_xmax(pg_current_snapshot()), true)
+       AND NOT EXISTS (
+            SELECT FROM outbox_event
+            WHERE xid >= pg_snapshot_xmax(pg_current_snapshot())
+              AND xid IS DISTINCT FROM pg_current_xact_id_if_assigned()
+       ) AS proven
+FROM outbox_shard AS shard
+LEFT JOIN LATERAL (
+    SELECT lo, hi, pos, published, created_at FROM outbox_checkpoint
+    WHERE shard_id = shard.id ORDER BY epoch DESC, seq DESC LIMIT 1
+) AS latest ON true
+"""
+
 
 class Migration(migrations.Migration):
 
@@ -58,6 +85,7 @@ class Migration(migrations.Migration):
                 ('event_id', models.UUIDField(unique=True)),
                 ('payload', models.BinaryField(null=True)),
                 ('headers', models.JSONField(default=dict)),
+                ('source', models.TextField(blank=True, db_default='')),
                 ('created_at', models.DateTimeField(db_default=outbox.fields.ClockTimestamp())),
             ],
             options={
@@ -143,6 +171,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(primary_key=True, serialize=False)),
                 ('epoch', models.BigIntegerField()),
                 ('seq', models.BigIntegerField()),
+                ('xid', outbox.fields.Xid8Field(db_default=outbox.fields.CurrentXactId(), editable=False)),
                 ('lo', outbox.fields.SnapshotField()),
                 ('hi', outbox.fields.SnapshotField(null=True)),
                 ('pos', models.BigIntegerField(null=True)),
@@ -187,4 +216,24 @@ class Migration(migrations.Migration):
         # either.
         migrations.RunSQL("ALTER TABLE outbox_incarnation SET UNLOGGED", migrations.RunSQL.noop),
         migrations.RunSQL("ALTER TABLE outbox_relay SET UNLOGGED", migrations.RunSQL.noop),
+        migrations.CreateModel(
+            name='Position',
+            fields=[
+                ('shard', models.OneToOneField(db_column='shard_id', on_delete=django.db.models.deletion.DO_NOTHING, primary_key=True, related_name='position', serialize=False, to='outbox.shard')),
+                ('first_bucket', models.SmallIntegerField()),
+                ('last_bucket', models.SmallIntegerField()),
+                ('lo', outbox.fields.SnapshotField(null=True)),
+                ('hi', outbox.fields.SnapshotField(null=True)),
+                ('pos', models.BigIntegerField(null=True)),
+                ('published', models.BigIntegerField(null=True)),
+                ('stored_at', models.DateTimeField(null=True)),
+                ('proven', models.BooleanField()),
+            ],
+            options={
+                'db_table': 'outbox_position',
+                'managed': False,
+                'default_permissions': (),
+            },
+        ),
+        migrations.RunSQL(POSITION, "DROP VIEW outbox_position"),
     ]

@@ -1,6 +1,6 @@
 from outbox.models.event import OutboxEvent
 from outbox.models.hold import Held, Hold
-from outbox.models.shard import Checkpoint, Incarnation, OutboxStatus, Relay, Shard, Statistics
+from outbox.models.shard import Checkpoint, Incarnation, OutboxStatus, Position, Relay, Shard, Statistics
 from outbox.models.status import EventStatus
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "Incarnation",
     "OutboxEvent",
     "OutboxStatus",
+    "Position",
     "Relay",
     "Shard",
     "Statistics",

@@ -19,7 +19,8 @@ class OutboxEvent(models.Model):
 
     ``id`` is the order within a window of the log, ``xid`` the top-level transaction that wrote the row,
     ``bucket`` the stable hash of ``key`` that assigns it to a shard, ``payload`` the bytes that go to Kafka
-    (NULL is a tombstone) and ``headers`` the CloudEvents extension attributes.
+    (NULL is a tombstone), ``headers`` the CloudEvents extension attributes and ``source`` the CloudEvents
+    source, empty for that of the relay.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -33,6 +34,7 @@ class OutboxEvent(models.Model):
     event_id = models.UUIDField(unique=True)
     payload = models.BinaryField(null=True)
     headers = models.JSONField(default=dict)
+    source = models.TextField(db_default="", blank=True)
     created_at = models.DateTimeField(db_default=ClockTimestamp())
 
     objects = OutboxEventQuerySet.as_manager()

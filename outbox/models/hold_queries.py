@@ -7,6 +7,7 @@ from django.db.models import F, QuerySet
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce, Least
 
+from outbox import tables
 from outbox.fields import ClockTimestamp
 
 if TYPE_CHECKING:
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 
 _WAITING = """(
     SELECT count(*) FROM (
-        SELECT FROM outbox_held WHERE hold_id = outbox_hold.id AND discarded_at IS NULL LIMIT %s
+        SELECT FROM {schema}outbox_held AS held
+        WHERE held.hold_id = {schema}outbox_hold.id AND discarded_at IS NULL LIMIT %s
     ) AS waiting
 )"""
 
@@ -26,7 +28,8 @@ class HoldQuerySet(QuerySet["Hold"]):
 
     def with_waiting(self, limit: int) -> Self:
         """Annotate ``waiting``, the number of events behind the hold, counted up to ``limit``."""
-        return self.annotate(waiting=RawSQL(_WAITING, (limit,), output_field=models.BigIntegerField()))
+        waiting = _WAITING.format(schema=tables.qualifier())
+        return self.annotate(waiting=RawSQL(waiting, (limit,), output_field=models.BigIntegerField()))
 
     def with_due(self) -> Self:
         """Annotate ``due``: whether the relays may publish what waits here by now."""

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from django.db import models
 
-from outbox.fields import ClockTimestamp, SnapshotField
+from outbox.fields import ClockTimestamp, CurrentXactId, SnapshotField, Xid8Field
 
 
 class Shard(models.Model):
@@ -53,13 +53,15 @@ class Checkpoint(models.Model):
     Everything visible in ``lo`` is published. While a window is being read in pages, ``hi`` is its upper
     snapshot and everything visible in ``hi`` with an id up to ``pos`` is published too; otherwise both are
     NULL. ``published`` counts all events of the shard so far; ``events``, ``bytes`` and ``latency_ms`` (of
-    the wave's oldest event, from its insert to its acknowledgement) are this wave's own.
+    the wave's oldest event, from its insert to its acknowledgement) are this wave's own. ``xid`` is the
+    transaction that wrote the row; it must not be in a savepoint, see ``Position``.
     """
 
     id = models.BigAutoField(primary_key=True)
     shard = models.ForeignKey(Shard, models.CASCADE, related_name="checkpoints", db_index=False)
     epoch = models.BigIntegerField()
     seq = models.BigIntegerField()
+    xid = Xid8Field(db_default=CurrentXactId(), editable=False)
     lo = SnapshotField()
     hi = SnapshotField(null=True)
     pos = models.BigIntegerField(null=True)
@@ -78,6 +80,34 @@ class Checkpoint(models.Model):
 
     def __str__(self) -> str:
         return f"shard {self.shard_id} at {self.epoch}.{self.seq}"
+
+
+class Position(models.Model):
+    """The position of each shard, a view: its latest checkpoint, and whether it belongs to this database.
+
+    ``proven`` is false where the checkpoint was restored from a dump or replicated logically: transaction ids
+    mean something else then. A shard without a checkpoint has no ``lo``.
+    """
+
+    shard = models.OneToOneField(
+        Shard, models.DO_NOTHING, primary_key=True, related_name="position", db_column="shard_id"
+    )
+    first_bucket = models.SmallIntegerField()
+    last_bucket = models.SmallIntegerField()
+    lo = SnapshotField(null=True)
+    hi = SnapshotField(null=True)
+    pos = models.BigIntegerField(null=True)
+    published = models.BigIntegerField(null=True)
+    stored_at = models.DateTimeField(null=True)
+    proven = models.BooleanField()
+
+    class Meta:
+        db_table = "outbox_position"
+        managed = False
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"position of shard {self.shard_id}"
 
 
 class Statistics(models.Model):

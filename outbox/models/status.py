@@ -37,16 +37,11 @@ def event_status() -> Combinable:
 
 def _passed() -> Subquery:
     """Whether the position of the event's shard has passed it; NULL where the shard has no position yet."""
-    event = OuterRef(OuterRef("pk")), OuterRef(OuterRef("xid"))
+    event = OuterRef("pk"), OuterRef("xid")
     visible_in_lo = Q(VisibleIn(event[1], F("lo"), output_field=models.BooleanField()))
     behind_pos = Q(pos__gte=event[0]) & Q(VisibleIn(event[1], F("hi")))
-    checkpoint = (
-        apps.get_model("outbox", "Checkpoint")
-        .objects.filter(shard=OuterRef("pk"))
-        .order_by("-epoch", "-seq")
-        .values(passed=Case(When(visible_in_lo | behind_pos, then=True), default=False))[:1]
+    position = apps.get_model("outbox", "Position").objects.filter(
+        lo__isnull=False, first_bucket__lte=OuterRef("bucket"), last_bucket__gte=OuterRef("bucket")
     )
-    shard = apps.get_model("outbox", "Shard").objects.filter(
-        first_bucket__lte=OuterRef("bucket"), last_bucket__gte=OuterRef("bucket")
-    )
-    return Subquery(shard.values(passed=Subquery(checkpoint))[:1], output_field=models.BooleanField())
+    passed = Case(When(visible_in_lo | behind_pos, then=True), default=False)
+    return Subquery(position.values(passed=passed)[:1], output_field=models.BooleanField())

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from outbox import tables
 from outbox_core.sql import Statements
 
-statement = Statements(__name__)
+text = Statements(__name__)
+
+
+def statement(name: str, **numbers: int) -> str:
+    """The text of ``outbox/queries/<name>.sql`` with ``{schema}`` and its ``{numbers}`` filled in."""
+    return text(name, **numbers).replace("{schema}", tables.qualifier())

@@ -3,28 +3,23 @@
 -- the window while one is pinned. Every branch reads the (xid, id) index or the primary key, in its order and
 -- up to a limit, so that a backlog costs no more than cap.
 WITH position AS MATERIALIZED (
-    SELECT shard.id AS shard, first_bucket, last_bucket, lo, hi, pos, coalesce(hi, lo) AS upper,
-           (SELECT id FROM outbox_event WHERE hi IS NOT NULL AND xid >= pg_snapshot_xmax(lo) ORDER BY xid LIMIT 1) AS head
-    FROM outbox_shard AS shard
-    CROSS JOIN LATERAL (
-        SELECT lo, hi, pos, epoch, seq FROM outbox_checkpoint WHERE shard_id = shard.id
-        UNION ALL SELECT '1:1:', NULL, NULL, -1, -1
-        ORDER BY epoch DESC, seq DESC LIMIT 1
-    ) AS checkpoint
+    SELECT shard_id AS shard, first_bucket, last_bucket, lo, hi, pos, coalesce(hi, lo) AS upper,
+           (SELECT id FROM {schema}outbox_event WHERE hi IS NOT NULL AND xid >= pg_snapshot_xmax(lo) ORDER BY xid LIMIT 1) AS head
+    FROM (SELECT shard_id, first_bucket, last_bucket, coalesce(lo, '1:1:') AS lo, hi, pos FROM {schema}outbox_position) AS stored
 )
 SELECT position.shard, event.id, event.created_at
 FROM position
 CROSS JOIN LATERAL (
     -- Transactions that were open when lo was taken and have committed into the window. id + 0 keeps the
     -- planner from walking the primary key in search of them.
-    (SELECT id, created_at FROM outbox_event
+    (SELECT id, created_at FROM {schema}outbox_event
      WHERE hi IS NOT NULL AND xid = ANY (ARRAY(SELECT pg_snapshot_xip(lo))) AND pg_visible_in_snapshot(xid, hi)
        AND id + 0 > pos AND bucket BETWEEN first_bucket AND last_bucket
      ORDER BY xid LIMIT {cap})
     UNION ALL
     -- The window from pos on, along the primary key: published ids are left behind.
     (SELECT id, created_at
-     FROM (SELECT id, xid, bucket, created_at FROM outbox_event
+     FROM (SELECT id, xid, bucket, created_at FROM {schema}outbox_event
            WHERE pos >= head AND id > pos
            ORDER BY id LIMIT 2 * {cap} * 256 / (last_bucket - first_bucket + 1)) AS ahead
      WHERE xid >= pg_snapshot_xmax(lo) AND pg_visible_in_snapshot(xid, hi)
@@ -33,17 +28,17 @@ CROSS JOIN LATERAL (
     UNION ALL
     -- The same where pos is still among the stragglers' old ids, and the primary key leads through what was
     -- published long ago.
-    (SELECT id, created_at FROM outbox_event
+    (SELECT id, created_at FROM {schema}outbox_event
      WHERE pos < head AND xid >= pg_snapshot_xmax(lo) AND xid < pg_snapshot_xmax(hi) AND pg_visible_in_snapshot(xid, hi)
        AND id > pos AND bucket BETWEEN first_bucket AND last_bucket
      ORDER BY xid LIMIT {cap})
     UNION ALL
     -- What has committed since.
-    (SELECT id, created_at FROM outbox_event
+    (SELECT id, created_at FROM {schema}outbox_event
      WHERE xid = ANY (ARRAY(SELECT pg_snapshot_xip(upper))) AND bucket BETWEEN first_bucket AND last_bucket
      ORDER BY xid LIMIT {cap})
     UNION ALL
-    (SELECT id, created_at FROM outbox_event
+    (SELECT id, created_at FROM {schema}outbox_event
      WHERE xid >= pg_snapshot_xmax(upper) AND bucket BETWEEN first_bucket AND last_bucket
      ORDER BY xid LIMIT {cap})
     LIMIT {cap}

@@ -5,27 +5,24 @@
 -- was looked at, and whether anything there was old enough, so that looking on makes sense.
 WITH position AS MATERIALIZED (
     SELECT first_bucket, last_bucket, lo, hi, pos
-    FROM outbox_shard AS shard
-    CROSS JOIN LATERAL (
-        SELECT lo, hi, pos FROM outbox_checkpoint WHERE shard_id = shard.id ORDER BY epoch DESC, seq DESC LIMIT 1
-    ) AS checkpoint
+    FROM {schema}outbox_position WHERE proven
 ), piece AS MATERIALIZED (
-    SELECT id, xid, bucket, created_at FROM outbox_event WHERE id > %(after)s ORDER BY id LIMIT {chunk}
+    SELECT id, xid, bucket, created_at FROM {schema}outbox_event WHERE id > %(after)s ORDER BY id LIMIT {chunk}
 ), ripe AS MATERIALIZED (
     SELECT piece.id
     FROM piece JOIN position ON bucket BETWEEN first_bucket AND last_bucket
     WHERE created_at < %(before)s
       AND (pg_visible_in_snapshot(xid, lo) OR (id <= pos AND pg_visible_in_snapshot(xid, hi)))
-      AND NOT EXISTS (SELECT FROM outbox_held WHERE event_id = piece.id AND discarded_at IS NULL)
+      AND NOT EXISTS (SELECT FROM {schema}outbox_held WHERE event_id = piece.id AND discarded_at IS NULL)
 ), locked AS MATERIALIZED (
-    SELECT id FROM outbox_event
+    SELECT id FROM {schema}outbox_event
     WHERE NOT %(dry_run)s AND id = ANY (ARRAY(SELECT id FROM ripe))
       AND pg_visible_in_snapshot(xid, pg_current_snapshot())
     ORDER BY id FOR UPDATE SKIP LOCKED
 ), discarded AS (
-    DELETE FROM outbox_held WHERE event_id = ANY (ARRAY(SELECT id FROM locked)) AND discarded_at IS NOT NULL
+    DELETE FROM {schema}outbox_held WHERE event_id = ANY (ARRAY(SELECT id FROM locked)) AND discarded_at IS NOT NULL
 ), gone AS (
-    DELETE FROM outbox_event WHERE id = ANY (ARRAY(SELECT id FROM locked)) RETURNING id
+    DELETE FROM {schema}outbox_event WHERE id = ANY (ARRAY(SELECT id FROM locked)) RETURNING id
 )
 SELECT CASE WHEN %(dry_run)s THEN (SELECT count(*) FROM ripe) ELSE (SELECT count(*) FROM gone) END,
        (SELECT max(id) FROM piece),

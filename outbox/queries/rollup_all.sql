@@ -1,8 +1,8 @@
 -- Every checkpoint becomes statistics of its minute.
 WITH gone AS (
-    DELETE FROM outbox_checkpoint RETURNING shard_id, created_at, events, bytes, latency_ms
+    DELETE FROM {schema}outbox_checkpoint RETURNING shard_id, created_at, events, bytes, latency_ms
 )
-INSERT INTO outbox_statistics AS minute (shard, minute, events, bytes, waves, latency_ms_max)
+INSERT INTO {schema}outbox_statistics AS minute (shard, minute, events, bytes, waves, latency_ms_max)
 SELECT shard_id, date_trunc('minute', created_at), sum(events), sum(bytes), count(*), max(latency_ms)
 FROM gone GROUP BY 1, 2
 ON CONFLICT (minute, shard) DO UPDATE

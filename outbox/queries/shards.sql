@@ -2,16 +2,14 @@
 WITH waiting AS MATERIALIZED (
     SELECT shard, count(*) AS events, min(created_at) AS oldest FROM ({pending}) AS pending GROUP BY shard
 )
-SELECT shard.id, first_bucket, last_bucket, epoch,
+SELECT shard.id, shard.first_bucket, shard.last_bucket, epoch,
        CASE WHEN lease_until > clock_timestamp() THEN owner END,
        coalesce(waiting.events, 0),
        extract(epoch FROM clock_timestamp() - waiting.oldest)::float8,
-       coalesce(checkpoint.published, 0),
-       extract(epoch FROM clock_timestamp() - checkpoint.created_at)::float8
-FROM outbox_shard AS shard
+       coalesce(position.published, 0),
+       extract(epoch FROM clock_timestamp() - position.stored_at)::float8,
+       position.proven
+FROM {schema}outbox_shard AS shard
+JOIN {schema}outbox_position AS position ON position.shard_id = shard.id
 LEFT JOIN waiting ON waiting.shard = shard.id
-LEFT JOIN LATERAL (
-    SELECT published, created_at FROM outbox_checkpoint
-    WHERE shard_id = shard.id ORDER BY outbox_checkpoint.epoch DESC, seq DESC LIMIT 1
-) AS checkpoint ON true
 ORDER BY shard.id

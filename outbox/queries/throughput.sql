@@ -2,12 +2,12 @@
 -- from the checkpoints, and from the statistics that they are rolled up into. Every checkpoint is in one of
 -- the two.
 WITH recent AS MATERIALIZED (
-    SELECT created_at, events, latency_ms FROM outbox_checkpoint
+    SELECT created_at, events, latency_ms FROM {schema}outbox_checkpoint
     WHERE events > 0 AND created_at > clock_timestamp() - make_interval(mins => {minutes})
 ), parts AS (
     SELECT date_trunc('minute', created_at) AS minute, events FROM recent
     UNION ALL
-    SELECT minute, events FROM outbox_statistics WHERE minute > clock_timestamp() - make_interval(mins => {minutes})
+    SELECT minute, events FROM {schema}outbox_statistics WHERE minute > clock_timestamp() - make_interval(mins => {minutes})
 ), axis AS (
     SELECT generate_series(
         date_trunc('minute', clock_timestamp()) - make_interval(mins => {minutes} - 1),

@@ -11,7 +11,8 @@ from outbox.words import amount, duration, plural
 
 def diagnose(status: Status, thresholds: Thresholds) -> Status:
     """The same with its problems, the worst first, and the state that follows from them."""
-    problems = sorted(_problems(status, thresholds), key=lambda problem: -problem.state.severity)
+    found = [*status.problems, *_problems(status, thresholds)]
+    problems = sorted(found, key=lambda problem: -problem.state.severity)
     return replace(status, state=problems[0].state if problems else State.OK, problems=tuple(problems))
 
 

@@ -8,12 +8,14 @@ from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, InterfaceError, connections
 
+from outbox.log import proof
+from outbox.log.history import refusal
 from outbox.models import Hold, Relay
 from outbox.queries import statement
 from outbox.queries.planning import by_index
 from outbox.status.diagnosis import diagnose
-from outbox.status.failure import unreadable
-from outbox.status.report import HoldReport, RelayReport, ShardReport, State, Status, Thresholds
+from outbox.status.failure import refused, unreadable
+from outbox.status.report import HoldReport, Problem, RelayReport, ShardReport, State, Status, Thresholds
 
 COUNT_UP_TO = 10_000
 LIST_HOLDS = 100
@@ -33,22 +35,41 @@ def read(using: str = DEFAULT_DB_ALIAS, thresholds: Thresholds | None = None) ->
         return unreadable(using, f"Database {using!r} is {connection.display_name}, not PostgreSQL.")
     try:
         with by_index(using, statement_timeout=STATEMENT_TIMEOUT):
-            status = _read(using, max(COUNT_UP_TO, thresholds.max_pending))
+            problems = _proof(using)
+            if any(problem.state is State.REFUSED for problem in problems):
+                return Status(database=using, state=State.REFUSED, problems=problems)
+            status = _read(using, max(COUNT_UP_TO, thresholds.max_pending), problems)
     except (DatabaseError, InterfaceError) as error:
         return unreadable(using, error)
     return diagnose(status, thresholds)
 
 
-def _read(using: str, cap: int) -> Status:
+def _proof(using: str) -> tuple[Problem, ...]:
+    """Why the log cannot be read safely, or what else a person should look at."""
+    read = proof.through(using)
+    found = proof.facts(read)
+    if found is None:
+        return ()
+    refusals = [refused(error) for error in proof.refusals(read, found)]
+    doubts = [Problem(state=State.DEGRADED, text=text, remedy=remedy) for text, remedy in proof.doubts(found)]
+    return (*refusals, *doubts)
+
+
+def _read(using: str, cap: int, problems: tuple[Problem, ...]) -> Status:
     with connections[using].cursor() as cursor:
         cursor.execute(statement("shards", cap=cap).replace("{pending}", statement("pending", cap=cap + 1)))
-        shards = [_shard(row, cap) for row in cursor.fetchall()]
+        rows = cursor.fetchall()
+        shards = [_shard(row, cap) for row in rows]
+        unproven = [shard.id for shard, row in zip(shards, rows, strict=True) if not row[-1]]
         cursor.execute(statement("throughput", minutes=MINUTES))
         at, rate, latency_ms, latency_ms_max, minutes = cursor.fetchone()
     holds = _holds(using, at, cap)
+    if unproven:
+        problems = (refused(refusal(*unproven)), *problems)
     status = Status(
         database=using,
         state=State.OK,
+        problems=problems,
         at=at,
         rate=rate,
         latency_ms=latency_ms,
@@ -63,7 +84,7 @@ def _read(using: str, cap: int) -> Status:
 
 
 def _shard(row: tuple[Any, ...], cap: int) -> ShardReport:
-    number, first, last, epoch, owner, pending, oldest, published, age = row
+    number, first, last, epoch, owner, pending, oldest, published, age, _ = row
     return ShardReport(
         id=number,
         first_bucket=first,

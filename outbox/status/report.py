@@ -26,6 +26,8 @@ class State(StrEnum):
     """A relay says that Kafka or PostgreSQL does not answer it, or a shard has no owner."""
     NO_RELAY = "no relay"
     """No relay has given a sign of life lately: nothing is published, and nothing is lost."""
+    REFUSED = "refused"
+    """The log cannot be read, or its position believed, without losing events: relays wait for a person."""
     NOT_MIGRATED = "not migrated"
     """The tables of the outbox, or its shards, are not there."""
     UNREADABLE = "unreadable"

@@ -2,7 +2,7 @@
 -- the lease row (KEY SHARE keeps a takeover out and lets the renewal through), by the incarnation token, and
 -- by the holds themselves, which nobody may lift meanwhile. No row inserted means that one of them is gone;
 -- "ours", that it is only a hold. A clock that is set back must not make the position older than what it
--- covers, which is how a restored database shows itself.
+-- covers: outbox_rebase publishes what is younger than the position.
 WITH lease AS MATERIALIZED (
     SELECT id FROM {schema}outbox_shard
     WHERE id = %(shard)s AND owner = %(owner)s::uuid AND epoch = %(epoch)s

@@ -11,7 +11,7 @@ WITH now AS MATERIALIZED (
 )
 SELECT now.hi, now.token, now.partial, page.found,
        page.id, page.topic, page.key, page.type, page.subject, page.content_type, page.event_id::text, page.payload,
-       page.headers::text, to_char(page.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+       page.headers::text, to_char(page.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), page.source
 FROM now
 LEFT JOIN LATERAL (
     SELECT *, count(*) OVER () AS found,

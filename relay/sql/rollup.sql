@@ -1,12 +1,12 @@
--- The next checkpoints older than %(keep)s seconds become statistics of their minute, all but the latest of
--- the shard; if this relay still owns it, as somebody who changes the shards does the same to all. What is far
+-- The next checkpoints older than %(keep)s seconds become statistics of their minute, all but the last two of
+-- the shard, which prove where the position was stored (see outbox_position); if this relay still owns it, as somebody who changes the shards does the same to all. What is far
 -- ahead of the clock was made while that was wrong, and is old as well.
 WITH lease AS MATERIALIZED (
     SELECT id FROM {schema}outbox_shard
     WHERE id = %(shard)s AND owner = %(owner)s::uuid AND epoch = %(epoch)s
     FOR KEY SHARE
 ), latest AS (
-    SELECT id FROM {schema}outbox_checkpoint WHERE shard_id = %(shard)s ORDER BY epoch DESC, seq DESC LIMIT 1
+    SELECT id FROM {schema}outbox_checkpoint WHERE shard_id = %(shard)s ORDER BY epoch DESC, seq DESC LIMIT 2
 ), gone AS (
     DELETE FROM {schema}outbox_checkpoint
     WHERE id IN (

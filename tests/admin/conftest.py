@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from django.contrib.auth.models import Permission, User
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
 
 from outbox.models import Checkpoint, Held, Hold, OutboxEvent, Relay, Shard
@@ -63,9 +63,11 @@ class Log:
         self, lo: str, hi: str | None = None, pos: int | None = None, *, shard: int = 0, **wave: int
     ) -> None:
         """Move the position of a shard; ``wave`` is what the wave carried."""
-        Checkpoint.objects.create(
-            shard_id=shard, epoch=1, seq=Checkpoint.objects.count() + 1, lo=lo, hi=hi, pos=pos, **wave
-        )
+        seq = Checkpoint.objects.count() + 1
+        with transaction.atomic(), connection.cursor() as cursor:
+            Checkpoint.objects.create(shard_id=shard, epoch=1, seq=seq, lo=lo, hi=hi, pos=pos, **wave)
+            # The test may be a savepoint, whose id is not the transaction's.
+            cursor.execute("UPDATE outbox_checkpoint SET xid = xmin::text::xid8 WHERE seq = %s", [seq])
 
     def relay(self, *, state: str = "publishing", detail: str = "", owns: tuple[int, ...] = (0,)) -> UUID:
         """A relay that has just given a sign of life, with leases that outlast the test."""

@@ -73,7 +73,7 @@ def test_the_status_reads_the_log_by_its_indexes(log: Log, fill: Callable[[Log],
         log.position(*position)
         with CaptureQueriesContext(connection) as queries:
             status.read()
-        (counting,) = [query["sql"] for query in queries if "outbox_event" in query["sql"]]
+        (counting,) = [query["sql"] for query in queries if "WITH waiting" in query["sql"]]
         lines = plan(counting)
         assert not [line for line in lines if "Seq Scan" in line]
         assert len([line for line in lines if "Index Scan using outbox_event_xid" in line]) >= 4

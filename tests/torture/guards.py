@@ -86,11 +86,6 @@ GUARDS = [
         f"{RELAY}/test_history.py::test_a_position_ahead_of_the_database_is_refused",
     ),
     Guard(
-        "the history judged by one snapshot",
-        "tests/torture/test_found.py"
-        "::test_transactions_that_commit_while_a_position_is_loaded_do_not_make_it_suspicious",
-    ),
-    Guard(
         "the order in which events were set aside",
         f"{RELAY}/test_holds.py::test_a_released_key_is_published_in_order_before_what_comes_later",
     ),

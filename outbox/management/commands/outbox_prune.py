@@ -7,11 +7,13 @@ from django.core.management.base import CommandError, CommandParser
 from tqdm import tqdm
 
 from outbox import retention
+from outbox.log import privileges
 from outbox.management.operator import OutboxCommand
 from outbox.words import plural
 
 
 class Command(OutboxCommand):
+    needs = privileges.RETENTION
     help = (
         "Delete published events that are old, a few thousand at a time, waiting for nobody. "
         "Held and pending events are never deleted. May be interrupted and run again at any time."

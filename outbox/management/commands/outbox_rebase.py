@@ -6,11 +6,13 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
+from outbox.log import privileges
 from outbox.management.operator import OutboxCommand
 from outbox.positions import rebase
 
 
 class Command(OutboxCommand):
+    needs = privileges.SHARDS
     help = (
         "After a restore, when a relay refuses its position: publish what the stored position does not "
         "cover, and what is younger. Events of the last --margin seconds before it come twice; none is lost."

@@ -6,11 +6,13 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
+from outbox.log import privileges
 from outbox.management.operator import OutboxCommand
 from outbox.positions import reshard
 
 
 class Command(OutboxCommand):
+    needs = privileges.SHARDS
     help = (
         "Divide the log into N shards, on a live system. Relays share the shards, so that several publish at "
         "once. What is in flight meanwhile may be published once more."

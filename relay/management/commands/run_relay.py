@@ -14,6 +14,7 @@ from django.db import DEFAULT_DB_ALIAS, connections
 
 from outbox.cloudevents import encoder
 from outbox.conf import settings as outbox_settings
+from outbox.errors import LogUnsafe
 from outbox_core.process.command import ProcessCommand
 from outbox_core.process.exit_codes import ExitCode
 from relay import logs
@@ -65,7 +66,10 @@ class Command(ProcessCommand):
             publisher = config.make_publisher()
             relay = Relay(database, config, publisher, encode, process.stop, process.progress)
             _spare_the_collector()
-            drained = relay.run(drain=drain)
+            try:
+                drained = relay.run(drain=drain)
+            except LogUnsafe as error:
+                raise CommandError(str(error), returncode=ExitCode.ERROR) from error
         if drain and not drained:
             self.stderr.write("relay: not drained; run it again. Nothing is lost.")
             sys.exit(ExitCode.NOT_DRAINED)

@@ -43,7 +43,7 @@ OUTBOX: dict[str, Mutation] = {
         "outbox.retention", "prune", ("FOR UPDATE SKIP LOCKED", "FOR UPDATE")
     ),
     "the refusal to prune another history": instead(
-        "outbox.retention._refuse_another_history", lambda _: None
+        "outbox.retention.refuse_another_history", lambda _: None
     ),
 }
 

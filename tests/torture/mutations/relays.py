@@ -133,13 +133,7 @@ RELAY: dict[str, Mutation] = {
     "holds looked up at hand-over": no_scopes,
     "isolation before a record is judged": instead("relay.work.Work.isolate", lambda *_: False),
     "a topic held at once": wait_in_place,
-    "the refusal of another history": instead(
-        "relay.checkpoint.Checkpoints._refuse_another_history", lambda *_: None
-    ),
-    "the history judged by one snapshot": sql(
-        "history",
-        ("(SELECT pg_snapshot_xmax(pg_current_snapshot()))", "pg_snapshot_xmax(%(now)s::text::pg_snapshot)"),
-    ),
+    "the refusal of another history": sql("load", ("proven,", "true,")),
     "the order in which events were set aside": sql("held", ("ORDER BY page.place", "ORDER BY page.id DESC")),
     "planner settings": instead("relay.session.PLANNER", {}),
     "a position no older than what it covers": sql(

@@ -1,0 +1,1 @@
+"""The log as all its readers see it: whether a stored position may be believed."""

@@ -1,0 +1,33 @@
+"""The one guard of everybody who believes a stored position: the relay, pruning, resharding, the status."""
+
+from __future__ import annotations
+
+from django.db import connections
+
+from outbox.errors import PositionNotOfThisHistory
+from outbox.queries import statement
+
+REMEDY = "Run `manage.py outbox_rebase`."
+
+
+def refuse_another_history(using: str) -> None:
+    """Raise PositionNotOfThisHistory unless every position was stored by this very database.
+
+    Where events are many, call it within ``outbox_core.database.pinned``, which keeps it to the indexes.
+    """
+    with connections[using].cursor() as cursor:
+        cursor.execute(statement("unproven"))
+        unproven = [shard for (shard,) in cursor.fetchall()]
+    if unproven:
+        raise refusal(*unproven)
+
+
+def refusal(*shards: int) -> PositionNotOfThisHistory:
+    """The error for shards whose position is not proven."""
+    names = ", ".join(map(str, shards[:10])) + (", …" if len(shards) > 10 else "")
+    which = f"shard {names}" if len(shards) == 1 else f"shards {names}"
+    return PositionNotOfThisHistory(
+        f"The position of {which} was not stored by this database: it was restored from a dump, or "
+        "replicated. Transaction ids mean something else here, so nobody knows what is published.",
+        REMEDY,
+    )

@@ -1,0 +1,63 @@
+"""What each role of an outbox must be allowed to do: docs/how-to/roles.md has the same as GRANTs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+STATUS: Mapping[str, str] = {
+    "outbox_event": "SELECT",
+    "outbox_shard": "SELECT",
+    "outbox_checkpoint": "SELECT",
+    "outbox_position": "SELECT",
+    "outbox_hold": "SELECT",
+    "outbox_held": "SELECT",
+    "outbox_relay": "SELECT",
+    "outbox_statistics": "SELECT",
+}
+RELAY: Mapping[str, str] = {
+    "outbox_event": "SELECT",
+    "outbox_shard": "SELECT, INSERT, UPDATE",
+    "outbox_checkpoint": "SELECT, INSERT, DELETE",
+    "outbox_position": "SELECT",
+    "outbox_hold": "SELECT, INSERT, UPDATE, DELETE",
+    "outbox_held": "SELECT, INSERT, UPDATE, DELETE",
+    "outbox_incarnation": "SELECT, INSERT",
+    "outbox_relay": "SELECT, INSERT, UPDATE, DELETE",
+    "outbox_statistics": "SELECT, INSERT, UPDATE",
+}
+RETENTION: Mapping[str, str] = {
+    "outbox_event": "SELECT, UPDATE, DELETE",
+    "outbox_position": "SELECT",
+    "outbox_held": "SELECT, DELETE",
+}
+HOLDS: Mapping[str, str] = {
+    **STATUS,
+    "outbox_hold": "SELECT, INSERT, UPDATE",
+    "outbox_held": "SELECT, UPDATE",
+}
+SHARDS: Mapping[str, str] = {
+    "outbox_event": "SELECT, UPDATE",
+    "outbox_shard": "SELECT, INSERT, UPDATE, DELETE",
+    "outbox_checkpoint": "SELECT, INSERT, DELETE",
+    "outbox_position": "SELECT",
+    "outbox_held": "SELECT",
+    "outbox_statistics": "SELECT, INSERT, UPDATE",
+}
+
+
+def pairs(needs: Mapping[str, str]) -> tuple[list[str], list[str]]:
+    """The tables and the privileges, one of each for every privilege."""
+    each = [(table, privilege) for table, many in needs.items() for privilege in many.split(", ")]
+    return [table for table, _ in each], [privilege for _, privilege in each]
+
+
+def grants(missing: list[tuple[str, str]], schema: str, role: str) -> str:
+    """The statements that give what is missing, ``(table, privilege)`` each."""
+    by_table: dict[str, list[str]] = {}
+    for table, privilege in missing:
+        by_table.setdefault(table, []).append(privilege)
+    prefix = "" if schema == "public" else f"{schema}."
+    return " ".join(
+        f"GRANT {', '.join(privileges)} ON {prefix}{table} TO {role};"
+        for table, privileges in by_table.items()
+    )

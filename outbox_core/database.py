@@ -1,0 +1,130 @@
+"""The one place that opens sessions on the log: through Django's own way of connecting, and then with every
+setting pinned that the log depends on, whatever the role, the database or postgresql.conf set by default.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from django.core.exceptions import ImproperlyConfigured
+from django.db import DatabaseError, InterfaceError, connections, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+KEEPALIVE = {
+    "connect_timeout": 3,
+    "keepalives_idle": 3,
+    "keepalives_interval": 1,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 5000,
+}
+"""So that a host that is gone is noticed; OPTIONS of DATABASES come first."""
+BY_INDEX = {
+    "enable_seqscan": "off",
+    "enable_bitmapscan": "off",
+    "enable_indexscan": "on",
+    "enable_indexonlyscan": "on",
+    "enable_nestloop": "on",
+    "jit": "off",
+}
+"""Stale statistics, or those of a table that one transaction has filled, may suggest to read millions of rows
+in search of a few.
+"""
+PINS = {
+    "row_security": "off",  # PostgreSQL then refuses a query that a policy would filter
+    "statement_timeout": "0",
+    "lock_timeout": "0",
+    "idle_in_transaction_session_timeout": "60s",
+    "idle_session_timeout": "0",
+    "datestyle": "ISO, MDY",
+}
+PINS_FROM_17 = {"transaction_timeout": "0"}
+SESSION = {
+    "default_transaction_isolation": "read committed",
+    "default_transaction_read_only": "off",
+    "default_transaction_deferrable": "off",
+    "timezone": "UTC",
+}
+"""Further ones of a session that is nobody else's."""
+LOSES_COMMITS = {"off"}
+"""Values of synchronous_commit under which a crash forgets what was committed."""
+
+
+def pins(server_version: int, settings: Mapping[str, str]) -> dict[str, str]:
+    """The settings of a session on the log; ``settings`` are further ones, or other values."""
+    later = PINS_FROM_17 if server_version >= 170_000 else {}
+    return {**PINS, **later, **settings}
+
+
+def set_all(settings: Mapping[str, str], *, local: bool) -> tuple[str, list[str]]:
+    """One statement that sets them, for the transaction (``local``) or the session, and its parameters."""
+    calls = ", ".join([f"set_config(%s, %s, {str(local).lower()})"] * len(settings))
+    return f"SELECT {calls}", [text for pair in settings.items() for text in pair]
+
+
+def own(alias: str) -> BaseDatabaseWrapper:
+    """Django's connection to a database, made as Django makes it and shared with nobody; not yet open.
+
+    A custom backend, ``assume_role``, a service file and receivers of ``connection_created`` all apply. It
+    does not come from Django's pool: it stays open, and its settings are not for others.
+    """
+    wrapper = connections[alias].copy()
+    options = {**KEEPALIVE, **wrapper.settings_dict["OPTIONS"]}
+    options.pop("pool", None)
+    wrapper.settings_dict |= {"OPTIONS": options, "AUTOCOMMIT": True}
+    return wrapper
+
+
+def connect(wrapper: BaseDatabaseWrapper) -> psycopg.Connection[Any]:
+    """Open a connection of ``own``: psycopg's, in autocommit, READ COMMITTED and read-write.
+
+    Raises psycopg.Error where the database does not answer.
+    """
+    try:
+        wrapper.connect()
+    except BaseException as error:
+        if wrapper.connection is not None:
+            wrapper.connection.close()
+        if isinstance(error, DatabaseError | InterfaceError) and isinstance(error.__cause__, psycopg.Error):
+            raise error.__cause__ from None
+        raise
+    raw = wrapper.connection
+    if not isinstance(raw, psycopg.Connection):
+        raise ImproperlyConfigured(
+            f"Database {wrapper.alias!r} connects by {type(raw).__module__}; the outbox needs psycopg 3."
+        )
+    raw.cursor_factory = psycopg.Cursor
+    raw.isolation_level, raw.read_only, raw.deferrable = psycopg.IsolationLevel.READ_COMMITTED, False, False
+    return raw
+
+
+@contextmanager
+def pinned(
+    using: str,
+    settings: Mapping[str, str] | None = None,
+    *,
+    isolation: str = "READ COMMITTED",
+    undo: bool = False,
+) -> Iterator[None]:
+    """A transaction on Django's connection with the settings of the log, ``settings`` among them.
+
+    ``undo`` ends it in a rollback: for reading only. Such a block may stand within another transaction, which
+    gets its settings back.
+    """
+    connection = connections[using]
+    within = connection.in_atomic_block or not connection.get_autocommit()
+    with transaction.atomic(using=using, durable=not undo):
+        with connection.cursor() as cursor:
+            if not within:
+                mode = "" if undo else ", READ WRITE, NOT DEFERRABLE"
+                cursor.execute(f"SET TRANSACTION ISOLATION LEVEL {isolation}{mode}")
+            cursor.execute(*set_all(pins(_version(connection), settings or {}), local=True))
+        yield
+        if undo:  # the rollback of a savepoint, unlike its release, takes the settings back
+            transaction.set_rollback(True, using=using)
+
+
+def _version(connection: BaseDatabaseWrapper) -> int:
+    return int(connection.connection.info.server_version)

@@ -1,0 +1,165 @@
+"""Every process does its work with exactly the privileges that docs/how-to/roles.md gives it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from django.apps import apps
+from django.core.management import CommandError, call_command
+from django.db import transaction
+
+import outbox
+from outbox import status
+from outbox.log.privileges import HOLDS, RELAY, RETENTION, SHARDS, pairs
+from outbox.models import Held, Hold, OutboxEvent
+from relay.conf import RelaySettings
+from relay.publishers.base import Failure, Trouble
+from relay.session import Session
+from tests.relay.clusters import Place
+from tests.relay.conftest import Desk
+from tests.relay.test_session import place, template
+from tests.testapp.events import Note
+
+__all__ = ["place", "template"]
+pytestmark = pytest.mark.django_db(transaction=True)
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "roles.md"
+GRANT = re.compile(r"^GRANT ([A-Z, ]+) ON (?:SEQUENCE )?(\w+) TO (\w+);$", re.MULTILINE)
+
+
+class Roles:
+    """The roles of the page, in a database of their own."""
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self.page = PAGE.read_text(encoding="utf-8")
+        for role in sorted({role for *_, role in GRANT.findall(self.page)} - {"consumer"}):
+            place.execute(f"CREATE ROLE {self.name(role)} LOGIN", *self.grants(role))
+
+    def name(self, role: str) -> str:
+        return f"{self.place.name}_{role}"
+
+    def grants(self, role: str) -> list[str]:
+        found = (match[0] for match in GRANT.finditer(self.page) if match[3] == role)
+        return [statement.replace(f" TO {role};", f" TO {self.name(role)};") for statement in found]
+
+    def as_(self, role: str) -> Any:
+        """Within this, Django connects as a role of the page."""
+        return self.place.is_default(user=self.name(role))
+
+
+@pytest.fixture
+def roles(place: Place) -> Iterator[Roles]:
+    roles = Roles(place)
+    yield roles
+    place.execute(
+        *(f"DROP OWNED BY {roles.name(role)}" for role in ("app", "relay", "retention", "operator"))
+    )
+
+
+def call(name: str, *arguments: str, **options: Any) -> str:
+    out = StringIO()
+    call_command(name, *arguments, stdout=out, **options)
+    return out.getvalue()
+
+
+def emit(*names: str) -> None:
+    with transaction.atomic():
+        outbox.emit_many([Note(name) for name in names])
+
+
+@pytest.mark.parametrize(
+    ("role", "needs"),
+    [("relay", [RELAY]), ("retention", [RETENTION]), ("operator", [HOLDS, SHARDS])],
+)
+def test_the_page_says_what_an_error_would_ask_for(role: str, needs: list[Mapping[str, str]]) -> None:
+    page = PAGE.read_text(encoding="utf-8").replace("ON SEQUENCE", "ON sequence")
+    given = {
+        (table, privilege)
+        for many, table, who in GRANT.findall(page)
+        if who == role
+        for privilege in many.split(", ")
+    }
+    assert given == {pair for need in needs for pair in zip(*pairs(need), strict=True)}
+
+
+def test_each_role_can_do_its_work(roles: Roles) -> None:
+    with roles.as_("app"):
+        emit("a", "poison", "b")
+    with roles.as_("relay"), closing(Desk(RelaySettings())) as desk:
+        desk.session.prove()
+        publish = desk.broker.publish
+
+        def refuse(records: Any) -> Any:
+            bad = any(record.key == b"poison" for record in records)
+            return [Failure(Trouble.RECORD, "invalid")] * len(records) if bad else publish(records)
+
+        desk.broker.publish = refuse  # type: ignore[method-assign]
+        desk.drain()
+        desk.shard.tidy()
+        assert [record.key for record in desk.broker.records] == [b"a", b"b"]
+        desk.shard.lease.release(desk.session)
+    with roles.as_("operator"):
+        assert status.read().held == 1
+        hold = Hold.objects.get()
+        call("outbox_pause", "test.notes")
+        call("outbox_resume", "test.notes")
+        call("outbox_release", str(hold.pk))
+    with roles.as_("relay"), closing(Desk(RelaySettings())) as desk:
+        desk.drain()
+        assert [record.key for record in desk.broker.records] == [b"poison"]
+        assert not Held.objects.exists()
+        desk.shard.lease.release(desk.session)
+    with roles.as_("operator"):
+        call("outbox_shards", "2")
+        call("outbox_rebase", margin=0.0)
+    with roles.as_("retention"):
+        assert call("outbox_prune", older_than=0.0).startswith("Deleted 3")
+        assert not OutboxEvent.objects.exists()
+
+
+def test_a_writer_may_do_nothing_else(roles: Roles) -> None:
+    with roles.as_("app"), pytest.raises(psycopg.errors.InsufficientPrivilege):
+        with closing(Session("default")) as session:
+            session.connection.execute("SELECT payload FROM outbox_event")
+
+
+@pytest.mark.parametrize(
+    ("role", "command", "arguments", "grant"),
+    [
+        ("retention", "outbox_prune", (), "GRANT DELETE ON outbox_event"),
+        ("operator", "outbox_shards", ("2",), "GRANT DELETE ON outbox_shard"),
+        ("operator", "outbox_pause", ("test.notes",), "GRANT INSERT ON outbox_hold"),
+    ],
+)
+def test_a_command_names_the_grant_that_it_lacks(
+    roles: Roles, role: str, command: str, arguments: tuple[str, ...], grant: str
+) -> None:
+    with roles.as_("app"):
+        emit("a")
+    with roles.as_("relay"), closing(Desk(RelaySettings())) as desk:
+        desk.drain()
+        desk.shard.lease.release(desk.session)
+    _, privilege, _, table = grant.split()
+    roles.place.execute(f"REVOKE {privilege} ON {table} FROM {roles.name(role)}")
+    options = {"older_than": 0.0} if command == "outbox_prune" else {}
+    with roles.as_(role), pytest.raises(CommandError, match=re.escape(f"{grant} TO {roles.name(role)};")):
+        call(command, *arguments, **options)
+
+
+def test_the_consumer_has_every_table_of_the_inbox() -> None:
+    given = {
+        table: set(many.split(", "))
+        for many, table, role in GRANT.findall(PAGE.read_text())
+        if role == "consumer"
+    }
+    tables = {
+        model._meta.db_table for model in apps.get_app_config("inbox").get_models() if model._meta.managed
+    }
+    assert given == {table: {"SELECT", "INSERT", "UPDATE", "DELETE"} for table in tables}
