@@ -10,7 +10,7 @@ from contextlib import suppress
 import pytest
 from kafka.cluster import ClusterMetadata
 
-from relay.publishers.kafka_python_network import Network
+from relay.publishers.kafka_python.network import Network
 from tests.publishers.clients import CLIENTS
 
 QUIET_SECONDS = 1.0

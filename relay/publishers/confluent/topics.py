@@ -11,7 +11,7 @@ from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AclOperation, AdminClient, ConfigResource, ResourceType
 
 from relay.publishers.base import Trouble
-from relay.publishers.confluent_options import LOGGER
+from relay.publishers.confluent.options import LOGGER
 from relay.publishers.topics import Topic
 
 MAX_MESSAGE_BYTES = "max.message.bytes"

@@ -14,9 +14,9 @@ from kafka.partitioner.default import murmur2
 from outbox.cloudevents import Record
 from relay.errors import PublisherUnavailable
 from relay.publishers.base import Failure, Outcome, Trouble
-from relay.publishers.kafka_python_options import made, producer_options
-from relay.publishers.kafka_python_producer import Producer
-from relay.publishers.kafka_python_topics import TopicDescriber
+from relay.publishers.kafka_python.options import made, producer_options
+from relay.publishers.kafka_python.producer import Producer
+from relay.publishers.kafka_python.topics import TopicDescriber
 from relay.publishers.topics import TopicDirectory
 from relay.publishers.wave import fit, judged_by_partition
 

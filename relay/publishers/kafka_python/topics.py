@@ -12,8 +12,8 @@ from kafka import errors as kafka_errors
 from kafka.admin import ConfigResource, ConfigResourceType
 
 from relay.publishers.base import Trouble
-from relay.publishers.kafka_python_network import Network
-from relay.publishers.kafka_python_options import made
+from relay.publishers.kafka_python.network import Network
+from relay.publishers.kafka_python.options import made
 from relay.publishers.topics import Topic
 
 MAX_MESSAGE_BYTES = "max.message.bytes"

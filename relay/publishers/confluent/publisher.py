@@ -7,21 +7,14 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from django.core.exceptions import ImproperlyConfigured
-
-try:
-    from confluent_kafka import KafkaError, KafkaException, Producer
-except ImportError as error:
-    raise ImproperlyConfigured(
-        "ConfluentPublisher needs the package confluent-kafka: pip install 'django-outbox-relay[confluent]'."
-    ) from error
+from confluent_kafka import KafkaError, KafkaException, Producer
 
 from outbox.cloudevents import Record
 from relay.errors import PublisherUnavailable
 from relay.publishers.base import Failure, Outcome, Trouble, size
-from relay.publishers.confluent_delivery import Delivery
-from relay.publishers.confluent_options import LOGGER, client_options, compresses, producer_options
-from relay.publishers.confluent_topics import TopicDescriber
+from relay.publishers.confluent.delivery import Delivery
+from relay.publishers.confluent.options import LOGGER, client_options, compresses, producer_options
+from relay.publishers.confluent.topics import TopicDescriber
 from relay.publishers.topics import TopicDirectory
 from relay.publishers.wave import fit
 

@@ -8,7 +8,7 @@ from typing import Any
 from kafka import KafkaProducer
 from kafka import errors as kafka_errors
 
-from relay.publishers.kafka_python_network import Network
+from relay.publishers.kafka_python.network import Network
 
 
 class Producer(KafkaProducer):  # type: ignore[misc]
