@@ -4,6 +4,7 @@ RelayError
 ├── NotPrimary              the database is a standby
 ├── LeaseLost               another relay may own the shard by now
 └── PublisherUnavailable    Kafka does not answer; try again
+    └── Throttled           it answers, and asks this client to wait
 """
 
 from __future__ import annotations
@@ -23,3 +24,7 @@ class LeaseLost(RelayError):
 
 class PublisherUnavailable(RelayError):
     """The broker cannot be reached; nothing was handed over."""
+
+
+class Throttled(PublisherUnavailable):
+    """The broker answers, and asks this client to wait, because of a quota; nothing was handed over."""

@@ -1,36 +1,38 @@
-"""The publisher on confluent-kafka, which is librdkafka: several times as fast as the default one."""
+"""Publishing through librdkafka."""
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka import KafkaError, Producer
 
 from outbox.cloudevents import Record
 from relay.errors import PublisherUnavailable
-from relay.publishers.base import Failure, Outcome, Trouble, size
+from relay.publishers.base import Outcome, size
 from relay.publishers.confluent.delivery import Delivery
-from relay.publishers.confluent.options import LOGGER, client_options, compresses, producer_options
+from relay.publishers.confluent.errors import CLIENT_ERRORS, of, words
+from relay.publishers.confluent.options import (
+    LOGGER,
+    client_options,
+    compresses,
+    patient,
+    producer_options,
+)
+from relay.publishers.confluent.throttle import Throttle
 from relay.publishers.confluent.topics import TopicDescriber
+from relay.publishers.creation import create
+from relay.publishers.pace import Pace
+from relay.publishers.quota import wait_for_quota
+from relay.publishers.reasons import explained
 from relay.publishers.topics import TopicDirectory
-from relay.publishers.wave import fit
+from relay.publishers.wave import Wave, fit
 
 PREPARE_SECONDS = 2.5
-CREATE_SLICE_SECONDS = 0.1
-
-_GIVEN_UP = (KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT)
-_TROUBLES = {
-    KafkaError.MSG_SIZE_TOO_LARGE: Trouble.RECORD,
-    KafkaError.RECORD_LIST_TOO_LARGE: Trouble.RECORD,
-    KafkaError.INVALID_RECORD: Trouble.RECORD,
-    KafkaError.POLICY_VIOLATION: Trouble.RECORD,
-    KafkaError.TOPIC_AUTHORIZATION_FAILED: Trouble.TOPIC_FORBIDDEN,
-    KafkaError.UNKNOWN_TOPIC_OR_PART: Trouble.TOPIC_MISSING,
-    KafkaError._UNKNOWN_TOPIC: Trouble.TOPIC_MISSING,
-}
+ASK_SECONDS = 0.005
 
 
 class ConfluentPublisher:
@@ -39,7 +41,7 @@ class ConfluentPublisher:
     ``options`` go to the client as they are, under librdkafka's own names: ``bootstrap.servers``,
     ``security.protocol``, ``sasl.…``, ``ssl.…``, ``compression.type`` and so on. ``batch_bytes`` bounds what
     a wave has for one topic, and ``delivery_seconds`` is how long a wave is tried before it is reported as
-    failed for now.
+    failed for now. The next wave is smaller then.
 
     Raises ImproperlyConfigured for an option that is unknown, or the publisher's to decide.
     """
@@ -47,79 +49,99 @@ class ConfluentPublisher:
     def __init__(
         self, options: Mapping[str, Any], *, batch_bytes: int = 1_000_000, delivery_seconds: float = 20.0
     ) -> None:
-        self._options = client_options(options)
+        self._options = client_options(options, delivery_seconds)
         self._batch_bytes = batch_bytes
         self._delivery_seconds = delivery_seconds
         self._judge = not compresses(options)
         self._creates = str(options.get("allow.auto.create.topics", True)).lower() == "true"
-        self._describe = TopicDescriber(self._options)
-        self._topics = TopicDirectory(self._describe)
+        self._describe = TopicDescriber(self._options, self._hear)
+        self._topics = TopicDirectory(self._describe, give_up=self._describe.close, patience=delivery_seconds)
+        self._pace = Pace(delivery_seconds)
+        self._throttle = Throttle(options.get("throttle_cb"))
         self._producer: Producer | None = None
+        self._is_patient = False
         self._heard = ""
 
     def prepare(self, topics: Collection[str]) -> None:
         deadline = time.monotonic() + PREPARE_SECONDS
-        producer = self._producer = self._producer or self._connect()
         try:
-            self._topics.learn(topics, PREPARE_SECONDS)
-            if self._creates:
-                self._create(producer, self._topics.to_ask_for(topics), deadline)
-        except KafkaException as error:
+            producer = self._connected()
             producer.poll(0)
-            raise PublisherUnavailable(f"Kafka does not answer: {self._heard or _words(error)}") from error
-        producer.poll(0)
+            wait_for_quota(self._throttle.seconds, PREPARE_SECONDS)
+            self._topics.learn(topics, deadline - time.monotonic())
+            if self._creates:
+                create(self._topics, topics, self._ask_for, deadline)
+            producer.poll(0)
+        except CLIENT_ERRORS as error:
+            raise PublisherUnavailable(f"Kafka does not answer: {self._why(error)}") from error
         self._heard = ""
 
-    def _connect(self) -> Producer:
-        return Producer(producer_options(self._options, self._hear), logger=LOGGER)
+    def _connected(self) -> Producer:
+        """The producer, made for the pace of the link. Nothing is in flight when it is replaced."""
+        if self._producer is not None and self._is_patient != self._pace.is_slow:
+            self._discard()
+        if self._producer is None:
+            self._is_patient = self._pace.is_slow
+            options = patient(self._options, self._delivery_seconds) if self._is_patient else self._options
+            callbacks: dict[str, Any] = {"error_cb": self._hear, "throttle_cb": self._throttle}
+            self._producer = Producer(producer_options(options, callbacks), logger=LOGGER)
+        return self._producer
 
     def _hear(self, error: KafkaError) -> None:
-        """The client tells why it cannot connect; afterwards it knows only that it is not connected."""
+        """The client says why it cannot connect; afterwards it knows only that it is not connected."""
         if error.code() != KafkaError._ALL_BROKERS_DOWN:
             self._heard = error.str()
 
-    def _create(self, producer: Producer, missing: Collection[str], deadline: float) -> None:
-        """Ask for topics that do not exist: a broker that creates topics does so now."""
-        while missing and (left := deadline - time.monotonic()) > 0:
-            for topic in missing:
-                producer.list_topics(topic, timeout=max(left, CREATE_SLICE_SECONDS))
-                self._topics.asked_for(topic)
-            time.sleep(CREATE_SLICE_SECONDS)
-            self._topics.forget(missing)
-            self._topics.learn(missing, max(left, CREATE_SLICE_SECONDS))
-            missing = self._topics.missing(missing)
+    def _why(self, error: Exception) -> str:
+        """The reason; a fatal error has ended the producer."""
+        own = of(error)
+        if own is not None and own.fatal():
+            self._discard()
+            return explained(words(error))
+        with contextlib.suppress(*CLIENT_ERRORS):
+            if self._producer is not None:
+                self._producer.poll(0)
+        return explained(self._heard or words(error))
+
+    def _ask_for(self, missing: Collection[str]) -> None:
+        """The client asks for one topic at a time: send the questions, and do not wait for the answers."""
+        for topic in missing:
+            with contextlib.suppress(*CLIENT_ERRORS):
+                self._asking().list_topics(topic, timeout=ASK_SECONDS)
+
+    def _asking(self) -> Producer:
+        assert self._producer is not None
+        return self._producer
 
     def publish(self, records: Sequence[Record]) -> list[Outcome]:
         assert self._producer is not None, "prepare() comes first"
-        places = fit(
-            records, self._topics, _one_place,
-            batch_bytes=self._batch_bytes, judge=self._judge, ask_anew=self._ask_anew,
+        wave = fit(
+            records, self._topics, _one_place, batch_bytes=self._batch_bytes,
+            wave_bytes=self._pace.bytes, judge=self._judge, ask_again=self._ask_again,
         )  # fmt: skip
-        if isinstance(places, Failure):
-            return [places]
-        delivery = Delivery(self._producer, records[: len(places)])
-        if not delivery.wait(self._delivery_seconds):
-            self._discard()
-        if not delivery.reports and delivery.refused is not None:
-            return [_failure(delivery.refused.args[0])]
-        outcomes = [self._outcome(report) for report in delivery.reports]
+        if not wave.sent:
+            return wave.outcomes([])
+        delivery = self._deliver(self._producer, wave)
+        outcomes = delivery.outcomes()
         if any(outcomes):
-            self._narrow(records, delivery.reports)
-            self._topics.forget({r.topic for r, failed in zip(records, outcomes, strict=False) if failed})
-        return outcomes
+            self._narrow(wave.records, delivery.reports)
+            self._topics.forget({r.topic for r, o in zip(wave.records, outcomes, strict=False) if o})
+        return wave.outcomes(outcomes)
 
-    def _ask_anew(self, topic: str) -> None:
+    def _ask_again(self, topic: str) -> None:
         self._topics.forget([topic])
         self.prepare([topic])
 
-    def _outcome(self, report: Any) -> Outcome:
-        if report is None:
-            return None
-        if report is True or report.code() in _GIVEN_UP:
-            return Failure(
-                Trouble.TRANSIENT, f"No acknowledgement from Kafka within {self._delivery_seconds:g} s."
-            )
-        return _failure(report)
+    def _deliver(self, producer: Producer, wave: Wave) -> Delivery:
+        since = time.monotonic()
+        delivery = Delivery(producer, wave.records)
+        if not delivery.wait(self._delivery_seconds):
+            if delivery.fatal is None:
+                self._pace.late(wave.size)
+            self._discard()
+        elif not any(delivery.reports) and delivery.refused is None:
+            self._pace.arrived(wave.size, time.monotonic() - since + self._throttle.seconds)
+        return delivery
 
     def _narrow(self, records: Sequence[Record], reports: Sequence[Any]) -> None:
         """Send less to a topic that has refused a batch of several records for its size."""
@@ -134,24 +156,16 @@ class ConfluentPublisher:
     def _discard(self) -> None:
         producer, self._producer = self._producer, None
         if producer is not None:
-            producer.purge()
-            producer.close()
+            with contextlib.suppress(*CLIENT_ERRORS):
+                producer.purge()
+            with contextlib.suppress(*CLIENT_ERRORS):
+                producer.close()
 
     def close(self, timeout: float) -> None:
-        self._describe.close()
+        self._topics.close()
         self._discard()
 
 
 def _one_place(_: Record) -> int:
     """librdkafka chooses the partition; a wave has one batch a topic, whatever it chooses."""
     return 0
-
-
-def _failure(error: Any) -> Failure:
-    if isinstance(error, KafkaError):
-        return Failure(_TROUBLES.get(error.code(), Trouble.TRANSIENT), error.str())
-    return Failure(Trouble.TRANSIENT, str(error))
-
-
-def _words(error: KafkaException) -> str:
-    return str(error.args[0].str())

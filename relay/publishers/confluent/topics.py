@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Container, Mapping
+from collections.abc import Callable, Collection, Container, Mapping
 from concurrent.futures import Future
 from typing import Any
 
@@ -29,8 +29,8 @@ _DETAILS = {KafkaError.TOPIC_EXCEPTION: "{!r} cannot be the name of a topic."}
 class TopicDescriber:
     """Describes topics within the time that it is given."""
 
-    def __init__(self, options: Mapping[str, Any]) -> None:
-        self._options = {**options}
+    def __init__(self, options: Mapping[str, Any], error_cb: Callable[[KafkaError], None]) -> None:
+        self._options = {**options, "error_cb": error_cb}
         self._admin: AdminClient | None = None
 
     def __call__(self, names: Collection[str], seconds: float) -> list[Topic]:

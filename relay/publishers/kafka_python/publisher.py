@@ -1,11 +1,10 @@
-"""The default publisher, on kafka-python."""
+"""Publishing through kafka-python."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from kafka import errors as kafka_errors
@@ -14,26 +13,24 @@ from kafka.partitioner.default import murmur2
 from outbox.cloudevents import Record
 from relay.errors import PublisherUnavailable
 from relay.publishers.base import Failure, Outcome, Trouble
-from relay.publishers.kafka_python.options import made, producer_options
+from relay.publishers.creation import create
+from relay.publishers.kafka_python.delivery import Delivery
+from relay.publishers.kafka_python.errors import is_of_client
+from relay.publishers.kafka_python.network import Network, words
+from relay.publishers.kafka_python.options import made, patient, producer_options
 from relay.publishers.kafka_python.producer import Producer
 from relay.publishers.kafka_python.topics import TopicDescriber
+from relay.publishers.pace import Pace
+from relay.publishers.question import Question
+from relay.publishers.quota import wait_for_quota
+from relay.publishers.reasons import explained
 from relay.publishers.topics import TopicDirectory
-from relay.publishers.wave import fit, judged_by_partition
+from relay.publishers.wave import Wave, fit
 
 PREPARE_SECONDS = 2.5
 ABANDON_SECONDS = 2.0
-FLUSH_SLICE_SECONDS = 1.0
-SASL_HINT = " (the client does not tell wrong credentials from this: check them, too)"
 
-_RECORD_ERRORS = (
-    kafka_errors.MessageSizeTooLargeError,
-    kafka_errors.RecordListTooLargeError,
-    kafka_errors.InvalidRecordError,
-    kafka_errors.PolicyViolationError,
-)
 _partition_hash = lru_cache(maxsize=65_536)(murmur2)
-
-Wave = Sequence[tuple[Record, int]]
 
 
 class KafkaPythonPublisher:
@@ -41,10 +38,11 @@ class KafkaPythonPublisher:
 
     ``options`` go to the client as they are: ``bootstrap_servers``, ``security_protocol``, ``sasl_…``,
     ``ssl_…``, ``compression_type`` and so on. ``batch_bytes`` bounds the batch of a partition, and
-    ``delivery_seconds`` is how long a wave is tried before it is reported as failed for now.
+    ``delivery_seconds`` is how long a wave is tried before it is reported as failed for now. The next wave is
+    smaller then.
 
-    Whatever fails, the producer is built anew: a fatal error has ended it, and of a batch that was given up
-    it does not know whether the broker has it.
+    Whatever fails, the producer is replaced: a fatal error has ended it, and of a batch that was given up it
+    does not know whether the broker has it. Before, it tries again under the same producer id.
 
     Raises ImproperlyConfigured for an option that is unknown, or the publisher's to decide.
     """
@@ -52,84 +50,92 @@ class KafkaPythonPublisher:
     def __init__(
         self, options: Mapping[str, Any], *, batch_bytes: int = 900_000, delivery_seconds: float = 20.0
     ) -> None:
-        self._options = producer_options(options, batch_bytes)
+        self._options = producer_options(options, batch_bytes, delivery_seconds)
         self._batch_bytes = batch_bytes
         self._delivery_seconds = delivery_seconds
         self._compressed = self._options.get("compression_type") is not None
-        self._hint = SASL_HINT if self._options.get("sasl_mechanism") else ""
+        self._creates = self._options.get("allow_auto_create_topics", True)
         self._describe = TopicDescriber(self._options)
-        self._topics = TopicDirectory(self._describe)
+        self._topics = TopicDirectory(self._describe, give_up=self._describe.close, patience=delivery_seconds)
+        self._pace = Pace(delivery_seconds)
         self._partitions: dict[str, int] = {}
         self._producer: Producer | None = None
+        self._is_patient = False
+        self._connecting: Question[Producer] | None = None
+        self._network: Network | None = None
 
     def prepare(self, topics: Collection[str]) -> None:
         deadline = time.monotonic() + PREPARE_SECONDS
         try:
-            self._topics.learn(topics, PREPARE_SECONDS)
-            producer = self._producer = self._producer or made(Producer, **self._options)
+            if self._producer is not None:
+                wait_for_quota(self._producer.throttled_seconds, PREPARE_SECONDS)
+            self._topics.learn(topics, deadline - time.monotonic())
+            producer = self._connected(deadline)
+            if self._creates:
+                create(self._topics, topics, self._describe.create, deadline)
             self._learn_partitions(producer, topics)
-            if self._options.get("allow_auto_create_topics", True):
-                self._create(producer, self._topics.to_ask_for(topics), deadline)
-        except (kafka_errors.KafkaError, OSError) as error:
-            raise PublisherUnavailable(f"Kafka does not answer: {_words(error)}{self._hint}") from error
+        except Exception as error:
+            if not is_of_client(error):
+                raise
+            self._end_if_fatal(error)
+            raise PublisherUnavailable(f"Kafka does not answer: {self._why(error)}") from error
+
+    def _why(self, error: Exception) -> str:
+        heard = self._describe.trouble or (self._network.trouble if self._network is not None else "")
+        return explained(heard or words(error))
+
+    def _end_if_fatal(self, error: Exception) -> None:
+        if not isinstance(error, (kafka_errors.KafkaTimeoutError, TimeoutError)):
+            self._discard(ABANDON_SECONDS)
+
+    def _connected(self, deadline: float) -> Producer:
+        """The producer, made for the pace of the link. Nothing is in flight when it is replaced."""
+        if self._producer is not None and self._is_patient == self._pace.is_slow:
+            return self._producer
+        if self._producer is not None:
+            self._discard(ABANDON_SECONDS)
+        if self._connecting is None:
+            self._is_patient = self._pace.is_slow
+            options = patient(self._options, self._delivery_seconds) if self._is_patient else self._options
+            self._connecting = Question(partial(made, Producer, connecting=self._connects, **options))
+        connecting = self._connecting
+        if not connecting.is_answered(deadline - time.monotonic()):
+            raise TimeoutError(f"no connection within {connecting.age:.1f} s")
+        self._connecting = None
+        self._producer = connecting.answer()
+        return self._producer
+
+    def _connects(self, network: Network) -> None:
+        self._network = network
 
     def _learn_partitions(self, producer: Producer, topics: Collection[str]) -> None:
         """Have the producer know topics that there are, so that send() need not wait; count partitions as it
         does.
         """
-        for topic in topics:
-            if self._topics[topic].trouble is not None:
-                continue
+        writable = [topic for topic in topics if self._topics[topic].trouble is None]
+        producer.learn(writable)
+        for topic in writable:
             try:
                 self._partitions[topic] = len(producer.partitions_for(topic))
             except kafka_errors.AuthorizationError:
                 self._topics.refused(topic, Trouble.TOPIC_FORBIDDEN)
 
-    def _create(self, producer: Producer, missing: Collection[str], deadline: float) -> None:
-        """Ask for topics that do not exist: a broker that creates topics does so now."""
-        created = self._asked_for(missing, deadline) if missing else []
-        self._topics.forget(created)
-        self._topics.learn(created, PREPARE_SECONDS)
-        self._learn_partitions(producer, created)
-
-    def _asked_for(self, missing: Collection[str], deadline: float) -> list[str]:
-        """Those that are there now. Asked for with a producer of their own: it would go on to ask ten times
-        a second.
-        """
-        asking, created = made(Producer, **self._options), []
-        try:
-            for topic in missing:
-                if time.monotonic() >= deadline:
-                    break
-                self._topics.asked_for(topic)
-                with suppress(kafka_errors.KafkaTimeoutError, kafka_errors.BrokerResponseError, ValueError):
-                    asking.partitions_for(topic)
-                    created.append(topic)
-        finally:
-            asking.abandon(ABANDON_SECONDS)
-        return created
-
     def publish(self, records: Sequence[Record]) -> list[Outcome]:
         producer = self._producer
         assert producer is not None, "prepare() comes first"
-        places = fit(
-            records, self._topics, self._place,
-            batch_bytes=self._batch_bytes, judge=not self._compressed, ask_anew=self._ask_anew,
+        wave = fit(
+            records, self._topics, self._place, batch_bytes=self._batch_bytes,
+            wave_bytes=self._pace.bytes, judge=not self._compressed, ask_again=self._ask_again,
         )  # fmt: skip
-        if isinstance(places, Failure):
-            return [places]
-        wave = list(zip(records, places, strict=False))
-        try:
-            outcomes = self._deliver(producer, wave)
-        except BaseException:
-            self._discard(ABANDON_SECONDS)
-            raise
+        if not wave.sent:
+            return wave.outcomes([])
+        outcomes = self._deliver(producer, wave)
         if any(outcomes):
-            self._topics.forget({r.topic for r, failed in zip(records, outcomes, strict=False) if failed})
+            self._topics.forget({r.topic for r, o in zip(wave.records, outcomes, strict=False) if o})
             self._discard(ABANDON_SECONDS)
-        return outcomes
+        return wave.outcomes(outcomes)
 
-    def _ask_anew(self, topic: str) -> None:
+    def _ask_again(self, topic: str) -> None:
         self._topics.forget([topic])
         self.prepare([topic])
 
@@ -138,68 +144,33 @@ class KafkaPythonPublisher:
         return (digest & 0x7FFFFFFF) % self._partitions[record.topic]
 
     def _deliver(self, producer: Producer, wave: Wave) -> list[Outcome]:
-        futures, refused = self._send(producer, wave)
-        if refused is not None and not futures:
-            return [_failure(wave[0][0].topic, refused)]
-        self._await(producer, futures)
-        outcomes = [
-            None if future.succeeded() else self._fate(record, future)
-            for (record, _), future in zip(wave, futures, strict=False)
-        ]
-        return judged_by_partition(wave, outcomes) if any(outcomes) else outcomes
-
-    @staticmethod
-    def _send(producer: Producer, wave: Wave) -> tuple[list[Any], Exception | None]:
-        """The futures of the records that the producer has taken, and why it did not take the next one."""
-        futures: list[Any] = []
-        send = producer.send
+        since = time.monotonic()
         try:
-            for record, partition in wave:
-                future = send(record.topic, record.value, record.key, record.headers, partition)
-                futures.append(future)
-                if future.is_done:
-                    break
-        except (kafka_errors.KafkaError, ValueError) as error:
-            return futures, error
-        return futures, None
-
-    def _await(self, producer: Producer, futures: Sequence[Any]) -> None:
-        """Until each is decided: flush() also returns when the client has split a batch, to send it again."""
-        deadline = time.monotonic() + self._delivery_seconds
-        while not all(future.is_done for future in futures):
-            left = deadline - time.monotonic()
-            if left <= 0:
-                producer.abandon(ABANDON_SECONDS)
-                return
-            producer.flush(min(left, FLUSH_SLICE_SECONDS))
-
-    def _fate(self, record: Record, future: Any) -> Failure:
-        if not future.is_done or isinstance(future.exception, kafka_errors.IllegalStateError):
-            return Failure(
-                Trouble.TRANSIENT, f"No acknowledgement from Kafka within {self._delivery_seconds:g} s."
-            )
-        return _failure(record.topic, future.exception)
+            delivery = Delivery(producer, wave.sent)
+            in_time = delivery.wait(self._delivery_seconds, ABANDON_SECONDS)
+            outcomes = delivery.outcomes()
+        except Exception as error:
+            if not is_of_client(error):
+                self._discard(ABANDON_SECONDS)
+                raise
+            return [Failure(Trouble.TRANSIENT, explained(words(error)))] * len(wave.sent)
+        except BaseException:
+            self._discard(ABANDON_SECONDS)
+            raise
+        if not in_time:
+            self._pace.late(wave.size)
+        elif not any(outcomes):
+            self._pace.arrived(wave.size, time.monotonic() - since + producer.throttled_seconds)
+        return outcomes
 
     def _discard(self, seconds: float) -> None:
         producer, self._producer = self._producer, None
         if producer is not None:
             producer.abandon(seconds)
+        if self._connecting is not None and self._network is not None:
+            self._network.abandon(seconds)
+        self._connecting = None
 
     def close(self, timeout: float) -> None:
-        self._describe.close()
+        self._topics.close()
         self._discard(timeout)
-
-
-def _failure(topic: str, error: BaseException) -> Failure:
-    """An error that has ended the producer is told for all that was under way, whatever the topic."""
-    trouble = Trouble.TRANSIENT
-    if isinstance(error, _RECORD_ERRORS):
-        trouble = Trouble.RECORD
-    elif isinstance(error, kafka_errors.TopicAuthorizationFailedError) and topic in error.args:
-        trouble = Trouble.TOPIC_FORBIDDEN
-    return Failure(trouble, _words(error))
-
-
-def _words(error: BaseException) -> str:
-    text = str(error)
-    return text if type(error).__name__ in text else f"{type(error).__name__}: {text}"
