@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from outbox.cloudevents import Record
 from outbox_core.process.clock import boottime
-from relay.errors import LeaseLost, PublisherUnavailable
+from relay.errors import LeaseLost, PublisherUnavailable, Throttled
 from relay.lease import Lease
 from relay.publishers.base import Outcome, Publisher
 
@@ -45,6 +45,9 @@ class Courier:
     def _prepare(self, topics: Collection[str]) -> None:
         try:
             self._publisher.prepare(topics)
+        except Throttled:
+            self.unanswered_since = 0.0
+            raise
         except PublisherUnavailable:
             self.unanswered_since = self.unanswered_since or boottime()
             self._unanswered = topics

@@ -6,6 +6,7 @@ RelayError
 │   └── Fenced              a checkpoint wrote nothing, as the lease or the incarnation is not what it was
 ├── HoldLifted              a checkpoint wrote nothing, as a hold was lifted after it was looked up
 └── PublisherUnavailable    Kafka does not answer; try again
+    └── Throttled           it answers, and asks this client to wait
 """
 
 from __future__ import annotations
@@ -35,3 +36,7 @@ class HoldLifted(RelayError):
 
 class PublisherUnavailable(RelayError):
     """The broker cannot be reached; nothing was handed over."""
+
+
+class Throttled(PublisherUnavailable):
+    """The broker answers, and asks this client to wait, because of a quota; nothing was handed over."""

@@ -17,7 +17,7 @@ class Trouble(Enum):
     """Why a record was not acknowledged."""
 
     TRANSIENT = "transient"
-    """An outage: the same record may pass later. Never counted, never set aside."""
+    """An outage: the same record may pass later. Never counted, never held."""
     RECORD = "record"
     """The record itself is impossible: too large for the topic, invalid. Certain only where it was alone."""
     TOPIC_MISSING = "topic-missing"
@@ -46,21 +46,28 @@ class Publisher(Protocol):
     def prepare(self, topics: Collection[str]) -> None:
         """Connect and learn what must be known of these topics, so that ``publish`` need not wait for it.
 
-        Takes about 3 seconds at most, whatever state the broker is in; twice that where a topic is to be
-        created.
+        Takes about 3 seconds at most, whatever state the broker is in. What has not been answered by then is
+        waited for further by the next call.
 
         Raises:
             PublisherUnavailable: the broker does not answer; nothing was handed over.
+            Throttled: the broker asks this client to wait, because of a quota.
             ImproperlyConfigured: the client does not accept its options.
         """
 
     def publish(self, records: Sequence[Record]) -> list[Outcome]:
-        """Publish one wave: a prefix of ``records``, as long as it makes at most one batch a partition.
+        """Publish one wave: a prefix of ``records``, as long as it makes at most one batch a partition, and
+        no longer than the link has shown to carry in time.
 
         Returns the outcome of each record of that prefix, at least of the first, when nothing is buffered
-        or in flight any more: None where all in-sync replicas acknowledged it. A record that is refused
-        without being sent ends the prefix before it, or is its only member. Records of one partition fail
+        or in flight any more: None where all in-sync replicas acknowledged it. Records of one partition fail
         together from the first that fails on.
+
+        A record whose topic is missing or forbidden gets its failure at once, without being sent; records of
+        other topics, before and behind it, are published in the same wave. A record that is too large for its
+        topic is refused without being sent, too; it ends the prefix before it, or is its only member.
+
+        Whatever the client raises is such a failure, or PublisherUnavailable.
         """
 
     def close(self, timeout: float) -> None:

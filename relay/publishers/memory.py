@@ -42,14 +42,11 @@ class MemoryPublisher:
             raise PublisherUnavailable("The memory broker is switched off.")
 
     def publish(self, records: Sequence[Record]) -> list[Outcome]:
-        places = fit(records, self, lambda _: 0, batch_bytes=self._batch_bytes, judge=True)
-        if isinstance(places, Failure):
-            return [places]
-        wave = records[: len(places)]
-        failure = self.failures.popleft() if self.failures else None
+        wave = fit(records, self, lambda _: 0, batch_bytes=self._batch_bytes, judge=True)
+        failure = self.failures.popleft() if self.failures and wave.sent else None
         if failure is None:
-            self.records += wave
-        return [failure] * len(wave)
+            self.records += wave.records
+        return wave.outcomes([failure] * len(wave.sent))
 
     def close(self, timeout: float) -> None:
         self.available = False

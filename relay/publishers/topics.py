@@ -1,17 +1,21 @@
-"""What the broker tells of topics: partitions, the largest batch, whether they can be written."""
+"""What the broker says of topics: partitions, the largest batch, whether they can be written."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from relay.publishers.base import BATCH_HEADER, Failure, Trouble
+from relay.publishers.question import Question
 
 FRESH_SECONDS = 60.0
 TROUBLE_FRESH_SECONDS = 1.0
 ASK_AGAIN_SECONDS = 20.0
-"""Asking for a topic takes a second or two, in which nothing else is published."""
+"""How long after a request to create a topic the next one makes sense."""
+FIRST_PATIENCE_SECONDS = 5.0
+"""How long a question is left without an answer, before it is asked again on a new connection."""
 
 _REMEDIES = {
     Trouble.TOPIC_MISSING: "Topic {!r} does not exist: create it, or let the broker create topics.",
@@ -51,14 +55,24 @@ class Topic:
 
 
 Describe = Callable[[Collection[str], float], Iterable[Topic]]
-"""Asks the broker about topics, by name, within so many seconds."""
+"""Asks the broker about topics, by name, within so many seconds. It is called in a thread of its own."""
 
 
 class TopicDirectory:
-    """Remembers topics for a minute, and those that cannot be written for a second."""
+    """Remembers topics for a minute, and those that cannot be written for a second.
 
-    def __init__(self, describe: Describe) -> None:
+    ``give_up`` ends a question that ``describe`` is busy with. ``patience`` is the most seconds for which one
+    is waited for.
+    """
+
+    def __init__(
+        self, describe: Describe, *, give_up: Callable[[], None] = lambda: None, patience: float = 20.0
+    ) -> None:
         self._describe = describe
+        self._give_up = give_up
+        self._most_patience = patience
+        self._patience = min(FIRST_PATIENCE_SECONDS, patience)
+        self._question: Question[Iterable[Topic]] | None = None
         self._topics: dict[str, tuple[float, Topic]] = {}
         self._narrowed: dict[str, int] = {}
         self._asked: dict[str, float] = {}
@@ -67,10 +81,31 @@ class TopicDirectory:
         return self._topics[name][1]
 
     def learn(self, names: Collection[str], seconds: float) -> None:
-        """Ask for what is not known, or no longer fresh. Raises the client's error where no answer comes."""
+        """Ask for what is not known, or no longer fresh, and wait ``seconds`` for the answer.
+
+        Raises TimeoutError, or the client's error, where none comes. A question without an answer stays, and
+        is waited for again next time.
+        """
+        deadline = time.monotonic() + seconds
+        for _ in range(2):  # the answer to an earlier question first
+            if stale := self._stale(names):
+                self._hear(stale, deadline - time.monotonic())
+
+    def _stale(self, names: Collection[str]) -> list[str]:
         now = time.monotonic()
-        stale = [name for name in names if name not in self._topics or self._topics[name][0] <= now]
-        for topic in self._describe(stale, seconds) if stale else ():
+        return [name for name in names if name not in self._topics or self._topics[name][0] <= now]
+
+    def _hear(self, names: Collection[str], seconds: float) -> None:
+        question = self._question or Question(partial(self._describe, names, self._patience))
+        self._question = None
+        if not question.is_answered(seconds):
+            if question.age < self._patience:
+                self._question = question
+            else:
+                self._patience = min(2 * self._patience, self._most_patience)
+                self._give_up()
+            raise TimeoutError(f"no answer within {question.age:.1f} s")
+        for topic in question.answer():
             self._keep(replace(topic, narrowed_to=self._narrowed.get(topic.name)))
 
     def missing(self, names: Collection[str]) -> list[str]:
@@ -82,9 +117,10 @@ class TopicDirectory:
         now = time.monotonic()
         return [name for name in self.missing(names) if self._asked.get(name, 0.0) <= now]
 
-    def asked_for(self, name: str) -> None:
-        """A broker that creates topics is about to create this one."""
-        self._asked[name] = time.monotonic() + ASK_AGAIN_SECONDS
+    def asked_for(self, names: Collection[str]) -> None:
+        """A broker that creates topics is about to create these."""
+        until = time.monotonic() + ASK_AGAIN_SECONDS
+        self._asked.update(dict.fromkeys(names, until))
 
     def refused(self, name: str, trouble: Trouble) -> None:
         """A topic turns out not to be writable."""
@@ -96,9 +132,14 @@ class TopicDirectory:
             self._narrowed[name] = batch_bytes
 
     def forget(self, names: Iterable[str]) -> None:
-        """Ask for them anew next time."""
+        """Ask for them again next time."""
         for name in names:
             self._topics.pop(name, None)
+
+    def close(self) -> None:
+        """Give up what is asked."""
+        self._question = None
+        self._give_up()
 
     def _keep(self, topic: Topic) -> None:
         fresh = FRESH_SECONDS if topic.trouble is None else TROUBLE_FRESH_SECONDS

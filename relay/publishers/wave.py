@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from outbox.cloudevents import Record
@@ -19,6 +20,43 @@ class Topics(Protocol):
     def __getitem__(self, name: str, /) -> Topic: ...
 
 
+@dataclass(slots=True)
+class Wave:
+    """A prefix of the records on offer: those to send, with their places, and why the others are refused.
+
+    ``size`` is the bytes to send.
+    """
+
+    sent: list[tuple[Record, int]] = field(default_factory=list)
+    refused: dict[int, Failure] = field(default_factory=dict)
+    size: int = 0
+
+    @property
+    def records(self) -> list[Record]:
+        return [record for record, _ in self.sent]
+
+    def __len__(self) -> int:
+        return len(self.sent) + len(self.refused)
+
+    def outcomes(self, of_sent: Sequence[Outcome]) -> list[Outcome]:
+        """The outcome of each record of the prefix; it ends where the client has taken no more."""
+        if not self.refused:
+            return list(of_sent)
+        outcomes: list[Outcome] = []
+        rest = iter(of_sent)
+        for index in range(len(self)):
+            if index in self.refused:
+                outcomes.append(self.refused[index])
+            elif (outcome := next(rest, _NOT_TAKEN)) is _NOT_TAKEN:
+                break
+            else:
+                outcomes.append(outcome)
+        return outcomes
+
+
+_NOT_TAKEN = Failure(Trouble.TRANSIENT, "The client took no more records.")
+
+
 def fit(
     records: Sequence[Record],
     topics: Topics,
@@ -26,40 +64,58 @@ def fit(
     *,
     batch_bytes: int,
     judge: bool,
-    ask_anew: Callable[[str], None] | None = None,
-) -> list[int] | Failure:
-    """The places of the records of the next wave: a prefix with at most ``batch_bytes`` for each place.
+    wave_bytes: int | None = None,
+    ask_again: Callable[[str], None] | None = None,
+) -> Wave:
+    """The next wave: a prefix with at most ``batch_bytes`` for each place, and ``wave_bytes`` in all.
 
-    A record larger than that is alone in its place. A failure, if not even the first can be sent. Without
-    ``judge``, records are compressed, and only the broker can tell whether one is too large. ``ask_anew``
-    has ``topics`` learn one again, as its limit may have been raised since it was learnt.
+    A record larger than that is alone in its place, or in the wave. A record whose topic cannot be written is
+    refused, and those of other topics behind it are sent nevertheless. A record that is too large for its
+    topic ends the wave before it, or is its only member. Without ``judge``, records are compressed, and only
+    the broker knows whether one is too large. ``ask_again`` has ``topics`` learn one again, as its limit may
+    have been raised since it was learnt.
     """
-    places = _prefix(records, topics, place, batch_bytes=batch_bytes, judge=judge)
-    if ask_anew is not None and isinstance(places, Failure) and places.trouble is Trouble.RECORD:
-        ask_anew(records[0].topic)
-        places = _prefix(records, topics, place, batch_bytes=batch_bytes, judge=judge)
-    return places
+    wave = _prefix(records, topics, place, batch_bytes, judge, wave_bytes)
+    first = wave.refused.get(0)
+    if ask_again is not None and first is not None and first.trouble is Trouble.RECORD:
+        ask_again(records[0].topic)
+        wave = _prefix(records, topics, place, batch_bytes, judge, wave_bytes)
+    return wave
 
 
 def _prefix(
-    records: Sequence[Record], topics: Topics, place: Place, *, batch_bytes: int, judge: bool
-) -> list[int] | Failure:
-    places: list[int] = []
+    records: Sequence[Record],
+    topics: Topics,
+    place: Place,
+    batch_bytes: int,
+    judge: bool,
+    wave_bytes: int | None,
+) -> Wave:
+    wave, total = Wave(), 0
+    sent = wave.sent
     rooms: dict[tuple[str, int], int] = {}
-    for record in records:
+    for index, record in enumerate(records):
         topic, needed = topics[record.topic], size(record)
         refusal = topic.refusal(BATCH_HEADER + needed if judge else 0)
         if refusal is not None:
-            return places or refusal
+            if refusal.trouble is not Trouble.RECORD or not index:
+                wave.refused[index] = refusal
+            if refusal.trouble is Trouble.RECORD:
+                break
+            continue
         where = place(record)
         room = rooms.get((topic.name, where))
         if room is None:
             room = topic.room(batch_bytes)
         elif room < needed:
             break
+        if wave_bytes is not None and sent and total + needed > wave_bytes:
+            break
         rooms[topic.name, where] = room - needed
-        places.append(where)
-    return places
+        total += needed
+        sent.append((record, where))
+    wave.size = total
+    return wave
 
 
 def judged_by_partition(wave: Sequence[tuple[Record, int]], outcomes: Sequence[Outcome]) -> list[Outcome]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import defaultdict
+from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any, Protocol
 from uuid import uuid4
@@ -12,7 +13,7 @@ import pytest
 
 from outbox.cloudevents import BinaryEncoder, Record, Row
 from relay.errors import PublisherUnavailable
-from relay.publishers.base import BATCH_HEADER, Publisher, Trouble
+from relay.publishers.base import BATCH_HEADER, Outcome, Publisher, Trouble
 from relay.publishers.memory import MemoryPublisher
 from tests.publishers.broker import Broker, Received
 from tests.publishers.clients import Client, deliver, records
@@ -98,6 +99,11 @@ class KafkaGround:
     def _closed_later(self, publisher: Publisher) -> Publisher:
         self._stack.callback(publisher.close, 5.0)
         return publisher
+
+
+def troubles(outcomes: Sequence[Outcome]) -> list[Trouble | None]:
+    """What kind of failure each outcome is, if it is one."""
+    return [outcome.trouble if outcome else None for outcome in outcomes]
 
 
 def by_key(received: list[Received]) -> dict[bytes, list[bytes]]:
@@ -199,15 +205,35 @@ class PublisherContract(ABC):
         assert outcomes == [None] * 3
         assert by_key(ground.read(topic)) == {b"key": [b"0", b"1", b"2"]}
 
-    def test_a_missing_topic_is_told_and_what_comes_before_it_is_published(self, ground: Ground) -> None:
+    def test_a_missing_topic_is_refused_at_once_and_others_are_published(self, ground: Ground) -> None:
         topic, missing, publisher = ground.topic(), ground.missing_topic(), ground.publisher()
         publisher.prepare([topic, missing])
-        outcomes = publisher.publish([*records(topic, ["key"], 2), *records(missing, ["key"], 2)])
-        assert outcomes == [None, None]
-        [failure] = publisher.publish(records(missing, ["key"], 2))
-        assert failure is not None
-        assert failure.trouble is Trouble.TOPIC_MISSING
-        assert missing in failure.detail
+        outcomes = publisher.publish(
+            [
+                *records(topic, ["key"], 2),
+                *records(missing, ["key"], 2),
+                *records(topic, ["key"], 2, first=2),
+                *records(missing, ["key"], 1),
+            ]
+        )
+        refused = Trouble.TOPIC_MISSING
+        assert troubles(outcomes) == [None, None, refused, refused, None, None, refused]
+        assert all(missing in outcome.detail for outcome in outcomes if outcome)
+        assert by_key(ground.read(topic)) == {b"key": [b"0", b"1", b"2", b"3"]}
+
+    def test_records_of_a_missing_topic_only_are_refused_without_a_wave(self, ground: Ground) -> None:
+        missing, publisher = ground.missing_topic(), ground.publisher()
+        publisher.prepare([missing])
+        assert troubles(publisher.publish(records(missing, ["a", "b"], 2))) == [Trouble.TOPIC_MISSING] * 4
+
+    def test_a_record_too_large_behind_a_missing_topic_ends_the_wave(self, ground: Ground) -> None:
+        topic, missing = ground.topic(max_bytes=10_000), ground.missing_topic()
+        publisher = ground.publisher()
+        publisher.prepare([topic, missing])
+        outcomes = publisher.publish(
+            [*records(missing, ["key"], 1), *records(topic, ["key"], 1, padding=12_000)]
+        )
+        assert troubles(outcomes) == [Trouble.TOPIC_MISSING]
 
     def test_a_broker_that_is_down_is_told_by_prepare(self, ground: Ground) -> None:
         with pytest.raises(PublisherUnavailable):

@@ -33,7 +33,7 @@ def test_a_missing_topic_is_asked_for_once_in_a_while(clock: list[float]) -> Non
     directory = TopicDirectory(Cluster())
     directory.learn(["a", "b"], 1)
     assert directory.to_ask_for(["a", "b"]) == ["a", "b"]
-    directory.asked_for("a")
+    directory.asked_for(["a"])
     assert directory.to_ask_for(["a", "b"]) == ["b"]
     assert directory.missing(["a", "b"]) == ["a", "b"]
     clock[0] += ASK_AGAIN_SECONDS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import selectors
 import socket
 import threading
 from contextlib import suppress
@@ -10,7 +11,7 @@ from contextlib import suppress
 import pytest
 from kafka.cluster import ClusterMetadata
 
-from relay.publishers.kafka_python_network import Network
+from relay.publishers.kafka_python.network import Network
 from tests.publishers.clients import CLIENTS
 
 QUIET_SECONDS = 1.0
@@ -45,7 +46,7 @@ def test_what_is_given_up_is_not_sent_on_by_the_operating_system() -> None:
         near = socket.create_connection(server.getsockname())
         far, _ = server.accept()
     near.setblocking(False)
-    network._loop._sockets.add(near)
+    network._net.register_event(near, selectors.EVENT_WRITE, lambda: None)
     handed_over = 0
     with suppress(BlockingIOError):
         while True:

@@ -10,9 +10,12 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from outbox.cloudevents import Record
+from relay.publishers.base import Failure, Outcome, Trouble
+from relay.publishers.confluent.errors import CLIENT_ERRORS, failure
 
 PURGE_SECONDS = 2.0
 POLL_SECONDS = 0.1
+_GIVEN_UP = (KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT)
 
 
 class Delivery:
@@ -20,12 +23,15 @@ class Delivery:
 
     ``reports`` has one entry for each record that the producer has taken: True while it is under way, then
     its error, or None when all in-sync replicas have it. ``refused`` is why the next one was not taken.
+    ``fatal`` is what has ended the producer.
     """
 
     def __init__(self, producer: Producer, records: Sequence[Record]) -> None:
         self.reports: list[Any] = [True] * len(records)
         self.refused: Exception | None = None
+        self.fatal: Exception | None = None
         self._producer = producer
+        self._waited = 0.0
         self._send(records)
 
     def _send(self, records: Sequence[Record]) -> None:
@@ -46,14 +52,35 @@ class Delivery:
         False when that takes too long, or the producer has come to its end: nothing is buffered then, but
         what the broker has of it is not known.
         """
+        since = time.monotonic()
         try:
             if self._producer.flush(seconds) == 0:
                 return True
-        except KafkaException as error:
-            if not error.args[0].fatal():
-                raise
-        self._producer.purge()
-        deadline = time.monotonic() + PURGE_SECONDS
-        while len(self._producer) and time.monotonic() < deadline:
-            self._producer.poll(POLL_SECONDS)
+        except CLIENT_ERRORS as error:
+            self.fatal = error
+        self._waited = time.monotonic() - since
+        self._purge()
         return False
+
+    def _purge(self) -> None:
+        """Drop what is buffered, whatever the producer says to that."""
+        deadline = time.monotonic() + PURGE_SECONDS
+        try:
+            self._producer.purge()
+            while len(self._producer) and time.monotonic() < deadline:
+                self._producer.poll(POLL_SECONDS)
+        except CLIENT_ERRORS as error:
+            self.fatal = self.fatal or error
+
+    def outcomes(self) -> list[Outcome]:
+        """The outcome of each record that the producer has taken, or of the first one if it took none."""
+        if not self.reports and self.refused is not None:
+            return [failure(self.refused)]
+        return [None if report is None else self._fate(report) for report in self.reports]
+
+    def _fate(self, report: Any) -> Failure:
+        if report is not True and report.code() not in _GIVEN_UP:
+            return failure(report)
+        if self.fatal is not None:
+            return Failure(Trouble.TRANSIENT, failure(self.fatal).detail)
+        return Failure(Trouble.TRANSIENT, f"No acknowledgement from Kafka within {self._waited:.0f} s.")

@@ -14,7 +14,8 @@ from relay.publishers import options as configuration
 DAY_MS = 86_400_000
 T = TypeVar("T")
 
-_DEFAULTS = {"reconnect_backoff_max_ms": 1_000, "request_timeout_ms": 10_000}
+_DEFAULTS = {"reconnect_backoff_max_ms": 1_000}
+_FILES = ("ssl_cafile", "ssl_certfile", "ssl_keyfile", "ssl_crlfile")
 _DECIDED = {
     "acks": "all",
     "enable_idempotence": True,
@@ -24,7 +25,6 @@ _DECIDED = {
     "delivery_timeout_ms": 2 * DAY_MS,
     "max_request_size": 90_000_000,
     "max_block_ms": 1_000,
-    "bootstrap_timeout_ms": 2_000,
 }
 
 _WAVE = 'a batch is a wave, RELAY["BATCH_BYTES"] is its bound'
@@ -57,14 +57,27 @@ _CODECS = {
 }
 
 
-def producer_options(options: Mapping[str, Any], batch_bytes: int) -> dict[str, Any]:
-    """What ``kafka.KafkaProducer`` gets. Raises ImproperlyConfigured, naming the option."""
+def producer_options(options: Mapping[str, Any], batch_bytes: int, delivery_seconds: float) -> dict[str, Any]:
+    """What ``kafka.KafkaProducer`` gets. Raises ImproperlyConfigured, naming the option.
+
+    A request without an answer is sent once more within the time that a wave has: the same producer sends it,
+    and the broker recognises what it has already.
+    """
     for name in options:
         if name not in KafkaProducer.DEFAULT_CONFIG:
             raise configuration.unknown(name, "kafka.KafkaProducer", KafkaProducer.DEFAULT_CONFIG)
     configuration.check(options, required="bootstrap_servers", fixed=_FIXED)
     _check_codec(options.get("compression_type"))
-    return {**_DEFAULTS, **options, **_DECIDED, "batch_size": batch_bytes}
+    _check_files(options)
+    milliseconds = int(delivery_seconds * 1000)
+    times = {"request_timeout_ms": milliseconds // 2, **options, "bootstrap_timeout_ms": milliseconds}
+    return {**_DEFAULTS, **times, **_DECIDED, "batch_size": batch_bytes}
+
+
+def patient(options: Mapping[str, Any], delivery_seconds: float) -> dict[str, Any]:
+    """The same for a slow link: a request must not be given up, and sent again, before its wave is."""
+    milliseconds = int((delivery_seconds + 1) * 1000)
+    return {**options, "request_timeout_ms": max(options["request_timeout_ms"], milliseconds)}
 
 
 def made(client: Callable[..., T], **options: Any) -> T:
@@ -73,6 +86,16 @@ def made(client: Callable[..., T], **options: Any) -> T:
         return client(**options)
     except (KafkaConfigurationError, ValueError, TypeError, RuntimeError) as error:
         raise ImproperlyConfigured(f'KAFKA["OPTIONS"]: {error}') from error
+
+
+def _check_files(options: Mapping[str, Any]) -> None:
+    """The client reads them with every connection, and would try again for ever."""
+    for name in _FILES:
+        if options.get(name):
+            try:
+                open(options[name], "rb").close()
+            except OSError as error:
+                raise ImproperlyConfigured(f'KAFKA["OPTIONS"] sets {name!r}: {error}.') from error
 
 
 def _check_codec(name: object) -> None:

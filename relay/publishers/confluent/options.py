@@ -14,6 +14,7 @@ from relay.publishers import options as configuration
 
 LARGEST = 90_000_000
 """Bytes; brokers take requests of 100 MiB by default (socket.request.max.bytes)."""
+MINIMUM_MS = 1_000
 LOGGER = logging.getLogger("kafka.librdkafka")
 
 _DEFAULTS = {"reconnect.backoff.max.ms": 1_000, "queue.buffering.max.messages": 100_000}
@@ -64,17 +65,34 @@ _SOME_KNOWN = (
 )  # fmt: skip
 
 
-def client_options(options: Mapping[str, Any]) -> dict[str, Any]:
-    """What every client of librdkafka gets. Raises ImproperlyConfigured, naming the option."""
+def client_options(options: Mapping[str, Any], delivery_seconds: float) -> dict[str, Any]:
+    """What every client of librdkafka gets. Raises ImproperlyConfigured, naming the option.
+
+    A request without an answer is sent once more within the time that a wave has: the same producer sends it,
+    and the broker recognises what it has already.
+    """
     configuration.check(options, required="bootstrap.servers", fixed=_FIXED)
-    result = {**_DEFAULTS, **{name: _text(value) for name, value in options.items()}}
+    milliseconds = max(MINIMUM_MS, int(delivery_seconds * 500))
+    result = {
+        **_DEFAULTS,
+        "socket.timeout.ms": milliseconds,
+        **{name: _text(value) for name, value in options.items()},
+    }
     _try({**result, **_DECIDED})
     return result
 
 
-def producer_options(options: Mapping[str, Any], error_cb: Callable[[Any], None]) -> dict[str, Any]:
-    """What the producer gets on top; ``error_cb`` hears of what goes wrong with connections."""
-    return {**options, **_DECIDED, "error_cb": error_cb}
+def patient(options: Mapping[str, Any], delivery_seconds: float) -> dict[str, Any]:
+    """The same for a slow link: a request must not be given up, and sent again, before its wave is."""
+    milliseconds = int((delivery_seconds + 1) * 1000)
+    return {**options, "socket.timeout.ms": max(int(options["socket.timeout.ms"]), milliseconds)}
+
+
+def producer_options(
+    options: Mapping[str, Any], callbacks: Mapping[str, Callable[[Any], None]]
+) -> dict[str, Any]:
+    """What the producer gets on top; ``callbacks`` hear of failed connections and of quotas."""
+    return {**options, **_DECIDED, **callbacks}
 
 
 def compresses(options: Mapping[str, Any]) -> bool:

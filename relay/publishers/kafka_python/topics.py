@@ -1,65 +1,84 @@
-"""Asking the broker about topics, through kafka-python's admin client."""
+"""Asking the broker about topics, and for topics, through kafka-python's admin client."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from concurrent.futures import Future
-from threading import Thread
+from threading import Lock
 from typing import Any
 
 from kafka import KafkaAdminClient
 from kafka import errors as kafka_errors
 from kafka.admin import ConfigResource, ConfigResourceType
+from kafka.protocol.metadata import MetadataRequest
 
 from relay.publishers.base import Trouble
-from relay.publishers.kafka_python_network import Network
-from relay.publishers.kafka_python_options import made
+from relay.publishers.kafka_python.network import Network
+from relay.publishers.kafka_python.options import made
 from relay.publishers.topics import Topic
 
 MAX_MESSAGE_BYTES = "max.message.bytes"
-ANSWER_MS = 2_000
 CLOSE_SECONDS = 1.0
 
 _OPTIONS = frozenset(KafkaAdminClient.DEFAULT_CONFIG)
 
 
 class TopicDescriber:
-    """Describes topics within the time that it is given; the client alone waits long for a hanging broker."""
+    """Describes topics within the seconds that it is given, and asks a broker to create them.
+
+    ``trouble`` is why the last connection failed.
+    """
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         self._options = {name: value for name, value in options.items() if name in _OPTIONS}
         self._admin: _Admin | None = None
+        self._trouble = ""
+
+    @property
+    def trouble(self) -> str:
+        return (self._admin.trouble if self._admin is not None else "") or self._trouble
 
     def __call__(self, names: Collection[str], seconds: float) -> list[Topic]:
-        admin = self._admin = self._admin or _Admin(self._options)
-        answer: Future[list[Topic]] = Future()
-        Thread(target=admin.answer, args=(names, answer), name="relay-topics", daemon=True).start()
+        """Raises the client's error when the broker does not answer."""
+        admin = self._admin = self._admin or _Admin(self._options, seconds)
         try:
-            return answer.result(seconds)
-        except TimeoutError as error:
-            self.close()
-            raise kafka_errors.KafkaTimeoutError(f"No answer within {seconds:.1f} s.") from error
+            topics = admin.describe(names)
         except BaseException:
-            self.close()
+            if self._admin is admin:
+                self.close()
             raise
+        self._trouble = ""
+        return topics
+
+    def create(self, names: Collection[str]) -> None:
+        """Ask for topics that do not exist: a broker that creates topics begins to do so now."""
+        if self._admin is not None:
+            self._admin.create(names)
 
     def close(self) -> None:
+        """End what is connected; whoever waits for an answer gets an error."""
+        self._trouble = self.trouble
         admin, self._admin = self._admin, None
         if admin is not None:
             admin.close()
 
 
 class _Admin:
-    def __init__(self, options: Mapping[str, Any]) -> None:
-        self._options = {**options, "request_timeout_ms": ANSWER_MS, "bootstrap_timeout_ms": ANSWER_MS}
+    """One admin client, connected by the first question. It answers one question at a time."""
+
+    def __init__(self, options: Mapping[str, Any], seconds: float) -> None:
+        milliseconds = int(seconds * 1000)
+        self._options = {
+            **options,
+            "request_timeout_ms": milliseconds,
+            "bootstrap_timeout_ms": milliseconds,
+        }
+        self._lock = Lock()
         self._network: Network | None = None
         self._client: KafkaAdminClient | None = None
 
-    def answer(self, names: Collection[str], answer: Future[list[Topic]]) -> None:
-        try:
-            answer.set_result(self._describe(names))
-        except BaseException as error:
-            answer.set_exception(error)
+    @property
+    def trouble(self) -> str:
+        return self._network.trouble if self._network is not None else ""
 
     def close(self) -> None:
         if self._network is not None:
@@ -69,6 +88,10 @@ class _Admin:
         self._network = Network(**configs)
         return self._network
 
+    def describe(self, names: Collection[str]) -> list[Topic]:
+        with self._lock:
+            return self._describe(names)
+
     def _describe(self, names: Collection[str]) -> list[Topic]:
         if self._client is None:
             self._client = made(KafkaAdminClient, **self._options, kafka_client=self._connect)
@@ -76,12 +99,19 @@ class _Admin:
         limits = self._limits([topic.name for topic in topics if topic.trouble is None])
         return [Topic(t.name, limits.get(t.name), t.trouble, t.detail) for t in topics]
 
+    def create(self, names: Collection[str]) -> None:
+        assert self._network is not None, "describe() comes first"
+        topics = [MetadataRequest.MetadataRequestTopic(name=name) for name in names]
+        with self._lock:
+            self._network.ask(MetadataRequest(topics=topics, allow_auto_topic_creation=True))
+
     def _limits(self, names: Collection[str]) -> dict[str, int]:
         """max.message.bytes by topic; nothing for those of which this client may not ask."""
         assert self._client is not None
         if not names:
             return {}
-        resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
+        only = {MAX_MESSAGE_BYTES: None}
+        resources = [ConfigResource(ConfigResourceType.TOPIC, name, only) for name in names]
         described = self._client.describe_configs(resources, config_filter="all").get("topic", {})
         return {
             name: int(configs[MAX_MESSAGE_BYTES]["value"])

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable, Collection
 from typing import Any
 
 from kafka import KafkaProducer
 from kafka import errors as kafka_errors
 
-from relay.publishers.kafka_python_network import Network
+from relay.publishers.kafka_python.network import Network
 
 
 class Producer(KafkaProducer):  # type: ignore[misc]
@@ -17,7 +18,9 @@ class Producer(KafkaProducer):  # type: ignore[misc]
     Its own ``close`` raises, and leaves its thread to go on sending, if it cannot flush before.
     """
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, *, connecting: Callable[[Network], None], **options: Any) -> None:
+        """Connects; ``connecting`` gets the network to close by whoever cannot wait for that."""
+        self._connecting = connecting
         self._networks: list[Network] = []
         self._abandoned = False
         try:
@@ -32,10 +35,21 @@ class Producer(KafkaProducer):  # type: ignore[misc]
         # The client has this option, but does not hand it on.
         network.cluster.config["allow_auto_create_topics"] = configs["allow_auto_create_topics"]
         self._networks.append(network)
+        self._connecting(network)
         return network
 
+    @property
+    def throttled_seconds(self) -> float:
+        """For how long the broker wants to hear nothing from this client."""
+        return max(network.throttled_seconds for network in self._networks)
+
+    def learn(self, topics: Collection[str]) -> None:
+        """Ask for topics, all at once; partitions_for() waits for the answer."""
+        for topic in topics:
+            self._sender.add_topic(topic)
+
     def flush(self, timeout: float | None = None) -> None:
-        """Send what is buffered, and wait for its outcome. Raises nothing: the futures tell."""
+        """Send what is buffered, and wait for its outcome. Raises nothing: the futures know."""
         if not self._abandoned:
             with contextlib.suppress(kafka_errors.KafkaError):
                 super().flush(timeout)

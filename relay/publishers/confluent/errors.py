@@ -1,0 +1,46 @@
+"""What librdkafka's errors mean."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException
+
+from relay.publishers.base import Failure, Trouble
+from relay.publishers.reasons import explained
+
+CLIENT_ERRORS = (KafkaException, BufferError, OSError, RuntimeError)
+"""What the client raises: RuntimeError for a handle that has ended."""
+
+_TROUBLES = {
+    KafkaError.MSG_SIZE_TOO_LARGE: Trouble.RECORD,
+    KafkaError.RECORD_LIST_TOO_LARGE: Trouble.RECORD,
+    KafkaError.INVALID_RECORD: Trouble.RECORD,
+    KafkaError.POLICY_VIOLATION: Trouble.RECORD,
+    KafkaError.TOPIC_AUTHORIZATION_FAILED: Trouble.TOPIC_FORBIDDEN,
+    KafkaError.UNKNOWN_TOPIC_OR_PART: Trouble.TOPIC_MISSING,
+    KafkaError._UNKNOWN_TOPIC: Trouble.TOPIC_MISSING,
+}
+
+
+def of(error: BaseException) -> KafkaError | None:
+    """librdkafka's own error behind an exception, if it is one."""
+    first = error.args[0] if isinstance(error, KafkaException) and error.args else None
+    return first if isinstance(first, KafkaError) else None
+
+
+def words(error: BaseException) -> str:
+    """What an exception of the client says."""
+    own = of(error)
+    if own is None:
+        return str(error) or type(error).__name__
+    return f"{own.name()}: {own.str()}"
+
+
+def failure(error: Any) -> Failure:
+    """A report's error, or what the client has raised."""
+    own = error if isinstance(error, KafkaError) else of(error)
+    if own is None:
+        return Failure(Trouble.TRANSIENT, explained(words(error)))
+    trouble = Trouble.TRANSIENT if own.fatal() else _TROUBLES.get(own.code(), Trouble.TRANSIENT)
+    return Failure(trouble, explained(f"{own.name()}: {own.str()}"))

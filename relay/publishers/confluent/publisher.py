@@ -1,0 +1,174 @@
+"""Publishing through librdkafka."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from confluent_kafka import KafkaError, Producer
+
+from outbox.cloudevents import Record
+from outbox_core.kafka_options import CONFLUENT
+from relay.errors import PublisherUnavailable
+from relay.publishers.base import Outcome, size
+from relay.publishers.confluent.delivery import Delivery
+from relay.publishers.confluent.errors import CLIENT_ERRORS, of, words
+from relay.publishers.confluent.options import (
+    LOGGER,
+    client_options,
+    compresses,
+    patient,
+    producer_options,
+)
+from relay.publishers.confluent.throttle import Throttle
+from relay.publishers.confluent.topics import TopicDescriber
+from relay.publishers.creation import create
+from relay.publishers.pace import Pace
+from relay.publishers.quota import wait_for_quota
+from relay.publishers.reasons import explained
+from relay.publishers.topics import TopicDirectory
+from relay.publishers.wave import Wave, fit
+
+PREPARE_SECONDS = 2.5
+ASK_SECONDS = 0.005
+
+
+class ConfluentPublisher:
+    """Publishes through ``confluent_kafka.Producer``, with acks=all and idempotence (KIP-679).
+
+    ``options`` go to the client as they are, under librdkafka's own names: ``bootstrap.servers``,
+    ``security.protocol``, ``sasl.…``, ``ssl.…``, ``compression.type`` and so on. ``batch_bytes`` bounds what
+    a wave has for one topic, and ``delivery_seconds`` is how long a wave is tried before it is reported as
+    failed for now. The next wave is smaller then.
+
+    Raises ImproperlyConfigured for an option that is unknown, or the publisher's to decide.
+    """
+
+    client = CONFLUENT
+
+    def __init__(
+        self, options: Mapping[str, Any], *, batch_bytes: int = 1_000_000, delivery_seconds: float = 20.0
+    ) -> None:
+        self._options = client_options(options, delivery_seconds)
+        self._batch_bytes = batch_bytes
+        self._delivery_seconds = delivery_seconds
+        self._judge = not compresses(options)
+        self._creates = str(options.get("allow.auto.create.topics", True)).lower() == "true"
+        self._describe = TopicDescriber(self._options, self._hear)
+        self._topics = TopicDirectory(self._describe, give_up=self._describe.close, patience=delivery_seconds)
+        self._pace = Pace(delivery_seconds)
+        self._throttle = Throttle(options.get("throttle_cb"))
+        self._producer: Producer | None = None
+        self._is_patient = False
+        self._heard = ""
+
+    def prepare(self, topics: Collection[str]) -> None:
+        deadline = time.monotonic() + PREPARE_SECONDS
+        try:
+            producer = self._connected()
+            producer.poll(0)
+            wait_for_quota(self._throttle.seconds, PREPARE_SECONDS)
+            self._topics.learn(topics, deadline - time.monotonic())
+            if self._creates:
+                create(self._topics, topics, self._ask_for, deadline)
+            producer.poll(0)
+        except CLIENT_ERRORS as error:
+            raise PublisherUnavailable(f"Kafka does not answer: {self._why(error)}") from error
+        self._heard = ""
+
+    def _connected(self) -> Producer:
+        """The producer, made for the pace of the link. Nothing is in flight when it is replaced."""
+        if self._producer is not None and self._is_patient != self._pace.is_slow:
+            self._discard()
+        if self._producer is None:
+            self._is_patient = self._pace.is_slow
+            options = patient(self._options, self._delivery_seconds) if self._is_patient else self._options
+            callbacks: dict[str, Any] = {"error_cb": self._hear, "throttle_cb": self._throttle}
+            self._producer = Producer(producer_options(options, callbacks), logger=LOGGER)
+        return self._producer
+
+    def _hear(self, error: KafkaError) -> None:
+        """The client says why it cannot connect; afterwards it knows only that it is not connected."""
+        if error.code() != KafkaError._ALL_BROKERS_DOWN:
+            self._heard = error.str()
+
+    def _why(self, error: Exception) -> str:
+        """The reason; a fatal error has ended the producer."""
+        own = of(error)
+        if own is not None and own.fatal():
+            self._discard()
+            return explained(words(error))
+        with contextlib.suppress(*CLIENT_ERRORS):
+            if self._producer is not None:
+                self._producer.poll(0)
+        return explained(self._heard or words(error))
+
+    def _ask_for(self, missing: Collection[str]) -> None:
+        """The client asks for one topic at a time: send the questions, and do not wait for the answers."""
+        for topic in missing:
+            with contextlib.suppress(*CLIENT_ERRORS):
+                self._asking().list_topics(topic, timeout=ASK_SECONDS)
+
+    def _asking(self) -> Producer:
+        assert self._producer is not None
+        return self._producer
+
+    def publish(self, records: Sequence[Record]) -> list[Outcome]:
+        assert self._producer is not None, "prepare() comes first"
+        wave = fit(
+            records, self._topics, _one_place, batch_bytes=self._batch_bytes,
+            wave_bytes=self._pace.bytes, judge=self._judge, ask_again=self._ask_again,
+        )  # fmt: skip
+        if not wave.sent:
+            return wave.outcomes([])
+        delivery = self._deliver(self._producer, wave)
+        outcomes = delivery.outcomes()
+        if any(outcomes):
+            self._narrow(wave.records, delivery.reports)
+            self._topics.forget({r.topic for r, o in zip(wave.records, outcomes, strict=False) if o})
+        return wave.outcomes(outcomes)
+
+    def _ask_again(self, topic: str) -> None:
+        self._topics.forget([topic])
+        self.prepare([topic])
+
+    def _deliver(self, producer: Producer, wave: Wave) -> Delivery:
+        since = time.monotonic()
+        delivery = Delivery(producer, wave.records)
+        if not delivery.wait(self._delivery_seconds):
+            if delivery.fatal is None:
+                self._pace.late(wave.size)
+            self._discard()
+        elif not any(delivery.reports) and delivery.refused is None:
+            self._pace.arrived(wave.size, time.monotonic() - since + self._throttle.seconds)
+        return delivery
+
+    def _narrow(self, records: Sequence[Record], reports: Sequence[Any]) -> None:
+        """Send less to a topic that has refused a batch of several records for its size."""
+        refused = defaultdict(list)
+        for record, report in zip(records, reports, strict=False):
+            if isinstance(report, KafkaError) and report.code() == KafkaError.MSG_SIZE_TOO_LARGE:
+                refused[record.topic].append(size(record))
+        for topic, sizes in refused.items():
+            if len(sizes) > 1:
+                self._topics.narrow(topic, sum(sizes) // 2)
+
+    def _discard(self) -> None:
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            with contextlib.suppress(*CLIENT_ERRORS):
+                producer.purge()
+            with contextlib.suppress(*CLIENT_ERRORS):
+                producer.close()
+
+    def close(self, timeout: float) -> None:
+        self._topics.close()
+        self._discard()
+
+
+def _one_place(_: Record) -> int:
+    """librdkafka chooses the partition; a wave has one batch a topic, whatever it chooses."""
+    return 0

@@ -1,0 +1,41 @@
+"""Topics that a broker creates on demand."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection
+from functools import partial
+
+from relay.publishers.question import Question
+from relay.publishers.topics import TopicDirectory
+
+LOOK_EVERY_SECONDS = 0.1
+PATIENCE_SECONDS = 1.0
+"""How long a broker may take before the first, or the next, of them is there."""
+
+
+def create(
+    directory: TopicDirectory,
+    topics: Collection[str],
+    ask: Callable[[Collection[str]], None],
+    deadline: float,
+) -> None:
+    """Ask, in one request, for those that do not exist, and wait for as long as topics appear.
+
+    A topic is asked for once in a while, so that one that is not created delays nothing.
+    """
+    missing = directory.to_ask_for(topics)
+    if not missing:
+        return
+    directory.asked_for(missing)
+    if not Question(partial(ask, missing)).is_answered(deadline - time.monotonic()):
+        return
+    patience = time.monotonic() + PATIENCE_SECONDS
+    while missing and time.monotonic() < min(deadline, patience):
+        time.sleep(LOOK_EVERY_SECONDS)
+        directory.forget(missing)
+        directory.learn(missing, max(LOOK_EVERY_SECONDS, deadline - time.monotonic()))
+        still = directory.missing(missing)
+        if len(still) < len(missing):
+            patience = time.monotonic() + PATIENCE_SECONDS
+        missing = still

@@ -1,0 +1,69 @@
+"""One wave on its way through kafka-python."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from kafka import errors as kafka_errors
+
+from outbox.cloudevents import Record
+from relay.publishers.base import Failure, Outcome, Trouble
+from relay.publishers.kafka_python.errors import failure
+from relay.publishers.kafka_python.producer import Producer
+from relay.publishers.wave import judged_by_partition
+
+FLUSH_SLICE_SECONDS = 1.0
+
+
+class Delivery:
+    """Hands over records with their partitions, and collects the outcome of each."""
+
+    def __init__(self, producer: Producer, wave: Sequence[tuple[Record, int]]) -> None:
+        self._producer = producer
+        self._wave = wave
+        self._futures: list[Any] = []
+        self._refused: Exception | None = None
+        self._waited = 0.0
+        self._send()
+
+    def _send(self) -> None:
+        send, add = self._producer.send, self._futures.append
+        try:
+            for record, partition in self._wave:
+                future = send(record.topic, record.value, record.key, record.headers, partition)
+                add(future)
+                if future.is_done:
+                    break
+        except (kafka_errors.KafkaError, ValueError, AssertionError) as error:
+            self._refused = error
+
+    def wait(self, seconds: float, abandon_seconds: float) -> bool:
+        """Until each is decided: flush() also returns when the client has split a batch, to send it again.
+
+        False when that takes too long. The producer is abandoned then.
+        """
+        since = time.monotonic()
+        while not all(future.is_done for future in self._futures):
+            self._waited = time.monotonic() - since
+            if self._waited >= seconds:
+                self._producer.abandon(abandon_seconds)
+                return False
+            self._producer.flush(min(seconds - self._waited, FLUSH_SLICE_SECONDS))
+        return True
+
+    def outcomes(self) -> list[Outcome]:
+        """The outcome of each record that the producer has taken, or of the first one if it took none."""
+        if self._refused is not None and not self._futures:
+            return [failure(self._wave[0][0].topic, self._refused)]
+        outcomes = [
+            None if future.succeeded() else self._fate(record, future)
+            for (record, _), future in zip(self._wave, self._futures, strict=False)
+        ]
+        return judged_by_partition(self._wave, outcomes) if any(outcomes) else outcomes
+
+    def _fate(self, record: Record, future: Any) -> Failure:
+        if not future.is_done or isinstance(future.exception, kafka_errors.IllegalStateError):
+            return Failure(Trouble.TRANSIENT, f"No acknowledgement from Kafka within {self._waited:.0f} s.")
+        return failure(record.topic, future.exception)

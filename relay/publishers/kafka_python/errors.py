@@ -1,0 +1,44 @@
+"""What kafka-python's errors mean."""
+
+from __future__ import annotations
+
+from django.core.exceptions import ImproperlyConfigured
+from kafka import errors as kafka_errors
+
+from relay.errors import RelayError
+from relay.publishers.base import Failure, Trouble
+from relay.publishers.kafka_python.network import words
+from relay.publishers.reasons import explained
+
+_OF_RECORD = (
+    kafka_errors.MessageSizeTooLargeError,
+    kafka_errors.RecordListTooLargeError,
+    kafka_errors.InvalidRecordError,
+    kafka_errors.PolicyViolationError,
+)
+
+
+def is_of_client(error: Exception) -> bool:
+    """Whether the client has raised it, and not this project's code."""
+    if isinstance(error, (RelayError, ImproperlyConfigured)):
+        return False
+    return isinstance(error, (kafka_errors.KafkaError, OSError)) or _is_raised_in_client(error)
+
+
+def _is_raised_in_client(error: Exception) -> bool:
+    trace = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_globals.get("__name__", "").startswith("kafka."):
+            return True
+        trace = trace.tb_next
+    return False
+
+
+def failure(topic: str, error: BaseException) -> Failure:
+    """An error that has ended the producer is given for all that was in flight, whatever the topic."""
+    trouble = Trouble.TRANSIENT
+    if isinstance(error, _OF_RECORD):
+        trouble = Trouble.RECORD
+    elif isinstance(error, kafka_errors.TopicAuthorizationFailedError) and topic in error.args:
+        trouble = Trouble.TOPIC_FORBIDDEN
+    return Failure(trouble, explained(words(error)))

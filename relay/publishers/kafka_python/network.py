@@ -1,0 +1,135 @@
+"""The connections of a kafka-python client, such that nothing of them stays behind."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import struct
+import threading
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+from weakref import WeakSet
+
+from kafka import errors as kafka_errors
+from kafka.net.compat import KafkaNetClient
+from kafka.net.manager import KafkaConnectionManager
+from kafka.net.selector import NetworkSelector
+
+RESET = struct.pack("ii", 1, 0)
+"""SO_LINGER with which close() sends an RST (socket(7))."""
+Received = tuple[bytes, Exception | None]
+
+
+class Loop(NetworkSelector):  # type: ignore[misc]
+    """The event loop of one client. Closing it also closes the sockets that the client could not connect.
+
+    A socket that is closed drops what it has yet to send. The operating system would still try to deliver it,
+    and may succeed when the same records, and later ones, were long sent again.
+    """
+
+    def __init__(self, **configs: Any) -> None:
+        super().__init__(**configs)
+        self._sockets: WeakSet[socket.socket] = WeakSet()
+
+    def register_event(self, fileobj: socket.socket, event: int, task: object) -> None:
+        if fileobj not in self._sockets:
+            self._sockets.add(fileobj)
+            with contextlib.suppress(OSError):
+                fileobj.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+        super().register_event(fileobj, event, task)
+
+    def close(self) -> None:
+        sockets = list(self._sockets)
+        super().close()
+        for each in sockets:
+            each.close()
+
+
+class Connections(KafkaConnectionManager):  # type: ignore[misc]
+    """Remembers in ``trouble`` why the last connection failed. The client itself only logs it."""
+
+    def __init__(self, net: Loop, **configs: Any) -> None:
+        self.trouble = ""
+        super().__init__(net, **configs)
+
+    def get_connection(self, node_id: Any, *args: Any, **kwargs: Any) -> Any:
+        is_new = node_id not in self._conns
+        connection = super().get_connection(node_id, *args, **kwargs)
+        if is_new:
+            connection.init_future.add_callback(self._connected)
+            connection.init_future.add_errback(partial(self._failed, node_id))
+        return connection
+
+    async def _build_transport(self, *args: Any, **kwargs: Any) -> Any:
+        transport = await super()._build_transport(*args, **kwargs)
+        transport._sock_recv = partial(_last_words_first, transport._sock_recv, [])
+        return transport
+
+    def _connected(self, _: object) -> None:
+        self.trouble = ""
+
+    def _failed(self, node_id: Any, error: BaseException) -> None:
+        if not self.closed:
+            node = self.cluster.broker_metadata(node_id)
+            self.trouble = f"{node.host}:{node.port}: {words(error)}" if node else words(error)
+
+
+def _last_words_first(receive: Callable[[], Received], ended: list[Exception]) -> Received:
+    """What has come before the end of a connection, and the end next time. The client alone drops the last
+    answer then, in which a broker says that the password is wrong.
+    """
+    if ended:
+        return b"", ended[0]
+    data, error = receive()
+    if data and error:
+        ended.append(error)
+        return data, None
+    return data, error
+
+
+class Network(KafkaNetClient):  # type: ignore[misc]
+    """The connections of one client. ``closed`` is set when they are."""
+
+    def __init__(self, **configs: Any) -> None:
+        loop = Loop(**configs)
+        self._connections = Connections(loop, **configs)
+        super().__init__(net=loop, manager=self._connections, **configs)
+        self.closed = threading.Event()
+
+    @property
+    def trouble(self) -> str:
+        """Why the last connection failed; empty when it did not."""
+        return self._connections.trouble
+
+    @property
+    def throttled_seconds(self) -> float:
+        """For how long the broker wants to hear nothing from this client (KIP-219)."""
+        brokers = self.cluster.brokers()
+        return max((self.throttle_delay(each.node_id) for each in brokers), default=0.0) / 1000
+
+    def ask(self, request: Any) -> Any:
+        """The answer of any broker. Raises the client's error."""
+        return self._connections.run(self._connections.send, request)
+
+    def close(self, node_id: object = None) -> None:
+        if node_id is not None:
+            super().close(node_id)
+            return
+        try:
+            super().close()
+        finally:
+            self.closed.set()
+
+    def abandon(self, seconds: float) -> None:
+        """Close it in a thread, and wait ``seconds`` for that; whoever waits for an answer gets an error."""
+        threading.Thread(target=self.close, name="relay-abandon", daemon=True).start()
+        self.closed.wait(seconds)
+
+
+def words(error: BaseException) -> str:
+    """What an error of the client says, with its kind where it does not say that itself."""
+    text = str(error)
+    if isinstance(error, OSError) and not isinstance(error, kafka_errors.KafkaError):
+        return text
+    return text if type(error).__name__ in text else f"{type(error).__name__}: {text}"

@@ -1,0 +1,179 @@
+"""Publishing through kafka-python."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Mapping, Sequence
+from functools import lru_cache, partial
+from typing import Any
+
+from kafka import errors as kafka_errors
+from kafka.partitioner.default import murmur2
+
+from outbox.cloudevents import Record
+from outbox_core.kafka_options import KAFKA_PYTHON
+from relay.errors import PublisherUnavailable
+from relay.publishers.base import Failure, Outcome, Trouble
+from relay.publishers.creation import create
+from relay.publishers.kafka_python.delivery import Delivery
+from relay.publishers.kafka_python.errors import is_of_client
+from relay.publishers.kafka_python.network import Network, words
+from relay.publishers.kafka_python.options import made, patient, producer_options
+from relay.publishers.kafka_python.producer import Producer
+from relay.publishers.kafka_python.topics import TopicDescriber
+from relay.publishers.pace import Pace
+from relay.publishers.question import Question
+from relay.publishers.quota import wait_for_quota
+from relay.publishers.reasons import explained
+from relay.publishers.topics import TopicDirectory
+from relay.publishers.wave import Wave, fit
+
+PREPARE_SECONDS = 2.5
+ABANDON_SECONDS = 2.0
+
+_partition_hash = lru_cache(maxsize=65_536)(murmur2)
+
+
+class KafkaPythonPublisher:
+    """Publishes through ``kafka.KafkaProducer``, with acks=all and idempotence (KIP-679).
+
+    ``options`` go to the client as they are: ``bootstrap_servers``, ``security_protocol``, ``sasl_…``,
+    ``ssl_…``, ``compression_type`` and so on. ``batch_bytes`` bounds the batch of a partition, and
+    ``delivery_seconds`` is how long a wave is tried before it is reported as failed for now. The next wave is
+    smaller then.
+
+    Whatever fails, the producer is replaced: a fatal error has ended it, and of a batch that was given up it
+    does not know whether the broker has it. Before, it tries again under the same producer id.
+
+    Raises ImproperlyConfigured for an option that is unknown, or the publisher's to decide.
+    """
+
+    client = KAFKA_PYTHON
+
+    def __init__(
+        self, options: Mapping[str, Any], *, batch_bytes: int = 900_000, delivery_seconds: float = 20.0
+    ) -> None:
+        self._options = producer_options(options, batch_bytes, delivery_seconds)
+        self._batch_bytes = batch_bytes
+        self._delivery_seconds = delivery_seconds
+        self._compressed = self._options.get("compression_type") is not None
+        self._creates = self._options.get("allow_auto_create_topics", True)
+        self._describe = TopicDescriber(self._options)
+        self._topics = TopicDirectory(self._describe, give_up=self._describe.close, patience=delivery_seconds)
+        self._pace = Pace(delivery_seconds)
+        self._partitions: dict[str, int] = {}
+        self._producer: Producer | None = None
+        self._is_patient = False
+        self._connecting: Question[Producer] | None = None
+        self._network: Network | None = None
+
+    def prepare(self, topics: Collection[str]) -> None:
+        deadline = time.monotonic() + PREPARE_SECONDS
+        try:
+            if self._producer is not None:
+                wait_for_quota(self._producer.throttled_seconds, PREPARE_SECONDS)
+            self._topics.learn(topics, deadline - time.monotonic())
+            producer = self._connected(deadline)
+            if self._creates:
+                create(self._topics, topics, self._describe.create, deadline)
+            self._learn_partitions(producer, topics)
+        except Exception as error:
+            if not is_of_client(error):
+                raise
+            self._end_if_fatal(error)
+            raise PublisherUnavailable(f"Kafka does not answer: {self._why(error)}") from error
+
+    def _why(self, error: Exception) -> str:
+        heard = self._describe.trouble or (self._network.trouble if self._network is not None else "")
+        return explained(heard or words(error))
+
+    def _end_if_fatal(self, error: Exception) -> None:
+        if not isinstance(error, (kafka_errors.KafkaTimeoutError, TimeoutError)):
+            self._discard(ABANDON_SECONDS)
+
+    def _connected(self, deadline: float) -> Producer:
+        """The producer, made for the pace of the link. Nothing is in flight when it is replaced."""
+        if self._producer is not None and self._is_patient == self._pace.is_slow:
+            return self._producer
+        if self._producer is not None:
+            self._discard(ABANDON_SECONDS)
+        if self._connecting is None:
+            self._is_patient = self._pace.is_slow
+            options = patient(self._options, self._delivery_seconds) if self._is_patient else self._options
+            self._connecting = Question(partial(made, Producer, connecting=self._connects, **options))
+        connecting = self._connecting
+        if not connecting.is_answered(deadline - time.monotonic()):
+            raise TimeoutError(f"no connection within {connecting.age:.1f} s")
+        self._connecting = None
+        self._producer = connecting.answer()
+        return self._producer
+
+    def _connects(self, network: Network) -> None:
+        self._network = network
+
+    def _learn_partitions(self, producer: Producer, topics: Collection[str]) -> None:
+        """Have the producer know topics that there are, so that send() need not wait; count partitions as it
+        does.
+        """
+        writable = [topic for topic in topics if self._topics[topic].trouble is None]
+        producer.learn(writable)
+        for topic in writable:
+            try:
+                self._partitions[topic] = len(producer.partitions_for(topic))
+            except kafka_errors.AuthorizationError:
+                self._topics.refused(topic, Trouble.TOPIC_FORBIDDEN)
+
+    def publish(self, records: Sequence[Record]) -> list[Outcome]:
+        producer = self._producer
+        assert producer is not None, "prepare() comes first"
+        wave = fit(
+            records, self._topics, self._place, batch_bytes=self._batch_bytes,
+            wave_bytes=self._pace.bytes, judge=not self._compressed, ask_again=self._ask_again,
+        )  # fmt: skip
+        if not wave.sent:
+            return wave.outcomes([])
+        outcomes = self._deliver(producer, wave)
+        if any(outcomes):
+            self._topics.forget({r.topic for r, o in zip(wave.records, outcomes, strict=False) if o})
+            self._discard(ABANDON_SECONDS)
+        return wave.outcomes(outcomes)
+
+    def _ask_again(self, topic: str) -> None:
+        self._topics.forget([topic])
+        self.prepare([topic])
+
+    def _place(self, record: Record) -> int:
+        digest: int = _partition_hash(record.key)
+        return (digest & 0x7FFFFFFF) % self._partitions[record.topic]
+
+    def _deliver(self, producer: Producer, wave: Wave) -> list[Outcome]:
+        since = time.monotonic()
+        try:
+            delivery = Delivery(producer, wave.sent)
+            in_time = delivery.wait(self._delivery_seconds, ABANDON_SECONDS)
+            outcomes = delivery.outcomes()
+        except Exception as error:
+            if not is_of_client(error):
+                self._discard(ABANDON_SECONDS)
+                raise
+            return [Failure(Trouble.TRANSIENT, explained(words(error)))] * len(wave.sent)
+        except BaseException:
+            self._discard(ABANDON_SECONDS)
+            raise
+        if not in_time:
+            self._pace.late(wave.size)
+        elif not any(outcomes):
+            self._pace.arrived(wave.size, time.monotonic() - since + producer.throttled_seconds)
+        return outcomes
+
+    def _discard(self, seconds: float) -> None:
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            producer.abandon(seconds)
+        if self._connecting is not None and self._network is not None:
+            self._network.abandon(seconds)
+        self._connecting = None
+
+    def close(self, timeout: float) -> None:
+        self._topics.close()
+        self._discard(timeout)

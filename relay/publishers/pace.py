@@ -1,0 +1,42 @@
+"""How much one wave may carry, such that a slow link or a quota lets it through in time. Pure."""
+
+from __future__ import annotations
+
+FIRST_BYTES = 24_000
+"""At 3 kB/s these take 8 s. A fast link is at full size after four waves."""
+MOST_BYTES = 80_000_000
+GROWTH = 8
+LATE_SHRINK = 8
+
+
+class Pace:
+    """Learns from each wave how many ``bytes`` the next one may have.
+
+    ``seconds`` is how long a wave may take. One that takes an eighth of it is followed by a larger one, as
+    fast as the observed speed allows. The size that works is kept. One that takes more than half of the time
+    is followed by a smaller one, and one that is late by a much smaller one.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.bytes = FIRST_BYTES
+        self.is_slow = False
+        """Whether a wave has needed more than half of the time: requests must not be given up before the
+        wave is.
+        """
+        self._seconds = seconds
+
+    def arrived(self, sent: int, seconds: float) -> None:
+        """A wave of ``sent`` bytes was acknowledged, and the broker takes the next one, after ``seconds``."""
+        growth = self._seconds / 8 / max(seconds, 0.001)
+        if growth > 1:
+            self.bytes = min(MOST_BYTES, max(self.bytes, int(sent * min(growth, GROWTH))))
+        elif seconds > self._seconds / 2:
+            self.is_slow = True
+            self.bytes = max(1, min(self.bytes, sent // 2))
+        if growth >= GROWTH:
+            self.is_slow = False
+
+    def late(self, sent: int) -> None:
+        """A wave of ``sent`` bytes was given up."""
+        self.is_slow = True
+        self.bytes = max(1, min(FIRST_BYTES, sent // LATE_SHRINK))

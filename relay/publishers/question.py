@@ -1,0 +1,51 @@
+"""A question to the broker that is asked in a thread of its own, and waited for in several turns."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, wait
+from threading import Thread
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Question(Generic[T]):
+    """Asks at once. A link with a latency of seconds answers late: who waits in vain keeps the question, and
+    waits for it again next time.
+    """
+
+    def __init__(self, ask: Callable[[], T]) -> None:
+        self._since = time.monotonic()
+        self._answer: Future[T] = Future()
+        Thread(target=_fill, args=[self._answer, ask], name="relay-question", daemon=True).start()
+
+    @property
+    def age(self) -> float:
+        """Seconds since it was asked."""
+        return time.monotonic() - self._since
+
+    def is_answered(self, seconds: float) -> bool:
+        """Wait ``seconds`` for the answer; whether it is there."""
+        return bool(wait([self._answer], max(0.0, seconds)).done)
+
+    def answer(self) -> T:
+        """The answer, given once. Raises what asking has raised.
+
+        It is forgotten then: an error whose traceback leads to itself would keep the client open.
+        """
+        answer, self._answer = self._answer, Future()
+        try:
+            return answer.result()
+        finally:
+            del answer
+
+
+def _fill(answer: Future[T], ask: Callable[[], T]) -> None:
+    try:
+        answer.set_result(ask())
+    except BaseException as error:
+        answer.set_exception(error)
+    finally:
+        del answer, ask

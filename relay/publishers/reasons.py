@@ -1,0 +1,37 @@
+"""Why a client cannot reach or use the broker, in its own words, with the remedy that fits. Pure."""
+
+from __future__ import annotations
+
+import re
+
+_REMEDIES = {
+    r"no such file|permission denied|ssl\.(ca|certificate|key)\.location": (
+        "Check the paths of the certificate files."
+    ),
+    r"certificate.verify.failed|unknown ca|hostname mismatch|self.signed": (
+        "Check the CA file, and that the broker's certificate names this host."
+    ),
+    r"resol|getaddrinfo|name or service not known|\bdns\b": "Check the host names of the brokers.",
+    r"mechanism": "Set a SASL mechanism that the broker has enabled.",
+    r"authentication.?fail|sasl.authentication.error|invalid (credentials|username)": (
+        "Check the user name and the password."
+    ),
+    r"idempotent|cluster.?authori[sz]ation": "Grant IDEMPOTENT_WRITE on the cluster to this user.",
+    r"topic.?authori[sz]ation": "Grant WRITE and DESCRIBE on the topic to this user.",
+    r"handshake|wrong.version.number|\bssl\b|\btls\b|record layer": (
+        "Check that this listener speaks TLS, and the security protocol."
+    ),
+    r"frame|message size|correlation|eof|disconnected|connection closed|protocol": (
+        "Check the security protocol of this listener: it may expect TLS or SASL."
+    ),
+    r"refused": "Check that Kafka runs and listens on this address.",
+}
+
+
+def explained(reason: str) -> str:
+    """The reason, with the remedy behind it where one is known."""
+    text = " ".join(reason.split()).rstrip(". ")
+    for pattern, remedy in _REMEDIES.items():
+        if re.search(pattern, text, re.IGNORECASE):
+            return f"{text}. {remedy}"
+    return f"{text}."
