@@ -199,7 +199,7 @@ GUARDS = [
     ),
     Guard(
         "offsets of an earlier topic are not believed",
-        "tests/inbox/test_origins.py::test_an_offset_of_another_topic_is_not_believed",
+        "tests/inbox/test_topic_ids.py::test_an_offset_of_another_topic_is_not_believed",
     ),
     Guard(
         "the refusal of effects that are lost",

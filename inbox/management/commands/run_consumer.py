@@ -16,6 +16,7 @@ from inbox.delivery import Routes
 from inbox.errors import MigrationsMissing, UnknownConsumer
 from inbox.heartbeat import DATABASE
 from inbox.kafka import KafkaSource
+from inbox.offsets import DatabaseOffsets
 from inbox.outages import Outages
 from inbox.registry import registry
 from inbox.shutdown import Shutdown, Stop
@@ -33,8 +34,15 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("name", help="one of INBOX['CONSUMERS']")
+        parser.add_argument(
+            "--instance",
+            metavar="NAME",
+            help="a name that only this process of the group has, and has again after a restart (a pod of a "
+            "StatefulSet, a systemd instance): within session_timeout_ms it gets its partitions back, and "
+            "the others notice nothing. Without it they are given to the others at once",
+        )
 
-    def handle(self, *, name: str, verbosity: int, **_: Any) -> None:
+    def handle(self, *, name: str, verbosity: int, instance: str | None = None, **_: Any) -> None:
         _log_to_stderr(verbosity)
         inbox = settings()
         try:
@@ -44,17 +52,19 @@ class Command(BaseCommand):
         shutdown = Shutdown(inbox.shutdown_seconds)
         shutdown.install()
         _wait_for_database(inbox, name, shutdown)
+        offsets = DatabaseOffsets(name, inbox.database)
         source = KafkaSource(
             name,
             bootstrap_servers=inbox.bootstrap_servers,
             topics=consumer.topics,
             group=consumer.group,
-            options=inbox.options,
+            options={**inbox.options, **({"group_instance_id": instance} if instance else {})},
+            offsets=offsets,
         )
         routes = Routes(registry.of(consumer.handlers))
         started.send(name, topics=consumer.topics, group=consumer.group)
         try:
-            handled = Consumer(inbox, consumer, source, routes, shutdown).run()
+            handled = Consumer(inbox, consumer, source, offsets, routes, shutdown).run()
         except ImproperlyConfigured as error:
             raise CommandError(str(error)) from error
         stopped.send(name, handled=handled)

@@ -53,7 +53,7 @@ INBOX: dict[str, Mutation] = {
     ),
     "later events parked behind poison": instead("inbox.effects.Effects._blocked", lambda *_: set()),
     "offsets of an earlier topic are not believed": instead(
-        "inbox.origins.Origins.is_of_another", lambda *_: False
+        "inbox.kafka.topic_ids.TopicIds.is_of_another", lambda *_: False
     ),
     "the refusal of effects that are lost": instead("inbox.effects.Effects._refuse_broken", lambda _: None),
 }
