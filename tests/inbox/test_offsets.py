@@ -166,7 +166,8 @@ def test_a_batch_stores_its_offsets_with_one_statement(
     consumer.drain()
     send(consumer, 0, 1)
     consumer.drain()
-    with connection.execute_wrapper(_counting(seen := [])):
+    seen: list[str] = []
+    with connection.execute_wrapper(_counting(seen)):
         send(consumer, 1, 50)
         consumer.drain()
     assert len([sql for sql in seen if "inbox_offset" in sql]) == 1

@@ -10,6 +10,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 
 from inbox.conf import settings
 from inbox.errors import UnknownConsumer
+from inbox.lag import Asking
 from inbox.management.command import InboxCommand
 from inbox.status import statuses
 
@@ -29,18 +30,33 @@ class Command(InboxCommand):
             "names", nargs="*", metavar="name", help="consumers of INBOX['CONSUMERS'] (default: all)"
         )
         parser.add_argument("--json", action="store_true", help="print JSON")
-        parser.add_argument("--live", action="store_true", help="exit 0 as long as each consumer is alive")
         parser.add_argument(
-            "--max-lag", type=int, metavar="N", help="more than N records behind is for somebody to look at"
+            "--live",
+            action="store_true",
+            help="exit 0 as long as each consumer is alive; Kafka is not asked",
+        )
+        parser.add_argument(
+            "--max-lag",
+            type=int,
+            metavar="N",
+            help="exit 1 if more than N records are not handled yet, or Kafka does not say",
+        )
+        parser.add_argument(
+            "--max-age",
+            type=float,
+            metavar="SECONDS",
+            help="exit 1 if the oldest of them is older than that, or Kafka does not say",
         )
 
-    def handle(self, *, names: list[str], live: bool, max_lag: int | None, **options: Any) -> None:
+    def handle(self, *, names: list[str], live: bool, **options: Any) -> None:
         inbox = settings()
         try:
-            chosen = [inbox.consumer(name).name for name in names] or sorted(inbox.consumers)
+            chosen = [inbox.consumer(name) for name in names or sorted(inbox.consumers)]
         except UnknownConsumer as error:
             raise CommandError(str(error), returncode=2) from error
-        found = statuses(chosen, inbox.database, max_lag)
+        asking = None if live else Asking(inbox.bootstrap_servers, inbox.options)
+        limits = {"max_lag": options["max_lag"], "max_age": options["max_age"]}
+        found = statuses(chosen, inbox.database, asking, **limits)
         if options["json"]:
             self.stdout.write(
                 json.dumps([status.as_json() for status in found], cls=DjangoJSONEncoder, indent=2)
