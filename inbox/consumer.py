@@ -3,7 +3,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from django.db import DatabaseError
+from django.db import DatabaseError, InterfaceError
 
 from inbox.backoff import delays
 from inbox.conf import ConsumerSettings, Settings
@@ -107,7 +107,7 @@ class Consumer:
             self._outages.begin(KAFKA, error)
             self._stop.wait(next(self._delays))
             return ()
-        except DatabaseError as error:
+        except (DatabaseError, InterfaceError) as error:
             self._lack_database(error)
             self._stop.wait(next(self._delays))
             return ()
@@ -144,7 +144,7 @@ class Consumer:
             self._offsets.catch_up(done)
         except OffsetsMoved:
             self._read_again()
-        except DatabaseError as error:
+        except (DatabaseError, InterfaceError) as error:
             self._lack_database(error)
         else:
             return True
@@ -159,7 +159,7 @@ class Consumer:
             self._offsets.keep(self._source.partitions())
             if self._offsets.went_back():
                 self._read_again()
-        except DatabaseError as error:
+        except (DatabaseError, InterfaceError) as error:
             self._lack_database(error)
 
     def _read_again(self) -> None:
@@ -167,7 +167,7 @@ class Consumer:
         offsets_went_back.send(self.name)
         self._source.reread()
 
-    def _lack_database(self, error: DatabaseError) -> None:
+    def _lack_database(self, error: Exception) -> None:
         self._outages.begin(DATABASE, error)  # whose end the heartbeat finds
         drop_dead_connection(self._database)
 

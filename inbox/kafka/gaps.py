@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from django.db import DatabaseError
+from django.db import DatabaseError, InterfaceError
 from kafka import TopicPartition
 from kafka.errors import KafkaError
 
@@ -40,7 +40,7 @@ class MissedRecords:
             self._next[partition] = beginning
             where = {"topic": partition.topic, "partition": partition.partition}
             records_missed.send(self._consumer, **where, first=expected, last=beginning - 1)
-            with suppress(DatabaseError):  # the log has it, and what was read is in hand
+            with suppress(DatabaseError, InterfaceError):  # the log has it, and what was read is in hand
                 self._store.missed((partition.topic, partition.partition), expected, beginning - 1)
 
     def look(
