@@ -58,13 +58,13 @@ def promote(trial: Trial, chance: random.Random) -> None:
 
 
 def storm(trial: Trial, chance: random.Random) -> None:
-    """One instance after the other is asked to end, or killed, and comes back; the others go on."""
+    """The youngest instance is asked to end, or killed, and comes back, again and again; the others stay."""
     end = time.monotonic() + STORM_SECONDS
     newest, changed_at = None, time.monotonic()
     while time.monotonic() < end:
         members = trial.fleet.members()
-        if members:
-            chance.choice(members).end(chance.choice([signal.SIGTERM, signal.SIGKILL]))
+        if len(members) > 1:
+            members[-1].end(chance.choice([signal.SIGTERM, signal.SIGKILL]))
         next_at = time.monotonic() + STORM_EVERY
         while time.monotonic() < next_at:
             if (now := insist(lambda: trial.execute(NEWEST))) != newest:
