@@ -53,7 +53,6 @@ class InstanceAdmin(ReadOnlyAdmin):
         "state",
         "detail",
         "partitions",
-        "lag",
         "handled",
         "heartbeat_at",
     )

@@ -50,7 +50,7 @@ def _check_database(inbox: Settings) -> list[CheckMessage]:
 
 
 def _check_options(inbox: Settings) -> list[CheckMessage]:
-    from inbox.client import RESERVED, known_options
+    from inbox.kafka.client import RESERVED, known_options
 
     try:
         options = inbox.kafka_options()

@@ -76,6 +76,12 @@ class Settings:
         """
         return kafka.options("INBOX", self.kafka, client=KAFKA_PYTHON, side=CONSUMER)
 
+    def kafka_client(self) -> tuple[list[str], dict[str, Any]]:
+        """The addresses of Kafka and the other options of its client. Raises as ``kafka_options`` does."""
+        options = self.kafka_options()
+        servers = options.pop("bootstrap_servers")
+        return servers.split(",") if isinstance(servers, str) else list(servers), options
+
 
 @cache
 def settings() -> Settings:

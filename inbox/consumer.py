@@ -3,16 +3,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
+from django.db import DatabaseError, InterfaceError
+
 from inbox.conf import ConsumerSettings, Settings
 from inbox.database import drop_dead_connection
 from inbox.delivery import Routes
 from inbox.effects import Effects
-from inbox.errors import Abandoned, SourceUnavailable
-from inbox.heartbeat import Heartbeat
+from inbox.errors import Abandoned, OffsetsMoved, SourceUnavailable
+from inbox.heartbeat import DATABASE, Heartbeat
+from inbox.offsets import DatabaseOffsets
 from inbox.outages import Outages
 from inbox.processor import Processor
 from inbox.record import Record
 from inbox.requeue import Requeue
+from inbox.signals import offsets_went_back
 from inbox.source import Partition, Source
 from inbox.transient import is_transient
 from outbox_core.process.backoff import delays
@@ -29,8 +33,8 @@ REQUEUE_CHUNK = 100
 class Consumer:
     """Brings the events of a source to their handlers, each of which takes effect once.
 
-    The events of a batch, and that they are handled, are committed in one transaction; then the offsets are.
-    A crash in between has them delivered again, and found handled.
+    The events of a batch, that they are handled and how far the consumer is are committed in one transaction;
+    Kafka is given a copy of the offsets behind it. Whatever crashes, the database says where to go on.
     """
 
     def __init__(
@@ -38,6 +42,7 @@ class Consumer:
         settings: Settings,
         consumer: ConsumerSettings,
         source: Source,
+        offsets: DatabaseOffsets,
         routes: Routes,
         stop: Stop,
         clock: Callable[[], float] = time.monotonic,
@@ -47,6 +52,7 @@ class Consumer:
         self._progress = progress
         self._database = settings.database
         self._source = source
+        self._offsets = offsets
         self._stop = stop
         self._clock = clock
         self._outages = Outages(consumer.name, clock)
@@ -59,7 +65,10 @@ class Consumer:
             clock=clock,
         )
         effects = Effects(
-            consumer=consumer.name, database=settings.database, idle_seconds=settings.transaction_idle_seconds
+            consumer=consumer.name,
+            offsets=offsets,
+            database=settings.database,
+            idle_seconds=settings.transaction_idle_seconds,
         )
         self._processor = Processor(
             routes=routes,
@@ -72,7 +81,9 @@ class Consumer:
         )
         self._requeue = Requeue(effects=effects, route=routes)
         self._delays = delays()
-        self._alive_at = self._requeued_at = clock()
+        self._look_back_every = settings.heartbeat_seconds
+        self._alive_at = self._requeued_at = self._looked_back_at = clock()
+        self._unstored: dict[Partition, int] = {}
 
     def run(self) -> int:
         """Consume until asked to stop, finish what is in hand, leave; returns how many were handled."""
@@ -88,6 +99,7 @@ class Consumer:
         """One round: poll, handle, commit; then what was requeued."""
         self._progress()
         self._heartbeat.beat()
+        self._look_back()
         self._handle(self._poll())
         self._take_up_requeued()
 
@@ -96,6 +108,10 @@ class Consumer:
             records = self._source.poll(POLL_SECONDS)
         except SourceUnavailable as error:
             self._outages.begin(KAFKA, error)
+            self._stop.wait(next(self._delays))
+            return ()
+        except (DatabaseError, InterfaceError) as error:
+            self._lack_database(error)
             self._stop.wait(next(self._delays))
             return ()
         self._kafka_answers()
@@ -107,6 +123,9 @@ class Consumer:
         try:
             for record in self._processor.process(records):
                 done[record.topic, record.partition] = record.offset + 1
+        except OffsetsMoved:
+            self._read_again()
+            done.clear()  # what the database has lost of it comes again
         except Abandoned:
             self._source.rewind(_first_offsets(records, done))
         finally:
@@ -114,11 +133,46 @@ class Consumer:
             self._commit(done)
 
     def _commit(self, done: dict[Partition, int]) -> None:
-        if done:
+        self._unstored |= done
+        if self._unstored and self._store(self._unstored):
             try:
-                self._source.commit(done)
+                self._source.commit(self._unstored)
             except SourceUnavailable as error:
                 self._outages.begin(KAFKA, error)
+            self._unstored = {}
+
+    def _store(self, done: dict[Partition, int]) -> bool:
+        """Store the offsets of what no handler takes; Kafka is given its copy only of what is stored."""
+        try:
+            self._offsets.catch_up(done)
+        except OffsetsMoved:
+            self._read_again()
+        except (DatabaseError, InterfaceError) as error:
+            self._lack_database(error)
+        else:
+            return True
+        return False
+
+    def _look_back(self) -> None:
+        """Notice while idle, too, that the database went back in time."""
+        if self._clock() < self._looked_back_at + self._look_back_every:
+            return
+        self._looked_back_at = self._clock()
+        try:
+            self._offsets.keep(self._source.partitions())
+            if self._offsets.went_back():
+                self._read_again()
+        except (DatabaseError, InterfaceError) as error:
+            self._lack_database(error)
+
+    def _read_again(self) -> None:
+        self._unstored = {}
+        offsets_went_back.send(self.name)
+        self._source.reread()
+
+    def _lack_database(self, error: Exception) -> None:
+        self._outages.begin(DATABASE, error)  # whose end the heartbeat finds
+        drop_dead_connection(self._database)
 
     def _take_up_requeued(self) -> None:
         if self._clock() < self._requeued_at + REQUEUE_EVERY:

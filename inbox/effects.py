@@ -12,6 +12,7 @@ from inbox.delivery import Delivery
 from inbox.errors import EffectsLost, Poison
 from inbox.models import Parked, Processed
 from inbox.models.parked import ParkedQuerySet
+from inbox.offsets import DatabaseOffsets
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +32,20 @@ class Effects:
     """
 
     consumer: str
+    offsets: DatabaseOffsets
     database: str = "default"
     idle_seconds: float = 30.0
 
     def apply(self, deliveries: Sequence[Delivery]) -> Applied:
         """Handle those that are new, in order, all or none; park poison and what follows of its key.
 
-        Raises whatever a handler raises, or the database; then nothing has happened.
+        How far the consumer is, is stored with it.
+
+        Raises whatever a handler raises, or the database, or OffsetsMoved; then nothing has happened.
         """
         parked: list[Delivery] = []
         with self.transaction():
+            moves = self.offsets.advance(delivery.record for delivery in deliveries)
             new = self._claim(deliveries)
             blocked = self._blocked(new)
             for delivery in new:
@@ -51,6 +56,7 @@ class Effects:
                         blocked.add(delivery.lane)
                 else:
                     delivery.run()
+        self.offsets.confirm(moves)
         return Applied(len(new) - len(parked), tuple(parked))
 
     def take_up(self, parked: Parked, delivery: Delivery | None) -> None:

@@ -12,6 +12,7 @@ InboxError
 ├── EffectsLost           a handler swallowed a database error, so that its transaction could not commit
 ├── SourceUnavailable     Kafka does not answer
 └── Abandoned             the rest of a batch is let go: the partitions were revoked, or it is to stop
+    └── OffsetsMoved      the database went back in time: what it has lost is to be read again first
 """
 
 from __future__ import annotations
@@ -63,3 +64,7 @@ class SourceUnavailable(InboxError):
 
 class Abandoned(InboxError):
     """The rest of the batch is not to be handled here and now; it will be delivered again."""
+
+
+class OffsetsMoved(Abandoned):
+    """The database has a lower offset than this process stored: restored, or a standby was promoted."""

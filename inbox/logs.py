@@ -95,14 +95,52 @@ def _records_missed(sender: str, topic: str, partition: int, first: int, last: i
     _say(logging.ERROR, "records_missed", message, sender, topic, partition, first, last)
 
 
+@receiver(signals.offsets_went_back)
+def _went_back(sender: str, **_: Any) -> None:
+    message = (
+        "%s: the database went back in time: it was restored, or a standby was promoted that was behind. "
+        "Reading again from the offsets that it has; events that are still handled there are skipped"
+    )
+    _say(logging.WARNING, "offsets_went_back", message, sender)
+
+
+@receiver(signals.group_offset_ignored)
+def _group_ignored(sender: str, topic: str, partition: int, offset: int, group_offset: int, **_: Any) -> None:
+    message = (
+        "%s: Kafka has offset %d for %s/%d, the database has %d, and the lower one counts. The database was "
+        "restored, or somebody moved the group with another tool. To skip events, use: manage.py inbox_seek "
+        "%s --topic %s --partition %d --to-offset %d"
+    )
+    numbers = (group_offset, topic, partition, offset, sender, topic, partition, group_offset)
+    _say(logging.WARNING, "group_offset_ignored", message, sender, *numbers)
+
+
+@receiver(signals.cluster_changed)
+def _cluster_changed(sender: str, topic: str, before: str, now: str, **_: Any) -> None:
+    message = (
+        "%s: the offsets of %s in the database are of Kafka cluster %s; this is %s. The group's offsets here "
+        "count, or else the beginning; events that are handled already are skipped"
+    )
+    _say(logging.WARNING, "cluster_changed", message, sender, topic, before, now)
+
+
+@receiver(signals.offsets_sought)
+def _sought(
+    sender: str, topic: str, partition: int, before: int | None, offset: int, reason: str, by: str, **_: Any
+) -> None:
+    words = (sender, topic, partition, "the beginning" if before is None else before, offset, by, reason)
+    _say(logging.WARNING, "seek", "%s: %s/%d moved from %s to %d by %s: %s", *words)
+
+
 @receiver(signals.partition_unreadable)
 def _unreadable(sender: str, topic: str, partition: int, offset: int, error: Exception, **_: Any) -> None:
     message = (
         "%s stands still at %s/%d offset %d, which its client cannot decode; other partitions go on, and "
-        "nothing is lost. Mend the producer, stop the consumers of the group and move it past the batch "
-        "with kafka-consumer-groups --reset-offsets: %s"
+        "nothing is lost. Correct the producer, stop the consumers and move past the batch: "
+        "manage.py inbox_seek %s --topic %s --partition %d --to-offset N: %s"
     )
-    _say(logging.ERROR, "unreadable", message, sender, topic, partition, offset, _line(error))
+    seek = (sender, topic, partition)
+    _say(logging.ERROR, "unreadable", message, sender, topic, partition, offset, *seek, _line(error))
 
 
 @receiver(signals.partition_readable)

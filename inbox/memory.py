@@ -1,9 +1,12 @@
+"""Topics in memory, for tests: the twins of Kafka and of the stored offsets."""
+
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from inbox.errors import SourceUnavailable
+from inbox.offsets import OffsetStore, Stored
 from inbox.record import Record
 from inbox.source import Offsets, Partition
 
@@ -39,10 +42,35 @@ class MemoryLog:
         return record
 
 
+class MemoryOffsets:
+    """Offsets that nobody stores: the twin of DatabaseOffsets for a source that is read without effects."""
+
+    def __init__(self) -> None:
+        self.stored: dict[Partition, Stored] = {}
+        self.gaps: list[tuple[Partition, int, int]] = []
+
+    def load(self, partitions: Collection[Partition]) -> Mapping[Partition, Stored]:
+        return {partition: self.stored[partition] for partition in partitions if partition in self.stored}
+
+    def begin(self, partition: Partition, start: Stored, *, replace: bool = False) -> None:
+        """Nothing to do: what is stored here, a test has put here."""
+
+    def missed(self, partition: Partition, first: int, last: int) -> None:
+        self.gaps.append((partition, first, last))
+
+
 class MemorySource:
     """A source that reads a MemoryLog, for tests: the twin of KafkaSource. Its group has one member."""
 
-    def __init__(self, log: MemoryLog, topics: Sequence[str], group: str, max_records: int = 500) -> None:
+    def __init__(
+        self,
+        log: MemoryLog,
+        topics: Sequence[str],
+        group: str,
+        max_records: int = 500,
+        offsets: OffsetStore | None = None,
+    ) -> None:
+        self._offsets = offsets or MemoryOffsets()
         self._log = log
         self._topics = topics
         self._group = group
@@ -55,6 +83,7 @@ class MemorySource:
     def poll(self, timeout: float) -> Sequence[Record]:
         self._answer()
         self._revoked = False
+        self._begin()
         records: list[Record] = []
         for partition in self._assigned():
             position = self._position(partition)
@@ -79,10 +108,14 @@ class MemorySource:
     def keep_alive(self) -> bool:
         return not self._revoked
 
-    def partitions(self) -> int:
-        return len(self._assigned())
+    def reread(self) -> None:
+        self._positions.clear()
 
-    def lag(self) -> int | None:
+    def partitions(self) -> Collection[Partition]:
+        return self._assigned()
+
+    def lag(self) -> int:
+        """How many records have yet to be read."""
         return sum(len(self._log.records[p]) - self._position(p) for p in self._assigned())
 
     def waits_for(self) -> str:
@@ -93,6 +126,18 @@ class MemorySource:
 
     def _assigned(self) -> list[Partition]:
         return sorted(partition for partition in self._log.records if partition[0] in self._topics)
+
+    def _begin(self) -> None:
+        new = [partition for partition in self._assigned() if partition not in self._positions]
+        stored = self._offsets.load(new) if new else {}
+        for partition in new:
+            start = self._log.committed.get((self._group, partition), 0)
+            if partition in stored:
+                start = min(
+                    stored[partition].offset, self._log.committed.get((self._group, partition), start)
+                )
+            self._offsets.begin(partition, Stored(start))
+            self._positions[partition] = start
 
     def _position(self, partition: Partition) -> int:
         return self._positions.get(partition, self._log.committed.get((self._group, partition), 0))

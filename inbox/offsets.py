@@ -1,77 +1,160 @@
+"""How far a consumer is, as its own database knows it: the offsets are stored with the effects."""
+
 from __future__ import annotations
 
-from collections.abc import Collection
-from contextlib import suppress
-from typing import Any
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+from uuid import UUID
 
-from kafka import TopicPartition
-from kafka.errors import (
-    CommitFailedError,
-    IllegalGenerationError,
-    RebalanceInProgressError,
-    UnknownMemberIdError,
-)
+import msgspec
+from django.db import connections
 
-from inbox.client import ANSWER_MS
-from inbox.missed import MissedRecords
-from inbox.origins import Origins
-from inbox.source import Offsets
-
-NOT_A_MEMBER = (CommitFailedError, IllegalGenerationError, RebalanceInProgressError, UnknownMemberIdError)
+from inbox.errors import OffsetsMoved
+from inbox.models import Offset
+from inbox.record import Record
+from inbox.source import Offsets, Partition
+from inbox.sql import statement
 
 
-class GroupOffsets:
-    """How far the group is. ``check`` comes before anything is read of partitions that were assigned: what
-    was committed may be of an earlier topic, or before what Kafka still has.
+class Stored(NamedTuple):
+    """The next offset of a partition, and the topic and cluster that it counts in (KIP-516)."""
+
+    offset: int
+    topic_id: UUID | None = None
+    cluster_id: str = ""
+
+
+class OffsetStore(Protocol):
+    """Where a source finds how far its consumer is: the consumer's database, or memory."""
+
+    def load(self, partitions: Collection[Partition]) -> Mapping[Partition, Stored]:
+        """What is stored of these partitions."""
+
+    def begin(self, partition: Partition, start: Stored, *, replace: bool = False) -> None:
+        """Reading begins here. ``replace`` drops what was stored, which counted in another topic or cluster.
+
+        Without it a stored offset is never lowered: what lies between is known to be handled.
+        """
+
+    def missed(self, partition: Partition, first: int, last: int) -> None:
+        """Kafka deleted these offsets before they were read."""
+
+
+class Moves(NamedTuple):
+    """Partitions and their next offsets, to be confirmed once the transaction is committed."""
+
+    offsets: Offsets
+
+
+@dataclass(slots=True)
+class _Known:
+    offset: int
+    topic_id: UUID | None
+
+
+class DatabaseOffsets:
+    """The offsets of one consumer, in its database.
+
+    Each process remembers the last offset that it stored of a partition. If the database has a lower one, it
+    went back in time (a restore, a failover to a standby that was behind), and the effects in between are
+    gone: nothing may be stored then before those records are read again.
     """
 
-    def __init__(self, origins: Origins, missed: MissedRecords) -> None:
-        self._origins = origins
-        self._missed = missed
-        self._unchecked: set[TopicPartition] = set()
-        self._uncommitted: dict[TopicPartition, int] = {}
+    def __init__(self, consumer: str, database: str = "default") -> None:
+        self._consumer = consumer
+        self._database = database
+        self._known: dict[Partition, _Known] = {}
 
-    def arrive(self, assigned: Collection[TopicPartition]) -> None:
-        self._unchecked.update(assigned)
+    def load(self, partitions: Collection[Partition]) -> Mapping[Partition, Stored]:
+        rows = self._rows().filter(topic__in={topic for topic, _ in partitions})
+        values = rows.values_list("topic", "partition", "offset", "topic_id", "cluster_id")
+        return {(topic, number): Stored(*rest) for topic, number, *rest in values}
 
-    def unchecked(self, partitions: Collection[TopicPartition]) -> set[TopicPartition]:
-        return self._unchecked.intersection(partitions)
+    def begin(self, partition: Partition, start: Stored, *, replace: bool = False) -> None:
+        Offset.objects.db_manager(self._database).begin(self._consumer, partition, start, replace=replace)
+        self._known[partition] = _Known(start.offset, start.topic_id)
 
-    def check(self, client: Any) -> set[TopicPartition]:
-        """Returns the partitions that may be read now. Raises KafkaTimeoutError."""
-        checked = self.unchecked(client.assignment())
-        for partition in checked:
-            committed = client.committed(partition, metadata=True, timeout_ms=ANSWER_MS)
-            if self._is_to_begin(partition.topic, committed):
-                client.seek_to_beginning(partition)
-                committed = None
-            self._missed.expect(partition, None if committed is None else committed.offset)
-        self._unchecked -= checked
-        return checked
+    def missed(self, partition: Partition, first: int, last: int) -> None:
+        Offset.objects.db_manager(self._database).missed(self._consumer, partition, first, last)
 
-    def _is_to_begin(self, topic: str, committed: Any) -> bool:
-        """Whatever ``auto_offset_reset`` is: Kafka forgets what was committed of a topic that is deleted."""
-        if committed is None:
-            return self._origins.is_anew(topic)
-        return self._origins.is_of_another(topic, committed.metadata)
+    def advance(self, records: Iterable[Record]) -> Moves:
+        """Store, in the current transaction, that these records are done. Call ``confirm`` after the commit.
 
-    def add(self, offsets: Offsets) -> None:
-        """What is to be committed."""
-        self._uncommitted |= {TopicPartition(*partition): offset for partition, offset in offsets.items()}
+        Raises:
+            OffsetsMoved: the database has a lower offset than this process stored last.
+        """
+        return self._advance(_next_offsets(records))
 
-    def commit(self, client: Any) -> None:
-        """Commit what is left to commit of the partitions that are still the client's."""
-        ours = client.assignment() if client is not None else ()
-        offsets = {
-            partition: self._origins.sign(partition.topic, offset)
-            for partition, offset in self._uncommitted.items()
-            if partition in ours
+    def confirm(self, moves: Moves) -> None:
+        """The transaction that stored these is committed."""
+        for partition, offset in moves.offsets.items():
+            known = self._known.get(partition)
+            if known is not None:
+                known.offset = max(known.offset, offset)
+
+    def catch_up(self, done: Offsets) -> None:
+        """Store what no transaction of effects has stored: records that no handler takes.
+
+        Raises:
+            OffsetsMoved: as ``advance``.
+        """
+        ahead = {
+            partition: offset for partition, offset in done.items() if self._is_behind(partition, offset)
         }
-        if offsets:
-            with suppress(*NOT_A_MEMBER):  # the partitions are another's, who finds these events handled
-                client.commit(offsets, timeout_ms=ANSWER_MS)
-        self.forget()
+        if ahead:
+            self.confirm(self._advance(ahead))
 
-    def forget(self) -> None:
-        """What is not committed comes again, and is found handled."""
-        self._uncommitted.clear()
+    def went_back(self) -> bool:
+        """Whether the database has a lower offset than this process stored last, or has lost one."""
+        stored = self.load(self._known) if self._known else {}
+        return any(
+            partition not in stored
+            or stored[partition].topic_id != known.topic_id
+            or stored[partition].offset < known.offset
+            for partition, known in self._known.items()
+        )
+
+    def keep(self, partitions: Collection[Partition]) -> None:
+        """Only these are read here now; the others are another process's."""
+        for partition in self._known.keys() - set(partitions):
+            del self._known[partition]
+
+    def _advance(self, offsets: Offsets) -> Moves:
+        moves = [
+            _move(partition, known, offsets[partition])
+            for partition in sorted(offsets)
+            if (known := self._known.get(partition)) is not None
+        ]
+        if moves:
+            parameters = {"consumer": self._consumer, "moves": msgspec.json.encode(moves).decode()}
+            with connections[self._database].cursor() as cursor:
+                cursor.execute(statement("advance"), parameters)
+                if cursor.rowcount < len(moves):
+                    raise OffsetsMoved("the database has a lower offset than this process stored last")
+        return Moves(offsets)
+
+    def _is_behind(self, partition: Partition, offset: int) -> bool:
+        known = self._known.get(partition)
+        return known is not None and known.offset < offset
+
+    def _rows(self) -> Any:
+        return Offset.objects.using(self._database).filter(consumer=self._consumer)
+
+
+def _move(partition: Partition, known: _Known, offset: int) -> dict[str, Any]:
+    return {
+        "topic": partition[0],
+        "partition": partition[1],
+        "last": known.offset,
+        "topic_id": known.topic_id,
+        "next": offset,
+    }
+
+
+def _next_offsets(records: Iterable[Record]) -> dict[Partition, int]:
+    offsets: dict[Partition, int] = {}
+    for record in records:
+        partition = (record.topic, record.partition)
+        offsets[partition] = max(offsets.get(partition, 0), record.offset + 1)
+    return offsets

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from inbox.database import drop_dead_connection
 from inbox.delivery import Delivery, Routes
 from inbox.effects import Effects
-from inbox.errors import Poison
+from inbox.errors import Abandoned, Poison
 from inbox.outages import Outages
 from inbox.record import Record
 from inbox.signals import batch_failed, event_parked
@@ -62,6 +62,8 @@ class Processor:
     def _together(self, deliveries: Sequence[Delivery]) -> bool:
         try:
             self._apply(deliveries)
+        except Abandoned:
+            raise
         except Exception as error:
             if not is_transient(error):
                 batch_failed.send(self._effects.consumer, error=error, size=len(deliveries))
@@ -83,6 +85,8 @@ class Processor:
         for delay in delays():
             try:
                 self._apply([delivery])
+            except Abandoned:
+                raise
             except Exception as error:
                 drop_dead_connection(self._effects.database)
                 if is_transient(error):

@@ -37,6 +37,18 @@ topic_made_anew = Signal()
 records_missed = Signal()
 """Kafka had deleted records before they were read. Arguments: topic, partition, first, last (offsets)."""
 
+offsets_went_back = Signal()
+"""The database has lower offsets than this process stored in it, which are read again. No arguments."""
+
+group_offset_ignored = Signal()
+"""Kafka's copy is ahead of the database, which counts. Arguments: topic, partition, offset, group_offset."""
+
+cluster_changed = Signal()
+"""The database has offsets of another Kafka cluster, which do not count. Arguments: topic, before, now."""
+
+offsets_sought = Signal()
+"""Somebody moved a consumer. Arguments: topic, partition, before, offset, reason, by."""
+
 partition_unreadable = Signal()
 """The client cannot decode what is there, nor read past it. Arguments: topic, partition, offset, error."""
 

@@ -1,6 +1,8 @@
+"""Where a consumer's records come from: the port between its loop and Kafka."""
+
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from inbox.record import Record
@@ -27,11 +29,11 @@ class Source(Protocol):
     def keep_alive(self) -> bool:
         """Stay a member of the group while a batch is in hand; False if its partitions were taken away."""
 
-    def partitions(self) -> int:
-        """How many partitions are read here now."""
+    def partitions(self) -> Collection[Partition]:
+        """The partitions that are read here now."""
 
-    def lag(self) -> int | None:
-        """How many records of them have yet to be read; None if that is not known."""
+    def reread(self) -> None:
+        """Deliver again from where the database is: it went back in time."""
 
     def waits_for(self) -> str:
         """What it does without while it reads the rest, in words; empty if nothing."""

@@ -17,6 +17,7 @@ from inbox.conf import ConsumerSettings, Settings, settings
 from inbox.consumer import Consumer
 from inbox.delivery import Routes
 from inbox.memory import MemoryLog, MemorySource
+from inbox.offsets import DatabaseOffsets
 from inbox.record import Record
 from inbox.registry import Registry, registry
 
@@ -54,7 +55,8 @@ class MemoryConsumer:
             consumer = ConsumerSettings(name=name, topics=("test",), group=name, **options)
         self.log = MemoryLog()
         self.time = time or SkippedTime()
-        self.source = MemorySource(self.log, consumer.topics, consumer.group)
+        self.offsets = DatabaseOffsets(consumer.name, inbox.database)
+        self.source = MemorySource(self.log, consumer.topics, consumer.group, offsets=self.offsets)
         self._registry = handlers or registry
         self._settings: tuple[Settings, ConsumerSettings] = (inbox, consumer)
         self.restart()
@@ -93,10 +95,10 @@ class MemoryConsumer:
         )
 
     def restart(self) -> None:
-        """Start over from the offsets that were committed, as a new process does."""
+        """Start over from the offsets that were stored, as a new process does."""
         self.source.close()
         routes = Routes(self._registry.of(self._settings[1].handlers))
-        self.consumer = Consumer(*self._settings, self.source, routes, self.time, self.time)
+        self.consumer = Consumer(*self._settings, self.source, self.offsets, routes, self.time, self.time)
 
     def drain(self) -> None:
         """Handle everything that was sent, and what was requeued."""

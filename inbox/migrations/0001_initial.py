@@ -22,7 +22,6 @@ class Migration(migrations.Migration):
                 ('state', models.TextField(choices=[('running', 'running'), ('waiting', 'waiting for what is not there')])),
                 ('detail', models.TextField(default='')),
                 ('partitions', models.IntegerField(default=0)),
-                ('lag', models.BigIntegerField(null=True)),
                 ('handled', models.BigIntegerField(default=0)),
                 ('started_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                 ('heartbeat_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
@@ -76,6 +75,25 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'processed',
                 'db_table': 'inbox_processed',
                 'indexes': [models.Index(fields=['processed_at'], name='inbox_processed_at')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Offset',
+            fields=[
+                ('pk', models.CompositePrimaryKey('consumer', 'topic', 'partition', blank=True, editable=False, primary_key=True, serialize=False)),
+                ('consumer', models.TextField(db_collation='C')),
+                ('topic', models.TextField(db_collation='C')),
+                ('partition', models.IntegerField()),
+                ('offset', models.BigIntegerField()),
+                ('topic_id', models.UUIDField(null=True)),
+                ('cluster_id', models.TextField(default='')),
+                ('updated_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ('missed_first', models.BigIntegerField(null=True)),
+                ('missed_last', models.BigIntegerField(null=True)),
+                ('missed_at', models.DateTimeField(null=True)),
+            ],
+            options={
+                'db_table': 'inbox_offset',
             },
         ),
         # Heartbeats need not survive a crash, and an idle consumer writes no WAL.

@@ -17,8 +17,8 @@ class InstanceQuerySet(models.QuerySet["Instance"]):
 class Instance(models.Model):
     """A process that runs a consumer, or ran it. Its loop writes the heartbeat: one that hangs has none.
 
-    ``lag`` is the number of records in its partitions that it has yet to read, ``handled`` the events that it
-    has handled and ``progress_at`` when it last did so. The table is UNLOGGED.
+    ``handled`` is the number of events that it has handled and ``progress_at`` when it last did so. How far a
+    consumer is behind, nobody reports of himself: see ``inbox.lag``. The table is UNLOGGED.
     """
 
     class State(models.TextChoices):
@@ -32,7 +32,6 @@ class Instance(models.Model):
     state = models.TextField(choices=State.choices)
     detail = models.TextField(default="")
     partitions = models.IntegerField(default=0)
-    lag = models.BigIntegerField(null=True)
     handled = models.BigIntegerField(default=0)
     started_at = models.DateTimeField(db_default=Now())
     heartbeat_at = models.DateTimeField(db_default=Now())

@@ -12,12 +12,14 @@ from kafka.errors import KafkaTimeoutError
 from kafka.structs import ConsumerGroupMetadata, MemberState
 
 from inbox.kafka import KafkaSource
+from inbox.memory import MemoryOffsets
+from inbox.offsets import OffsetStore
 from inbox.testing import SkippedTime
 
 
 class Broker:
-    """The partitions of a topic. Members meet the errors, after so many polls ``joining``; others do too if
-    the errors are ``everywhere``.
+    """The partitions of a topic. Members join after so many polls ``joining``. Readers meet the errors, and
+    so do those who try partitions singly if the errors are ``everywhere``.
     """
 
     topic = "t"
@@ -33,15 +35,16 @@ class Broker:
         self.exists = True
         self.mute = 0
 
-    def open(self, monkeypatch: pytest.MonkeyPatch) -> KafkaSource:
+    def open(self, monkeypatch: pytest.MonkeyPatch, offsets: OffsetStore | None = None) -> KafkaSource:
         """A source that reads here."""
-        monkeypatch.setattr("inbox.kafka.connect", self._connect)
+        monkeypatch.setattr("inbox.kafka.source.connect", self._connect)
         return KafkaSource(
             "test",
             bootstrap_servers=["fake:9092"],
             topics=[self.topic],
             group="g",
             options={},
+            offsets=MemoryOffsets() if offsets is None else offsets,
             clock=self.time,
         )
 
@@ -54,7 +57,7 @@ class Broker:
         self.deleting = error
 
     def _connect(self, config: Mapping[str, Any]) -> Client:
-        client = Client(self, fails=self.everywhere or config["group_id"] is not None)
+        client = Client(self)
         if config["group_id"] is not None:
             self.members.append(client)
         return client
@@ -63,14 +66,12 @@ class Broker:
 class Client:
     """What the inbox uses of a KafkaConsumer."""
 
-    def __init__(self, broker: Broker, *, fails: bool) -> None:
+    def __init__(self, broker: Broker) -> None:
         self.leaves = False
         self._broker = broker
-        self._fails = fails
         self._listener: Any = None
         self._joins = 0
         self._positions: dict[TopicPartition, int] = {}
-        self._paused: set[TopicPartition] = set()
         self._stuck = False
 
     @property
@@ -92,7 +93,7 @@ class Client:
         self._listener = listener
 
     def assign(self, partitions: Iterable[TopicPartition]) -> None:
-        self._positions = dict.fromkeys(partitions, 0)
+        self._positions = {partition: self._positions.get(partition, 0) for partition in partitions}
 
     def assignment(self) -> set[TopicPartition]:
         return set(self._positions)
@@ -100,11 +101,10 @@ class Client:
     def seek(self, partition: TopicPartition, offset: int) -> None:
         self._positions[partition] = offset
 
-    def position(self, partition: TopicPartition, timeout_ms: int) -> int:
-        return self._positions[partition]
-
-    def highwater(self, partition: TopicPartition) -> None:
-        """Not known: as where the broker answers with an error instead of records."""
+    def beginning_offsets(
+        self, partitions: Iterable[TopicPartition], timeout_ms: int
+    ) -> dict[TopicPartition, int]:
+        return dict.fromkeys(partitions, 0)
 
     def end_offsets(self, partitions: Iterable[TopicPartition], timeout_ms: int) -> dict[TopicPartition, int]:
         if self._broker.deleting is not None:
@@ -120,13 +120,7 @@ class Client:
         return offset if offset is None or not metadata else OffsetAndMetadata(offset, "", -1)
 
     def pause(self, *partitions: TopicPartition) -> None:
-        self._paused |= set(partitions)
-
-    def resume(self, *partitions: TopicPartition) -> None:
-        self._paused -= set(partitions)
-
-    def paused(self) -> set[TopicPartition]:
-        return set(self._paused)
+        """It reads nothing anyway."""
 
     def group_metadata(self) -> ConsumerGroupMetadata:
         if self._joins > self._broker.joining:
@@ -137,30 +131,30 @@ class Client:
         pass
 
     def poll(self, timeout_ms: int, max_records: int = 500) -> dict[TopicPartition, list[Any]]:
-        fetched = self._listener is None or self._joins > self._broker.joining
         if self._listener is not None:
             self._join()
-        for partition in sorted(self._positions.keys() - self._paused):
-            if fetched and self._positions[partition] < len(self._broker.logs[partition]):
-                return {partition: [self._next(partition)]}
+        else:
+            for partition in sorted(self._positions):
+                if self._positions[partition] < len(self._broker.logs[partition]):
+                    return {partition: [self._next(partition, fails=max_records > 1)]}
         self._broker.time.now += timeout_ms / 1000
         return {}
 
     def _join(self) -> None:
         if self.leaves:
             self._listener.on_partitions_revoked(self.assignment())
-            self.leaves, self._joins, self._positions, self._paused = False, 0, {}, set()
+            self.leaves, self._joins, self._positions = False, 0, {}
         self._joins += 1
         if self._joins == self._broker.joining + 1:
             self._positions = {p: self._broker.committed.get(p, 0) for p in self._broker.logs}
             self._listener.on_partitions_assigned(self.assignment())
 
-    def _next(self, partition: TopicPartition) -> Any:
+    def _next(self, partition: TopicPartition, *, fails: bool) -> Any:
         if self._stuck:
             pytest.fail("a client that has failed to decode hangs when asked again")
         offset = self._positions[partition]
         value = self._broker.logs[partition][offset]
-        if isinstance(value, Exception) and self._fails:
+        if isinstance(value, Exception) and (fails or self._broker.everywhere):
             self._stuck = True
             raise value
         self._positions[partition] += 1

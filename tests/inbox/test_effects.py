@@ -59,7 +59,7 @@ def test_batch_that_fails_leaves_nothing(consumer: MemoryConsumer, effects: Effe
     send_steps(consumer, "a", 1, 2)
     send_steps(consumer, "a", 3, fail="fail")
     with pytest.raises(RuntimeError, match="no"):
-        Transactions(consumer="test").apply(deliveries(consumer, effects))
+        Transactions(consumer="test", offsets=consumer.offsets).apply(deliveries(consumer, effects))
     assert not Processed.objects.exists()
 
 
@@ -97,7 +97,7 @@ def test_swallowed_database_error_is_not_taken_for_success(
     send_steps(consumer, "a", 1)
     consumer.send("test.last", {"number": 2}, key="b")
     with pytest.raises(EffectsLost, match="a handler caught a database error"):
-        Transactions(consumer="test").apply(deliveries(consumer, effects))
+        Transactions(consumer="test", offsets=consumer.offsets).apply(deliveries(consumer, effects))
     assert not Processed.objects.exists()
 
 

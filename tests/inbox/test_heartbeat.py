@@ -7,12 +7,14 @@ from collections.abc import Iterator
 import pytest
 from django.db import connection
 
+from inbox.conf import ConsumerSettings
 from inbox.heartbeat import Heartbeat
 from inbox.memory import MemoryLog, MemorySource
 from inbox.models import Instance
 from inbox.outages import Outages
 from inbox.status import statuses
 
+CONSUMER = ConsumerSettings(name="test", topics=("test",))
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
@@ -62,10 +64,10 @@ def test_what_the_source_waits_for_is_for_somebody_to_look_at(
     source.lack = "topics that do not exist, or that it may not read: shop.orders"
     outages.begin("Kafka", OSError("gone"))
     heartbeat.beat(now=True)
-    [status] = statuses(["test"], "default")
+    [status] = statuses([CONSUMER], "default", None)
     assert (status.waiting_for, status.exit_code) == (f"Kafka: OSError: gone; {source.lack}", 1)
     source.lack = ""
     outages.end("Kafka")
     heartbeat.beat(now=True)
-    [status] = statuses(["test"], "default")
+    [status] = statuses([CONSUMER], "default", None)
     assert (status.waiting_for, status.exit_code) == ("", 0)

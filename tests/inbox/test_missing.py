@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from inbox.missing import MissingTopics
+from inbox.kafka.topics import MissingTopics
 from inbox.testing import SkippedTime
 
 

@@ -6,9 +6,10 @@ import secrets
 from collections.abc import Sequence
 from typing import Any
 
-from kafka import KafkaProducer
+from kafka import KafkaAdminClient, KafkaProducer
 
 from inbox.kafka import KafkaSource
+from inbox.memory import MemoryOffsets
 from inbox.record import Record
 from inbox.source import Source
 from tests.waiting import wait_until
@@ -21,6 +22,7 @@ class KafkaTopic:
         self.group = f"test.{secrets.token_hex(4)}"
         self._producer = KafkaProducer(bootstrap_servers=servers)
         self._opened: list[KafkaSource] = []
+        self.offsets = MemoryOffsets()
 
     def write(
         self,
@@ -36,6 +38,7 @@ class KafkaTopic:
     def open(self, *topics: str, **options: Any) -> KafkaSource:
         source = KafkaSource(
             "test",
+            offsets=self.offsets,
             bootstrap_servers=[self._servers],
             topics=topics or (self.topic,),
             group=self.group,
@@ -49,6 +52,13 @@ class KafkaTopic:
         )
         self._opened.append(source)
         return source
+
+    def cluster(self) -> str:
+        admin = KafkaAdminClient(bootstrap_servers=self._servers)
+        try:
+            return str(admin.describe_cluster()["cluster_id"])
+        finally:
+            admin.close()
 
     def close(self) -> None:
         for source in self._opened:

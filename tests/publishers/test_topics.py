@@ -8,6 +8,7 @@ from contextlib import closing
 import pytest
 
 from inbox.kafka import KafkaSource
+from inbox.memory import MemoryOffsets
 from outbox.cloudevents import Record
 from relay.errors import PublisherUnavailable
 from relay.publishers.base import Publisher, Trouble
@@ -41,10 +42,15 @@ def test_a_consumer_makes_no_topic(broker: Broker) -> None:
     topic = broker.topic()
     options = {"metadata_max_age_ms": 200}
     source = KafkaSource(
-        "test", bootstrap_servers=[broker.address], topics=[topic], group="test", options=options
+        "test",
+        bootstrap_servers=[broker.address],
+        topics=[topic],
+        group="test",
+        options=options,
+        offsets=MemoryOffsets(),
     )
     with closing(source):
-        wait_until(lambda: source.poll(0.1) == [] and source.partitions() == 1, 20, "it reads the topic")
+        wait_until(lambda: source.poll(0.1) == [] and len(source.partitions()) == 1, 20, "it reads the topic")
         broker.delete(topic)
         wait_until(lambda: source.poll(0.1) == [] and topic in source.waits_for(), 20, "it misses the topic")
         source.poll(1.0)

@@ -10,6 +10,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 
 from inbox.conf import settings
 from inbox.errors import UnknownConsumer
+from inbox.lag import Asking
 from inbox.management.command import InboxCommand
 from inbox.status import statuses
 from outbox_core.process.exit_codes import ExitCode, StatusCode
@@ -31,16 +32,26 @@ class Command(InboxCommand):
         )
         parser.add_argument("--json", action="store_true", help="print JSON")
         parser.add_argument(
-            "--max-lag", type=int, metavar="N", help="more than N records behind is for somebody to look at"
+            "--max-lag",
+            type=int,
+            metavar="N",
+            help="exit 1 if more than N records are not handled yet, or Kafka does not say",
+        )
+        parser.add_argument(
+            "--max-age",
+            type=float,
+            metavar="SECONDS",
+            help="exit 1 if the oldest of them is older than that, or Kafka does not say",
         )
 
-    def handle(self, *, names: list[str], max_lag: int | None, **options: Any) -> None:
+    def handle(self, *, names: list[str], **options: Any) -> None:
         inbox = settings()
         try:
-            chosen = [inbox.consumer(name).name for name in names] or sorted(inbox.consumers)
+            chosen = [inbox.consumer(name) for name in names or sorted(inbox.consumers)]
         except UnknownConsumer as error:
             raise CommandError(str(error), returncode=ExitCode.USAGE) from error
-        found = statuses(chosen, inbox.database, max_lag)
+        limits = {"max_lag": options["max_lag"], "max_age": options["max_age"]}
+        found = statuses(chosen, inbox.database, Asking(*inbox.kafka_client()), **limits)
         if options["json"]:
             self.stdout.write(
                 json.dumps([status.as_json() for status in found], cls=DjangoJSONEncoder, indent=2)

@@ -15,6 +15,7 @@ from inbox.delivery import Routes
 from inbox.errors import MigrationsMissing, UnknownConsumer
 from inbox.heartbeat import DATABASE
 from inbox.kafka import KafkaSource
+from inbox.offsets import DatabaseOffsets
 from inbox.outages import Outages
 from inbox.registry import registry
 from inbox.signals import started, stopped
@@ -36,8 +37,17 @@ class Command(ProcessCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument("name", help="one of INBOX['CONSUMERS']")
+        parser.add_argument(
+            "--instance",
+            metavar="NAME",
+            help="a name that only this process of the group has, and has again after a restart (a pod of a "
+            "StatefulSet, a systemd instance): within session_timeout_ms it gets its partitions back, and "
+            "the others notice nothing. Without it they are given to the others at once",
+        )
 
-    def handle(self, *, name: str, liveness_file: Path | None, verbosity: int, **_: Any) -> None:
+    def handle(
+        self, *, name: str, liveness_file: Path | None, verbosity: int, instance: str | None = None, **_: Any
+    ) -> None:
         inbox = settings()
         try:
             consumer = inbox.consumer(name)
@@ -47,22 +57,27 @@ class Command(ProcessCommand):
             "inbox", verbosity=verbosity, seconds=inbox.shutdown_seconds, path=liveness_file
         ) as process:
             _wait_for_database(inbox, name, process)
-            source = _source(inbox, consumer)
+            offsets = DatabaseOffsets(name, inbox.database)
+            source = _source(inbox, consumer, offsets, instance)
             routes = Routes(registry.of(consumer.handlers))
             started.send(name, topics=consumer.topics, group=consumer.group)
-            running = Consumer(inbox, consumer, source, routes, process.stop, progress=process.progress)
+            running = Consumer(
+                inbox, consumer, source, offsets, routes, process.stop, progress=process.progress
+            )
             stopped.send(name, handled=running.run())
 
 
-def _source(inbox: Settings, consumer: ConsumerSettings) -> KafkaSource:
-    options = inbox.kafka_options()
-    servers = options.pop("bootstrap_servers")
+def _source(
+    inbox: Settings, consumer: ConsumerSettings, offsets: DatabaseOffsets, instance: str | None
+) -> KafkaSource:
+    servers, options = inbox.kafka_client()
     return KafkaSource(
         consumer.name,
-        bootstrap_servers=servers.split(",") if isinstance(servers, str) else servers,
+        bootstrap_servers=servers,
         topics=consumer.topics,
         group=consumer.group,
-        options=options,
+        options={**options, **({"group_instance_id": instance} if instance else {})},
+        offsets=offsets,
     )
 
 

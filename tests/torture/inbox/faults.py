@@ -22,7 +22,7 @@ from tests.torture.faults import Fault
 from tests.torture.faults.relays import armed, kill, passed, resize, terminate, victim
 from tests.torture.faults.scene import ask, published
 from tests.torture.faults.topics import delete
-from tests.torture.inbox import parking
+from tests.torture.inbox import parking, rewinding
 from tests.torture.inbox.trial import GROUP, ConsumerTrial
 from tests.torture.insist import insist
 from tests.torture.trial import Trial
@@ -99,13 +99,13 @@ def at_requeue(deed: str, trial: Trial, chance: random.Random) -> None:
     stage.join()
 
 
-def redeliver(trial: Trial, chance: random.Random) -> None:
-    """All stop, the group's offsets go back to the beginning, and all start again."""
+def while_stopped(deed: Callable[[ConsumerTrial], bool], trial: Trial, chance: random.Random) -> None:
+    """All stop, something is done to the group until it is done, and all start again."""
     size = trial.fleet.size
     trial.fleet.resize(0)
     deadline = time.monotonic() + EMPTY_SECONDS
     try:
-        while trial.fleet.members() or not _reset(cast(ConsumerTrial, trial)):
+        while trial.fleet.members() or not deed(cast(ConsumerTrial, trial)):
             if time.monotonic() > deadline:
                 trial.complaints.append(f"the group was not empty after {EMPTY_SECONDS:.0f} s")
                 return
@@ -128,16 +128,26 @@ def make_anew(trial: Trial, chance: random.Random) -> None:
         kill(trial, chance)
 
 
-def _reset(trial: ConsumerTrial) -> bool:
-    """Whether Kafka has done it; it refuses while the group has members, if only killed ones."""
-    wanted = dict.fromkeys(trial.partitions(), OffsetSpec.EARLIEST)
+def _reset(to: OffsetSpec, trial: ConsumerTrial) -> bool:
+    """Whether Kafka has moved the group; it refuses while the group has members, if only killed ones."""
+    wanted = dict.fromkeys(trial.partitions(), to)
     try:
         with admin(trial.ground.bootstrap_servers) as client:
             client.reset_group_offsets(GROUP, wanted)
             committed = client.list_group_offsets({GROUP: list(wanted)})[GROUP]
     except (KafkaError, OSError):
         return False
-    return all(committed[part].offset == 0 for part in wanted)
+    return all((committed[part].offset == 0) == (to == OffsetSpec.EARLIEST) for part in wanted)
+
+
+def _forget(trial: ConsumerTrial) -> bool:
+    """Whether Kafka has forgotten the group, as it does when nobody was there for long enough."""
+    try:
+        with admin(trial.ground.bootstrap_servers) as client:
+            client.delete_groups([GROUP])
+            return GROUP not in {group["group_id"] for group in client.list_groups()}
+    except (KafkaError, OSError):
+        return False
 
 
 def _at_points() -> list[Fault]:
@@ -163,7 +173,13 @@ FAULTS: dict[str, Fault] = {
         Fault("discard", discard),
         Fault("kill-taken-up", partial(at_requeue, "kill"), concurrent=False),
         Fault("stop-taken-up", partial(at_requeue, "stop"), concurrent=False),
-        Fault("redeliver", redeliver),
+        Fault("redeliver", partial(while_stopped, partial(_reset, OffsetSpec.EARLIEST))),
+        Fault("group-forward", partial(while_stopped, partial(_reset, OffsetSpec.LATEST))),
+        Fault("group-deleted", partial(while_stopped, _forget)),
+        Fault("database-restored", rewinding.restore, concurrent=False),
+        Fault("database-restored-stopped", rewinding.restore_while_stopped, concurrent=False),
+        Fault("standby-promoted", rewinding.promote, concurrent=False),
+        Fault("rebalance-storm", rewinding.storm, concurrent=False),
         Fault("topic-made-anew", make_anew, concurrent=False),
     )
 }

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
 from typing import Any
 
 from inbox.delivery import Delivery
 from inbox.effects import Effects
+from inbox.errors import OffsetsMoved
 from inbox.kafka import KafkaSource
+from inbox.models import Offset
 from inbox.models.parked import ParkedQuerySet
 from inbox.models.processed import ProcessedManager
+from inbox.offsets import DatabaseOffsets, Moves
+from inbox.source import Offsets
 from tests.torture.points import Points
 
 
@@ -50,19 +55,37 @@ def _no_waiting_behind() -> None:
 
 
 def _offsets_first() -> None:
-    """Offsets are committed as soon as records are polled."""
+    """Offsets are stored as soon as records are polled."""
     poll = KafkaSource.poll
 
     def polled(source: KafkaSource, timeout: float) -> Any:
         records = poll(source, timeout)
+        store: Any = source._starts._store
+        store.catch_up({(record.topic, record.partition): record.offset + 1 for record in records})
         source.commit({(record.topic, record.partition): record.offset + 1 for record in records})
         return records
 
     setattr(KafkaSource, "poll", polled)  # noqa: B010
 
 
+def _no_look_back() -> None:
+    """Offsets are stored, whatever the database has lost of those before them."""
+    advance = DatabaseOffsets._advance
+
+    def advanced(store: DatabaseOffsets, offsets: Offsets) -> Moves:
+        with suppress(OffsetsMoved):
+            return advance(store, offsets)
+        for (topic, partition), offset in offsets.items():
+            Offset.objects.filter(topic=topic, partition=partition).update(offset=offset)
+        return Moves(offsets)
+
+    setattr(DatabaseOffsets, "_advance", advanced)  # noqa: B010
+    setattr(DatabaseOffsets, "went_back", lambda _: False)  # noqa: B010
+
+
 GUARDS: dict[str, Callable[[], None]] = {
     "dedupe": _no_dedupe,
     "parking": _no_waiting_behind,
     "offsets-last": _offsets_first,
+    "look-back": _no_look_back,
 }

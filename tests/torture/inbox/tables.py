@@ -23,3 +23,5 @@ TAKE_EFFECT = """
 GATHER = "INSERT INTO torture_gathered (event_id) SELECT unnest(%s::uuid[])"
 FIND_ANTIDOTE = "SELECT FROM torture_antidote WHERE event_id = %s"
 READ_EFFECTS = "SELECT event_id, topic, key, n, behind FROM torture_effect ORDER BY id"
+NEWEST = "SELECT max(id) FROM torture_effect"
+READ_OFFSETS = 'SELECT topic, partition, "offset" FROM inbox_offset'

@@ -21,7 +21,7 @@ from tests.torture.ground import Ground
 from tests.torture.inbox import parking
 from tests.torture.inbox.checker import Effect, Findings, compare
 from tests.torture.inbox.producer import Producer, Sent
-from tests.torture.inbox.tables import READ_EFFECTS, TABLES
+from tests.torture.inbox.tables import READ_EFFECTS, READ_OFFSETS, TABLES
 from tests.torture.inbox.verdict import Verdict
 from tests.torture.ledger import Entry, digest
 from tests.torture.trial import Trial
@@ -125,11 +125,14 @@ class ConsumerTrial(Trial):
         return ends
 
     def lag(self) -> int:
-        """Records behind the offsets that the group has committed."""
+        """Records that the consumer's database does not know to be handled, or Kafka's copy of that."""
         parts, ends = self.partitions(), self._ends()
+        with psycopg.connect(self.url, connect_timeout=5) as connection:
+            stored = {TopicPartition(topic, n): at for topic, n, at in connection.execute(READ_OFFSETS)}
         with admin(self.ground.bootstrap_servers) as client:
             committed = client.list_group_offsets({GROUP: parts})[GROUP]
-        return sum(ends[part] - max(0, committed[part].offset if part in committed else 0) for part in parts)
+        copy = {part: committed[part].offset for part in parts if part in committed}
+        return sum(ends[part] - max(0, min(stored.get(part, 0), copy.get(part, 0))) for part in parts)
 
     def verdict(self) -> Verdict:  # type: ignore[override]
         """Settle, end the consumers, and judge."""

@@ -7,7 +7,7 @@ from importlib import import_module
 
 import pytest
 
-from tests.torture.mutations.tools import Mutation, instead, query
+from tests.torture.mutations.tools import Mutation, inbox_query, instead, query
 
 
 def no_lock_of_the_key(patch: pytest.MonkeyPatch) -> None:
@@ -53,7 +53,18 @@ INBOX: dict[str, Mutation] = {
     ),
     "later events parked behind poison": instead("inbox.effects.Effects._blocked", lambda *_: set()),
     "offsets of an earlier topic are not believed": instead(
-        "inbox.origins.Origins.is_of_another", lambda *_: False
+        "inbox.kafka.topic_ids.TopicIds.is_of_another", lambda *_: False
+    ),
+    "the lower of the two offsets": instead(
+        "inbox.kafka.offsets.StartOffsets._known",
+        lambda _, topic, stored, committed: [committed.offset] if committed else [stored.offset],
+    ),
+    "no batch before what the database has lost": inbox_query(
+        "inbox.offsets", "advance", ('AND stored."offset" >= moved.last', "")
+    ),
+    "the look at the offsets while idle": instead("inbox.offsets.DatabaseOffsets.went_back", lambda _: False),
+    "offsets that never move backward": inbox_query(
+        "inbox.offsets", "advance", ('greatest(stored."offset", moved.next)', "moved.next")
     ),
     "the refusal of effects that are lost": instead("inbox.effects.Effects._refuse_broken", lambda _: None),
 }

@@ -46,5 +46,16 @@ def query(module: str, name: str, *changes: tuple[str, str]) -> Mutation:
     return mutate
 
 
+def inbox_query(module: str, name: str, *changes: tuple[str, str]) -> Mutation:
+    """A statement of the inbox with some text replaced, as a module of it reads it."""
+
+    def mutate(patch: pytest.MonkeyPatch) -> None:
+        from inbox.sql import statement
+
+        patch.setattr(f"{module}.statement", changed(statement, name, *changes))
+
+    return mutate
+
+
 def instead(path: str, replacement: object) -> Mutation:
     return lambda patch: patch.setattr(path, replacement)

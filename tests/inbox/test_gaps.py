@@ -11,7 +11,8 @@ import pytest
 from kafka import KafkaAdminClient, TopicPartition
 from kafka.errors import KafkaTimeoutError
 
-from inbox.missed import MissedRecords
+from inbox.kafka.gaps import MissedRecords
+from inbox.memory import MemoryOffsets
 from inbox.signals import records_missed
 from tests.inbox.topics import KafkaTopic, read, values
 
@@ -32,7 +33,7 @@ def told() -> Iterator[Told]:
 
 
 def client(beginning: Callable[[], int]) -> Any:
-    return SimpleNamespace(beginning_offsets=lambda partitions, timeout_ms: {partitions[0]: beginning()})
+    return lambda partitions: {partitions[0]: beginning()}
 
 
 def batch(*offsets: int) -> dict[TopicPartition, list[Any]]:
@@ -40,14 +41,14 @@ def batch(*offsets: int) -> dict[TopicPartition, list[Any]]:
 
 
 def test_what_was_deleted_before_the_next_poll_is_told(told: Told) -> None:
-    missed = MissedRecords("test")
+    missed = MissedRecords("test", MemoryOffsets())
     missed.look(client(lambda: 0), batch(5, 6))
     missed.look(client(lambda: 9), batch(9, 10))
     assert told == [("t", 3, 7, 8)]
 
 
 def test_what_compaction_or_a_transaction_leaves_out_is_not_missed(told: Told) -> None:
-    missed = MissedRecords("test")
+    missed = MissedRecords("test", MemoryOffsets())
     missed.expect(PARTITION, 3)
     for offsets in ((5, 8), (10,)):
         missed.look(client(lambda: 3), batch(*offsets))
@@ -55,7 +56,7 @@ def test_what_compaction_or_a_transaction_leaves_out_is_not_missed(told: Told) -
 
 
 def test_what_is_read_again_is_not_missed(told: Told) -> None:
-    missed = MissedRecords("test")
+    missed = MissedRecords("test", MemoryOffsets())
     for offsets in ((5, 6), (2, 3), (4, 5)):
         missed.look(client(lambda: 9), batch(*offsets))
     missed.expect(PARTITION, None)
@@ -67,7 +68,7 @@ def test_where_kafka_does_not_say_what_it_has_nothing_is_told(told: Told) -> Non
     def silent() -> int:
         raise KafkaTimeoutError("no answer")
 
-    missed = MissedRecords("test")
+    missed = MissedRecords("test", MemoryOffsets())
     missed.expect(PARTITION, 3)
     missed.look(client(silent), batch(5))
     assert told == []

@@ -1,3 +1,5 @@
+"""Records, or batches, that the client cannot decode: their partition waits, the others are read."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -7,7 +9,7 @@ from typing import Any
 from kafka import TopicPartition
 from kafka.errors import CorruptRecordError, KafkaError, UnsupportedCodecError
 
-from inbox.client import ANSWER_MS
+from inbox.kafka.client import ANSWER_MS
 from inbox.signals import partition_readable, partition_unreadable
 
 LOOK_EVERY = 30.0
@@ -71,20 +73,17 @@ class Unreadable:
                 return True
         return False
 
-    def readable(
-        self, partitions: Collection[TopicPartition], position: Callable[[TopicPartition], int | None]
-    ) -> set[TopicPartition]:
-        """Those of these partitions that can be read on from their ``position``; it looks now and then."""
+    def look(self, partitions: Collection[TopicPartition], positions: Mapping[TopicPartition, int]) -> None:
+        """Look now and then which of these can be read again, at the position where each is now."""
         if self._clock() < self._look_at:
-            return set()
+            return
         self._look_at = self._clock() + LOOK_EVERY
-        readable = {p for p in self.among(partitions) if self._goes_on(p, position(p))}
-        for partition in readable:
-            del self._offsets[partition]
-            seconds = self._clock() - self._since.pop(partition)
-            where = {"topic": partition.topic, "partition": partition.partition}
-            partition_readable.send(self._consumer, **where, seconds=seconds)
-        return readable
+        for partition in self.among(partitions):
+            if self._goes_on(partition, positions.get(partition)):
+                del self._offsets[partition]
+                seconds = self._clock() - self._since.pop(partition)
+                where = {"topic": partition.topic, "partition": partition.partition}
+                partition_readable.send(self._consumer, **where, seconds=seconds)
 
     def _goes_on(self, partition: TopicPartition, position: int | None) -> bool:
         if position is None:

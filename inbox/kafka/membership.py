@@ -1,0 +1,118 @@
+"""Membership in the consumer group: which partitions are ours. It reads no records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
+from typing import Any
+
+from kafka import ConsumerRebalanceListener, OffsetAndMetadata, TopicPartition
+from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
+from kafka.errors import (
+    CommitFailedError,
+    IllegalGenerationError,
+    KafkaError,
+    RebalanceInProgressError,
+    UnknownMemberIdError,
+)
+from kafka.structs import MemberState
+
+from inbox.kafka.client import ANSWER_MS
+
+JOIN_SECONDS = 3.0  # how long a member may take to learn its partitions once the group has formed
+NOT_A_MEMBER = (CommitFailedError, IllegalGenerationError, RebalanceInProgressError, UnknownMemberIdError)
+STRATEGY = "partition_assignment_strategy"
+
+
+class Incremental(CooperativeStickyAssignor):  # type: ignore[misc]
+    """Moves only the partitions that have to move (KIP-429). Reports the partitions that are really owned:
+    the client's own assignor goes on to report what it owned before it was thrown out of the group, and such
+    a partition would have no reader.
+    """
+
+    def __init__(self, owned: Callable[[], Collection[TopicPartition]]) -> None:
+        super().__init__()
+        self._owned = owned
+
+    def metadata(self, topics: Collection[str]) -> Any:
+        self.member_assignment = sorted(self._owned())
+        return super().metadata(topics)
+
+
+class Membership(ConsumerRebalanceListener):  # type: ignore[misc]
+    """A member of the group. While the group rebalances it keeps what it owns; records are read by another
+    client, which knows nothing of the group, so that members that come and go stop nobody else.
+
+    ``arrived`` is called with partitions before they are owned. ``revoked`` is set when partitions are taken
+    away, until it is cleared.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[Mapping[str, Any]], Any],
+        config: Mapping[str, Any],
+        arrived: Callable[[Collection[TopicPartition]], None],
+    ) -> None:
+        self.owned: frozenset[TopicPartition] = frozenset()
+        self.revoked = False
+        self._arrived = arrived
+        self._generation = -1
+        self._joined_at: float | None = None
+        self._uncommitted: dict[TopicPartition, OffsetAndMetadata] = {}
+        self.client = connect({STRATEGY: [Incremental(lambda: self.owned)], **config})
+
+    def poll(self, seconds: float) -> None:
+        """Take part in the group: join, and learn what is ours."""
+        self.client.poll(timeout_ms=int(seconds * 1000))
+
+    def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
+        for partition in assigned:
+            self.client.pause(partition)
+            self.client.seek(partition, 0)  # so that the client asks nobody where to begin
+        self._arrived(assigned)
+        self.owned |= assigned
+
+    def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
+        self.revoked |= bool(revoked)
+        self.owned -= revoked
+
+    def committed(self, partition: TopicPartition) -> OffsetAndMetadata | None:
+        """Kafka's copy of how far the group is. Raises KafkaTimeoutError."""
+        found: OffsetAndMetadata | None = self.client.committed(
+            partition, metadata=True, timeout_ms=ANSWER_MS
+        )
+        return found
+
+    def commit(self, offsets: Mapping[TopicPartition, OffsetAndMetadata]) -> None:
+        """Give Kafka a copy; while the group rebalances it takes none, and gets it with the next one."""
+        self._uncommitted |= offsets
+        ours = {p: offset for p, offset in self._uncommitted.items() if p in self.owned}
+        self._uncommitted = ours
+        if ours:
+            with suppress(*NOT_A_MEMBER):
+                self.client.commit(ours, timeout_ms=ANSWER_MS)
+                self._uncommitted = {}
+
+    @property
+    def joined(self) -> bool:
+        return bool(self.client.group_metadata().state == MemberState.STABLE)
+
+    def hangs(self, now: float) -> bool:
+        """Whether the client has joined a generation and does not take up its assignment.
+
+        It forgets about a join that takes longer than a poll where its reason, new partitions of a topic, is
+        gone by then. While others have yet to join, the generation is still the old one: that is no hanging.
+        """
+        group = self.client.group_metadata()
+        if group.state == MemberState.STABLE:
+            self._generation = group.generation_id
+        if group.generation_id in (-1, self._generation):
+            self._joined_at = None
+        elif self._joined_at is None:
+            self._joined_at = now
+        return self._joined_at is not None and now > self._joined_at + JOIN_SECONDS
+
+    def close(self) -> None:
+        """Leave the group."""
+        with suppress(KafkaError):
+            self.client.close(timeout_ms=ANSWER_MS)

@@ -1,0 +1,85 @@
+"""Where reading begins: the lower of what the consumer's database and Kafka's group have."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+from kafka import OffsetAndMetadata, TopicPartition
+
+from inbox.kafka.gaps import MissedRecords
+from inbox.kafka.membership import Membership
+from inbox.kafka.reader import Reader
+from inbox.kafka.topic_ids import TopicIds
+from inbox.offsets import OffsetStore, Stored
+from inbox.signals import group_offset_ignored
+
+
+class StartOffsets:
+    """Decides where partitions that were assigned are read from, before anything of them is read.
+
+    What is stored may be of an earlier topic, of another cluster, or before what Kafka still has.
+    """
+
+    def __init__(
+        self, consumer: str, ids: TopicIds, missed: MissedRecords, store: OffsetStore, *, latest: bool
+    ) -> None:
+        self._consumer = consumer
+        self._ids = ids
+        self._missed = missed
+        self._store = store
+        self._latest = latest
+        self._unchecked: set[TopicPartition] = set()
+
+    def arrive(self, assigned: Collection[TopicPartition]) -> None:
+        """Nothing of these is to be read before they are checked."""
+        self._unchecked.update(assigned)
+
+    def unchecked(self, partitions: Collection[TopicPartition]) -> set[TopicPartition]:
+        return self._unchecked.intersection(partitions)
+
+    def check(self, group: Membership, reader: Reader) -> None:
+        """Have ``reader`` begin where it has to. Raises KafkaTimeoutError, and what the database raises."""
+        new = self.unchecked(group.owned)
+        if not new:
+            return
+        stored = self._store.load(new)
+        beginnings = reader.beginnings(new)
+        ends = reader.ends(new) if self._latest else {}
+        for partition in sorted(new & beginnings.keys()):
+            self._begin(
+                partition, stored.get(partition), group.committed(partition), beginnings, ends, reader
+            )
+            self._unchecked.discard(partition)
+
+    def _begin(
+        self,
+        partition: TopicPartition,
+        stored: Stored | None,
+        committed: OffsetAndMetadata | None,
+        beginnings: Mapping[TopicPartition, int],
+        ends: Mapping[TopicPartition, int],
+        reader: Reader,
+    ) -> None:
+        topic, beginning = partition.topic, beginnings[partition]
+        valid = None if stored is None or self._ids.is_of_another_topic(topic, stored) else stored
+        known = list(self._known(topic, valid, committed))
+        if valid is not None and known[-1] > valid.offset:
+            self._ignore(partition, valid.offset, known[-1])
+        first_start = stored is None and committed is None and not self._ids.is_anew(topic)
+        start = min(known, default=ends.get(partition, beginning) if first_start else beginning)
+        here = self._ids.stored(topic, max(start, beginning))
+        self._store.begin(partition, here, replace=valid is None)
+        self._missed.expect(partition, start if known else None)
+        self._missed.found(partition, beginning)
+        reader.seek(partition, here.offset)
+
+    def _known(self, topic: str, stored: Stored | None, committed: OffsetAndMetadata | None) -> Iterable[int]:
+        if stored is not None:
+            yield stored.offset
+        if committed is not None and not self._ids.is_of_another(topic, committed.metadata):
+            yield committed.offset
+
+    def _ignore(self, partition: TopicPartition, stored: int, committed: int) -> None:
+        where: dict[str, Any] = {"topic": partition.topic, "partition": partition.partition}
+        group_offset_ignored.send(self._consumer, **where, offset=stored, group_offset=committed)

@@ -1,0 +1,75 @@
+"""The client that reads records: of the partitions that it is told to, from where it is told to. No group."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+from kafka import TopicPartition
+from kafka.errors import KafkaError
+
+from inbox.kafka.client import ANSWER_MS
+from inbox.kafka.undecodable import poll
+
+Batches = Mapping[TopicPartition, Sequence[Any]]
+
+
+class Reader:
+    """Remembers where each partition is read next, so that a new client goes on there."""
+
+    def __init__(self, connect: Callable[[], Any]) -> None:
+        self.positions: dict[TopicPartition, int] = {}
+        self._connect = connect
+        self._client: Any = None
+        self._assigned: frozenset[TopicPartition] = frozenset()
+
+    @property
+    def client(self) -> Any:
+        """The client, made if there is none."""
+        if self._client is None:
+            self._client = self._connect()
+        return self._client
+
+    def seek(self, partition: TopicPartition, offset: int) -> None:
+        self.positions[partition] = offset
+        if partition in self._assigned:
+            self._client.seek(partition, offset)
+
+    def read(self, partitions: Collection[TopicPartition], seconds: float) -> Batches:
+        """The next records of these. Raises Undecodable."""
+        self._assign(frozenset(partitions))
+        batches = poll(self.client, timeout_ms=int(seconds * 1000))
+        for partition, records in batches.items():
+            self.positions[partition] = records[-1].offset + 1
+        return batches
+
+    def ends(self, partitions: Collection[TopicPartition]) -> Mapping[TopicPartition, int]:
+        """Where these end; none of them if one was deleted meanwhile. Raises KafkaTimeoutError."""
+        return self._bounds(self.client.end_offsets, partitions)
+
+    def beginnings(self, partitions: Collection[TopicPartition]) -> Mapping[TopicPartition, int]:
+        """The first offsets that there are; none of them if a topic was deleted. Raises KafkaTimeoutError."""
+        return self._bounds(self.client.beginning_offsets, partitions)
+
+    def close(self) -> None:
+        client, self._client, self._assigned = self._client, None, frozenset()
+        if client is not None:
+            with suppress(KafkaError):
+                client.close(timeout_ms=ANSWER_MS)
+
+    def _assign(self, partitions: frozenset[TopicPartition]) -> None:
+        if self._client is None or partitions != self._assigned:
+            new = partitions - self._assigned
+            self.client.assign(sorted(partitions))
+            for partition in new:
+                self.client.seek(partition, self.positions[partition])
+            self._assigned = partitions
+
+    def _bounds(
+        self, ask: Callable[..., Mapping[TopicPartition, int]], partitions: Collection[TopicPartition]
+    ) -> Mapping[TopicPartition, int]:
+        try:
+            return ask(sorted(partitions), timeout_ms=ANSWER_MS) if partitions else {}
+        except KeyError:  # so the client says that one of them was deleted while it asked
+            return {}

@@ -1,0 +1,89 @@
+"""What ``inbox_seek`` asks of Kafka: where partitions begin and end, who is in the group, and its copy."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from kafka import KafkaAdminClient, TopicPartition
+from kafka.errors import KafkaError
+
+from inbox.errors import SourceUnavailable
+from inbox.kafka.client import ANSWER_MS, DEFAULTS, FIXED, cluster_id, connect, topic_ids
+from inbox.kafka.topic_ids import TopicIds
+
+WAIT = {"timeout_ms": ANSWER_MS}
+
+
+class Group:
+    """A consumer group from outside. Raises SourceUnavailable."""
+
+    def __init__(self, consumer: str, servers: Sequence[str], group: str, options: Mapping[str, Any]) -> None:
+        self._group = group
+        self._admin = {
+            **{name: value for name, value in options.items() if name in KafkaAdminClient.DEFAULT_CONFIG},
+            "bootstrap_servers": list(servers),
+        }
+        self._servers = ",".join(servers)
+        self._ids = TopicIds(consumer)
+        with self._translated():
+            self._client = connect(
+                {**DEFAULTS, **options, **FIXED, "bootstrap_servers": list(servers), "group_id": group}
+                | {"group_instance_id": None}
+            )
+
+    def members(self) -> int:
+        """How many members the group has, those included that Kafka has not yet given up."""
+        with self._translated():
+            admin = KafkaAdminClient(**self._admin)
+            try:
+                found = admin.describe_groups([self._group])
+            finally:
+                admin.close()
+        return len(found[self._group].get("members") or ()) if self._group in found else 0
+
+    def partitions(self, topic: str) -> list[TopicPartition]:
+        """The partitions of a topic, none if it does not exist."""
+        with self._translated():
+            names = self._client.topics()
+            self._ids.note(cluster_id(self._client), topic_ids(self._client))
+            numbers = self._client.partitions_for_topic(topic) if topic in names else ()
+        return [TopicPartition(topic, number) for number in sorted(numbers)]
+
+    def bounds(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, tuple[int, int]]:
+        """The first offset that there is, and the next one that will be."""
+        with self._translated():
+            beginnings = self._client.beginning_offsets(list(partitions), **WAIT)
+            ends = self._client.end_offsets(list(partitions), **WAIT)
+        return {partition: (beginnings[partition], ends[partition]) for partition in partitions}
+
+    def at_time(self, partitions: Collection[TopicPartition], when: datetime) -> dict[TopicPartition, int]:
+        """The first records that were written then or later; the end of a partition that has none."""
+        milliseconds = int(when.timestamp() * 1000)
+        with self._translated():
+            found = self._client.offsets_for_times(dict.fromkeys(partitions, milliseconds), **WAIT)
+        ends = self.bounds(partitions)
+        return {p: ends[p][1] if found.get(p) is None else found[p].offset for p in partitions}
+
+    def stored(self, partition: TopicPartition, offset: int) -> Any:
+        """The offset as the consumer's database is to have it."""
+        return self._ids.stored(partition.topic, offset)
+
+    def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
+        """Give Kafka its copy; it refuses while the group has members."""
+        signed = {p: self._ids.sign(p.topic, offset) for p, offset in offsets.items()}
+        with self._translated():
+            self._client.assign(list(offsets))
+            self._client.commit(signed, **WAIT)
+
+    def close(self) -> None:
+        self._client.close(timeout_ms=ANSWER_MS)
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except KafkaError as error:
+            raise SourceUnavailable(f"{self._servers}: {type(error).__name__}: {error}") from error

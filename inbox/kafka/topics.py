@@ -1,0 +1,74 @@
+"""The topics that a consumer is to read: which of them exist, and whether they are still the same ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Any
+
+from inbox.kafka.client import cluster_id, topic_ids
+from inbox.kafka.topic_ids import TopicIds
+from inbox.signals import topics_found, topics_missing
+
+
+class Topics:
+    """The topics that a consumer is to read: which of them are there, and whether they are still the ones
+    that its client began with. ``first`` is one of their names.
+    """
+
+    def __init__(self, consumer: str, names: Collection[str], clock: Callable[[], float]) -> None:
+        self.first = min(names)
+        self.ids = TopicIds(consumer)
+        self.missing = MissingTopics(consumer, clock)
+        self._names = frozenset(names)
+
+    def subscribe(self, client: Any, listener: Any) -> None:
+        """Have a new client read those that are there."""
+        missing = self._absent(client)
+        self.missing.note(missing)
+        names = self._names - missing
+        if names:
+            client.subscribe(sorted(names), listener=listener)
+            client.topics()  # so that it knows their partitions when it joins, and need not join again
+        ids = topic_ids(client)
+        self.ids.note(cluster_id(client), {name: ids.get(name) for name in names})
+
+    def have_changed(self, client: Any) -> bool:
+        """Whether the client knows that one of those it reads is gone, or another one. Asks nobody."""
+        return self.ids.changed(topic_ids(client))
+
+    def look(self, client: Any) -> bool:
+        """Ask for those that are missing; whether one is there now. Knows no timeout."""
+        return self.missing.note(self._absent(client))
+
+    def _absent(self, client: Any) -> frozenset[str]:
+        return self._names - frozenset[str](client.topics())
+
+
+class MissingTopics:
+    """The topics that a consumer is to read and cannot. Says once that they are missing, and once that they
+    are found; the others are read meanwhile.
+    """
+
+    def __init__(self, consumer: str, clock: Callable[[], float]) -> None:
+        self._consumer = consumer
+        self._clock = clock
+        self._since: dict[str, float] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._since)
+
+    def __str__(self) -> str:
+        names = ", ".join(sorted(self._since))
+        return f"topics that do not exist, or that it may not read: {names}" if names else ""
+
+    def note(self, missing: frozenset[str]) -> bool:
+        """These are missing now; returns whether others no longer are."""
+        now = self._clock()
+        found = {topic: self._since.pop(topic) for topic in self._since.keys() - missing}
+        new = missing - self._since.keys()
+        self._since |= dict.fromkeys(new, now)
+        if found:
+            topics_found.send(self._consumer, topics=set(found), seconds=now - min(found.values()))
+        if new:
+            topics_missing.send(self._consumer, topics=missing)
+        return bool(found)

@@ -1,0 +1,120 @@
+"""How far a consumer is behind: what the broker has against what the consumer's database has handled."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from kafka import TopicPartition
+from kafka.errors import KafkaError
+
+from inbox.kafka.client import DEFAULTS, FIXED, connect
+from inbox.models import Offset
+
+ANSWER_SECONDS = 3.0
+BOUNDED: dict[str, Any] = {
+    "group_id": None,
+    "group_instance_id": None,
+    "auto_offset_reset": "earliest",
+    "bootstrap_timeout_ms": int(ANSWER_SECONDS * 1000),
+    "fetch_max_wait_ms": 100,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """``records`` that a consumer has yet to handle, in all partitions of its topics, read or not.
+
+    ``oldest_at`` is when the oldest of them was written. Both are None if they are not known: ``reason``
+    says why.
+    """
+
+    records: int | None = None
+    oldest_at: datetime | None = None
+    reason: str = ""
+
+
+class Asking:
+    """Asks Kafka once for several consumers, each answer within a few seconds. Joins no group."""
+
+    def __init__(
+        self,
+        bootstrap_servers: Sequence[str],
+        options: Mapping[str, Any],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        servers = {"bootstrap_servers": list(bootstrap_servers)}
+        self._config = {**DEFAULTS, **options, **FIXED, **servers, **BOUNDED}
+        self._servers = ",".join(bootstrap_servers)
+        self._clock = clock
+
+    def lag(self, consumer: str, topics: Collection[str], database: str) -> Lag:
+        """How far this consumer is behind now. Raises what the database raises, and nothing of Kafka."""
+        stored = _stored(consumer, database)
+        found: list[Lag] = []
+        thread = threading.Thread(target=lambda: found.append(self._ask(topics, stored)), daemon=True)
+        thread.start()
+        thread.join(3 * ANSWER_SECONDS)  # some of the client's calls know no timeout
+        return found[0] if found else Lag(reason=f"Kafka does not answer ({self._servers})")
+
+    def _ask(self, topics: Collection[str], stored: Mapping[TopicPartition, int]) -> Lag:
+        try:
+            with closing(connect(self._config)) as client:
+                return self._lag(client, topics, stored)
+        except KafkaError as error:
+            return Lag(reason=f"Kafka does not answer ({self._servers}: {type(error).__name__})")
+
+    def _lag(self, client: Any, topics: Collection[str], stored: Mapping[TopicPartition, int]) -> Lag:
+        missing = sorted(set(topics) - client.topics())
+        if missing:
+            return Lag(reason=f"topics do not exist, or may not be read: {', '.join(missing)}")
+        partitions = [
+            TopicPartition(topic, n) for topic in topics for n in client.partitions_for_topic(topic)
+        ]
+        wait = {"timeout_ms": int(ANSWER_SECONDS * 1000)}
+        beginnings, ends = (
+            client.beginning_offsets(partitions, **wait),
+            client.end_offsets(partitions, **wait),
+        )
+        starts = {p: max(stored.get(p, 0), beginnings[p]) for p in partitions}
+        behind = {p: start for p, start in starts.items() if start < ends[p]}
+        oldest = self._first_records(client, behind, ends)
+        records = sum(ends[p] - start for p, start in behind.items() if oldest.get(p, 0) is not None)
+        times = [at for at in oldest.values() if at is not None]
+        return Lag(records, datetime.fromtimestamp(min(times) / 1000, UTC) if times else None)
+
+    def _first_records(
+        self, client: Any, starts: Mapping[TopicPartition, int], ends: Mapping[TopicPartition, int]
+    ) -> dict[TopicPartition, int | None]:
+        """When the first record of each was written, in milliseconds; None where marks of transactions are
+        all that is left. A partition that gives no answer in time, or cannot be decoded, is missing.
+        """
+        found: dict[TopicPartition, int | None] = {}
+        until = self._clock() + ANSWER_SECONDS
+        while (left := [p for p in starts if p not in found]) and self._clock() < until:
+            client.assign(left)
+            for partition in left:
+                client.seek(partition, starts[partition])
+            try:
+                batches = client.poll(timeout_ms=500, max_records=1)
+            except Exception:  # whatever the client raises for a record that it cannot decode
+                break
+            found |= {partition: records[0].timestamp for partition, records in batches.items()}
+            found |= {p: None for p in left if p not in found and _is_at(client, p, ends[p])}
+        return found
+
+
+def _is_at(client: Any, partition: TopicPartition, end: int) -> bool:
+    position = client.position(partition, timeout_ms=0)
+    return position is not None and position >= end
+
+
+def _stored(consumer: str, database: str) -> dict[TopicPartition, int]:
+    rows = Offset.objects.using(database).filter(consumer=consumer)
+    values = rows.values_list("topic", "partition", "offset")
+    return {TopicPartition(topic, number): offset for topic, number, offset in values}

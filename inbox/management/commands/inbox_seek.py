@@ -1,0 +1,166 @@
+"""inbox_seek: move a consumer to another place in its topics."""
+
+from __future__ import annotations
+
+import getpass
+from argparse import ArgumentParser
+from contextlib import closing
+from datetime import datetime
+from typing import Any
+
+from django.core.management.base import CommandError
+from django.db import transaction
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+from kafka import TopicPartition
+
+from inbox.conf import ConsumerSettings, settings
+from inbox.errors import SourceUnavailable, UnknownConsumer
+from inbox.kafka.seeking import Group
+from inbox.management.command import InboxCommand
+from inbox.models import Instance, Offset
+from inbox.signals import offsets_sought
+
+REFUSED = 1
+USAGE = 2
+
+
+class Command(InboxCommand):
+    """Move a consumer, which does not run meanwhile, to another place in a topic."""
+
+    help = (
+        "Moves a stopped consumer to another offset of a topic, in its database and in Kafka's copy. "
+        "Forward: the events in between are skipped for good. Backward: they are delivered again, but events "
+        "that were handled are known and take no effect a second time; to repeat effects, have the producer "
+        "replay the events. Exit codes: 0 done, 1 refused (the consumer runs, Kafka or the database does not "
+        "answer), 2 usage."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("name", metavar="consumer", help="one of INBOX['CONSUMERS']")
+        parser.add_argument("--topic", required=True, help="one of its topics, with the prefix")
+        parser.add_argument("--partition", type=int, help="only this one (default: all of the topic)")
+        places = parser.add_mutually_exclusive_group(required=True)
+        places.add_argument("--to-offset", type=int, metavar="N", help="the next to be handled is offset N")
+        places.add_argument(
+            "--to-time", metavar="ISO", help="the first record that Kafka was given then or later"
+        )
+        places.add_argument("--to-beginning", action="store_true", help="the first record that Kafka has")
+        places.add_argument("--to-end", action="store_true", help="what is written from now on")
+        parser.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
+        parser.add_argument("--reason", default="", help="why; the log keeps it")
+        parser.add_argument("--yes", action="store_true", help="do not ask before events are skipped")
+
+    def handle(self, *, name: str, topic: str, **options: Any) -> None:
+        consumer = _consumer(name, topic)
+        inbox = settings()
+        servers, client_options = inbox.kafka_client()
+        try:
+            with closing(Group(name, servers, consumer.group, client_options)) as group:
+                _refuse_while_running(consumer, inbox.database, group)
+                partitions = _partitions(group, topic, options["partition"])
+                targets = _targets(group, partitions, options)
+                before = _stored(name, partitions, inbox.database)
+                self._say(targets, before, group)
+                if options["dry_run"]:
+                    return
+                if not options["yes"]:
+                    self._ask(targets, before)
+                _move(name, group, targets, inbox.database)
+        except SourceUnavailable as error:
+            raise CommandError(f"Kafka: {error}", returncode=REFUSED) from error
+        for partition, offset in targets.items():
+            where = {"topic": partition.topic, "partition": partition.partition}
+            deed = {"before": before.get(partition), "offset": offset, "reason": options["reason"]}
+            offsets_sought.send(name, **where, **deed, by=f"{getpass.getuser()} (command)")
+
+    def _say(
+        self, targets: dict[TopicPartition, int], before: dict[TopicPartition, int], group: Group
+    ) -> None:
+        bounds = group.bounds(list(targets))
+        for partition, offset in targets.items():
+            start = max(before.get(partition, 0), bounds[partition][0])
+            change = f"{offset - start} skipped" if offset > start else f"{start - offset} delivered again"
+            self.stdout.write(f"{partition.topic}/{partition.partition}: {start} -> {offset}, {change}")
+
+    def _ask(self, targets: dict[TopicPartition, int], before: dict[TopicPartition, int]) -> None:
+        if any(offset > before.get(partition, 0) for partition, offset in targets.items()):
+            answer = input("Events that are skipped are never handled. Type 'yes' to go on: ")
+            if answer != "yes":
+                raise CommandError("nothing was changed", returncode=REFUSED)
+
+
+def _consumer(name: str, topic: str) -> ConsumerSettings:
+    try:
+        consumer = settings().consumer(name)
+    except UnknownConsumer as error:
+        raise CommandError(str(error), returncode=USAGE) from error
+    if topic not in consumer.topics:
+        topics = ", ".join(sorted(consumer.topics))
+        raise CommandError(f"{name} does not read {topic!r}; it reads {topics}", returncode=USAGE)
+    return consumer
+
+
+def _refuse_while_running(consumer: ConsumerSettings, database: str, group: Group) -> None:
+    alive = Instance.objects.using(database).filter(consumer=consumer.name).alive().count()
+    members = group.members()
+    if alive or members:
+        raise CommandError(
+            f"{consumer.name} runs: {alive} instances wrote a heartbeat within a minute, and group "
+            f"{consumer.group} has {members} members. Stop them first; one that was killed counts as running "
+            "until its heartbeat is a minute old and Kafka has given it up",
+            returncode=REFUSED,
+        )
+
+
+def _partitions(group: Group, topic: str, number: int | None) -> list[TopicPartition]:
+    found = [p for p in group.partitions(topic) if number in (None, p.partition)]
+    if not found:
+        which = "" if number is None else f" partition {number} of"
+        raise CommandError(f"there is no{which} topic {topic!r}", returncode=USAGE)
+    return found
+
+
+def _targets(
+    group: Group, partitions: list[TopicPartition], options: dict[str, Any]
+) -> dict[TopicPartition, int]:
+    bounds = group.bounds(partitions)
+    if options["to_beginning"]:
+        return {partition: first for partition, (first, _) in bounds.items()}
+    if options["to_end"]:
+        return {partition: end for partition, (_, end) in bounds.items()}
+    if options["to_time"] is not None:
+        return group.at_time(partitions, _time(options["to_time"]))
+    for partition, (first, end) in bounds.items():
+        if not first <= options["to_offset"] <= end:
+            raise CommandError(
+                f"{partition.topic}/{partition.partition} has offsets {first} to {end}; name one of these",
+                returncode=USAGE,
+            )
+    return dict.fromkeys(partitions, options["to_offset"])
+
+
+def _time(text: str) -> datetime:
+    try:
+        when = parse_datetime(text)
+    except ValueError:
+        when = None
+    if when is None:
+        raise CommandError(f"{text!r} is no time such as 2026-01-31T12:00:00Z", returncode=USAGE)
+    return timezone.make_aware(when) if timezone.is_naive(when) else when
+
+
+def _stored(name: str, partitions: list[TopicPartition], database: str) -> dict[TopicPartition, int]:
+    rows = Offset.objects.using(database).filter(consumer=name, topic=partitions[0].topic)
+    offsets = dict(rows.values_list("partition", "offset"))
+    return {p: offsets[p.partition] for p in partitions if p.partition in offsets}
+
+
+def _move(name: str, group: Group, targets: dict[TopicPartition, int], database: str) -> None:
+    """Kafka first, within the transaction: if only one of both is moved, the lower still counts."""
+    with transaction.atomic(using=database):
+        for partition, offset in targets.items():
+            place = (partition.topic, partition.partition)
+            start = group.stored(partition, offset)
+            Offset.objects.db_manager(database).begin(name, place, start, replace=True)
+        group.commit(targets)

@@ -1,0 +1,139 @@
+"""How far a consumer is behind is what the broker has against what its database has handled."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
+
+from inbox.conf import ConsumerSettings
+from inbox.lag import Asking, Lag
+from inbox.models import Instance, Offset
+from inbox.status import ConsumerStatus, statuses
+from tests.inbox.test_commands import alive
+from tests.inbox.test_undecodable import NotUtf8
+from tests.inbox.topics import KafkaTopic, read
+
+pytestmark = pytest.mark.django_db
+Topics = Callable[..., str]
+
+
+@pytest.fixture
+def asking(kafka_bootstrap: str) -> Asking:
+    return Asking([kafka_bootstrap], {})
+
+
+def handled(log: KafkaTopic, offset: int, partition: int = 0) -> None:
+    row = {"consumer": "crm", "topic": log.topic, "partition": partition}
+    Offset.objects.filter(**row).delete()
+    Offset.objects.create(**row, offset=offset)
+
+
+def lag(asking: Asking, log: KafkaTopic) -> Lag:
+    return asking.lag("crm", [log.topic], "default")
+
+
+def test_counts_what_nobody_has_read_yet(asking: Asking, kafka_topic: KafkaTopic) -> None:
+    kafka_topic.write(b"a", b"b")
+    assert lag(asking, kafka_topic).records == 2
+
+
+def test_counts_what_is_in_hand(asking: Asking, kafka_topic: KafkaTopic) -> None:
+    """It is fetched, and Kafka may have a copy of its offset; the database has none of its effects."""
+    kafka_topic.write(b"a", b"b", b"c")
+    source = kafka_topic.open()
+    read(source, 3)
+    source.commit({(kafka_topic.topic, 0): 3})
+    handled(kafka_topic, 1)
+    assert lag(asking, kafka_topic).records == 2
+
+
+def test_counts_partitions_that_nobody_reads(asking: Asking, kafka_bootstrap: str, topic: Topics) -> None:
+    log = KafkaTopic(kafka_bootstrap, topic(3))
+    for partition in range(3):
+        log.write(b"a", b"b", partition=partition)
+    log.close()
+    handled(log, 2, partition=1)
+    assert lag(asking, log).records == 4
+
+
+def test_counts_no_record_that_kafka_has_deleted(
+    asking: Asking, kafka_bootstrap: str, kafka_topic: KafkaTopic
+) -> None:
+    kafka_topic.write(b"a", b"b", b"c")
+    admin = KafkaAdminClient(bootstrap_servers=kafka_bootstrap)
+    admin.delete_records({TopicPartition(kafka_topic.topic, 0): 2})
+    admin.close()
+    assert lag(asking, kafka_topic).records == 1
+
+
+def test_counts_no_mark_of_a_transaction(
+    asking: Asking, kafka_bootstrap: str, kafka_topic: KafkaTopic
+) -> None:
+    producer = KafkaProducer(bootstrap_servers=kafka_bootstrap, transactional_id=kafka_topic.topic)
+    producer.init_transactions()
+    producer.begin_transaction()
+    producer.send(kafka_topic.topic, b"a")
+    producer.commit_transaction()
+    producer.close()
+    handled(kafka_topic, 1)
+    assert lag(asking, kafka_topic) == Lag(0, None)
+
+
+def test_age_is_that_of_the_oldest_record(asking: Asking, kafka_topic: KafkaTopic) -> None:
+    before = time.time()
+    kafka_topic.write(b"a")
+    between = time.time()
+    kafka_topic.write(b"b")
+    oldest = lag(asking, kafka_topic).oldest_at
+    assert oldest is not None
+    assert before - 1 <= oldest.timestamp() <= between + 0.001
+    handled(kafka_topic, 1)
+    later = lag(asking, kafka_topic).oldest_at
+    assert later is not None
+    assert later > oldest
+    handled(kafka_topic, 2)
+    assert lag(asking, kafka_topic) == Lag(0, None)
+
+
+def test_a_record_that_cannot_be_decoded_counts_and_has_no_age(
+    asking: Asking, kafka_topic: KafkaTopic
+) -> None:
+    kafka_topic.write(b"-", headers=[(NotUtf8("x"), b"1")])
+    assert lag(asking, kafka_topic) == Lag(1, None)
+    assert status(asking, kafka_topic, max_age=1e6).exit_code == 1
+
+
+def test_a_topic_that_does_not_exist_is_named(asking: Asking) -> None:
+    assert asking.lag("crm", ["test.nosuch"], "default").reason.endswith(": test.nosuch")
+
+
+def status(asking: Asking, log: KafkaTopic, **limits: float) -> ConsumerStatus:
+    if not Instance.objects.exists():
+        alive()
+    consumer = ConsumerSettings(name="crm", topics=(log.topic,))
+    [found] = statuses([consumer], "default", asking, **limits)  # type: ignore[arg-type]
+    return found
+
+
+def test_limits_decide_the_exit_code(asking: Asking, kafka_topic: KafkaTopic) -> None:
+    kafka_topic.write(b"a", b"b")
+    assert status(asking, kafka_topic).exit_code == 0
+    assert status(asking, kafka_topic, max_lag=2).exit_code == 0
+    assert status(asking, kafka_topic, max_lag=1).exit_code == 1
+    assert status(asking, kafka_topic, max_age=600).exit_code == 0
+    assert status(asking, kafka_topic, max_age=0).exit_code == 1
+    assert str(status(asking, kafka_topic)).startswith("crm: 1 running, lag 2, the oldest ")
+    handled(kafka_topic, 2)
+    assert status(asking, kafka_topic, max_lag=0, max_age=0).exit_code == 0
+
+
+def test_what_kafka_deleted_is_shown_for_a_day(asking: Asking, kafka_topic: KafkaTopic) -> None:
+    handled(kafka_topic, 9)
+    Offset.objects.missed("crm", (kafka_topic.topic, 0), 3, 8)
+    found = status(asking, kafka_topic)
+    assert (found.exit_code, found.missed) == (1, (f"{kafka_topic.topic}/0 offsets 3 to 8",))
+    Offset.objects.update(missed_at="2020-01-01T00:00:00Z")
+    assert status(asking, kafka_topic).exit_code == 0

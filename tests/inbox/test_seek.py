@@ -1,0 +1,135 @@
+"""inbox_seek moves a stopped consumer, in its database and in Kafka's copy."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+
+import pytest
+from kafka import KafkaConsumer, TopicPartition
+from pytest_django import Settings
+
+from inbox.models import Instance, Offset
+from inbox.offsets import DatabaseOffsets
+from tests.inbox.test_commands import alive, run
+from tests.inbox.topics import KafkaTopic, read
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def log(kafka_topic: KafkaTopic, kafka_bootstrap: str, settings: Settings) -> KafkaTopic:
+    """Six records, of which the consumer ``c`` has handled three."""
+    kafka_topic.write(*(b"%d" % number for number in range(3)))
+    settings.INBOX = {
+        "KAFKA": {"OPTIONS": {"bootstrap_servers": kafka_bootstrap}},
+        "CONSUMERS": {"c": {"TOPICS": [kafka_topic.topic], "GROUP": kafka_topic.group}},
+    }
+    kafka_topic.offsets = DatabaseOffsets("c")  # type: ignore[assignment]
+    source = kafka_topic.open()
+    read(source, 3)
+    DatabaseOffsets.catch_up(kafka_topic.offsets, {(kafka_topic.topic, 0): 3})  # type: ignore[arg-type]
+    source.commit({(kafka_topic.topic, 0): 3})
+    source.close()
+    kafka_topic.write(*(b"%d" % number for number in range(3, 6)))
+    return kafka_topic
+
+
+def seek(log: KafkaTopic, *arguments: str) -> tuple[int, str]:
+    return run("inbox_seek", "c", "--topic", log.topic, *arguments)
+
+
+def offsets(log: KafkaTopic, servers: str) -> tuple[int, int]:
+    """In the database, and Kafka's copy."""
+    client = KafkaConsumer(bootstrap_servers=servers, group_id=log.group)
+    copy = client.committed(TopicPartition(log.topic, 0))
+    client.close()
+    return Offset.objects.get(consumer="c").offset, copy
+
+
+@pytest.mark.parametrize(
+    ("place", "expected"),
+    [
+        (["--to-offset", "1"], 1),
+        (["--to-offset", "5"], 5),
+        (["--to-beginning"], 0),
+        (["--to-end"], 6),
+        (["--to-time", "2000-01-01T00:00:00Z"], 0),
+        (["--to-time", "2999-01-01"], 6),
+    ],
+    ids=lambda value: "".join(value) if isinstance(value, list) else str(value),
+)
+def test_moves_to(
+    log: KafkaTopic,
+    kafka_bootstrap: str,
+    caplog: pytest.LogCaptureFixture,
+    place: list[str],
+    expected: int,
+) -> None:
+    assert seek(log, *place, "--yes", "--reason", "ticket 7")[0] == 0
+    assert offsets(log, kafka_bootstrap) == (expected, expected)
+    [line] = [record for record in caplog.records if record.name == "inbox"]
+    assert (line.action, line.levelno) == ("inbox.seek", logging.WARNING)  # type: ignore[attr-defined]
+    assert "ticket 7" in line.getMessage()
+    if expected < 6:
+        assert read(log.open(), 1)[0].offset == expected, "the consumer begins there"
+
+
+def test_moves_to_a_moment_between_two_records(log: KafkaTopic, kafka_bootstrap: str) -> None:
+    moment = datetime.now(UTC)
+    log.write(b"later")
+    seek(log, "--to-time", moment.isoformat(), "--yes")
+    assert offsets(log, kafka_bootstrap) == (6, 6)
+
+
+def test_dry_run_says_what_would_be_done(log: KafkaTopic, kafka_bootstrap: str) -> None:
+    assert seek(log, "--to-end", "--dry-run") == (0, f"{log.topic}/0: 3 -> 6, 3 skipped\n")
+    assert seek(log, "--to-beginning", "--dry-run") == (0, f"{log.topic}/0: 3 -> 0, 3 delivered again\n")
+    assert offsets(log, kafka_bootstrap) == (3, 3)
+
+
+def test_asks_before_events_are_skipped(
+    log: KafkaTopic, kafka_bootstrap: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("builtins.input", lambda _: "no")
+    assert seek(log, "--to-end") == (1, "nothing was changed")
+    assert offsets(log, kafka_bootstrap) == (3, 3)
+    assert seek(log, "--to-beginning")[0] == 0
+
+
+def test_refuses_while_an_instance_is_alive(log: KafkaTopic, kafka_bootstrap: str) -> None:
+    alive("c")
+    code, text = seek(log, "--to-end", "--yes")
+    assert (code, "1 instances" in text) == (1, True)
+    Instance.objects.all().delete()
+    assert offsets(log, kafka_bootstrap) == (3, 3)
+
+
+def test_refuses_while_the_group_has_members(log: KafkaTopic, kafka_bootstrap: str) -> None:
+    """Also those that write no heartbeat here, as of another database."""
+    source = log.open()
+    read(source, 3)
+    code, text = seek(log, "--to-end", "--yes")
+    assert (code, "1 members" in text) == (1, True)
+    source.close()
+    assert offsets(log, kafka_bootstrap) == (3, 3)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--to-offset", "7"], ["--to-offset", "-1"], ["--to-time", "soon"], ["--to-end", "--partition", "4"]],
+    ids="".join,
+)
+def test_what_cannot_be_is_a_usage_error(log: KafkaTopic, arguments: list[str]) -> None:
+    assert seek(log, *arguments)[0] == 2
+
+
+def test_a_topic_of_another_consumer_is_a_usage_error(log: KafkaTopic) -> None:
+    code, text = run("inbox_seek", "c", "--topic", "elsewhere", "--to-end")
+    assert (code, log.topic in text) == (2, True)
+
+
+def test_kafka_that_does_not_answer_is_one_line(log: KafkaTopic, settings: Settings) -> None:
+    settings.INBOX = {**settings.INBOX, "KAFKA": {"OPTIONS": {"bootstrap_servers": "127.0.0.1:1"}}}
+    code, text = seek(log, "--to-end", "--yes")
+    assert (code, text.startswith("Kafka: 127.0.0.1:1")) == (1, True)
