@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from outbox.capture import CapturedManager, CapturedQuerySet
 from outbox.context import Context, context
-from outbox.emit import emit, emit_many
+from outbox.declared import Places
+from outbox.emit import aemit, emit, emit_many
 from outbox.errors import (
     CannotCapture,
     EventRejected,
     EventTooLarge,
+    InvalidAttribute,
+    InvalidField,
     InvalidKey,
     InvalidSubject,
     NotEncodable,
@@ -23,6 +26,7 @@ from outbox.errors import (
     TransactionRequired,
     UnknownEventType,
 )
+from outbox.eventclass import Event
 from outbox.events import event
 from outbox.receivers import receiver
 
@@ -31,18 +35,23 @@ __all__ = [
     "CapturedManager",
     "CapturedQuerySet",
     "Context",
+    "Event",
     "EventRejected",
     "EventTooLarge",
+    "InvalidAttribute",
+    "InvalidField",
     "InvalidKey",
     "InvalidSubject",
     "NotEncodable",
     "OutboxError",
+    "Places",
     "PositionNotOfThisHistory",
     "SaveLost",
     "TablesMissing",
     "TooManyKeys",
     "TransactionRequired",
     "UnknownEventType",
+    "aemit",
     "context",
     "emit",
     "emit_many",
