@@ -119,6 +119,11 @@ class Receiver:
     def hears(self, signal: Signal, sender: object) -> bool:
         return (signal, sender) in self._connected or (signal, None) in self._connected
 
+    @property
+    def connections(self) -> Sequence[tuple[Signal, object]]:
+        """The signals it is connected to, each with a sender (None: all)."""
+        return tuple(self._connected)
+
     def models(self, *of: Signal) -> list[type[Model]]:
         """The models it hears of, or those of some signals only."""
         found = (sender for signal, sender in self._connected if not of or signal in of)

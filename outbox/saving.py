@@ -170,7 +170,16 @@ def _one_transaction(instance: Model, using: str) -> Iterator[None]:
         yield
         return
     with transaction.atomic(using=using):
-        yield
+        try:
+            yield
+        except RuntimeError as error:
+            if "durable" in str(error):
+                error.add_note(
+                    f"(A receiver of {instance._meta.label} uses atomic(durable=True); outbox receivers put "
+                    "each save() into a transaction. Do its work in transaction.on_commit(), or without "
+                    "durable=True.)"
+                )
+            raise
         if transactions.is_doomed(connection):
             raise SaveLost(
                 f"save() of {instance._meta.label} {instance.pk!r} wrote nothing to database {using!r}: its "
