@@ -179,7 +179,10 @@ class Bulk:
 
 
 def _lock_rows(queryset: QuerySet[Any]) -> list[Any]:
-    rows = queryset.order_by("pk").select_for_update(no_key=True, of=("self",)).values_list("pk", flat=True)
+    parts = [field.attname for field in queryset.model._meta.pk_fields]
+    locked = queryset.order_by("pk").select_for_update(no_key=True, of=("self",))
+    is_composite = len(parts) > 1  # its "pk" belongs to no table that could be locked
+    rows = locked.values_list(*parts) if is_composite else locked.values_list("pk", flat=True)
     return list(dict.fromkeys(rows))
 
 

@@ -7,6 +7,9 @@ from typing import Any
 from django.db import models
 
 from outbox import CapturedManager
+from tests.testapp.kinds import Child, CompositeKey, Owner, Plain, Proxy, TextKey, UuidKey
+
+__all__ = ["Child", "CompositeKey", "Owner", "Plain", "Proxy", "TextKey", "UuidKey"]
 
 
 class Tag(models.Model):
