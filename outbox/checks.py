@@ -41,6 +41,7 @@ def register_all() -> None:
         wiring.check_returned,
         wiring.check_plain_receivers,
         wiring.check_durable,
+        wiring.check_shadowed,
     ):
         register(check)
     register(check_databases, Tags.database)

@@ -6,6 +6,7 @@ import inspect
 import sys
 import weakref
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from django.apps import apps
@@ -92,6 +93,21 @@ def check_durable(**kwargs: object) -> list[CheckMessage]:
         for model in dict.fromkeys(m for each in registered for m in each.models(pre_save, post_save))
         for function in _functions(signal, model)
         if "durable=True" in _source(function)
+    ]
+
+
+def check_shadowed(**kwargs: object) -> list[CheckMessage]:
+    """E011: an app 'relay' or 'inbox' that is not the one beside this package."""
+    home = Path(__file__).parents[1]
+    return [
+        Error(
+            f"The app {app.name!r} is {app.path}, and not the one of django-outbox-relay: it hides that one.",
+            hint="Rename your own package.",
+            obj=app.name,
+            id="outbox.E011",
+        )
+        for app in apps.get_app_configs()
+        if app.name in {"relay", "inbox"} and (home / app.name).is_dir() and Path(app.path) != home / app.name
     ]
 
 

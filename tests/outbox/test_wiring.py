@@ -223,6 +223,33 @@ def run(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, env=environment, cwd=project, capture_output=True, text=True, check=False)
 
 
+class TestApps:
+    def settings_with(self, project: Path, apps: str) -> None:
+        text = PROJECT["settings.py"].replace('"outbox", "store"', apps)
+        write(project, {"settings.py": text})
+
+    def test_relay_without_outbox_is_an_error(self, project: Path) -> None:
+        self.settings_with(project, '"relay"')
+        process = run(project, "-m", "django", "check")
+        assert "relay.E007" in process.stderr
+
+    def test_a_package_of_the_project_that_hides_outbox_is_named(self, project: Path) -> None:
+        write(project, {"outbox/__init__.py": ""})
+        self.settings_with(project, '"relay"')
+        process = run(project, "-m", "django", "check")
+        assert f"{project}/outbox/__init__.py" in process.stderr
+        assert "rename that package" in process.stderr
+
+    @pytest.mark.parametrize("name", ["relay", "inbox"])
+    def test_a_package_of_the_project_that_hides_another_one_is_an_error(
+        self, project: Path, name: str
+    ) -> None:
+        write(project, {f"{name}/__init__.py": ""})
+        self.settings_with(project, f'"outbox", "{name}"')
+        process = run(project, "-m", "django", "check")
+        assert "outbox.E011" in process.stderr
+
+
 class TestMistakesAtImport:
     def test_are_errors_of_the_check_each_with_its_line(self, project: Path) -> None:
         write(project, {"store/events.py": EVENTS, "store/receivers.py": RECEIVERS})
