@@ -6,11 +6,14 @@ Everything here may be imported before Django's apps are ready, in a module of m
 from __future__ import annotations
 
 from outbox.capture import CapturedManager, CapturedQuerySet
-from outbox.emission import emit, emit_many
+from outbox.declared import Places
+from outbox.emission import aemit, emit, emit_many
 from outbox.errors import (
     CannotCapture,
     EventRejected,
     EventTooLarge,
+    InvalidAttribute,
+    InvalidField,
     InvalidKey,
     InvalidSubject,
     NotEncodable,
@@ -23,6 +26,7 @@ from outbox.errors import (
     UnknownEventType,
 )
 from outbox.event_context import Context, context
+from outbox.eventclass import Event
 from outbox.events import event
 from outbox.receivers import receiver
 
@@ -31,18 +35,23 @@ __all__ = [
     "CapturedManager",
     "CapturedQuerySet",
     "Context",
+    "Event",
     "EventRejected",
     "EventTooLarge",
+    "InvalidAttribute",
+    "InvalidField",
     "InvalidKey",
     "InvalidSubject",
     "NotEncodable",
     "OutboxError",
+    "Places",
     "PositionNotOfThisHistory",
     "SaveLost",
     "TablesMissing",
     "TooManyKeys",
     "TransactionRequired",
     "UnknownEventType",
+    "aemit",
     "context",
     "emit",
     "emit_many",

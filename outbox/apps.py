@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from django.apps import AppConfig
 from django.db.models.signals import post_migrate
-from django.utils.module_loading import autodiscover_modules
 
 
 class OutboxConfig(AppConfig):
@@ -11,9 +10,9 @@ class OutboxConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from outbox import checks, seed, tables
+        from outbox import checks, discovery, seed, tables
 
         tables.qualify_models()
         checks.register_all()
         post_migrate.connect(seed.seed_after_migrate, sender=self, dispatch_uid="outbox.seed")
-        autodiscover_modules("events", "receivers")
+        discovery.discover()

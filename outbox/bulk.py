@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.db.models.signals import post_save, pre_save
 
+from outbox.committed import as_stored
 from outbox.emission import insert
 from outbox.errors import CannotCapture
 from outbox.receivers import hearing
+from outbox.saving import forget_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -41,7 +44,8 @@ class Bulk:
             for chunk in _chunks(instances):
                 entries = self._entries(pre_save, chunk)
                 self._plain().bulk_create(chunk, batch_size)
-                entries += self._entries(post_save, chunk, created=True)
+                forget_rows(self._model)
+                entries += self._entries(post_save, self._stored(chunk), created=True)
                 insert(entries, self._using)
         return instances
 
@@ -50,11 +54,13 @@ class Bulk:
             pks = self._lock(self._queryset.filter(pk__in=[instance.pk for instance in instances]))
             locked = set(pks)
             matching = [instance for instance in instances if self._pk_of(instance) in locked]
-            entries = self._entries(pre_save, matching, update_fields=frozenset(fields))
+            before = self._before(pks)
+            entries = self._entries(pre_save, matching, before, update_fields=frozenset(fields))
             rows = self._plain().bulk_update(instances, fields, batch_size)
+            forget_rows(self._model)
             insert(entries, self._using)
             for chunk in _chunks(pks):
-                self._announce_updated(chunk, frozenset(fields))
+                self._announce_updated(chunk, before, frozenset(fields))
         return rows
 
     def update(self, values: Mapping[str, Any]) -> int:
@@ -69,10 +75,13 @@ class Bulk:
         with transaction.atomic(using=self._using):
             pks = self._lock(self._queryset)
             for chunk in _chunks(pks):
-                entries = self._entries(pre_save, self._about_to_be(chunk, values), update_fields=names)
+                before = self._before(chunk)
+                changing = self._about_to_be(chunk, values)
+                entries = self._entries(pre_save, changing, before, update_fields=names)
                 self._write(chunk, values)
+                forget_rows(self._model)
                 insert(entries, self._using)
-                self._announce_updated(chunk, names)
+                self._announce_updated(chunk, before, names)
         return len(pks)
 
     def _write(self, pks: Sequence[Any], values: Mapping[str, Any]) -> None:
@@ -124,23 +133,56 @@ class Bulk:
                 setattr(instance, attribute, value)
             yield instance
 
-    def _announce_updated(self, pks: Sequence[Any], fields: frozenset[str]) -> None:
-        entries = self._entries(post_save, self._rows(pks), created=False, update_fields=fields)
+    def _stored(self, instances: Sequence[Model]) -> Iterator[Model]:
+        """New rows as the database holds them, unless every receiver forbids to read them."""
+        if all(receiver.refresh is False for receiver in hearing(post_save, self._model)):
+            yield from instances
+            return
+        rows = {row.pk: row for row in self._rows([self._pk_of(instance) for instance in instances])}
+        names = [field.attname for field in self._model._meta.concrete_fields]
+        for instance in instances:
+            row = rows.get(self._pk_of(instance))
+            yield as_stored(instance, {name: getattr(row, name) for name in names} if row else {})
+
+    def _before(self, pks: Sequence[Any]) -> dict[Any, Model]:
+        """The locked rows before the change, if a receiver asks for them."""
+        heard = [*hearing(pre_save, self._model), *hearing(post_save, self._model)]
+        return {row.pk: row for row in self._rows(pks)} if any(each.previous for each in heard) else {}
+
+    def _announce_updated(
+        self, pks: Sequence[Any], before: Mapping[Any, Model], fields: frozenset[str]
+    ) -> None:
+        entries = self._entries(post_save, self._rows(pks), before, created=False, update_fields=fields)
         insert(entries, self._using)
 
-    def _entries(self, signal: Signal, instances: Iterable[Model], **kwargs: Any) -> list[Entry]:
+    def _entries(
+        self,
+        signal: Signal,
+        instances: Iterable[Model],
+        before: Mapping[Any, Model] = MappingProxyType({}),
+        **kwargs: Any,
+    ) -> list[Entry]:
         receivers = hearing(signal, self._model)
         common = {"raw": False, "using": self._using, "update_fields": None, **kwargs}
         return [
             entry
             for instance in instances
             for receiver in receivers
-            for entry in receiver.entries(signal=signal, sender=self._model, instance=instance, **common)
+            for entry in receiver.entries(
+                signal=signal,
+                sender=self._model,
+                instance=instance,
+                previous=before.get(self._pk_of(instance)),
+                **common,
+            )
         ]
 
 
 def _lock_rows(queryset: QuerySet[Any]) -> list[Any]:
-    rows = queryset.order_by("pk").select_for_update(no_key=True, of=("self",)).values_list("pk", flat=True)
+    parts = [field.attname for field in queryset.model._meta.pk_fields]
+    locked = queryset.order_by("pk").select_for_update(no_key=True, of=("self",))
+    is_composite = len(parts) > 1  # its "pk" belongs to no table that could be locked
+    rows = locked.values_list(*parts) if is_composite else locked.values_list("pk", flat=True)
     return list(dict.fromkeys(rows))
 
 

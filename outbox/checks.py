@@ -6,30 +6,46 @@ E001 to E004 are those of every settings dict: see outbox_core.process.settings.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.core.checks import CheckMessage, Error, Info, Tags, Warning, register
 from django.db import DEFAULT_DB_ALIAS, OperationalError, connections, router
 from django.db.migrations.executor import MigrationExecutor
 from django.db.models.signals import post_save, pre_save
 
-from outbox import tables
+from outbox import tables, wiring
 from outbox.capture import CapturedQuerySet
 from outbox.conf import OutboxSettings, settings
+from outbox.discovery import check_imports
 from outbox.events import is_topic, registry
 from outbox.hints import keys_that_lock_nothing
 from outbox.log import proof
 from outbox.receivers import registered
+from outbox.unloaded import check_unloaded
 from outbox_core.database import pinned
 from outbox_core.process.settings import problems
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
-    from django.db.models import Model
+    from django.db.models import Manager, Model
 
 
 def register_all() -> None:
-    for check in (check_settings, check_topics, check_engine, check_capture, keys_that_lock_nothing):
+    for check in (
+        check_settings,
+        check_topics,
+        check_engine,
+        check_capture,
+        keys_that_lock_nothing,
+        check_imports,
+        check_unloaded,
+        wiring.check_events,
+        wiring.check_senders,
+        wiring.check_returned,
+        wiring.check_plain_receivers,
+        wiring.check_durable,
+        wiring.check_shadowed,
+    ):
         register(check)
     register(check_databases, Tags.database)
 
@@ -63,15 +79,32 @@ def check_engine(**kwargs: object) -> list[CheckMessage]:
 
 
 def check_capture(**kwargs: object) -> list[CheckMessage]:
-    """W001, I002: a captured model whose bulk writes are not."""
+    """W001, I002, W009: a captured model whose bulk writes are not."""
     models = {model: receiver for receiver in registered for model in receiver.models(pre_save, post_save)}
     return [
-        _uncaptured(model, foreign=_package(model) != _package(receiver.function))
+        message
         for model, receiver in models.items()
-        if model._meta.managed
-        and not model._meta.proxy
-        and not isinstance(model._default_manager.get_queryset(), CapturedQuerySet)
+        if model._meta.managed and not model._meta.proxy
+        for message in _managers(model, foreign=_package(model) != _package(receiver.function))
     ]
+
+
+def _managers(model: type[Model], *, foreign: bool) -> Iterator[CheckMessage]:
+    if not _is_captured(model._default_manager):
+        yield _uncaptured(model, foreign=foreign)
+    elif not _is_captured(model._base_manager):
+        foreign_keys: list[Any] = [field for field in model._meta.local_fields if field.many_to_one]
+        accessors = [
+            f"{field.related_model._meta.label}.{field.remote_field.get_accessor_name()}"
+            for field in foreign_keys
+            if not field.remote_field.hidden
+        ]
+        if accessors:
+            yield _uncaptured_base(model, accessors)
+
+
+def _is_captured(manager: Manager[Any]) -> bool:
+    return isinstance(manager.get_queryset(), CapturedQuerySet)
 
 
 def check_databases(databases: Sequence[str] | None = None, **kwargs: object) -> list[CheckMessage]:
@@ -164,6 +197,16 @@ def _uncaptured(model: type[Model], *, foreign: bool) -> CheckMessage:
         hint=hint,
         obj=model,
         id=number,
+    )
+
+
+def _uncaptured_base(model: type[Model], accessors: Sequence[str]) -> CheckMessage:
+    return Warning(
+        f"{model._meta.label} has an outbox receiver, but {', '.join(accessors)} write no events for add(), "
+        "set(), remove() and clear(): they use its base manager.",
+        hint='Add `base_manager_name = "objects"` to its Meta, the name of its captured manager.',
+        obj=model,
+        id="outbox.W009",
     )
 
 

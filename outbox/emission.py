@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from asgiref.sync import sync_to_async
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DEFAULT_DB_ALIAS, ProgrammingError, connections
 
@@ -18,23 +19,49 @@ from outbox.sql import INSERT_EVENT, INSERT_EVENTS
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
 
+    from outbox.eventclass import AnyEvent
+
 _UNDEFINED_TABLE = "42P01"
 
 
-def emit(event: object, *more: object, using: str = DEFAULT_DB_ALIAS) -> list[UUID]:
+def emit(
+    event: AnyEvent,
+    *more: AnyEvent,
+    using: str = DEFAULT_DB_ALIAS,
+    attributes: Mapping[str, object] | None = None,
+) -> list[UUID]:
     """Write events to the outbox of database ``using``; they are published if and only if its transaction
-    commits.
+    commits. ``attributes`` are extension attributes of theirs, such as ``{"tenant": "t1"}``.
 
     Returns their event ids. Raises TransactionRequired outside a transaction, and a kind of EventRejected for
     an event that could not be published: see outbox.errors.
     """
-    return emit_many((event, *more), using=using)
+    return emit_many((event, *more), using=using, attributes=attributes)
 
 
-def emit_many(events: Iterable[object], *, using: str = DEFAULT_DB_ALIAS) -> list[UUID]:
+def emit_many(
+    events: Iterable[AnyEvent],
+    *,
+    using: str = DEFAULT_DB_ALIAS,
+    attributes: Mapping[str, object] | None = None,
+) -> list[UUID]:
     """As ``emit``: any number of events, written in their order by one INSERT."""
     transactions.require(connections[using])
-    return insert([Entry.of(event) for event in events], using)
+    return insert([Entry.of(event, attributes) for event in events], using)
+
+
+async def aemit(
+    event: AnyEvent,
+    *more: AnyEvent,
+    using: str = DEFAULT_DB_ALIAS,
+    attributes: Mapping[str, object] | None = None,
+) -> list[UUID]:
+    """As ``emit``, from async code whose connection is in a transaction: in a test, or with autocommit off.
+
+    Django's ``atomic()`` is not async: where a change and its event belong together, put both into one
+    function and call that with ``sync_to_async``.
+    """
+    return await sync_to_async(emit)(event, *more, using=using, attributes=attributes)
 
 
 def insert(entries: Sequence[Entry], using: str) -> list[UUID]:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import Enum
 from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
 
+from outbox.attributes import checked
 from outbox.buckets import bucket_of
 from outbox.conf import settings
-from outbox.encoding import encode
-from outbox.errors import EventRejected, EventTooLarge, InvalidKey, InvalidSubject
+from outbox.encoding import to_json, wire
+from outbox.errors import EventRejected, EventTooLarge, InvalidAttribute, InvalidKey, InvalidSubject
 from outbox.event_context import current
 from outbox.events import EventType, registry
 from outbox.uuid7 import uuid7
@@ -35,10 +37,14 @@ class Entry(NamedTuple):
     serialize: bool
 
     @classmethod
-    def of(cls, event: object) -> Entry:
+    def of(cls, event: object, attributes: Mapping[str, object] | None = None) -> Entry:
         """The entry of an event in the context of now. Raises a kind of EventRejected."""
         event_type = registry.of(event)
-        key = _text(event_type, "key", event_type.key_of(event), InvalidKey)
+        given = event_type.key_of(event)
+        key = _text(event_type, "key", given, InvalidKey)
+        written = wire(event)
+        if type(given) is str and type(event_type.key) is str:  # "7" of a field that is an int or a UUID
+            key = _text(event_type, "key", written.get(event_type.key, given), InvalidKey)
         subject = event_type.subject_of(event)
         return cls(
             bucket=bucket_of(key),
@@ -48,8 +54,8 @@ class Entry(NamedTuple):
             subject=None if subject is None else _text(event_type, "subject", subject, InvalidSubject),
             content_type="application/json",
             event_id=uuid7(),
-            payload=None if event_type.tombstone else _payload(event_type, event),
-            headers=_headers(event_type),
+            payload=None if event_type.tombstone else _payload(event_type, event, written),
+            headers=_headers(event_type, event, attributes),
             source=settings().source,
             serialize=event_type.serialize,
         )
@@ -77,8 +83,8 @@ def _text(event_type: EventType, role: str, value: object, error: type[EventReje
     return text
 
 
-def _payload(event_type: EventType, event: object) -> bytes:
-    payload = encode(event)
+def _payload(event_type: EventType, event: object, written: object) -> bytes:
+    payload = to_json(event, written)
     limit = settings().max_event_bytes
     if len(payload) > limit:
         raise EventTooLarge(
@@ -90,11 +96,19 @@ def _payload(event_type: EventType, event: object) -> bytes:
     return payload
 
 
-def _headers(event_type: EventType) -> str:
+def _headers(event_type: EventType, event: object, given: Mapping[str, object] | None) -> str:
+    """The nearest wins: what emit() says, then the event's type, then the context."""
     context = current()
     attributes = {"dataversion": str(event_type.version)}
     if event_type.dataschema is not None:
         attributes["dataschema"] = event_type.dataschema
     if context is not None:
         attributes |= context.extensions()
+    try:
+        if event_type.attributes:
+            attributes |= checked({name: of(event) for name, of in event_type.attribute_getters.items()})
+        if given:
+            attributes |= checked(given)
+    except ValueError as error:
+        raise InvalidAttribute(f"{event_type.name}: {error}") from None
     return msgspec.json.encode(attributes).decode()

@@ -6,7 +6,9 @@ OutboxError
 │   ├── UnknownEventType      its class is not registered with @outbox.event
 │   ├── InvalidKey            its key is missing, empty, too long, or no text
 │   ├── InvalidSubject        its subject is empty, too long, or no text
-│   ├── NotEncodable          a field is of a type that has no JSON form
+│   ├── InvalidAttribute      an extension attribute that CloudEvents does not allow
+│   ├── InvalidField          a field holds something else than it declares
+│   │   └── NotEncodable      a field holds what has no JSON form at all
 │   ├── EventTooLarge         its payload is over OUTBOX["MAX_EVENT_BYTES"]
 │   └── TooManyKeys           one transaction serializes more keys than OUTBOX["MAX_SERIALIZED_KEYS"]
 ├── SaveLost                  save() would have returned although its row is rolled back
@@ -45,8 +47,16 @@ class InvalidSubject(EventRejected):
     """The event's subject is empty, too long, or not something that has one plain text."""
 
 
-class NotEncodable(EventRejected):
-    """A field of the event has no JSON form."""
+class InvalidAttribute(EventRejected):
+    """An extension attribute of the event has a name or value that CloudEvents does not allow."""
+
+
+class InvalidField(EventRejected):
+    """A field of the event is missing, or holds something else than its type says."""
+
+
+class NotEncodable(InvalidField):
+    """A field of the event holds what has no JSON form: an expression, a file, NaN, an unknown object."""
 
 
 class EventTooLarge(EventRejected):

@@ -5,10 +5,13 @@ scope carries.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
+
+from outbox.attributes import checked
 
 _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 _MEMBER = r"[a-z0-9][a-z0-9_*/@-]{0,255}=[\x20-\x2b\x2d-\x3c\x3e-\x7e]{0,255}[\x21-\x2b\x2d-\x3c\x3e-\x7e]"
@@ -35,12 +38,14 @@ class Context:
     correlation_id: str | None = None
     causation_id: str | None = None
     actor: str | Callable[[], str | None] | None = None
+    attributes: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in _ALLOWED:
             value = getattr(self, name)
             if not (value is None or callable(value) or is_valid(name, value)):
                 raise ValueError(f"{name} {value!r} is not allowed: {_RULES[name]}.")
+        object.__setattr__(self, "attributes", checked(self.attributes))
 
     def inside(self, outer: Context | None) -> Context:
         """What is left open here comes from the context around; a trace state only with its parent."""
@@ -52,19 +57,20 @@ class Context:
             correlation_id=self.correlation_id or outer.correlation_id,
             causation_id=self.causation_id or outer.causation_id,
             actor=self.actor or outer.actor,
+            attributes={**outer.attributes, **self.attributes},
         )
 
     def extensions(self) -> dict[str, str]:
         """The CloudEvents extension attributes, whose names are lower-case letters and digits only."""
         actor = self.actor() if callable(self.actor) else self.actor
-        attributes = {
+        known = {
             "traceparent": self.traceparent,
             "tracestate": self.tracestate,
             "correlationid": self.correlation_id,
             "causationid": self.causation_id,
             "actor": actor if actor is None or is_valid("actor", actor) else None,
         }
-        return {name: value for name, value in attributes.items() if value is not None}
+        return {name: value for name, value in known.items() if value is not None} | dict(self.attributes)
 
 
 _RULES = {
@@ -88,29 +94,45 @@ def is_valid(name: str, value: str) -> bool:
     return _ALLOWED[name].fullmatch(value) is not None
 
 
-@contextmanager
-def context(
-    *,
-    traceparent: str | None = None,
-    tracestate: str | None = None,
-    correlation_id: str | None = None,
-    causation_id: str | None = None,
-    actor: str | Callable[[], str | None] | None = None,
-) -> Iterator[Context]:
-    """Events emitted inside carry what is given here, and otherwise what the context around it says.
+class _Scope:
+    """``outbox.context(…)`` and ``outbox.context.attributes(…)``, for ``with`` or as decorators."""
 
-    Raises ValueError for a value that could not travel in a header.
-    """
-    given = Context(
-        traceparent=traceparent,
-        tracestate=tracestate,
-        correlation_id=correlation_id,
-        causation_id=causation_id,
-        actor=actor,
-    )
-    inner = given.inside(_current.get())
-    token = _current.set(inner)
-    try:
-        yield inner
-    finally:
-        _current.reset(token)
+    @contextmanager
+    def __call__(
+        self,
+        *,
+        traceparent: str | None = None,
+        tracestate: str | None = None,
+        correlation_id: str | None = None,
+        causation_id: str | None = None,
+        actor: str | Callable[[], str | None] | None = None,
+        attributes: Mapping[str, object] | None = None,
+    ) -> Iterator[Context]:
+        """Events emitted inside carry what is given here, and otherwise what the context around it says.
+
+        Raises ValueError for a value that could not travel in a header.
+        """
+        given = Context(
+            traceparent=traceparent,
+            tracestate=tracestate,
+            correlation_id=correlation_id,
+            causation_id=causation_id,
+            actor=actor,
+            attributes=attributes or {},
+        )
+        inner = given.inside(_current.get())
+        token = _current.set(inner)
+        try:
+            yield inner
+        finally:
+            _current.reset(token)
+
+    def attributes(self, **attributes: object) -> AbstractContextManager[Context]:
+        """Events emitted inside carry these extension attributes: ``tenant="t1"`` travels as ``ce_tenant``.
+
+        Raises ValueError for a name or value that CloudEvents does not allow.
+        """
+        return self(attributes=attributes)
+
+
+context = _Scope()

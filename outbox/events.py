@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from operator import attrgetter
+from types import FrameType
 from typing import Any, TypeVar
 
-import msgspec
 from django.core.exceptions import ImproperlyConfigured
 
+from outbox.attributes import check_name
+from outbox.declared import compiled, field_names
 from outbox.errors import UnknownEventType
 
 C = TypeVar("C", bound=type)
@@ -34,12 +38,15 @@ class EventType:
     serialize: bool = False
     tombstone: bool = False
     dataschema: str | None = None
+    attributes: Mapping[str, str | Getter] = dataclasses.field(default_factory=dict)
     key_of: Getter = dataclasses.field(init=False, repr=False)
     subject_of: Getter = dataclasses.field(init=False, repr=False)
+    attribute_getters: Mapping[str, Getter] = dataclasses.field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "key_of", self._getter("key", self.key))
         object.__setattr__(self, "subject_of", self._getter("subject", self.subject))
+        object.__setattr__(self, "attribute_getters", self._attribute_getters())
         if not (_TYPE.fullmatch(self.name) and len(self.name) <= 255):
             raise self._wrong(
                 f"type name {self.name!r}",
@@ -61,6 +68,14 @@ class EventType:
         if source not in names and not isinstance(getattr(self.cls, source, None), property):
             raise self._wrong(f"{role} {source!r}", f"one of its fields ({', '.join(names)}), or a callable")
         return attrgetter(source)
+
+    def _attribute_getters(self) -> Mapping[str, Getter]:
+        try:
+            for name in self.attributes:
+                check_name(name)
+        except ValueError as error:
+            raise ImproperlyConfigured(f"@outbox.event of {_path(self.cls)}: {error}") from None
+        return {name: self._getter(f"attribute {name}", of) for name, of in self.attributes.items()}
 
     def _wrong(self, what: str, allowed: str) -> ImproperlyConfigured:
         return ImproperlyConfigured(
@@ -131,19 +146,23 @@ def event(
     serialize: bool = False,
     tombstone: bool = False,
     dataschema: str | None = None,
+    attributes: Mapping[str, str | Getter] | None = None,
 ) -> Callable[[C], C]:
-    """Register a dataclass, msgspec.Struct or attrs class as the events of one type.
+    """Register a dataclass, msgspec.Struct, attrs or pydantic class as the events of one type.
 
     ``key`` names the field whose text becomes the Kafka key (or computes it), which is what events are
     ordered by. ``serialize`` makes the writers of one key wait for each other, for keys whose row they do not
     lock anyway. ``tombstone`` writes the event without a payload, which removes its key from a compacted
-    topic. ``version`` and ``dataschema`` travel along as CloudEvents attributes.
+    topic. ``version`` and ``dataschema`` travel along as CloudEvents attributes, and so do ``attributes``: by
+    the name of each, the field that holds its value (or a function of the event):
+    ``{"tenant": "tenant_id"}``.
 
     Raises ImproperlyConfigured for a name, topic or field that cannot be, and for a type that is registered
     already.
     """
 
     def register(cls: C) -> C:
+        _compile_here(cls)
         registry.add(
             EventType(
                 name=type,
@@ -155,6 +174,7 @@ def event(
                 serialize=serialize,
                 tombstone=tombstone,
                 dataschema=dataschema,
+                attributes=attributes or {},
             )
         )
         return cls
@@ -167,17 +187,23 @@ def is_topic(name: str) -> bool:
     return _TOPIC.fullmatch(name) is not None and name not in {".", ".."}
 
 
+def _compile_here(cls: type) -> None:
+    """The annotations of a class that a function makes may name what only this function knows."""
+    if "<locals>" in cls.__qualname__:
+        frame: FrameType | None = sys._getframe(1)
+        while frame is not None and frame.f_globals.get("__name__", "").startswith("outbox."):
+            frame = frame.f_back
+        with suppress(ImproperlyConfigured, TypeError):  # said when an event is emitted, and by the check
+            compiled(cls, dict(frame.f_locals) if frame is not None else None)
+
+
 def _field_names(cls: type) -> list[str]:
-    if dataclasses.is_dataclass(cls):
-        return [field.name for field in dataclasses.fields(cls)]
-    if issubclass(cls, msgspec.Struct):
-        return list(cls.__struct_fields__)
-    if hasattr(cls, "__attrs_attrs__"):
-        return [attribute.name for attribute in cls.__attrs_attrs__]
-    raise ImproperlyConfigured(
-        f"@outbox.event: {_path(cls)} is neither a dataclass, nor a msgspec.Struct, nor an attrs class. "
-        "(@outbox.event has to stand above @dataclass.)"
-    )
+    try:
+        return field_names(cls)
+    except TypeError as error:
+        raise ImproperlyConfigured(
+            f"@outbox.event: {error} (@outbox.event has to stand above @dataclass.)"
+        ) from None
 
 
 def _path(cls: type) -> str:

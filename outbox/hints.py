@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+import builtins
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, get_args
 
 from django.core.checks import CheckMessage, Info
@@ -20,23 +21,28 @@ def keys_that_lock_nothing(**kwargs: object) -> list[CheckMessage]:
     found = {}
     for receiver in registered:
         models = receiver.models()
-        for event_type in returned_types(receiver):
+        for event_type in returned_types(receiver.function):
             if models and not event_type.serialize and not _names_a_row(event_type, models):
                 found[event_type.name] = _hint(event_type, receiver, models)
     return list(found.values())
 
 
-def returned_types(receiver: Receiver) -> Iterator[EventType]:
-    """The event types that the annotation of a receiver says it returns; none without one."""
-    annotation = getattr(receiver.function, "__annotations__", {}).get("return")
-    for cls in _names_in(annotation, receiver) if isinstance(annotation, str) else _classes_in(annotation):
+def returned_types(function: Callable[..., object]) -> Iterator[EventType]:
+    """The event types that the annotation of a function says it returns; none without one."""
+    for cls in classes_of(function):
         if isinstance(cls, type) and cls in registry:
             yield registry[cls]
 
 
-def _names_in(annotation: str, receiver: Receiver) -> Iterator[object]:
+def classes_of(function: Callable[..., object]) -> Iterator[object]:
+    """What the annotation of a function's result names."""
+    annotation = getattr(function, "__annotations__", {}).get("return")
+    yield from _names_in(annotation, function) if isinstance(annotation, str) else _classes_in(annotation)
+
+
+def _names_in(annotation: str, function: Callable[..., object]) -> Iterator[object]:
     """Name by name, because some may be imported for type checkers only."""
-    scope = getattr(receiver.function, "__globals__", {})
+    scope = {**vars(builtins), **getattr(function, "__globals__", {})}
     for node in ast.walk(ast.parse(annotation, mode="eval")):
         if isinstance(node, ast.Name):
             yield scope.get(node.id)

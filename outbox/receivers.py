@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import partial, update_wrapper
 from inspect import iscoroutinefunction
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.apps import apps
@@ -26,18 +27,23 @@ from django.db.models.utils import make_model_tuple
 from django.dispatch import Signal
 from django.utils.inspect import func_accepts_kwargs
 
-from outbox import tables, transactions
+from outbox import outside, tables, transactions
+from outbox.committed import as_stored, read_again
 from outbox.emission import insert
 from outbox.entry import Entry
 from outbox.errors import OutboxError
 from outbox.events import registry
 from outbox.reach import is_reached, reached
-from outbox.saving import Saving, guard
+from outbox.saving import Saving, guard, wants_previous, wants_row
 
 if TYPE_CHECKING:
     from uuid import UUID
 
-F = TypeVar("F", bound=Callable[..., object])
+    from outbox.eventclass import AnyEvent
+
+    Returned = AnyEvent | Iterable[AnyEvent] | None
+
+F = TypeVar("F", bound=Callable[..., "Returned"])
 
 logger = logging.getLogger("outbox")
 
@@ -59,12 +65,16 @@ class Receiver:
         dispatch_uid: Hashable = None,
         raw: bool = False,
         using: str = DEFAULT_DB_ALIAS,
+        refresh: bool | None = None,
+        previous: bool = False,
     ) -> None:
         self.__qualname__ = repr(function)
         update_wrapper(self, function)
         self.function = function
         self.raw = raw
         self.using = using
+        self.refresh = refresh
+        self.previous = previous
         self.uid = dispatch_uid or function
         self._senders: list[tuple[Signal, type[Model]]] = []
         self._connected: list[tuple[Signal, object]] = []
@@ -77,11 +87,15 @@ class Receiver:
         if kwargs.get("raw") and not self.raw:
             return []
         using = kwargs.get("using") or self.using
+        if signal in (pre_save, post_save):
+            saving = Saving.of(kwargs["instance"])
+            if saving is not None:
+                return self._of_save(saving, signal=signal, sender=sender, **kwargs)
+            if signal is post_save:
+                kwargs["instance"] = self._stored(None, kwargs["instance"], using)
+            if kwargs.get("raw"):  # a fixture is loaded past the wrapper of save_base
+                return insert(self.entries(signal=signal, sender=sender, **kwargs), using)
         entries = partial(self.entries, signal=signal, sender=sender, **kwargs)
-        if signal is pre_save:
-            return self._before_save(kwargs["instance"], using, entries())
-        if signal is post_save:
-            return self._after_save(kwargs["instance"], using, entries)
         if signal in (pre_migrate, post_migrate) and not tables.exist(using):
             logger.warning(NO_TABLES, using, self, name_of(signal))
             return []
@@ -89,6 +103,10 @@ class Receiver:
 
     def entries(self, *, signal: Signal, sender: object, **kwargs: Any) -> list[Entry]:
         """What the function returns for a signal, ready to be inserted."""
+        if self.previous:
+            kwargs.setdefault("previous", None)
+        else:
+            kwargs.pop("previous", None)
         try:
             events = self.function(signal=signal, sender=sender, **kwargs)
             return [Entry.of(event) for event in _several(events)]
@@ -100,6 +118,11 @@ class Receiver:
 
     def hears(self, signal: Signal, sender: object) -> bool:
         return (signal, sender) in self._connected or (signal, None) in self._connected
+
+    @property
+    def connections(self) -> Sequence[tuple[Signal, object]]:
+        """The signals it is connected to, each with a sender (None: all)."""
+        return tuple(self._connected)
 
     def models(self, *of: Signal) -> list[type[Model]]:
         """The models it hears of, or those of some signals only."""
@@ -124,6 +147,7 @@ class Receiver:
         """Hear of nothing any more, as a test that registered a receiver ends."""
         for signal, sender in self._connected:
             signal.disconnect(sender=sender, dispatch_uid=self.uid)
+            self._count(signal, sender, -1)
         registered.remove(self)
 
     def prepared(self, model: type[Model]) -> None:
@@ -144,27 +168,42 @@ class Receiver:
         self._connected.append((signal, sender))
         if signal in (pre_save, post_save):
             guard(sender or Model)
+            self._count(signal, sender, +1)
 
-    def _before_save(self, instance: Model, using: str, entries: list[Entry]) -> list[UUID]:
-        saving = Saving.of(instance)
-        if saving is None:
-            return insert(entries, using)
-        saving.defer(entries)
+    def _count(self, signal: Signal, sender: Any, by: int) -> None:
+        if signal is post_save and self.refresh is None:
+            wants_row[sender] += by
+        if signal in (pre_save, post_save) and self.previous:
+            wants_previous[sender] += by
+
+    def _of_save(self, saving: Saving, *, signal: Signal, instance: Model, **kwargs: Any) -> list[UUID]:
+        if signal is pre_save:
+            entries = self.entries(signal=signal, instance=instance, previous=saving.previous, **kwargs)
+            saving.defer(entries)
+        else:
+            insert(saving.take(), saving.using)  # before the function runs, which may save the instance again
+            stored = self._stored(saving, instance, saving.using)
+            entries = self.entries(signal=signal, instance=stored, previous=saving.previous, **kwargs)
+            insert(entries, saving.using)
         return [entry.event_id for entry in entries]
 
-    def _after_save(self, instance: Model, using: str, entries: Callable[[], list[Entry]]) -> list[UUID]:
-        saving = Saving.of(instance)
-        if saving:
-            insert(saving.take(), using)  # before the function runs, which may save the instance again
-        new = entries()
-        insert(new, using)
-        return [entry.event_id for entry in new]
+    def _stored(self, saving: Saving | None, instance: Model, using: str) -> Model:
+        """The instance as its row is stored; the caller's own where nothing differs."""
+        if self.refresh is False:
+            return instance
+        stored: Model = (
+            saving.stored(read=self.refresh is True)
+            if saving
+            else as_stored(instance, read_again(instance, using))
+        )
+        return stored
 
     def _elsewhere(self, signal: Signal, using: str, entries: Callable[[], list[Entry]]) -> list[UUID]:
         connection = connections[using]
         was_closed = connection.connection is None
         if transactions.is_open(connection):
             return insert(entries(), using)
+        outside.notice(signal, name_of(signal), self, using)
         with transaction.atomic(using=using):
             event_ids = insert(entries(), using)
         if signal is request_finished and was_closed:
@@ -182,21 +221,38 @@ def receiver(
     dispatch_uid: Hashable = None,
     raw: bool = False,
     using: str = DEFAULT_DB_ALIAS,
+    refresh: bool | None = None,
+    previous: bool = False,
 ) -> Callable[[F], F]:
     """Write the event, or the events, that the decorated function returns for a signal; None writes nothing.
 
     Takes what ``django.dispatch.receiver`` takes: one signal or several, one ``sender`` or several,
     ``"app.Model"``. A model stands for its proxies and its children too, an abstract one for all of its
     children. ``raw=True`` hears of loaded fixtures. Events go to the database that the signal names, or to
-    ``using`` if it names none; inside its transaction, or, where Django sends the signal outside of one, in a
-    transaction together with what the function writes.
+    ``using`` if it names none; inside its transaction, or, where the signal is sent outside of one, in a
+    transaction together with what the function writes (see OUTBOX["OUTSIDE_TRANSACTION"]).
+
+    A receiver of post_save gets the row as the database holds it: the instance itself, or a copy where a
+    value that was assigned differs. ``refresh=True`` always reads the row again, which shows what a trigger
+    that runs after the write did; ``refresh=False`` gives the instance as it was assigned. With
+    ``previous=True`` the function also gets ``previous``: the row before the save, locked, or None for a new
+    one.
+
+    Raises ImproperlyConfigured for what cannot be received.
     """
+    _refuse_a_function(signal)
     heard: Sequence[Any] = signal if isinstance(signal, list | tuple) else [signal]
     senders = sender if isinstance(sender, list | tuple) else [sender]
 
     def connect(function: F) -> F:
         _check(function, heard)
-        connected = Receiver(function, dispatch_uid=dispatch_uid, raw=raw, using=using)
+        if previous and not all(each in (pre_save, post_save) for each in heard):
+            raise ImproperlyConfigured(
+                f"@outbox.receiver of {function!r}: previous=True is for pre_save and post_save only."
+            )
+        connected = Receiver(
+            function, dispatch_uid=dispatch_uid, raw=raw, using=using, refresh=refresh, previous=previous
+        )
         for each in heard:
             for one in senders:
                 connected.connect(each, one)
@@ -221,6 +277,14 @@ def _several(events: object) -> Iterator[object]:
         return
     is_one = type(events) in registry or isinstance(events, str | bytes | Mapping)
     yield from events if isinstance(events, Iterable) and not is_one else [events]
+
+
+def _refuse_a_function(signal: object) -> None:
+    if isinstance(signal, FunctionType | type):
+        raise ImproperlyConfigured(
+            f"@outbox.receiver of {signal.__module__}.{signal.__qualname__} lacks its parentheses: name the "
+            "signal, as in @outbox.receiver(post_save, sender=Order)."
+        )
 
 
 def _check(function: Callable[..., object], heard: Iterable[object]) -> None:

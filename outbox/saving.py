@@ -6,7 +6,8 @@ would be a second one, and a crash between the two would lose the event.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import wraps
@@ -15,8 +16,10 @@ from typing import TYPE_CHECKING, Any
 from django.db import connections, router, transaction
 
 from outbox import transactions
+from outbox.committed import as_stored, read_again, read_before
 from outbox.emission import insert
 from outbox.errors import SaveLost
+from outbox.returning import can_return, wrap_writes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,12 +34,17 @@ class Saving:
 
     What pre_save receivers return is built before the row is written, and is inserted after it: only then
     does this transaction hold the row's lock, which puts the events of one key in the order of their commits.
+    ``previous`` is the row before the change, where a receiver asks for it.
     """
 
-    def __init__(self, instance: Model, using: str) -> None:
+    def __init__(self, instance: Model, using: str, outer: Saving | None, previous: Any = None) -> None:
         self.instance = instance
         self.using = using
+        self.outer = outer
+        self.previous = previous
         self._entries: list[Entry] = []
+        self._row: dict[str, Any] = {}
+        self._read: Mapping[str, Any] | None = None
 
     @staticmethod
     def of(instance: object) -> Saving | None:
@@ -52,14 +60,59 @@ class Saving:
         entries, self._entries = self._entries, []
         return entries
 
+    def collect(self, values: Mapping[str, Any]) -> None:
+        """Take note of what a statement wrote; the row that a save around this one knows is older."""
+        self._row.update(values)
+        _forget(self.outer, type(self.instance), self.instance.pk)
+
+    def forget(self) -> None:
+        """Something else has written the row: read it again when it is asked for."""
+        self._row, self._read = {}, None
+
+    def stored(self, *, read: bool) -> Any:
+        """The instance with the row's values: what the write returned, or read again if it must be, once."""
+        names = (field.attname for field in self.instance._meta.concrete_fields)
+        if not read and self._read is None and all(name in self._row for name in names):
+            return as_stored(self.instance, self._row)
+        if self._read is None:
+            self._read = read_again(self.instance, self.using)
+        return as_stored(self.instance, self._read)
+
 
 _running: ContextVar[Saving | None] = ContextVar("outbox_saving", default=None)
+
+wants_row: Counter[type[Model] | None] = Counter()
+"""How many receivers of post_save want the stored row, by model; None stands for all."""
+
+wants_previous: Counter[type[Model] | None] = Counter()
+"""How many receivers want the row before the change."""
+
+
+def forget_rows(model: type[Model]) -> None:
+    """Rows of a model are written in bulk: what the running saves know of theirs may be older."""
+    _forget(_running.get(), model)
+
+
+def _forget(saving: Saving | None, model: type[Model], pk: object = None) -> None:
+    while saving is not None:
+        instance = saving.instance
+        if instance._meta.concrete_model is model._meta.concrete_model and pk in (None, instance.pk):
+            saving.forget()
+        saving = saving.outer
+
+
+def _collector_of(instance: Model) -> Callable[[Mapping[str, Any]], None] | None:
+    saving, model = Saving.of(instance), type(instance)
+    if saving is None or not (wants_row[model] or wants_row[None]):
+        return None
+    return saving.collect if can_return(model, saving.using) else None
 
 
 def guard(model: type[Model]) -> None:
     """Wrap ``save_base`` of a model, unless the model inherits one that is wrapped."""
     if not getattr(model.save_base, "guarded_by_outbox", False):
         setattr(model, "save_base", _guarded(model))  # noqa: B010
+    wrap_writes(model, _collector_of)
 
 
 def _guarded(model: type[Model]) -> Callable[..., Any]:
@@ -78,7 +131,7 @@ def _guarded(model: type[Model]) -> Callable[..., Any]:
         using = using or router.db_for_write(self.__class__, instance=self)
         parent: Any = super(model, self)
         original = own.__get__(self) if own else parent.save_base
-        with _one_transaction(self, using), _saving(self, using):
+        with _one_transaction(self, using), _saving(self, using, may_exist=not force_insert):
             return original(
                 raw=raw,
                 force_insert=force_insert,
@@ -93,11 +146,14 @@ def _guarded(model: type[Model]) -> Callable[..., Any]:
 
 
 @contextmanager
-def _saving(instance: Model, using: str) -> Iterator[None]:
-    outer, saving = Saving.of(instance), Saving(instance, using)
+def _saving(instance: Model, using: str, *, may_exist: bool) -> Iterator[None]:
+    outer = Saving.of(instance)
     if outer is not None and not instance._state.adding:
         # A receiver of post_save saves it again, and what came first stays first.
         insert(outer.take(), outer.using)
+    asked = wants_previous[type(instance)] or wants_previous[None]
+    previous = read_before(instance, using) if asked and may_exist and instance.pk is not None else None
+    saving = Saving(instance, using, _running.get(), previous)
     token = _running.set(saving)
     try:
         yield
@@ -114,7 +170,16 @@ def _one_transaction(instance: Model, using: str) -> Iterator[None]:
         yield
         return
     with transaction.atomic(using=using):
-        yield
+        try:
+            yield
+        except RuntimeError as error:
+            if "durable" in str(error):
+                error.add_note(
+                    f"(A receiver of {instance._meta.label} uses atomic(durable=True); outbox receivers put "
+                    "each save() into a transaction. Do its work in transaction.on_commit(), or without "
+                    "durable=True.)"
+                )
+            raise
         if transactions.is_doomed(connection):
             raise SaveLost(
                 f"save() of {instance._meta.label} {instance.pk!r} wrote nothing to database {using!r}: its "

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.core.exceptions import ImproperlyConfigured
 
 
 class RelayConfig(AppConfig):
@@ -10,4 +11,11 @@ class RelayConfig(AppConfig):
     verbose_name = "Relay"
 
     def ready(self) -> None:
+        import outbox
+
+        if not hasattr(outbox, "emit"):
+            raise ImproperlyConfigured(
+                "The relay needs the package 'outbox' of django-outbox-relay, and imports "
+                f"{outbox.__file__!r} in its place: rename that package."
+            )
         from relay import checks  # noqa: F401

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.apps import apps
 from django.core.checks import CheckMessage, Error, register
 from django.core.exceptions import ImproperlyConfigured
 
@@ -12,6 +13,21 @@ from outbox_core.process.settings import problems
 from relay.conf import RelaySettings, settings
 
 register(check_kafka)
+
+
+@register()
+def check_outbox(**_: Any) -> list[CheckMessage]:
+    """E007: the relay reads tables that only the app ``outbox`` creates."""
+    if apps.is_installed("outbox"):
+        return []
+    hint = 'Add "outbox" to INSTALLED_APPS, and run `manage.py migrate outbox`.'
+    return [
+        Error(
+            "The app 'relay' is installed without 'outbox', whose tables it reads.",
+            hint=hint,
+            id="relay.E007",
+        )
+    ]
 
 
 @register()

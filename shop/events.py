@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
 import outbox
+
+Money = Annotated[Decimal, outbox.Places(2)]
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -16,9 +18,9 @@ if TYPE_CHECKING:
     from shop.models import Order
 
 
-@outbox.event("shop.customer.registered", topic="shop.customers", key="customer_id", version=1)
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CustomerRegistered:
+class CustomerRegistered(
+    outbox.Event, type="shop.customer.registered", topic="shop.customers", key="customer_id"
+):
     customer_id: int
     username: str
     email: str
@@ -36,9 +38,7 @@ class CustomerRegistered:
         )
 
 
-@outbox.event("shop.customer.changed", topic="shop.customers", key="customer_id", version=1)
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CustomerChanged:
+class CustomerChanged(outbox.Event, type="shop.customer.changed", topic="shop.customers", key="customer_id"):
     customer_id: int
     email: str
     name: str
@@ -48,26 +48,22 @@ class CustomerChanged:
         return cls(customer_id=user.pk, email=user.email, name=user.get_full_name())
 
 
-@outbox.event("shop.customer.deleted", topic="shop.customers", key="customer_id", version=1)
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CustomerDeleted:
+class CustomerDeleted(outbox.Event, type="shop.customer.deleted", topic="shop.customers", key="customer_id"):
     customer_id: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Line:
     product_id: int
     name: str
     quantity: int
-    price: Decimal
+    price: Money
 
 
-@outbox.event("shop.order.placed", topic="shop.orders", key="order_id", version=1)
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OrderPlaced:
+class OrderPlaced(outbox.Event, type="shop.order.placed", topic="shop.orders", key="order_id"):
     order_id: UUID
     customer_id: int
-    total: Decimal
+    total: Money
     lines: tuple[Line, ...]
     placed_at: datetime
 
@@ -85,12 +81,10 @@ class OrderPlaced:
         )
 
 
-@outbox.event("shop.order.paid", topic="shop.orders", key="order_id", version=1)
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OrderPaid:
+class OrderPaid(outbox.Event, type="shop.order.paid", topic="shop.orders", key="order_id"):
     order_id: UUID
     customer_id: int
-    total: Decimal
+    total: Money
     placed_at: datetime
     paid_at: datetime
 
@@ -106,12 +100,10 @@ class OrderPaid:
         )
 
 
-@outbox.event("shop.order.cancelled", topic="shop.orders", key="order_id", version=1)
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OrderCancelled:
+class OrderCancelled(outbox.Event, type="shop.order.cancelled", topic="shop.orders", key="order_id"):
     order_id: UUID
     customer_id: int
-    total: Decimal
+    total: Money
     was_paid: bool
     reason: str
     cancelled_at: datetime
@@ -130,22 +122,22 @@ class OrderCancelled:
 
 
 # Nothing locks a product while its tags change: serialize, so that its events are in order of commit.
-@outbox.event("shop.product.tagged", topic="shop.products", key="product_id", version=1, serialize=True)
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProductTagged:
+class ProductTagged(
+    outbox.Event, type="shop.product.tagged", topic="shop.products", key="product_id", serialize=True
+):
     product_id: int
     tags: tuple[str, ...]
 
 
-@outbox.event("shop.product.untagged", topic="shop.products", key="product_id", version=1, serialize=True)
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProductUntagged:
+class ProductUntagged(
+    outbox.Event, type="shop.product.untagged", topic="shop.products", key="product_id", serialize=True
+):
     product_id: int
     tags: tuple[str, ...]
 
 
-@outbox.event("shop.deployment.migrated", topic="shop.deployments", key=lambda event: "shop", version=1)
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeploymentMigrated:
+class DeploymentMigrated(
+    outbox.Event, type="shop.deployment.migrated", topic="shop.deployments", key=lambda event: "shop"
+):
     migrations: tuple[str, ...]
     version: str

@@ -83,6 +83,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['-placed_at'],
+                'base_manager_name': 'objects',
             },
         ),
         migrations.CreateModel(

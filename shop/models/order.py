@@ -74,6 +74,7 @@ class Order(models.Model):
     _stored_status: str | None = None
 
     class Meta:
+        base_manager_name = "objects"  # customer.orders.add() is captured, too
         ordering: ClassVar = ["-placed_at"]
         indexes: ClassVar = [
             models.Index(fields=["customer", "placed_at"], name="shop_order_customer"),

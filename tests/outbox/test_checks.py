@@ -115,7 +115,7 @@ class TestKeyHint:
 
         outbox.event("test.counted", topic="t", key="about")(Counted)
 
-        def counted(**kwargs: Any) -> object:
+        def counted(**kwargs: Any) -> Any:
             return None
 
         counted.__annotations__["return"] = list[Counted] | None

@@ -77,7 +77,7 @@ class TestReturnValue:
         ],
         ids=["none", "empty", "one", "several", "generator"],
     )
-    def test_may_be(self, outbox_events: CapturedEvents, returned: object, expected: list[str]) -> None:
+    def test_may_be(self, outbox_events: CapturedEvents, returned: Any, expected: list[str]) -> None:
         signal = Signal()
         outbox.receiver(signal)(lambda **kwargs: returned)
         ((_, event_ids),) = signal.send(sender=None)
@@ -89,7 +89,7 @@ class TestReturnValue:
         signal = Signal()
 
         @outbox.receiver(signal)
-        def wrong(**kwargs: Any) -> object:
+        def wrong(**kwargs: Any) -> Any:
             return returned
 
         with pytest.raises(outbox.UnknownEventType) as caught:
@@ -116,7 +116,7 @@ class TestDecorator:
         async def wait(**kwargs: Any) -> None: ...
 
         with pytest.raises(ImproperlyConfigured, match="is async"):
-            outbox.receiver(post_save, sender=Parcel)(wait)
+            outbox.receiver(post_save, sender=Parcel)(wait)  # type: ignore[type-var]
 
 
 class TestOtherSignals:
@@ -127,7 +127,7 @@ class TestOtherSignals:
     @pytest.mark.parametrize(
         "function", [lambda **kwargs: "text", partial(lambda text, **kwargs: text, "text")]
     )
-    def test_robust_ones_report_what_went_wrong(self, function: Callable[..., object]) -> None:
+    def test_robust_ones_report_what_went_wrong(self, function: Callable[..., Any]) -> None:
         signal = Signal()
         outbox.receiver(signal)(function)
         ((_, error),) = signal.send_robust(sender=None)

@@ -17,7 +17,7 @@ from tests.testapp.events import Note, Turn
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def emit_in_a_transaction(*events: object) -> None:
+def emit_in_a_transaction(*events: Turn | Note) -> None:
     with transaction.atomic():
         outbox.emit(*events)
 

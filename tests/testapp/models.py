@@ -7,6 +7,9 @@ from typing import Any
 from django.db import models
 
 from outbox import CapturedManager
+from tests.testapp.kinds import Child, CompositeKey, Owner, Plain, Proxy, TextKey, UuidKey
+
+__all__ = ["Child", "CompositeKey", "Owner", "Plain", "Proxy", "TextKey", "UuidKey"]
 
 
 class Tag(models.Model):
@@ -86,3 +89,27 @@ class Ledger(models.Model):
     def save_base(self, *args: Any, **kwargs: Any) -> None:
         self.saves += 1
         super().save_base(*args, **kwargs)
+
+
+class Price(models.Model):
+    """Fields whose stored value can differ from the one that was assigned."""
+
+    name = models.CharField(max_length=50, default="")
+    amount = models.DecimalField(max_digits=10, decimal_places=2, default=0)
+    count = models.IntegerField(default=0)
+    day = models.DateField(null=True)
+    parcel = models.ForeignKey(Parcel, models.SET_NULL, null=True, related_name="prices")
+    double = models.GeneratedField(
+        expression=models.F("count") * 2, output_field=models.IntegerField(), db_persist=True
+    )
+    source = models.CharField(max_length=50, db_default="database")
+    changed_at = models.DateTimeField(auto_now=True)
+
+    objects = CapturedManager["Price"]()
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class SpecialPrice(Price):
+    reason = models.CharField(max_length=50, default="")

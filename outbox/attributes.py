@@ -1,0 +1,51 @@
+"""Extension attributes of the user's own, such as a tenant: names and values after CloudEvents 1.0.
+
+https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md (naming conventions, type system)
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from enum import Enum
+from uuid import UUID
+
+MAX_VALUE_BYTES = 1024
+
+_NAME = re.compile(r"[a-z0-9]{1,20}")
+_TEXT = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]+")
+_CORE = "specversion id source type subject time datacontenttype dataschema data"
+_OURS = "partitionkey sequence dataversion traceparent tracestate correlationid causationid actor replay"
+RESERVED = frozenset(f"{_CORE} {_OURS}".split())
+
+
+def checked(given: Mapping[str, object]) -> dict[str, str]:
+    """The attributes as they travel. Raises ValueError, which names the attribute and the rule."""
+    for name in given:
+        check_name(name)
+    return {name: _text(name, value) for name, value in given.items() if value is not None}
+
+
+def check_name(name: object) -> None:
+    """Raise ValueError for a name that CloudEvents does not allow, or that has a meaning already."""
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise ValueError(f"Attribute {name!r} is not allowed: use 1 to 20 of a-z and 0-9.")
+    if name in RESERVED:
+        raise ValueError(f"Attribute {name!r} is reserved: it has a meaning of its own in every event.")
+
+
+def _text(name: str, value: object) -> str:
+    plain = value.value if isinstance(value, Enum) else value
+    if isinstance(plain, bool):
+        return "true" if plain else "false"
+    if not isinstance(plain, str | int | UUID):
+        raise ValueError(  # noqa: TRY004
+            f"Attribute {name!r} is a {type(plain).__qualname__}: give a str, an int, a bool or a UUID."
+        )
+    text = str(plain)
+    if not _TEXT.fullmatch(text) or len(text.encode()) > MAX_VALUE_BYTES:
+        raise ValueError(
+            f"The value of attribute {name!r} is not allowed: give 1 to {MAX_VALUE_BYTES} bytes of text "
+            "without control characters."
+        )
+    return text

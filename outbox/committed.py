@@ -1,0 +1,71 @@
+"""The row as PostgreSQL holds it after a save, for the receivers of post_save.
+
+What the caller assigned can differ from it: an expression, text for a number, more places than the column
+has, fields that are changed but not in ``update_fields``, a trigger. Receivers then get a copy with the row's
+values.
+"""
+
+from __future__ import annotations
+
+from copy import copy
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from django.db.models import QuerySet
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from django.db.models import Model
+
+_MISSING = object()
+
+
+def read_again(instance: Model, using: str) -> Mapping[str, Any]:
+    """The row's values by attribute, in one statement; empty if there is no such row."""
+    names = [field.attname for field in instance._meta.concrete_fields]
+    rows: QuerySet[Any, Any] = QuerySet(type(instance), using=using)
+    for values in rows.filter(pk=instance.pk).order_by().values_list(*names):
+        return dict(zip(names, values, strict=True))
+    return {}
+
+
+def read_before(instance: Model, using: str) -> Any:
+    """The row that a save is about to change, locked as the UPDATE will lock it; None if there is none."""
+    rows: QuerySet[Any, Any] = QuerySet(type(instance), using=using)
+    return rows.filter(pk=instance.pk).order_by().select_for_update(no_key=True).first()
+
+
+def as_stored(instance: Any, values: Mapping[str, Any]) -> Any:
+    """The instance itself if it has these values; otherwise a copy with them and its other attributes."""
+    own = instance.__dict__
+    changed = {name: value for name, value in values.items() if not _same(own.get(name, _MISSING), value)}
+    return _copy(instance, changed) if changed else instance
+
+
+def _same(assigned: Any, stored: Any) -> bool:
+    """Whether a receiver could not see a difference: ``Decimal("1.5")`` is not ``Decimal("1.50")``."""
+    if assigned is stored:
+        return True
+    kind = type(stored)
+    if type(assigned) is not kind:
+        return isinstance(assigned, kind) and type(assigned) is not bool and bool(assigned == stored)
+    if kind in (dict, list):
+        return bool(repr(assigned) == repr(stored))
+    return bool(assigned == stored) and (kind is not Decimal or assigned.same_quantum(stored))
+
+
+def _copy(instance: Any, changed: Mapping[str, Any]) -> Any:
+    other = object.__new__(type(instance))
+    other.__dict__.update(instance.__dict__)
+    other._state = copy(instance._state)
+    other._state.fields_cache = dict(instance._state.fields_cache)
+    if "_prefetched_objects_cache" in other.__dict__:
+        other._prefetched_objects_cache = dict(instance._prefetched_objects_cache)
+    other.__dict__.update(changed)
+    for field in instance._meta.concrete_fields:
+        if field.is_relation and field.attname in changed and field.is_cached(other):
+            related = field.get_cached_value(other)
+            if getattr(related, field.target_field.attname, None) != changed[field.attname]:
+                field.delete_cached_value(other)
+    return other

@@ -1,0 +1,12 @@
+"""The declared types of an event: each field is converted to its type, or the event is refused.
+
+What each type looks like in JSON is written down in docs/reference/types-on-the-wire.md.
+"""
+
+from __future__ import annotations
+
+from outbox.declared.annotations import Places
+from outbox.declared.compiled import compiled, problems, wire_form
+from outbox.declared.fields import field_names
+
+__all__ = ["Places", "compiled", "field_names", "problems", "wire_form"]

@@ -1,0 +1,105 @@
+"""Lists, tuples, sets and dicts of converted values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from outbox.declared.converter import Converter
+from outbox.declared.refusal import Refused, refuse
+
+
+def list_of(each: Converter, label: str) -> Converter:
+    """A JSON array of a list or tuple, in its order."""
+
+    def convert(values: Any) -> list[Any]:
+        if not issubclass(type(values), list | tuple):
+            raise refuse(values, label, "Give a list or a tuple.")
+        return _converted(each, values)
+
+    return Converter(label, convert, frozenset({list, tuple}))
+
+
+def set_of(each: Converter, label: str) -> Converter:
+    """A JSON array of a set, sorted, so that equal sets have equal JSON."""
+
+    def convert(values: Any) -> list[Any]:
+        if not issubclass(type(values), set | frozenset):
+            raise refuse(values, label, "Give a set.")
+        written = _converted(each, values)
+        try:
+            return sorted(written)
+        except TypeError:
+            return sorted(written, key=repr)
+
+    return Converter(label, convert, frozenset({set, frozenset}))
+
+
+def tuple_of(each: list[Converter], label: str) -> Converter:
+    """A JSON array of so many values, each of a type of its own."""
+
+    def convert(values: Any) -> list[Any]:
+        if not issubclass(type(values), list | tuple) or len(values) != len(each):
+            raise refuse(values, label, f"Give a tuple of {len(each)}.")
+        return [
+            at(f"[{index}]", one.convert, value)
+            for index, (one, value) in enumerate(zip(each, values, strict=True))
+        ]
+
+    return Converter(label, convert, frozenset({list, tuple}))
+
+
+def dict_of(key: Converter, each: Converter, label: str) -> Converter:
+    """A JSON object, its members sorted by name, so that equal dicts have equal JSON."""
+
+    def convert(values: Any) -> dict[str, Any]:
+        if not issubclass(type(values), Mapping):
+            raise refuse(values, label, "Give a dict.")
+        written = {
+            _name(values, name, key): at(f"[{name!r}]", each.convert, value) for name, value in values.items()
+        }
+        if len(written) != len(values):
+            raise Refused(values, "two of its keys have the same text in JSON", "Give them different texts.")
+        return dict(sorted(written.items()))
+
+    return Converter(label, convert, frozenset({dict}))
+
+
+def at(step: str, convert: Callable[[Any], Any], value: object) -> Any:
+    """The converted value; a refusal says at which step."""
+    try:
+        return convert(value)
+    except Refused as refused:
+        raise refused.inside(step) from None
+
+
+def _converted(each: Converter, values: Iterable[Any]) -> list[Any]:
+    exact, convert = each.exact, each.convert
+    try:
+        return [value if type(value) in exact else convert(value) for value in values]
+    except Refused:
+        return list(_one_by_one(each, values))  # again, to say which
+
+
+def _one_by_one(each: Converter, values: Iterable[Any]) -> Iterator[Any]:
+    for index, value in enumerate(values):
+        yield at(f"[{index}]", each.convert, value)
+
+
+def _name(values: object, name: object, key: Converter) -> str:
+    if isinstance(name, bool) or name is None or isinstance(name, float | tuple):
+        raise Refused(
+            values,
+            f"a key of it is a {type(name).__qualname__}, and the names of a JSON object are text",
+            "Give keys of type str, int, UUID, date or Enum.",
+            has_json_form=False,
+        )
+    try:
+        return str(key.convert(name))
+    except Refused as refused:
+        raise Refused(
+            values,
+            f"a key of it is a {type(name).__qualname__}: {refused.reason}",
+            refused.remedy,
+            has_json_form=refused.has_json_form,
+        ) from None

@@ -1,0 +1,65 @@
+"""The fields of a class, in their order, with their declared types: dataclass, msgspec, attrs or pydantic."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Annotated, Any, NamedTuple, get_type_hints
+
+import msgspec
+
+
+class Field(NamedTuple):
+    name: str
+    wire_name: str
+    declared: Any
+
+
+def has_fields(cls: type) -> bool:
+    return (
+        dataclasses.is_dataclass(cls)
+        or issubclass(cls, msgspec.Struct)
+        or hasattr(cls, "__attrs_attrs__")
+        or is_pydantic(cls)
+    )
+
+
+def is_pydantic(cls: type) -> bool:
+    return hasattr(cls, "__pydantic_validator__") and hasattr(cls, "model_fields")
+
+
+def field_names(cls: type) -> list[str]:
+    """The names of the fields of an event class. Raises TypeError for a class of none of the four kinds."""
+    if issubclass(cls, msgspec.Struct):
+        return list(cls.__struct_fields__)
+    if is_pydantic(cls):
+        return list(cls.model_fields)  # type: ignore[attr-defined]
+    if dataclasses.is_dataclass(cls):
+        return [field.name for field in dataclasses.fields(cls)]
+    if hasattr(cls, "__attrs_attrs__"):
+        return [attribute.name for attribute in cls.__attrs_attrs__]
+    raise TypeError(
+        f"{cls.__module__}.{cls.__qualname__} is neither a dataclass, nor a msgspec.Struct, nor an attrs or "
+        "pydantic class."
+    )
+
+
+def fields_of(cls: type, scope: dict[str, Any] | None = None) -> list[Field]:
+    """Raises NameError or TypeError for an annotation that cannot be resolved; ``scope`` has names to add."""
+    if is_pydantic(cls):
+        models: dict[str, Any] = cls.model_fields  # type: ignore[attr-defined]
+        return [
+            Field(
+                name, name, Annotated[(info.annotation, *info.metadata)] if info.metadata else info.annotation
+            )
+            for name, info in models.items()
+        ]
+    hints = get_type_hints(cls, localns=scope, include_extras=True)
+    names = field_names(cls)
+    written = cls.__struct_encode_fields__ if issubclass(cls, msgspec.Struct) else names
+    return [Field(name, wire, hints.get(name, Any)) for name, wire in zip(names, written, strict=True)]
+
+
+def tag_of(cls: type) -> dict[str, Any]:
+    """The tag that a msgspec.Struct writes in front of its fields, if it has one."""
+    config = getattr(cls, "__struct_config__", None)
+    return {config.tag_field: config.tag} if config is not None and config.tag_field else {}

@@ -1,0 +1,116 @@
+"""A save whose INSERT or UPDATE returns the row as it is then, so that nothing needs to be read again.
+
+``_do_insert`` and ``_do_update`` are where Django writes one table of a model; the row of a model with
+parents comes in several parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+from django.db import connections, transaction
+from django.db.models import Field, Model
+from django.db.models.sql import UpdateQuery
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Collector = Callable[["Mapping[str, Any]"], None]
+CollectorOf = Callable[[Model], "Collector | None"]
+
+
+def can_return(model: type[Model], using: str) -> bool:
+    """Whether the columns of a model come back as they are selected (those of PostGIS do not)."""
+    return connections[using].vendor == "postgresql" and all(
+        type(field).select_format is Field.select_format for field in model._meta.concrete_fields
+    )
+
+
+def wrap_writes(model: Any, collector_of: CollectorOf) -> None:
+    """Have the writes of a model's saves return their rows to what ``collector_of`` says for the instance."""
+    if not getattr(model._do_insert, "guarded_by_outbox", False):
+        setattr(model, "_do_insert", _marked(_returning_insert(model, collector_of)))  # noqa: B010
+    if model._do_update is Model._do_update:  # whoever has another one is read again
+        setattr(model, "_do_update", _marked(_returning_update(model, collector_of)))  # noqa: B010
+
+
+def _marked(function: Any) -> Any:
+    function.guarded_by_outbox = True
+    return function
+
+
+def _returning_insert(model: Any, collector_of: CollectorOf) -> Any:
+    own = model.__dict__.get("_do_insert")
+
+    @wraps(model._do_insert)
+    def _do_insert(self: Any, manager: Any, using: str, fields: Any, returning_fields: Any, raw: bool) -> Any:
+        original = own.__get__(self) if own else super(model, self)._do_insert
+        collect = collector_of(self)
+        if collect is None:
+            return original(manager, using, fields, returning_fields, raw)
+        asked = list(returning_fields)
+        every = [
+            *asked,
+            *(field for field in manager.model._meta.local_concrete_fields if field not in asked),
+        ]
+        rows = original(manager, using, fields, every, raw)
+        if rows:
+            collect(_by_attribute(every, rows[0]))
+        return [row[: len(asked)] for row in rows]
+
+    return _do_insert
+
+
+def _returning_update(model: Any, collector_of: CollectorOf) -> Any:
+    own = model.__dict__.get("_do_update")
+
+    @wraps(model._do_update)
+    def _do_update(
+        self: Any,
+        base_qs: Any,
+        using: str,
+        pk_val: Any,
+        values: Any,
+        update_fields: Any,
+        forced_update: Any,
+        *returning_fields: Any,
+    ) -> Any:
+        collect = collector_of(self)
+        if collect is None or not values or self._meta.select_on_save:
+            original = own.__get__(self) if own else super(model, self)._do_update
+            return original(base_qs, using, pk_val, values, update_fields, forced_update, *returning_fields)
+        row = _update(base_qs.filter(pk=pk_val), using, values)
+        if row is not None:
+            collect(row)
+        if not returning_fields:
+            return row is not None
+        return [] if row is None else [[row[field.attname] for field in returning_fields[0]]]  # Django 6.0
+
+    return _do_update
+
+
+def _update(rows: Any, using: str, values: Any) -> Mapping[str, Any] | None:
+    """As ``QuerySet._update``: the row afterwards, None if there was none."""
+    query = rows.query.chain(UpdateQuery)
+    query.add_update_fields(values)
+    query.annotations = {}
+    compiler = query.get_compiler(using)
+    statement, parameters = compiler.as_sql()
+    connection, table = connections[using], query.get_meta().db_table
+    quote = connection.ops.quote_name
+    fields = query.get_meta().local_concrete_fields
+    columns = ", ".join(f"{quote(table)}.{quote(field.column)}" for field in fields)
+    with transaction.mark_for_rollback_on_error(using=using), connection.cursor() as cursor:
+        cursor.execute(f"{statement} RETURNING {columns}", parameters)
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    converters = compiler.get_converters([field.get_col(table) for field in fields])
+    (converted,) = compiler.apply_converters([row], converters) if converters else [row]
+    return _by_attribute(fields, converted)
+
+
+def _by_attribute(fields: Sequence[Any], row: Sequence[Any]) -> Mapping[str, Any]:
+    return {field.attname: value for field, value in zip(fields, row, strict=True)}

@@ -1,0 +1,291 @@
+"""What is declared and would have no effect is said by ``manage.py check``."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core import checks
+from django.core.checks import CheckMessage
+from django.core.exceptions import ImproperlyConfigured
+from django.db import transaction
+from django.db.models.signals import m2m_changed, post_save
+from django.dispatch import Signal
+from django.dispatch import receiver as django_receiver
+
+import outbox
+from outbox.events import registry
+from tests.testapp.events import Note
+from tests.testapp.models import Document, Invoice, Parcel, Price, Stamp
+
+arrived = Signal()
+
+
+def found(id: str) -> list[CheckMessage]:
+    return [message for message in checks.run_checks() if message.id == id]
+
+
+def nothing(**kwargs: Any) -> None: ...
+
+
+class TestCustomSignal:
+    def test_with_a_model_as_text_is_an_error(self) -> None:
+        outbox.receiver(arrived, sender="testapp.Parcel")(nothing)
+        (error,) = found("outbox.E008")
+        assert error.level == checks.ERROR
+
+    def test_with_other_text_is_fine(self) -> None:
+        outbox.receiver(arrived, sender="payments")(nothing)
+        assert not found("outbox.E008")
+
+    @pytest.mark.parametrize("sender", [Parcel, Document])
+    def test_with_a_model_that_has_children_is_warned_of(self, sender: Any) -> None:
+        outbox.receiver(arrived, sender=sender)(nothing)
+        (warning,) = found("outbox.W004")
+        assert "exactly this class" in warning.msg
+
+    @pytest.mark.parametrize("sender", [Invoice, Stamp, None, int])
+    def test_with_a_class_that_sends_it_is_fine(self, sender: Any) -> None:
+        outbox.receiver(arrived, sender=sender)(nothing)
+        assert not found("outbox.W004")
+
+
+@pytest.mark.parametrize("bare", [nothing, Note])
+def test_the_decorator_without_parentheses_is_refused(bare: Any) -> None:
+    with pytest.raises(ImproperlyConfigured, match=r"lacks its parentheses"):
+        outbox.receiver(bare)
+
+
+class TestAnnotation:
+    def test_of_a_field_that_cannot_be_read(self) -> None:
+        cls: Any = type("Broken", (), {"__annotations__": {"about": "Missing"}, "__module__": __name__})
+        outbox.event("test.broken", topic="t", key="about")(dataclass(cls))
+        (error,) = found("outbox.E009")
+        assert "'Missing'" in error.msg
+
+    def test_of_a_field_without_a_form_in_json(self) -> None:
+        cls: Any = type("Broken", (), {"__annotations__": {"about": Parcel}, "__module__": __name__})
+        outbox.event("test.broken", topic="t", key="about")(dataclass(cls))
+        (error,) = found("outbox.E009")
+        assert "Broken.about: Parcel has no form in JSON" in error.msg
+
+    @pytest.mark.parametrize("returned", ["int", "Parcel | None", "Iterator[str]", int, list[int]])
+    def test_of_a_receiver_that_returns_no_event(self, returned: Any) -> None:
+        def wrong(**kwargs: Any) -> Any: ...
+
+        wrong.__annotations__["return"] = returned
+        outbox.receiver(post_save, sender=Parcel)(wrong)
+        assert len(found("outbox.W007")) == 1
+
+    @pytest.mark.parametrize("returned", ["Note", "Iterator[Note]", "None", "Any", "object", Note | None])
+    def test_of_a_receiver_that_returns_events(self, returned: Any) -> None:
+        def right(**kwargs: Any) -> Any: ...
+
+        right.__annotations__["return"] = returned
+        outbox.receiver(post_save, sender=Parcel)(right)
+        assert not found("outbox.W007")
+
+
+class TestDjangosOwnReceiver:
+    @pytest.fixture
+    def connect(self) -> Iterator[Any]:
+        connected = []
+
+        def connect(function: Any, signal: Signal = post_save) -> None:
+            connected.append((signal, function))
+            django_receiver(signal, sender=Parcel, weak=False)(function)
+
+        yield connect
+        for signal, function in connected:
+            signal.disconnect(function, sender=Parcel)
+
+    @pytest.mark.parametrize("signal", [post_save, m2m_changed])
+    def test_that_returns_an_event_is_warned_of(self, connect: Any, signal: Signal) -> None:
+        def annotated(**kwargs: Any) -> Note | None:
+            return None
+
+        def plain(**kwargs):  # type: ignore[no-untyped-def]
+            return Note("a")
+
+        connect(annotated, signal)
+        connect(plain, signal)
+        assert [message.obj for message in found("outbox.W006")] == [annotated, plain]
+
+    def test_that_emits_is_fine(self, connect: Any) -> None:
+        def emitting(**kwargs: Any) -> None:
+            outbox.emit(Note("a"))
+
+        connect(emitting)
+        assert not found("outbox.W006")
+
+    def test_with_a_durable_transaction_is_warned_of(self, connect: Any) -> None:
+        def durable(**kwargs: Any) -> None:
+            with transaction.atomic(durable=True):
+                pass
+
+        connect(durable)
+        assert not found("outbox.W008")
+        outbox.receiver(post_save, sender=Parcel)(nothing)
+        (warning,) = found("outbox.W008")
+        assert warning.obj is durable
+
+    @pytest.mark.django_db(transaction=True)
+    def test_with_a_durable_transaction_fails_with_the_remedy(self, connect: Any) -> None:
+        def durable(**kwargs: Any) -> None:
+            with transaction.atomic(durable=True):
+                pass
+
+        connect(durable)
+        Parcel.objects.create(code="a")
+        outbox.receiver(post_save, sender=Parcel)(nothing)
+        with pytest.raises(RuntimeError) as caught:
+            Parcel.objects.create(code="b")
+        assert "on_commit" in caught.value.__notes__[0]
+
+
+class TestBaseManager:
+    def test_that_is_not_captured_is_warned_of_for_models_that_relations_lead_to(self) -> None:
+        outbox.receiver(post_save, sender=Price)(nothing)
+        (warning,) = found("outbox.W009")
+        assert "testapp.Parcel.prices" in warning.msg
+
+    def test_of_a_model_without_foreign_keys_is_fine(self) -> None:
+        outbox.receiver(post_save, sender=Parcel)(nothing)
+        assert not found("outbox.W009")
+
+
+def test_a_clean_project_has_none_of_these() -> None:
+    ours = [message for message in checks.run_checks() if str(message.id).startswith("outbox.")]
+    assert [message.id for message in ours if message.level >= checks.WARNING] == []
+
+
+PROJECT = {
+    "settings.py": """
+SECRET_KEY = "x"
+INSTALLED_APPS = ["django.contrib.contenttypes", "outbox", "store"]
+DATABASES = {"default": {"ENGINE": "django.db.backends.postgresql", "NAME": "none"}}
+OUTBOX = {"SOURCE": "/store"}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+USE_TZ = True
+""",
+    "store/__init__.py": "",
+    "store/models.py": "",
+}
+EVENTS = """
+import outbox
+
+class Placed(outbox.Event, type="store.placed", topic="t", key="number"):
+    number: int
+
+class Twice(outbox.Event, type="store.placed", topic="t", key="number"):
+    number: int
+"""
+RECEIVERS = """
+from django.db.models.signals import post_save
+import outbox
+
+@outbox.receiver
+def saved(instance, **kwargs):
+    return None
+"""
+SIGNAL = """
+from django.dispatch import Signal
+import outbox
+
+@outbox.receiver(Signal())
+def saved(**kwargs):
+    return None
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    write(tmp_path, PROJECT)
+    return tmp_path
+
+
+def write(folder: Path, files: dict[str, str]) -> None:
+    for name, text in files.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+def run(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    path = os.pathsep.join([str(project), str(Path(outbox.__file__).parents[1])])
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "settings", "PYTHONPATH": path}
+    command = [sys.executable, *arguments]
+    return subprocess.run(command, env=environment, cwd=project, capture_output=True, text=True, check=False)
+
+
+class TestApps:
+    def settings_with(self, project: Path, apps: str) -> None:
+        text = PROJECT["settings.py"].replace('"outbox", "store"', apps)
+        write(project, {"settings.py": text})
+
+    def test_relay_without_outbox_is_an_error(self, project: Path) -> None:
+        self.settings_with(project, '"relay"')
+        process = run(project, "-m", "django", "check")
+        assert "relay.E007" in process.stderr
+
+    def test_a_package_of_the_project_that_hides_outbox_is_named(self, project: Path) -> None:
+        write(project, {"outbox/__init__.py": ""})
+        self.settings_with(project, '"relay"')
+        process = run(project, "-m", "django", "check")
+        assert f"{project}/outbox/__init__.py" in process.stderr
+        assert "rename that package" in process.stderr
+
+    @pytest.mark.parametrize("name", ["relay", "inbox"])
+    def test_a_package_of_the_project_that_hides_another_one_is_an_error(
+        self, project: Path, name: str
+    ) -> None:
+        write(project, {f"{name}/__init__.py": ""})
+        self.settings_with(project, f'"outbox", "{name}"')
+        process = run(project, "-m", "django", "check")
+        assert "outbox.E011" in process.stderr
+
+
+class TestMistakesAtImport:
+    def test_are_errors_of_the_check_each_with_its_line(self, project: Path) -> None:
+        write(project, {"store/events.py": EVENTS, "store/receivers.py": RECEIVERS})
+        process = run(project, "-m", "django", "check")
+        assert process.returncode == 1
+        assert "Traceback" not in process.stderr
+        assert process.stderr.count("outbox.E010") == 2
+        assert f"{project}/store/events.py:7" in process.stderr
+        assert f"{project}/store/receivers.py:5" in process.stderr
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            ("-c", "import django; django.setup()"),
+            ("-m", "django", "shell", "-c", "pass"),
+            ("-m", "django", "check", "--skip-checks"),
+        ],
+    )
+    def test_end_a_process_that_runs_no_checks(self, project: Path, arguments: tuple[str, ...]) -> None:
+        write(project, {"store/receivers.py": RECEIVERS})
+        process = run(project, *arguments)
+        assert process.returncode != 0
+        assert "lacks its parentheses" in process.stderr
+
+    @pytest.mark.parametrize("name", ["receiver.py", "signals.py", "handlers/orders.py"])
+    def test_a_module_that_nothing_imports_is_warned_of(self, project: Path, name: str) -> None:
+        write(project, {f"store/{name}": SIGNAL})
+        module = f"store.{name.removesuffix('.py').replace('/', '.')}"
+        process = run(project, "-m", "django", "check")
+        assert "outbox.W005" in process.stderr
+        assert module in process.stderr
+
+    def test_a_module_that_is_imported_is_fine(self, project: Path) -> None:
+        write(project, {"store/signals.py": SIGNAL, "store/receivers.py": "import store.signals"})
+        assert "outbox.W005" not in run(project, "-m", "django", "check").stderr
+
+
+def test_what_a_test_registers_is_forgotten() -> None:
+    assert "test.broken" not in {event_type.name for event_type in registry}

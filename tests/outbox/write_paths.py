@@ -1,0 +1,253 @@
+"""Every way in which Django writes rows, and what becomes of its events: the table behind a test and a page.
+
+``python -m tests.outbox.write_paths`` writes docs/reference/write-paths.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from asgiref.sync import async_to_sync
+from django.db.models import QuerySet
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "write-paths.md"
+KINDS = ("Plain", "Proxy", "Child", "UuidKey", "TextKey", "CompositeKey")
+
+CAPTURED, REFUSED, NOTHING, UNSEEN = "captured", "refused", "writes nothing", "not captured"
+
+_numbers = count(1)
+
+
+@dataclass
+class WritePath:
+    """A way to write. ``events`` are what a receiver of saves and deletions gets, for each row."""
+
+    name: str
+    write: Callable[[Any, Any, Any], object]
+    outcome: str = CAPTURED
+    events: tuple[str, ...] = ("saved",)
+    but: dict[str, str] = field(default_factory=dict)
+    remedy: str = ""
+
+    def of(self, kind: str) -> str:
+        return self.but.get(kind, self.outcome)
+
+
+def new(model: Any, **fields: Any) -> dict[str, Any]:
+    """What a new row of a kind needs."""
+    number = next(_numbers)
+    keys: dict[str, dict[str, Any]] = {"TextKey": {"code": f"k{number}"}, "CompositeKey": {"number": number}}
+    return {**keys.get(model.__name__, {}), "title": f"title {number}", **fields}
+
+
+def saved(instance: Any, **options: Any) -> None:
+    instance.size = 7
+    instance.save(**options)
+
+
+def in_bulk(model: Any, row: Any, owner: Any) -> None:
+    for each in model.objects.in_bulk().values():
+        saved(each)
+
+
+def related(model: Any, owner: Any) -> Any:
+    name = "plain" if model.__name__ in ("Proxy", "Child") else model.__name__.lower()
+    return getattr(owner, f"{name}_owned")
+
+
+def owned(model: Any, row: Any, owner: Any) -> Any:
+    """The manager of the owner's rows, with this one among them, which is not announced."""
+    QuerySet(model).filter(pk=row.pk).update(owner=owner)
+    return related(model, owner)
+
+
+def held(model: Any, row: Any, owner: Any) -> Any:
+    QuerySet(model).filter(pk=row.pk).update(holder=owner)
+    return owner
+
+
+def conflicts(model: Any, row: Any, **options: Any) -> object:
+    return model.objects.bulk_create([model(**new(model))], **options)
+
+
+def bulk_updated(model: Any, row: Any) -> object:
+    row.size = 7
+    return model.objects.bulk_update([row], ["size"])
+
+
+def formset(model: Any, row: Any, owner: Any) -> None:
+    from django.forms import modelform_factory
+
+    form = modelform_factory(model, fields=["title"])({"title": "form"}, instance=row)
+    assert form.is_valid()
+    form.save()
+
+
+def admin_delete(model: Any, row: Any, owner: Any) -> None:
+    from django.contrib.admin import ModelAdmin, site
+
+    ModelAdmin(model, site).delete_queryset(None, model.objects.all())  # type: ignore[arg-type]
+
+
+def load(model: Any, row: Any, owner: Any) -> None:
+    from django.core import serializers
+
+    for loaded in serializers.deserialize("json", serializers.serialize("json", [row])):
+        loaded.save()
+
+
+def historical(model: Any, row: Any, owner: Any) -> None:
+    from django.apps import apps
+    from django.db.migrations.state import ProjectState
+
+    old = ProjectState.from_apps(apps).apps.get_model("testapp", model.__name__)
+    for each in old.objects.all():
+        saved(each)
+
+
+def sql(model: Any, row: Any, owner: Any) -> None:
+    from django.db import connection
+
+    table = model._meta.get_field("size").model._meta.db_table
+    connection.cursor().execute(f"UPDATE {table} SET size = 7")
+
+
+def is_async(method: str) -> Callable[[Any, Any, Any], object]:
+    def write(model: Any, row: Any, owner: Any) -> None:
+        async def in_a_loop() -> None:
+            await getattr(model.objects, method)(**new(model))
+
+        async_to_sync(in_a_loop)()
+
+    return write
+
+
+PATHS = [
+    WritePath("`Model(…).save()`", lambda m, r, o: m(**new(m)).save()),
+    WritePath("`instance.save()`", lambda m, r, o: saved(r)),
+    WritePath("`instance.save(update_fields=…)`", lambda m, r, o: saved(r, update_fields=["size"])),
+    WritePath("`create()`", lambda m, r, o: m.objects.create(**new(m))),
+    WritePath("`get_or_create()`, new", lambda m, r, o: m.objects.get_or_create(**new(m))),
+    WritePath("`get_or_create()`, found", lambda m, r, o: m.objects.get_or_create(pk=r.pk), NOTHING, ()),
+    WritePath("`update_or_create()`, new", lambda m, r, o: m.objects.update_or_create(**new(m))),
+    WritePath(
+        "`update_or_create()`, found",
+        lambda m, r, o: m.objects.update_or_create(pk=r.pk, defaults={"size": 7}),
+    ),
+    WritePath("`acreate()`", is_async("acreate")),
+    WritePath("`aget_or_create()`", is_async("aget_or_create")),
+    WritePath("`aupdate_or_create()`", is_async("aupdate_or_create")),
+    WritePath("`in_bulk()`, then `save()`", in_bulk),
+    WritePath("`instance.delete()`", lambda m, r, o: r.delete(), events=("deleted",)),
+    WritePath("`QuerySet.delete()`", lambda m, r, o: m.objects.all().delete(), events=("deleted",)),
+    WritePath("`QuerySet.update()`", lambda m, r, o: m.objects.update(size=7)),
+    WritePath(
+        "`bulk_create()`",
+        lambda m, r, o: conflicts(m, r),
+        but={"Child": REFUSED},
+        remedy="Django itself refuses it for multi-table children.",
+    ),
+    WritePath(
+        "`bulk_create(ignore_conflicts=True)`",
+        lambda m, r, o: conflicts(m, r, ignore_conflicts=True),
+        REFUSED,
+        remedy="Look up which rows exist, then `bulk_create()` and `bulk_update()`.",
+    ),
+    WritePath(
+        "`bulk_create(update_conflicts=True)`",
+        lambda m, r, o: conflicts(m, r, update_conflicts=True, update_fields=["size"], unique_fields=["pk"]),
+        REFUSED,
+        remedy="As above.",
+    ),
+    WritePath("`bulk_update()`", lambda m, r, o: bulk_updated(m, r)),
+    WritePath("`owner.rows.add(row)`", lambda m, r, o: related(m, o).add(r)),
+    WritePath("`owner.rows.add(row, bulk=False)`", lambda m, r, o: related(m, o).add(r, bulk=False)),
+    WritePath("`owner.rows.set([row])`", lambda m, r, o: related(m, o).set([r])),
+    WritePath(
+        "`owner.rows.remove(row)`",
+        lambda m, r, o: owned(m, r, o).remove(m.objects.get()),
+        but={"CompositeKey": REFUSED},
+        remedy="Django itself refuses it for composite keys.",
+    ),
+    WritePath("`owner.rows.clear()`", lambda m, r, o: owned(m, r, o).clear()),
+    WritePath("`owner.rows.create()`", lambda m, r, o: related(m, o).create(**new(related(m, o).model))),
+    WritePath("`owner.rows.update()`", lambda m, r, o: owned(m, r, o).update(size=7)),
+    WritePath("`owner.delete()` with `CASCADE`", lambda m, r, o: held(m, r, o).delete(), events=("deleted",)),
+    WritePath("a form or a formset", formset),
+    WritePath("the admin's action “delete selected”", admin_delete, events=("deleted",)),
+    WritePath(
+        "`loaddata` and other fixtures",
+        load,
+        UNSEEN,
+        (),
+        remedy="On request: `@outbox.receiver(…, raw=True)`.",
+    ),
+    WritePath(
+        "`owner.delete()` with `SET_NULL`, `SET_DEFAULT`, `SET()`",
+        lambda m, r, o: (owned(m, r, o), o.delete()),
+    ),
+    WritePath(
+        "a data migration (historical models)",
+        historical,
+        UNSEEN,
+        (),
+        remedy="Historical models have no receivers: call `outbox.emit()` in the migration.",
+    ),
+    WritePath(
+        "`QuerySet._raw_delete()`",
+        lambda m, r, o: m.objects.all()._raw_delete("default"),
+        UNSEEN,
+        (),
+        remedy="Use `delete()`.",
+    ),
+    WritePath(
+        "raw SQL, triggers, `TRUNCATE`, `COPY`",
+        sql,
+        UNSEEN,
+        (),
+        remedy="Call `outbox.emit()` in the same transaction.",
+    ),
+    WritePath(
+        "`QuerySet.update()` of a manager that is not captured",
+        lambda m, r, o: QuerySet(m).update(size=7),
+        UNSEEN,
+        (),
+        remedy="`manage.py check` names the model: `outbox.W001`, `outbox.W009`.",
+    ),
+]
+
+
+HEAD = """# Write paths
+
+What becomes of the events of `@outbox.receiver` for `post_save` and `post_delete`, by the way in which rows
+are written. The model has `objects = outbox.CapturedManager()` and `base_manager_name = "objects"`. Each cell
+is a test (`tests/outbox/test_write_paths.py`); the page is generated from it.
+
+*Captured*: row and event in one transaction. *Refused*: an exception, and nothing is written. *Not captured*:
+the row is written, without an event.
+
+| | plain | proxy | multi-table child | UUID key | text key | composite key | Instead |
+|---|---|---|---|---|---|---|---|
+"""
+
+FOOT = """
+Many-to-many relations: connect to `m2m_changed`; `add`, `set`, `remove` and `clear` send it, inside a
+transaction. Async twins (`asave`, `adelete`, `aupdate`, `abulk_create`, `abulk_update`) are their synchronous
+ones. `update()` on the manager of a parent announces the parent's class.
+"""
+
+
+def page() -> str:
+    """The page of the documentation."""
+    rows = [
+        f"| {path.name} | {' | '.join(path.of(kind) for kind in KINDS)} | {path.remedy} |\n" for path in PATHS
+    ]
+    return HEAD + "".join(rows) + FOOT
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
