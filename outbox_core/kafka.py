@@ -10,7 +10,8 @@ from typing import Any
 from django.core.checks import CheckMessage
 from django.core.exceptions import ImproperlyConfigured
 
-from outbox_core.kafka_options import CONFLUENT, KAFKA_PYTHON, resolve
+from outbox_core.kafka_options import CONFLUENT, KAFKA_PYTHON
+from outbox_core.kafka_translation import resolve
 from outbox_core.process.settings import forget_on_change, problems, read
 from outbox_core.suggestion import did_you_mean
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kafka import KafkaConsumer, KafkaProducer
 
-from outbox_core.kafka_options import BOTH, CONFLUENT, CONSUMER, KAFKA_PYTHON, OPTIONS, PRODUCER, resolve
+from outbox_core.kafka_options import BOTH, CONFLUENT, CONSUMER, KAFKA_PYTHON, OPTIONS, PRODUCER
+from outbox_core.kafka_translation import resolve
 
 SERVERS = {"bootstrap_servers": ["a:1"]}
 CLIENTS = {PRODUCER: set(KafkaProducer.DEFAULT_CONFIG), CONSUMER: set(KafkaConsumer.DEFAULT_CONFIG)}
@@ -185,3 +187,13 @@ def test_a_translation_and_back_is_the_same(option: Any, text: str) -> None:
 def test_what_is_wrong_with_kafka_is_found_once(settings: Any) -> None:
     settings.KAFKA = {"OPTION": {}}
     assert [message.id for message in run_checks() if message.id == "kafka.E001"] == ["kafka.E001"]
+
+
+def test_the_reference_has_every_option_that_is_translated() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "reference" / "kafka.md").read_text()
+    rows = [
+        f"| `{option.python}` | `{'`, `'.join(option.names(CONFLUENT))}` | {option.side} |"
+        for option in OPTIONS
+        if option.python and option.librdkafka
+    ]
+    assert [line for line in page.splitlines() if line.startswith("| `")] == rows

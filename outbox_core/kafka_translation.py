@@ -1,0 +1,118 @@
+"""Options as somebody wrote them -> options of one client, with all that is wrong with them. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from ipaddress import IPv6Address
+from typing import Any
+
+from outbox_core.kafka_options import ADDRESSES, BOTH, BY_NAME, KAFKA_PYTHON, SERVERS, Option
+from outbox_core.suggestion import did_you_mean
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """An option as somebody wrote it, and in which setting."""
+
+    setting: str
+    name: str
+    value: Any
+
+    @property
+    def option(self) -> Option | None:
+        return BY_NAME.get(self.name)
+
+    @property
+    def plain(self) -> Any:
+        return self.option.kind.plain(self.value) if self.option else self.value
+
+    @property
+    def key(self) -> str:
+        option = self.option
+        return (option.python or option.librdkafka) if option else self.name
+
+
+def resolve(
+    shared: tuple[str, Mapping[str, Any]], own: tuple[str, Mapping[str, Any]], *, client: str, side: str
+) -> tuple[dict[str, Any], list[str]]:
+    """The options for a ``client`` as producer or consumer, and what is wrong with them, a sentence each.
+
+    ``shared`` and ``own`` are a setting's name and its options; ``own`` wins. An option that only the other
+    side has is skipped in ``shared``. Without a ``client`` the options stay as they are written.
+    """
+    problems: list[str] = []
+    given = {**_read(*shared, side, problems, skip=True), **_read(*own, side, problems, skip=False)}
+    if not client:
+        return {each.name: each.value for each in given.values()}, problems
+    problems += _address_problems(given, shared[0])
+    result: dict[str, Any] = {}
+    for each in given.values():
+        try:
+            result |= _translated(each, client)
+        except ValueError as error:
+            problems.append(str(error))
+    return result, problems
+
+
+def _read(
+    setting: str, options: Mapping[str, Any], side: str, problems: list[str], *, skip: bool
+) -> dict[str, Given]:
+    found: dict[str, Given] = {}
+    for name, value in options.items():
+        given = Given(setting, name, value)
+        if given.option and given.option.side not in (side, BOTH):
+            if not skip:
+                problems.append(f"{setting} has {name!r}, which is an option of a {given.option.side}.")
+            continue
+        other = found.get(given.key)
+        if other is not None and other.plain != given.plain:
+            problems.append(
+                f"{setting} has {other.name!r} and {name!r}, which are the same: keep one of them."
+            )
+        found[given.key] = given
+    return found
+
+
+def _translated(given: Given, client: str) -> dict[str, Any]:
+    option = given.option
+    if option is None:
+        if client == KAFKA_PYTHON and "." in given.name:
+            hint = did_you_mean(given.name, BY_NAME) or "Leave it out."
+            raise ValueError(f"{given.setting} has {given.name!r}, which {client} does not have. {hint}")
+        return {given.name: given.value}  # the client itself judges it
+    name = option.name(client)
+    if given.name in option.names(client) and option.kind is not ADDRESSES:
+        return {given.name: given.value}
+    if not name:
+        raise ValueError(f"{given.setting} has {given.name!r}, for which {client} has no counterpart.")
+    value = given.plain if client == KAFKA_PYTHON else option.kind.librdkafka(given.plain)
+    return {} if value is None and client != KAFKA_PYTHON else {name: value}
+
+
+_ADDRESS = re.compile(r"(\w+://)?([\w.-]+|\[[\da-fA-F:.]+(%\w+)?\])(:(?P<port>\d+))?")
+
+
+def _address_problems(options: Mapping[str, Given], setting: str) -> Iterator[str]:
+    remedy = 'it has to be the address of Kafka, "host:port", or several of them.'
+    given = options.get(SERVERS)
+    if given is None:
+        misspelt = [name for name in options if name not in BY_NAME and did_you_mean(name, [SERVERS])]
+        hint = f" {misspelt[0]!r} does not exist. Did you mean {SERVERS!r}?" if misspelt else ""
+        yield f"{setting} lacks {SERVERS!r}: {remedy}{hint}"
+    elif not isinstance(given.plain, (list, tuple)) or not given.plain:
+        yield f"{given.setting} has {given.name!r} = {given.value!r}: {remedy}"
+    elif bad := [each for each in given.plain if not (isinstance(each, str) and _is_address(each.strip()))]:
+        yield f"{given.setting} has {bad[0]!r} in {given.name!r}: {remedy}"
+
+
+def _is_address(text: str) -> bool:
+    found = _ADDRESS.fullmatch(text)
+    if found:
+        return found["port"] is None or 0 < int(found["port"]) < 65_536
+    try:
+        IPv6Address(text)
+    except ValueError:
+        return False
+    return True
