@@ -9,10 +9,7 @@ import psycopg
 
 PENDING = """
 SELECT count(*)
-FROM outbox_shard AS shard
-LEFT JOIN LATERAL (
-    SELECT lo, hi, pos FROM outbox_checkpoint WHERE shard_id = shard.id ORDER BY epoch DESC, seq DESC LIMIT 1
-) AS position ON true
+FROM outbox_position
 JOIN outbox_event AS event ON bucket BETWEEN first_bucket AND last_bucket
 WHERE lo IS NULL
    OR (xid >= pg_snapshot_xmin(lo) AND NOT pg_visible_in_snapshot(xid, lo)

@@ -88,11 +88,11 @@ def _claimed(using: str, *, dry_run: bool) -> Iterator[None]:
     """
     shards, claim = Shard.objects.using(using), uuid4()
     if not dry_run:
-        with pinned(using):
+        with pinned(using, durable=True):
             list(shards.select_for_update().order_by("id"))  # a mere UPDATE would not wait for a checkpoint
             shards.update(owner=claim, epoch=F("epoch") + 1, lease_until=ClockTimestamp() + CLAIM)
     try:
-        with pinned(using, {"synchronous_commit": "on"}, isolation="REPEATABLE READ"):
+        with pinned(using, {"synchronous_commit": "on"}, isolation="REPEATABLE READ", durable=True):
             yield
     finally:
         if not dry_run:

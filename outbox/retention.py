@@ -83,7 +83,7 @@ def _extent(using: str, older_than: timedelta | None) -> tuple[int, int] | None:
 
 
 def _prune_piece(using: str, before: datetime, after: int, chunk: int, dry_run: bool) -> Piece | None:
-    with pinned(using, BY_INDEX), connections[using].cursor() as cursor:
+    with pinned(using, BY_INDEX, durable=True), connections[using].cursor() as cursor:
         parameters: dict[str, Any] = {"after": after, "before": before, "dry_run": dry_run}
         cursor.execute(statement("prune", chunk=chunk), parameters)
         deleted, upto, ripe = cursor.fetchone()

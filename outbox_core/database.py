@@ -107,15 +107,16 @@ def pinned(
     *,
     isolation: str = "READ COMMITTED",
     undo: bool = False,
+    durable: bool = False,
 ) -> Iterator[None]:
     """A transaction on Django's connection with the settings of the log, ``settings`` among them.
 
-    ``undo`` ends it in a rollback: for reading only. Such a block may stand within another transaction, which
-    gets its settings back.
+    ``undo`` ends it in a rollback: for reading only; a transaction around it gets its settings back.
+    ``durable`` refuses to stand within another transaction.
     """
     connection = connections[using]
     within = connection.in_atomic_block or not connection.get_autocommit()
-    with transaction.atomic(using=using, durable=not undo):
+    with transaction.atomic(using=using, durable=durable):
         with connection.cursor() as cursor:
             if not within:
                 mode = "" if undo else ", READ WRITE, NOT DEFERRABLE"

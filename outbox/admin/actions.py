@@ -8,7 +8,6 @@ from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
 from django.http import HttpResponseRedirect
 from django.urls import reverse
 from django.views import View
@@ -17,6 +16,7 @@ from outbox import audit, verbs
 from outbox.admin import databases
 from outbox.errors import OutboxError
 from outbox.models import Hold
+from outbox_core.database import pinned
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
@@ -32,7 +32,7 @@ class ActionView(View, ABC):
     def post(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
         database = databases.chosen(request.POST.get("database"))
         try:
-            with transaction.atomic(using=database):
+            with pinned(database):
                 deeds = self.act(database)
                 audit.record(request.user, deeds)
         except OutboxError as error:

@@ -14,6 +14,7 @@ from django.db import DEFAULT_DB_ALIAS, DatabaseError, InterfaceError, connectio
 from outbox.errors import OutboxError
 from outbox.log import privileges
 from outbox.status.failure import unreadable
+from outbox_core.database import pinned
 
 if TYPE_CHECKING:
     from django.db.models import Model
@@ -68,7 +69,7 @@ class OperatorCommand(OutboxCommand, ABC):
     def handle(self, *args: object, **options: Any) -> None:
         database, dry_run = options["database"], options["dry_run"]
         user = self._user(options["user"])
-        with transaction.atomic(using=database):
+        with pinned(database):
             deeds = list(self.act(**options))
             if user is not None and not dry_run:
                 self._record(user, deeds)

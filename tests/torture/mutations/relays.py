@@ -109,7 +109,13 @@ RELAY: dict[str, Mutation] = {
         "checkpoint", ("AND owner = %(owner)s::uuid AND epoch = %(epoch)s", "")
     ),
     "checkpoints in the order of their epochs": sql(
-        "load", ("ORDER BY epoch DESC, seq DESC", "ORDER BY id DESC")
+        "load",
+        (
+            "FROM {schema}outbox_position WHERE shard_id = %(shard)s",
+            """FROM (SELECT lo, hi, pos, published, created_at AS stored_at, true AS proven
+                     FROM {schema}outbox_checkpoint WHERE shard_id = %(shard)s ORDER BY id DESC
+                     LIMIT 1) AS last""",
+        ),
     ),
     "the snapshot cursor": id_cursor,
     "transactions that were open (xip)": sql(
