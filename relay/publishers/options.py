@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
 
 def check(
-    options: Mapping[str, Any], *, required: str, fixed: Mapping[str, tuple[str, Collection[Any]]]
+    options: Mapping[str, Any],
+    *,
+    required: str,
+    fixed: Mapping[str, tuple[str, Collection[Any]]],
+    files: Collection[str],
 ) -> None:
-    """Refuse options that lack ``required``, or set what the publisher decides.
+    """Refuse options that lack ``required``, set what the publisher decides, or name ``files`` that cannot be
+    read.
 
     ``fixed`` gives for the name of each such option the reason, and the values that are harmless.
     """
@@ -26,6 +32,21 @@ def check(
             raise ImproperlyConfigured(
                 f'RELAY["OPTIONS"] sets {name!r} to {options[name]!r}, but {reason}. Leave it out.'
             )
+    for name in files:
+        if isinstance(options.get(name), str):
+            _check_file(name, options[name])
+
+
+def _check_file(name: str, path: str) -> None:
+    if path in ("", "probe"):  # librdkafka's word for the system's own files
+        return
+    try:
+        with Path(path).open("rb"):
+            pass
+    except IsADirectoryError:
+        pass  # of CA certificates
+    except OSError as error:
+        raise ImproperlyConfigured(f'RELAY["OPTIONS"] sets {name!r}: {error}.') from error
 
 
 def unknown(
