@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from functools import partial
 
 from relay.publishers.question import Question
@@ -34,7 +35,8 @@ def create(
     while missing and time.monotonic() < min(deadline, patience):
         time.sleep(LOOK_EVERY_SECONDS)
         directory.forget(missing)
-        directory.learn(missing, max(LOOK_EVERY_SECONDS, deadline - time.monotonic()))
+        with suppress(TimeoutError):
+            directory.learn(missing, max(LOOK_EVERY_SECONDS, deadline - time.monotonic()))
         still = directory.missing(missing)
         if len(still) < len(missing):
             patience = time.monotonic() + PATIENCE_SECONDS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from pathlib import Path
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -11,9 +12,14 @@ from outbox_core.suggestion import did_you_mean
 
 
 def check(
-    options: Mapping[str, Any], *, required: str, fixed: Mapping[str, tuple[str, Collection[Any]]]
+    options: Mapping[str, Any],
+    *,
+    required: str,
+    fixed: Mapping[str, tuple[str, Collection[Any]]],
+    files: Collection[str],
 ) -> None:
-    """Refuse options that lack ``required``, or set what the publisher decides.
+    """Refuse options that lack ``required``, set what the publisher decides, or name ``files`` that cannot be
+    read.
 
     ``fixed`` gives for the name of each such option the reason, and the values that are harmless.
     """
@@ -27,6 +33,21 @@ def check(
             raise ImproperlyConfigured(
                 f'KAFKA["OPTIONS"] sets {name!r} to {options[name]!r}, but {reason}. Leave it out.'
             )
+    for name in files:
+        if isinstance(options.get(name), str):
+            _check_file(name, options[name])
+
+
+def _check_file(name: str, path: str) -> None:
+    if path in ("", "probe"):  # librdkafka's word for the system's own files
+        return
+    try:
+        with Path(path).open("rb"):
+            pass
+    except IsADirectoryError:
+        pass  # of CA certificates
+    except OSError as error:
+        raise ImproperlyConfigured(f'KAFKA["OPTIONS"] sets {name!r}: {error}.') from error
 
 
 def unknown(name: str, whose: str, known: Collection[str]) -> ImproperlyConfigured:

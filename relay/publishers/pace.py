@@ -6,6 +6,9 @@ FIRST_BYTES = 24_000
 """At 3 kB/s these take 8 s. A fast link is at full size after four waves."""
 MOST_BYTES = 80_000_000
 GROWTH = 8
+CAUTIOUS_GROWTH = 1.25
+CAUTIOUS_WAVES = 10
+"""How many waves must do well, behind one that did not, before the size grows fast again."""
 LATE_SHRINK = 8
 
 
@@ -19,24 +22,28 @@ class Pace:
 
     def __init__(self, seconds: float) -> None:
         self.bytes = FIRST_BYTES
-        self.is_slow = False
-        """Whether a wave has needed more than half of the time: requests must not be given up before the
-        wave is.
-        """
         self._seconds = seconds
+        self._caution = 0
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether a wave has lately needed more than half of the time: requests must not be given up before
+        the wave is.
+        """
+        return self._caution > 0
 
     def arrived(self, sent: int, seconds: float) -> None:
         """A wave of ``sent`` bytes was acknowledged, and the broker takes the next one, after ``seconds``."""
         growth = self._seconds / 8 / max(seconds, 0.001)
         if growth > 1:
-            self.bytes = min(MOST_BYTES, max(self.bytes, int(sent * min(growth, GROWTH))))
+            fastest = CAUTIOUS_GROWTH if self._caution else GROWTH
+            self.bytes = min(MOST_BYTES, max(self.bytes, int(sent * min(growth, fastest))))
+            self._caution = max(0, self._caution - 1)
         elif seconds > self._seconds / 2:
-            self.is_slow = True
+            self._caution = CAUTIOUS_WAVES
             self.bytes = max(1, min(self.bytes, sent // 2))
-        if growth >= GROWTH:
-            self.is_slow = False
 
     def late(self, sent: int) -> None:
         """A wave of ``sent`` bytes was given up."""
-        self.is_slow = True
+        self._caution = CAUTIOUS_WAVES
         self.bytes = max(1, min(FIRST_BYTES, sent // LATE_SHRINK))

@@ -14,8 +14,8 @@ FRESH_SECONDS = 60.0
 TROUBLE_FRESH_SECONDS = 1.0
 ASK_AGAIN_SECONDS = 20.0
 """How long after a request to create a topic the next one makes sense."""
-FIRST_PATIENCE_SECONDS = 5.0
-"""How long a question is left without an answer, before it is asked again on a new connection."""
+LEAST_PATIENCE_SECONDS = 5.0
+"""How long a question is left without an answer, at least, before it is asked again on a new connection."""
 
 _REMEDIES = {
     Trouble.TOPIC_MISSING: "Topic {!r} does not exist: create it, or let the broker create topics.",
@@ -70,8 +70,8 @@ class TopicDirectory:
     ) -> None:
         self._describe = describe
         self._give_up = give_up
-        self._most_patience = patience
-        self._patience = min(FIRST_PATIENCE_SECONDS, patience)
+        self._most_patience = max(patience, LEAST_PATIENCE_SECONDS)
+        self._patience = max(patience / 2, LEAST_PATIENCE_SECONDS)
         self._question: Question[Iterable[Topic]] | None = None
         self._topics: dict[str, tuple[float, Topic]] = {}
         self._narrowed: dict[str, int] = {}
@@ -96,7 +96,7 @@ class TopicDirectory:
         return [name for name in names if name not in self._topics or self._topics[name][0] <= now]
 
     def _hear(self, names: Collection[str], seconds: float) -> None:
-        question = self._question or Question(partial(self._describe, names, self._patience))
+        question = self._question or Question(partial(self._describe, names, 2 * self._patience))
         self._question = None
         if not question.is_answered(seconds):
             if question.age < self._patience:
@@ -105,6 +105,7 @@ class TopicDirectory:
                 self._patience = min(2 * self._patience, self._most_patience)
                 self._give_up()
             raise TimeoutError(f"no answer within {question.age:.1f} s")
+        self._patience = max(self._most_patience / 2, min(2 * question.age, self._most_patience))
         for topic in question.answer():
             self._keep(replace(topic, narrowed_to=self._narrowed.get(topic.name)))
 
@@ -132,9 +133,10 @@ class TopicDirectory:
             self._narrowed[name] = batch_bytes
 
     def forget(self, names: Iterable[str]) -> None:
-        """Ask for them again next time."""
+        """Ask for them again next time. Until there is an answer, the last one counts."""
         for name in names:
-            self._topics.pop(name, None)
+            if name in self._topics:
+                self._topics[name] = 0.0, self._topics[name][1]
 
     def close(self) -> None:
         """Give up what is asked."""

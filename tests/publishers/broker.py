@@ -25,6 +25,8 @@ from devstack import ports
 from devstack.kafka.properties import Node
 
 USER, PASSWORD = "relay", "relay-secret"
+OUTSIDER = "outsider"
+"""A user of the same password, who is allowed nothing but what a test allows."""
 
 
 class Received(NamedTuple):
@@ -96,15 +98,15 @@ class Broker:
         with self._admin() as admin:
             return topic in admin.list_topics()
 
-    def allow(self, topic: str, *operations: str) -> None:
+    def allow(self, topic: str, *operations: str, user: str = USER) -> None:
         """Let the user do this with a topic."""
         with self._admin() as admin:
-            admin.create_acls([_acl(topic, operation) for operation in operations])
+            admin.create_acls([_acl(topic, operation, user) for operation in operations])
 
-    def forbid(self, topic: str, *operations: str) -> None:
+    def forbid(self, topic: str, *operations: str, user: str = USER) -> None:
         """Take that back."""
         with self._admin() as admin:
-            admin.delete_acls([_acl(topic, operation) for operation in operations])
+            admin.delete_acls([_acl(topic, operation, user) for operation in operations])
 
     def read(self, topic: str) -> list[Received]:
         """Every record of a topic, partition by partition."""
@@ -133,16 +135,17 @@ def _listeners(node: Node, secured: int) -> dict[str, str]:
         "advertised.listeners": listeners,
         "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SASL:SASL_PLAINTEXT",
         "listener.name.sasl.sasl.enabled.mechanisms": "PLAIN",
-        "listener.name.sasl.plain.sasl.jaas.config": f'{module} required user_{USER}="{PASSWORD}";',
+        "listener.name.sasl.plain.sasl.jaas.config": f'{module} required user_{USER}="{PASSWORD}" '
+        f'user_{OUTSIDER}="{PASSWORD}";',
         "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
         "super.users": "User:ANONYMOUS",
         "auto.create.topics.enable": "true",
     }
 
 
-def _acl(topic: str, operation: str) -> ACL:
+def _acl(topic: str, operation: str, user: str = USER) -> ACL:
     return ACL(
-        principal=f"User:{USER}",
+        principal=f"User:{user}",
         host="*",
         operation=ACLOperation[operation],
         permission_type=ACLPermissionType.ALLOW,

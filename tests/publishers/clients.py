@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Sequence
 from itertools import takewhile
-from typing import Any
+from typing import Any, NamedTuple
 
 from outbox.cloudevents import Record
 from relay.errors import PublisherUnavailable
@@ -17,10 +17,21 @@ from tests.publishers.broker import USER
 Client = Callable[..., Publisher]
 
 
+class Security(NamedTuple):
+    """How a client introduces itself. Empty strings leave an option out."""
+
+    protocol: str = "SASL_PLAINTEXT"
+    mechanism: str = "PLAIN"
+    user: str = USER
+    password: str = ""
+    ca: str = ""
+
+
 def kafka_python(
     address: str,
     *,
     password: str | None = None,
+    security: Security | None = None,
     creates: bool = False,
     compression: str | None = None,
     **arguments: Any,
@@ -31,12 +42,14 @@ def kafka_python(
         "compression_type": compression,
     }
     if password is not None:
-        options |= {
-            "security_protocol": "SASL_PLAINTEXT",
-            "sasl_mechanism": "PLAIN",
-            "sasl_plain_username": USER,
-            "sasl_plain_password": password,
-        }
+        security = Security(password=password)
+    if security is not None:
+        options["security_protocol"] = security.protocol
+        options |= {"ssl_cafile": security.ca} if security.ca else {}
+    if security is not None and "SASL" in security.protocol:
+        options["sasl_mechanism"] = security.mechanism
+        options["sasl_plain_username"] = security.user
+        options["sasl_plain_password"] = security.password
     return KafkaPythonPublisher(options, **arguments)
 
 
@@ -44,6 +57,7 @@ def confluent(
     address: str,
     *,
     password: str | None = None,
+    security: Security | None = None,
     creates: bool = False,
     compression: str | None = None,
     **arguments: Any,
@@ -54,12 +68,14 @@ def confluent(
         "compression.type": compression or "none",
     }
     if password is not None:
-        options |= {
-            "security.protocol": "SASL_PLAINTEXT",
-            "sasl.mechanism": "PLAIN",
-            "sasl.username": USER,
-            "sasl.password": password,
-        }
+        security = Security(password=password)
+    if security is not None:
+        options["security.protocol"] = security.protocol
+        options |= {"ssl.ca.location": security.ca} if security.ca else {}
+    if security is not None and "SASL" in security.protocol:
+        options["sasl.mechanism"] = security.mechanism
+        options["sasl.username"] = security.user
+        options["sasl.password"] = security.password
     return ConfluentPublisher(options, **arguments)
 
 

@@ -29,6 +29,12 @@ def of(error: BaseException) -> KafkaError | None:
     return first if isinstance(first, KafkaError) else None
 
 
+def is_fatal(error: BaseException | None) -> bool:
+    """Whether it has ended the client that has raised it."""
+    own = of(error) if error is not None else None
+    return own is not None and bool(own.fatal())
+
+
 def words(error: BaseException) -> str:
     """What an exception of the client says."""
     own = of(error)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -11,11 +10,11 @@ import confluent_kafka
 from django.core.exceptions import ImproperlyConfigured
 
 from relay.publishers import options as configuration
+from relay.publishers.confluent.hearing import LOGGER
 
 LARGEST = 90_000_000
 """Bytes; brokers take requests of 100 MiB by default (socket.request.max.bytes)."""
 MINIMUM_MS = 1_000
-LOGGER = logging.getLogger("kafka.librdkafka")
 
 _DEFAULTS = {"reconnect.backoff.max.ms": 1_000, "queue.buffering.max.messages": 100_000}
 _DECIDED = {
@@ -50,6 +49,7 @@ _FIXED: Mapping[str, tuple[str, tuple[Any, ...]]] = {
     **dict.fromkeys(("delivery.report.only.error", "dr_cb", "on_delivery", "error_cb"), _REPORTS),
     "default.topic.config": ("librdkafka takes its entries as options of their own", ()),
 }
+_FILES = ("ssl.ca.location", "ssl.certificate.location", "ssl.key.location", "ssl.crl.location")
 _SOME_KNOWN = (
     "allow.auto.create.topics", "bootstrap.servers", "broker.address.family", "client.dns.lookup",
     "client.id", "compression.codec", "compression.level", "compression.type", "connections.max.idle.ms",
@@ -71,7 +71,7 @@ def client_options(options: Mapping[str, Any], delivery_seconds: float) -> dict[
     A request without an answer is sent once more within the time that a wave has: the same producer sends it,
     and the broker recognises what it has already.
     """
-    configuration.check(options, required="bootstrap.servers", fixed=_FIXED)
+    configuration.check(options, required="bootstrap.servers", fixed=_FIXED, files=_FILES)
     milliseconds = max(MINIMUM_MS, int(delivery_seconds * 500))
     result = {
         **_DEFAULTS,

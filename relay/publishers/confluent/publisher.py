@@ -15,9 +15,9 @@ from outbox_core.kafka_options import CONFLUENT
 from relay.errors import PublisherUnavailable
 from relay.publishers.base import Outcome, size
 from relay.publishers.confluent.delivery import Delivery
-from relay.publishers.confluent.errors import CLIENT_ERRORS, of, words
+from relay.publishers.confluent.errors import CLIENT_ERRORS, is_fatal, words
+from relay.publishers.confluent.hearing import Hearing
 from relay.publishers.confluent.options import (
-    LOGGER,
     client_options,
     compresses,
     patient,
@@ -57,13 +57,13 @@ class ConfluentPublisher:
         self._delivery_seconds = delivery_seconds
         self._judge = not compresses(options)
         self._creates = str(options.get("allow.auto.create.topics", True)).lower() == "true"
-        self._describe = TopicDescriber(self._options, self._hear)
+        self._hearing = Hearing()
+        self._describe = TopicDescriber(self._options, self._hearing)
         self._topics = TopicDirectory(self._describe, give_up=self._describe.close, patience=delivery_seconds)
         self._pace = Pace(delivery_seconds)
         self._throttle = Throttle(options.get("throttle_cb"))
         self._producer: Producer | None = None
         self._is_patient = False
-        self._heard = ""
 
     def prepare(self, topics: Collection[str]) -> None:
         deadline = time.monotonic() + PREPARE_SECONDS
@@ -77,7 +77,7 @@ class ConfluentPublisher:
             producer.poll(0)
         except CLIENT_ERRORS as error:
             raise PublisherUnavailable(f"Kafka does not answer: {self._why(error)}") from error
-        self._heard = ""
+        self._hearing.trouble = ""
 
     def _connected(self) -> Producer:
         """The producer, made for the pace of the link. Nothing is in flight when it is replaced."""
@@ -86,25 +86,19 @@ class ConfluentPublisher:
         if self._producer is None:
             self._is_patient = self._pace.is_slow
             options = patient(self._options, self._delivery_seconds) if self._is_patient else self._options
-            callbacks: dict[str, Any] = {"error_cb": self._hear, "throttle_cb": self._throttle}
-            self._producer = Producer(producer_options(options, callbacks), logger=LOGGER)
+            callbacks: dict[str, Any] = {"error_cb": self._hearing.error, "throttle_cb": self._throttle}
+            self._producer = Producer(producer_options(options, callbacks), logger=self._hearing)
         return self._producer
-
-    def _hear(self, error: KafkaError) -> None:
-        """The client says why it cannot connect; afterwards it knows only that it is not connected."""
-        if error.code() != KafkaError._ALL_BROKERS_DOWN:
-            self._heard = error.str()
 
     def _why(self, error: Exception) -> str:
         """The reason; a fatal error has ended the producer."""
-        own = of(error)
-        if own is not None and own.fatal():
+        if is_fatal(error):
             self._discard()
             return explained(words(error))
         with contextlib.suppress(*CLIENT_ERRORS):
             if self._producer is not None:
                 self._producer.poll(0)
-        return explained(self._heard or words(error))
+        return explained(self._hearing.trouble or words(error))
 
     def _ask_for(self, missing: Collection[str]) -> None:
         """The client asks for one topic at a time: send the questions, and do not wait for the answers."""
@@ -141,6 +135,8 @@ class ConfluentPublisher:
         if not delivery.wait(self._delivery_seconds):
             if delivery.fatal is None:
                 self._pace.late(wave.size)
+            self._discard()
+        elif is_fatal(delivery.refused):
             self._discard()
         elif not any(delivery.reports) and delivery.refused is None:
             self._pace.arrived(wave.size, time.monotonic() - since + self._throttle.seconds)

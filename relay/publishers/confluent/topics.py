@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Container, Mapping
+from collections.abc import Collection, Container, Mapping
 from concurrent.futures import Future
 from typing import Any
 
@@ -11,7 +11,7 @@ from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AclOperation, AdminClient, ConfigResource, ResourceType
 
 from relay.publishers.base import Trouble
-from relay.publishers.confluent.options import LOGGER
+from relay.publishers.confluent.hearing import Hearing
 from relay.publishers.topics import Topic
 
 MAX_MESSAGE_BYTES = "max.message.bytes"
@@ -29,13 +29,14 @@ _DETAILS = {KafkaError.TOPIC_EXCEPTION: "{!r} cannot be the name of a topic."}
 class TopicDescriber:
     """Describes topics within the time that it is given."""
 
-    def __init__(self, options: Mapping[str, Any], error_cb: Callable[[KafkaError], None]) -> None:
-        self._options = {**options, "error_cb": error_cb}
+    def __init__(self, options: Mapping[str, Any], hearing: Hearing) -> None:
+        self._options = {**options, "error_cb": hearing.error}
+        self._hearing = hearing
         self._admin: AdminClient | None = None
 
     def __call__(self, names: Collection[str], seconds: float) -> list[Topic]:
         """Raises KafkaException when the broker does not answer."""
-        admin = self._admin = self._admin or AdminClient(self._options, logger=LOGGER)
+        admin = self._admin = self._admin or AdminClient(self._options, logger=self._hearing)
         deadline = time.monotonic() + seconds
         described = admin.describe_topics(
             TopicCollection(list(names)), include_authorized_operations=True, request_timeout=seconds

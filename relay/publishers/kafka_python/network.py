@@ -39,6 +39,17 @@ class Loop(NetworkSelector):  # type: ignore[misc]
                 fileobj.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         super().register_event(fileobj, event, task)
 
+    @property
+    def sockets(self) -> set[socket.socket]:
+        """Those that are, or were, connected."""
+        return set(self._sockets)
+
+    def close_idle(self, sockets: set[socket.socket]) -> None:
+        """Close those that nothing waits for."""
+        for each in sockets:
+            if each.fileno() >= 0 and each not in self._selector.get_map():
+                each.close()
+
     def close(self) -> None:
         sockets = list(self._sockets)
         super().close()
@@ -47,7 +58,7 @@ class Loop(NetworkSelector):  # type: ignore[misc]
 
 
 class Connections(KafkaConnectionManager):  # type: ignore[misc]
-    """Remembers in ``trouble`` why the last connection failed. The client itself only logs it."""
+    """Remembers in ``trouble`` why a connection failed last. The client itself only logs it."""
 
     def __init__(self, net: Loop, **configs: Any) -> None:
         self.trouble = ""
@@ -57,17 +68,18 @@ class Connections(KafkaConnectionManager):  # type: ignore[misc]
         is_new = node_id not in self._conns
         connection = super().get_connection(node_id, *args, **kwargs)
         if is_new:
-            connection.init_future.add_callback(self._connected)
-            connection.init_future.add_errback(partial(self._failed, node_id))
+            connection.close_future.add_errback(partial(self._failed, node_id))
         return connection
 
     async def _build_transport(self, *args: Any, **kwargs: Any) -> Any:
-        transport = await super()._build_transport(*args, **kwargs)
+        before = self._net.sockets
+        try:
+            transport = await super()._build_transport(*args, **kwargs)
+        except BaseException:  # of a TLS handshake; the client leaves the socket open
+            self._net.close_idle(self._net.sockets - before)
+            raise
         transport._sock_recv = partial(_last_words_first, transport._sock_recv, [])
         return transport
-
-    def _connected(self, _: object) -> None:
-        self.trouble = ""
 
     def _failed(self, node_id: Any, error: BaseException) -> None:
         if not self.closed:
@@ -99,8 +111,12 @@ class Network(KafkaNetClient):  # type: ignore[misc]
 
     @property
     def trouble(self) -> str:
-        """Why the last connection failed; empty when it did not."""
+        """Why a connection failed last, until a question is answered."""
         return self._connections.trouble
+
+    def answered(self) -> None:
+        """The broker has answered: what was in the way before is of no interest."""
+        self._connections.trouble = ""
 
     @property
     def throttled_seconds(self) -> float:

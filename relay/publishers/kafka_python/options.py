@@ -66,9 +66,8 @@ def producer_options(options: Mapping[str, Any], batch_bytes: int, delivery_seco
     for name in options:
         if name not in KafkaProducer.DEFAULT_CONFIG:
             raise configuration.unknown(name, "kafka.KafkaProducer", KafkaProducer.DEFAULT_CONFIG)
-    configuration.check(options, required="bootstrap_servers", fixed=_FIXED)
+    configuration.check(options, required="bootstrap_servers", fixed=_FIXED, files=_FILES)
     _check_codec(options.get("compression_type"))
-    _check_files(options)
     milliseconds = int(delivery_seconds * 1000)
     times = {"request_timeout_ms": milliseconds // 2, **options, "bootstrap_timeout_ms": milliseconds}
     return {**_DEFAULTS, **times, **_DECIDED, "batch_size": batch_bytes}
@@ -86,16 +85,6 @@ def made(client: Callable[..., T], **options: Any) -> T:
         return client(**options)
     except (KafkaConfigurationError, ValueError, TypeError, RuntimeError) as error:
         raise ImproperlyConfigured(f'KAFKA["OPTIONS"]: {error}') from error
-
-
-def _check_files(options: Mapping[str, Any]) -> None:
-    """The client reads them with every connection, and would try again for ever."""
-    for name in _FILES:
-        if options.get(name):
-            try:
-                open(options[name], "rb").close()
-            except OSError as error:
-                raise ImproperlyConfigured(f'KAFKA["OPTIONS"] sets {name!r}: {error}.') from error
 
 
 def _check_codec(name: object) -> None:

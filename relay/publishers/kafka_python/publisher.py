@@ -82,6 +82,8 @@ class KafkaPythonPublisher:
                 raise
             self._end_if_fatal(error)
             raise PublisherUnavailable(f"Kafka does not answer: {self._why(error)}") from error
+        if self._network is not None:
+            self._network.answered()
 
     def _why(self, error: Exception) -> str:
         heard = self._describe.trouble or (self._network.trouble if self._network is not None else "")
@@ -120,7 +122,7 @@ class KafkaPythonPublisher:
         for topic in writable:
             try:
                 self._partitions[topic] = len(producer.partitions_for(topic))
-            except kafka_errors.AuthorizationError:
+            except kafka_errors.TopicAuthorizationFailedError:
                 self._topics.refused(topic, Trouble.TOPIC_FORBIDDEN)
 
     def publish(self, records: Sequence[Record]) -> list[Outcome]:

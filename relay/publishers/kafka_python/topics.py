@@ -97,6 +97,8 @@ class _Admin:
             self._client = made(KafkaAdminClient, **self._options, kafka_client=self._connect)
         topics = [_topic(description) for description in self._client.describe_topics(list(names))]
         limits = self._limits([topic.name for topic in topics if topic.trouble is None])
+        if self._network is not None:
+            self._network.answered()
         return [Topic(t.name, limits.get(t.name), t.trouble, t.detail) for t in topics]
 
     def create(self, names: Collection[str]) -> None:

@@ -1,0 +1,97 @@
+"""Whatever keeps a client from the broker is said in the client's own words, with the remedy that fits."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from relay.errors import PublisherUnavailable
+from relay.publishers.base import Publisher
+from relay.publishers.reasons import explained
+from tests.publishers.broker import Broker
+from tests.publishers.clients import Client, Security, kafka_python
+from tests.publishers.listeners import ALERT, speaking_tls
+from tests.waiting import wait_until
+
+Connect = Callable[..., Publisher]
+REASONS = {
+    "refused": (r"refused", "listens on this address"),
+    "unknown host": (r"resol|getaddrinfo|dns", "host names"),
+    "TLS against plaintext": (r"handshake|ssl", "speaks TLS"),
+    "plaintext against SASL": (r"disconnected|closed|sasl", "expect"),
+    "no mechanism in common": (r"mechanism", "SASL mechanism"),
+    "wrong password": (r"authentication", "user name and the password"),
+}
+
+
+def reached(broker: Broker, case: str) -> tuple[str, Security | None]:
+    """The address and the credentials of a case."""
+    return {
+        "refused": ("127.0.0.1:1", None),
+        "unknown host": ("nowhere.invalid:9092", None),
+        "TLS against plaintext": (broker.address, Security("SSL")),
+        "plaintext against SASL": (broker.secured, None),
+        "no mechanism in common": (broker.secured, Security(mechanism="SCRAM-SHA-512", password="x")),
+        "wrong password": (broker.secured, Security(password="wrong")),
+    }[case]
+
+
+def said(publisher: Publisher, pattern: str) -> str:
+    """The reason that ``prepare`` gives; at first it may be that no answer has come yet."""
+    heard: list[str] = []
+
+    def is_said() -> bool:
+        try:
+            publisher.prepare(["any"])
+        except PublisherUnavailable as error:
+            heard.append(str(error))
+        return bool(heard) and re.search(pattern, heard[-1], re.IGNORECASE) is not None
+
+    try:
+        wait_until(is_said, 20, pattern)
+    except AssertionError:
+        raise AssertionError(f"{pattern} is not in {heard}") from None
+    return heard[-1]
+
+
+@pytest.mark.real_kafka
+@pytest.mark.parametrize("case", REASONS)
+def test_the_reason_and_its_remedy_are_said(broker: Broker, connect: Connect, case: str) -> None:
+    pattern, remedy = REASONS[case]
+    address, security = reached(broker, case)
+    reason = said(connect(address, security=security), pattern)
+    assert remedy in reason
+    others = [other for name, (_, other) in REASONS.items() if name != case]
+    assert not [other for other in others if other in reason]
+
+
+@pytest.mark.parametrize("answer", [ALERT, b""], ids=["alert", "end"])
+def test_a_listener_that_speaks_tls_is_named_as_such(connect: Connect, answer: bytes) -> None:
+    with speaking_tls(answer) as address:
+        reason = said(connect(address), r"frame|message|disconnected|closed")
+        assert "it may expect TLS" in reason
+
+
+def test_a_missing_ca_file_is_found_when_the_options_are_checked(client: Client, tmp_path: Path) -> None:
+    missing = str(tmp_path / "ca.pem")
+    with pytest.raises(ImproperlyConfigured, match="No such file") as refusal:
+        client("127.0.0.1:1", security=Security("SSL", ca=missing))
+    assert missing in str(refusal.value)
+
+
+def test_a_ca_file_that_vanishes_is_said(tmp_path: Path, broker: Broker) -> None:
+    """kafka-python reads it with every connection."""
+    ca = tmp_path / "ca.pem"
+    ca.write_text("")
+    publisher = kafka_python(broker.address, security=Security("SSL", ca=str(ca)))
+    ca.unlink()
+    assert "paths of the certificate files" in said(publisher, "No such file")
+    publisher.close(5)
+
+
+def test_a_reason_without_a_remedy_stays_as_it_is() -> None:
+    assert explained("Something\n else. ") == "Something else."
