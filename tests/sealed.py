@@ -20,11 +20,11 @@ def sealed(test: str) -> Iterator[None]:
     """Inside the block, ``test`` fails where it starts a process or connects to anything."""
     global _sealed
     _listen()
-    _sealed = test
+    outer, _sealed = _sealed, test
     try:
         yield
     finally:
-        _sealed = None
+        _sealed = outer
 
 
 def _listen() -> None:
