@@ -30,7 +30,7 @@ def sentence(thing: object) -> str:
 
 def naming(thing: object, name: str) -> str:
     """The sentences of a docstring that name something as code."""
-    sentences = re.split(r"(?<=[.;])\s+", " ".join(doc(thing).split()))
+    sentences = re.split(r"(?<=\.)\s+(?=[`A-Z])", " ".join(doc(thing).split()))
     return " ".join(each for each in sentences if f"`{name}`" in each)
 
 
