@@ -3,15 +3,20 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 MAKEFLAGS += --no-builtin-rules --no-print-directory
+# The tests start hundreds of Pythons, and none of them should compile everything again.
+unexport PYTHONDONTWRITEBYTECODE
 
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-PACKAGES := outbox_core outbox relay inbox shop consumers devstack demo benchmarks tests
+PACKAGES := outbox_core outbox relay inbox shop consumers devstack demo benchmarks tests docsite noxfile.py
+# Two processes run the tests; a file's tests stay together, and the long files begin first.
+WORKERS ?= 2
+SIDE_BY_SIDE := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
 
-.PHONY: help demo serve test check bench torture clean
+.PHONY: help demo serve unit test matrix check types docs bench torture clean
 
 help: ## What there is to do
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,13 +29,27 @@ demo: $(READY) ## Real purchases through outbox, relay and Kafka to three servic
 serve: $(READY) ## The shop, the relays and the consumers, to click through; Ctrl-C ends it
 	@$(BIN)/python -m demo serve $(ARGS)
 
-test: $(READY) ## The tests, on PostgreSQL and Kafka of their own
-	@$(BIN)/python -m pytest $(ARGS)
+unit: $(READY) ## The tests that need no service, in seconds
+	@$(BIN)/python -m pytest -q -m unit $(ARGS)
 
-check: $(READY) ## Style and types
+test: $(READY) ## All tests, on PostgreSQL and Kafka of their own; WORKERS=how many side by side
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(ARGS)
+
+matrix: $(READY) ## Unit and integration tests on every supported Python, Django and PostgreSQL
+	@$(BIN)/nox $(ARGS)
+
+check: $(READY) ## Style, types and documentation
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(MAKE) types
+	@$(BIN)/python -m docsite
+
+types: $(READY) ## Types only, as the commit hook does
 	@$(BIN)/mypy $(PACKAGES)
+
+docs: $(READY) ## The documentation site, in site/
+	@$(BIN)/python -m docsite
+	@echo "Open site/index.html"
 
 bench: $(READY) ## The figures
 	@$(BIN)/python -m benchmarks $(ARGS)
@@ -39,7 +58,7 @@ torture: $(READY) ## Kill, stop and cut everything at random; FAULTS=how many, S
 	@$(BIN)/python -m tests.torture $(if $(FAULTS),--faults $(FAULTS)) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 clean: ## Remove what make and the tools have made here
-	@rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf $(VENV) build dist site .nox *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(READY): pyproject.toml constraints.txt

@@ -1,10 +1,10 @@
-"""PostgreSQL and Kafka for the whole run, each started when the first test needs it."""
+"""PostgreSQL and Kafka for the whole run, each started when the first test needs it; the tiers of tests."""
 
 from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import django
 import pytest
@@ -13,38 +13,70 @@ import devstack
 import devstack.kafka
 import devstack.postgres
 from tests import services as run
+from tests import tiers
+from tests.sealed import sealed
 
 Topics = Callable[..., str]
 
 
 def pytest_addoption(pluginmanager: pytest.PytestPluginManager) -> None:
     """Choose the services and set Django up; no other hook comes before a conftest below is imported."""
-    capture = pluginmanager.getplugin("capturemanager")
-    assert capture is not None
-    with capture.global_and_fixture_disabled():  # a first download shows how far it is
-        stack = run.chosen()
-    os.environ |= {"DJANGO_SETTINGS_MODULE": "tests.settings", **stack.environ()}
+    if tiers.only_unit(pluginmanager):
+        os.environ |= run.NOWHERE
+    else:
+        capture = pluginmanager.getplugin("capturemanager")
+        assert capture is not None
+        with capture.global_and_fixture_disabled():  # a first download shows how far it is
+            os.environ |= run.chosen().environ()
+    os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
     django.setup()
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "real_kafka: needs Apache Kafka itself, not the stand-in")
+    for tier, meaning in tiers.TIERS.items():
+        config.addinivalue_line("markers", f"{tier}: {meaning}")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes(config: pytest.Config) -> None:
+    """Start Kafka before the workers, which share it. They read the settings once they have services."""
+    del os.environ["DJANGO_SETTINGS_MODULE"]
+    if not tiers.only_unit(config.pluginmanager):
+        run.start_shared()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
+    """Assign tiers before -m chooses among them; arrange what is chosen."""
+    tiers.assign(items)
+    yield
+    tiers.arrange(items, side_by_side=run.is_worker())
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    if not item.get_closest_marker("unit"):
+        return (yield)
+    with sealed(item.nodeid):
+        return (yield)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    if item.get_closest_marker("real_kafka") and not run.chosen().kafka.is_real:
+    if item.get_closest_marker("real_kafka") and not run.kafka_is_real():
         pytest.skip(run.STAND_IN)
 
 
-def pytest_unconfigure() -> None:
-    run.chosen().close()
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not tiers.only_unit(config.pluginmanager):
+        run.chosen().close()
 
 
 @pytest.fixture(scope="session")
-def postgres() -> devstack.postgres.Cluster | None:
-    """PostgreSQL, answering: the cluster to stop and kill, or None where it is somebody else's."""
+def postgres() -> devstack.postgres.Server:
+    """PostgreSQL, answering."""
     run.start(run.chosen().postgres)
-    return run.own_postgres()
+    return run.chosen().postgres
 
 
 @pytest.fixture(scope="session")
@@ -55,14 +87,14 @@ def kafka_bootstrap() -> str:
 
 
 @pytest.fixture(scope="session")
-def services(postgres: devstack.postgres.Cluster | None, kafka_bootstrap: str) -> devstack.Stack:
+def services(postgres: devstack.postgres.Server, kafka_bootstrap: str) -> devstack.Stack:
     """Both, answering."""
     return run.chosen()
 
 
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(
-    django_db_modify_db_settings_parallel_suffix: None, postgres: devstack.postgres.Cluster | None
+    django_db_modify_db_settings_parallel_suffix: None, postgres: devstack.postgres.Server
 ) -> None:
     """The test database is made on a PostgreSQL that answers."""
 

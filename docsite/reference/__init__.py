@@ -1,0 +1,1 @@
+"""The reference: each module looks at the code and writes one page."""

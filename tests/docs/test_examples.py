@@ -1,0 +1,52 @@
+"""Examples of the documentation that need no project: they compile, and their commands exist."""
+
+from __future__ import annotations
+
+import re
+import shlex
+
+import pytest
+from django.core.management import get_commands, load_command_class
+from django.db import connection, transaction
+
+from tests.docs.examples import ROOT, Example, commands, examples
+
+LANGUAGES = {"python", "shell", "sql", "text", "toml"}
+TARGETS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+KNOWN_PROGRAMS = {"pip", "git"}
+
+
+@pytest.mark.parametrize("example", examples("python"), ids=str)
+def test_python_compiles(example: Example) -> None:
+    compile(example.code, str(example), "exec")
+
+
+@pytest.mark.parametrize(("example", "command"), commands(), ids=str)
+def test_commands_exist_and_take_these_arguments(example: Example, command: str) -> None:
+    program, *arguments = shlex.split(command)
+    if program == "make":
+        assert {word for word in arguments if "=" not in word} <= TARGETS
+    elif arguments[:1] == ["manage.py"]:
+        name, *options = arguments[1:]
+        parser = load_command_class(get_commands()[name], name).create_parser("manage.py", name)
+        known = {option for action in parser._actions for option in action.option_strings}
+        assert {option.partition("=")[0] for option in options if option.startswith("-")} <= known
+    elif program.endswith("python"):
+        assert arguments[0] == "-m"
+        assert (ROOT / arguments[1].replace(".", "/")).is_dir() or arguments[1] in {"pytest", "build", "venv"}
+    else:
+        assert program in KNOWN_PROGRAMS, f"{example}: {program}"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("example", examples("sql"), ids=str)
+def test_statements_run(example: Example) -> None:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(example.code)
+
+
+def test_nothing_is_left_out_because_of_its_language() -> None:
+    found = set()
+    for page in {example.page for language in LANGUAGES for example in examples(language)}:
+        found |= set(re.findall(r"^ *```(\w+)", page.read_text(encoding="utf-8"), re.MULTILINE))
+    assert found <= LANGUAGES

@@ -1,0 +1,106 @@
+"""Which tier a test belongs to, and in which order the tiers run.
+
+``unit`` starts nothing and connects to nothing. ``integration`` uses PostgreSQL or Kafka from this process.
+``acceptance`` starts whole processes. A test that carries one of these markers keeps it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from itertools import pairwise
+
+import django.test
+import pytest
+
+TIERS = {
+    "unit": "starts nothing, connects to nothing; takes milliseconds",
+    "integration": "uses PostgreSQL or Kafka from within the test process",
+    "acceptance": "starts whole processes: commands, servers, the demo, the torture suite",
+}
+ONLY_UNIT = "TESTS_ONLY_UNIT"
+SERVICES = {
+    "_django_db_helper",
+    "db",
+    "transactional_db",
+    "postgres",
+    "kafka_bootstrap",
+    "services",
+    "broker",
+}
+"""Fixtures of a service. Tests of fixtures that use one are found through it."""
+CONNECTED = {
+    "tests/inbox/test_sources.py",
+    "tests/publishers/test_kafka_python.py::test_what_is_given_up",
+    "tests/torture/test_proxy.py",
+}
+"""Beginnings of the ids of tests that connect to something without a fixture that says so."""
+WHOLE_PROCESSES = {
+    "tests/admin/test_commands.py::test_a_database_that_is_not_there_is_one_clear_message",
+    "tests/demo/test_processes.py",
+    "tests/demo/test_sabotage.py",
+    "tests/demo/test_whole_demo.py",
+    "tests/devstack/",
+    "tests/docs/test_pages.py",
+    "tests/docs/test_reference.py::test_every",
+    "tests/packaging/",
+    "tests/test_readme.py",
+    "tests/inbox/test_commands.py::test_a_database_that_is_not_there_is_one_line",
+    "tests/inbox/test_run_consumer.py",
+    "tests/relay/test_fairness.py::test_a_signal_at_any_moment",
+    "tests/relay/test_run_relay.py",
+    "tests/torture/inbox/",
+    "tests/torture/test_fleet.py",
+    "tests/torture/test_torture.py",
+}
+"""Beginnings of the ids of tests that start processes."""
+LONGEST = ("tests/torture/test_torture.py", "tests/torture/", "tests/inbox/test_run_consumer.py")
+"""What begins first where tests run side by side."""
+
+
+def assign(items: Iterable[pytest.Item]) -> None:
+    """Give every test without a tier the marker of its own."""
+    for item in items:
+        if not any(item.get_closest_marker(tier) for tier in TIERS):
+            item.add_marker(tier_of(item))
+
+
+def tier_of(item: pytest.Item) -> str:
+    """The tier of a test that carries no marker of one."""
+    if item.nodeid.startswith(tuple(WHOLE_PROCESSES)):
+        return "acceptance"
+    return "integration" if _uses_a_service(item) else "unit"
+
+
+def _uses_a_service(item: pytest.Item) -> bool:
+    if item.get_closest_marker("django_db") or item.nodeid.startswith(tuple(CONNECTED)):
+        return True
+    cls = getattr(item, "cls", None)
+    if cls is not None and issubclass(cls, django.test.TransactionTestCase):
+        return True
+    return not SERVICES.isdisjoint(getattr(item, "fixturenames", ()))
+
+
+def arrange(items: list[pytest.Item], *, side_by_side: bool) -> None:
+    """Quick tests first; but side by side the long ones, so that no worker is left alone with them."""
+    items.sort(key=_haste if side_by_side else _rank)
+
+
+def _rank(item: pytest.Item) -> int:
+    return next((rank for rank, tier in enumerate(TIERS) if item.get_closest_marker(tier)), 0)
+
+
+def _haste(item: pytest.Item) -> tuple[int, int]:
+    place = next((n for n, start in enumerate(LONGEST) if item.nodeid.startswith(start)), len(LONGEST))
+    return place, -_rank(item)
+
+
+def only_unit(pluginmanager: pytest.PytestPluginManager) -> bool:
+    """Whether this run, or the one that this is a worker of, was asked for unit tests: ``-m unit``."""
+    if run := os.environ.get(ONLY_UNIT):
+        return run == "yes"
+    config = pluginmanager.get_plugin("pytestconfig")
+    arguments = list(config.invocation_params.args) if config else []
+    asked = any(pair == ("-m", "unit") for pair in pairwise(arguments)) or "-munit" in arguments
+    os.environ[ONLY_UNIT] = "yes" if asked else "no"
+    return asked
