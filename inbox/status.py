@@ -1,12 +1,12 @@
+"""How the consumers are doing, from the database alone."""
+
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from django.db.models import Count, Max, Min, Q, Sum
-from django.utils.timesince import timesince
 
 from inbox.models import Instance, Parked
 
@@ -32,23 +32,6 @@ class ConsumerStatus:
             return 2
         behind = self.max_lag is not None and (self.lag or 0) > self.max_lag
         return 1 if self.waiting_for or self.parked or behind else 0
-
-    def as_json(self) -> dict[str, Any]:
-        return {**asdict(self), "exit_code": self.exit_code}
-
-    def __str__(self) -> str:
-        if not self.instances:
-            state = "DOWN: no consumer is alive"
-        else:
-            state = f"{self.instances} running, lag {'unknown' if self.lag is None else self.lag}"
-        if self.progress_at is not None:
-            state += f", last event {timesince(self.progress_at)} ago"
-        if self.waiting_for:
-            state += f", waits for {self.waiting_for}"
-        if self.oldest_parked_at is not None:
-            state += f", {self.parked} parked ({self.requeued} of them requeued)"
-            state += f", the oldest for {timesince(self.oldest_parked_at)}"
-        return f"{self.consumer}: {state}"
 
 
 def statuses(names: Iterable[str], database: str, max_lag: int | None = None) -> list[ConsumerStatus]:

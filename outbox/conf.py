@@ -15,8 +15,6 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 from django.dispatch import receiver
 
-from outbox.redaction import DEFAULT as REDACTED
-
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
@@ -30,8 +28,9 @@ class OutboxSettings:
     ``topic_prefix`` goes before the topic of every event. ``schema`` names the PostgreSQL schema of the
     outbox for writers whose search_path changes (one schema a tenant); empty: found on the search_path, like
     every table of Django. ``max_serialized_keys`` bounds the advisory locks that one transaction may take for
-    ``serialize=True``. ``retention_days`` is how long published events are kept. ``redact`` has the parts of
-    names whose values the admin hides.
+    ``serialize=True``. ``retention_days`` is how long published events are kept. ``redact`` adds
+    names whose values the admin hides. ``allow_control_characters`` lets keys and subjects have characters that
+    no reader can see.
     """
 
     source: Annotated[str, msgspec.Meta(pattern=r"^\S+$")]
@@ -40,7 +39,8 @@ class OutboxSettings:
     schema: Annotated[str, msgspec.Meta(pattern=r'^[^"\x00]*$', max_length=63)] = ""
     max_serialized_keys: Annotated[int, msgspec.Meta(ge=1)] = 1_000
     retention_days: Annotated[int, msgspec.Meta(ge=0)] = 7
-    redact: tuple[str, ...] = REDACTED
+    redact: tuple[str, ...] = ()
+    allow_control_characters: bool = False
 
 
 @cache

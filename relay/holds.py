@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 
 from outbox.cloudevents import Row
 from outbox.models import Hold
+from outbox_core.people.failure import without_rows
+from outbox_core.people.text import line
 from relay import signals
 from relay.checkpoint import Fenced
 from relay.lease import Lease
@@ -103,7 +105,7 @@ class Holds:
             "key": row.key if scope is Hold.Scope.KEY else None,
             "event": row.id if scope is Hold.Scope.EVENT else None,
             "reason": REASONS[failure.trouble].value,
-            "detail": failure.detail,
+            "detail": line(without_rows(failure.detail), 1_000),
             "release_in": retry_in if scope is Hold.Scope.TOPIC else None,
         }
         made = bool(self._session.run("hold", parameters))
@@ -136,7 +138,7 @@ class Holds:
             **self._lease.fence,
             "hold": release.hold,
             "reason": REASONS[failure.trouble].value,
-            "detail": failure.detail,
+            "detail": line(without_rows(failure.detail), 1_000),
         }
         if self._session.run("postpone", {**parameters, "release_in": retry_in}) and retry_in is None:
             self._tell(row, failure, Hold.Scope(release.scope))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from outbox_core.people.logs import guard
 from relay import signals
 from relay.states import State
 
@@ -17,6 +18,7 @@ def listen() -> None:
 
     That a trouble is over is said at INFO, which must be heard where only the trouble would be, by default.
     """
+    guard(logger)
     if logger.level == logging.NOTSET:
         logger.setLevel(logging.INFO)
     for name, tell in TOLD.items():

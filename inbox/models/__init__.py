@@ -1,5 +1,6 @@
 from inbox.models.instance import Instance
+from inbox.models.ledger import Ledger
 from inbox.models.parked import Parked
 from inbox.models.processed import Processed
 
-__all__ = ["Instance", "Parked", "Processed"]
+__all__ = ["Instance", "Ledger", "Parked", "Processed"]

@@ -2,59 +2,21 @@
 
 from __future__ import annotations
 
-from psycopg.errors import (
-    DeadlockDetected,
-    InsufficientPrivilege,
-    QueryCanceled,
-    ReadOnlySqlTransaction,
-    SerializationFailure,
-    UndefinedColumn,
-    UndefinedTable,
-)
-
-from outbox.status.report import Problem, State, Status
+from outbox.status.report import Status
+from outbox_core.operations.database_failure import explain
+from outbox_core.operations.report import Problem, State
 
 
 def unreadable(database: str, failure: Exception | str) -> Status:
     """A status that says nothing but why, and what to do."""
-    problem = _problem(database, failure)
-    return Status(database=database, state=problem.state, problems=(problem,))
-
-
-def _problem(database: str, failure: Exception | str) -> Problem:
     if isinstance(failure, str):
-        return _unreadable(failure, "Name the database that holds the outbox: --database ALIAS.")
-    cause = failure.__cause__ or failure
-    said = str(cause).strip().partition("\n")[0]
-    if isinstance(cause, UndefinedTable | UndefinedColumn):
-        return Problem(
-            state=State.NOT_MIGRATED,
-            text=f"Database {database!r} lacks tables of the outbox: {said}.",
-            remedy=f"Run `manage.py migrate outbox --database {database}`.",
-        )
-    if isinstance(cause, InsufficientPrivilege):
-        return _unreadable(
-            f"Database {database!r} refuses: {said}.", "Let this user SELECT from the outbox_* tables."
-        )
-    if isinstance(cause, ReadOnlySqlTransaction):
-        return _unreadable(
-            f"Database {database!r} takes no changes: {said}.",
-            "It is a standby, or default_transaction_read_only is on: this needs the primary.",
-        )
-    if isinstance(cause, DeadlockDetected | SerializationFailure):
-        return _unreadable(
-            f"Database {database!r} has undone it: {said}.", "Nothing was changed: run it again."
-        )
-    if isinstance(cause, QueryCanceled):
-        return _unreadable(
-            f"Database {database!r} did not answer in time: {said}.",
-            "The server is overloaded, or the tables are locked: see pg_stat_activity.",
-        )
-    return _unreadable(
-        f"Database {database!r} does not answer: {said}.",
-        f"See that PostgreSQL runs, and that DATABASES[{database!r}] has its address and a valid login.",
-    )
+        remedy = "Name the database that holds the outbox: --database ALIAS."
+        problem = Problem(state=State.UNREADABLE, text=failure, remedy=remedy)
+    else:
+        problem = explain(database, "outbox", failure)
+    return failed(database, problem)
 
 
-def _unreadable(text: str, remedy: str) -> Problem:
-    return Problem(state=State.UNREADABLE, text=text, remedy=remedy)
+def failed(database: str, problem: Problem) -> Status:
+    """A status of which nothing is known but one problem."""
+    return Status(database=database, state=problem.state, problems=(problem,))

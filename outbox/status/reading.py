@@ -8,15 +8,16 @@ from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, InterfaceError, connections
 
-from outbox.models import Hold, Relay
+from outbox.models import Relay
 from outbox.queries import statement
 from outbox.queries.planning import by_index
+from outbox.status import causes
 from outbox.status.diagnosis import diagnose
 from outbox.status.failure import unreadable
-from outbox.status.report import HoldReport, RelayReport, ShardReport, State, Status, Thresholds
+from outbox.status.report import RelayReport, ShardReport, Status, Thresholds
+from outbox_core.operations.report import State
 
 COUNT_UP_TO = 10_000
-LIST_HOLDS = 100
 LIST_RELAYS = 50
 MINUTES = 60
 ALIVE_SECONDS = 15.0
@@ -45,7 +46,7 @@ def _read(using: str, cap: int) -> Status:
         shards = [_shard(row, cap) for row in cursor.fetchall()]
         cursor.execute(statement("throughput", minutes=MINUTES))
         at, rate, latency_ms, latency_ms_max, minutes = cursor.fetchone()
-    holds = _holds(using, at, cap)
+    held = causes.read(using, at, cap)
     status = Status(
         database=using,
         state=State.OK,
@@ -56,8 +57,12 @@ def _read(using: str, cap: int) -> Status:
         minutes=tuple(minutes),
         relays=tuple(_relays(using, at)),
         shards=tuple(shards),
-        holds=tuple(holds[:LIST_HOLDS]),
-        holds_capped=len(holds) > LIST_HOLDS,
+        held=held.events,
+        held_capped=held.capped,
+        holds=held.holds,
+        holds_total=held.total,
+        holds_capped=held.capped,
+        causes=held.causes,
     )
     return _with_owners(_with_totals(status))
 
@@ -77,24 +82,6 @@ def _shard(row: tuple[Any, ...], cap: int) -> ShardReport:
         published=published,
         checkpoint_age=age,
     )
-
-
-def _holds(using: str, at: datetime, cap: int) -> list[HoldReport]:
-    holds = Hold.objects.using(using).with_waiting(cap + 1).order_by("id")[: LIST_HOLDS + 1]
-    return [
-        HoldReport(
-            id=hold.pk,
-            reason=hold.reason,
-            where=hold.where,
-            topic=hold.topic,
-            detail=hold.detail,
-            waiting=min(hold.waiting, cap),
-            waiting_capped=hold.waiting > cap,
-            age=_seconds(at - hold.created_at),
-            release_in=(hold.release_at - at).total_seconds() if hold.release_at else None,
-        )
-        for hold in holds
-    ]
 
 
 def _relays(using: str, at: datetime) -> list[RelayReport]:
@@ -125,8 +112,6 @@ def _with_totals(status: Status) -> Status:
         pending_capped=any(shard.pending_capped for shard in status.shards),
         oldest_pending=max(ages, default=None),
         published=sum(shard.published for shard in status.shards),
-        held=sum(hold.waiting for hold in status.holds),
-        held_capped=status.holds_capped or any(hold.waiting_capped for hold in status.holds),
     )
 
 

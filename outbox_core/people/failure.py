@@ -7,7 +7,9 @@ import re
 from outbox_core.people.redaction import Redactor
 from outbox_core.people.text import LIMIT, line
 
-_QUOTED = re.compile(r"^\s*(DETAIL|CONTEXT|QUERY|STATEMENT|WHERE|LINE \d+|PARAMETERS|\[parameters)\b.*", re.S | re.M)
+_QUOTED = re.compile(
+    r"^\s*(DETAIL|CONTEXT|QUERY|STATEMENT|WHERE|LINE \d+|PARAMETERS|\[parameters)\b.*", re.S | re.M
+)
 """From here on PostgreSQL, psycopg and SQLAlchemy quote the data of the failing statement."""
 _ROW = re.compile(r"\((?:[^()]|\([^()]*\))*\)=\(.*?\)(?=[\s.,;]|$)", re.S)
 

@@ -20,7 +20,21 @@ NAMED_BY = frozenset(
     {"name", "key", "field", "fieldname", "attribute", "attr", "header", "param", "parameter", "property"}
     | {"k", "id", "label", "title", "setting", "column", "type", "code", "path"}
 )
-VALUED_BY = ("value", "val", "content", "data", "text", "v", "old", "new", "before", "after", "from", "to", "default")
+VALUED_BY = (
+    "value",
+    "val",
+    "content",
+    "data",
+    "text",
+    "v",
+    "old",
+    "new",
+    "before",
+    "after",
+    "from",
+    "to",
+    "default",
+)
 
 
 class Redactor:
@@ -91,7 +105,9 @@ class Redactor:
         named = any(
             isinstance(value, str) and self.hides(value) for name, value in names.items() if name in NAMED_BY
         )
-        return named and any(name.startswith(VALUED_BY) or name.endswith("value") for name in names.keys() - NAMED_BY)
+        return named and any(
+            name.startswith(VALUED_BY) or name.endswith("value") for name in names.keys() - NAMED_BY
+        )
 
     def _list(self, data: list[object], depth: int) -> Iterator[object]:
         """What follows a secret name is its value: ``["password", "hunter2"]``."""
@@ -153,4 +169,8 @@ def _decoded(text: str) -> str | None:
         decoded = data.decode()
     except (binascii.Error, ValueError):
         return None
-    return decoded if decoded.lstrip()[:1] in ("{", "[", "<") or ("=" in decoded and decoded.isprintable()) else None
+    return (
+        decoded
+        if decoded.lstrip()[:1] in ("{", "[", "<") or ("=" in decoded and decoded.isprintable())
+        else None
+    )

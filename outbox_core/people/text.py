@@ -19,6 +19,7 @@ _DECEPTIVE = re.compile(
     "\ud800-\udfff"  # lone surrogates, which no encoding can print
     "]"
 )
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
@@ -42,6 +43,14 @@ def block(text: str) -> str:
 def is_plain(text: str) -> bool:
     """Whether no character of it would be escaped."""
     return _DECEPTIVE.search(text) is None
+
+
+def has_controls(text: str) -> bool:
+    """Whether it has control characters or ones that override the direction of reading.
+
+    Those that are only invisible are part of some languages, and are shown as escapes.
+    """
+    return _CONTROL.search(text) is not None
 
 
 def _escaped(found: re.Match[str]) -> str:

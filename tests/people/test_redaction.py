@@ -13,15 +13,44 @@ SECRET = "hunter2"
 NAMES = (
     *("password", "pwd", "pass", "passphrase", "pin", "pan", "otp", "jwt", "bearer", "session", "session_id"),
     *("sessionid", "credentials", "auth", "api-key", "access_key", "signature", "Card-Number", "card_number"),
-    *("accessToken", "client_secret", "CVC", "cvv2", "userPIN", "PINcode", "pin_code", "X-Api-Key", "ce_authorization"),
-    *("Set-Cookie", "dbpass", "userpwd", "user[password]", "newPassword2", "APIKey", "private_key", "iban", "sid"),
+    *(
+        "accessToken",
+        "client_secret",
+        "CVC",
+        "cvv2",
+        "userPIN",
+        "PINcode",
+        "pin_code",
+        "X-Api-Key",
+        "ce_authorization",
+    ),
+    *(
+        "Set-Cookie",
+        "dbpass",
+        "userpwd",
+        "user[password]",
+        "newPassword2",
+        "APIKey",
+        "private_key",
+        "iban",
+        "sid",
+    ),
     *("ｐａｓｓｗｏｒｄ", "pass_word", "otps", "authToken", "AWS_SECRET_ACCESS_KEY", "smsotp", "card.pan"),
 )
 INNOCENT = (
     *("passenger", "spinner", "compass", "company", "panel", "authorName", "option", "author", "authority"),
     *("opinion", "shopping", "spanish", "japan", "expand", "obsession", "passive", "bypass_count", "captain"),
     *("key", "name", "companion", "secretary", "tokenizer", "bearing", "mapping", "capital", "address", "id"),
-    *("order_id", "traceparent", "ce_type", "ce_source", "correlationid", "pinned_at", "compassion", "signed_at"),
+    *(
+        "order_id",
+        "traceparent",
+        "ce_type",
+        "ce_source",
+        "correlationid",
+        "pinned_at",
+        "compassion",
+        "signed_at",
+    ),
 )
 
 

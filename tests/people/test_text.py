@@ -35,7 +35,9 @@ def test_what_deceives_is_shown_as_its_escape(text: str) -> None:
 
 
 def test_every_control_and_format_character_is_covered_but_visible_ones() -> None:
-    visible = {chr(code) for code in (*range(0x600, 0x606), 0x6DD, 0x70F, 0x890, 0x891, 0x8E2, 0x110BD, 0x110CD)}
+    visible = {
+        chr(code) for code in (*range(0x600, 0x606), 0x6DD, 0x70F, 0x890, 0x891, 0x8E2, 0x110BD, 0x110CD)
+    }
     visible |= {chr(code) for code in (*range(0x13430, 0x13440), *range(0x1BCA0, 0x1BCA4))}
     for code in range(0x110000):
         character = chr(code)

@@ -1,53 +1,45 @@
+"""manage.py inbox_status: how the consumers are, in words, as JSON, and as an exit code."""
+
 from __future__ import annotations
 
-import json
-import sys
-from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import CommandError
-from django.core.serializers.json import DjangoJSONEncoder
+from django.db import connections
 
+from inbox import report
 from inbox.conf import settings
-from inbox.errors import UnknownConsumer
+from inbox.errors import InboxError
 from inbox.management.command import InboxCommand
-from inbox.status import statuses
+from outbox_core.operations.command import StatusCommand
+from outbox_core.operations.report import Problem, Report, State
 
 
-class Command(InboxCommand):
-    """Say how the consumers are doing, in words or JSON, and in the exit code."""
-
-    failure_code = 2
+class Command(StatusCommand, InboxCommand):
     help = (
-        "Are the consumers alive, what do they wait for, how far behind are they, what is parked? "
-        "Exit codes: 0 all is well, 1 somebody should look, 2 a consumer is down or the database does not "
-        "answer. With --live 0 instead of 1: a health check."
+        "Show how the consumers are: whether they run, what they wait for, how far behind they are, what is held. "
+        "Exit code: 0 well; 1 behind, degraded, or events held; 2 a consumer is not running, or the database "
+        "cannot be read. With --live 0 as long as the consumers run. Fit for a probe, a healthcheck, a cron alert."
     )
+    expected = (InboxError,)
+    failure_code = 2
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
+    def add_arguments(self, parser: Any) -> None:
+        defaults = report.Thresholds()
         parser.add_argument(
             "names", nargs="*", metavar="name", help="consumers of INBOX['CONSUMERS'] (default: all)"
         )
-        parser.add_argument("--json", action="store_true", help="print JSON")
-        parser.add_argument("--live", action="store_true", help="exit 0 as long as each consumer is alive")
-        parser.add_argument(
-            "--max-lag", type=int, metavar="N", help="more than N records behind is for somebody to look at"
-        )
+        self.add_database(parser)
+        self.add_status_options(parser, max_pending=defaults.max_pending, max_age=defaults.max_age)
 
-    def handle(self, *, names: list[str], live: bool, max_lag: int | None, **options: Any) -> None:
-        inbox = settings()
-        try:
-            chosen = [inbox.consumer(name).name for name in names] or sorted(inbox.consumers)
-        except UnknownConsumer as error:
-            raise CommandError(str(error), returncode=2) from error
-        found = statuses(chosen, inbox.database, max_lag)
-        if options["json"]:
-            self.stdout.write(
-                json.dumps([status.as_json() for status in found], cls=DjangoJSONEncoder, indent=2)
-            )
-        else:
-            for status in found:
-                self.stdout.write(str(status))
-        worst = max((status.exit_code for status in found), default=0)
-        if worst > (1 if live else 0):
-            sys.exit(worst)
+    def read(self, **options: Any) -> Report:
+        inbox, database = settings(), self.database(options)
+        if database not in connections:
+            said = f"There is no database {database!r} in DATABASES: {', '.join(connections)}."
+            remedy = "Name the database that holds the inbox: --database ALIAS."
+            return self.failed(Problem(state=State.UNREADABLE, text=said, remedy=remedy), options)
+        names = [inbox.consumer(name).name for name in options["names"]] or sorted(inbox.consumers)
+        thresholds = report.Thresholds(max_pending=options["max_pending"], max_age=options["max_age"])
+        return report.read(names, database, thresholds)
+
+    def failed(self, problem: Problem, options: dict[str, Any]) -> Report:
+        return report.failed(options["database"] or "of INBOX['DATABASE']", problem)

@@ -20,6 +20,7 @@ from inbox.outages import Outages
 from inbox.registry import registry
 from inbox.shutdown import Shutdown, Stop
 from inbox.signals import started, stopped
+from outbox_core.people.logs import stderr_handler
 
 
 class Command(BaseCommand):
@@ -80,7 +81,7 @@ def _wait_for_database(inbox: Settings, name: str, stop: Stop) -> None:
 
 def _log_to_stderr(verbosity: int) -> None:
     if not logging.getLogger().handlers:
-        logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
+        logging.basicConfig(handlers=[stderr_handler("%(asctime)s %(levelname)s %(message)s")])
     inbox = logging.getLogger("inbox")
     if inbox.level == logging.NOTSET:
         # The root's default, WARNING, would let the begin of an outage through and not its end.

@@ -8,7 +8,7 @@ from tqdm import tqdm
 
 from outbox import retention
 from outbox.management.operator import OutboxCommand
-from outbox.words import plural
+from outbox_core.people.humanize import plural
 
 
 class Command(OutboxCommand):

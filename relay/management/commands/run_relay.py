@@ -13,6 +13,7 @@ from django.db import DEFAULT_DB_ALIAS, connections
 
 from outbox.cloudevents import encoder
 from outbox.conf import settings as outbox_settings
+from outbox_core.people.logs import stderr_handler
 from relay import logs
 from relay.conf import settings
 from relay.engine import Relay
@@ -71,8 +72,7 @@ class Command(BaseCommand):
         """The client's own log says each thing many times; the relay says it once. ``-v 3`` shows both."""
         logs.listen()
         if not logging.getLogger().handlers:
-            logging.basicConfig(
-                level=logging.INFO, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s"
-            )
+            handler = stderr_handler("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
+            logging.basicConfig(level=logging.INFO, handlers=[handler])
         if verbosity < 3:
             logging.getLogger("kafka").setLevel(logging.CRITICAL + 1)
