@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import CommandError
-
 from inbox.management.command import InboxCommand
 from inbox.models import Parked
 from inbox.operations import selected
 from outbox_core.operations.bulk_command import COUNT_UP_TO, LINES, BulkCommand, Preview
 from outbox_core.operations.selection import Selection, add_selection
-from outbox_core.people.text import line
 
 
 class HeldCommand(BulkCommand, InboxCommand):
@@ -35,8 +32,8 @@ class HeldCommand(BulkCommand, InboxCommand):
         there = set(held.values_list("event_id", flat=True)) if selection.ids else set()
         missing = sorted(set(selection.ids) - there)
         if missing:
-            said = f"There is no held event {line(missing[0], 200)}. Run inbox_status to list what is held."
-            raise CommandError(said, returncode=2)
+            said = f"There is no held event {missing[0]}. Run inbox_status to list what is held."
+            self.note_missing(missing, selection, said)
         first = held.defer("record").order_by("pk")[:LINES]
         return Preview(
             count=held.order_by()[: COUNT_UP_TO + 1].count(),

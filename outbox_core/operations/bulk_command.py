@@ -16,6 +16,7 @@ from outbox_core.operations.bulk import Step, Tally
 from outbox_core.operations.command import OperatorCommand, until_reader_leaves
 from outbox_core.operations.selection import Selection
 from outbox_core.people.humanize import plural
+from outbox_core.people.text import line
 
 LINES = 20
 COUNT_UP_TO = 1_000_000
@@ -77,6 +78,13 @@ class BulkCommand(OperatorCommand):
                 *self.outcome(tally, selection, options),
             ]
         )
+
+    def note_missing(self, missing: Sequence[Any], selection: Selection, why: str) -> None:
+        """Ids that are not there: an error if it is all of them, else a note, so that a run can be continued."""
+        if missing and len(missing) == len(set(selection.ids)):
+            raise CommandError(line(why, 2_000), returncode=2)
+        if missing:
+            self.stderr.write(line(f"Not held any more: {len(missing):,} of the ids. {why}", 2_000))
 
     def _confirm(self, preview: Preview, selection: Selection, options: dict[str, Any]) -> None:
         """At a terminal a selection by filter is confirmed. A script has nobody to ask."""

@@ -35,7 +35,7 @@ class LedgerAdmin(ReadOnlyAdmin):
 
     @admin.display(description="at", ordering="id")
     def when(self, entry: LedgerEntry) -> SafeString:
-        return format_html("{:%Y-%m-%d %H:%M:%S} UTC ({})", entry.at, ago(entry.at))
+        return format_html("{} ({})", f"{entry.at:%Y-%m-%d %H:%M:%S %Z}", ago(entry.at))
 
     @admin.display(description="who")
     def who_shown(self, entry: LedgerEntry) -> str:

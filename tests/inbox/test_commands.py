@@ -174,6 +174,12 @@ def test_release_takes_the_rest_of_the_key_along(parked: MemoryConsumer, effects
     assert [entry.count for entry in Ledger.objects.order_by("pk")] == [2, 1]
 
 
+def test_ids_that_are_gone_do_not_stop_the_others(parked: MemoryConsumer) -> None:
+    assert run("inbox_discard", "a-1", "gone", "--reason", "x")[0] == 0
+    assert Parked.objects.exclude(discarded_at=None).count() == 1
+    assert run("inbox_discard", "a-1", "gone", "--reason", "x")[0] == 2
+
+
 def test_release_by_cause_and_by_type(parked: MemoryConsumer) -> None:
     assert run("inbox_release", "--reason", "KeyError")[0] == 2
     assert run("inbox_release", "--type", "nix")[0] == 2

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
-from django.core.management.base import CommandError, CommandParser
+from django.core.management.base import CommandParser
 
 from outbox.errors import OutboxError
 from outbox.management.operator import OutboxCommand
@@ -42,9 +42,9 @@ class Command(BulkCommand, OutboxCommand):
             raise OutboxError("Discarding an event needs a reason, for those who will look for it later.")
         held = selected.held(selection, options["database"])
         if selection.ids:
-            there = held.values_list("event__event_id", flat=True)
-            for event_id in sorted(set(selection.ids) - set(there)):
-                raise CommandError(self._why_not(options["database"], event_id), returncode=2)
+            missing = sorted(set(selection.ids) - set(held.values_list("event__event_id", flat=True)))
+            if missing:
+                self.note_missing(missing, selection, self._why_not(options["database"], missing[0]))
         first = held.select_related("event").defer("event__payload", "event__headers").order_by("pk")[:LINES]
         return Preview(
             count=held[: COUNT_UP_TO + 1].count(), noun="event", lines=[_line(each) for each in first]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from django.core.management.base import CommandError, CommandParser
+from django.core.management.base import CommandParser
 
 from outbox.management.operator import OutboxCommand
 from outbox.models import Hold
@@ -61,9 +61,8 @@ class Command(BulkCommand, OutboxCommand):
         there = Hold.objects.using(database).filter(pk__in=selection.ids).values_list("pk", flat=True)
         missing = sorted(set(selection.ids) - set(there))
         if missing:
-            raise CommandError(
-                f"There is no hold {missing[0]}. Run outbox_status to list what is held.", returncode=2
-            )
+            said = f"There is no hold {missing[0]}. Run outbox_status to list what is held."
+            self.note_missing(missing, selection, said)
 
 
 def _line(hold: Hold) -> str:
