@@ -1,138 +1,199 @@
+"""The inbox in Django's admin: the consumers, the held events, the ledger."""
+
 from __future__ import annotations
 
 from typing import Any
 
-import msgspec
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ActionForm
-from django.contrib.admin.models import CHANGE, LogEntry
-from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.safestring import SafeString
 
-from inbox.cloudevents import printable
 from inbox.conf import settings
-from inbox.models import Instance, Parked
+from inbox.errors import InboxError
+from inbox.models import Instance, Ledger, Parked
 from inbox.models.parked import ParkedQuerySet
+from inbox.operations import discarding, releasing
+from outbox_core.operations.bulk import REQUEST_SECONDS, Tally, within
+from outbox_core.operations.outcome import sentences
+from outbox_core.operations.selection import Selection
+from outbox_core.people.admin import LIMIT, ReadOnlyAdmin
+from outbox_core.people.ledger_admin import LedgerAdmin, history
+from outbox_core.people.record_view import headers_table, payload_block
+from outbox_core.people.redaction import Redactor
+from outbox_core.people.text import line
 
 
 class ReasonForm(ActionForm):
-    reason = forms.CharField(required=False, label="Reason to discard")
+    reason = forms.CharField(required=False, max_length=1_000, label="Reason to discard")
 
 
-class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Shows what there is; what can be done with it are actions."""
+class InboxAdmin(ReadOnlyAdmin):
+    """Rows of the inbox's database."""
 
-    show_full_result_count = False
-    lookups: frozenset[str] = frozenset()
-    """The fields that a query string may filter by."""
+    class Media:
+        css = {"all": ["inbox/admin.css"]}
 
-    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
-        """Only the filters on the page: a hand-made query string could guess a payload byte by byte."""
-        return lookup.partition("__")[0] in self.lookups
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+    def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).using(settings().database)
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
 
-    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False
+@admin.register(Ledger)
+class InboxLedgerAdmin(InboxAdmin, LedgerAdmin):
+    pass
 
 
 @admin.register(Instance)
-class InstanceAdmin(ReadOnlyAdmin):
+class InstanceAdmin(InboxAdmin):
     list_display = (
-        "consumer",
-        "host",
-        "pid",
-        "state",
-        "detail",
-        "partitions",
-        "handled",
-        "heartbeat_at",
+        *("consumer", "host", "pid", "state", "detail_shown", "partitions"),
+        *("handled", "heartbeat_at"),
     )
     ordering = ("consumer", "started_at")
 
+    @admin.display(description="detail")
+    def detail_shown(self, instance: Instance) -> str:
+        return line(instance.detail)
+
 
 @admin.register(Parked)
-class ParkedAdmin(ReadOnlyAdmin):
-    """What could not be handled: requeue it once the cause is mended, or discard it and say why."""
+class ParkedAdmin(InboxAdmin):
+    """What could not be handled: release it once the cause is gone, or discard it and say why."""
 
-    list_display = ("id", "consumer", "type", "topic", "key", "state", "attempts", "parked_at", "short_error")
+    title = "Held events"
+    list_display = (
+        *("id", "consumer", "type_shown", "topic", "key_shown", "state"),
+        *("attempts", "parked_at", "short_error"),
+    )
     list_filter = ("consumer", "topic", "type", ("discarded_at", admin.EmptyFieldListFilter))
-    lookups = frozenset({"consumer", "topic", "type", "discarded_at"})
-    search_fields = ("=event_id", "=key")
+    lookups = frozenset({"consumer", "topic", "type", "discarded_at__isempty"})
+    search_fields = ("=event_id", "=key", "error__startswith")
+    search_help_text = "An event id or a key, exactly; or the beginning of an error."
     ordering = ("id",)
     action_form = ReasonForm
-    actions = ("requeue", "discard")
-    exclude = ("record", "lane")
+    actions = ("release", "discard")
+    fieldsets = (
+        (None, {"fields": ("state", "error_shown", ("consumer", "attempts"), ("type_shown", "topic"))}),
+        (
+            None,
+            {
+                "fields": (
+                    ("key_shown", "event_id_shown"),
+                    ("partition", "offset"),
+                    ("parked_at", "requeued_at"),
+                )
+            },
+        ),
+        ("Done by hand", {"fields": ("done_by_hand",)}),
+        ("Record", {"fields": ("headers", "payload")}),
+    )
 
-    @admin.display(description="state")
-    def state(self, parked: Parked) -> str:
-        if parked.discarded_at is not None:
-            return f"discarded by {parked.discarded_by}"
-        if parked.requeued_at is not None:
-            return "requeued"
-        return "parked" if parked.error else "waits behind its key"
+    def has_release_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("inbox.release_parked")
 
-    @admin.display(description="error")
-    def short_error(self, parked: Parked) -> str:
-        return parked.error[:120]
+    def has_discard_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("inbox.discard_parked")
 
-    @admin.display(description="payload")
-    def payload(self, parked: Parked) -> str:
-        value = parked.as_record().value
-        if value is None:
-            return "none: a tombstone"
-        try:
-            return printable(msgspec.json.format(value))
-        except (msgspec.DecodeError, RecursionError):
-            return printable(value)
-
-    @admin.display(description="headers")
-    def headers(self, parked: Parked) -> str:
-        return "\n".join(f"{name}: {printable(value or b'')}" for name, value in parked.as_record().headers)
-
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
-        shown = [name for name in super().get_fields(request, obj) if name not in ("payload", "headers")]
-        return [
-            *map(str, shown),
-            *(("headers", "payload") if request.user.has_perm("inbox.view_payload") else ()),
-        ]
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """The record only for those who may see it."""
+        if not request.user.has_perm("inbox.view_payload"):
+            return self.fieldsets[:-1]
+        if request.user.has_perm("inbox.view_raw_payload"):
+            return (*self.fieldsets[:-1], ("Record", {"fields": ("headers", "raw_payload")}))
+        return self.fieldsets
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        return ("state", "headers", "payload")
+        own = ("state", "error_shown", "type_shown", "key_shown", "event_id_shown", "done_by_hand")
+        return (*own, "headers", "payload", "raw_payload")
 
-    def has_act_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("inbox.change_parked")
+    @admin.display(description="state")
+    def state(self, held: Parked) -> str:
+        if held.discarded_at is not None:
+            return line(f"discarded by {held.discarded_by}: {held.discard_reason}", 200)
+        if held.requeued_at is not None:
+            return "being released"
+        return "held" if held.error else "held behind its key"
 
-    @admin.action(description="Requeue, with the rest of their keys", permissions=["act"])
-    def requeue(self, request: HttpRequest, queryset: ParkedQuerySet) -> None:
-        self._audit(request, queryset, "Requeued")
-        count = queryset.requeue()
-        self.message_user(request, f"{count} requeued; the running consumer takes them up.", messages.SUCCESS)
+    @admin.display(description="error")
+    def short_error(self, held: Parked) -> str:
+        return line(held.error, 120)
 
-    @admin.action(description="Discard for good (needs a reason)", permissions=["act"])
+    @admin.display(description="error")
+    def error_shown(self, held: Parked) -> str:
+        return line(held.error, 2_000) or "-"
+
+    @admin.display(description="type")
+    def type_shown(self, held: Parked) -> str:
+        return line(held.type or "unreadable record", 200)
+
+    @admin.display(description="key")
+    def key_shown(self, held: Parked) -> str:
+        return line(held.key or "-", 200)
+
+    @admin.display(description="event id")
+    def event_id_shown(self, held: Parked) -> str:
+        return line(held.event_id, 200)
+
+    @admin.display(description="ledger")
+    def done_by_hand(self, held: Parked) -> SafeString:
+        cause = held.error.partition(":")[0]
+        facts = {"topic": held.topic, "key": held.key, "type": held.type, "consumer": held.consumer}
+        entries = Ledger.objects.using(settings().database)
+        return history(entries.about(held.parked_at, row=held.pk, event=held.event_id, cause=cause, **facts))
+
+    @admin.display(description="headers")
+    def headers(self, held: Parked) -> SafeString:
+        record = held.as_record()
+        return headers_table(held.topic, record.key, record.headers, _redactor())
+
+    @admin.display(description="payload")
+    def payload(self, held: Parked) -> SafeString:
+        return _payload(held, raw=False)
+
+    @admin.display(description="payload")
+    def raw_payload(self, held: Parked) -> SafeString:
+        return _payload(held, raw=True)
+
+    @admin.action(
+        description="Release: handle them again, with the rest of their keys", permissions=["release"]
+    )
+    def release(self, request: HttpRequest, queryset: ParkedQuerySet) -> None:
+        who = request.user.get_username()
+        tally = within(REQUEST_SECONDS, releasing.release(_chosen(queryset), settings().database, who))
+        self._report(request, "Released", tally, queryset, ", with the rest of their keys")
+
+    @admin.action(description="Discard for good (needs a reason)", permissions=["discard"])
     def discard(self, request: HttpRequest, queryset: ParkedQuerySet) -> None:
-        reason = request.POST.get("reason", "").strip()
-        if not reason:
-            self.message_user(
-                request, "Nothing was discarded: say why, in the field beside the action.", messages.ERROR
-            )
+        who, reason = request.user.get_username(), request.POST.get("reason", "")
+        try:
+            work = discarding.discard(_chosen(queryset), settings().database, who, reason)
+        except InboxError as error:
+            self.message_user(request, f"Nothing was discarded. {error}", messages.ERROR)
             return
-        self._audit(request, queryset, f"Discarded: {reason}")
-        count = queryset.discard(by=request.user.get_username(), reason=reason)
-        self.message_user(request, f"{count} discarded.", messages.SUCCESS)
+        self._report(request, "Discarded", within(REQUEST_SECONDS, work), queryset)
 
-    def _audit(self, request: HttpRequest, queryset: ParkedQuerySet, message: str) -> None:
-        LogEntry.objects.log_actions(
-            user_id=request.user.pk or 0,
-            queryset=queryset.waiting(),
-            action_flag=CHANGE,
-            change_message=message,
-        )
+    def _report(
+        self, request: HttpRequest, verb: str, tally: Tally, queryset: ParkedQuerySet, then: str = ""
+    ) -> None:
+        if queryset.order_by()[: LIMIT + 1].count() > LIMIT:
+            tally = tally._replace(complete=False)
+        command = "inbox_release" if verb == "Released" else "inbox_discard"
+        for sentence in sentences(verb, "event", tally, f"{command} --topic … --cause …", then):
+            self.message_user(request, line(sentence), messages.SUCCESS)
+
+
+def _chosen(queryset: ParkedQuerySet) -> Selection:
+    """The selected rows by their own ids, as many as one request may take."""
+    return Selection(rows=tuple(queryset.order_by("pk").values_list("pk", flat=True)[:LIMIT]))
+
+
+def _payload(held: Parked, *, raw: bool) -> SafeString:
+    record = held.as_record()
+    sent = {name.lower(): value for name, value in record.headers}
+    content_type = (sent.get("content-type") or b"").decode(errors="backslashreplace")
+    return payload_block(record.value, content_type, _redactor(), raw=raw)
+
+
+def _redactor() -> Redactor:
+    return Redactor(settings().redact)

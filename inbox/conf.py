@@ -42,6 +42,7 @@ class Settings:
 
     ``attempts``: how often a failing event is tried before it is parked. ``transaction_idle_seconds``: how
     long a handler may take between two statements; the server ends the transaction then (0: no limit).
+    ``redact`` adds names whose values the admin hides.
     """
 
     consumers: Mapping[str, ConsumerSettings]
@@ -53,6 +54,7 @@ class Settings:
     heartbeat_seconds: Seconds = 5.0
     shutdown_seconds: Seconds = 30.0
     transaction_idle_seconds: Annotated[float, msgspec.Meta(ge=0)] = 30.0
+    redact: tuple[str, ...] = ()
 
     def consumer(self, name: str) -> ConsumerSettings:
         """The consumer of that name; topics and group as Kafka knows them, with the prefix.

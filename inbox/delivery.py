@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from inbox.cloudevents import parse, printable
+from inbox.cloudevents import parse
 from inbox.envelope import Event
 from inbox.record import Record
 from inbox.registry import EVERY, Handler
+from outbox_core.people.failure import describe
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class Delivery:
 
     def poisoned(self, error: BaseException, attempts: int) -> Delivery:
         """The same delivery, to be parked for ``error``."""
-        return replace(self, error=printable(f"{type(error).__name__}: {error}"), attempts=attempts)
+        return replace(self, error=describe(error), attempts=attempts)
 
     def run(self) -> None:
         for handler, arguments in self.calls:

@@ -10,12 +10,13 @@ from datetime import timedelta
 from django.db import DatabaseError
 from django.db.models.functions import Now
 
-from inbox.cloudevents import printable
 from inbox.database import drop_dead_connection
 from inbox.models import Instance
 from inbox.outages import Outages
 from inbox.source import Source
 from inbox.transient import is_transient
+from outbox_core.people.failure import without_rows
+from outbox_core.people.text import line
 
 FORGET_AFTER = timedelta(days=1)
 DATABASE = "PostgreSQL"
@@ -73,7 +74,7 @@ class Heartbeat:
 
     def _write(self) -> None:
         waits_for = (self._outages.detail, self._source.waits_for())
-        detail = printable("; ".join(filter(None, waits_for)))
+        detail = line(without_rows("; ".join(filter(None, waits_for))))
         values = {
             "state": Instance.State.WAITING if detail else Instance.State.RUNNING,
             "detail": detail,

@@ -10,8 +10,11 @@ from django.dispatch import receiver
 
 from inbox import signals
 from inbox.delivery import Delivery
+from outbox_core.people.failure import without_rows
+from outbox_core.people.logs import guard
 
 log = logging.getLogger("inbox")
+guard(log)
 
 
 def _say(level: int, action: str, message: str, *arguments: object) -> None:
@@ -157,4 +160,4 @@ def _requeued(sender: str, handled: int, failed: int, **_: Any) -> None:
 
 
 def _line(error: object) -> str:
-    return " ".join(str(error).split())
+    return without_rows(str(error))

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from inbox.cloudevents import printable
 from inbox.delivery import Delivery
 from inbox.effects import Effects
 from inbox.errors import Poison
@@ -13,6 +12,8 @@ from inbox.models.parked import ParkedQuerySet
 from inbox.record import Record
 from inbox.signals import requeued
 from inbox.transient import is_transient
+from outbox_core.people.failure import describe, without_rows
+from outbox_core.people.text import line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,9 +67,9 @@ class Requeue:
 
     def _leave(self, parked: Parked, error: Exception) -> bool | None:
         """Whether it is handled after all: gone, and only a hook behind the commit has failed."""
-        text = str(error) if isinstance(error, Poison) else f"{type(error).__name__}: {error}"
+        text = without_rows(str(error)) if isinstance(error, Poison) else describe(error)
         with self.effects.transaction():
             self.effects.parked.lock(self.effects.consumer)
-            if self.effects.parked.failed_again(parked, printable(text)):
+            if self.effects.parked.failed_again(parked, line(text)):
                 return False
             return None if self.effects.parked.filter(id=parked.id).exists() else True

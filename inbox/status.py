@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
-from math import inf
 from typing import Any
 
 from django.db.models import Count, Max, Min, Q, Sum
 from django.utils import timezone
-from django.utils.timesince import timesince
 
 from inbox.conf import ConsumerSettings
 from inbox.lag import Asking, Lag
 from inbox.models import Instance, Offset, Parked
-from outbox_core.process.exit_codes import StatusCode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsumerStatus:
-    """How one consumer is doing. ``exit_code``: 0 it is well, 1 somebody should look, 2 it is down.
+    """How one consumer is doing.
 
     ``lag`` is the number of records that it has yet to handle, ``lag_seconds`` the age of the oldest of them;
     None if they are not known, and ``lag_unknown`` says why. ``missed`` are ranges of offsets that Kafka
@@ -39,69 +36,18 @@ class ConsumerStatus:
     parked: int
     requeued: int
     oldest_parked_at: datetime | None
-    max_lag: int | None = None
-    max_age: float | None = None
-
-    @property
-    def exit_code(self) -> StatusCode:
-        if not self.instances:
-            return StatusCode.CRITICAL
-        needs_a_look = self.waiting_for or self.parked or self.missed or self._is_behind
-        return StatusCode.WARNING if needs_a_look else StatusCode.OK
-
-    @property
-    def _is_behind(self) -> bool:
-        """More than it may be; a lag that is not known is too much wherever there is a limit."""
-        if self.lag is None:
-            return (self.max_lag, self.max_age) != (None, None)
-        too_many = self.max_lag is not None and self.lag > self.max_lag
-        return too_many or (self.max_age is not None and self._age > self.max_age)
-
-    @property
-    def _age(self) -> float:
-        if self.lag_seconds is None:
-            return inf if self.lag else 0.0  # as of a record that cannot be decoded
-        return self.lag_seconds
-
-    def as_json(self) -> dict[str, Any]:
-        return {**asdict(self), "exit_code": self.exit_code}
-
-    def __str__(self) -> str:
-        state = f"{self.instances} running" if self.instances else "DOWN: no consumer is alive"
-        state += self._lag_in_words()
-        if self.progress_at is not None:
-            state += f", last event {timesince(self.progress_at)} ago"
-        if self.waiting_for:
-            state += f", waits for {self.waiting_for}"
-        if self.oldest_parked_at is not None:
-            state += f", {self.parked} parked ({self.requeued} of them requeued)"
-            state += f", the oldest for {timesince(self.oldest_parked_at)}"
-        if self.missed:
-            state += f", Kafka deleted before they were read: {'; '.join(self.missed)}"
-        return f"{self.consumer}: {state}"
-
-    def _lag_in_words(self) -> str:
-        if self.lag is None:
-            return f", lag unknown: {self.lag_unknown}" if self.lag_unknown else ""
-        age = "" if self.lag_seconds is None else f", the oldest {self.lag_seconds:.0f} s old"
-        return f", lag {self.lag}{age}"
 
 
 def statuses(
     consumers: Iterable[ConsumerSettings],
     database: str,
-    asking: Asking | None,
-    *,
-    max_lag: int | None = None,
-    max_age: float | None = None,
+    asking: Asking | None = None,
 ) -> list[ConsumerStatus]:
     """The status of each of these consumers; without ``asking`` their lag is not known."""
     return [
         replace(
             _status(consumer.name, database),
             **_behind(Lag() if asking is None else _ask(asking, consumer, database)),
-            max_lag=max_lag,
-            max_age=max_age,
         )
         for consumer in consumers
     ]

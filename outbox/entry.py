@@ -17,6 +17,7 @@ from outbox.errors import EventRejected, EventTooLarge, InvalidAttribute, Invali
 from outbox.event_context import current
 from outbox.events import EventType, registry
 from outbox.uuid7 import uuid7
+from outbox_core.people.text import has_controls, line
 
 MAX_KEY_BYTES = 1024
 
@@ -70,14 +71,21 @@ def _text(event_type: EventType, role: str, value: object, error: type[EventReje
     what = f"{role} of {event_type.name} ({source if isinstance(source, str) else 'computed'})"
     plain = value.value if isinstance(value, Enum) else value
     if isinstance(plain, bool) or not isinstance(plain, str | int | UUID):
-        raise error(f"The {what} is {plain!r}; it has to be a str, an int or a UUID.")
+        raise error(f"The {what} is {line(repr(plain), 100)}; it has to be a str, an int or a UUID.")
     text = str(plain)
-    if not text or "\x00" in text:
-        raise error(f"The {what} is {'empty' if not text else f'{text!r}, with a NUL character'}.")
+    if not text:
+        raise error(f"The {what} is empty.")
+    if "\x00" in text:
+        raise error(f"The {what} is '{line(text, 100)}', with a NUL character.")
     try:
         size = len(text.encode())
     except UnicodeEncodeError as cause:
-        raise error(f"The {what} is {text!r}, which is no valid Unicode.") from cause
+        raise error(f"The {what} is '{line(text, 100)}', which is no valid Unicode.") from cause
+    if has_controls(text) and not settings().allow_control_characters:
+        raise error(
+            f"The {what} is '{line(text, 100)}', with control or invisible characters, which deceive whoever reads it. "
+            'Remove them, or set OUTBOX["ALLOW_CONTROL_CHARACTERS"].'
+        )
     if size > MAX_KEY_BYTES:
         raise error(f"The {what} is {size} bytes long; at most {MAX_KEY_BYTES} are allowed.")
     return text

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 
 from outbox.cloudevents import Row
 from outbox.models import Hold
+from outbox_core.people.failure import without_rows
+from outbox_core.people.text import line
 from relay import signals
 from relay.conf import RelaySettings
 from relay.errors import Fenced
@@ -106,7 +108,7 @@ class Holds:
             "key": row.key if scope is Hold.Scope.KEY else None,
             "event": row.id if scope is Hold.Scope.EVENT else None,
             "reason": REASONS[failure.trouble].value,
-            "detail": failure.detail,
+            "detail": line(without_rows(failure.detail), 1_000),
             "release_in": self._retry_in(0.0) if scope is Hold.Scope.TOPIC else None,
         }
         made = bool(self._session.run("hold", parameters))
@@ -156,7 +158,7 @@ class Holds:
             **self._lease.fence,
             "hold": release.hold,
             "reason": REASONS[failure.trouble].value,
-            "detail": failure.detail,
+            "detail": line(without_rows(failure.detail), 1_000),
             "release_in": self._retry_in(release.seconds) if of_topic else None,
         }
         if not self._session.run("postpone", parameters):

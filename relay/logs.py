@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from outbox_core.people.logs import guard
 from relay import signals
 from relay.states import State
 
@@ -17,6 +18,7 @@ HELD = {
 
 def listen() -> None:
     """Begin to log. Called once by the command."""
+    guard(logger)
     for name, log_line in RECEIVERS.items():
         getattr(signals, name).connect(log_line, dispatch_uid="relay.logs")
 

@@ -1,26 +1,31 @@
+"""What the commands of the inbox's operators have in common."""
+
 from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
-from django.db import DatabaseError, InterfaceError
-
 from inbox.conf import settings
+from inbox.errors import InboxError
+from outbox_core.operations.command import OperatorCommand
+from outbox_core.operations.database_failure import explain
+from outbox_core.operations.report import Problem
 
 
-class InboxCommand(BaseCommand):
-    """A command of the inbox: that its database is away, or lacks tables, is told in one line.
+class InboxCommand(OperatorCommand):
+    """A command on the inbox in INBOX["DATABASE"], or in that of --database."""
 
-    ``failure_code`` is the exit code then.
-    """
+    expected = (InboxError,)
 
-    failure_code = 1
+    def add_database(self, parser: Any) -> None:
+        """The option --database."""
+        parser.add_argument(
+            "--database", help="the database of the inbox, an alias of DATABASES (default: INBOX['DATABASE'])"
+        )
 
-    def execute(self, *args: Any, **options: Any) -> str | None:
-        try:
-            return super().execute(*args, **options)
-        except (DatabaseError, InterfaceError) as error:
-            raise CommandError(
-                f"database {settings().database!r}: {' '.join(str(error).split())}",
-                returncode=self.failure_code,
-            ) from error
+    def database(self, options: dict[str, Any]) -> str:
+        """The alias of the database."""
+        alias: str | None = options.get("database")
+        return alias or settings().database
+
+    def explain(self, error: BaseException, options: dict[str, Any]) -> Problem:
+        return explain(self.database(options), "inbox", error)

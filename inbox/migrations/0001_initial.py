@@ -13,6 +13,28 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
+            name='Ledger',
+            fields=[
+                ('id', models.BigAutoField(primary_key=True, serialize=False)),
+                ('at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ('who', models.TextField()),
+                ('verb', models.TextField(choices=[('release', 'release'), ('discard', 'discard'), ('pause', 'pause'), ('resume', 'resume')])),
+                ('scope', models.TextField()),
+                ('selection', models.JSONField(default=dict)),
+                ('reason', models.TextField(blank=True, default='')),
+                ('count', models.BigIntegerField(default=0)),
+                ('outcome', models.TextField(default='in part')),
+                ('before', models.TextField(blank=True, default='')),
+            ],
+            options={
+                'verbose_name': 'ledger entry',
+                'verbose_name_plural': 'ledger',
+                'db_table': 'inbox_ledger',
+                'abstract': False,
+                'default_permissions': ('view',),
+            },
+        ),
+        migrations.CreateModel(
             name='Instance',
             fields=[
                 ('id', models.UUIDField(primary_key=True, serialize=False)),
@@ -55,9 +77,9 @@ class Migration(migrations.Migration):
                 ('discard_reason', models.TextField(blank=True, default='')),
             ],
             options={
-                'verbose_name': 'parked event',
+                'verbose_name': 'held event',
                 'db_table': 'inbox_parked',
-                'permissions': [('view_payload', 'Can see the data of parked events')],
+                'permissions': [('view_payload', 'Can see the payload of events'), ('view_raw_payload', 'Can see payloads raw that cannot be read, with nothing hidden'), ('release_parked', 'Can release held events'), ('discard_parked', 'Can discard held events')],
                 'indexes': [models.Index(condition=models.Q(('discarded_at', None)), fields=['consumer', 'lane', 'id'], name='inbox_parked_lane'), models.Index(condition=models.Q(('requeued_at__isnull', False)), fields=['consumer', 'id'], name='inbox_parked_requeued')],
                 'constraints': [models.UniqueConstraint(fields=('consumer', 'source', 'event_id'), name='inbox_parked_event')],
             },

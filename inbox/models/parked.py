@@ -134,8 +134,13 @@ class Parked(models.Model):
 
     class Meta:
         db_table = "inbox_parked"
-        verbose_name = "parked event"
-        permissions: ClassVar = [("view_payload", "Can see the data of parked events")]
+        verbose_name = "held event"
+        permissions: ClassVar = [
+            ("view_payload", "Can see the payload of events"),
+            ("view_raw_payload", "Can see payloads raw that cannot be read, with nothing hidden"),
+            ("release_parked", "Can release held events"),
+            ("discard_parked", "Can discard held events"),
+        ]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["consumer", "source", "event_id"], name="inbox_parked_event"),
         ]

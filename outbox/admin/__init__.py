@@ -1,7 +1,8 @@
-"""The outbox in Django's admin: a status page, the events, the holds."""
+"""The outbox in Django's admin: a status page, the events, the holds, the ledger."""
 
 from outbox.admin.events import OutboxEventAdmin
 from outbox.admin.holds import HoldAdmin
+from outbox.admin.ledger import OutboxLedgerAdmin
 from outbox.admin.status import OutboxStatusAdmin
 
-__all__ = ["HoldAdmin", "OutboxEventAdmin", "OutboxStatusAdmin"]
+__all__ = ["HoldAdmin", "OutboxEventAdmin", "OutboxLedgerAdmin", "OutboxStatusAdmin"]

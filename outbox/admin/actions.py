@@ -1,8 +1,9 @@
-"""The buttons of the status page: each POSTs, does one thing, and tells what it did."""
+"""The buttons of the status page: each POSTs, does one thing, and says what it did."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -12,40 +13,40 @@ from django.http import HttpResponseRedirect
 from django.urls import reverse
 from django.views import View
 
-from outbox import audit, verbs
+from outbox import verbs
 from outbox.admin import databases
 from outbox.errors import OutboxError
 from outbox.models import Hold
+from outbox.operations.releasing import release
 from outbox_core.database import pinned
+from outbox_core.operations.bulk import REQUEST_SECONDS, within
+from outbox_core.operations.outcome import sentences
+from outbox_core.operations.selection import Selection
+from outbox_core.people.humanize import plural
+from outbox_core.people.text import line
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
-    from outbox.verbs import Deed
-
 
 class ActionView(View, ABC):
-    """Runs ``act`` in a transaction, keeps an audit entry, and goes back to the status page."""
+    """Runs ``act`` and goes back to the status page."""
 
     http_method_names = ["post"]
 
     def post(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
         database = databases.chosen(request.POST.get("database"))
         try:
-            with pinned(database):
-                deeds = self.act(database)
-                audit.record(request.user, deeds)
+            for sentence in self.act(database):
+                messages.success(request, line(sentence))
         except OutboxError as error:
-            messages.error(request, str(error))
-        else:
-            for _, sentence in deeds:
-                messages.success(request, sentence)
+            messages.error(request, line(error))
         page = reverse("admin:outbox_outboxstatus_changelist")
         query = "" if database == databases.home() else "?" + urlencode({"database": database})
         return HttpResponseRedirect(page + query)
 
     @abstractmethod
-    def act(self, database: str) -> list[Deed]:
+    def act(self, database: str) -> Iterable[str]:
         """Do it. Raises OutboxError where it makes no sense, PermissionDenied where this user may not."""
 
     def require(self, permission: str) -> None:
@@ -53,25 +54,54 @@ class ActionView(View, ABC):
         if not self.request.user.has_perm(permission):
             raise PermissionDenied
 
+    @property
+    def who(self) -> str:
+        return self.request.user.get_username()
+
 
 class ReleaseView(ActionView):
     """Release a hold; where it is a pause, resume the topic."""
 
-    def act(self, database: str) -> list[Deed]:
+    def act(self, database: str) -> Iterable[str]:
         hold = Hold.objects.using(database).filter(pk=self.kwargs["pk"]).first()
         if hold is not None and hold.reason == Hold.Reason.PAUSED:
             self.require("outbox.pause_topic")
-            return [verbs.resume(hold.topic, database)]
+            with pinned(database):
+                return [verbs.resume(hold.topic, database, who=self.who)]
         self.require("outbox.release_hold")
         if hold is None:
-            raise OutboxError(f"Hold {self.kwargs['pk']} is gone: it was released and lifted meanwhile.")
-        return verbs.release(Hold.objects.using(database).filter(pk=hold.pk))
+            raise OutboxError(
+                f"Hold {self.kwargs['pk']} has ended: all its events are published or discarded."
+            )
+        return released(Selection(ids=(hold.pk,)), database, self.who)
+
+
+class ReleaseCauseView(ActionView):
+    """Release all holds of one reason and one topic."""
+
+    def act(self, database: str) -> Iterable[str]:
+        self.require("outbox.release_hold")
+        given = self.request.POST
+        if not given.get("reason") or not given.get("topic"):
+            raise OutboxError("Nothing was released: the form has no reason and topic.")
+        return released(Selection(topic=given["topic"], cause=given["reason"]), database, self.who)
 
 
 class PauseView(ActionView):
     """Pause a topic."""
 
-    def act(self, database: str) -> list[Deed]:
+    def act(self, database: str) -> Iterable[str]:
         self.require("outbox.pause_topic")
         given = self.request.POST
-        return [verbs.pause(given.get("topic", ""), database, given.get("detail", ""))]
+        with pinned(database):
+            return [
+                verbs.pause(given.get("topic", ""), database, given.get("detail", "")[:1_000], who=self.who)
+            ]
+
+
+def released(selection: Selection, database: str, who: str) -> list[str]:
+    """Release as much of it as one request may, and say what was done."""
+    tally = within(REQUEST_SECONDS, release(selection, database, who))
+    events = f": {plural(tally.events, 'event')} to be published, in order, by the relays"
+    flags = "".join(f" --{name} {value!r}" for name, value in selection.filters.items())
+    return list(sentences("Released", "hold", tally, f"outbox_release{flags or ' --all'}", events))

@@ -1,3 +1,5 @@
+"""The page that asks for a reason and discards a held event."""
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
@@ -5,30 +7,33 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.mixins import PermissionRequiredMixin
-from django.db import transaction
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.views.generic import FormView
 
-from outbox import audit, verbs
+from outbox.admin import databases
 from outbox.errors import OutboxError
 from outbox.models import Held
+from outbox.operations.discarding import discard
+from outbox_core.operations.bulk import to_the_end
+from outbox_core.operations.selection import Selection
 
 if TYPE_CHECKING:
     from django.http import HttpResponse
 
-    from outbox.admin.base import ReadOnlyAdmin
+    from outbox_core.people.admin import ReadOnlyAdmin
 
 
 class DiscardForm(forms.Form):
     reason = forms.CharField(
+        max_length=1_000,
         widget=forms.TextInput(attrs={"class": "vTextField", "autofocus": True}),
-        help_text="It stays with the event and in its history.",
+        help_text="It is stored with the event and in the ledger.",
     )
 
 
 class DiscardView(PermissionRequiredMixin, FormView):  # type: ignore[type-arg]
-    """Asks for a reason, and gives a held event up."""
+    """Asks for a reason, and discards a held event."""
 
     permission_required = "outbox.discard_held"
     raise_exception = True
@@ -49,14 +54,18 @@ class DiscardView(PermissionRequiredMixin, FormView):  # type: ignore[type-arg]
         }
 
     def form_valid(self, form: DiscardForm) -> HttpResponse:
+        held, reason = self._held(), form.cleaned_data["reason"]
+        event = held.event
+        chosen = Selection(ids=(event.event_id,))
         try:
-            with transaction.atomic():
-                deed = verbs.discard(self._held(), form.cleaned_data["reason"])
-                audit.record(self.request.user, [deed])
+            tally = to_the_end(discard(chosen, databases.home(), self.request.user.get_username(), reason))
         except OutboxError as error:
             form.add_error(None, str(error))
             return self.form_invalid(form)
-        messages.success(self.request, deed[1])
+        if not tally.done:
+            form.add_error(None, f"{held.hold} is being released, so the event may be on its way.")
+            return self.form_invalid(form)
+        messages.success(self.request, f"Discarded event {event.event_id} ({event.type}), reason: {reason}.")
         return super().form_valid(form)
 
     def get_success_url(self) -> str:

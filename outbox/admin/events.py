@@ -1,3 +1,5 @@
+"""The list of events, newest first, and the page of one."""
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
@@ -9,17 +11,19 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 
 from outbox.admin import databases
-from outbox.admin.base import ReadOnlyAdmin
 from outbox.admin.discarding import DiscardView
 from outbox.admin.filters import NEWEST, StatusFilter, TopicFilter, TypeFilter, reach
-from outbox.admin.markup import ago, badge, pairs
-from outbox.admin.payload import pretty
 from outbox.admin.wire import record
 from outbox.conf import settings
-from outbox.models import EventStatus, Held, OutboxEvent
+from outbox.models import EventStatus, Held, Ledger, OutboxEvent
 from outbox.models.event_queries import LIMIT
 from outbox.queries.planning import by_index
-from outbox.redaction import Redactor
+from outbox_core.people.admin import ReadOnlyAdmin
+from outbox_core.people.ledger_admin import history
+from outbox_core.people.markup import ago, badge
+from outbox_core.people.record_view import headers_table, payload_block
+from outbox_core.people.redaction import Redactor
+from outbox_core.people.text import line
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
@@ -40,7 +44,8 @@ class EventList(ChangeList):
 class OutboxEventAdmin(ReadOnlyAdmin):
     """The log, newest first."""
 
-    list_display = ("sequence", "type", "key", "topic", "derived_status", "age")
+    title = "Events"
+    list_display = ("sequence", "type", "key_shown", "topic", "derived_status", "age")
     list_filter = (StatusFilter, TypeFilter, TopicFilter)
     lookups = frozenset(each.parameter_name for each in list_filter)
     ordering = ("-id",)
@@ -52,12 +57,27 @@ class OutboxEventAdmin(ReadOnlyAdmin):
     fieldsets = (
         (
             None,
-            {"fields": ("state", ("type", "topic"), ("key", "subject"), ("event_id", "sequence"), "created")},
+            {
+                "fields": (
+                    "state",
+                    ("type", "topic"),
+                    ("key_shown", "subject_shown"),
+                    ("event_id", "sequence"),
+                    "created",
+                )
+            },
         ),
+        ("Done by hand", {"fields": ("done_by_hand",)}),
         ("Headers as sent", {"fields": ("wire_headers",)}),
         ("Payload", {"fields": ("pretty_payload",)}),
     )
-    readonly_fields = ("state", "sequence", "created", "wire_headers", "pretty_payload")
+    readonly_fields = (
+        *("state", "sequence", "created", "key_shown", "subject_shown"),
+        *("done_by_hand", "wire_headers", "pretty_payload", "raw_payload"),
+    )
+
+    class Media:
+        css = {"all": ["outbox/admin.css"]}
 
     def get_queryset(self, request: HttpRequest) -> OutboxEventQuerySet:
         return OutboxEvent.objects.with_status()
@@ -66,7 +86,7 @@ class OutboxEventAdmin(ReadOnlyAdmin):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         with by_index(databases.home()):
-            return super().changelist_view(request, {"title": "Events", **(extra_context or {})})
+            return super().changelist_view(request, extra_context)
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return EventList
@@ -104,9 +124,28 @@ class OutboxEventAdmin(ReadOnlyAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: OutboxEvent | None = None) -> Any:
         """The payload only for those who may see it."""
-        if request.user.has_perm("outbox.view_payload"):
-            return self.fieldsets
-        return self.fieldsets[:-1]
+        if not request.user.has_perm("outbox.view_payload"):
+            return self.fieldsets[:-1]
+        if request.user.has_perm("outbox.view_raw_payload"):
+            return (*self.fieldsets[:-1], ("Payload", {"fields": ("raw_payload",)}))
+        return self.fieldsets
+
+    @admin.display(description="key", ordering="key")
+    def key_shown(self, event: OutboxEvent) -> str:
+        return line(event.key, 200)
+
+    @admin.display(description="subject")
+    def subject_shown(self, event: OutboxEvent) -> str:
+        return line(event.subject or "-", 200)
+
+    @admin.display(description="ledger")
+    def done_by_hand(self, event: OutboxEvent) -> SafeString:
+        held: Held | None = getattr(event, "held", None)
+        facts: dict[str, object] = {"topic": event.topic, "key": event.key, "type": event.type}
+        facts["event"] = str(event.event_id)
+        if held is not None and held.hold is not None:
+            facts |= {"hold": held.hold.pk, "cause": held.hold.reason}
+        return history(Ledger.objects.about(event.created_at, **facts))
 
     @admin.display(description="sequence")
     def sequence(self, event: OutboxEvent) -> str:
@@ -131,7 +170,7 @@ class OutboxEventAdmin(ReadOnlyAdmin):
             return badge(event.status)
         if event.status == EventStatus.DISCARDED:
             when = ago(held.discarded_at) if held.discarded_at else ""
-            return format_html("{} {}, reason: {}", badge(event.status), when, held.discard_reason)
+            return format_html("{} {}, reason: {}", badge(event.status), when, line(held.discard_reason))
         if held.hold is None:
             return badge(event.status)
         url = reverse("admin:outbox_hold_change", args=[held.hold.pk])
@@ -140,26 +179,26 @@ class OutboxEventAdmin(ReadOnlyAdmin):
             badge(event.status),
             ago(held.created_at),
             url,
-            held.hold,
-            held.hold.detail,
+            line(held.hold, 200),
+            line(held.hold.detail),
         )
 
     @admin.display(description="record")
     def wire_headers(self, event: OutboxEvent) -> SafeString:
-        redactor, sent = self._redactor(), record(event)
-        headers = [
-            (name, redactor.value(name, value.decode(errors="replace"))) for name, value in sent.headers
-        ]
-        return pairs([("(topic)", sent.topic), ("(key)", sent.key.decode()), *headers])
+        sent = record(event)
+        return headers_table(sent.topic, sent.key, sent.headers, self._redactor())
 
     @admin.display(description="payload")
     def pretty_payload(self, event: OutboxEvent) -> SafeString:
+        return self._payload(event, raw=False)
+
+    @admin.display(description="payload")
+    def raw_payload(self, event: OutboxEvent) -> SafeString:
+        return self._payload(event, raw=True)
+
+    def _payload(self, event: OutboxEvent, *, raw: bool) -> SafeString:
         payload = None if event.payload is None else bytes(event.payload)
-        shown = pretty(payload, self._redactor())
-        text = format_html('<pre class="outbox-payload">{}</pre>', shown.text) if shown.text else ""
-        return format_html(
-            '<div>{}<p class="outbox-note">{}: {}</p></div>', text, event.content_type, shown.note
-        )
+        return payload_block(payload, event.content_type, self._redactor(), raw=raw)
 
     def _redactor(self) -> Redactor:
         return Redactor(settings().redact)

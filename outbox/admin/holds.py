@@ -1,18 +1,28 @@
+"""The list of holds and the page of one: what waits and why, and the way to release or discard it."""
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django import forms
 from django.contrib import admin, messages
-from django.db import transaction
+from django.contrib.admin.helpers import ActionForm
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 
-from outbox import audit, verbs
-from outbox.admin.base import ReadOnlyAdmin
-from outbox.admin.markup import ago
+from outbox.admin import databases
+from outbox.admin.actions import released
 from outbox.errors import OutboxError
-from outbox.models import Hold
-from outbox.words import amount
+from outbox.models import Held, Hold, Ledger, OutboxEvent
+from outbox.operations.discarding import discard
+from outbox_core.operations.bulk import REQUEST_SECONDS, within
+from outbox_core.operations.outcome import sentences
+from outbox_core.operations.selection import Selection
+from outbox_core.people.admin import LIMIT, ReadOnlyAdmin
+from outbox_core.people.humanize import amount
+from outbox_core.people.ledger_admin import history
+from outbox_core.people.markup import ago
+from outbox_core.people.text import line
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
@@ -22,20 +32,45 @@ if TYPE_CHECKING:
 
 COUNT_UP_TO = 10_000
 LIST_EVENTS = 100
-LIST_MESSAGES = 20
+LIST_TOPICS = 100
+
+
+class ReasonForm(ActionForm):
+    reason = forms.CharField(required=False, max_length=1_000, label="Reason to discard")
+
+
+class TopicFilter(admin.SimpleListFilter):
+    """By the topic of a hold, whether or not it is that of a registered type."""
+
+    title = "topic"
+    parameter_name = "topic"
+
+    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
+        topics = Hold.objects.order_by("topic").values_list("topic", flat=True).distinct()[:LIST_TOPICS]
+        return [(topic, line(topic, 80)) for topic in topics]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        return queryset.filter(topic=self.value()) if self.value() else queryset
 
 
 @admin.register(Hold)
 class HoldAdmin(ReadOnlyAdmin):
     """What waits and why, and the way to let it go."""
 
-    list_display = ("__str__", "waiting", "detail", "since", "release_time")
-    list_filter = ("reason", "scope")
-    lookups = frozenset({"reason__exact", "scope__exact"})
+    title = "Holds"
+    list_display = ("name", "waiting", "detail_shown", "since", "release_time")
+    list_filter = ("reason", "scope", TopicFilter)
+    lookups = frozenset({"reason__exact", "scope__exact", "topic"})
+    search_fields = ("=key",)
+    search_help_text = "A key, exactly."
     ordering = ("-id",)
-    actions = ("release_selected",)
-    fields = ("where", "reason", "detail", "since", "release_time", "waiting", "events")
+    actions = ("release_selected", "discard_selected")
+    action_form = ReasonForm
+    fields = ("where", "reason", "detail_shown", "since", "release_time", "waiting", "events", "done_by_hand")
     readonly_fields = fields
+
+    class Media:
+        css = {"all": ["outbox/admin.css"]}
 
     def get_queryset(self, request: HttpRequest) -> HoldQuerySet:
         return Hold.objects.with_waiting(COUNT_UP_TO + 1).with_due()
@@ -43,10 +78,8 @@ class HoldAdmin(ReadOnlyAdmin):
     def has_release_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("outbox.release_hold")
 
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        return super().changelist_view(request, {"title": "Holds", **(extra_context or {})})
+    def has_discard_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("outbox.discard_held")
 
     def change_view(
         self,
@@ -63,22 +96,51 @@ class HoldAdmin(ReadOnlyAdmin):
 
     @admin.action(permissions=["release"], description="Release: publish what waits, in order")
     def release_selected(self, request: HttpRequest, queryset: HoldQuerySet) -> None:
-        """The bulk action of the list. All or none: with a pause among them, none."""
+        """With a pause among them, none is released."""
+        ids = tuple(queryset.order_by("pk").values_list("pk", flat=True)[: LIMIT + 1])
         try:
-            with transaction.atomic():
-                deeds = verbs.release(Hold.objects.filter(pk__in=list(queryset.values_list("pk", flat=True))))
-                audit.record(request.user, deeds)
+            said = released(Selection(ids=ids[:LIMIT]), databases.home(), request.user.get_username())
         except OutboxError as error:
-            messages.error(request, str(error))
+            messages.error(request, line(error))
             return
-        for _, sentence in deeds[:LIST_MESSAGES]:
-            messages.success(request, sentence)
-        if len(deeds) > LIST_MESSAGES:
-            messages.success(request, f"… and {len(deeds) - LIST_MESSAGES} more.")
+        more = (
+            [f"More than {LIMIT:,} are selected: see outbox_release for the rest."]
+            if len(ids) > LIMIT
+            else []
+        )
+        for sentence in (*said, *more):
+            messages.success(request, line(sentence))
+
+    @admin.action(permissions=["discard"], description="Discard the events that wait (needs a reason)")
+    def discard_selected(self, request: HttpRequest, queryset: HoldQuerySet) -> None:
+        """The oldest events of the selected holds, as many as one request may discard."""
+        reason = request.POST.get("reason", "").strip()
+        ids = list(queryset.order_by("pk").values_list("pk", flat=True)[:LIMIT])
+        behind = Held.objects.waiting().filter(hold__in=ids).order_by("pk")
+        events = tuple(behind.values_list("event__event_id", flat=True)[: LIMIT + 1])
+        try:
+            who = request.user.get_username()
+            work = discard(Selection(ids=events[:LIMIT]), databases.home(), who, reason)
+        except OutboxError as error:
+            messages.error(request, f"Nothing was discarded. {error}")
+            return
+        tally = within(REQUEST_SECONDS, work)._replace(**({"complete": False} if len(events) > LIMIT else {}))
+        for sentence in sentences(
+            "Discarded", "event", tally, "outbox_discard --topic … --cause … --reason …"
+        ):
+            messages.success(request, line(sentence))
+
+    @admin.display(description="hold")
+    def name(self, hold: Hold) -> str:
+        return line(hold, 200)
 
     @admin.display(description="scope")
     def where(self, hold: Hold) -> str:
-        return hold.where
+        return line(hold.where)
+
+    @admin.display(description="detail")
+    def detail_shown(self, hold: Hold) -> str:
+        return line(hold.detail)
 
     @admin.display(description="events waiting")
     def waiting(self, hold: Hold) -> str:
@@ -94,19 +156,17 @@ class HoldAdmin(ReadOnlyAdmin):
             return "under way"
         return f"by itself at {hold.release_at:%H:%M:%S %Z}" if hold.release_at else "on request"
 
+    @admin.display(description="done by hand")
+    def done_by_hand(self, hold: Hold) -> SafeString:
+        facts: dict[str, object] = {"hold": hold.pk, "topic": hold.topic, "cause": hold.reason}
+        if hold.scope == Hold.Scope.KEY:
+            facts["key"] = hold.key
+        return history(Ledger.objects.about(hold.created_at, **facts))
+
     @admin.display(description="in the order of release")
     def events(self, hold: Hold) -> SafeString:
         waiting = hold.held.waiting().select_related("event").defer("event__payload", "event__headers")
-        rows = [
-            (
-                reverse("admin:outbox_outboxevent_change", args=[held.event_id]),
-                held.event_id,
-                held.event.type,
-                held.event.key,
-                ago(held.event.created_at),
-            )
-            for held in waiting.order_by("pk")[:LIST_EVENTS]
-        ]
+        rows = [_row(held.event) for held in waiting.order_by("pk")[:LIST_EVENTS]]
         return format_html(
             "<table><thead><tr><th>Sequence</th><th>Type</th><th>Key</th><th>Created</th></tr></thead>{}</table>{}",
             format_html_join(
@@ -114,3 +174,8 @@ class HoldAdmin(ReadOnlyAdmin):
             ),
             f"The first {LIST_EVENTS}." if hold.waiting > LIST_EVENTS else "",
         )
+
+
+def _row(event: OutboxEvent) -> tuple[object, ...]:
+    url = reverse("admin:outbox_outboxevent_change", args=[event.pk])
+    return url, event.pk, event.type, line(event.key, 200), ago(event.created_at)

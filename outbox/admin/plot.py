@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from outbox.words import amount
+from outbox_core.people.humanize import amount
 
 
 class Bar(NamedTuple):

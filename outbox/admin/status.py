@@ -9,10 +9,11 @@ from django.urls import URLPattern, path
 
 from outbox import status, topics
 from outbox.admin import databases
-from outbox.admin.actions import PauseView, ReleaseView
-from outbox.admin.base import ReadOnlyAdmin
+from outbox.admin.actions import PauseView, ReleaseCauseView, ReleaseView
 from outbox.admin.plot import Plot
 from outbox.models import OutboxStatus
+from outbox_core.operations.report import Cause
+from outbox_core.people.admin import ReadOnlyAdmin
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -33,6 +34,7 @@ class OutboxStatusAdmin(ReadOnlyAdmin):
         return [
             path("", view(self.changelist_view), name="outbox_outboxstatus_changelist"),
             path("pause/", view(PauseView.as_view()), name="outbox_outboxstatus_pause"),
+            path("release/", view(ReleaseCauseView.as_view()), name="outbox_outboxstatus_release_cause"),
             path("<int:pk>/release/", view(ReleaseView.as_view()), name="outbox_outboxstatus_release"),
         ]
 
@@ -56,6 +58,7 @@ class OutboxStatusAdmin(ReadOnlyAdmin):
             "media": self.media,
             "status": report,
             "level": LEVELS[report.exit_code],
+            "causes": [(cause, _sample(report, cause)) for cause in report.causes],
             "plot": Plot(report.minutes) if report.minutes else None,
             "databases": databases.choices(),
             "at_home": database == databases.home(),
@@ -65,7 +68,14 @@ class OutboxStatusAdmin(ReadOnlyAdmin):
     def _permissions(self, request: HttpRequest) -> dict[str, bool]:
         return {
             "may_see_events": request.user.has_perm("outbox.view_outboxevent"),
+            "may_see_ledger": request.user.has_perm("outbox.view_ledger"),
             "may_see_holds": request.user.has_perm("outbox.view_hold"),
             "may_release": request.user.has_perm("outbox.release_hold"),
             "may_pause": request.user.has_perm("outbox.pause_topic"),
         }
+
+
+def _sample(report: status.Status, cause: Cause) -> list[status.HoldReport]:
+    """The holds of a cause that are shown one by one: all of them if they are few, else one as an example."""
+    holds = [hold for hold in report.holds if (hold.reason, hold.topic) == (cause.reason, cause.topic)]
+    return holds if cause.holds <= len(holds) else holds[:1]

@@ -1,25 +1,20 @@
-"""What the commands of operators have in common."""
+"""What the commands of the outbox's operators have in common."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from abc import abstractmethod
+from typing import Any
 
-from django.apps import apps
-from django.contrib.auth import get_user_model
-from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import DEFAULT_DB_ALIAS, DatabaseError, InterfaceError, connections, transaction
+from django.core.management.base import CommandParser
+from django.db import DEFAULT_DB_ALIAS, connections, transaction
 
 from outbox.errors import OutboxError
 from outbox.log import privileges
-from outbox.status.failure import unreadable
+from outbox.status.failure import problem_of
 from outbox_core.database import pinned
-
-if TYPE_CHECKING:
-    from django.db.models import Model
-
-LINES = 20
+from outbox_core.operations import actor
+from outbox_core.operations.command import OperatorCommand, until_reader_leaves
+from outbox_core.operations.report import Problem
 
 
 def add_database(parser: CommandParser) -> None:
@@ -32,68 +27,40 @@ def add_database(parser: CommandParser) -> None:
     )
 
 
-class OutboxCommand(BaseCommand):
-    """A command on one outbox: why its database could not do it is told in one line, with the remedy."""
+class OutboxCommand(OperatorCommand):
+    """A command on one outbox."""
 
-    requires_system_checks = ()
+    expected = (OutboxError,)
     needs = privileges.HOLDS
     """What its role must be allowed to do; an error names the GRANT that is missing."""
 
     def add_arguments(self, parser: CommandParser) -> None:
         add_database(parser)
 
-    def execute(self, *args: Any, **options: Any) -> str | None:
-        try:
-            return super().execute(*args, **options)
-        except OutboxError as error:
-            raise CommandError(str(error)) from error
-        except (DatabaseError, InterfaceError) as error:
-            (problem,) = unreadable(options["database"], error, self.needs).problems
-            raise CommandError(f"{problem.text} {problem.remedy}") from error
+    def explain(self, error: BaseException, options: dict[str, Any]) -> Problem:
+        return problem_of(options["database"], error, self.needs)
 
 
-class OperatorCommand(OutboxCommand, ABC):
-    """A verb of the admin as a command. What it does is one transaction, rolled back with --dry-run."""
+class DeedCommand(OutboxCommand):
+    """One deed in one transaction, which --dry-run rolls back."""
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
         parser.add_argument(
-            "--user", metavar="USERNAME", help="record it in the admin's history as done by this user"
+            "--user", metavar="USERNAME", help="record it in the ledger as done for this user"
         )
 
     @abstractmethod
-    def act(self, database: str, **options: Any) -> Iterable[tuple[Model, str]]:
-        """Do it; the objects, and for each a sentence that tells what was done to it."""
+    def act(self, database: str, who: str, **options: Any) -> str:
+        """Do it, and return a sentence that says what was done."""
 
     def handle(self, *args: object, **options: Any) -> None:
-        database, dry_run = options["database"], options["dry_run"]
-        user = self._user(options["user"])
-        with pinned(database):
-            deeds = list(self.act(**options))
-            if user is not None and not dry_run:
-                self._record(user, deeds)
-            transaction.set_rollback(dry_run, using=database)
-        self._tell([sentence for _, sentence in deeds], dry_run)
-
-    def _user(self, name: str | None) -> Any:
-        if name is None:
-            return None
-        if not apps.is_installed("django.contrib.admin"):
-            raise CommandError("--user needs django.contrib.admin in INSTALLED_APPS: it keeps the history.")
-        model = get_user_model()
-        try:
-            return model._default_manager.get_by_natural_key(name)
-        except model.DoesNotExist as error:
-            raise CommandError(f"There is no user {name!r} to record this for.") from error
-
-    def _record(self, user: Any, deeds: Iterable[tuple[Model, str]]) -> None:
-        from outbox import audit
-
-        audit.record(user, deeds)
-
-    def _tell(self, sentences: Sequence[str], dry_run: bool) -> None:
-        for sentence in sentences[:LINES]:
-            self.stdout.write(f"Dry run: {sentence}" if dry_run else sentence)
-        if len(sentences) > LINES:
-            self.stdout.write(f"… and {len(sentences) - LINES} more like these.")
+        dry_run = options["dry_run"]
+        who = actor.of_command(options["user"])
+        with pinned(options["database"]):
+            said = self.act(who=who, **options)
+            transaction.set_rollback(dry_run, using=options["database"])
+        with until_reader_leaves():
+            self.say(f"Dry run: {said}" if dry_run else said)
+            self.stdout.flush()

@@ -1,5 +1,6 @@
 from outbox.models.event import OutboxEvent
 from outbox.models.hold import Held, Hold
+from outbox.models.ledger import Ledger
 from outbox.models.shard import Checkpoint, Incarnation, OutboxStatus, Position, Relay, Shard, Statistics
 from outbox.models.status import EventStatus
 
@@ -9,6 +10,7 @@ __all__ = [
     "Held",
     "Hold",
     "Incarnation",
+    "Ledger",
     "OutboxEvent",
     "OutboxStatus",
     "Position",

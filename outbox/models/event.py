@@ -44,7 +44,10 @@ class OutboxEvent(models.Model):
         db_table = "outbox_event"
         verbose_name = "event"
         default_permissions = ("view",)
-        permissions: ClassVar = [("view_payload", "Can see the payload of events")]
+        permissions: ClassVar = [
+            ("view_payload", "Can see the payload of events"),
+            ("view_raw_payload", "Can see payloads raw that cannot be read, with nothing hidden"),
+        ]
         indexes: ClassVar = [models.Index(fields=["xid", "id"], name="outbox_event_xid")]
         constraints: ClassVar = [
             models.CheckConstraint(condition=models.Q(bucket__range=(0, 255)), name="outbox_event_bucket"),

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from outbox.status.report import Problem, State, Status, Thresholds
-from outbox.words import amount, duration, plural
+from outbox.status.report import Status, Thresholds
+from outbox_core.operations.report import Problem, State, held_text
+from outbox_core.people.humanize import amount, duration, plural
 
 
 def diagnose(status: Status, thresholds: Thresholds) -> Status:
@@ -39,7 +40,7 @@ def _relays(status: Status) -> Iterator[Problem]:
             yield Problem(
                 state=State.DEGRADED,
                 text=f"Relay {relay.name} is degraded. {relay.detail}".strip(),
-                remedy="Nothing is lost, and it keeps trying: see that what it names answers from that host.",
+                remedy="Nothing is lost, and it keeps trying. Check that what it names answers from that host.",
             )
     if not status.relays_alive:
         last = status.relays[0] if status.relays else None
@@ -89,11 +90,11 @@ def _pace(status: Status) -> str:
 
 
 def _holds(status: Status) -> Iterator[Problem]:
-    if status.holds:
-        reasons = ", ".join(sorted({hold.reason for hold in status.holds}))
-        holds = plural(len(status.holds), "hold", capped=status.holds_capped)
+    if status.causes:
+        reasons = ", ".join(sorted({cause.reason for cause in status.causes}))
         yield Problem(
             state=State.HELD,
-            text=f"{_waiting(status.held, capped=status.held_capped)} behind {holds} ({reasons}).",
-            remedy="Everything else goes on. See to each cause, then release the hold or discard the event.",
+            text=f"{held_text(status.held or 0, status.causes, capped=status.held_capped)[:-1]}: {reasons}.",
+            remedy="Everything else is published. Remove each cause, then release the holds (`outbox_release`) "
+            "or discard their events (`outbox_discard`).",
         )

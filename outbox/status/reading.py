@@ -10,15 +10,16 @@ from django.db import DEFAULT_DB_ALIAS, DatabaseError, InterfaceError, connectio
 
 from outbox.log import proof
 from outbox.log.history import refusal
-from outbox.models import Hold, Relay
+from outbox.models import Relay
 from outbox.queries import statement
 from outbox.queries.planning import by_index
+from outbox.status import causes
 from outbox.status.diagnosis import diagnose
 from outbox.status.failure import refused, unreadable
-from outbox.status.report import HoldReport, Problem, RelayReport, ShardReport, State, Status, Thresholds
+from outbox.status.report import RelayReport, ShardReport, Status, Thresholds
+from outbox_core.operations.report import Problem, State
 
 COUNT_UP_TO = 10_000
-LIST_HOLDS = 100
 LIST_RELAYS = 50
 MINUTES = 60
 ALIVE_SECONDS = 15.0
@@ -63,9 +64,9 @@ def _read(using: str, cap: int, problems: tuple[Problem, ...]) -> Status:
         unproven = [shard.id for shard, row in zip(shards, rows, strict=True) if not row[-1]]
         cursor.execute(statement("throughput", minutes=MINUTES))
         at, rate, latency_ms, latency_ms_max, minutes = cursor.fetchone()
-    holds = _holds(using, at, cap)
     if unproven:
         problems = (refused(refusal(*unproven)), *problems)
+    held = causes.read(using, at, cap)
     status = Status(
         database=using,
         state=State.OK,
@@ -77,8 +78,12 @@ def _read(using: str, cap: int, problems: tuple[Problem, ...]) -> Status:
         minutes=tuple(minutes),
         relays=tuple(_relays(using, at)),
         shards=tuple(shards),
-        holds=tuple(holds[:LIST_HOLDS]),
-        holds_capped=len(holds) > LIST_HOLDS,
+        held=held.events,
+        held_capped=held.capped,
+        holds=held.holds,
+        holds_total=held.total,
+        holds_capped=held.capped,
+        causes=held.causes,
     )
     return _with_owners(_with_totals(status))
 
@@ -98,24 +103,6 @@ def _shard(row: tuple[Any, ...], cap: int) -> ShardReport:
         published=published,
         checkpoint_age=age,
     )
-
-
-def _holds(using: str, at: datetime, cap: int) -> list[HoldReport]:
-    holds = Hold.objects.using(using).with_waiting(cap + 1).order_by("id")[: LIST_HOLDS + 1]
-    return [
-        HoldReport(
-            id=hold.pk,
-            reason=hold.reason,
-            where=hold.where,
-            topic=hold.topic,
-            detail=hold.detail,
-            waiting=min(hold.waiting, cap),
-            waiting_capped=hold.waiting > cap,
-            age=_seconds(at - hold.created_at),
-            release_in=(hold.release_at - at).total_seconds() if hold.release_at else None,
-        )
-        for hold in holds
-    ]
 
 
 def _relays(using: str, at: datetime) -> list[RelayReport]:
@@ -146,8 +133,6 @@ def _with_totals(status: Status) -> Status:
         pending_capped=any(shard.pending_capped for shard in status.shards),
         oldest_pending=max(ages, default=None),
         published=sum(shard.published for shard in status.shards),
-        held=sum(hold.waiting for hold in status.holds),
-        held_capped=status.holds_capped or any(hold.waiting_capped for hold in status.holds),
     )
 
 

@@ -4,54 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
 import msgspec
 
+from outbox_core.operations.report import Cause, Problem, State
 from outbox_core.process.exit_codes import StatusCode
-
-
-class State(StrEnum):
-    """How the outbox is, in a word. The first that applies, from the bottom of this list up, is its state."""
-
-    OK = "ok"
-    """Relays are alive, each shard has an owner, nothing is held, what waits is within the thresholds."""
-    HELD = "held"
-    """There are holds: events of their scope are set aside, all others go on."""
-    BEHIND = "behind"
-    """More events wait, or the oldest for longer, than the thresholds allow."""
-    DEGRADED = "degraded"
-    """A relay says that Kafka or PostgreSQL does not answer it, or a shard has no owner."""
-    NO_RELAY = "no relay"
-    """No relay has given a sign of life lately: nothing is published, and nothing is lost."""
-    REFUSED = "refused"
-    """The log cannot be read, or its position believed, without losing events: relays wait for a person."""
-    NOT_MIGRATED = "not migrated"
-    """The tables of the outbox, or its shards, are not there."""
-    UNREADABLE = "unreadable"
-    """The database does not answer, not in time, not this user, or is not PostgreSQL."""
-
-    @property
-    def severity(self) -> int:
-        return list(State).index(self)
-
-    @property
-    def exit_code(self) -> StatusCode:
-        """0 well, 1 needs a look, 2 nothing is being published."""
-        if self is State.OK:
-            return StatusCode.OK
-        return StatusCode.WARNING if self.severity < State.NO_RELAY.severity else StatusCode.CRITICAL
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
-    """One thing that is not as it should be, and what to do about it."""
-
-    state: State
-    text: str
-    remedy: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +76,8 @@ class Status:
 
     ``rate`` is events a second and ``latency_ms`` from insert to acknowledgement (of the oldest event of a
     wave, averaged over events), both of the last minute; ``minutes`` counts what was published in each minute
-    of the last hour. What could not be read is None or empty.
+    of the last hour. ``causes`` has all holds, grouped; ``holds`` a few of them. What could not be read is
+    None or empty.
     """
 
     database: str
@@ -137,7 +97,9 @@ class Status:
     relays: tuple[RelayReport, ...] = ()
     shards: tuple[ShardReport, ...] = ()
     holds: tuple[HoldReport, ...] = ()
+    holds_total: int = 0
     holds_capped: bool = False
+    causes: tuple[Cause, ...] = ()
 
     @property
     def exit_code(self) -> StatusCode:

@@ -9,7 +9,8 @@ from django import template
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from outbox import words
+from outbox_core.people import humanize as words
+from outbox_core.people.text import line
 
 if TYPE_CHECKING:
     from outbox.status import RelayReport, ShardReport, Status
@@ -33,6 +34,12 @@ def milliseconds(number: float | None) -> str:
 def amount(number: float | None, capped: bool = False) -> str:
     """``1,234``, ``10,000+`` where capped; a dash for None."""
     return "-" if number is None else words.amount(number, capped=capped)
+
+
+@register.filter
+def plain(value: object) -> str:
+    """On one line, without characters that deceive the reader."""
+    return line(value, 1_000)
 
 
 @register.filter

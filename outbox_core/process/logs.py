@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 
+from outbox_core.people.logs import stderr_handler
+
 FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 CLIENT_LEVELS = (logging.CRITICAL + 1, logging.CRITICAL + 1, logging.WARNING, logging.DEBUG)
 """By verbosity. A Kafka client logs every attempt to connect; the relay and the inbox log an outage once."""
@@ -12,7 +14,7 @@ CLIENT_LEVELS = (logging.CRITICAL + 1, logging.CRITICAL + 1, logging.WARNING, lo
 def set_up(name: str, verbosity: int) -> None:
     """Make the logger ``name`` heard, and the Kafka client's only with ``-v 2`` and more."""
     if not logging.getLogger().handlers:
-        logging.basicConfig(format=FORMAT)
+        logging.basicConfig(handlers=[stderr_handler(FORMAT)])
     # The root's default, WARNING, would let the begin of an outage through and not its end.
     _set_level(name, logging.INFO)
     _set_level("kafka", CLIENT_LEVELS[min(verbosity, len(CLIENT_LEVELS) - 1)])

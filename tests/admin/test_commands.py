@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
+import socket
 import subprocess
 import sys
 from io import StringIO
@@ -12,11 +14,10 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 
-from outbox.models import Held, Hold, OutboxEvent
+from outbox.models import Held, Hold, Ledger, OutboxEvent
 from tests.admin.conftest import Log
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -56,7 +57,7 @@ def test_the_status_ends_with_1_for_what_needs_a_look(log: Log) -> None:
     log.hold(log.insert(2))
     code, text = probe()
     assert code == 1
-    assert "1 event waits behind 1 hold (poison)" in text
+    assert "1 event is held" in text
     assert "key k of test.notes" in text
 
 
@@ -106,7 +107,8 @@ def test_release_by_id_by_topic_and_by_reason(log: Log) -> None:
     second, third = log.hold(key="b", reason="topic-missing"), log.hold(topic="test.parcels", key="c")
     paused = log.hold(reason="paused", key=None)
     text = run("outbox_release", first.pk)
-    assert text.startswith(f"Hold {first.pk} (poison) of key a of test.notes released: 1 event to be")
+    assert f"Hold {first.pk} (poison) of key a of test.notes: 1 waiting" in text
+    assert "Released 1 hold: 1 event" in text
     assert "already" in run("outbox_release", first.pk)
     run("outbox_release", reason="topic-missing")
     run("outbox_release", topic="test.parcels")
@@ -118,14 +120,15 @@ def test_release_by_id_by_topic_and_by_reason(log: Log) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "Which holds"),
-        (["4711"], r"There is no hold 4711\. outbox_status lists"),
-        (["--topic", "nix"], "No hold is like that"),
+        ([], "Say which"),
+        (["4711"], r"There is no hold 4711\."),
+        (["--topic", "nix"], "No hold matches"),
     ],
 )
 def test_release_of_nothing_says_what_is_wrong(log: Log, arguments: list[str], message: str) -> None:
-    with pytest.raises(CommandError, match=message):
+    with pytest.raises(CommandError, match=message) as error:
         run("outbox_release", *arguments)
+    assert error.value.returncode == 2
 
 
 def test_pause_and_resume(log: Log) -> None:
@@ -153,8 +156,8 @@ def test_discard_keeps_the_reason_with_the_event(log: Log) -> None:
     event = OutboxEvent.objects.get(pk=log.insert(1))
     log.hold(event.pk, log.insert(2))
     text = run("outbox_discard", event.event_id, reason="sent twice")
-    assert text.startswith(f"Discarded event {event.event_id} (test.note), reason: sent twice.")
-    assert "1 event more behind Hold" in text
+    assert f"Event {event.event_id} (test.note)" in text
+    assert "Discarded 1 event, reason: sent twice" in text
     assert Held.objects.get(event=event).discard_reason == "sent twice"
     with pytest.raises(CommandError, match="is discarded, and only a held one"):
         run("outbox_discard", event.event_id, reason="again")
@@ -177,19 +180,32 @@ def test_discard_of_what_is_not_held_says_what_it_is(log: Log) -> None:
 def test_a_dry_run_says_the_same_and_changes_nothing(log: Log) -> None:
     event = OutboxEvent.objects.get(pk=log.insert(1))
     hold = log.hold(event.pk)
-    assert run("outbox_release", hold.pk, dry_run=True).startswith("Dry run: Hold")
-    assert run("outbox_discard", event.event_id, reason="x", dry_run=True).startswith("Dry run: Discarded")
+    assert run("outbox_release", hold.pk, dry_run=True).startswith("Would release 1 hold")
+    assert run("outbox_discard", event.event_id, reason="x", dry_run=True).startswith("Would discard 1 event")
     assert run("outbox_pause", "test.notes", dry_run=True).startswith("Dry run: Paused")
     assert Hold.objects.get() == hold
     assert Hold.objects.get().release_at is None
     assert Held.objects.waiting().count() == 1
+    assert not Ledger.objects.exists()
 
 
-def test_what_a_command_did_can_be_recorded_for_a_user(log: Log) -> None:
-    hold = log.hold()
+def test_the_ledger_says_who_ran_a_command_and_for_whom(log: Log) -> None:
+    shell = f"{getpass.getuser()}@{socket.gethostname()}"
+    run("outbox_release", log.hold(key="a").pk)
+    assert Ledger.objects.get().who == shell
     User.objects.create_user("mara")
-    run("outbox_release", hold.pk, user="mara")
-    entry = LogEntry.objects.get()
-    assert (entry.user.get_username(), entry.object_id) == ("mara", str(hold.pk))
+    run("outbox_release", log.hold(key="b").pk, user="mara")
+    assert Ledger.objects.latest("pk").who == f"mara ({shell})"
+    run("outbox_pause", "test.parcels", detail="INC-1")
+    assert (Ledger.objects.latest("pk").verb, Ledger.objects.latest("pk").reason) == ("pause", "INC-1")
     with pytest.raises(CommandError, match="There is no user 'nobody'"):
-        run("outbox_release", hold.pk, user="nobody")
+        run("outbox_release", log.hold(key="c").pk, user="nobody")
+
+
+def test_what_changes_nothing_is_not_in_the_ledger(log: Log) -> None:
+    hold = log.hold()
+    run("outbox_release", hold.pk)
+    run("outbox_release", hold.pk)
+    run("outbox_release", all=True)
+    assert Ledger.objects.count() == 1
+    assert Ledger.objects.get().count == 1

@@ -8,7 +8,10 @@ import pytest
 from django.db import transaction
 
 from outbox import status, verbs
-from outbox.models import Held, Hold, OutboxEvent
+from outbox.models import Hold, OutboxEvent
+from outbox.operations.discarding import discard
+from outbox_core.operations.bulk import to_the_end
+from outbox_core.operations.selection import Selection
 from tests.relay.conftest import Desk, Writer, desk, nothing_before, writer
 
 __all__ = ["desk", "nothing_before", "writer"]
@@ -36,8 +39,8 @@ def test_a_paused_topic_waits_and_comes_in_order_when_it_is_resumed(
     assert office.drain() == ["b:1"]
     assert statuses() == ["held", "held", "held", "published"]
     assert (status.read().held, status.read().pending) == (3, 0)
-    with transaction.atomic():
-        verbs.discard(Held.objects.get(event=OutboxEvent.objects.order_by("pk")[1]), "a test")
+    second = Selection(ids=(OutboxEvent.objects.order_by("pk")[1].event_id,))
+    assert to_the_end(discard(second, "default", "mara", "a test")).done == 1
     with transaction.atomic():
         verbs.resume("t", "default")
     w.insert("a")

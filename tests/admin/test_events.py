@@ -110,7 +110,7 @@ def test_a_query_string_made_by_hand_is_refused(staff: Staff, log: Log, query: s
 def test_more_than_the_bound_is_said_to_be_more(
     staff: Staff, log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("outbox.admin.base.LIMIT", 10)
+    monkeypatch.setattr("outbox_core.people.admin.LIMIT", 10)
     client = staff("view_outboxevent")
     log.fill(11)
     answer = client.get(LIST)
@@ -149,7 +149,7 @@ def test_with_that_permission_it_is_shown_without_its_secrets_and_escaped(staff:
 
 
 def test_bytes_and_tombstones_are_shown_as_what_they_are(staff: Staff, log: Log) -> None:
-    client = staff("view_outboxevent", "view_payload")
+    client = staff("view_outboxevent", "view_payload", "view_raw_payload")
     picture, tombstone = (
         log.insert(1, payload=b"\x89PNG", content_type="image/png"),
         log.insert(2, payload=None),

@@ -12,8 +12,8 @@ from outbox.status.failure import unreadable
     ("failure", "words", "remedy"),
     [
         (errors.OperationalError("connection refused"), "does not answer", "PostgreSQL runs"),
-        (errors.DeadlockDetected("deadlock detected"), "has undone it: deadlock", "run it again"),
-        (errors.SerializationFailure("could not serialize"), "has undone it", "run it again"),
+        (errors.DeadlockDetected("deadlock detected"), "rolled the command back: deadlock", "Run it again"),
+        (errors.SerializationFailure("could not serialize"), "rolled the command back", "Run it again"),
         (errors.ReadOnlySqlTransaction("cannot execute UPDATE"), "takes no changes", "the primary"),
         (errors.UndefinedTable('relation "outbox_hold"'), "lacks tables", "migrate outbox"),
     ],

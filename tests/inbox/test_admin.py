@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 
-from inbox.models import Parked
+from inbox.models import Ledger, Parked
 from inbox.testing import MemoryConsumer
 from tests.inbox.conftest import Effects, raising, send_steps
 
@@ -43,7 +42,7 @@ def test_list_says_what_and_why(admin_client: Client, parked: list[Parked]) -> N
     page = admin_client.get(LIST).content.decode()
     for text in (
         "ValueError: &lt;b&gt;bold&lt;/b&gt;",
-        "waits behind its key",
+        "held behind its key",
         "InvalidEvent: a header is not UTF-8",
     ):
         assert text in page
@@ -68,36 +67,37 @@ def test_payload_is_a_permission_of_its_own(parked: list[Parked]) -> None:
     )
     page = client.get(detail).content.decode()
     assert "&lt;poison&gt;" in page
-    assert "ce_type: test.step" in page
+    assert "ce_type" in page
 
 
 def test_any_record_can_be_looked_at(admin_client: Client, parked: list[Parked]) -> None:
     pages = [admin_client.get(f"{LIST}{row.pk}/change/").content.decode() for row in parked]
-    assert "\\xff\\x00" in pages[2]
-    assert "none: a tombstone" in pages[3]
+    assert "ff 00" in pages[2]
+    assert "a tombstone" in pages[3]
 
 
-def test_requeue_with_audit(
+def test_release_is_in_the_ledger(
     admin_client: Client, consumer: MemoryConsumer, effects: Effects, parked: list[Parked]
 ) -> None:
     effects.fails.clear()
-    assert "2 requeued" in act(admin_client, "requeue", parked[:1])
+    assert "Released 2 events" in act(admin_client, "release", parked[:1])
     consumer.take_up()
     assert effects.of("a") == [1, 2]
-    assert LogEntry.objects.get().change_message == "Requeued"
+    entry = Ledger.objects.get()
+    assert (entry.who, entry.verb, entry.count) == ("admin", "release", 2)
 
 
 def test_discard_needs_a_reason(admin_client: Client, parked: list[Parked]) -> None:
-    assert "say why" in act(admin_client, "discard", parked[2:], reason=" ")
+    assert "needs a reason" in act(admin_client, "discard", parked[2:], reason=" ")
     assert Parked.objects.waiting().count() == 4
-    assert "2 discarded" in act(admin_client, "discard", parked[2:], reason="not ours")
-    assert set(LogEntry.objects.values_list("change_message", flat=True)) == {"Discarded: not ours"}
+    assert "Discarded 2 events" in act(admin_client, "discard", parked[2:], reason="not ours")
+    assert (Ledger.objects.get().count, Ledger.objects.get().reason) == (2, "not ours")
     assert Parked.objects.filter(discarded_by="admin", discard_reason="not ours").count() == 2
     assert "discarded by admin" in admin_client.get(f"{LIST}?discarded_at__isempty=0").content.decode()
 
 
 def test_viewer_cannot_act(parked: list[Parked]) -> None:
-    act(viewer(), "requeue", parked)
+    act(viewer(), "release", parked)
     assert not Parked.objects.exclude(requeued_at=None).exists()
 
 

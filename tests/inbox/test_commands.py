@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
+import socket
 import subprocess
 import sys
 from datetime import timedelta
 from io import StringIO
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.db.models.functions import Now
+from django.utils import timezone
 from pytest_django import Settings
 
 from inbox.conf import settings as inbox_settings
 from inbox.delivery import Identity
-from inbox.models import Instance, Parked, Processed
+from inbox.lag import Asking, Lag
+from inbox.models import Instance, Ledger, Parked, Processed
 from inbox.testing import MemoryConsumer
 from tests.inbox.conftest import Effects, raising, send_steps
 
@@ -52,100 +57,189 @@ def parked(consumer: MemoryConsumer, effects: Effects) -> MemoryConsumer:
     return consumer
 
 
-UNKNOWN = "lag unknown: Kafka does not answer (127.0.0.1:1: KafkaTimeoutError)"
-
-
 @pytest.fixture
-def no_kafka(settings: Settings, db: None) -> None:
-    settings.KAFKA = {"OPTIONS": {"bootstrap_servers": "127.0.0.1:1"}}
+def lag(monkeypatch: pytest.MonkeyPatch) -> dict[str, Lag]:
+    """What Kafka and the database would say about each consumer; nothing waits for those that are
+    not here.
+    """
+    known: dict[str, Lag] = {}
+    monkeypatch.setattr(Asking, "lag", lambda _, consumer, topics, database: known.get(consumer, Lag(0)))
+    return known
 
 
-def test_status_of_a_consumer_that_is_well(no_kafka: None) -> None:
+@pytest.fixture(autouse=True)
+def nothing_waits(lag: dict[str, Lag]) -> None:
+    """Unless a test says otherwise."""
+
+
+def status(*arguments: str) -> tuple[int, Any]:
+    """The exit code of inbox_status, and its report."""
+    code, text = run("inbox_status", "--json", *arguments)
+    return code, json.loads(text)
+
+
+def states(report: Any) -> list[str]:
+    return [problem["state"] for problem in report["problems"]]
+
+
+def test_status_of_a_consumer_that_is_well(db: None) -> None:
     alive(progress_at=Now() - timedelta(minutes=2))
-    assert run("inbox_status", "crm") == (0, f"crm: 1 running, {UNKNOWN}, last event 2\xa0minutes ago\n")
+    code, report = status("crm")
+    assert (code, report["state"], report["problems"]) == (0, "ok", [])
+    assert "2 min ago" in run("inbox_status", "crm")[1]
 
 
-def test_status_of_a_consumer_that_is_down(no_kafka: None) -> None:
+def test_status_of_a_consumer_that_is_down(db: None) -> None:
     alive(heartbeat_at=Now() - timedelta(minutes=5))
-    assert run("inbox_status", "crm") == (2, f"crm: DOWN: no consumer is alive, {UNKNOWN}\n")
+    code, report = status("crm")
+    assert (code, states(report)) == (2, ["no consumer"])
+    assert "manage.py run_consumer crm" in report["problems"][0]["remedy"]
 
 
-def test_status_of_a_consumer_that_waits(no_kafka: None) -> None:
+def test_status_of_a_consumer_that_waits(db: None) -> None:
     alive(state="waiting", detail="Kafka: gone")
-    assert run("inbox_status", "crm") == (1, f"crm: 1 running, {UNKNOWN}, waits for Kafka: gone\n")
+    code, report = status("crm")
+    assert (code, states(report)) == (1, ["degraded"])
+    assert "Kafka: gone" in report["problems"][0]["text"]
 
 
-@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
-@pytest.mark.parametrize(
-    ("options", "code"), [((), 0), (("--max-lag", "5"), 1), (("--max-age", "5"), 1)], ids=str
-)
-def test_a_lag_that_is_not_known_is_too_much_where_there_is_a_limit(
-    no_kafka: None, options: tuple[str, ...], code: int
+def test_status_looks_at_the_lag(db: None, lag: dict[str, Lag]) -> None:
+    alive()
+    lag["crm"] = Lag(101, timezone.now() - timedelta(minutes=2))
+    assert run("inbox_status", "crm", "--max-lag", "101")[0] == 0
+    assert status("crm", "--max-pending", "100")[0] == 1
+    assert states(status("crm", "--max-age", "60")[1]) == ["behind"]
+    assert status("crm", "--max-age", "180")[0] == 0
+
+
+def test_a_record_whose_age_is_not_known_is_too_old_where_there_is_a_limit(
+    db: None, lag: dict[str, Lag]
 ) -> None:
     alive()
-    assert run("inbox_status", "crm", *options) == (code, f"crm: 1 running, {UNKNOWN}\n")
+    lag["crm"] = Lag(1)
+    assert status("crm")[0] == 0
+    assert states(status("crm", "--max-age", "3600")[1]) == ["behind"]
 
 
-def test_status_counts_what_is_parked(no_kafka: None) -> None:
+def test_a_lag_that_is_not_known_is_said(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    alive()
+    monkeypatch.setattr("inbox.conf.Settings.kafka_client", lambda _: (["127.0.0.1:1"], {}))
+    code, report = status("crm")
+    assert (code, states(report)) == (1, ["degraded"])
+    assert "127.0.0.1:1" in report["problems"][0]["text"]
+
+
+def test_status_groups_what_is_held_by_its_cause(db: None) -> None:
     alive()
     row = {"topic": "t", "partition": 0, "record": b""}
-    for number in range(3):
-        Parked.objects.create(consumer="crm", event_id=str(number), offset=number, **row)
+    for number in range(6):
+        error = "" if number == 5 else f"ValueError: no customer {number}"
+        Parked.objects.create(consumer="crm", event_id=str(number), offset=number, error=error, **row)
     Parked.objects.filter(event_id="2").discard(by="me", reason="")
     Parked.objects.filter(event_id="1").requeue()
-    code, text = run("inbox_status", "crm")
-    assert code == 1
-    assert "2 parked (1 of them requeued), the oldest for 0\xa0minutes" in text
+    code, report = status("crm")
+    assert (code, states(report), report["held"]) == (1, ["held"], 5)
+    causes = [(c["reason"], c["topic"], c["events"], c["releasing"]) for c in report["causes"]]
+    assert causes == [("ValueError", "t", 4, 1), ("behind its key", "t", 1, 0)]
+    assert "inbox_release" in report["problems"][0]["remedy"]
 
 
-def test_status_of_all_as_json(no_kafka: None) -> None:
+def test_counts_that_stop_at_a_bound_say_so(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("inbox.causes.COUNT_UP_TO", 3)
+    row = {"topic": "t", "partition": 0, "record": b"", "error": "E: x"}
+    for number in range(5):
+        Parked.objects.create(consumer="crm", event_id=str(number), offset=number, **row)
+    report = status("crm")[1]
+    assert (report["held"], report["held_capped"], report["causes"][0]["capped"]) == (3, True, True)
+    assert "At least 3 events" in run("inbox_status", "crm")[1]
+
+
+def test_status_of_all_as_json(db: None) -> None:
     alive("crm")
-    code, text = run("inbox_status", "--json")
-    found = {status["consumer"]: status for status in json.loads(text)}
-    assert code == 2, "the worst of them"
+    code, report = status()
+    found = {each["consumer"]: each for each in report["consumers"]}
+    assert code == report["exit_code"] == 2, "the worst of them"
     assert set(found) == {"analytics", "crm", "notifications"}
-    assert (found["crm"]["exit_code"], found["crm"]["lag"], found["crm"]["instances"]) == (0, None, 1)
+    assert (found["crm"]["lag"], found["crm"]["instances"]) == (0, 1)
 
 
-def test_unknown_consumer_is_a_usage_error(db: None) -> None:
+def test_unknown_consumer_is_a_usage_error_also_as_json(db: None) -> None:
     for command in ("inbox_status", "run_consumer"):
         code, text = run(command, "cmr")
         assert code == 2
         assert "Did you mean 'crm'?" in text
+    code, report = status("cmr")
+    assert (code, report["state"]) == (2, "unreadable")
+    assert status("--database", "nix")[0] == 2
 
 
-def test_requeue_needs_to_be_told_what(parked: MemoryConsumer) -> None:
-    assert run("inbox_requeue")[0] == 2
-    assert run("inbox_requeue", "nosuch") == (2, "no parked event is meant by that")
+def test_a_failure_is_json_too(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("a bug\nDETAIL: Key (email)=(mara@example.org)")
+
+    monkeypatch.setattr("inbox.report.statuses", fail)
+    code, report = status("crm")
+    assert (code, report["problems"][0]["text"]) == (2, "RuntimeError: a bug")
 
 
-def test_requeue_takes_the_rest_of_the_key_along(parked: MemoryConsumer, effects: Effects) -> None:
-    code, text = run("inbox_requeue", "a-1", "--dry-run")
-    assert (code, text.splitlines()) == (
-        0,
-        [
-            "test test a test.step a-1: ValueError: no such customer",
-            "test test a test.step a-2: waits behind its key",
-            "2 would be requeued",
-        ],
-    )
+def test_release_needs_to_be_told_what(parked: MemoryConsumer) -> None:
+    assert run("inbox_release")[0] == 2
+    assert run("inbox_release", "nosuch")[0] == 2
+    assert run("inbox_release", "--topic", "nosuch")[0] == 2
+    assert not Ledger.objects.exists()
+
+
+def test_release_takes_the_rest_of_the_key_along(parked: MemoryConsumer, effects: Effects) -> None:
+    code, text = run("inbox_release", "a-1", "--dry-run")
+    assert code == 0
+    assert "Would release 1 event" in text
+    assert "ValueError: no such customer" in text
     assert not Parked.objects.exclude(requeued_at=None).exists()
     Instance.objects.all().delete()
-    code, text = run("inbox_requeue", "--key", "a", "--topic", "test", "--consumer", "test")
-    assert text == "2 requeued\nthey wait until a consumer is running: manage.py run_consumer test\n"
+    code, text = run("inbox_release", "--key", "a", "--topic", "test", "--consumer", "test")
+    assert "Released 2 events" in text
+    assert "manage.py run_consumer test" in text
     effects.fails.clear()
     parked.take_up()
     assert effects.of("a") == [1, 2]
-    assert run("inbox_requeue", "--all")[1].startswith("1 requeued\n")
+    assert "Released 1 event" in run("inbox_release", "--all")[1]
+    assert [entry.count for entry in Ledger.objects.order_by("pk")] == [2, 1]
+
+
+def test_ids_that_are_gone_do_not_stop_the_others(parked: MemoryConsumer) -> None:
+    assert run("inbox_discard", "a-1", "gone", "--reason", "x")[0] == 0
+    assert Parked.objects.exclude(discarded_at=None).count() == 1
+    assert run("inbox_discard", "a-1", "gone", "--reason", "x")[0] == 2
+
+
+def test_release_by_cause_and_by_type(parked: MemoryConsumer) -> None:
+    assert run("inbox_release", "--reason", "KeyError")[0] == 2
+    assert run("inbox_release", "--type", "nix")[0] == 2
+    assert run("inbox_release", "--reason", "ValueError", "--type", "test.step", "--yes")[0] == 0
+    assert Parked.objects.filter(requeued_at=None).count() == 0
+
+
+def test_a_second_release_changes_nothing_and_is_no_deed(parked: MemoryConsumer) -> None:
+    run("inbox_release", "--all")
+    before = set(Parked.objects.values_list("pk", "requeued_at"))
+    code, text = run("inbox_release", "--all")
+    assert (code, "already" in text) == (0, True)
+    assert set(Parked.objects.values_list("pk", "requeued_at")) == before
+    assert Ledger.objects.count() == 1
 
 
 def test_discard_needs_a_reason_and_keeps_it(parked: MemoryConsumer) -> None:
     assert run("inbox_discard", "a-1")[0] != 0
-    assert run("inbox_discard", "a-1", "--reason", "x", "--dry-run")[1].endswith("1 would be discarded\n")
-    assert run("inbox_discard", "a-1", "--reason", "test order") == (0, "1 discarded\n")
+    assert run("inbox_discard", "a-1", "--reason", " ")[0] != 0
+    assert "Would discard 1 event" in run("inbox_discard", "a-1", "--reason", "x", "--dry-run")[1]
+    code, text = run("inbox_discard", "a-1", "--reason", "test order")
+    assert (code, "Discarded 1 event" in text) == (0, True)
     gone = Parked.objects.exclude(discarded_at=None).get()
     assert (gone.event_id, gone.discard_reason) == ("a-1", "test order")
-    assert gone.discarded_by.endswith("(command)")
+    entry = Ledger.objects.get()
+    assert (entry.verb, entry.reason, entry.count, entry.outcome) == ("discard", "test order", 1, "done")
+    assert gone.discarded_by == entry.who == f"{getpass.getuser()}@{socket.gethostname()}"
 
 
 @pytest.mark.django_db(transaction=True)
@@ -171,7 +265,7 @@ def test_prune_forgets_what_is_old(settings: Settings) -> None:
     ("command", "code"),
     [
         (["inbox_status"], 2),
-        (["inbox_requeue", "--all"], 1),
+        (["inbox_release", "--all"], 1),
         (["inbox_discard", "--all", "--reason", "gone"], 1),
         (["inbox_prune"], 1),
     ],
@@ -186,5 +280,5 @@ def test_a_database_that_is_not_there_is_one_line_and_no_traceback(command: list
         cwd=ROOT, env=os.environ | nowhere, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert done.returncode == code
-    assert "CommandError: database 'default': connection failed" in done.stderr
+    assert "Database 'default' does not answer: connection failed" in done.stdout + done.stderr
     assert "Traceback" not in done.stderr

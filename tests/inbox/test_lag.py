@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 
+from inbox import report
 from inbox.conf import ConsumerSettings
 from inbox.lag import Asking, Lag
 from inbox.models import Instance, Offset
-from inbox.status import ConsumerStatus, statuses
+from inbox.status import statuses
 from tests.inbox.test_commands import alive
 from tests.inbox.test_undecodable import NotUtf8
 from tests.inbox.topics import KafkaTopic, read
@@ -103,37 +105,37 @@ def test_a_record_that_cannot_be_decoded_counts_and_has_no_age(
 ) -> None:
     kafka_topic.write(b"-", headers=[(NotUtf8("x"), b"1")])
     assert lag(asking, kafka_topic) == Lag(1, None)
-    assert status(asking, kafka_topic, max_age=1e6).exit_code == 1
+    assert status(asking, kafka_topic, max_age=1e6) == 1
 
 
 def test_a_topic_that_does_not_exist_is_named(asking: Asking) -> None:
     assert asking.lag("crm", ["test.nosuch"], "default").reason.endswith(": test.nosuch")
 
 
-def status(asking: Asking, log: KafkaTopic, **limits: float) -> ConsumerStatus:
+def status(asking: Asking, log: KafkaTopic, **limits: Any) -> int:
+    """The exit code."""
     if not Instance.objects.exists():
         alive()
     consumer = ConsumerSettings(name="crm", topics=(log.topic,))
-    [found] = statuses([consumer], "default", asking, **limits)  # type: ignore[arg-type]
-    return found
+    return report.read([consumer], "default", report.Thresholds(**limits), asking).exit_code
 
 
 def test_limits_decide_the_exit_code(asking: Asking, kafka_topic: KafkaTopic) -> None:
     kafka_topic.write(b"a", b"b")
-    assert status(asking, kafka_topic).exit_code == 0
-    assert status(asking, kafka_topic, max_lag=2).exit_code == 0
-    assert status(asking, kafka_topic, max_lag=1).exit_code == 1
-    assert status(asking, kafka_topic, max_age=600).exit_code == 0
-    assert status(asking, kafka_topic, max_age=0).exit_code == 1
-    assert str(status(asking, kafka_topic)).startswith("crm: 1 running, lag 2, the oldest ")
+    assert status(asking, kafka_topic) == 0
+    assert status(asking, kafka_topic, max_pending=2) == 0
+    assert status(asking, kafka_topic, max_pending=1) == 1
+    assert status(asking, kafka_topic, max_age=600) == 0
+    assert status(asking, kafka_topic, max_age=0) == 1
     handled(kafka_topic, 2)
-    assert status(asking, kafka_topic, max_lag=0, max_age=0).exit_code == 0
+    assert status(asking, kafka_topic, max_pending=0, max_age=0) == 0
 
 
 def test_what_kafka_deleted_is_shown_for_a_day(asking: Asking, kafka_topic: KafkaTopic) -> None:
     handled(kafka_topic, 9)
     Offset.objects.missed("crm", (kafka_topic.topic, 0), 3, 8)
-    found = status(asking, kafka_topic)
-    assert (found.exit_code, found.missed) == (1, (f"{kafka_topic.topic}/0 offsets 3 to 8",))
+    [found] = statuses([ConsumerSettings(name="crm", topics=(kafka_topic.topic,))], "default", asking)
+    assert found.missed == (f"{kafka_topic.topic}/0 offsets 3 to 8",)
+    assert status(asking, kafka_topic) == 1
     Offset.objects.update(missed_at="2020-01-01T00:00:00Z")
-    assert status(asking, kafka_topic).exit_code == 0
+    assert status(asking, kafka_topic) == 0

@@ -8,7 +8,9 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from django.conf import settings as django_settings
 from django.db import transaction
+from django.test import override_settings
 from django.utils.safestring import mark_safe
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,6 +18,7 @@ from hypothesis import strategies as st
 import outbox
 from outbox.entry import MAX_KEY_BYTES, Entry
 from outbox.models import OutboxEvent
+from outbox_core.people.text import is_plain
 
 UNICODE = st.text(st.characters(exclude_categories=["Cs"]))
 
@@ -124,3 +127,28 @@ def test_text_of_any_kind_is_stored_as_it_is_or_refused_before_it_is_sent(
         row = OutboxEvent.objects.get(event_id=event_id)
         assert (row.key, row.subject) == (key, subject)
         transaction.set_rollback(True)
+
+
+@pytest.mark.parametrize(
+    "key", ["evil\n2026 CRITICAL", "a\x1b[2J", "a\u202eb", "a\x9bb", "a\u2028b", "a\x7f"]
+)
+def test_a_key_with_control_characters_is_refused_unless_that_is_allowed(key: str) -> None:
+    with pytest.raises(outbox.InvalidKey, match="ALLOW_CONTROL_CHARACTERS") as error:
+        Entry.of(Keyed(key))
+    assert is_plain(str(error.value))
+    with pytest.raises(outbox.InvalidSubject, match="ALLOW_CONTROL_CHARACTERS"):
+        Entry.of(Keyed("k", key))
+    with override_settings(OUTBOX={**django_settings.OUTBOX, "ALLOW_CONTROL_CHARACTERS": True}):
+        assert Entry.of(Keyed(key)).key == key
+
+
+@pytest.mark.parametrize("key", ["نمی\u200cخواهم", "❤\ufe0f", "👩\u200d🚀", "注文"])
+def test_keys_of_any_language_are_taken(key: str) -> None:
+    assert Entry.of(Keyed(key)).key == key
+
+
+@pytest.mark.parametrize("key", ["x" * 10**6, "x" * 10**6 + "\x00", "\ud800" + "x" * 10**6, 10**6 * [1]])
+def test_a_refusal_is_short_whatever_the_key(key: Any) -> None:
+    with pytest.raises(outbox.InvalidKey) as error:
+        Entry.of(Keyed(key))
+    assert len(str(error.value)) < 400

@@ -1,33 +1,38 @@
+"""manage.py inbox_discard: give held events up."""
+
 from __future__ import annotations
 
-import getpass
-from argparse import ArgumentParser
+from collections.abc import Iterator
 from typing import Any
 
-from inbox.management.command import InboxCommand
-from inbox.selection import add_selection, selected
+from inbox.errors import InboxError
+from inbox.management.bulk import HeldCommand
+from inbox.operations import discarding
+from outbox_core.operations.bulk import Step, Tally
+from outbox_core.operations.bulk_command import Preview
+from outbox_core.operations.selection import Selection
+from outbox_core.people.humanize import plural
 
 
-class Command(InboxCommand):
-    """Let parked events go, for good."""
-
+class Command(HeldCommand):
     help = (
-        "Lets parked events go for good; who did it and why is kept with them. What waited behind them is "
-        "handled then. Only what is named is discarded, not the rest of its key."
+        "Discard held events: they are never handled. What waited behind them is handled then. Only what is "
+        "selected is discarded, not the rest of its key. "
+        "May be interrupted and run again. Exit codes: 0 done, 1 failed, 2 nothing matches."
     )
+    verb, verb_done = "discard", "discarded"
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
-        add_selection(parser)
-        parser.add_argument("--reason", required=True, help="why nobody will miss them")
+    def add_arguments(self, parser: Any) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("--reason", required=True, help="why; stored with the events and in the ledger")
 
-    def handle(self, *, dry_run: bool, reason: str, **options: Any) -> None:
-        chosen = selected(options)
-        if dry_run:
-            for parked in chosen:
-                self.stdout.write(
-                    f"{parked.consumer} {parked.topic} {parked.key} {parked.type} {parked.event_id}"
-                )
-            self.stdout.write(f"{chosen.count()} would be discarded")
-            return
-        count = chosen.discard(by=f"{getpass.getuser()} (command)", reason=reason)
-        self.stdout.write(f"{count} discarded")
+    def preview(self, selection: Selection, options: dict[str, Any]) -> Preview:
+        if not options["reason"].strip():
+            raise InboxError("Discarding an event needs a reason, for those who will look for it later.")
+        return super().preview(selection, options)
+
+    def steps(self, selection: Selection, who: str, options: dict[str, Any]) -> Iterator[Step]:
+        return discarding.discard(selection, self.database(options), who, options["reason"])
+
+    def outcome(self, tally: Tally, selection: Selection, options: dict[str, Any]) -> Iterator[str]:
+        yield f"Discarded {plural(tally.done, 'event')}, reason: {options['reason'].strip()}"

@@ -1,64 +1,47 @@
+"""manage.py inbox_status: how the consumers are, in words, as JSON, and as an exit code."""
+
 from __future__ import annotations
 
-import json
-import sys
-from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import CommandError
-from django.core.serializers.json import DjangoJSONEncoder
+from django.db import connections
 
+from inbox import report
 from inbox.conf import settings
-from inbox.errors import UnknownConsumer
+from inbox.errors import InboxError
 from inbox.lag import Asking
 from inbox.management.command import InboxCommand
-from inbox.status import statuses
-from outbox_core.process.exit_codes import ExitCode, StatusCode
+from outbox_core.operations.command import StatusCommand
+from outbox_core.operations.report import Problem, Report, State
 
 
-class Command(InboxCommand):
-    """Say how the consumers are doing, in words or JSON, and in the exit code."""
-
-    failure_code = StatusCode.CRITICAL
+class Command(StatusCommand, InboxCommand):
     help = (
-        "Are the consumers alive, what do they wait for, how far behind are they, what is parked? "
-        "Exit codes: 0 all is well, 1 somebody should look, 2 a consumer is down or the database does not "
-        "answer. The health check of a process is `python -m outbox_core.probe`."
+        "Show how the consumers are: whether they run, what they wait for, how far behind they are, what is held. "
+        "Exit code: 0 well; 1 behind, degraded, or events held; 2 a consumer is not running, or the database "
+        "cannot be read. Fit for people and for monitoring; the health check of a process is "
+        "`python -m outbox_core.probe`."
     )
+    expected = (InboxError,)
+    failure_code = 2
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
+    def add_arguments(self, parser: Any) -> None:
+        defaults = report.Thresholds()
         parser.add_argument(
             "names", nargs="*", metavar="name", help="consumers of INBOX['CONSUMERS'] (default: all)"
         )
-        parser.add_argument("--json", action="store_true", help="print JSON")
-        parser.add_argument(
-            "--max-lag",
-            type=int,
-            metavar="N",
-            help="exit 1 if more than N records are not handled yet, or Kafka does not say",
-        )
-        parser.add_argument(
-            "--max-age",
-            type=float,
-            metavar="SECONDS",
-            help="exit 1 if the oldest of them is older than that, or Kafka does not say",
-        )
+        self.add_database(parser)
+        self.add_status_options(parser, max_pending=defaults.max_pending, max_age=defaults.max_age)
 
-    def handle(self, *, names: list[str], **options: Any) -> None:
-        inbox = settings()
-        try:
-            chosen = [inbox.consumer(name) for name in names or sorted(inbox.consumers)]
-        except UnknownConsumer as error:
-            raise CommandError(str(error), returncode=ExitCode.USAGE) from error
-        limits = {"max_lag": options["max_lag"], "max_age": options["max_age"]}
-        found = statuses(chosen, inbox.database, Asking(*inbox.kafka_client()), **limits)
-        if options["json"]:
-            self.stdout.write(
-                json.dumps([status.as_json() for status in found], cls=DjangoJSONEncoder, indent=2)
-            )
-        else:
-            for status in found:
-                self.stdout.write(str(status))
-        worst = max((status.exit_code for status in found), default=StatusCode.OK)
-        if worst:
-            sys.exit(worst)
+    def read(self, **options: Any) -> Report:
+        inbox, database = settings(), self.database(options)
+        if database not in connections:
+            said = f"There is no database {database!r} in DATABASES: {', '.join(connections)}."
+            remedy = "Name the database that holds the inbox: --database ALIAS."
+            return self.failed(Problem(state=State.UNREADABLE, text=said, remedy=remedy), options)
+        chosen = [inbox.consumer(name) for name in options["names"] or sorted(inbox.consumers)]
+        thresholds = report.Thresholds(max_pending=options["max_pending"], max_age=options["max_age"])
+        return report.read(chosen, database, thresholds, Asking(*inbox.kafka_client()))
+
+    def failed(self, problem: Problem, options: dict[str, Any]) -> Report:
+        return report.failed(options["database"] or "of INBOX['DATABASE']", problem)

@@ -1,17 +1,17 @@
+"""manage.py outbox_pause: hold the events of a topic."""
+
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from django.core.management.base import CommandParser
-from django.db.models import Model
 
 from outbox import verbs
-from outbox.management.operator import OperatorCommand
+from outbox.management.operator import DeedCommand
 
 
-class Command(OperatorCommand):
-    help = "Stop publishing to a topic: its events are set aside, in order, until outbox_resume."
+class Command(DeedCommand):
+    help = "Stop publishing to a topic: its events are held, in order, until outbox_resume."
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
@@ -21,5 +21,6 @@ class Command(OperatorCommand):
             "--any-topic", action="store_true", help="also a topic that no registered event type has"
         )
 
-    def act(self, database: str, **options: Any) -> Iterable[tuple[Model, str]]:
-        yield verbs.pause(options["topic"], database, options["detail"], any_topic=options["any_topic"])
+    def act(self, database: str, who: str, **options: Any) -> str:
+        topic, detail = options["topic"], options["detail"]
+        return verbs.pause(topic, database, detail, who=who, any_topic=options["any_topic"])

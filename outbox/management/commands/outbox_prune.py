@@ -9,7 +9,7 @@ from tqdm import tqdm
 from outbox import retention
 from outbox.log import privileges
 from outbox.management.operator import OutboxCommand
-from outbox.words import plural
+from outbox_core.people.humanize import plural
 
 
 class Command(OutboxCommand):

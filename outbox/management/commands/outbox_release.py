@@ -1,48 +1,69 @@
+"""manage.py outbox_release: publish what waits behind holds."""
+
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from typing import Any
 
-from django.core.management.base import CommandError, CommandParser
-from django.db.models import Model
+from django.core.management.base import CommandParser
 
-from outbox import verbs
-from outbox.management.operator import OperatorCommand
+from outbox.management.operator import OutboxCommand
 from outbox.models import Hold
+from outbox.operations import releasing, selected
+from outbox_core.operations.bulk import Step, Tally
+from outbox_core.operations.bulk_command import COUNT_UP_TO, LINES, BulkCommand, Preview
+from outbox_core.operations.selection import Selection, add_selection
+from outbox_core.people.humanize import amount, plural
+
+EVENTS = 10_000
 
 
-class Command(OperatorCommand):
+class Command(BulkCommand, OutboxCommand):
     help = (
-        "Publish the events that wait behind holds, in order, and lift the holds. outbox_status lists them."
+        "Publish the events that wait behind holds, in order, and end the holds. outbox_status lists them. "
+        "May be interrupted and run again. Exit codes: 0 done, 1 failed, 2 nothing matches."
     )
+    verb, verb_done = "release", "released"
+    cause_flags = ("--reason", "--cause")
+    nothing_matches = "No hold matches. Run outbox_status to list what is held."
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("holds", metavar="HOLD", nargs="*", type=int, help="ids of holds")
-        parser.add_argument("--topic", help="the holds of this topic, of its keys and of its events")
         reasons = [reason for reason in Hold.Reason.values if reason != Hold.Reason.PAUSED]
-        parser.add_argument("--reason", choices=reasons, help="the holds for this reason")
+        add_selection(
+            parser,
+            id_type=int,
+            id_help="ids of holds",
+            metavar="HOLD",
+            causes=reasons,
+            cause_flags=self.cause_flags,
+        )
 
-    def act(self, database: str, **options: Any) -> Iterable[tuple[Model, str]]:
-        ids, topic, reason = options["holds"], options["topic"], options["reason"]
-        if not (ids or topic or reason):
-            raise CommandError(
-                "Which holds? Give their ids, or --topic, or --reason. outbox_status lists them."
-            )
-        holds = Hold.objects.using(database).all()
-        if ids:
-            self._require(holds.filter(pk__in=ids).values_list("pk", flat=True), ids)
-            holds = holds.filter(pk__in=ids)
-        else:
-            holds = holds.exclude(reason=Hold.Reason.PAUSED)
-        holds = holds.filter(topic=topic) if topic else holds
-        holds = holds.filter(reason=reason) if reason else holds
-        deeds = verbs.release(holds)
-        if not deeds:
-            raise CommandError("No hold is like that. outbox_status lists the holds there are.")
-        return deeds
+    def preview(self, selection: Selection, options: dict[str, Any]) -> Preview:
+        holds = selected.holds(selection, options["database"])
+        self._require(selection, options["database"])
+        first = holds.with_waiting(EVENTS + 1).order_by("pk")[:LINES]
+        return Preview(
+            count=holds[: COUNT_UP_TO + 1].count(), noun="hold", lines=[_line(hold) for hold in first]
+        )
 
-    def _require(self, there: Iterable[int], ids: Iterable[int]) -> None:
-        missing = sorted(set(ids) - set(there))
+    def steps(self, selection: Selection, who: str, options: dict[str, Any]) -> Iterator[Step]:
+        return releasing.release(selection, options["database"], who)
+
+    def outcome(self, tally: Tally, selection: Selection, options: dict[str, Any]) -> Iterator[str]:
+        if tally.done:
+            events = plural(tally.events, "event")
+            yield f"Released {plural(tally.done, 'hold')}: {events} to be published, in order, by the relays."
+        if tally.skipped:
+            yield f"Being released already: {plural(tally.skipped, 'hold')}."
+
+    def _require(self, selection: Selection, database: str) -> None:
+        there = Hold.objects.using(database).filter(pk__in=selection.ids).values_list("pk", flat=True)
+        missing = sorted(set(selection.ids) - set(there))
         if missing:
-            raise CommandError(f"There is no hold {missing[0]}. outbox_status lists the holds there are.")
+            said = f"There is no hold {missing[0]}. Run outbox_status to list what is held."
+            self.note_missing(missing, selection, said)
+
+
+def _line(hold: Hold) -> str:
+    return f"{hold}: {amount(min(hold.waiting, EVENTS), capped=hold.waiting > EVENTS)} waiting"

@@ -1,21 +1,21 @@
+"""manage.py outbox_resume: publish what a pause has held."""
+
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from django.core.management.base import CommandParser
-from django.db.models import Model
 
 from outbox import verbs
-from outbox.management.operator import OperatorCommand
+from outbox.management.operator import DeedCommand
 
 
-class Command(OperatorCommand):
-    help = "End outbox_pause: what was set aside is published in order, and then the topic goes on."
+class Command(DeedCommand):
+    help = "End outbox_pause: what was held is published in order, then new events."
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument("topic", metavar="TOPIC", help="as Kafka knows it, with OUTBOX['TOPIC_PREFIX']")
 
-    def act(self, database: str, **options: Any) -> Iterable[tuple[Model, str]]:
-        yield verbs.resume(options["topic"], database)
+    def act(self, database: str, who: str, **options: Any) -> str:
+        return verbs.resume(options["topic"], database, who=who)

@@ -1,54 +1,48 @@
+"""manage.py outbox_status: how the outbox is, in words, as JSON, and as an exit code."""
+
 from __future__ import annotations
 
-import sys
 from typing import Any
 
-import msgspec
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
+from django.db import DEFAULT_DB_ALIAS, connections
 
 from outbox import status
-from outbox.management.operator import add_database
-from outbox.status.report import State
-from outbox.status.text import render
+from outbox.errors import OutboxError
+from outbox.status.failure import failed, unreadable
+from outbox.status.text import report
+from outbox_core.operations.command import StatusCommand
+from outbox_core.operations.database_failure import explain
+from outbox_core.operations.report import Problem, Report
 
 
-class Command(BaseCommand):
+class Command(StatusCommand):
     help = (
         "Show how the outbox is. Exit code: 0 well; 1 behind, degraded, or events held; "
         "2 no relay alive, or not to be read. Fit for a probe, a healthcheck, a cron alert."
     )
-    requires_system_checks = ()
+    expected = (OutboxError,)
 
     def add_arguments(self, parser: CommandParser) -> None:
         defaults = status.Thresholds()
-        add_database(parser)
-        parser.add_argument("--json", action="store_true", help="print everything as JSON")
         parser.add_argument(
-            "--max-pending",
-            type=int,
-            metavar="EVENTS",
-            default=defaults.max_pending,
-            help="behind when more events wait (default: %(default)s)",
+            "--database",
+            default=DEFAULT_DB_ALIAS,
+            help="the database of the outbox, an alias of DATABASES (default: %(default)s)",
         )
-        parser.add_argument(
-            "--max-age",
-            type=float,
-            metavar="SECONDS",
-            default=defaults.max_age,
-            help="behind when one waits for longer (default: %(default)g)",
-        )
+        self.add_status_options(parser, max_pending=defaults.max_pending, max_age=defaults.max_age)
 
-    def handle(self, *args: object, **options: Any) -> None:
+    def read(self, **options: Any) -> Report:
+        if options["database"] not in connections:
+            known = ", ".join(connections)
+            return report(
+                unreadable(options["database"], f"There is no database of that name in DATABASES: {known}.")
+            )
         thresholds = status.Thresholds(max_pending=options["max_pending"], max_age=options["max_age"])
-        report = status.read(options["database"], thresholds)
-        if options["json"]:
-            text = msgspec.json.encode(report.as_dict(), order="deterministic")
-            self.stdout.write(msgspec.json.format(text, indent=2).decode())
-        else:
-            for line in render(report, self._paint):
-                self.stdout.write(line)
-        sys.exit(report.exit_code)
+        return report(status.read(options["database"], thresholds))
 
-    def _paint(self, text: str, state: State) -> str:
-        styles = (self.style.SUCCESS, self.style.WARNING, self.style.ERROR)
-        return styles[state.exit_code](text)
+    def explain(self, error: BaseException, options: dict[str, Any]) -> Problem:
+        return explain(options["database"], "outbox", error)
+
+    def failed(self, problem: Problem, options: dict[str, Any]) -> Report:
+        return report(failed(options["database"], problem))

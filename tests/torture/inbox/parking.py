@@ -36,9 +36,9 @@ def cure(trial: ConsumerTrial, poison: list[str]) -> list[str]:
 
 
 def requeue(trial: ConsumerTrial) -> None:
-    """``inbox_requeue --all``, if there is anything that nobody has requeued yet."""
+    """``inbox_release --all``, if there is anything that nobody has requeued yet."""
     if insist(lambda: trial.execute(UNASKED)):
-        insist(lambda: _unless_taken(trial, "inbox_requeue", "--all"))
+        insist(lambda: _unless_taken(trial, "inbox_release", "--all"))
 
 
 def discard(trial: ConsumerTrial) -> None:
@@ -63,5 +63,5 @@ def _unless_taken(trial: ConsumerTrial, *command: str) -> None:
     try:
         trial.manage(*command)
     except CommandFailed as error:
-        if "no parked event is meant" not in str(error):
+        if "no held event" not in str(error).lower():
             raise

@@ -1,14 +1,17 @@
+"""Admin pages that only show: no form, no hand-made filter, no count of millions."""
+
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 from django.contrib import admin
 from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.functional import cached_property
 
-from outbox.models.event_queries import LIMIT
+LIMIT = 10_000
+"""Rows that a list counts, and has pages for."""
 
 
 class CappedPaginator(Paginator):  # type: ignore[type-arg]
@@ -30,18 +33,17 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg]
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """For rows that the outbox and its relays write, and nobody else."""
+    """For rows that the processes write, and nobody else. What can be done with them are actions."""
 
     paginator = CappedPaginator
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     sortable_by = ()
     list_per_page = 50
+    title = ""
+    """The heading of the list."""
     lookups: frozenset[str] = frozenset()
     """What a query string may filter by."""
-
-    class Media:
-        css = {"all": ["outbox/admin.css"]}
 
     def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
@@ -55,3 +57,9 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         """Only the filters on the page: a hand-made query string could scan the table, or guess a payload."""
         return lookup in self.lookups
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        named = {"title": self.title} if self.title else {}
+        return super().changelist_view(request, {**named, **(extra_context or {})})

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from outbox.words import amount, duration, milliseconds, plural
+from outbox_core.people.humanize import amount, duration, milliseconds, plural
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from outbox.words import duration
+from outbox_core.people.humanize import duration
 
 
 def badge(status: str) -> SafeString:

@@ -1,0 +1,10 @@
+from __future__ import annotations
+
+from outbox_core.operations.ledger import LedgerEntry
+
+
+class Ledger(LedgerEntry):
+    """Who released or discarded which events. ``inbox_prune`` leaves it alone."""
+
+    class Meta(LedgerEntry.Meta):
+        db_table = "inbox_ledger"

@@ -1,0 +1,36 @@
+"""A selection of an operator as holds and as held events."""
+
+from __future__ import annotations
+
+from django.db.models import Exists, OuterRef, Q
+
+from outbox.models import Held, Hold
+from outbox.models.hold_queries import HeldQuerySet, HoldQuerySet
+from outbox_core.operations.selection import Selection
+
+
+def holds(selection: Selection, using: str) -> HoldQuerySet:
+    """The holds that it means, by the ids of holds. Pauses only by id: they end by ``outbox_resume``."""
+    found = Hold.objects.using(using).all()
+    if selection.ids:
+        found = found.filter(pk__in=selection.ids)
+    else:
+        found = found.exclude(reason=Hold.Reason.PAUSED)
+    if selection.topic is not None:
+        found = found.filter(topic=selection.topic)
+    if selection.cause is not None:
+        found = found.filter(reason=selection.cause)
+    if selection.key is not None:
+        found = found.filter(Q(key=selection.key) | Q(event__key=selection.key))
+    if selection.type is not None:
+        behind = Held.objects.using(using).waiting().filter(hold=OuterRef("pk"), event__type=selection.type)
+        found = found.filter(Exists(behind))
+    return found
+
+
+def held(selection: Selection, using: str) -> HeldQuerySet:
+    """The held events that it means, by the ids of events."""
+    conditions = {"event__event_id__in": selection.ids} if selection.ids else {}
+    columns = {"topic": "event__topic", "key": "event__key", "type": "event__type", "cause": "hold__reason"}
+    named = {columns[name]: value for name, value in selection.filters.items()}
+    return Held.objects.using(using).waiting().filter(**conditions, **named)

@@ -1,0 +1,16 @@
+-- Holds by cause: their reason and topic. Held events are counted among the first {cap} that wait, the holds among
+-- the first {cap}: a count is exact while there are fewer, and at least so many otherwise.
+WITH hold AS MATERIALIZED (
+    SELECT id, reason, topic, created_at, coalesce(release_at <= clock_timestamp(), false) AS due
+    FROM outbox_hold ORDER BY id LIMIT {cap}
+), waiting AS MATERIALIZED (
+    SELECT hold_id, count(*) AS events
+    FROM (SELECT hold_id FROM outbox_held WHERE discarded_at IS NULL ORDER BY id LIMIT {cap}) AS held
+    GROUP BY hold_id
+)
+SELECT reason, topic, count(*), coalesce(sum(events), 0)::bigint, min(created_at), count(*) FILTER (WHERE due),
+       min(hold.id), (array_agg(hold.id ORDER BY hold.id))[:3],
+       (SELECT count(*) FROM hold) = {cap} OR (SELECT sum(events) FROM waiting) = {cap}
+FROM hold LEFT JOIN waiting ON waiting.hold_id = hold.id
+GROUP BY reason, topic
+ORDER BY 4 DESC, 7

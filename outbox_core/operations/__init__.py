@@ -1,0 +1,1 @@
+"""What both sides' operators share: who did what, problems with remedies, work over many rows."""

@@ -1,0 +1,68 @@
+"""Work over many rows in chunks: a transaction each, so that nobody waits long for a lock, and a run that is
+interrupted can be continued by running it again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from django.db import transaction
+
+from outbox_core.operations.ledger import Record
+
+CHUNK = 1_000
+REQUEST_SECONDS = 5.0
+"""How long a request of the admin works before it leaves the rest to the command."""
+
+
+class Step(NamedTuple):
+    """What one chunk did: rows changed, events that they stand for, rows left as they were; ``after`` is
+    where the next chunk begins, None at the end.
+    """
+
+    done: int
+    after: int | None
+    events: int = 0
+    skipped: int = 0
+
+
+class Tally(NamedTuple):
+    """What a whole run did. ``complete`` is False where it stopped before the end."""
+
+    done: int = 0
+    events: int = 0
+    skipped: int = 0
+    complete: bool = False
+
+    def plus(self, step: Step) -> Tally:
+        return Tally(
+            self.done + step.done, self.events + step.events, self.skipped + step.skipped, step.after is None
+        )
+
+
+def steps(chunk: Callable[[int], Step], record: Record, using: str) -> Iterator[Step]:
+    """Run ``chunk`` until nothing is left, each time in a transaction together with its part of the entry."""
+    after: int | None = 0
+    while after is not None:
+        with transaction.atomic(using=using):
+            step = chunk(after)
+            record.add(step.done, last=step.after is None)
+        after = step.after
+        yield step
+
+
+def within(seconds: float, work: Iterator[Step], clock: Callable[[], float] = time.monotonic) -> Tally:
+    """Take steps for so many seconds, one at least."""
+    tally, until = Tally(), clock() + seconds
+    for step in work:
+        tally = tally.plus(step)
+        if clock() >= until:
+            break
+    return tally
+
+
+def to_the_end(work: Iterator[Step]) -> Tally:
+    """Take every step."""
+    return within(float("inf"), work)

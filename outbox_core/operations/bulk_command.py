@@ -1,0 +1,123 @@
+"""The commands that release or discard what an operator selects, chunk by chunk."""
+
+from __future__ import annotations
+
+import sys
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.management.base import CommandError
+from tqdm import tqdm
+
+from outbox_core.operations import actor
+from outbox_core.operations.bulk import Step, Tally
+from outbox_core.operations.command import OperatorCommand, until_reader_leaves
+from outbox_core.operations.selection import Selection
+from outbox_core.people.humanize import plural
+from outbox_core.people.text import line
+
+LINES = 20
+COUNT_UP_TO = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """What a selection means: how many rows, and the first of them in words."""
+
+    count: int
+    noun: str
+    lines: Sequence[str]
+
+    @property
+    def words(self) -> str:
+        return plural(min(self.count, COUNT_UP_TO), self.noun, capped=self.count > COUNT_UP_TO)
+
+
+class BulkCommand(OperatorCommand):
+    """Selects, asks at a terminal, works with a progress bar, and says what was done.
+
+    Exit codes: 0 done, 1 failed on the way (run it again to continue), 2 nothing was selected or confirmed.
+    """
+
+    verb = ""
+    verb_done = ""
+    nothing_matches = ""
+    cause_flags: tuple[str, ...] = ("--cause",)
+    """The option for why events are held: discard's --reason is another one."""
+
+    @abstractmethod
+    def preview(self, selection: Selection, options: dict[str, Any]) -> Preview:
+        """What would be done. Raises CommandError for ids that are not there."""
+
+    @abstractmethod
+    def steps(self, selection: Selection, who: str, options: dict[str, Any]) -> Iterator[Step]:
+        """Do it, a chunk a step."""
+
+    @abstractmethod
+    def outcome(self, tally: Tally, selection: Selection, options: dict[str, Any]) -> Iterator[str]:
+        """What was done, in words."""
+
+    def handle(self, *args: object, **options: Any) -> None:
+        selection = Selection.of(options, self.cause_flags[0].removeprefix("--"))
+        who = actor.of_command(options["user"])
+        preview = self.preview(selection, options)
+        if not preview.count:
+            raise CommandError(self.nothing_matches, returncode=2)
+        if options["dry_run"]:
+            self._print(
+                [f"Would {self.verb} {preview.words}:", *self._listed(preview), "Nothing was changed."]
+            )
+            return
+        self._confirm(preview, selection, options)
+        tally = self._work(self.steps(selection, who, options), preview, options)
+        self._print(
+            [
+                *(self._listed(preview) if preview.count <= LINES else ()),
+                *self.outcome(tally, selection, options),
+            ]
+        )
+
+    def note_missing(self, missing: Sequence[Any], selection: Selection, why: str) -> None:
+        """Ids that are not there: an error if it is all of them, else a note, so that a run can
+        be continued.
+        """
+        if missing and len(missing) == len(set(selection.ids)):
+            raise CommandError(line(why, 2_000), returncode=2)
+        if missing:
+            self.stderr.write(line(f"Not held any more: {len(missing):,} of the ids. {why}", 2_000))
+
+    def _confirm(self, preview: Preview, selection: Selection, options: dict[str, Any]) -> None:
+        """At a terminal a selection by filter is confirmed. A script has nobody to ask."""
+        if options["yes"] or selection.ids or not sys.stdin.isatty():
+            return
+        self._print([*self._listed(preview)])
+        answer = input(f"{self.verb.capitalize()} {preview.words}? [y/N] ")
+        if answer.strip().lower() not in ("y", "yes"):
+            raise CommandError("Nothing was changed.", returncode=2)
+
+    def _work(self, steps: Iterator[Step], preview: Preview, options: dict[str, Any]) -> Tally:
+        tally = Tally()
+        quiet = None if options.get("verbosity", 1) else True
+        try:
+            with tqdm(total=preview.count, unit=preview.noun, unit_scale=True, disable=quiet) as progress:
+                for step in steps:
+                    tally = tally.plus(step)
+                    progress.update(step.done + step.skipped)
+        except KeyboardInterrupt as error:
+            said = f"Stopped: {self.verb_done} {tally.done:,} so far. Run the command again to continue."
+            raise CommandError(said, returncode=130) from error
+        return tally
+
+    def _listed(self, preview: Preview) -> Iterator[str]:
+        for row in preview.lines[:LINES]:
+            yield f"  {row}"
+        if preview.count > LINES:
+            yield f"  … and {preview.count - LINES:,} more."
+
+    def _print(self, rows: Sequence[str]) -> None:
+        with until_reader_leaves():
+            for row in rows:
+                self.say(row)
+            self.stdout.flush()

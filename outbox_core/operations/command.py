@@ -1,0 +1,127 @@
+"""Management commands of operators: one line for what went wrong, and a reader who leaves is no error."""
+
+from __future__ import annotations
+
+import os
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import msgspec
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError, InterfaceError
+
+from outbox_core.operations.report import Problem, Report, State, render
+from outbox_core.people.failure import describe
+from outbox_core.people.text import line
+
+
+class OperatorCommand(BaseCommand, ABC):
+    """Errors that an operator can act on become one line with the remedy, and the exit code
+    ``failure_code``.
+    """
+
+    requires_system_checks = ()
+    failure_code = 1
+    expected: tuple[type[Exception], ...] = ()
+    """Errors of the app whose message says what to do."""
+
+    @abstractmethod
+    def explain(self, error: BaseException, options: dict[str, Any]) -> Problem:
+        """The problem behind a database error."""
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        try:
+            return super().execute(*args, **options)
+        except self.expected as error:
+            raise CommandError(line(error, 2_000), returncode=self.failure_code) from error
+        except (DatabaseError, InterfaceError) as error:
+            problem = self.explain(error, options)
+            said = line(f"{problem.text} {problem.remedy}", 2_000)
+            raise CommandError(said, returncode=self.failure_code) from error
+
+    def say(self, text: str) -> None:
+        """Print a line; user data in it cannot move the cursor."""
+        self.stdout.write(line(text, 2_000))
+
+
+class StatusCommand(OperatorCommand):
+    """Prints a report for people or, with --json, for machines; the state is the exit code, also of a
+    failure.
+    """
+
+    failure_code = 2
+
+    def add_status_options(self, parser: Any, *, max_pending: int, max_age: float | None) -> None:
+        """The options that both sides have."""
+        no_limit = "no limit" if max_age is None else f"{max_age:g}"
+        parser.add_argument("--json", action="store_true", help="print everything as JSON, also on failure")
+        parser.add_argument(
+            "--max-pending",
+            "--max-lag",
+            type=int,
+            metavar="EVENTS",
+            default=max_pending,
+            help="behind when more events wait (default: %(default)s)",
+        )
+        parser.add_argument(
+            "--max-age",
+            type=float,
+            metavar="SECONDS",
+            default=max_age,
+            help=f"behind when one waits for longer (default: {no_limit})",
+        )
+
+    @abstractmethod
+    def read(self, **options: Any) -> Report:
+        """The status."""
+
+    @abstractmethod
+    def failed(self, problem: Problem, options: dict[str, Any]) -> Report:
+        """A report of nothing but why there is none."""
+
+    def handle(self, *args: object, **options: Any) -> None:
+        report = self._read(options)
+        with until_reader_leaves():
+            self._print(report, as_json=options["json"])
+            self.stdout.flush()
+        sys.exit(report.exit_code)
+
+    def _read(self, options: dict[str, Any]) -> Report:
+        try:
+            return self.read(**options)
+        except (DatabaseError, InterfaceError) as error:
+            problem = self.explain(error, options)
+        except Exception as error:
+            if isinstance(error, (*self.expected, ImproperlyConfigured)):
+                remedy, text = "Correct the settings or the options.", str(error)
+            elif options["json"]:
+                remedy, text = "This should not happen: see the traceback without --json.", describe(error)
+            else:
+                raise
+            problem = Problem(state=State.UNREADABLE, text=text, remedy=remedy)
+        return self.failed(problem, options)
+
+    def _print(self, report: Report, *, as_json: bool) -> None:
+        if as_json:
+            text = msgspec.json.encode(report.data, order="deterministic")
+            self.stdout.write(msgspec.json.format(text, indent=2).decode())
+        else:
+            for row in render(report, self._paint):
+                self.stdout.write(row)
+
+    def _paint(self, text: str, state: State) -> str:
+        return (self.style.SUCCESS, self.style.WARNING, self.style.ERROR)[state.exit_code](text)
+
+
+@contextmanager
+def until_reader_leaves() -> Iterator[None]:
+    """Print as long as somebody reads: ``outbox_status | head -1`` ends quietly, with its own exit code."""
+    try:
+        yield
+    except BrokenPipeError:
+        # Python flushes stdout once more when it ends, and would complain then.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,48 @@
+"""Why a database could not do it, and what to do about that."""
+
+from __future__ import annotations
+
+from psycopg.errors import (
+    DeadlockDetected,
+    InsufficientPrivilege,
+    QueryCanceled,
+    ReadOnlySqlTransaction,
+    SerializationFailure,
+    UndefinedColumn,
+    UndefinedTable,
+)
+
+from outbox_core.operations.report import Problem, State
+from outbox_core.people.failure import without_rows
+
+
+def explain(database: str, app: str, failure: BaseException) -> Problem:
+    """The problem behind an error of Django or psycopg; ``app`` owns the tables."""
+    cause = failure.__cause__ or failure
+    said = without_rows(str(cause).strip().partition("\n")[0]).rstrip(".") or type(cause).__name__
+    state, text, remedy = _explained(cause, database, app)
+    return Problem(state=state, text=f"Database {database!r} {text}: {said}.", remedy=remedy)
+
+
+def _explained(cause: BaseException, database: str, app: str) -> tuple[State, str, str]:
+    if isinstance(cause, UndefinedTable | UndefinedColumn):
+        remedy = f"Run `manage.py migrate {app} --database {database}`."
+        return State.NOT_MIGRATED, f"lacks tables of the {app}", remedy
+    if isinstance(cause, InsufficientPrivilege):
+        remedy = (
+            "Grant this role what it lacks on the table that is named: SELECT to read, "
+            "also INSERT and UPDATE to release, discard or pause."
+        )
+        return State.UNREADABLE, "refuses", remedy
+    if isinstance(cause, ReadOnlySqlTransaction):
+        remedy = "It is a standby, or default_transaction_read_only is on: this needs the primary."
+        return State.UNREADABLE, "takes no changes", remedy
+    if isinstance(cause, DeadlockDetected | SerializationFailure):
+        return State.UNREADABLE, "rolled the command back", "Run it again."
+    if isinstance(cause, QueryCanceled):
+        remedy = "The server is overloaded, or the tables are locked: see pg_stat_activity."
+        return State.UNREADABLE, "did not answer in time", remedy
+    remedy = (
+        f"Check that PostgreSQL runs, and that DATABASES[{database!r}] has its address and a valid login."
+    )
+    return State.UNREADABLE, "does not answer", remedy

@@ -1,0 +1,93 @@
+"""The ledger: who did what to which events, and what came of it. Its rows outlive what they are about."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Self
+
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+IN_PART = "in part"
+DONE = "done"
+
+
+FACETS = ("consumer", "topic", "key", "type", "cause", "hold", "event", "row")
+
+
+class LedgerQuerySet(models.QuerySet[Any]):
+    """Entries; ``about`` finds those of an event or a hold by what was selected."""
+
+    def about(self, since: datetime, **facts: object) -> Self:
+        """The entries from ``since`` on whose selection takes in something with these ``facts``.
+
+        A selection takes it in if each facet that it names is a fact, or lists one.
+        """
+        found = self.filter(at__gte=since)
+        for name in FACETS:
+            path = f"selection__{name}"
+            takes_in = Q(**{f"{path}__isnull": True})
+            if name in facts:
+                takes_in |= Q(**{path: facts[name]}) | Q(**{f"{path}__contains": [facts[name]]})
+            found = found.filter(takes_in)
+        return found
+
+
+class LedgerEntry(models.Model):
+    """One deed of an operator, written in the transaction that does it.
+
+    A deed over many rows is one entry: each chunk adds to ``count`` in its own transaction, and the outcome
+    is ``in part`` until the last one. ``selection`` holds the same as ``scope``, for machines; ``before`` is
+    the state in which the deed found what it changed.
+    """
+
+    class Verb(models.TextChoices):
+        RELEASE = "release", "release"
+        DISCARD = "discard", "discard"
+        PAUSE = "pause", "pause"
+        RESUME = "resume", "resume"
+
+    id = models.BigAutoField(primary_key=True)
+    at = models.DateTimeField(db_default=Now())
+    who = models.TextField()
+    verb = models.TextField(choices=Verb.choices)
+    scope = models.TextField()
+    selection = models.JSONField(default=dict)
+    reason = models.TextField(default="", blank=True)
+    count = models.BigIntegerField(default=0)
+    outcome = models.TextField(default=IN_PART)
+    before = models.TextField(default="", blank=True)
+
+    objects = LedgerQuerySet.as_manager()
+
+    class Meta:
+        abstract = True
+        default_permissions = ("view",)
+        verbose_name = "ledger entry"
+        verbose_name_plural = "ledger"
+
+    def __str__(self) -> str:
+        return f"{self.who}: {self.verb} {self.scope}"
+
+
+class Record:
+    """The entry of a deed while it is being done. Nothing is written for a deed that changes nothing."""
+
+    def __init__(self, model: type[LedgerEntry], using: str, **values: Any) -> None:
+        self._entries = model._default_manager.using(using)
+        self._values: Mapping[str, Any] = values
+        self._entry: LedgerEntry | None = None
+        self.count = 0
+
+    def add(self, count: int, *, last: bool = False, **values: Any) -> None:
+        """So many more are done, in the current transaction; with ``last`` the deed is complete."""
+        self.count += count
+        if not self.count:
+            return
+        outcome = DONE if last else IN_PART
+        if self._entry is None:
+            self._entry = self._entries.create(**{**self._values, **values}, count=count, outcome=outcome)
+        elif count or last:
+            self._entries.filter(pk=self._entry.pk).update(count=F("count") + count, outcome=outcome)

@@ -1,0 +1,20 @@
+"""What a bulk deed in the admin came to, in sentences. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from outbox_core.operations.bulk import Tally
+from outbox_core.people.humanize import plural
+
+
+def sentences(verb: str, noun: str, tally: Tally, command: str, then: str = "") -> Iterator[str]:
+    """``Released 3 holds: …``; where a request could not do all of it, the command that does the rest."""
+    if tally.done:
+        yield f"{verb} {plural(tally.done, noun)}{then}."
+    if tally.skipped:
+        yield f"Left as they were: {plural(tally.skipped, noun)}, which are being released."
+    if not tally.done and not tally.skipped:
+        yield f"Nothing was {verb.lower()}: it was gone already."
+    if not tally.complete:
+        yield f"There is more than one request can do. Repeat it, or let the command do the rest: {command}"

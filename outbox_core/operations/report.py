@@ -1,0 +1,152 @@
+"""What both status commands report: a state, problems with their remedies, facts and tables. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from outbox_core.people.humanize import amount, duration, plural
+from outbox_core.people.text import line
+from outbox_core.process.exit_codes import StatusCode
+
+
+class State(StrEnum):
+    """How one side is, in a word. The first that applies, from the bottom of this list up, is its state."""
+
+    OK = "ok"
+    """Processes are alive, nothing is held, what waits is within the thresholds."""
+    HELD = "held"
+    """There are holds: events of their scope wait, all others are processed."""
+    BEHIND = "behind"
+    """More events wait, or the oldest for longer, than the thresholds allow."""
+    DEGRADED = "degraded"
+    """A process says that Kafka or PostgreSQL does not answer it, or a part of the work has no owner."""
+    NO_RELAY = "no relay"
+    """No relay has given a sign of life lately: nothing is published, and nothing is lost."""
+    NO_CONSUMER = "no consumer"
+    """A consumer has no process that is alive: its events wait in Kafka."""
+    REFUSED = "refused"
+    """The log cannot be read, or its position believed, without losing events: relays wait for a person."""
+    NOT_MIGRATED = "not migrated"
+    """Tables, or the rows that migrate puts there, are missing."""
+    UNREADABLE = "unreadable"
+    """The database does not answer, not in time, not this user, or the settings cannot be used."""
+
+    @property
+    def severity(self) -> int:
+        return list(State).index(self)
+
+    @property
+    def exit_code(self) -> StatusCode:
+        """0 well, 1 needs a look, 2 nothing is being processed."""
+        if self is State.OK:
+            return StatusCode.OK
+        return StatusCode.WARNING if self.severity < State.NO_RELAY.severity else StatusCode.CRITICAL
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One thing that is not as it should be, and what to do about it."""
+
+    state: State
+    text: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """Holds of one reason and one topic. A count that is ``capped`` means: at least so many.
+
+    ``sample`` is one of them in words, ``detail`` why it is held. ``releasing`` of the holds are being
+    released.
+    """
+
+    reason: str
+    topic: str
+    holds: int
+    events: int
+    capped: bool
+    oldest: float
+    releasing: int
+    sample: str
+    detail: str
+    consumer: str = ""
+
+
+class Table(NamedTuple):
+    head: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """One side's status as it is printed; ``data`` is for JSON."""
+
+    title: str
+    state: State
+    problems: tuple[Problem, ...]
+    facts: tuple[str, ...] = ()
+    tables: tuple[Table, ...] = ()
+    data: dict[str, Any]
+
+    @property
+    def exit_code(self) -> StatusCode:
+        return self.state.exit_code
+
+
+Paint = Callable[[str, State], str]
+"""Colours a text by how bad a state is."""
+
+
+def worst_first(problems: Sequence[Problem]) -> tuple[Problem, ...]:
+    return tuple(sorted(problems, key=lambda problem: -problem.state.severity))
+
+
+def render(report: Report, paint: Paint) -> Iterator[str]:
+    """The lines of a report, for a terminal."""
+    yield f"{line(report.title)}: {paint(report.state, report.state)}"
+    for problem in report.problems:
+        yield ""
+        yield paint(f"! {line(problem.text, 1_000)}", problem.state)
+        yield f"  {line(problem.remedy, 1_000)}"
+    yield from ["", *map(line, report.facts)] if report.facts else []
+    for table in report.tables:
+        yield from _table(table)
+
+
+def causes_table(causes: Sequence[Cause], holds: str) -> Table:
+    """Held events by cause; ``holds`` names what is counted beside them."""
+    head = ["REASON", "TOPIC", holds, "EVENTS", "OLDEST", "RELEASING", "FOR EXAMPLE"]
+    with_consumer = any(cause.consumer for cause in causes)
+    rows = [
+        [
+            *([cause.consumer] if with_consumer else []),
+            cause.reason,
+            cause.topic,
+            amount(cause.holds, capped=cause.capped),
+            amount(cause.events, capped=cause.capped),
+            duration(cause.oldest),
+            amount(cause.releasing) if cause.releasing else "-",
+            cause.sample,
+        ]
+        for cause in causes
+    ]
+    return Table(["CONSUMER", *head] if with_consumer else head, rows)
+
+
+def held_text(events: int, causes: Sequence[Cause], *, capped: bool) -> str:
+    """``At least 10,000 events are held, for 2 causes.``"""
+    about = "At least " if capped else ""
+    verb = "is" if events == 1 and not capped else "are"
+    return f"{about}{plural(events, 'event')} {verb} held, for {plural(len(causes), 'cause')}."
+
+
+def _table(table: Table) -> Iterator[str]:
+    rows = [[line(cell, 120) for cell in row] for row in table.rows]
+    if rows:
+        widths = [max(map(len, column)) for column in zip(table.head, *rows, strict=True)]
+        yield ""
+        for row in (table.head, *rows):
+            yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()

@@ -1,0 +1,93 @@
+"""Which held events an operator means: the same options for release and discard, on both sides."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.management.base import CommandError
+
+from outbox_core.people.text import line
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """``ids`` are the ids of holds or of events, as the command says; ``rows`` are primary keys, as the
+    admin selects them; ``cause`` is why they are held.
+    """
+
+    ids: tuple[Any, ...] = ()
+    rows: tuple[int, ...] = ()
+    topic: str | None = None
+    key: str | None = None
+    type: str | None = None
+    consumer: str | None = None
+    cause: str | None = None
+    all: bool = False
+
+    FILTERS = ("consumer", "topic", "key", "type", "cause")
+
+    @classmethod
+    def of(cls, options: dict[str, Any], cause: str = "cause") -> Selection:
+        """What the options say, ``cause`` being the name of one. Raises CommandError, exit code 2, where they
+        name nothing.
+        """
+        chosen = cls(
+            ids=tuple(options["ids"]),
+            topic=options["topic"],
+            key=options["key"],
+            type=options["type"],
+            consumer=options.get("consumer"),
+            cause=options[cause],
+            all=options["all"],
+        )
+        if not (chosen.ids or chosen.all or chosen.filters):
+            raise CommandError(
+                "Say which: ids, --topic, --key, --type, --reason or --cause, --consumer where there are consumers, "
+                "or --all. The status command lists what is held.",
+                returncode=2,
+            )
+        return chosen
+
+    @property
+    def filters(self) -> dict[str, str]:
+        """The filters that are given."""
+        given = {name: getattr(self, name) for name in self.FILTERS}
+        return {name: value for name, value in given.items() if value is not None}
+
+    @property
+    def words(self) -> str:
+        """For people, on one line."""
+        parts = [f"{name} {line(value, 200)}" for name, value in self.filters.items()]
+        if self.ids:
+            more = f" and {len(self.ids) - 3} more" if len(self.ids) > 3 else ""
+            parts.insert(0, ", ".join(line(each, 60) for each in self.ids[:3]) + more)
+        if self.rows:
+            parts.append(f"{len(self.rows):,} selected")
+        return ", ".join(parts) or "all"
+
+    def as_json(self, id_name: str) -> dict[str, Any]:
+        """For the ledger: ``{"topic": …, id_name: […]}``. At most a thousand ids are kept."""
+        ids = [each if isinstance(each, int) else str(each) for each in self.ids[:1_000]]
+        rows = {"row": list(self.rows[:1_000])} if self.rows else {}
+        return {**self.filters, **({id_name: ids} if ids else {}), **rows}
+
+
+def add_selection(
+    parser: ArgumentParser, *, id_type: Any, id_help: str, metavar: str, causes: Iterable[str] | None = None,
+    consumer: bool = False, cause_flags: tuple[str, ...] = ("--cause",),
+) -> None:  # fmt: skip
+    """The options of a selection."""
+    parser.add_argument("ids", nargs="*", metavar=metavar, type=id_type, help=id_help)
+    if consumer:
+        parser.add_argument("--consumer", help="of this consumer")
+    parser.add_argument("--topic", help="of this topic, as Kafka knows it")
+    parser.add_argument("--key", help="of this key")
+    parser.add_argument("--type", help="of this event type")
+    parser.add_argument(*cause_flags, choices=list(causes) if causes else None, help="held for this reason")
+    parser.add_argument("--all", action="store_true", help="everything that is held")
+    parser.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
+    parser.add_argument("--yes", action="store_true", help="do not ask for confirmation at a terminal")
+    parser.add_argument("--user", metavar="USERNAME", help="record it in the ledger as done for this user")

@@ -1,0 +1,1 @@
+"""What both admins share: pages that only show, payloads without secrets, text that cannot deceive."""

@@ -1,0 +1,28 @@
+"""An exception in one line, fit to be stored and logged: without the rows and values that
+PostgreSQL quotes.
+"""
+
+from __future__ import annotations
+
+import re
+
+from outbox_core.people.redaction import Redactor
+from outbox_core.people.text import LIMIT, line
+
+_QUOTED = re.compile(
+    r"^\s*(DETAIL|CONTEXT|QUERY|STATEMENT|WHERE|LINE \d+|PARAMETERS|\[parameters)\b.*", re.S | re.M
+)
+"""From here on PostgreSQL, psycopg and SQLAlchemy quote the data of the failing statement."""
+_ROW = re.compile(r"\((?:[^()]|\([^()]*\))*\)=\(.*?\)(?=[\s.,;]|$)", re.S)
+
+
+def describe(error: BaseException, *, limit: int = LIMIT) -> str:
+    """``ValueError: no such customer``, at most ``limit`` characters, with secrets hidden."""
+    said = without_rows(str(error))
+    return line(f"{type(error).__name__}: {said}" if said else type(error).__name__, limit)
+
+
+def without_rows(message: str) -> str:
+    """A message on one line without the values that databases quote, and with secrets hidden."""
+    kept = _ROW.sub("(…)", _QUOTED.sub("", message[:100_000]))
+    return Redactor().text(" ".join(kept.split()))

@@ -1,0 +1,56 @@
+"""Log records pass the text boundary: a key with line breaks cannot forge a line of the log."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from outbox_core.people.text import block, line
+
+
+class BoundaryFilter(logging.Filter):
+    """Escapes the arguments of each record; the message itself, which the code wrote, stays as it is."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.args, Mapping):
+            record.args = {name: _safe(value) for name, value in record.args.items()}
+        elif record.args:
+            record.args = tuple(_safe(value) for value in record.args)
+        else:
+            record.msg = _safe(record.msg)
+        return True
+
+
+class BoundaryFormatter(logging.Formatter):
+    """Formats a record on one line, whoever logged it; a traceback keeps its lines, indented."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        return line(super().formatMessage(record), 20_000)
+
+    def formatException(self, ei: Any) -> str:
+        return _indented(super().formatException(ei))
+
+    def formatStack(self, stack_info: str) -> str:
+        return _indented(super().formatStack(stack_info))
+
+
+def guard(logger: logging.Logger) -> None:
+    """Have what is logged with ``logger`` pass the boundary, whatever handlers the project gives it."""
+    if not any(isinstance(each, BoundaryFilter) for each in logger.filters):
+        logger.addFilter(BoundaryFilter())
+
+
+def stderr_handler(fmt: str) -> logging.Handler:
+    """The handler of a command for which the project has configured none."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(BoundaryFormatter(fmt))
+    return handler
+
+
+def _safe(value: object) -> object:
+    return value if value is None or isinstance(value, int | float) else line(value, 2_000)
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"    {row}" for row in block(text).split("\n"))

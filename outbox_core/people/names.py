@@ -1,0 +1,168 @@
+"""Which names are those of secrets. It looks at words: ``pin`` hides ``card_pin``, and
+``spinner`` is shown.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from unicodedata import normalize
+
+ANYWHERE = (
+    *(
+        "password",
+        "passwd",
+        "passphrase",
+        "passcode",
+        "passwort",
+        "kennwort",
+        "secret",
+        "token",
+        "credential",
+    ),
+    *(
+        "authorization",
+        "authentication",
+        "cookie",
+        "apikey",
+        "accesskey",
+        "privatekey",
+        "secretkey",
+        "signingkey",
+    ),
+    *(
+        "encryptionkey",
+        "sessionid",
+        "sessionkey",
+        "cardnumber",
+        "creditcard",
+        "cardno",
+        "securitycode",
+        "signature",
+    ),
+    *("onetimecode", "recoverycode", "backupcode", "verificationcode", "connectionstring", "otpauth"),
+)
+"""Long enough to be no part of another word, but for a few that are hidden with them."""
+WORDS = (
+    *(
+        "pwd",
+        "pass",
+        "pw",
+        "psw",
+        "pin",
+        "puk",
+        "pan",
+        "otp",
+        "totp",
+        "hotp",
+        "mfa",
+        "jwt",
+        "jws",
+        "jwe",
+        "bearer",
+    ),
+    *(
+        "session",
+        "sid",
+        "sess",
+        "auth",
+        "oauth",
+        "creds",
+        "cred",
+        "cvc",
+        "cvv",
+        "cvn",
+        "csc",
+        "iban",
+        "ssn",
+        "csrf",
+    ),
+    *("xsrf", "nonce", "sig", "hmac", "dsn", "phpsessid", "jsessionid", "sso", "saml"),
+)
+"""Secrets as a word of its own, alone or with companions: ``userpin``, ``pin_code``, ``cvv2``."""
+COMPANIONS = (
+    *(
+        "user",
+        "usr",
+        "db",
+        "database",
+        "card",
+        "new",
+        "old",
+        "current",
+        "login",
+        "my",
+        "sms",
+        "email",
+        "mail",
+    ),
+    *("client", "app", "web", "admin", "root", "account", "access", "refresh", "id", "code", "hash", "value"),
+    *(
+        "number",
+        "num",
+        "no",
+        "key",
+        "header",
+        "data",
+        "info",
+        "http",
+        "ftp",
+        "smtp",
+        "ssh",
+        "api",
+        "bank",
+        "confirm",
+    ),
+    *(
+        "x",
+        "basic",
+        "plain",
+        "raw",
+        "encrypted",
+        "hashed",
+        "full",
+        "debit",
+        "credit",
+        "wifi",
+        "temp",
+        "tmp",
+        "word",
+    ),
+)
+INNOCENT = re.compile(
+    r"secretar|tokeni[sz]|tokenomic|signatures?(?:count|page)|nosession|cookiecutter|cookie(?:recipe|dough)"
+)
+_WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[^\W\d_A-Za-z]+")
+
+
+class SecretNames:
+    """``name in SecretNames()``; ``more`` are names of a project, in any spelling."""
+
+    def __init__(self, more: Sequence[str] = ()) -> None:
+        added = [squeezed(name) for name in more if squeezed(name)]
+        self._more = tuple(name for name in added if len(name) > 5)
+        self._compound = _compound(tuple(name for name in added if len(name) <= 5))
+
+    def __contains__(self, name: str) -> bool:
+        if len(name) > 200:
+            name = name[-200:]
+        whole = squeezed(name)
+        if any(part in whole for part in self._more):
+            return True
+        plain = INNOCENT.sub("", whole)
+        if any(part in plain for part in ANYWHERE):
+            return True
+        words = (*map(squeezed, _WORD.findall(normalize("NFKC", name))), whole)
+        return any(self._compound.fullmatch(word) for word in words)
+
+
+def squeezed(name: str) -> str:
+    """A name without case, punctuation and digits at the ends of its words."""
+    return "".join(filter(str.isalpha, normalize("NFKC", name).casefold()))
+
+
+@lru_cache(maxsize=8)
+def _compound(more: tuple[str, ...]) -> re.Pattern[str]:
+    companions = "|".join(sorted(COMPANIONS, key=len, reverse=True))
+    return re.compile(f"(?:{companions})*(?:{'|'.join((*WORDS, *more))})(?:s|es)?(?:{companions})*")

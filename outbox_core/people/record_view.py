@@ -1,0 +1,30 @@
+"""A record as HTML: its headers and its payload, as far as the user may see them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from outbox_core.people.markup import pairs
+from outbox_core.people.payload import headers, pretty
+from outbox_core.people.redaction import Redactor
+from outbox_core.people.text import escape
+
+
+def headers_table(
+    topic: str, key: bytes | None, sent: Iterable[tuple[str, bytes | None]], redactor: Redactor
+) -> SafeString:
+    """Topic, key and headers."""
+    shown_key = "" if key is None else escape(redactor.text(key.decode(errors="backslashreplace")))
+    return pairs([("(topic)", escape(topic)), ("(key)", shown_key), *headers(sent, redactor)])
+
+
+def payload_block(payload: bytes | None, content_type: str, redactor: Redactor, *, raw: bool) -> SafeString:
+    """The payload and a note on it; ``raw`` is whether the user may see what cannot be parsed."""
+    shown = pretty(payload, redactor, content_type, raw=raw)
+    text = format_html('<pre class="outbox-payload">{}</pre>', shown.text) if shown.text else ""
+    return format_html(
+        '<div>{}<p class="outbox-note">{} {}</p></div>', text, escape(content_type), shown.note
+    )
