@@ -82,8 +82,8 @@ def _problems(consumers: Sequence[ConsumerStatus], held: Causes, thresholds: Thr
         yield Problem(
             state=State.HELD,
             text=held_text(held.events, held.causes, capped=held.capped),
-            remedy="Other keys are handled. Remove each cause, then release the events (`inbox_release`) "
-            "or discard them (`inbox_discard`).",
+            remedy="Other keys are not affected. Remove each cause, then release the events "
+            "(`inbox_release`) or discard them (`inbox_discard`).",
         )
 
 
@@ -108,7 +108,7 @@ def _of_consumer(consumer: ConsumerStatus, thresholds: Thresholds) -> Iterator[P
         yield Problem(
             state=State.BEHIND,
             text=f"Consumer {name} is {amount(lag)} records behind.{last}",
-            remedy="If this grows, start more processes (up to the number of partitions), or look at its log.",
+            remedy="If this grows, start more processes, up to the number of partitions, or look at its log.",
         )
 
 

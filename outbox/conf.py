@@ -29,8 +29,8 @@ class OutboxSettings:
     outbox for writers whose search_path changes (one schema a tenant); empty: found on the search_path, like
     every table of Django. ``max_serialized_keys`` bounds the advisory locks that one transaction may take for
     ``serialize=True``. ``retention_days`` is how long published events are kept. ``redact`` adds
-    names whose values the admin hides. ``allow_control_characters`` lets keys and subjects have characters that
-    no reader can see.
+    names whose values the admin hides. ``allow_control_characters`` lets keys and subjects have characters
+    that no reader can see.
     """
 
     source: Annotated[str, msgspec.Meta(pattern=r"^\S+$")]

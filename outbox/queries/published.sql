@@ -1,16 +1,22 @@
 -- Events among which are the {cap} of each shard that were published last: the caller drops what is not
--- (stragglers, held ones).
+-- (stragglers). Held ones are passed over, {reach} of them at most.
 SELECT event.id
 FROM outbox_shard AS shard
 CROSS JOIN LATERAL (
     SELECT lo, hi, pos FROM outbox_checkpoint WHERE shard_id = shard.id ORDER BY epoch DESC, seq DESC LIMIT 1
 ) AS checkpoint
 CROSS JOIN LATERAL (
-    (SELECT id FROM outbox_event
-     WHERE xid < pg_snapshot_xmax(lo) AND bucket BETWEEN first_bucket AND last_bucket
-     ORDER BY xid DESC LIMIT {cap})
+    (SELECT id FROM (
+         SELECT id FROM outbox_event
+         WHERE xid < pg_snapshot_xmax(lo) AND bucket BETWEEN first_bucket AND last_bucket
+         ORDER BY xid DESC LIMIT {reach}) AS newest
+     WHERE NOT EXISTS (SELECT FROM outbox_held WHERE event_id = newest.id)
+     LIMIT {cap})
     UNION
-    (SELECT id FROM outbox_event
-     WHERE id <= pos AND bucket BETWEEN first_bucket AND last_bucket
-     ORDER BY id DESC LIMIT {cap})
+    (SELECT id FROM (
+         SELECT id FROM outbox_event
+         WHERE id <= pos AND bucket BETWEEN first_bucket AND last_bucket
+         ORDER BY id DESC LIMIT {reach}) AS newest
+     WHERE NOT EXISTS (SELECT FROM outbox_held WHERE event_id = newest.id)
+     LIMIT {cap})
 ) AS event

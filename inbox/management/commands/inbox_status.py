@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 
 from inbox import report
@@ -16,9 +17,9 @@ from outbox_core.operations.report import Problem, Report, State
 
 class Command(StatusCommand, InboxCommand):
     help = (
-        "Show how the consumers are: whether they run, what they wait for, how far behind they are, what is held. "
-        "Exit code: 0 well; 1 behind, degraded, or events held; 2 a consumer is not running, or the database "
-        "cannot be read. With --live 0 as long as the consumers run. Fit for a probe, a healthcheck, a cron alert."
+        "Show how the consumers are: whether they run, what they wait for, how far behind they are, and what "
+        "is held. Exit code: 0 well; 1 behind, degraded, or events held; 2 a consumer is not running, or the "
+        "database cannot be read. Fit for a probe, a healthcheck, a cron alert."
     )
     expected = (InboxError,)
     failure_code = 2
@@ -42,4 +43,8 @@ class Command(StatusCommand, InboxCommand):
         return report.read(names, database, thresholds)
 
     def failed(self, problem: Problem, options: dict[str, Any]) -> Report:
-        return report.failed(options["database"] or "of INBOX['DATABASE']", problem)
+        try:
+            database = self.database(options)
+        except ImproperlyConfigured:
+            database = "unknown"
+        return report.failed(database, problem)
