@@ -20,6 +20,7 @@ from outbox_core.operations.outcome import sentences
 from outbox_core.operations.selection import Selection
 from outbox_core.people.admin import LIMIT, ReadOnlyAdmin
 from outbox_core.people.ledger_admin import LedgerAdmin, history
+from outbox_core.people.markup import ago
 from outbox_core.people.record_view import headers_table, payload_block
 from outbox_core.people.redaction import Redactor
 from outbox_core.people.text import line
@@ -64,7 +65,7 @@ class ParkedAdmin(InboxAdmin):
     title = "Held events"
     list_display = (
         *("id", "consumer", "type_shown", "topic", "key_shown", "state"),
-        *("attempts", "parked_at", "short_error"),
+        *("attempts", "held_since", "short_error"),
     )
     list_filter = ("consumer", "topic", "type", ("discarded_at", admin.EmptyFieldListFilter))
     lookups = frozenset({"consumer", "topic", "type", "discarded_at__isempty"})
@@ -81,7 +82,7 @@ class ParkedAdmin(InboxAdmin):
                 "fields": (
                     ("key_shown", "event_id_shown"),
                     ("partition", "offset"),
-                    ("parked_at", "requeued_at"),
+                    ("held_since", "released"),
                 )
             },
         ),
@@ -104,7 +105,16 @@ class ParkedAdmin(InboxAdmin):
         return self.fieldsets
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        own = ("state", "error_shown", "type_shown", "key_shown", "event_id_shown", "done_by_hand")
+        own = (
+            "held_since",
+            "released",
+            "state",
+            "error_shown",
+            "type_shown",
+            "key_shown",
+            "event_id_shown",
+            "done_by_hand",
+        )
         return (*own, "headers", "payload", "raw_payload")
 
     @admin.display(description="state")
@@ -114,6 +124,14 @@ class ParkedAdmin(InboxAdmin):
         if held.requeued_at is not None:
             return "being released"
         return "held" if held.error else "held behind its key"
+
+    @admin.display(description="held since")
+    def held_since(self, held: Parked) -> SafeString:
+        return ago(held.parked_at)
+
+    @admin.display(description="released")
+    def released(self, held: Parked) -> SafeString | str:
+        return ago(held.requeued_at) if held.requeued_at else "-"
 
     @admin.display(description="error")
     def short_error(self, held: Parked) -> str:

@@ -88,8 +88,8 @@ def _problems(consumers: Sequence[ConsumerStatus], held: Causes, thresholds: Thr
         yield Problem(
             state=State.HELD,
             text=held_text(held.events, held.causes, capped=held.capped),
-            remedy="Other keys are handled. Remove each cause, then release the events (`inbox_release`) "
-            "or discard them (`inbox_discard`).",
+            remedy="Other keys are not affected. Remove each cause, then release the events "
+            "(`inbox_release`) or discard them (`inbox_discard`).",
         )
 
 
@@ -117,7 +117,7 @@ def _of_consumer(consumer: ConsumerStatus, thresholds: Thresholds) -> Iterator[P
         yield Problem(
             state=State.BEHIND,
             text=f"Consumer {name} is {plural(consumer.lag or 0, 'record')} behind{_oldest(consumer)}.",
-            remedy="If this grows, start more processes (up to the number of partitions), or look at its log.",
+            remedy="If this grows, start more processes, up to the number of partitions, or look at its log.",
         )
     if consumer.missed:
         yield Problem(

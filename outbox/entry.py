@@ -83,7 +83,7 @@ def _text(event_type: EventType, role: str, value: object, error: type[EventReje
         raise error(f"The {what} is '{line(text, 100)}', which is no valid Unicode.") from cause
     if has_controls(text) and not settings().allow_control_characters:
         raise error(
-            f"The {what} is '{line(text, 100)}', with control or invisible characters, which deceive whoever reads it. "
+            f"The {what} is '{line(text, 100)}', with control characters, which deceive its readers. "
             'Remove them, or set OUTBOX["ALLOW_CONTROL_CHARACTERS"].'
         )
     if size > MAX_KEY_BYTES:

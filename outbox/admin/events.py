@@ -12,7 +12,15 @@ from django.utils.html import format_html
 
 from outbox.admin import databases
 from outbox.admin.discarding import DiscardView
-from outbox.admin.filters import NEWEST, StatusFilter, TopicFilter, TypeFilter, reach
+from outbox.admin.filters import (
+    NEWEST,
+    BeforeFilter,
+    StatusFilter,
+    TimeFilter,
+    TopicFilter,
+    TypeFilter,
+    reach,
+)
 from outbox.admin.wire import record
 from outbox.conf import settings
 from outbox.models import EventStatus, Held, Ledger, OutboxEvent
@@ -46,13 +54,13 @@ class OutboxEventAdmin(ReadOnlyAdmin):
 
     title = "Events"
     list_display = ("sequence", "type", "key_shown", "topic", "derived_status", "age")
-    list_filter = (StatusFilter, TypeFilter, TopicFilter)
+    list_filter = (StatusFilter, TimeFilter, TypeFilter, TopicFilter, BeforeFilter)
     lookups = frozenset(each.parameter_name for each in list_filter)
     ordering = ("-id",)
     search_fields = ("event_id",)
     search_help_text = (
-        f"Exact. An event id or a sequence, however old; or a key, among the newest {NEWEST:,} events "
-        "or, with a status chosen, among those of that status."
+        f"Exact. An event id or a sequence, however old; or a key, among the newest {NEWEST:,} events, "
+        "those before a sequence, or those of a status: see the filters."
     )
     fieldsets = (
         (

@@ -1,29 +1,47 @@
+"""The filters of the list of events. Each is bounded: the log may hold millions."""
+
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
 from django.contrib import admin
 from django.db.models import Q
 from django.http import HttpRequest
+from django.utils import timezone
 
 from outbox import topics
 from outbox.events import registry
-from outbox.models import EventStatus
+from outbox.models import EventStatus, Hold, OutboxEvent
 from outbox.models.event_queries import LIMIT, OutboxEventQuerySet
+from outbox_core.people.text import line
 
 NEWEST = 100_000
 """How far back a list looks for what has no index: topic, type, key."""
 PUBLISHED = 1_000
 """How many published events of a shard a list shows."""
 
+RECENT = 2_000
+"""Newest events whose types and topics can be chosen."""
+LISTED = 200
+
 Choices = Iterable[tuple[str, str]]
 
 
 def reach(request: HttpRequest, events: OutboxEventQuerySet) -> Q:
-    """The newest events; everything, where the list is already bounded by a status."""
-    return Q() if request.GET.get("status") else Q(pk__gt=events.last_id() - NEWEST)
+    """The newest events, or those before ``?before=``; everything, where a status bounds the list already."""
+    if request.GET.get("status"):
+        return Q()
+    before = _before(request)
+    end = events.last_id() + 1 if before is None else before
+    return Q(pk__lt=end, pk__gte=end - NEWEST)
+
+
+def _before(request: HttpRequest) -> int | None:
+    given = request.GET.get("before", "")
+    return int(given) if given.isascii() and given.isdecimal() and len(given) < 19 else None
 
 
 class StatusFilter(admin.SimpleListFilter):
@@ -50,29 +68,71 @@ class StatusFilter(admin.SimpleListFilter):
         return by_status[EventStatus(chosen)]() if chosen in EventStatus.values else queryset
 
 
-class TypeFilter(admin.SimpleListFilter):
-    """By registered event type."""
+class BeforeFilter(admin.SimpleListFilter):
+    """How far back: what has no index is looked for in pieces of the log, from the newest on."""
 
-    title = "type"
-    parameter_name = "type"
+    title = "sequence"
+    parameter_name = "before"
 
     def lookups(self, request: HttpRequest, model_admin: object) -> Choices:
-        return [(name, name) for name in sorted(event_type.name for event_type in registry)]
+        before = _before(request)
+        if before is not None:
+            yield str(before), f"the {NEWEST:,} before {before}"
+        end = OutboxEvent.objects.last_id() + 1 if before is None else before
+        if end > NEWEST:
+            yield str(end - NEWEST), f"further back: the {NEWEST:,} before {end - NEWEST}"
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        return queryset if _before(request) is None else queryset.filter(reach(request, queryset))
+
+
+class TimeFilter(admin.SimpleListFilter):
+    """By age, among the events that the list reaches."""
+
+    title = "created"
+    parameter_name = "within"
+    ages = (("5 minutes", 5), ("hour", 60), ("day", 1_440), ("week", 10_080))
+
+    def lookups(self, request: HttpRequest, model_admin: object) -> Choices:
+        return [(str(minutes), f"in the last {name}") for name, minutes in self.ages]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        value = self.value() or ""
+        if not (value.isascii() and value.isdecimal() and len(value) < 8):
+            return queryset
+        since = timezone.now() - timedelta(minutes=int(value))
+        return queryset.filter(reach(request, queryset), created_at__gte=since)
+
+
+class ColumnFilter(admin.SimpleListFilter):
+    """By a column without an index; also by values that no registered event type has."""
+
+    column = ""
+
+    def lookups(self, request: HttpRequest, model_admin: object) -> Choices:
+        newest = OutboxEvent.objects.order_by("-pk").values(self.column)[:RECENT]
+        found = {row[self.column] for row in newest}
+        return [(name, line(name, 80)) for name in sorted(found.union(self.registered()))[:LISTED]]
+
+    def registered(self) -> Iterable[str]:
+        """The values of registered event types."""
+        raise NotImplementedError
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         value = self.value()
-        return queryset.filter(reach(request, queryset), type=value) if value else queryset
+        return queryset.filter(reach(request, queryset), **{self.column: value}) if value else queryset
 
 
-class TopicFilter(admin.SimpleListFilter):
-    """By topic of a registered event type."""
+class TypeFilter(ColumnFilter):
+    title = parameter_name = column = "type"
 
-    title = "topic"
-    parameter_name = "topic"
+    def registered(self) -> Iterable[str]:
+        return (event_type.name for event_type in registry)
 
-    def lookups(self, request: HttpRequest, model_admin: object) -> Choices:
-        return [(name, name) for name in topics.registered()]
 
-    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
-        value = self.value()
-        return queryset.filter(reach(request, queryset), topic=value) if value else queryset
+class TopicFilter(ColumnFilter):
+    title = parameter_name = column = "topic"
+
+    def registered(self) -> Iterable[str]:
+        held = Hold.objects.order_by("topic").values_list("topic", flat=True).distinct()
+        return {*topics.registered(), *held[:LISTED]}

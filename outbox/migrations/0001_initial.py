@@ -50,7 +50,7 @@ class Migration(migrations.Migration):
             name='Ledger',
             fields=[
                 ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ('at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name='time')),
                 ('who', models.TextField()),
                 ('verb', models.TextField(choices=[('release', 'release'), ('discard', 'discard'), ('pause', 'pause'), ('resume', 'resume')])),
                 ('scope', models.TextField()),
@@ -62,7 +62,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name': 'ledger entry',
-                'verbose_name_plural': 'ledger',
+                'verbose_name_plural': 'ledger entries',
                 'db_table': 'outbox_ledger',
                 'abstract': False,
                 'default_permissions': ('view',),

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from outbox.models.event import OutboxEvent  # noqa: F401
 
 LIMIT = 10_000
+HELD_AMONG = 300_000
+"""Held events that a search for published ones passes over."""
 
 
 class OneOf(Func):
@@ -40,7 +42,9 @@ class OutboxEventQuerySet(QuerySet["OutboxEvent"]):
 
     def published(self, limit: int = LIMIT) -> Self:
         """Events that are published: of each shard the last, about ``limit``."""
-        candidates = self.filter(OneOf(F("pk"), RawSQL(statement("published", cap=limit), ())))
+        candidates = self.filter(
+            OneOf(F("pk"), RawSQL(statement("published", cap=limit, reach=limit + HELD_AMONG), ()))
+        )
         return candidates.with_status().filter(status=EventStatus.PUBLISHED)
 
     def held(self, limit: int = LIMIT) -> Self:

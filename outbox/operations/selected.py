@@ -12,10 +12,8 @@ from outbox_core.operations.selection import Selection
 def holds(selection: Selection, using: str) -> HoldQuerySet:
     """The holds that it means, by the ids of holds. Pauses only by id: they end by ``outbox_resume``."""
     found = Hold.objects.using(using).all()
-    if selection.ids:
-        found = found.filter(pk__in=selection.ids)
-    else:
-        found = found.exclude(reason=Hold.Reason.PAUSED)
+    paused = Q(reason=Hold.Reason.PAUSED)
+    found = found.filter(Q(pk__in=selection.ids) if selection.ids else ~paused)
     if selection.topic is not None:
         found = found.filter(topic=selection.topic)
     if selection.cause is not None:

@@ -40,7 +40,7 @@ def _relays(status: Status) -> Iterator[Problem]:
             yield Problem(
                 state=State.DEGRADED,
                 text=f"Relay {relay.name} is degraded. {relay.detail}".strip(),
-                remedy="Nothing is lost, and it keeps trying. Check that what it names answers from that host.",
+                remedy="Nothing is lost, and it keeps trying. Check that what it names answers there.",
             )
     if not status.relays_alive:
         last = status.relays[0] if status.relays else None
@@ -95,6 +95,6 @@ def _holds(status: Status) -> Iterator[Problem]:
         yield Problem(
             state=State.HELD,
             text=f"{held_text(status.held or 0, status.causes, capped=status.held_capped)[:-1]}: {reasons}.",
-            remedy="Everything else is published. Remove each cause, then release the holds (`outbox_release`) "
-            "or discard their events (`outbox_discard`).",
+            remedy="Other events are not affected. Remove each cause, then release the holds "
+            "(`outbox_release`) or discard their events (`outbox_discard`).",
         )

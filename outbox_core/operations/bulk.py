@@ -18,8 +18,8 @@ REQUEST_SECONDS = 5.0
 
 
 class Step(NamedTuple):
-    """What one chunk did: rows changed, events that they stand for, rows left as they were; ``after`` is
-    where the next chunk begins, None at the end.
+    """What one chunk did: rows changed, events that they stand for, rows left as they were. The next chunk
+    begins behind ``after``; None at the end.
     """
 
     done: int

@@ -66,9 +66,8 @@ class BulkCommand(OperatorCommand):
         if not preview.count:
             raise CommandError(self.nothing_matches, returncode=2)
         if options["dry_run"]:
-            self._print(
-                [f"Would {self.verb} {preview.words}:", *self._listed(preview), "Nothing was changed."]
-            )
+            would = f"Would {self.verb} {preview.words}:"
+            self._print([would, *self._listed(preview), "Nothing was changed."])
             return
         self._confirm(preview, selection, options)
         tally = self._work(self.steps(selection, who, options), preview, options)
@@ -80,9 +79,7 @@ class BulkCommand(OperatorCommand):
         )
 
     def note_missing(self, missing: Sequence[Any], selection: Selection, why: str) -> None:
-        """Ids that are not there: an error if it is all of them, else a note, so that a run can
-        be continued.
-        """
+        """Ids that are not there: an error if it is all of them, else a note, to let a run continue."""
         if missing and len(missing) == len(set(selection.ids)):
             raise CommandError(line(why, 2_000), returncode=2)
         if missing:

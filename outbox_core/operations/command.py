@@ -20,9 +20,7 @@ from outbox_core.people.text import line
 
 
 class OperatorCommand(BaseCommand, ABC):
-    """Errors that an operator can act on become one line with the remedy, and the exit code
-    ``failure_code``.
-    """
+    """Errors that an operator can act on become one line with the remedy, and ``failure_code``."""
 
     requires_system_checks = ()
     failure_code = 1
@@ -49,9 +47,7 @@ class OperatorCommand(BaseCommand, ABC):
 
 
 class StatusCommand(OperatorCommand):
-    """Prints a report for people or, with --json, for machines; the state is the exit code, also of a
-    failure.
-    """
+    """Prints a report for people or, with --json, for machines; its state is the exit code."""
 
     failure_code = 2
 

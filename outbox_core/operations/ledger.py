@@ -50,7 +50,7 @@ class LedgerEntry(models.Model):
         RESUME = "resume", "resume"
 
     id = models.BigAutoField(primary_key=True)
-    at = models.DateTimeField(db_default=Now())
+    at = models.DateTimeField("time", db_default=Now())
     who = models.TextField()
     verb = models.TextField(choices=Verb.choices)
     scope = models.TextField()
@@ -66,7 +66,7 @@ class LedgerEntry(models.Model):
         abstract = True
         default_permissions = ("view",)
         verbose_name = "ledger entry"
-        verbose_name_plural = "ledger"
+        verbose_name_plural = "ledger entries"
 
     def __str__(self) -> str:
         return f"{self.who}: {self.verb} {self.scope}"

@@ -59,8 +59,7 @@ class Problem:
 class Cause:
     """Holds of one reason and one topic. A count that is ``capped`` means: at least so many.
 
-    ``sample`` is one of them in words, ``detail`` why it is held. ``releasing`` of the holds are being
-    released.
+    ``sample`` is one of them in words, ``detail`` why it is held; ``releasing`` holds are being released.
     """
 
     reason: str

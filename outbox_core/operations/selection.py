@@ -31,8 +31,9 @@ class Selection:
 
     @classmethod
     def of(cls, options: dict[str, Any], cause: str = "cause") -> Selection:
-        """What the options say, ``cause`` being the name of one. Raises CommandError, exit code 2, where they
-        name nothing.
+        """What the options say, ``cause`` being the name of one.
+
+        Raises CommandError, exit code 2, where they name nothing.
         """
         chosen = cls(
             ids=tuple(options["ids"]),
@@ -45,8 +46,8 @@ class Selection:
         )
         if not (chosen.ids or chosen.all or chosen.filters):
             raise CommandError(
-                "Say which: ids, --topic, --key, --type, --reason or --cause, --consumer where there are consumers, "
-                "or --all. The status command lists what is held.",
+                "Say which: ids, --topic, --key, --type, --reason or --cause, --consumer, or --all. "
+                "The status command lists what is held.",
                 returncode=2,
             )
         return chosen

@@ -1,6 +1,4 @@
-"""An exception in one line, fit to be stored and logged: without the rows and values that
-PostgreSQL quotes.
-"""
+"""An exception in one line, fit to be stored and logged: without the values that PostgreSQL quotes."""
 
 from __future__ import annotations
 

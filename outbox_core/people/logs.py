@@ -25,13 +25,13 @@ class BoundaryFilter(logging.Filter):
 class BoundaryFormatter(logging.Formatter):
     """Formats a record on one line, whoever logged it; a traceback keeps its lines, indented."""
 
-    def formatMessage(self, record: logging.LogRecord) -> str:
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - as logging calls it
         return line(super().formatMessage(record), 20_000)
 
-    def formatException(self, ei: Any) -> str:
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - as logging calls it
         return _indented(super().formatException(ei))
 
-    def formatStack(self, stack_info: str) -> str:
+    def formatStack(self, stack_info: str) -> str:  # noqa: N802 - as logging calls it
         return _indented(super().formatStack(stack_info))
 
 

@@ -1,6 +1,4 @@
-"""Which names are those of secrets. It looks at words: ``pin`` hides ``card_pin``, and
-``spinner`` is shown.
-"""
+"""Which names are those of secrets, by their words: ``pin`` hides ``card_pin``, and ``spinner`` is shown."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""What looks like a secret by itself, whatever it is called: tokens, credentials in URLs, card
-numbers. Pure.
-"""
+"""What looks like a secret whatever it is called: tokens, credentials in URLs, card numbers. Pure."""
 
 from __future__ import annotations
 
@@ -19,8 +17,8 @@ _SHAPES = re.compile(
     | (?:(?<=\bbearer[ ])|(?<=\bdigest[ ])|(?<=\bnegotiate[ ]))(?P<scheme>\S.*)
     | (?:(?<=\bapikey[ ])|(?<=\btoken[ ]))(?P<token>(?=\S*\d)\S{6,})
     | (?<=\bbasic[ ])(?P<basic>(?=\S*[\d=]|\S*(?-i:[a-z][A-Z]))(?-i:[A-Za-z0-9+/]{4,}={0,2}))
-    | (?P<vendor>\b(?-i:A[KS]IA[0-9A-Z]{16}|gh[pousr]_\w{20,}|github_pat_\w{20,}|glpat-[\w-]{16,}|xox[a-z]-[\w-]{8,}
-        |[rsp]k_(?:live|test)_\w{8,}|sk-[\w-]{16,}|AIza[\w-]{30,}|whsec_\w{8,}|SG\.[\w-]{10,}\.[\w-]{10,})\b)
+    | (?P<vendor>\b(?-i:A[KS]IA[0-9A-Z]{16}|gh[pousr]_\w{20,}|github_pat_\w{20,}|glpat-[\w-]{16,}
+        |xox[a-z]-[\w-]{8,}|[rsp]k_(?:live|test)_\w{8,}|sk-[\w-]{16,}|AIza[\w-]{30,}|whsec_\w{8,}|SG\.[\w-]{10,}\.[\w-]{10,})\b)
     """,
     re.X | re.S | re.I,
 )

@@ -1,5 +1,4 @@
-"""The text boundary: what users wrote, made visible and short before it reaches a log, a terminal or a
-column.
+"""The text boundary: what users wrote, made visible and short before it reaches a log, terminal or column.
 
 A key may hold line breaks, terminal commands or characters that reverse the reading order. Each of them is
 shown as its escape, so that a line stays one line and says what it seems to say. Pure.

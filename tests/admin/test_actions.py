@@ -56,7 +56,7 @@ def test_the_status_page_is_the_first_of_the_outbox_in_the_index(admin_client: C
         "Outbox status",
         "Events",
         "Holds",
-        "Ledger",
+        "Ledger entries",
     ]
     assert f'href="{STATUS}"' in admin_client.get("/admin/outbox/outboxevent/").content.decode()
 

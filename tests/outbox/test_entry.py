@@ -142,7 +142,7 @@ def test_a_key_with_control_characters_is_refused_unless_that_is_allowed(key: st
         assert Entry.of(Keyed(key)).key == key
 
 
-@pytest.mark.parametrize("key", ["نمی\u200cخواهم", "❤\ufe0f", "👩\u200d🚀", "注文"])
+@pytest.mark.parametrize("key", ["\u0646\u0645\u06cc\u200c\u062e\u0648", "❤\ufe0f", "👩\u200d🚀", "注文"])
 def test_keys_of_any_language_are_taken(key: str) -> None:
     assert Entry.of(Keyed(key)).key == key
 

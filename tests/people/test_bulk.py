@@ -1,6 +1,4 @@
-"""Bulk work: in chunks, resumable, recorded in the transactions that do it, and never silent
-about the rest.
-"""
+"""Bulk work: in chunks, resumable, recorded in the transactions that do it, honest about the rest."""
 
 from __future__ import annotations
 
@@ -8,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -22,7 +21,7 @@ from outbox.models import Held, Hold, Ledger
 from outbox.operations import discarding, releasing
 from outbox_core.operations.bulk import Step, Tally, to_the_end, within
 from outbox_core.operations.selection import Selection
-from tests.admin.conftest import Log, admin_client, log  # noqa: F401
+from tests.admin.conftest import Log
 
 ALL = Selection(all=True)
 
@@ -34,7 +33,7 @@ def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def holds(log: Log) -> list[Hold]:  # noqa: F811
+def holds(log: Log) -> list[Hold]:
     """25 holds of a key each with one event, 5 of them for another reason."""
     return [
         log.hold(log.insert(n + 1, f"k{n}"), key=f"k{n}", reason="poison" if n % 5 else "topic-missing")
@@ -137,7 +136,7 @@ def test_the_status_page_releases_a_cause_and_says_what_is_left(
 
 def test_holds_are_discarded_from_their_list_with_a_reason(
     holds: list[Hold],
-    admin_client: Client,  # noqa: F811
+    admin_client: Client,
 ) -> None:
     chosen: dict[str, Any] = {"action": "discard_selected", "_selected_action": [h.pk for h in holds[:3]]}
     admin_client.post("/admin/outbox/hold/", chosen)
@@ -149,7 +148,7 @@ def test_holds_are_discarded_from_their_list_with_a_reason(
 
 def test_the_ledger_outlives_the_hold_and_is_on_the_page_of_the_event(
     holds: list[Hold],
-    admin_client: Client,  # noqa: F811
+    admin_client: Client,
 ) -> None:
     held = Held.objects.order_by("pk")[1]
     other = Held.objects.order_by("pk")[2]
@@ -168,7 +167,7 @@ def test_the_ledger_outlives_the_hold_and_is_on_the_page_of_the_event(
     assert "sent twice" in ledger
 
 
-def test_the_status_names_causes_with_counts_and_an_example(holds: list[Hold], admin_client: Client) -> None:  # noqa: F811
+def test_the_status_names_causes_with_counts_and_an_example(holds: list[Hold], admin_client: Client) -> None:
     page = admin_client.get("/admin/outbox/outboxstatus/").content.decode()
     assert page.count("Release all") == 2
     assert page.count("hold/") < 10
@@ -232,14 +231,12 @@ def test_a_failure_of_the_outbox_is_json_too(monkeypatch: pytest.MonkeyPatch, ca
         assert "mara@" not in json.dumps(report)
 
 
-def test_keys_cannot_move_the_cursor(log: Log, capsys: Any) -> None:  # noqa: F811
+def test_keys_cannot_move_the_cursor(log: Log, capsys: Any) -> None:
     evil = "evil\n2026 CRITICAL relay: gone\x1b]0;x\x07\u202e"
     log.hold(log.insert(1, evil), key=evil)
     for command in (["outbox_release", "--all", "--dry-run"], ["outbox_status"], ["outbox_release", "--all"]):
-        try:
+        with suppress(SystemExit):
             call_command(*command)
-        except SystemExit:
-            pass
     out = capsys.readouterr().out
     assert "\\n2026 CRITICAL" in out
     assert not any(row.startswith("2026") for row in out.splitlines())

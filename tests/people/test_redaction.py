@@ -35,7 +35,15 @@ NAMES = (
         "iban",
         "sid",
     ),
-    *("ｐａｓｓｗｏｒｄ", "pass_word", "otps", "authToken", "AWS_SECRET_ACCESS_KEY", "smsotp", "card.pan"),
+    *(
+        "\uff50\uff41\uff53\uff53word",
+        "pass_word",
+        "otps",
+        "authToken",
+        "AWS_SECRET_ACCESS_KEY",
+        "smsotp",
+        "card.pan",
+    ),
 )
 INNOCENT = (
     *("passenger", "spinner", "compass", "company", "panel", "authorName", "option", "author", "authority"),

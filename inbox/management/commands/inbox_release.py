@@ -28,7 +28,7 @@ class Command(HeldCommand):
     def outcome(self, tally: Tally, selection: Selection, options: dict[str, Any]) -> Iterator[str]:
         if tally.done:
             events = plural(tally.done, "event")
-            yield f"Released {events}, with the rest of their keys: the running consumer handles them in order."
+            yield f"Released {events}, with the rest of their keys; the consumer handles them in order."
         else:
             yield "They are being released already."
         yield from self._without_consumer(selection, self.database(options))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 
 from inbox import report
@@ -17,10 +18,9 @@ from outbox_core.operations.report import Problem, Report, State
 
 class Command(StatusCommand, InboxCommand):
     help = (
-        "Show how the consumers are: whether they run, what they wait for, how far behind they are, what is held. "
-        "Exit code: 0 well; 1 behind, degraded, or events held; 2 a consumer is not running, or the database "
-        "cannot be read. Fit for people and for monitoring; the health check of a process is "
-        "`python -m outbox_core.probe`."
+        "Show how the consumers are: whether they run, what they wait for, how far behind they are, and what "
+        "is held. Exit code: 0 well; 1 behind, degraded, or events held; 2 a consumer is not running, or the "
+        "database cannot be read. The health check of a process is `python -m outbox_core.probe`."
     )
     expected = (InboxError,)
     failure_code = 2
@@ -44,4 +44,8 @@ class Command(StatusCommand, InboxCommand):
         return report.read(chosen, database, thresholds, Asking(*inbox.kafka_client()))
 
     def failed(self, problem: Problem, options: dict[str, Any]) -> Report:
-        return report.failed(options["database"] or "of INBOX['DATABASE']", problem)
+        try:
+            database = self.database(options)
+        except ImproperlyConfigured:
+            database = "unknown"
+        return report.failed(database, problem)

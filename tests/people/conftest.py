@@ -1,0 +1,3 @@
+from tests.admin.conftest import admin_client, log
+
+__all__ = ["admin_client", "log"]
