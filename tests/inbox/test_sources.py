@@ -194,7 +194,7 @@ def test_option_that_the_client_does_not_know_is_refused(kafka_bootstrap: str) -
         options={"no_such": 1},
         offsets=MemoryOffsets(),
     )
-    with pytest.raises(ImproperlyConfigured, match=r"INBOX\['OPTIONS'\].*no_such"):
+    with pytest.raises(ImproperlyConfigured, match=r'KAFKA\["OPTIONS"\].*no_such'):
         source.poll(0.1)
 
 
