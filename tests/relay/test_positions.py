@@ -22,7 +22,7 @@ from relay.crew import Crew
 from relay.errors import Fenced
 from relay.lease import Lease
 from relay.shard import OwnedShard
-from tests.relay.conftest import Desk, Writer, payloads
+from tests.relay.conftest import LEASE_SECONDS, Desk, Writer, payloads
 
 Desks = Callable[..., Desk]
 Writers = Callable[[], Writer]
@@ -39,7 +39,7 @@ def owned(office: Desk) -> list[OwnedShard]:
     """All shards, taken by one desk."""
     crew = Crew(office.courier, office.shard._crew.encode, office.settings, lambda: None)
     shards = []
-    while (lease := Lease.acquire(office.session, uuid4(), 5.0)) is not None:
+    while (lease := Lease.acquire(office.session, uuid4(), LEASE_SECONDS)) is not None:
         shards.append(OwnedShard(office.session, lease, crew))
     return shards
 
