@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-FIRST_BYTES = 24_000
-"""At 3 kB/s these take 8 s. A fast link is at full size after four waves."""
+FIRST_BYTES_A_SECOND = 1_200
+"""The first wave of a link that carries 3 kB/s takes 40 % of its time. A fast link is at full size after four
+waves.
+"""
 MOST_BYTES = 80_000_000
 GROWTH = 8
 CAUTIOUS_GROWTH = 1.25
@@ -21,7 +23,8 @@ class Pace:
     """
 
     def __init__(self, seconds: float) -> None:
-        self.bytes = FIRST_BYTES
+        self._first = max(1, int(FIRST_BYTES_A_SECOND * seconds))
+        self.bytes = self._first
         self._seconds = seconds
         self._caution = 0
 
@@ -46,4 +49,4 @@ class Pace:
     def late(self, sent: int) -> None:
         """A wave of ``sent`` bytes was given up."""
         self._caution = CAUTIOUS_WAVES
-        self.bytes = max(1, min(FIRST_BYTES, sent // LATE_SHRINK))
+        self.bytes = max(1, min(self._first, sent // LATE_SHRINK))

@@ -41,13 +41,17 @@ class Topic:
         """Why a batch of so many bytes cannot be written, as far as is known."""
         if self.trouble is not None:
             return Failure(self.trouble, self.detail or _REMEDIES[self.trouble].format(self.name))
-        if self.max_bytes is not None and batch_bytes > self.max_bytes:
+        if self.is_too_small_for(batch_bytes):
             return Failure(
                 Trouble.RECORD,
                 f"The record has {batch_bytes:,} bytes; topic {self.name!r} takes {self.max_bytes:,} "
                 "(max.message.bytes).",
             )
         return None
+
+    def is_too_small_for(self, batch_bytes: int) -> bool:
+        """Whether its limit is known, and less than that."""
+        return self.max_bytes is not None and batch_bytes > self.max_bytes
 
     def room(self, batch_bytes: int) -> int:
         """What fits into a batch, if batches are to have ``batch_bytes`` at most."""
@@ -61,8 +65,8 @@ Describe = Callable[[Collection[str], float], Iterable[Topic]]
 class TopicDirectory:
     """Remembers topics for a minute, and those that cannot be written for a second.
 
-    ``give_up`` ends a question that ``describe`` is busy with. ``patience`` is the most seconds for which one
-    is waited for.
+    ``give_up`` ends a question that ``describe`` is busy with: at first after half of ``patience`` seconds,
+    later after more, up to three times as many, as a link with a latency of seconds needs them.
     """
 
     def __init__(
@@ -70,8 +74,9 @@ class TopicDirectory:
     ) -> None:
         self._describe = describe
         self._give_up = give_up
-        self._most_patience = max(patience, LEAST_PATIENCE_SECONDS)
-        self._patience = max(patience / 2, LEAST_PATIENCE_SECONDS)
+        self._least_patience = max(patience / 2, LEAST_PATIENCE_SECONDS)
+        self._most_patience = 6 * self._least_patience
+        self._patience = self._least_patience
         self._question: Question[Iterable[Topic]] | None = None
         self._topics: dict[str, tuple[float, Topic]] = {}
         self._narrowed: dict[str, int] = {}
@@ -105,7 +110,7 @@ class TopicDirectory:
                 self._patience = min(2 * self._patience, self._most_patience)
                 self._give_up()
             raise TimeoutError(f"no answer within {question.age:.1f} s")
-        self._patience = max(self._most_patience / 2, min(2 * question.age, self._most_patience))
+        self._patience = max(self._least_patience, min(2 * question.age, self._most_patience))
         for topic in question.answer():
             self._keep(replace(topic, narrowed_to=self._narrowed.get(topic.name)))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -91,29 +92,34 @@ def _prefix(
     judge: bool,
     wave_bytes: int | None,
 ) -> Wave:
-    wave, total = Wave(), 0
-    sent = wave.sent
+    wave, total, most = Wave(), 0, sys.maxsize if wave_bytes is None else wave_bytes
+    send, name, topic = wave.sent.append, None, None
     rooms: dict[tuple[str, int], int] = {}
     for index, record in enumerate(records):
-        topic, needed = topics[record.topic], size(record)
-        refusal = topic.refusal(BATCH_HEADER + needed if judge else 0)
-        if refusal is not None:
+        if topic is None or record.topic != name:
+            name = record.topic
+            topic = topics[name]
+        needed = size(record)
+        if topic.trouble is not None or (judge and topic.is_too_small_for(BATCH_HEADER + needed)):
+            refusal = topic.refusal(BATCH_HEADER + needed if judge else 0)
+            assert refusal is not None
             if refusal.trouble is not Trouble.RECORD or not index:
                 wave.refused[index] = refusal
             if refusal.trouble is Trouble.RECORD:
                 break
             continue
         where = place(record)
-        room = rooms.get((topic.name, where))
+        room = rooms.get((name, where))
         if room is None:
             room = topic.room(batch_bytes)
         elif room < needed:
             break
-        if wave_bytes is not None and sent and total + needed > wave_bytes:
-            break
-        rooms[topic.name, where] = room - needed
         total += needed
-        sent.append((record, where))
+        if total > most and wave.sent:
+            total -= needed
+            break
+        rooms[name, where] = room - needed
+        send((record, where))
     wave.size = total
     return wave
 

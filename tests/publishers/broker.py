@@ -19,10 +19,12 @@ from kafka.admin import (
     ResourcePattern,
     ResourceType,
 )
+from kafka.protocol.admin import AlterClientQuotasRequest
 
 import devstack.kafka
 from devstack import ports
 from devstack.kafka.properties import Node
+from tests.torture.proxy import Proxy
 
 USER, PASSWORD = "relay", "relay-secret"
 OUTSIDER = "outsider"
@@ -39,16 +41,37 @@ class Received(NamedTuple):
 
 
 class Broker:
-    """It creates topics. On ``address`` all is allowed, on ``secured`` what the user has been allowed."""
+    """It creates topics. On ``address`` all is allowed, on ``secured`` what the user has been allowed, and on
+    ``slow`` all, over a link that ``proxy`` may slow down.
+    """
 
     def __init__(self) -> None:
         self._cluster = devstack.kafka.Cluster()
-        self._port = ports.reserve()
+        self._port, self._slow_port = ports.reserve(), ports.reserve()
+        self.proxy = Proxy(int(self._slow_port))
         self._server = self._cluster.brokers[0]
         node = self._server.node
-        self._server.configure([node], _listeners(node, int(self._port)))
+        self._server.configure([node], self._listeners(node))
         self.address = node.address
         self.secured = f"127.0.0.1:{int(self._port)}"
+        self.slow = self.proxy.address
+
+    def _listeners(self, node: Node) -> dict[str, str]:
+        module = "org.apache.kafka.common.security.plain.PlainLoginModule"
+        both = f"PLAINTEXT://{node.address},SASL://127.0.0.1:{int(self._port)}"
+        inner = f"SLOW://127.0.0.1:{int(self._slow_port)},CONTROLLER://127.0.0.1:{node.controller_port}"
+        protocols = "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SLOW:PLAINTEXT,SASL:SASL_PLAINTEXT"
+        return {
+            "listeners": f"{both},{inner}",
+            "advertised.listeners": f"{both},SLOW://{self.proxy.address}",
+            "listener.security.protocol.map": protocols,
+            "listener.name.sasl.sasl.enabled.mechanisms": "PLAIN",
+            "listener.name.sasl.plain.sasl.jaas.config": f'{module} required user_{USER}="{PASSWORD}" '
+            f'user_{OUTSIDER}="{PASSWORD}";',
+            "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+            "super.users": "User:ANONYMOUS",
+            "auto.create.topics.enable": "true",
+        }
 
     def start(self) -> None:
         """Start it, again after ``kill``; it keeps its data and addresses."""
@@ -59,7 +82,9 @@ class Broker:
 
     def close(self) -> None:
         self._cluster.close()
+        self.proxy.close()
         self._port.release()
+        self._slow_port.release()
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
@@ -80,6 +105,17 @@ class Broker:
 
     def create(self, name: str, partitions: int, **configs: str) -> None:
         devstack.kafka.create_topics(self.address, {name: partitions}, configs=configs)
+
+    def limit(self, client_id: str, bytes_per_second: float) -> None:
+        """Give a client a quota."""
+        entry = AlterClientQuotasRequest.EntryData
+        quota = entry(
+            entity=[entry.EntityData(entity_type="client-id", entity_name=client_id)],
+            ops=[entry.OpData(key="producer_byte_rate", value=bytes_per_second, remove=False)],
+        )
+        with self._admin() as admin:
+            manager = admin._manager
+            manager.run(manager.send, AlterClientQuotasRequest(entries=[quota], validate_only=False))
 
     def configure(self, topic: str, **configs: str) -> None:
         with self._admin() as admin:
@@ -125,22 +161,6 @@ class Broker:
 
     def _admin(self) -> KafkaAdminClient:
         return KafkaAdminClient(bootstrap_servers=self.address, request_timeout_ms=20_000)
-
-
-def _listeners(node: Node, secured: int) -> dict[str, str]:
-    module = "org.apache.kafka.common.security.plain.PlainLoginModule"
-    listeners = f"PLAINTEXT://{node.address},SASL://127.0.0.1:{secured}"
-    return {
-        "listeners": f"{listeners},CONTROLLER://127.0.0.1:{node.controller_port}",
-        "advertised.listeners": listeners,
-        "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SASL:SASL_PLAINTEXT",
-        "listener.name.sasl.sasl.enabled.mechanisms": "PLAIN",
-        "listener.name.sasl.plain.sasl.jaas.config": f'{module} required user_{USER}="{PASSWORD}" '
-        f'user_{OUTSIDER}="{PASSWORD}";',
-        "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
-        "super.users": "User:ANONYMOUS",
-        "auto.create.topics.enable": "true",
-    }
 
 
 def _acl(topic: str, operation: str, user: str = USER) -> ACL:

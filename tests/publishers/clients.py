@@ -34,12 +34,14 @@ def kafka_python(
     security: Security | None = None,
     creates: bool = False,
     compression: str | None = None,
+    client_id: str = "test",
     **arguments: Any,
 ) -> KafkaPythonPublisher:
     options: dict[str, Any] = {
         "bootstrap_servers": [address],
         "allow_auto_create_topics": creates,
         "compression_type": compression,
+        "client_id": client_id,
     }
     if password is not None:
         security = Security(password=password)
@@ -60,12 +62,14 @@ def confluent(
     security: Security | None = None,
     creates: bool = False,
     compression: str | None = None,
+    client_id: str = "test",
     **arguments: Any,
 ) -> ConfluentPublisher:
     options: dict[str, Any] = {
         "bootstrap.servers": address,
         "allow.auto.create.topics": creates,
         "compression.type": compression or "none",
+        "client.id": client_id,
     }
     if password is not None:
         security = Security(password=password)

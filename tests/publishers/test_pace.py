@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from relay.publishers.pace import FIRST_BYTES, Pace
+from relay.publishers.pace import Pace
 
 SECONDS = 20.0
+FIRST_BYTES = Pace(SECONDS).bytes
 
 
 def run(pace: Pace, speed: float, *, waves: int, latency: float = 0.0) -> list[float]:
