@@ -20,6 +20,7 @@ from kafka.structs import MemberState
 from inbox.kafka.client import ANSWER_MS
 
 JOIN_SECONDS = 3.0  # how long a member may take to learn its partitions once the group has formed
+JOIN_POLLS = 20  # and how many polls it must have had for that, as on a busy machine they are few
 NOT_A_MEMBER = (CommitFailedError, IllegalGenerationError, RebalanceInProgressError, UnknownMemberIdError)
 STRATEGY = "partition_assignment_strategy"
 
@@ -58,6 +59,7 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]
         self._arrived = arrived
         self._generation = -1
         self._joined_at: float | None = None
+        self._polls = 0
         self._uncommitted: dict[TopicPartition, OffsetAndMetadata] = {}
         self.client = connect({STRATEGY: [Incremental(lambda: self.owned)], **config})
 
@@ -75,13 +77,6 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]
     def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
         self.revoked |= bool(revoked)
         self.owned -= revoked
-
-    def committed(self, partition: TopicPartition) -> OffsetAndMetadata | None:
-        """Kafka's copy of how far the group is. Raises KafkaTimeoutError."""
-        found: OffsetAndMetadata | None = self.client.committed(
-            partition, metadata=True, timeout_ms=ANSWER_MS
-        )
-        return found
 
     def commit(self, offsets: Mapping[TopicPartition, OffsetAndMetadata]) -> None:
         """Give Kafka a copy; while the group rebalances it takes none, and gets it with the next one."""
@@ -107,10 +102,11 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]
         if group.state == MemberState.STABLE:
             self._generation = group.generation_id
         if group.generation_id in (-1, self._generation):
-            self._joined_at = None
-        elif self._joined_at is None:
-            self._joined_at = now
-        return self._joined_at is not None and now > self._joined_at + JOIN_SECONDS
+            self._joined_at, self._polls = None, 0
+            return False
+        self._joined_at = now if self._joined_at is None else self._joined_at
+        self._polls += 1
+        return now > self._joined_at + JOIN_SECONDS and self._polls > JOIN_POLLS
 
     def close(self) -> None:
         """Leave the group."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from kafka import OffsetAndMetadata, TopicPartition
@@ -14,6 +14,8 @@ from inbox.kafka.topic_ids import TopicIds
 from inbox.offsets import OffsetStore, Stored
 from inbox.signals import group_offset_ignored
 
+Committed = Callable[[Collection[TopicPartition]], Mapping[TopicPartition, OffsetAndMetadata | None]]
+
 
 class StartOffsets:
     """Decides where partitions that were assigned are read from, before anything of them is read.
@@ -22,12 +24,20 @@ class StartOffsets:
     """
 
     def __init__(
-        self, consumer: str, ids: TopicIds, missed: MissedRecords, store: OffsetStore, *, latest: bool
+        self,
+        consumer: str,
+        ids: TopicIds,
+        missed: MissedRecords,
+        store: OffsetStore,
+        committed: Committed,
+        *,
+        latest: bool,
     ) -> None:
         self._consumer = consumer
         self._ids = ids
         self._missed = missed
         self._store = store
+        self._committed = committed
         self._latest = latest
         self._unchecked: set[TopicPartition] = set()
 
@@ -44,12 +54,11 @@ class StartOffsets:
         if not new:
             return
         stored = self._store.load(new)
+        committed = self._committed(new)
         beginnings = reader.beginnings(new)
         ends = reader.ends(new) if self._latest else {}
         for partition in sorted(new & beginnings.keys()):
-            self._begin(
-                partition, stored.get(partition), group.committed(partition), beginnings, ends, reader
-            )
+            self._begin(partition, stored.get(partition), committed[partition], beginnings, ends, reader)
             self._unchecked.discard(partition)
 
     def _begin(

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
-from kafka import TopicPartition
+from kafka import OffsetAndMetadata, TopicPartition
 from kafka.errors import KafkaConfigurationError, KafkaError, KafkaTimeoutError
 
 from inbox.errors import SourceUnavailable
-from inbox.kafka.client import DEFAULTS, FIXED, connect
+from inbox.kafka.client import ANSWER_MS, DEFAULTS, FIXED, connect
 from inbox.kafka.gaps import MissedRecords
 from inbox.kafka.membership import Membership
 from inbox.kafka.offsets import StartOffsets
@@ -59,7 +59,9 @@ class KafkaSource:
         self._topics = Topics(consumer, topics, clock)
         self._missed = MissedRecords(consumer, offsets)
         latest = self._config["auto_offset_reset"] == "latest"
-        self._starts = StartOffsets(consumer, self._topics.ids, self._missed, offsets, latest=latest)
+        self._starts = StartOffsets(
+            consumer, self._topics.ids, self._missed, offsets, self._committed, latest=latest
+        )
         self._heard_at = self._looked_at = clock()
 
     def poll(self, timeout: float) -> Sequence[Record]:
@@ -168,7 +170,7 @@ class KafkaSource:
             with self._unless_a_topic_is_gone():
                 self._reader.ends(group.owned)
         else:
-            group.committed(TopicPartition(self._topics.first, 0))
+            self._committed([TopicPartition(self._topics.first, 0)])
         self._heard_at = self._clock()
 
     @contextmanager
@@ -209,6 +211,18 @@ class KafkaSource:
 
     def _owned(self) -> frozenset[TopicPartition]:
         return frozenset() if self._group is None else self._group.owned
+
+    def _committed(
+        self, partitions: Collection[TopicPartition]
+    ) -> Mapping[TopicPartition, OffsetAndMetadata | None]:
+        """Kafka's copy of how far the group is. Raises KafkaTimeoutError.
+
+        Asked by a client of its own: a broker answers the requests of a connection in turn, and while the
+        group rebalances it does not answer the member's.
+        """
+        with closing(connect({**self._config, "group_instance_id": None})) as client:
+            wait = {"metadata": True, "timeout_ms": ANSWER_MS}
+            return {partition: client.committed(partition, **wait) for partition in partitions}
 
     def _connect_without_group(self) -> Any:
         return connect({**self._config, **WITHOUT_GROUP})

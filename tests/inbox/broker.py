@@ -12,6 +12,7 @@ from kafka.errors import KafkaTimeoutError
 from kafka.structs import ConsumerGroupMetadata, MemberState
 
 from inbox.kafka import KafkaSource
+from inbox.kafka.membership import STRATEGY
 from inbox.memory import MemoryOffsets
 from inbox.offsets import OffsetStore
 from inbox.testing import SkippedTime
@@ -58,7 +59,7 @@ class Broker:
 
     def _connect(self, config: Mapping[str, Any]) -> Client:
         client = Client(self)
-        if config["group_id"] is not None:
+        if STRATEGY in config:
             self.members.append(client)
         return client
 
