@@ -12,11 +12,13 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.db.models import Sum
 
 from outbox.testing import CapturedEvents
 from shop.models import Customer, DeclinedPayment, Order
 from shop.purchases.throttle import Throttle
+from tests.waiting import wait_until
 
 FILE = """\
  00004 0001 19970101  2   29.33
@@ -117,7 +119,12 @@ def alarm() -> Iterator[None]:
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("alarm")
 def test_ctrl_c_ends_a_single_writer_that_waits_for_its_next_turn(path: Path) -> None:
-    interrupt = threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT))
+    def interrupt_behind_the_first() -> None:
+        wait_until(Order.objects.exists, 15, "the first purchase is there")
+        connection.close()
+        os.kill(os.getpid(), signal.SIGINT)
+
+    interrupt = threading.Thread(target=interrupt_behind_the_first)
     interrupt.start()
     with pytest.raises(SystemExit) as end:
         replay(path, writers=1, rate=0.1)
