@@ -2,10 +2,10 @@
 -- the first {cap}: a count is exact while there are fewer, and at least so many otherwise.
 WITH hold AS MATERIALIZED (
     SELECT id, reason, topic, created_at, coalesce(release_at <= clock_timestamp(), false) AS due
-    FROM outbox_hold ORDER BY id LIMIT {cap}
+    FROM {schema}outbox_hold ORDER BY id LIMIT {cap}
 ), waiting AS MATERIALIZED (
     SELECT hold_id, count(*) AS events
-    FROM (SELECT hold_id FROM outbox_held WHERE discarded_at IS NULL ORDER BY id LIMIT {cap}) AS held
+    FROM (SELECT hold_id FROM {schema}outbox_held WHERE discarded_at IS NULL ORDER BY id LIMIT {cap}) AS held
     GROUP BY hold_id
 )
 SELECT reason, topic, count(*), coalesce(sum(events), 0)::bigint, min(created_at), count(*) FILTER (WHERE due),
