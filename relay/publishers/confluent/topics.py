@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Container, Mapping
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
@@ -16,6 +16,7 @@ from relay.publishers.topics import Topic
 
 MAX_MESSAGE_BYTES = "max.message.bytes"
 CONFIG_SECONDS = 1.0
+SLICE_SECONDS = 0.2
 
 _TROUBLES = {
     KafkaError.TOPIC_AUTHORIZATION_FAILED: Trouble.TOPIC_FORBIDDEN,
@@ -41,6 +42,7 @@ class TopicDescriber:
         described = admin.describe_topics(
             TopicCollection(list(names)), include_authorized_operations=True, request_timeout=seconds
         )
+        self._wait(admin, described.values())
         topics = [_topic(name, answer) for name, answer in described.items()]
         limits = self._limits(admin, [t.name for t in topics if t.trouble is None], deadline)
         admin.poll(0)
@@ -53,11 +55,18 @@ class TopicDescriber:
         resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
         seconds = max(CONFIG_SECONDS, deadline - time.monotonic())
         answers = admin.describe_configs(resources, request_timeout=seconds)
+        self._wait(admin, answers.values())
         return {
             resource.name: int(answer.result()[MAX_MESSAGE_BYTES].value)
             for resource, answer in answers.items()
             if _error(answer, but=[KafkaError.TOPIC_AUTHORIZATION_FAILED]) is None
         }
+
+    def _wait(self, admin: AdminClient, answers: Collection[Future[Any]]) -> None:
+        """Until all are there. Raises TimeoutError when this was closed meanwhile."""
+        while wait(answers, SLICE_SECONDS).not_done:
+            if self._admin is not admin:
+                raise TimeoutError("the question was given up")
 
     def close(self) -> None:
         self._admin = None
