@@ -8,7 +8,7 @@ import time
 from kafka import KafkaProducer
 
 from benchmarks.ground import bootstrap
-from outbox.cloudevents import BinaryEncoder, Record, Row
+from outbox_core.wire.encode import BinaryEncoder, Record, Row
 
 
 def records(topic: str, events: int, keys: int) -> list[Record]:

@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from outbox.receivers import Receiver
+from outbox.capture.receivers import Receiver
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
@@ -37,7 +37,7 @@ def _compare(what: str, make: Callable[[], Save]) -> Iterator[str]:
     quiet: list[float] = []
     least: list[float] = []
     muted: Any = patch.object(Receiver, "__call__", lambda self, **_: [])
-    empty: Any = patch("outbox.transactions.execute", _empty_statement)
+    empty: Any = patch("outbox.write.transactions.execute", _empty_statement)
     for _ in range(WARM_UP):
         save()
     statements = _statements(save)

@@ -21,7 +21,7 @@ from django.core.management import call_command
 from django.db import connection
 
 from devstack.kafka import create_topics
-from outbox.events import registry
+from outbox.write.registry import registry
 
 ROOT = Path(__file__).resolve().parents[1]
 

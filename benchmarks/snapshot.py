@@ -10,9 +10,9 @@ import psycopg
 from django.db import connection
 
 from benchmarks.ground import address, drain_rate, fill, topic
-from relay.log import GLANCE_FACTOR
-from relay.position import Snapshot
-from relay.session import Session
+from outbox.log.position import Snapshot
+from relay.log.reader import GLANCE_FACTOR
+from relay.log.session import Session
 
 
 def run(events: int = 100_000) -> Iterator[str]:

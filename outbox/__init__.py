@@ -5,9 +5,9 @@ Everything here may be imported before Django's apps are ready, in a module of m
 
 from __future__ import annotations
 
-from outbox.capture import CapturedManager, CapturedQuerySet
+from outbox.capture.querysets import CapturedManager, CapturedQuerySet
+from outbox.capture.receivers import receiver
 from outbox.declared import Places
-from outbox.emission import aemit, emit, emit_many
 from outbox.errors import (
     CannotCapture,
     EventRejected,
@@ -25,10 +25,10 @@ from outbox.errors import (
     TransactionRequired,
     UnknownEventType,
 )
-from outbox.event_context import Context, context
-from outbox.eventclass import Event
-from outbox.events import event
-from outbox.receivers import receiver
+from outbox.write.context import Context, context
+from outbox.write.emit import aemit, emit, emit_many
+from outbox.write.event_class import Event
+from outbox.write.registry import event
 
 __all__ = [
     "CannotCapture",

@@ -10,9 +10,11 @@ class OutboxConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from outbox import checks, discovery, seed, tables
+        from outbox import discovery
+        from outbox.checks import setup
+        from outbox.log import seed, tables
 
         tables.qualify_models()
-        checks.register_all()
-        post_migrate.connect(seed.seed_after_migrate, sender=self, dispatch_uid="outbox.seed")
+        setup.register_all()
+        post_migrate.connect(seed.seed_after_migrate, sender=self, dispatch_uid="outbox.log.seed")
         discovery.discover()

@@ -9,8 +9,8 @@ from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from outbox.event_context import Context, context, is_valid
-from outbox.uuid7 import uuid7
+from outbox.write.context import Context, context, is_valid
+from outbox.write.uuid7 import uuid7
 
 
 class OutboxMiddleware:

@@ -15,9 +15,9 @@ from uuid import UUID
 import msgspec
 from django.db import DEFAULT_DB_ALIAS
 
-from outbox.encoding import encode
-from outbox.events import registry
 from outbox.models import OutboxEvent
+from outbox.write.encode import encode
+from outbox.write.registry import registry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

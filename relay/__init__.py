@@ -9,13 +9,13 @@ class MyPublisher:                                          # KAFKA = {"BACKEND"
 
 from __future__ import annotations
 
-from relay.errors import Fenced, HoldLifted, LeaseLost, NotPrimary, PublisherUnavailable, RelayError
+from relay.errors import Fenced, HoldReleased, LeaseLost, NotPrimary, PublisherUnavailable, RelayError
 from relay.publishers.base import Failure, Outcome, Publisher, Record, Trouble
 
 __all__ = [
     "Failure",
     "Fenced",
-    "HoldLifted",
+    "HoldReleased",
     "LeaseLost",
     "NotPrimary",
     "Outcome",

@@ -11,23 +11,22 @@ from uuid import uuid4
 import psycopg
 from django.db import DatabaseError
 
-from outbox.cloudevents import Encoder
 from outbox.errors import LogUnsafe, PositionNotOfThisHistory
 from outbox.models import OutboxEvent
 from outbox_core.process.backoff import Backoff
 from outbox_core.process.stopping import StopToken
-from relay.condition import Condition
+from outbox_core.wire.encode import Encoder
+from relay.cluster.connected import Connected
+from relay.cluster.coordinator import Coordinator
+from relay.condition import Condition, State
 from relay.conf import RelaySettings
-from relay.connected import Connected
-from relay.courier import Courier
-from relay.crew import Crew
+from relay.context import Context
 from relay.errors import LeaseLost, NotPrimary
-from relay.handover import Handover
-from relay.membership import Membership
+from relay.log.session import Session
 from relay.publishers.base import Publisher
-from relay.session import Session
-from relay.shard import OwnedShard
-from relay.states import State
+from relay.sender import Sender
+from relay.shard.owned import OwnedShard
+from relay.step_down import StepDown
 from relay.watchdog import Watchdog
 
 MARGIN = 0.2
@@ -65,11 +64,11 @@ class Relay:
         self._progress = progress
         self._outage = Backoff(settings.backoff_seconds)
         self._session: Session | None = None
-        self._courier = Courier(publisher, settings.lease_seconds * MARGIN)
-        self._handover = Handover(self._courier)
-        self._crew = Crew(self._courier, encode, settings, self._tick, lambda: self._stop.requested)
+        self._sender = Sender(publisher, settings.lease_seconds * MARGIN)
+        self._step_down = StepDown(self._sender)
+        self._context = Context(self._sender, encode, settings, self._tick, lambda: self._stop.requested)
         self._watchdog = Watchdog(
-            lease_deadline=lambda: lease.deadline if (lease := self._courier.carrying) else None,
+            lease_deadline=lambda: lease.deadline if (lease := self._sender.carrying) else None,
             unstick=lambda: self._session.abort() if self._session else None,
             statement_seconds=settings.statement_seconds,
         )
@@ -115,7 +114,7 @@ class Relay:
                 raise
             self._wait_for_a_person(error)
         except LeaseLost as error:
-            self._step_down(str(error))
+            self._give_up_shards(str(error))
         except psycopg.errors.UndefinedTable:
             remedy = f"run `manage.py migrate outbox --database {self.alias}`"
             self._back_off_unconnected(f"the outbox's tables are missing: {remedy}")
@@ -133,24 +132,24 @@ class Relay:
         if self.connected is not None:
             self.connected.leave()
         self.connected = self._session = None
-        self._courier.close(CLOSE_SECONDS)
+        self._sender.close(CLOSE_SECONDS)
         self._watchdog.stop()
 
     def _connect(self) -> Connected:
         seconds, ttl = self.settings.statement_seconds, self.settings.lease_seconds
         session = Session(self.alias, opened=self._opened, statement_seconds=seconds)
-        membership = Membership(session, self.id, socket.gethostname(), os.getpid(), ttl)
-        self._prove(session, membership)
-        return Connected(session, membership, self._crew)
+        coordinator = Coordinator(session, self.id, socket.gethostname(), os.getpid(), ttl)
+        self._prove(session, coordinator)
+        return Connected(session, coordinator, self._context)
 
     @staticmethod
-    def _prove(session: Session, membership: Membership) -> None:
+    def _prove(session: Session, coordinator: Coordinator) -> None:
         """Read nothing from a log that is not proven; but beat, so that the status shows the refusal."""
         try:
             session.prove()
         except LogUnsafe as error:
             with contextlib.suppress(psycopg.Error):
-                membership.beat(State.DEGRADED, f"Log: {error}", now=True)
+                coordinator.beat(State.DEGRADED, f"Log: {error}", now=True)
             session.close()
             raise
 
@@ -164,7 +163,7 @@ class Relay:
         self._slow = False
         self._tick()
         if self._stands_back(connected):
-            self._enter(State.DEGRADED, f"Kafka: {self._handover.trouble}")
+            self._enter(State.DEGRADED, f"Kafka: {self._step_down.trouble}")
             return False
         busy = connected.turn()
         if trouble := connected.trouble:
@@ -176,28 +175,28 @@ class Relay:
 
     def _hand_over(self, connected: Connected, trouble: str) -> None:
         """Let another relay try, if there is one, and if Kafka has not answered this one for long."""
-        if connected.membership.others and self._handover.is_due:
-            self._handover.make(trouble)
+        if connected.coordinator.others and self._step_down.is_due:
+            self._step_down.make(trouble)
             connected.step_down("Kafka does not answer this relay; another one may reach it")
 
     def _stands_back(self, connected: Connected) -> bool:
         """Whether this relay has handed its shards over; until Kafka answers it, or nobody else has them."""
-        if self._handover.trouble and (
-            connected.membership.is_needed() or self._handover.kafka_answers(self._tick)
+        if self._step_down.trouble and (
+            connected.coordinator.is_needed() or self._step_down.kafka_answers(self._tick)
         ):
-            self._handover.end()
-        return bool(self._handover.trouble)
+            self._step_down.end()
+        return bool(self._step_down.trouble)
 
     def _tick(self) -> None:
         """What must not wait: renew the leases, beat, say when a wave takes suspiciously long."""
         self._watchdog.beat()
-        if self._courier.seconds_under_way < HUNG_WAVE_SECONDS:
+        if self._sender.seconds_under_way < HUNG_WAVE_SECONDS:
             self._progress()
         if self.connected is None:
             return
         self.connected.renew()
-        self.connected.membership.beat(self.state, self.condition.detail)
-        waiting = self._courier.seconds_under_way
+        self.connected.coordinator.beat(self.state, self.condition.detail)
+        waiting = self._sender.seconds_under_way
         if waiting > SLOW_WAVE_SECONDS:
             self._slow = True
             self._enter(State.DEGRADED, f"Kafka: no acknowledgement for {waiting:.0f} s", lasting=waiting)
@@ -220,17 +219,17 @@ class Relay:
     def _enter(self, state: State, detail: str = "", *, lasting: float = 0.0) -> None:
         changed = self.condition.enter(state, detail, lasting=lasting)
         if changed and self.connected is not None and state is not State.DEGRADED:
-            self.connected.membership.beat(state, detail, now=True)
+            self.connected.coordinator.beat(state, detail, now=True)
 
-    def _step_down(self, why: str) -> None:
+    def _give_up_shards(self, why: str) -> None:
         if self.connected is not None:
             self.connected.step_down(why)
-            self.connected.membership.look()
+            self.connected.coordinator.look()
 
     def _wait_for_a_person(self, error: LogUnsafe) -> None:
         """Nothing is read from a log that is not proven, and nothing is sent for a position that is not."""
         if isinstance(error, PositionNotOfThisHistory):
-            self._step_down(str(error))
+            self._give_up_shards(str(error))
             self._back_off("Position", str(error))
         else:
             self._back_off_unconnected(str(error), cause="Log")

@@ -4,7 +4,7 @@ RelayError
 ├── NotPrimary              the database is a standby
 ├── LeaseLost               another relay may own the shard by now
 │   └── Fenced              a checkpoint wrote nothing, as the lease or the incarnation is not what it was
-├── HoldLifted              a checkpoint wrote nothing, as a hold was lifted after it was looked up
+├── HoldReleased              a checkpoint wrote nothing, as a hold was lifted after it was looked up
 └── PublisherUnavailable    Kafka does not answer; try again
     └── Throttled           it answers, and asks this client to wait
 """
@@ -28,7 +28,7 @@ class Fenced(LeaseLost):
     """A checkpoint wrote nothing: the lease or the incarnation is not what it was."""
 
 
-class HoldLifted(RelayError):
+class HoldReleased(RelayError):
     """A checkpoint wrote nothing: a hold behind which it sets events aside was lifted after it was looked up.
     Look the holds up again.
     """

@@ -8,7 +8,7 @@ from __future__ import annotations
 from django.dispatch import Signal
 
 state_changed = Signal()
-"""``relay``, ``old``, ``new`` (of ``relay.states.State``), ``detail``, ``seconds`` spent in the old one; a
+"""``relay``, ``old``, ``new`` (of ``relay.condition.State``), ``detail``, ``seconds`` spent in the old one; a
 trouble whose cause changes is one and the same.
 """
 shard_acquired = Signal()
@@ -16,10 +16,10 @@ shard_acquired = Signal()
 shard_lost = Signal()
 """``lease``, ``why``"""
 wave_published = Signal()
-"""``lease``, ``tally``, ``aside``: how many events were set aside."""
+"""``lease``, ``tally``, ``held``: how many events were held."""
 hold_made = Signal()
 """``lease``, ``row``, ``failure``, ``scope`` (``Hold.Scope``), ``provisional``: whether the hold may end by
 itself in a moment, as for a topic that is about to be created.
 """
-hold_lifted = Signal()
+hold_released = Signal()
 """``lease``, ``release``"""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from django.db import DEFAULT_DB_ALIAS, connections
 
-from outbox.cloudevents import Record, Row, encoder
 from outbox.conf import settings as outbox_settings
-from outbox.tables import qualifier
+from outbox.log.tables import qualifier
+from outbox_core.wire.encode import Record, Row, encoder
 from relay.conf import settings
 from relay.publishers.base import Publisher
 from relay.publishers.memory import MemoryPublisher

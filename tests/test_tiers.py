@@ -31,7 +31,7 @@ def item(nodeid: str, *fixtures: str, cls: type | None = None, markers: tuple[st
 @pytest.mark.parametrize(
     ("test", "tier"),
     [
-        (item("tests/relay/test_work.py::test_a"), "unit"),
+        (item("tests/relay/test_in_flight.py::test_a"), "unit"),
         (item("tests/relay/test_log.py::test_a", "writer", "transactional_db"), "integration"),
         (item("tests/outbox/test_emit.py::test_a", markers=("django_db",)), "integration"),
         (item("tests/outbox/test_emit.py::T::test_a", cls=django.test.TestCase), "integration"),
@@ -50,7 +50,7 @@ def test_a_test_belongs_to_the_tier_of_what_it_uses(test: Any, tier: str) -> Non
 def test_quick_tests_run_first_and_long_ones_begin_first_side_by_side() -> None:
     long = item("tests/torture/test_torture.py::test_a", markers=("acceptance",))
     middle = item("tests/relay/test_log.py::test_a", markers=("integration",))
-    quick = item("tests/relay/test_work.py::test_a", markers=("unit",))
+    quick = item("tests/relay/test_in_flight.py::test_a", markers=("unit",))
     items = [middle, long, quick]
     tiers.arrange(items, side_by_side=False)
     assert items == [quick, middle, long]

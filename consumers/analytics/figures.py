@@ -28,7 +28,7 @@ SET count = analytics_daily.count + EXCLUDED.count, revenue = analytics_daily.re
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class NewRow:
     """A line of the event log."""
 
     source: str
@@ -45,11 +45,11 @@ class Figures(inbox.Batch):
     """The events of a batch, logged and summed up by one statement."""
 
     def __init__(self) -> None:
-        self._entries: list[Entry] = []
+        self._entries: list[NewRow] = []
 
     def add(self, event: inbox.Event, day: date, revenue: Decimal | None) -> None:
         self._entries.append(
-            Entry(event.source, event.id, event.type, event.topic, event.key, day, revenue, event.time)
+            NewRow(event.source, event.id, event.type, event.topic, event.key, day, revenue, event.time)
         )
 
     def write(self) -> None:

@@ -13,10 +13,10 @@ from django.http import HttpResponseRedirect
 from django.urls import reverse
 from django.views import View
 
-from outbox import verbs
 from outbox.admin import databases
 from outbox.errors import OutboxError
 from outbox.models import Hold
+from outbox.operations import pausing
 from outbox.operations.releasing import release
 from outbox_core.database import pinned
 from outbox_core.operations.bulk import REQUEST_SECONDS, within
@@ -67,7 +67,7 @@ class ReleaseView(ActionView):
         if hold is not None and hold.reason == Hold.Reason.PAUSED:
             self.require("outbox.pause_topic")
             with pinned(database):
-                return [verbs.resume(hold.topic, database, who=self.who)]
+                return [pausing.resume(hold.topic, database, who=self.who)]
         self.require("outbox.release_hold")
         if hold is None:
             raise OutboxError(
@@ -95,7 +95,7 @@ class PauseView(ActionView):
         given = self.request.POST
         with pinned(database):
             return [
-                verbs.pause(given.get("topic", ""), database, given.get("detail", "")[:1_000], who=self.who)
+                pausing.pause(given.get("topic", ""), database, given.get("detail", "")[:1_000], who=self.who)
             ]
 
 

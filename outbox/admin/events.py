@@ -25,7 +25,7 @@ from outbox.admin.wire import record
 from outbox.conf import settings
 from outbox.models import EventStatus, Held, Ledger, OutboxEvent
 from outbox.models.event_queries import LIMIT
-from outbox.queries.planning import by_index
+from outbox.sql.planning import by_index
 from outbox_core.people.admin import ReadOnlyAdmin
 from outbox_core.people.ledger_admin import history
 from outbox_core.people.markup import ago, badge

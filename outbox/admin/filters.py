@@ -12,10 +12,10 @@ from django.db.models import Q
 from django.http import HttpRequest
 from django.utils import timezone
 
-from outbox import topics
-from outbox.events import registry
 from outbox.models import EventStatus, Hold, OutboxEvent
 from outbox.models.event_queries import LIMIT, OutboxEventQuerySet
+from outbox.operations import topics
+from outbox.write.registry import registry
 from outbox_core.people.text import line
 
 NEWEST = 100_000

@@ -7,11 +7,12 @@ from django.core.exceptions import PermissionDenied
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 
-from outbox import status, topics
+from outbox import status
 from outbox.admin import databases
 from outbox.admin.actions import PauseView, ReleaseCauseView, ReleaseView
 from outbox.admin.plot import Plot
 from outbox.models import OutboxStatus
+from outbox.operations import topics
 from outbox_core.operations.report import Cause
 from outbox_core.people.admin import ReadOnlyAdmin
 

@@ -7,9 +7,9 @@ from datetime import UTC
 import msgspec
 from django.conf import settings as django_settings
 
-from outbox.cloudevents import Record, Row, encoder
 from outbox.conf import settings
 from outbox.models import OutboxEvent
+from outbox_core.wire.encode import Record, Row, encoder
 
 
 def record(event: OutboxEvent) -> Record:

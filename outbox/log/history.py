@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import connections
 
 from outbox.errors import PositionNotOfThisHistory
-from outbox.queries import statement
+from outbox.sql import statement
 
 REMEDY = "Run `manage.py outbox_rebase`."
 

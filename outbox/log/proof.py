@@ -11,7 +11,7 @@ from django.db import connections
 from outbox.conf import settings
 from outbox.errors import LogUnsafe
 from outbox.log.privileges import STATUS, grants, pairs
-from outbox.queries import text
+from outbox.sql import text
 
 Read = Callable[[str, Mapping[str, Any]], Sequence[tuple[Any, ...]]]
 """Runs a statement and returns its rows."""

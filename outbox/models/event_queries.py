@@ -8,7 +8,7 @@ from django.db.models import F, Func, QuerySet, Subquery
 from django.db.models.expressions import RawSQL
 
 from outbox.models.status import EventStatus, event_status
-from outbox.queries import statement
+from outbox.sql import statement
 
 if TYPE_CHECKING:
     from typing import Self

@@ -7,8 +7,8 @@ from django.db.models import F, QuerySet
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce, Least
 
-from outbox import tables
 from outbox.fields import ClockTimestamp
+from outbox.log import tables
 
 if TYPE_CHECKING:
     from typing import Self

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from django.db import connections
 
 from outbox.models import Hold
-from outbox.queries import statement
+from outbox.sql import statement
 from outbox.status.report import HoldReport
 from outbox_core.operations.report import Cause
 

@@ -11,8 +11,8 @@ from django.db import DEFAULT_DB_ALIAS, DatabaseError, InterfaceError, connectio
 from outbox.log import proof
 from outbox.log.history import refusal
 from outbox.models import Relay
-from outbox.queries import statement
-from outbox.queries.planning import by_index
+from outbox.sql import statement
+from outbox.sql.planning import by_index
 from outbox.status import causes
 from outbox.status.diagnosis import diagnose
 from outbox.status.failure import refused, unreadable

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
-from outbox.cloudevents import Record as Record
+from outbox_core.wire.encode import Record as Record
 
 BATCH_HEADER = 61
 """Bytes of a record batch before its first record (KIP-98, message format v2)."""

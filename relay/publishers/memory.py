@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Collection, Sequence
 
-from outbox.cloudevents import Record
+from outbox_core.wire.encode import Record
 from relay.errors import PublisherUnavailable
 from relay.publishers.base import BATCH_HEADER, Failure, Outcome, Trouble
 from relay.publishers.topics import Topic

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from outbox.cloudevents import Record
+from outbox_core.wire.encode import Record
 from relay.publishers.base import BATCH_HEADER, Failure, Outcome, Trouble, size
 from relay.publishers.topics import Topic
 

@@ -23,7 +23,7 @@ class CustomerManager(outbox.CapturedManager["Customer"], UserManager["Customer"
 
 
 class Customer(User):
-    """Django's user, seen as somebody who buys records. Saving either one is captured."""
+    """Django's user, seen as somebody who buys records. SaveHook either one is captured."""
 
     objects: ClassVar[CustomerManager] = CustomerManager()
 

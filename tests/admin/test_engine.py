@@ -7,8 +7,9 @@ from collections.abc import Callable
 import pytest
 from django.db import transaction
 
-from outbox import status, verbs
+from outbox import status
 from outbox.models import Hold, OutboxEvent
+from outbox.operations import pausing
 from outbox.operations.discarding import discard
 from outbox_core.operations.bulk import to_the_end
 from outbox_core.operations.selection import Selection
@@ -32,7 +33,7 @@ def test_a_paused_topic_waits_and_comes_in_order_when_it_is_resumed(
 ) -> None:
     office, w = desk(), writer()
     with transaction.atomic():
-        verbs.pause("t", "default", any_topic=True)
+        pausing.pause("t", "default", any_topic=True)
     w.insert("a", 3)
     w.insert("b", topic="other")
     w.commit()
@@ -42,7 +43,7 @@ def test_a_paused_topic_waits_and_comes_in_order_when_it_is_resumed(
     second = Selection(ids=(OutboxEvent.objects.order_by("pk")[1].event_id,))
     assert to_the_end(discard(second, "default", "mara", "a test")).done == 1
     with transaction.atomic():
-        verbs.resume("t", "default")
+        pausing.resume("t", "default")
     w.insert("a")
     w.commit()
     assert office.drain() == ["a:1", "a:3", "a:4"]
@@ -56,13 +57,13 @@ def test_a_topic_paused_again_while_it_is_being_released_stays_paused(
 ) -> None:
     office, w = desk(), writer()
     with transaction.atomic():
-        verbs.pause("t", "default", any_topic=True)
+        pausing.pause("t", "default", any_topic=True)
     w.insert("a")
     w.commit()
     office.drain()
     with transaction.atomic():
-        verbs.resume("t", "default")
-        verbs.pause("t", "default", any_topic=True)
+        pausing.resume("t", "default")
+        pausing.pause("t", "default", any_topic=True)
     assert office.drain() == []
     assert statuses() == ["held"]
 

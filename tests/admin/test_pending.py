@@ -8,8 +8,8 @@ import pytest
 from pytest_django import DjangoAssertNumQueries
 
 from outbox import status
+from outbox.log.position import NOTHING, Position, Snapshot
 from outbox.models import Checkpoint, EventStatus, OutboxEvent, Shard
-from relay.position import NOTHING, Position, Snapshot
 from tests.admin.conftest import Log
 
 

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from outbox import status
 from outbox.admin import filters
 from outbox.models import EventStatus
-from outbox.queries.planning import by_index
+from outbox.sql.planning import by_index
 from tests.admin.conftest import Log
 
 ROWS = 3_000

@@ -11,8 +11,8 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from outbox import retention
 from outbox.models import Held, OutboxEvent
+from outbox.operations import retention
 from tests.admin.conftest import Log
 
 DAY = 86_400

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from demo.topology import CONSUMERS, CRM, SERVICES, TOPICS, Topology
-from outbox.events import registry
+from outbox.write.registry import registry
 
 ROOT = Path(__file__).resolve().parents[2]
 SHARED = Topology("postgresql://me:secret@db:5433/postgres?sslmode=require", "kafka:9092", "a1b2c3")

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 from django.db.models import Model
 
-from outbox.events import registry
-from outbox.receivers import registered
+from outbox.capture.receivers import registered
+from outbox.write.registry import registry
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ from django.db.models.signals import post_save, pre_save
 from django.test.utils import CaptureQueriesContext
 
 import outbox
-from outbox import bulk
+from outbox.capture import bulk
 from outbox.testing import CapturedEvents, captured_events
 from tests.outbox.concurrency import in_background, wait_until_somebody_is_blocked
 from tests.testapp.events import Note, ParcelSaved
@@ -144,9 +144,9 @@ class TestUpdate:
 
     def test_of_a_proxy_or_child_is_heard(self, outbox_events: CapturedEvents) -> None:
         ExpressParcel.objects.create(code="a")
-        ExpressParcel.objects.update(weight=3, courier="x")
+        ExpressParcel.objects.update(weight=3, sender="x")
         ExpressParcel.objects.update(weight=4)
-        ExpressParcel.objects.update(courier="y")
+        ExpressParcel.objects.update(sender="y")
         TrackedParcel.objects.update(weight=5)
         assert [event.data["weight"] for event in outbox_events] == [0, 3, 4, 4, 5]
 
@@ -256,7 +256,7 @@ def test_async_variants_are_captured(outbox_events: CapturedEvents) -> None:
 
 
 def test_without_a_receiver_everything_is_as_ever(django_assert_num_queries: Any) -> None:
-    from outbox.receivers import registered
+    from outbox.capture.receivers import registered
 
     for receiver in [each for each in registered if Parcel in each.models()]:
         receiver.disconnect()

@@ -167,7 +167,7 @@ class TestDatabase:
             raise OperationalError("connection refused\n")
 
         monkeypatch.setattr(connections["default"], "cursor", refuse)
-        from outbox.checks import check_databases
+        from outbox.checks.setup import check_databases
 
         (error,) = check_databases(databases=["default"])
         assert error.id == "outbox.E007"

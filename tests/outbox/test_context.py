@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import outbox
-from outbox.event_context import current
 from outbox.testing import CapturedEvents
+from outbox.write.context import current
 from tests.testapp.events import Note
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"

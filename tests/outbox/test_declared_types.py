@@ -25,7 +25,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import outbox
-from outbox.encoding import encode
+from outbox.write.encode import encode
 from tests.testapp.models import Parcel
 
 Money = Annotated[Decimal, outbox.Places(2)]
@@ -309,9 +309,9 @@ def test_the_key_is_the_text_of_the_converted_value() -> None:
     class Keyed:
         id: UUID
 
-    from outbox.entry import Entry
+    from outbox.write.row import NewRow
 
-    entry = Entry.of(Keyed("0000000000000000000000000000000A"))  # type: ignore[arg-type]
+    entry = NewRow.of(Keyed("0000000000000000000000000000000A"))  # type: ignore[arg-type]
     assert entry.key == "00000000-0000-0000-0000-00000000000a"
 
 

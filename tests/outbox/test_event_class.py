@@ -12,10 +12,10 @@ from asgiref.sync import async_to_sync
 from django.core.exceptions import ImproperlyConfigured
 
 import outbox
-from outbox.encoding import encode
-from outbox.entry import Entry
-from outbox.events import registry
 from outbox.testing import CapturedEvents
+from outbox.write.encode import encode
+from outbox.write.registry import registry
+from outbox.write.row import NewRow
 from tests.testapp.events import Note
 
 
@@ -40,7 +40,7 @@ def test_a_class_without_type_is_a_base_of_others() -> None:
         code: str
 
     assert Numbered not in registry
-    assert Entry.of(Placed(number=1, code="a")).key == "1"
+    assert NewRow.of(Placed(number=1, code="a")).key == "1"
 
 
 def test_a_type_needs_topic_and_key() -> None:
@@ -97,7 +97,7 @@ class TestAttributes:
 
 
 def attributes(event: Any, **given: object) -> dict[str, str]:
-    headers: dict[str, str] = json.loads(Entry.of(event, given or None).headers)
+    headers: dict[str, str] = json.loads(NewRow.of(event, given or None).headers)
     del headers["dataversion"]
     return headers
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from outbox import uuid7 as module
-from outbox.buckets import bucket_of
-from outbox.uuid7 import uuid7
+from outbox.write import uuid7 as module
+from outbox.write.buckets import bucket_of
+from outbox.write.uuid7 import uuid7
 
 
 def test_uuid7_is_of_version_7_and_tells_its_time() -> None:

@@ -14,8 +14,8 @@ from django.db import connection
 from django.db.models.signals import post_migrate, pre_migrate
 
 import outbox
+from outbox.log.seed import seed
 from outbox.models import OutboxEvent, Shard
-from outbox.seed import seed
 from outbox.testing import CapturedEvents
 from tests.testapp.events import Note
 

@@ -12,7 +12,7 @@ from django.db.models.signals import post_delete, post_save
 from django.dispatch import Signal
 
 import outbox
-from outbox import outside
+from outbox.capture import outside
 from outbox.testing import CapturedEvents
 from tests.outbox.hearing import keys, note
 from tests.testapp.models import Parcel

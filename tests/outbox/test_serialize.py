@@ -9,8 +9,8 @@ import pytest
 from django.db import connection, transaction
 
 import outbox
-from outbox.serialize import NAMESPACE
 from outbox.testing import CapturedEvents
+from outbox.write.serialize import NAMESPACE
 from tests.outbox.concurrency import in_background, wait_until_somebody_is_blocked
 from tests.testapp.events import Note, Turn
 

@@ -20,7 +20,7 @@ from django.dispatch import Signal
 from django.dispatch import receiver as django_receiver
 
 import outbox
-from outbox.events import registry
+from outbox.write.registry import registry
 from tests.testapp.events import Note
 from tests.testapp.models import Document, Invoice, Parcel, Price, Stamp
 

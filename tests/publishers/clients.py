@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Sequence
 from itertools import takewhile
 from typing import Any, NamedTuple
 
-from outbox.cloudevents import Record
+from outbox_core.wire.encode import Record
 from relay.errors import PublisherUnavailable
 from relay.publishers.base import Failure, Publisher, Trouble
 from relay.publishers.confluent import ConfluentPublisher

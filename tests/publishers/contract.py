@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import pytest
 
-from outbox.cloudevents import BinaryEncoder, Record, Row
+from outbox_core.wire.encode import BinaryEncoder, Record, Row
 from relay.errors import PublisherUnavailable
 from relay.publishers.base import BATCH_HEADER, Outcome, Publisher, Trouble
 from relay.publishers.memory import MemoryPublisher

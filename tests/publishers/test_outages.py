@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import pytest
 
-from outbox.cloudevents import Record
+from outbox_core.wire.encode import Record
 from relay.errors import PublisherUnavailable
 from relay.publishers.base import Failure, Outcome, Publisher, Trouble
 from tests.publishers.broker import Broker

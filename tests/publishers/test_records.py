@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from kafka.record.default_records import DefaultRecordBatchBuilder
 
-from outbox.cloudevents import Record
+from outbox_core.wire.encode import Record
 from relay.publishers.base import BATCH_HEADER, Publisher, size
 from tests.publishers.broker import Broker
 from tests.publishers.clients import CLIENTS, Client, deliver

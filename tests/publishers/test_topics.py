@@ -9,7 +9,7 @@ import pytest
 
 from inbox.kafka import KafkaSource
 from inbox.memory import MemoryOffsets
-from outbox.cloudevents import Record
+from outbox_core.wire.encode import Record
 from relay.errors import PublisherUnavailable
 from relay.publishers.base import Publisher, Trouble
 from tests.publishers.broker import PASSWORD, Broker

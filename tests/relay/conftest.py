@@ -12,18 +12,18 @@ import psycopg
 import pytest
 from django.db import connection, transaction
 
-from outbox import verbs
-from outbox.buckets import bucket_of
-from outbox.cloudevents import BinaryEncoder, Record
 from outbox.models import OutboxEvent
+from outbox.operations import pausing
+from outbox.write.buckets import bucket_of
+from outbox_core.wire.encode import BinaryEncoder, Record
+from relay.cluster.lease import Lease
 from relay.conf import RelaySettings
-from relay.courier import Courier
-from relay.crew import Crew
+from relay.context import Context
 from relay.engine import Relay
-from relay.lease import Lease
+from relay.log.session import Session
 from relay.publishers.memory import MemoryPublisher
-from relay.session import Session
-from relay.shard import OwnedShard
+from relay.sender import Sender
+from relay.shard.owned import OwnedShard
 
 LEASE_SECONDS = 60.0
 """Nobody renews a desk's lease: it outlasts a test."""
@@ -101,7 +101,7 @@ class Desk:
         self.settings = settings
         self.broker = MemoryPublisher()
         self.session = Session("default")
-        self.courier = Courier(self.broker, margin=0.0)
+        self.sender = Sender(self.broker, margin=0.0)
         self.owner: UUID = uuid4()
         self.open()
 
@@ -109,8 +109,8 @@ class Desk:
         """Take the shard (anew), as after a restart."""
         lease = Lease.acquire(self.session, self.owner, LEASE_SECONDS)
         assert lease is not None, "somebody owns the shard"
-        crew = Crew(self.courier, BinaryEncoder("/test"), self.settings, lambda: None)
-        self.shard = OwnedShard(self.session, lease, crew)
+        context = Context(self.sender, BinaryEncoder("/test"), self.settings, lambda: None)
+        self.shard = OwnedShard(self.session, lease, context)
         return self.shard
 
     def reopen(self) -> OwnedShard:
@@ -125,7 +125,7 @@ class Desk:
         return payloads(self.broker.records[before:])
 
     def close(self) -> None:
-        self.courier.close(0)
+        self.sender.close(0)
         self.session.close()
 
 
@@ -150,12 +150,12 @@ def insert(bucket: int, topic: str, count: int = 1) -> None:
 
 def pause(topic: str) -> None:
     with transaction.atomic():
-        verbs.pause(topic, "default", any_topic=True)
+        pausing.pause(topic, "default", any_topic=True)
 
 
 def resume(topic: str) -> None:
     with transaction.atomic():
-        verbs.resume(topic, "default")
+        pausing.resume(topic, "default")
 
 
 def payloads(records: list[Record]) -> list[str]:

@@ -13,15 +13,15 @@ import pytest
 from django.db import connection, transaction
 from django.db.models.functions import Now
 
-from outbox import positions
-from outbox.cloudevents import BinaryEncoder
 from outbox.models import Hold, Shard
+from outbox.operations import resharding
 from outbox_core.process.stopping import StopToken
+from outbox_core.wire.encode import BinaryEncoder
+from relay.cluster.lease import Lease
 from relay.conf import RelaySettings
 from relay.engine import Relay
-from relay.lease import Lease
+from relay.log.session import Session, qualified
 from relay.publishers.memory import MemoryPublisher
-from relay.session import Session, qualified
 from tests.relay.conftest import Desk, Writer, insert
 
 Desks = Callable[..., Desk]
@@ -30,7 +30,7 @@ ATTEMPT_SECONDS = 0.5
 
 
 def divide(count: int) -> None:
-    positions.reshard("default", count)
+    resharding.reshard("default", count)
 
 
 def test_all_free_shards_are_taken_at_once(transactional_db: None) -> None:
@@ -45,7 +45,7 @@ def test_all_free_shards_are_taken_at_once(transactional_db: None) -> None:
 def test_leases_are_looked_after_between_short_waves(desk: Desks, writer: Writers) -> None:
     office, w = desk(), writer()
     ticks: list[int] = []
-    office.shard._crew = replace(office.shard._crew, tick=lambda: ticks.append(1))
+    office.shard._context = replace(office.shard._context, tick=lambda: ticks.append(1))
     office.broker._batch_bytes = 1  # each record a wave
     w.insert("a", 50)
     w.commit()
@@ -63,11 +63,11 @@ def test_a_release_of_many_holds_ends_when_the_relay_stops(desk: Desks, writer: 
     office.broker._max_record_bytes = 1_000_000
     with transaction.atomic():
         Hold.objects.all().release()
-    releases = office.shard._releases
-    releases._crew = replace(releases._crew, stopping=lambda: True)
+    releases = office.shard._hold_releases
+    releases._context = replace(releases._context, stopping=lambda: True)
     assert office.shard.release()
     assert len(office.broker.records) == 1
-    releases._crew = replace(releases._crew, stopping=lambda: False)
+    releases._context = replace(releases._context, stopping=lambda: False)
     assert len(office.drain()) == 19
     assert not Hold.objects.exists()
 
@@ -79,7 +79,8 @@ def test_a_relay_that_lost_its_database_can_be_stopped(transactional_db: None) -
     assert relay.connected is not None
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT pg_terminate_backend(%s, 5000)", [relay.connected.session.connection.info.backend_pid]
+            "SELECT pg_terminate_backend(%s, 5000)",
+            [relay.connected.session.connection.info.backend_pid],
         )
     relay.stop()
     relay.run()
@@ -90,13 +91,13 @@ def test_changing_the_shards_deposes_nobody_who_owns_a_new_one(
     transactional_db: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session, me = Session("default"), uuid4()
-    change = positions._replace
+    change = resharding._replace
 
     def then_taken(using: str, *arguments: Any, **options: Any) -> Any:
         transaction.on_commit(lambda: Lease.acquire(session, me, 5.0), using=using)
         return change(using, *arguments, **options)
 
-    monkeypatch.setattr(positions, "_replace", then_taken)
+    monkeypatch.setattr(resharding, "_replace", then_taken)
     try:
         divide(1)
     finally:
@@ -110,15 +111,15 @@ def test_a_dry_run_and_a_renewal_are_not_in_each_others_way(
     office, w = desk(), writer()
     w.insert("a", 3)
     w.commit()
-    renumber = positions._renumber
+    renumber = resharding._renumber
 
     def then_renewed(using: str, **options: Any) -> Any:
         done = renumber(using, **options)
         assert office.shard.lease.renew(office.session)
         return done
 
-    monkeypatch.setattr(positions, "_renumber", then_renewed)
-    assert positions.rebase("default", 60.0, dry_run=True).renumbered == 3
+    monkeypatch.setattr(resharding, "_renumber", then_renewed)
+    assert resharding.rebase("default", 60.0, dry_run=True).renumbered == 3
     assert office.drain() == ["a:1", "a:2", "a:3"]
 
 
@@ -126,7 +127,7 @@ def test_thousands_of_holds_are_looked_up_by_hash(transactional_db: None) -> Non
     session = Session("default")
     try:
         parameters = {"topics": ["t"], "keys": ["key-1"], "ids": [1]}
-        plan = session.connection.execute("EXPLAIN " + qualified("holds", ""), parameters).fetchall()
+        plan = session.connection.execute("EXPLAIN " + qualified("holds/holds", ""), parameters).fetchall()
     finally:
         session.close()
     assert sum("hashed" in line for (line,) in plan) == 1, plan

@@ -9,11 +9,12 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
-from outbox import retention, status
+from outbox import status
 from outbox.errors import PositionNotOfThisHistory
 from outbox.fields import CurrentXactId
 from outbox.models import Checkpoint, OutboxEvent, Shard, Statistics
-from outbox.positions import rebase, reshard
+from outbox.operations import retention
+from outbox.operations.resharding import rebase, reshard
 from tests.relay.conftest import Desk, Writer
 
 Desks = Callable[..., Desk]

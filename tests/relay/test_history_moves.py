@@ -15,15 +15,16 @@ from pytest_django import DjangoDbBlocker
 
 from devstack.postgres import Cluster
 from devstack.postgres.binaries import Binaries
-from outbox import retention, status
+from outbox import status
 from outbox.errors import LogUnsafe, PositionNotOfThisHistory
 from outbox.models import OutboxEvent
-from outbox.positions import reshard
-from relay.checkpoint import Checkpoints
+from outbox.operations import retention
+from outbox.operations.resharding import reshard
+from relay.cluster.lease import Lease
 from relay.conf import RelaySettings
 from relay.errors import NotPrimary
-from relay.lease import Lease
-from relay.session import Session
+from relay.log.checkpoint import Checkpoints
+from relay.log.session import Session
 from tests.relay import clusters
 from tests.relay.clusters import Place
 from tests.relay.conftest import Desk, Writer

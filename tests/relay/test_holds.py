@@ -1,4 +1,4 @@
-"""What must wait, waits in order; all else goes on; an outage sets nothing aside."""
+"""What must wait, waits in order; all else goes on; an outage sets nothing held."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import pytest
 from django.db.models.functions import Now
 
 from outbox.models import Held, Hold, OutboxEvent
+from relay.condition import State
 from relay.errors import PublisherUnavailable
 from relay.publishers.base import Failure, Trouble
 from relay.publishers.memory import MemoryPublisher
-from relay.states import State
 from tests.relay.conftest import Desk, Writer, insert, pause, payloads, resume, running
 from tests.waiting import wait_until
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from outbox import positions
-from relay.session import qualified
+from outbox.operations import resharding
+from relay.log.session import qualified
 from tests.relay.conftest import Desk, Writer, insert
 
 Desks = Callable[..., Desk]
@@ -22,7 +22,7 @@ OTHERS = 200
 @pytest.fixture
 def idle(desk: Desks) -> Desk:
     """The owner of shard 0, to which the bucket ``OTHERS`` does not belong."""
-    positions.reshard("default", 2)
+    resharding.reshard("default", 2)
     office = desk(page_rows=PAGE_ROWS)
     assert office.shard.lease.shard == 0
     return office
@@ -115,7 +115,7 @@ def test_a_look_up_reads_a_piece_however_large_the_transaction(
     idle: Desk, writer: Writers, monkeypatch: pytest.MonkeyPatch, bucket: int
 ) -> None:
     """One that was open when the position moved, one that was not, and one amid small ones."""
-    monkeypatch.setattr("relay.log.PIECE", 50)
+    monkeypatch.setattr("relay.log.reader.PIECE", 50)
     read: list[int] = []
     fetch = idle.session.fetch
 
@@ -154,7 +154,7 @@ def test_what_others_have_held_is_not_read_at_all(idle: Desk, writer: Writers) -
     first, last = idle.shard.lease.first, idle.shard.lease.last
     (hold,) = w.connection.execute("SELECT id FROM outbox_hold").fetchone() or (0,)
     parameters = {"hold": hold, "first": first, "last": last, "rows": 10, "bytes": 1_000}
-    query = ANALYZE + qualified("held", "public.")
+    query = ANALYZE + qualified("holds/held", "public.")
     ((plan,),) = idle.session.connection.execute(query, parameters, prepare=True).fetchall()
     assert _rows_of("outbox_held", plan[0]["Plan"]) == 0
 

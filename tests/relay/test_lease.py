@@ -10,12 +10,12 @@ from uuid import uuid4
 import psycopg
 import pytest
 
+from outbox.log.position import Position
 from outbox.models import Checkpoint, Held, Shard
-from relay.checkpoint import Checkpoints, Tally
+from relay.cluster.lease import Lease
 from relay.errors import Fenced, LeaseLost
-from relay.lease import Lease
-from relay.position import Position
-from relay.session import Session
+from relay.log.checkpoint import Checkpoints, Tally
+from relay.log.session import Session
 from tests.relay.conftest import Desk, Writer
 
 Desks = Callable[..., Desk]
@@ -147,7 +147,7 @@ def test_the_latest_position_is_that_of_the_highest_epoch(desk: Desks) -> None:
 
 def test_no_wave_is_handed_over_with_too_little_of_the_lease_left(desk: Desks, writer: Writers) -> None:
     office, w = desk(), writer()
-    office.courier._margin = 60.0
+    office.sender._margin = 60.0
     w.insert("a")
     w.commit()
     with pytest.raises(LeaseLost):

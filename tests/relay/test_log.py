@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from relay.errors import Fenced
-from relay.session import qualified
+from relay.log.session import qualified
 from tests.relay.conftest import Desk, Writer
 
 Desks = Callable[..., Desk]

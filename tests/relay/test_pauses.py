@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from outbox.models import Hold, Shard
-from relay.holds import Holds, Release
+from relay.holds.table import Holds, Release
 from tests.relay.conftest import Desk, Writer, pause, resume
 
 Desks = Callable[..., Desk]
@@ -71,12 +71,12 @@ def test_a_release_that_comes_after_the_shard_was_lost_is_not_undone(
     office.drain()
     resume("t")
     office.broker.missing = {"t"}
-    postpone = Holds.postpone
+    reschedule = Holds.reschedule
 
     def later(*arguments: Any, **options: Any) -> None:
         Shard.objects.update(epoch=99)
-        postpone(*arguments, **options)
+        reschedule(*arguments, **options)
 
-    monkeypatch.setattr(Holds, "postpone", later)
+    monkeypatch.setattr(Holds, "reschedule", later)
     office.shard.release()
     assert Hold.objects.with_due().get().due

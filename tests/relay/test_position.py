@@ -7,7 +7,7 @@ from django.db import connection
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relay.position import NOTHING, Position, Snapshot
+from outbox.log.position import NOTHING, Position, Snapshot
 
 
 @st.composite

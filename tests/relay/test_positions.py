@@ -14,14 +14,14 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connections, transaction
 
-from outbox import verbs
 from outbox.errors import PositionNotOfThisHistory
 from outbox.models import Checkpoint, Held, OutboxEvent, Shard
-from outbox.positions import rebase, reshard
-from relay.crew import Crew
+from outbox.operations import pausing
+from outbox.operations.resharding import rebase, reshard
+from relay.cluster.lease import Lease
+from relay.context import Context
 from relay.errors import Fenced
-from relay.lease import Lease
-from relay.shard import OwnedShard
+from relay.shard.owned import OwnedShard
 from tests.relay.conftest import LEASE_SECONDS, Desk, Writer, payloads
 
 Desks = Callable[..., Desk]
@@ -37,10 +37,10 @@ def write(w: Writer, count: int = 1) -> None:
 
 def owned(office: Desk) -> list[OwnedShard]:
     """All shards, taken by one desk."""
-    crew = Crew(office.courier, office.shard._crew.encode, office.settings, lambda: None)
+    context = Context(office.sender, office.shard._context.encode, office.settings, lambda: None)
     shards = []
     while (lease := Lease.acquire(office.session, uuid4(), LEASE_SECONDS)) is not None:
-        shards.append(OwnedShard(office.session, lease, crew))
+        shards.append(OwnedShard(office.session, lease, context))
     return shards
 
 
@@ -166,7 +166,7 @@ def test_what_was_held_before_a_restore_waits_on_and_is_released_in_order(
     write(w)
     office.drain()
     with transaction.atomic():
-        verbs.pause("t", "default", any_topic=True)
+        pausing.pause("t", "default", any_topic=True)
     write(w)
     office.drain()
     assert Held.objects.count() == len(KEYS)
@@ -180,7 +180,7 @@ def test_what_was_held_before_a_restore_waits_on_and_is_released_in_order(
     office.drain()
     assert Held.objects.count() == 3 * len(KEYS)  # the first ones come again, too
     with transaction.atomic():
-        verbs.resume("t", "default")
+        pausing.resume("t", "default")
     office.drain()
     assert in_order(office, 3)
     again = len(KEYS)

@@ -20,8 +20,8 @@ from outbox import status
 from outbox.log.privileges import HOLDS, RELAY, RETENTION, SHARDS, pairs
 from outbox.models import Held, Hold, OutboxEvent
 from relay.conf import RelaySettings
+from relay.log.session import Session
 from relay.publishers.base import Failure, Trouble
-from relay.session import Session
 from tests.relay.clusters import Place
 from tests.relay.conftest import Desk
 from tests.relay.test_session import place, template

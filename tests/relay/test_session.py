@@ -19,18 +19,19 @@ from pytest_django import DjangoDbBlocker
 import outbox
 from devstack.errors import Unavailable
 from devstack.postgres import Cluster
-from outbox import retention, status
-from outbox.checks import check_databases
-from outbox.cloudevents import BinaryEncoder
+from outbox import status
+from outbox.checks.setup import check_databases
 from outbox.errors import LogUnsafe
 from outbox.log.privileges import RELAY, pairs
 from outbox.models import OutboxEvent, Shard
-from outbox.positions import rebase, reshard
+from outbox.operations import retention
+from outbox.operations.resharding import rebase, reshard
+from outbox_core.wire.encode import BinaryEncoder
+from relay.condition import State
 from relay.conf import RelaySettings
 from relay.engine import Relay
+from relay.log.session import Session
 from relay.publishers.memory import MemoryPublisher
-from relay.session import Session
-from relay.states import State
 from tests.relay.clusters import Place
 from tests.relay.conftest import Desk, running
 from tests.testapp.events import Note

@@ -8,12 +8,12 @@ from dataclasses import replace
 import pytest
 from django.db import connection
 
-from outbox.cloudevents import BinaryEncoder
+from outbox_core.wire.encode import BinaryEncoder
+from relay.condition import State
 from relay.conf import RelaySettings
 from relay.engine import Relay
+from relay.log.session import Session
 from relay.publishers.memory import MemoryPublisher
-from relay.session import Session
-from relay.states import State
 from tests.relay.conftest import Desk, Writer, payloads
 
 Desks = Callable[..., Desk]
@@ -25,7 +25,7 @@ def test_a_relay_that_stops_finishes_the_wave_and_begins_no_other(desk: Desks, w
     w.insert("a", 3)
     w.commit()
     office.broker._batch_bytes = 1  # each record a wave
-    office.shard._crew = replace(office.shard._crew, stopping=lambda: True)
+    office.shard._context = replace(office.shard._context, stopping=lambda: True)
     assert office.shard.step()
     assert payloads(office.broker.records) == ["a:1"]
     office.reopen()

@@ -8,16 +8,16 @@ from typing import Any
 
 import pytest
 
-from outbox import positions
-from outbox.cloudevents import BinaryEncoder, Record
 from outbox.models import Held
+from outbox.operations import resharding
+from outbox_core.wire.encode import BinaryEncoder, Record
 from relay import signals
+from relay.condition import State
 from relay.conf import RelaySettings
 from relay.engine import Relay
 from relay.errors import PublisherUnavailable
 from relay.publishers.base import Failure, Outcome, Trouble
 from relay.publishers.memory import MemoryPublisher
-from relay.states import State
 from tests.relay.conftest import Desk, Writer, insert, pause, resume, running
 from tests.waiting import wait_until
 
@@ -45,7 +45,7 @@ class SlowlyDown(HalfDown):
 
 
 def divide(count: int) -> None:
-    positions.reshard("default", count)
+    resharding.reshard("default", count)
 
 
 def test_a_shard_in_trouble_keeps_no_other_waiting(transactional_db: None) -> None:
@@ -108,7 +108,7 @@ def test_attempts_that_take_long_leave_others_as_much_time(transactional_db: Non
         return bad._publishing.left >= ATTEMPT_SECONDS / 2
 
     wait_until(waits, 20, "the attempts leave time for others")
-    assert len(relay._courier._publisher.records) == 2  # type: ignore[attr-defined]
+    assert len(relay._sender._publisher.records) == 2  # type: ignore[attr-defined]
     relay.leave()
 
 
@@ -121,7 +121,7 @@ def test_a_slow_release_leaves_new_events_as_much_time(transactional_db: None) -
     relay.connected._release_at = 0.0  # type: ignore[union-attr]
     relay.turn()
     (shard,) = relay.shards.values()
-    assert shard._releases.backoff.left > ATTEMPT_SECONDS / 2
+    assert shard._hold_releases.backoff.left > ATTEMPT_SECONDS / 2
     relay.leave()
 
 

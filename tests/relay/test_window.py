@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from outbox import positions
-from relay.position import NOTHING, Position, Snapshot
+from outbox.log.position import NOTHING, Position, Snapshot
+from outbox.operations import resharding
 from tests.relay.conftest import Desk, Writer, payloads
 
 Desks = Callable[..., Desk]
@@ -66,7 +66,7 @@ def test_a_straggler_behind_a_long_gap_of_published_rows_is_found(desk: Desks, w
 def test_one_transaction_larger_than_a_piece_of_the_index(
     desk: Desks, writer: Writers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("relay.log.PIECE", 10)
+    monkeypatch.setattr("relay.log.reader.PIECE", 10)
     office, w = desk(page_rows=4), writer()
     w.insert("a", 3)
     w.commit()
@@ -97,8 +97,8 @@ def test_what_commits_behind_a_pinned_window_is_no_part_of_it(desk: Desks, write
 def test_the_first_id_of_any_window_is_found(
     desk: Desks, writer: Writers, monkeypatch: pytest.MonkeyPatch, piece: int
 ) -> None:
-    monkeypatch.setattr("relay.log.PIECE", piece)
-    positions.reshard("default", 2)
+    monkeypatch.setattr("relay.log.reader.PIECE", piece)
+    resharding.reshard("default", 2)
     office, writers, chance = desk(), [writer() for _ in range(5)], random.Random(piece)
     snapshots = [NOTHING]
     for _ in range(80):

@@ -13,7 +13,7 @@ from pytest_django.fixtures import Settings
 
 from outbox.fields import SnapshotField
 from outbox.models import Checkpoint, Hold, OutboxEvent, Shard
-from outbox.uuid7 import uuid7
+from outbox.write.uuid7 import uuid7
 from shop.journey import Journey
 from shop.journey.search import search
 from shop.journey.trail import lowest_uuid7

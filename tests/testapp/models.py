@@ -33,7 +33,7 @@ class Parcel(models.Model):
 
 
 class ExpressParcel(Parcel):
-    courier = models.CharField(max_length=50, default="")
+    sender = models.CharField(max_length=50, default="")
 
 
 class TrackedParcel(Parcel):

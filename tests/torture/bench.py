@@ -9,20 +9,20 @@ from uuid import uuid4
 from django.db import connection
 from django.db.models.functions import Now
 
-from outbox.cloudevents import BinaryEncoder, Record
+from outbox.log.seed import seed
 from outbox.models import Hold, Incarnation, Shard
-from outbox.positions import reshard
-from outbox.retention import prune
-from outbox.seed import seed
+from outbox.operations.resharding import reshard
+from outbox.operations.retention import prune
+from outbox_core.wire.encode import BinaryEncoder, Record
+from relay.cluster.lease import Lease
 from relay.conf import RelaySettings
-from relay.courier import Courier
-from relay.crew import Crew
+from relay.context import Context
 from relay.errors import LeaseLost, PublisherUnavailable
-from relay.lease import Lease
+from relay.log.session import Session
 from relay.publishers.base import Failure, Trouble
 from relay.publishers.memory import MemoryPublisher
-from relay.session import Session
-from relay.shard import OwnedShard
+from relay.sender import Sender
+from relay.shard.owned import OwnedShard
 from tests.relay.conftest import Writer
 
 TTL = 3600.0
@@ -73,15 +73,15 @@ class RelayOnBench:
         self.owner = uuid4()
         self.broker = Broker(self._records, self._mended)
         self.session = Session("default")
-        self.courier = Courier(self.broker, margin=0.0)
+        self.sender = Sender(self.broker, margin=0.0)
         self.shards: dict[int, OwnedShard] = {}
         self.lost = ""
 
     def acquire(self) -> None:
         lease = Lease.acquire(self.session, self.owner, TTL, list(self.shards))
         if lease is not None:
-            crew = Crew(self.courier, BinaryEncoder("/bench"), SETTINGS, lambda: None)
-            self.shards[lease.shard] = OwnedShard(self.session, lease, crew)
+            context = Context(self.sender, BinaryEncoder("/bench"), SETTINGS, lambda: None)
+            self.shards[lease.shard] = OwnedShard(self.session, lease, context)
 
     def step(self) -> bool:
         """One page of every shard, as a turn of the loop; what is lost is given up, as the loop does."""
@@ -109,7 +109,7 @@ class RelayOnBench:
         self.start()
 
     def close(self) -> None:
-        self.courier.close(0)
+        self.sender.close(0)
         self.session.close()
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from tests.torture.kafka_log import Record
-from tests.torture.ledger import Entry
+from tests.torture.ledger import NewRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Findings:
 
 
 def compare(
-    ledger: Mapping[UUID, Entry],
+    ledger: Mapping[UUID, NewRow],
     records: Sequence[Record],
     *,
     lost_by_database: Iterable[UUID] = (),
@@ -84,7 +84,7 @@ def compare(
 
 def _judge_first(
     record: Record,
-    ledger: Mapping[UUID, Entry],
+    ledger: Mapping[UUID, NewRow],
     excused: set[UUID],
     last: dict[tuple[str, str], int],
     findings: Findings,

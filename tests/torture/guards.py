@@ -86,7 +86,7 @@ GUARDS = [
         f"{RELAY}/test_history.py::test_a_position_ahead_of_the_database_is_refused",
     ),
     Guard(
-        "the order in which events were set aside",
+        "the order in which events were held",
         f"{RELAY}/test_holds.py::test_a_released_key_is_published_in_order_before_what_comes_later",
     ),
     Guard(
@@ -116,19 +116,19 @@ GUARDS = [
     ),
     Guard(
         "the grace before a topic is an error",
-        f"{RELAY}/test_logs.py::test_a_topic_is_reported_as_an_error_once_its_grace_is_over",
+        f"{RELAY}/test_log_lines.py::test_a_topic_is_reported_as_an_error_once_its_grace_is_over",
     ),
     Guard(
         "a hold that is gone told from a lost lease",
-        f"{RELAY}/test_lifting.py::test_a_hold_that_another_relay_lifts_has_nothing_sent_again",
+        f"{RELAY}/test_releasing.py::test_a_hold_that_another_relay_lifts_has_nothing_sent_again",
     ),
     Guard(
         "what is left of a hold before new events pass it",
-        f"{RELAY}/test_lifting.py::test_nothing_passes_what_its_own_shard_still_holds",
+        f"{RELAY}/test_releasing.py::test_nothing_passes_what_its_own_shard_still_holds",
     ),
     Guard(
         "a pause that comes after new events passed",
-        f"{RELAY}/test_lifting.py::test_a_shard_behind_its_part_of_a_hold_does_not_wait_for_other_shards",
+        f"{RELAY}/test_releasing.py::test_a_shard_behind_its_part_of_a_hold_does_not_wait_for_other_shards",
     ),
     Guard(
         "trouble noted under the lease",
@@ -136,11 +136,11 @@ GUARDS = [
     ),
     Guard(
         "shards handed over only to the healthy",
-        f"{RELAY}/test_handover.py::test_in_an_outage_for_all_the_last_one_goes_on_trying",
+        f"{RELAY}/test_step_down.py::test_in_an_outage_for_all_the_last_one_goes_on_trying",
     ),
     Guard(
         "no shard handed over where Kafka answers",
-        f"{RELAY}/test_handover.py::test_who_is_answered_hands_nothing_over",
+        f"{RELAY}/test_step_down.py::test_who_is_answered_hands_nothing_over",
     ),
     Guard("tidying under the lease", f"{RELAY}/test_history.py::test_who_has_lost_its_shard_tidies_nothing"),
     Guard(

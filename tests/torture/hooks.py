@@ -9,11 +9,11 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from relay.checkpoint import Checkpoints
+from relay.cluster.lease import Lease
 from relay.conf import settings
-from relay.holds import Holds
-from relay.lease import Lease
-from relay.shard import OwnedShard
+from relay.holds.table import Holds
+from relay.log.checkpoint import Checkpoints
+from relay.shard.owned import OwnedShard
 from tests.torture.points import SIGNALS, Points
 
 MID_WAVE_SECONDS = 0.02
@@ -30,7 +30,7 @@ class Hooks:
         self._behind(OwnedShard, "_read", "after-poll", when=lambda work: bool(work.page.rows))
         self._behind(Lease, "acquire", "during-takeover", when=lambda lease: lease is not None)
         self._behind(Checkpoints, "move", "checkpointed")
-        self._behind(Holds, "make", "hold-made")
+        self._behind(Holds, "make", "relay.hold_made")
         self._before(Holds, "lift", "before-lift")
         self._before(Checkpoints, "roll_up", "tidying")
         self._around_waves()

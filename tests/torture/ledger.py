@@ -13,9 +13,9 @@ from uuid import UUID
 
 import psycopg
 
-from outbox.buckets import bucket_of
-from outbox.sql import INSERT_EVENT, INSERT_EVENTS
-from outbox.uuid7 import uuid7
+from outbox.write.buckets import bucket_of
+from outbox.write.statements import INSERT_EVENT, INSERT_EVENTS
+from outbox.write.uuid7 import uuid7
 
 TABLES = """
     CREATE TABLE torture_key (topic text, key text, n bigint NOT NULL, PRIMARY KEY (topic, key));
@@ -37,7 +37,7 @@ READ = "SELECT event_id, topic, key, n, digest FROM torture_ledger"
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class NewRow:
     """A committed event. ``digest`` is None for a tombstone."""
 
     event_id: UUID
@@ -75,7 +75,7 @@ def emit(
     return ids
 
 
-def read(url: str) -> dict[UUID, Entry]:
+def read(url: str) -> dict[UUID, NewRow]:
     """Every committed event of a database."""
     with psycopg.connect(url, connect_timeout=10) as connection:
-        return {row[0]: Entry(*row) for row in connection.execute(READ)}
+        return {row[0]: NewRow(*row) for row in connection.execute(READ)}

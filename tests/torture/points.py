@@ -19,7 +19,7 @@ POINTS = (
     "acked-not-checkpointed",
     "checkpointed",
     "during-takeover",
-    "hold-made",
+    "relay.hold_made",
     "released-not-struck",
     "before-lift",
     "tidying",

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from relay.session import Session
+from relay.log.session import Session
 from tests.relay.conftest import Desk, Writer, desk, nothing_before, writer
 
 __all__ = ["desk", "nothing_before", "writer"]

@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
+from outbox.log.position import Position, Snapshot
 from outbox.models import Checkpoint
-from relay.checkpoint import Checkpoints, Tally
+from relay.cluster.lease import Lease
 from relay.errors import Fenced
-from relay.lease import Lease
-from relay.position import Position, Snapshot
+from relay.log.checkpoint import Checkpoints, Tally
 from tests.relay.conftest import Desk, Writer, desk, nothing_before, writer
 
 __all__ = ["desk", "nothing_before", "writer"]

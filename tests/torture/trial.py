@@ -22,7 +22,7 @@ import psycopg
 from psycopg.rows import scalar_row
 
 from devstack.kafka import create_topics
-from outbox.queries import statement
+from outbox.sql import statement
 from tests.torture import kafka_log, ledger
 from tests.torture.checker import Incident, compare
 from tests.torture.fleet import ROOT, Fleet
@@ -70,7 +70,7 @@ class Trial:
         self.name = f"torture_{secrets.token_hex(4)}"
         self.topics = {f"{self.name}.a": 3, f"{self.name}.b": 1}
         self.scenes: set[str] = set()
-        """Topics with which a fault plays: what is set aside there, is so by design."""
+        """Topics with which a fault plays: what is held there, is so by design."""
         self.lost_by_database: set[UUID] = set()
         self.witnessed: list[kafka_log.Record] = []
         """What Kafka held before a fault deleted it there."""
@@ -257,7 +257,7 @@ class Trial:
             findings=findings,
             incidents=self.incidents,
             figures=json.loads(self._python("-m", "tests.torture.figures")),
-            set_aside=aside,
+            wrongly_held=aside,
             exits=self.fleet.exits,
             tracebacks=logs.count("Traceback (most recent call last)"),
             complaints=self.complaints,

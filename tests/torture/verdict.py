@@ -18,7 +18,7 @@ class Verdict(Report):
 
     findings: Findings
     figures: Mapping[str, Any]
-    set_aside: Sequence[str] = ()
+    wrongly_held: Sequence[str] = ()
     exits: Mapping[int, int] = field(default_factory=dict)
     tracebacks: int = 0
     complaints: Sequence[str] = ()
@@ -35,7 +35,7 @@ class Verdict(Report):
         yield "phantom", str(len(f.phantom)), bool(f.phantom)
         yield "out of order", str(len(f.disordered)), bool(f.disordered)
         yield "altered", str(len(f.altered)), bool(f.altered)
-        yield "set aside by an outage", str(len(self.set_aside)), bool(self.set_aside)
+        yield "held by an outage", str(len(self.wrongly_held)), bool(self.wrongly_held)
         yield "duplicates", self._duplicates(), bool(f.duplicates["no fault"])
         for words in f.beyond(self.incidents):
             yield "more than the waves under way", words, True
@@ -70,5 +70,5 @@ class Verdict(Report):
 
     def details(self) -> Iterator[str]:
         yield from examples(self.findings, ("lost", "phantom", "disordered", "altered"))
-        for line in self.set_aside[:SHOW]:
-            yield f"     set aside: {line}"
+        for line in self.wrongly_held[:SHOW]:
+            yield f"     held: {line}"

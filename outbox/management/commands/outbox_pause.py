@@ -6,8 +6,8 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from outbox import verbs
 from outbox.management.operator import DeedCommand
+from outbox.operations import pausing
 
 
 class Command(DeedCommand):
@@ -23,4 +23,4 @@ class Command(DeedCommand):
 
     def act(self, database: str, who: str, **options: Any) -> str:
         topic, detail = options["topic"], options["detail"]
-        return verbs.pause(topic, database, detail, who=who, any_topic=options["any_topic"])
+        return pausing.pause(topic, database, detail, who=who, any_topic=options["any_topic"])

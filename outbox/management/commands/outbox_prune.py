@@ -6,9 +6,9 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 from tqdm import tqdm
 
-from outbox import retention
 from outbox.log import privileges
 from outbox.management.operator import OutboxCommand
+from outbox.operations import retention
 from outbox_core.people.humanize import plural
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from outbox import verbs
 from outbox.management.operator import DeedCommand
+from outbox.operations import pausing
 
 
 class Command(DeedCommand):
@@ -18,4 +18,4 @@ class Command(DeedCommand):
         parser.add_argument("topic", metavar="TOPIC", help="as Kafka knows it, with OUTBOX['TOPIC_PREFIX']")
 
     def act(self, database: str, who: str, **options: Any) -> str:
-        return verbs.resume(options["topic"], database, who=who)
+        return pausing.resume(options["topic"], database, who=who)

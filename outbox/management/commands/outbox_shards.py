@@ -8,7 +8,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from outbox.log import privileges
 from outbox.management.operator import OutboxCommand
-from outbox.positions import reshard
+from outbox.operations.resharding import reshard
 
 
 class Command(OutboxCommand):

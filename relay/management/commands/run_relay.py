@@ -12,12 +12,12 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 from django.db import DEFAULT_DB_ALIAS, connections
 
-from outbox.cloudevents import encoder
 from outbox.conf import settings as outbox_settings
 from outbox.errors import LogUnsafe
 from outbox_core.process.command import ProcessCommand
 from outbox_core.process.exit_codes import ExitCode
-from relay import logs
+from outbox_core.wire.encode import encoder
+from relay import log_lines
 from relay.conf import settings
 from relay.engine import Relay
 
@@ -57,7 +57,7 @@ class Command(ProcessCommand):
         **_: Any,
     ) -> None:
         _refuse_misuse(database, drain, timeout)
-        logs.listen()
+        log_lines.listen()
         config = settings()
         with self.process(
             "relay", verbosity=verbosity, seconds=config.shutdown_seconds, path=liveness_file, timeout=timeout

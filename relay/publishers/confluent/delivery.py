@@ -9,7 +9,7 @@ from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
-from outbox.cloudevents import Record
+from outbox_core.wire.encode import Record
 from relay.publishers.base import Failure, Outcome, Trouble
 from relay.publishers.confluent.errors import CLIENT_ERRORS, failure
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from confluent_kafka import KafkaError, Producer
 
-from outbox.cloudevents import Record
 from outbox_core.kafka_options import CONFLUENT
+from outbox_core.wire.encode import Record
 from relay.errors import PublisherUnavailable
 from relay.publishers.base import Outcome, size
 from relay.publishers.confluent.delivery import Delivery

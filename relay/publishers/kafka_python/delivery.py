@@ -8,7 +8,7 @@ from typing import Any
 
 from kafka import errors as kafka_errors
 
-from outbox.cloudevents import Record
+from outbox_core.wire.encode import Record
 from relay.publishers.base import Failure, Outcome, Trouble
 from relay.publishers.kafka_python.errors import failure
 from relay.publishers.kafka_python.producer import Producer

@@ -10,8 +10,8 @@ from typing import Any
 from kafka import errors as kafka_errors
 from kafka.partitioner.default import murmur2
 
-from outbox.cloudevents import Record
 from outbox_core.kafka_options import KAFKA_PYTHON
+from outbox_core.wire.encode import Record
 from relay.errors import PublisherUnavailable
 from relay.publishers.base import Failure, Outcome, Trouble
 from relay.publishers.creation import create

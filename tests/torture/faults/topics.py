@@ -1,4 +1,4 @@
-"""Topics that are missing, deleted, forbidden or too small for a while: what waits is set aside in order."""
+"""Topics that are missing, deleted, forbidden or too small for a while: what waits is held in order."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ SMALL = 2_000
 
 
 def missing(trial: Trial, chance: random.Random) -> None:
-    """A topic is created only when its events have been set aside; more come while it is released."""
+    """A topic is created only when its events have been held; more come while it is released."""
     topic = set_scene(trial, chance)
     emit(trial, topic, [b"before"] * 5)
     await_hold(trial, topic, held=True)
@@ -90,7 +90,7 @@ def forbidden(trial: Trial, chance: random.Random) -> None:
 
 
 def deleted(trial: Trial, chance: random.Random) -> None:
-    """A topic is deleted with all that is in it, and made again when new events have been set aside."""
+    """A topic is deleted with all that is in it, and made again when new events have been held."""
     topic = set_scene(trial, chance)
     create(trial, topic)
     emit(trial, topic, [b"first life"] * 5)
@@ -128,7 +128,7 @@ FAULTS = [
     *(
         Fault(f"{deed}-{point}", partial(at_release(point, deed, scene)), concurrent=False)
         for point, scene in (
-            ("hold-made", too_small),
+            ("relay.hold_made", too_small),
             ("released-not-struck", missing),
             ("before-lift", missing),
         )

@@ -15,8 +15,8 @@ import msgspec
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
-from outbox.cloudevents import BinaryEncoder, Record, Row
-from outbox.uuid7 import uuid7
+from outbox.write.uuid7 import uuid7
+from outbox_core.wire.encode import BinaryEncoder, Record, Row
 
 KEYS = 20
 FRAIL_KEYS = 6

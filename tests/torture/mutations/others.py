@@ -11,39 +11,41 @@ from tests.torture.mutations.tools import Mutation, inbox_query, instead, query
 
 
 def no_lock_of_the_key(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(import_module("outbox.emission"), "serialize_writers", lambda *_: None)
+    patch.setattr(import_module("outbox.write.emit"), "serialize_writers", lambda *_: None)
 
 
 OUTBOX: dict[str, Mutation] = {
     "one transaction for a save in autocommit": instead(
-        "outbox.saving._one_transaction", lambda *_: nullcontext()
+        "outbox.capture.save_hook._one_transaction", lambda *_: nullcontext()
     ),
-    "the refusal of a save that is lost": instead("outbox.transactions.is_doomed", lambda _: False),
-    "the event inserted behind the row's lock": instead("outbox.saving.Saving.of", lambda _: None),
+    "the refusal of a save that is lost": instead("outbox.write.transactions.is_doomed", lambda _: False),
+    "the event inserted behind the row's lock": instead(
+        "outbox.capture.save_hook.SaveHook.of", lambda _: None
+    ),
     "the lock of serialize=True": no_lock_of_the_key,
     "shards claimed behind checkpoints": instead(
         "django.db.models.query.QuerySet.select_for_update", lambda rows, **_: rows
     ),
     "held events through a rebase": query(
-        "outbox.positions",
+        "outbox.operations.resharding",
         "renumber",
         ("OR EXISTS (SELECT FROM outbox_held WHERE outbox_held.event_id = event.id) AS", "AS"),
     ),
     "retention of what is not published": query(
-        "outbox.retention",
+        "outbox.operations.retention",
         "prune",
         ("AND (pg_visible_in_snapshot(xid, lo) OR (id <= pos AND pg_visible_in_snapshot(xid, hi)))", ""),
     ),
     "retention of what is held": query(
-        "outbox.retention",
+        "outbox.operations.retention",
         "prune",
         ("AND NOT EXISTS (SELECT FROM outbox_held WHERE event_id = piece.id AND discarded_at IS NULL)", ""),
     ),
     "retention that waits for nobody": query(
-        "outbox.retention", "prune", ("FOR UPDATE SKIP LOCKED", "FOR UPDATE")
+        "outbox.operations.retention", "prune", ("FOR UPDATE SKIP LOCKED", "FOR UPDATE")
     ),
     "the refusal to prune another history": instead(
-        "outbox.retention.refuse_another_history", lambda _: None
+        "outbox.operations.retention.refuse_another_history", lambda _: None
     ),
 }
 

@@ -13,16 +13,16 @@ def no_token(patch: pytest.MonkeyPatch) -> None:
     """The incarnation is neither looked at by the poll nor joined by the checkpoint."""
     from dataclasses import replace
 
-    from relay.log import Log
+    from relay.log.reader import Log
 
     poll = Log._poll
     patch.setattr(Log, "_poll", lambda log, position: replace(poll(log, position), token=None))
-    sql("checkpoint", ("JOIN {schema}outbox_incarnation", "LEFT JOIN {schema}outbox_incarnation"))(patch)
+    sql("log/checkpoint", ("JOIN {schema}outbox_incarnation", "LEFT JOIN {schema}outbox_incarnation"))(patch)
 
 
 def position_in_memory(patch: pytest.MonkeyPatch) -> None:
     """A position counts as moved once its wave is acknowledged, and is kept when the shard is made anew."""
-    from relay.checkpoint import Checkpoints
+    from relay.log.checkpoint import Checkpoints
 
     reload, move = Checkpoints.reload, Checkpoints.move
     memory: dict[object, Any] = {}
@@ -43,8 +43,8 @@ def id_cursor(patch: pytest.MonkeyPatch) -> None:
     """What has an id above the largest one published is new."""
     from dataclasses import replace
 
-    from relay.log import Log
-    from relay.position import Position
+    from outbox.log.position import Position
+    from relay.log.reader import Log
 
     poll, last = Log._poll, {"id": 0}
 
@@ -58,7 +58,7 @@ def id_cursor(patch: pytest.MonkeyPatch) -> None:
 
 
 def no_scopes(patch: pytest.MonkeyPatch) -> None:
-    from relay.holds import Holds, Scopes
+    from relay.holds.table import Holds, Scopes
 
     patch.setattr(Holds, "scopes", lambda *_: Scopes())
 
@@ -66,7 +66,7 @@ def no_scopes(patch: pytest.MonkeyPatch) -> None:
 def wait_in_place(patch: pytest.MonkeyPatch) -> None:
     """A topic that cannot be written is an outage of its shard."""
     from relay.errors import PublisherUnavailable
-    from relay.holds import Holds
+    from relay.holds.table import Holds
     from relay.publishers.base import Trouble
 
     make = Holds.make
@@ -81,13 +81,13 @@ def wait_in_place(patch: pytest.MonkeyPatch) -> None:
 
 def fire_and_forget(patch: pytest.MonkeyPatch) -> None:
     """A wave counts as acknowledged once it is sent."""
-    from relay.work import Work
+    from relay.shard.in_flight import InFlight
 
-    patch.setattr(Work, "_settled", lambda *_: True)
+    patch.setattr(InFlight, "_settled", lambda *_: True)
 
 
 def position_not_stored_first(patch: pytest.MonkeyPatch) -> None:
-    from relay.checkpoint import Checkpoints
+    from relay.log.checkpoint import Checkpoints
 
     move = Checkpoints.move
 
@@ -102,14 +102,14 @@ RELAY: dict[str, Mutation] = {
     "the incarnation token": no_token,
     "the position only from the database": position_in_memory,
     "KEY SHARE on the lease in a checkpoint": sql(
-        "checkpoint", ("AND epoch = %(epoch)s\n    FOR KEY SHARE", "AND epoch = %(epoch)s")
+        "log/checkpoint", ("AND epoch = %(epoch)s\n    FOR KEY SHARE", "AND epoch = %(epoch)s")
     ),
-    "the epoch in a checkpoint": sql("checkpoint", ("AND epoch = %(epoch)s\n    FOR", "\n    FOR")),
+    "the epoch in a checkpoint": sql("log/checkpoint", ("AND epoch = %(epoch)s\n    FOR", "\n    FOR")),
     "the owner and the epoch in a checkpoint": sql(
-        "checkpoint", ("AND owner = %(owner)s::uuid AND epoch = %(epoch)s", "")
+        "log/checkpoint", ("AND owner = %(owner)s::uuid AND epoch = %(epoch)s", "")
     ),
     "checkpoints in the order of their epochs": sql(
-        "load",
+        "log/load",
         (
             "FROM {schema}outbox_position WHERE shard_id = %(shard)s",
             """FROM (SELECT lo, hi, pos, published, created_at AS stored_at, true AS proven
@@ -119,54 +119,60 @@ RELAY: dict[str, Mutation] = {
     ),
     "the snapshot cursor": id_cursor,
     "transactions that were open (xip)": sql(
-        "poll",
+        "log/poll",
         (
             "xid = ANY (%(xip)s::text[]::xid8[])",
             "xid = ANY ('{}'::xid8[] || CASE WHEN cardinality(%(xip)s::text[]) < 0 THEN '{}'::xid8[] END)",
         ),
     ),
     "the upper snapshot of a window": sql(
-        "walk",
+        "log/scan_window",
         ("AND pg_visible_in_snapshot(xid, (SELECT %(hi)s::text::pg_snapshot))", "AND %(hi)s::text <> ''"),
     ),
     "the lower snapshot of a window": sql(
-        "walk",
+        "log/scan_window",
         ("AND NOT pg_visible_in_snapshot(xid, (SELECT %(lo)s::text::pg_snapshot))", "AND %(lo)s::text <> ''"),
     ),
     "the position behind acknowledged events only": fire_and_forget,
-    "the margin of the lease": instead("relay.lease.Lease.remaining", 1e9),
-    "expired leases stay expired": sql("renew", ("AND lease_until > clock_timestamp()", "")),
+    "the margin of the lease": instead("relay.cluster.lease.Lease.remaining", 1e9),
+    "expired leases stay expired": sql("cluster/renew", ("AND lease_until > clock_timestamp()", "")),
     "holds looked up at hand-over": no_scopes,
-    "isolation before a record is judged": instead("relay.work.Work.isolate", lambda *_: False),
+    "isolation before a record is judged": instead(
+        "relay.shard.in_flight.InFlight.isolate", lambda *_: False
+    ),
     "a topic held at once": wait_in_place,
-    "the refusal of another history": sql("load", ("proven,", "true,")),
-    "the order in which events were set aside": sql("held", ("ORDER BY page.place", "ORDER BY page.id DESC")),
-    "planner settings": instead("relay.session.PLANNER", {}),
+    "the refusal of another history": sql("log/load", ("proven,", "true,")),
+    "the order in which events were held": sql(
+        "holds/held", ("ORDER BY page.place", "ORDER BY page.id DESC")
+    ),
+    "planner settings": instead("relay.log.session.PLANNER", {}),
     "a position no older than what it covers": sql(
-        "checkpoint", ("greatest(clock_timestamp(), %(newest)s", "coalesce(clock_timestamp(), %(newest)s")
+        "log/checkpoint", ("greatest(clock_timestamp(), %(newest)s", "coalesce(clock_timestamp(), %(newest)s")
     ),
     "the position stored before the first wave": position_not_stored_first,
-    "a pause that comes before the lift": sql("lift", ("AND release_at <= clock_timestamp()", "")),
-    "a pause that comes before trouble is noted": sql(
-        "postpone", ("AND release_at <= clock_timestamp()", "")
+    "a pause that comes before the lift": sql(
+        "holds/delete_hold", ("AND release_at <= clock_timestamp()", "")
     ),
-    "the bound of what a poll reads": sql("poll", ("OFFSET %(most)s", "OFFSET %(most)s * 1000000")),
+    "a pause that comes before trouble is noted": sql(
+        "holds/reschedule_hold", ("AND release_at <= clock_timestamp()", "")
+    ),
+    "the bound of what a poll reads": sql("log/poll", ("OFFSET %(most)s", "OFFSET %(most)s * 1000000")),
     "the grace before a topic is an error": instead("relay.conf.RelaySettings.topic_grace_seconds", 0.0),
     "a hold that is gone told from a lost lease": sql(
-        "checkpoint", ("EXISTS (SELECT FROM ours)", "EXISTS (SELECT FROM ours WHERE id < 0)")
+        "log/checkpoint", ("EXISTS (SELECT FROM ours)", "EXISTS (SELECT FROM ours WHERE id < 0)")
     ),
     "what is left of a hold before new events pass it": instead(
-        "relay.holds.Holds.pass_by", lambda holds, release: holds._passed.add(release.hold)
+        "relay.holds.table.Holds.pass_by", lambda holds, release: holds._passed.add(release.hold)
     ),
     "a pause that comes after new events passed": sql(
-        "holds", ("coalesce(release_at <= clock_timestamp(), false)", "true")
+        "holds/holds", ("coalesce(release_at <= clock_timestamp(), false)", "true")
     ),
     "trouble noted under the lease": sql(
-        "postpone", ("AND owner = %(owner)s::uuid AND epoch = %(epoch)s", "")
+        "holds/reschedule_hold", ("AND owner = %(owner)s::uuid AND epoch = %(epoch)s", "")
     ),
     "shards handed over only to the healthy": sql(
-        "free", ("NOT IN ('stopping', 'degraded')", "<> 'stopping'")
+        "cluster/cluster_state", ("NOT IN ('stopping', 'degraded')", "<> 'stopping'")
     ),
-    "no shard handed over where Kafka answers": instead("relay.handover.Handover.is_due", True),
-    "tidying under the lease": sql("rollup", ("AND owner = %(owner)s::uuid AND epoch = %(epoch)s", "")),
+    "no shard handed over where Kafka answers": instead("relay.step_down.StepDown.is_due", True),
+    "tidying under the lease": sql("log/rollup", ("AND owner = %(owner)s::uuid AND epoch = %(epoch)s", "")),
 }

@@ -26,7 +26,7 @@ def sql(name: str, *changes: tuple[str, str]) -> Mutation:
     """A statement of the relay with some text replaced."""
 
     def mutate(patch: pytest.MonkeyPatch) -> None:
-        from relay import session
+        from relay.log import session
         from relay.sql import statement
 
         patch.setattr(session, "statement", changed(statement, name, *changes))
@@ -39,7 +39,7 @@ def query(module: str, name: str, *changes: tuple[str, str]) -> Mutation:
     """A statement of the outbox with some text replaced, as a module of it reads it."""
 
     def mutate(patch: pytest.MonkeyPatch) -> None:
-        from outbox.queries import statement
+        from outbox.sql import statement
 
         patch.setattr(f"{module}.statement", changed(statement, name, *changes))
 

@@ -1,0 +1,1 @@
+"""Capturing changes: signal receivers, the hook in save(), and bulk writes."""

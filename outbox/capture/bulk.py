@@ -1,0 +1,190 @@
+"""A bulk write and its events: those that receivers would return, had each row been saved by itself."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+from django.db.models import Model, QuerySet
+from django.db.models.signals import post_save, pre_save
+
+from outbox.capture.committed import as_stored
+from outbox.capture.receivers import receivers_of
+from outbox.capture.save_hook import forget_rows
+from outbox.errors import CannotCapture
+from outbox.write.emit import insert
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from django.dispatch import Signal
+
+    from outbox.write.row import NewRow
+
+CHUNK = 500
+
+
+class Bulk:
+    """A write to the rows of ``queryset``."""
+
+    def __init__(self, queryset: Any) -> None:
+        queryset._for_write = True
+        self._queryset: QuerySet[Any] = queryset
+        self._model: type[Model] = queryset.model
+        self._using: str = queryset.db
+
+    @property
+    def has_receivers(self) -> bool:
+        """Whether any receiver would return events for a save of this model."""
+        return bool(receivers_of(pre_save, self._model) or receivers_of(post_save, self._model))
+
+    def create(self, instances: list[Any], batch_size: int | None) -> list[Any]:
+        with transaction.atomic(using=self._using):
+            for chunk in _chunks(instances):
+                entries = self._entries(pre_save, chunk)
+                self._plain().bulk_create(chunk, batch_size)
+                forget_rows(self._model)
+                entries += self._entries(post_save, self._stored(chunk), created=True)
+                insert(entries, self._using)
+        return instances
+
+    def update_each(self, instances: list[Any], fields: list[str], batch_size: int | None) -> int:
+        with transaction.atomic(using=self._using):
+            pks = self._lock(self._queryset.filter(pk__in=[instance.pk for instance in instances]))
+            locked = set(pks)
+            matching = [instance for instance in instances if self._pk_of(instance) in locked]
+            before = self._before(pks)
+            entries = self._entries(pre_save, matching, before, update_fields=frozenset(fields))
+            rows = self._plain().bulk_update(instances, fields, batch_size)
+            forget_rows(self._model)
+            insert(entries, self._using)
+            for chunk in _chunks(pks):
+                self._announce_updated(chunk, before, frozenset(fields))
+        return rows
+
+    def update(self, values: Mapping[str, Any]) -> int:
+        options = self._model._meta
+        fields = [options.get_field(name) for name in values if name != "pk"]
+        if len(fields) < len(values) or any(field in options.pk_fields for field in fields):
+            raise CannotCapture(
+                f"update() of the primary key of {options.label}: its rows cannot be found again "
+                "for their events. Save a new row and delete the old one."
+            )
+        names = frozenset(field.name for field in fields)
+        with transaction.atomic(using=self._using):
+            pks = self._lock(self._queryset)
+            for chunk in _chunks(pks):
+                before = self._before(chunk)
+                changing = self._about_to_be(chunk, values)
+                entries = self._entries(pre_save, changing, before, update_fields=names)
+                self._write(chunk, values)
+                forget_rows(self._model)
+                insert(entries, self._using)
+                self._announce_updated(chunk, before, names)
+        return len(pks)
+
+    def _write(self, pks: Sequence[Any], values: Mapping[str, Any]) -> None:
+        """Change locked rows, without the filter, which may not hold any more; annotations come with it."""
+        rows = self._plain() if self._queryset.query.annotations else QuerySet(self._model, using=self._using)
+        written = rows.filter(pk__in=pks).update(**values)
+        if written != len(pks):
+            raise CannotCapture(
+                f"update() of {self._model._meta.label}: {len(pks)} rows matched and {written} were written, "
+                "because rows that the filter looks at were changed meanwhile. Try again, or lock those rows "
+                "first."
+            )
+
+    def _lock(self, queryset: QuerySet[Any]) -> list[Any]:
+        """Lock rows in the order of their primary keys, as UPDATE does (NO KEY), parents before children."""
+        for parent in self._parents():
+            ids = queryset.order_by().values_list(parent._meta.pk.name, flat=True)
+            _lock_rows(parent._base_manager.using(self._using).filter(pk__in=list(ids)))
+        query = queryset.query
+        if not (query.distinct or query.group_by or query.annotations):
+            return _lock_rows(queryset)
+        rows = self._rows(queryset.order_by().values("pk"))
+        _lock_rows(rows)
+        return list(rows.values_list("pk", flat=True))  # what still matches, now that nobody changes it
+
+    def _parents(self) -> list[type[Model]]:
+        own, parents = self._model._meta.concrete_model, self._model._meta.all_parents
+        return [parent for parent in reversed(parents) if parent._meta.concrete_model is not own]
+
+    def _pk_of(self, instance: Model) -> object:
+        """As the database gives it: ``Order(pk="7")`` is row 7."""
+        return self._model._meta.pk.to_python(instance.pk)
+
+    def _plain(self) -> QuerySet[Any]:
+        """The same query, whose writes are not captured."""
+        return QuerySet(self._model, query=self._queryset.query.chain(), using=self._using)
+
+    def _rows(self, pks: Sequence[Any] | QuerySet[Any]) -> QuerySet[Any]:
+        return self._model._base_manager.using(self._using).filter(pk__in=pks).order_by("pk")
+
+    def _about_to_be(self, pks: Sequence[Any], values: Mapping[str, Any]) -> Iterator[Model]:
+        """The rows as a pre_save receiver sees them: changed here and not yet in the database."""
+        if not receivers_of(pre_save, self._model):
+            return
+        for instance in self._rows(pks):
+            for name, value in values.items():
+                field = self._model._meta.get_field(name)
+                attribute = field.name if isinstance(value, Model) else getattr(field, "attname", name)
+                setattr(instance, attribute, value)
+            yield instance
+
+    def _stored(self, instances: Sequence[Model]) -> Iterator[Model]:
+        """New rows as the database holds them, unless every receiver forbids to read them."""
+        if all(receiver.refresh is False for receiver in receivers_of(post_save, self._model)):
+            yield from instances
+            return
+        rows = {row.pk: row for row in self._rows([self._pk_of(instance) for instance in instances])}
+        names = [field.attname for field in self._model._meta.concrete_fields]
+        for instance in instances:
+            row = rows.get(self._pk_of(instance))
+            yield as_stored(instance, {name: getattr(row, name) for name in names} if row else {})
+
+    def _before(self, pks: Sequence[Any]) -> dict[Any, Model]:
+        """The locked rows before the change, if a receiver asks for them."""
+        heard = [*receivers_of(pre_save, self._model), *receivers_of(post_save, self._model)]
+        return {row.pk: row for row in self._rows(pks)} if any(each.previous for each in heard) else {}
+
+    def _announce_updated(
+        self, pks: Sequence[Any], before: Mapping[Any, Model], fields: frozenset[str]
+    ) -> None:
+        entries = self._entries(post_save, self._rows(pks), before, created=False, update_fields=fields)
+        insert(entries, self._using)
+
+    def _entries(
+        self,
+        signal: Signal,
+        instances: Iterable[Model],
+        before: Mapping[Any, Model] = MappingProxyType({}),
+        **kwargs: Any,
+    ) -> list[NewRow]:
+        receivers = receivers_of(signal, self._model)
+        common = {"raw": False, "using": self._using, "update_fields": None, **kwargs}
+        return [
+            entry
+            for instance in instances
+            for receiver in receivers
+            for entry in receiver.entries(
+                signal=signal,
+                sender=self._model,
+                instance=instance,
+                previous=before.get(self._pk_of(instance)),
+                **common,
+            )
+        ]
+
+
+def _lock_rows(queryset: QuerySet[Any]) -> list[Any]:
+    parts = [field.attname for field in queryset.model._meta.pk_fields]
+    locked = queryset.order_by("pk").select_for_update(no_key=True, of=("self",))
+    is_composite = len(parts) > 1  # its "pk" belongs to no table that could be locked
+    rows = locked.values_list(*parts) if is_composite else locked.values_list("pk", flat=True)
+    return list(dict.fromkeys(rows))
+
+
+def _chunks(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    return (values[start : start + CHUNK] for start in range(0, len(values), CHUNK))

@@ -1,0 +1,312 @@
+"""``@outbox.receiver``: what a function returns for a signal is written in the signal's transaction."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from functools import partial, update_wrapper
+from inspect import iscoroutinefunction
+from types import FunctionType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from django.apps import apps
+from django.core import signals as core_signals
+from django.core.exceptions import ImproperlyConfigured
+from django.core.signals import request_finished
+from django.db import DEFAULT_DB_ALIAS, connections, transaction
+from django.db.models import Model, signals
+from django.db.models.signals import (
+    ModelSignal,
+    class_prepared,
+    post_migrate,
+    post_save,
+    pre_migrate,
+    pre_save,
+)
+from django.db.models.utils import make_model_tuple
+from django.dispatch import Signal
+from django.utils.inspect import func_accepts_kwargs
+
+from outbox.capture import outside
+from outbox.capture.committed import as_stored, read_again
+from outbox.capture.save_hook import SaveHook, guard, wants_previous, wants_row
+from outbox.capture.senders import is_reached, reached
+from outbox.errors import OutboxError
+from outbox.log import tables
+from outbox.write import transactions
+from outbox.write.emit import insert
+from outbox.write.registry import registry
+from outbox.write.row import NewRow
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from outbox.write.event_class import AnyEvent
+
+    Returned = AnyEvent | Iterable[AnyEvent] | None
+
+F = TypeVar("F", bound=Callable[..., "Returned"])
+
+logger = logging.getLogger("outbox")
+
+NO_TABLES = (
+    "Database %r holds no outbox (yet): %r is not called for %s. Run `manage.py migrate outbox` first."
+)
+
+
+class Receiver:
+    """A function connected to signals. Django calls it as any receiver; it returns the ids of its events."""
+
+    __name__: str
+    __qualname__: str
+
+    def __init__(
+        self,
+        function: Callable[..., object],
+        *,
+        dispatch_uid: Hashable = None,
+        raw: bool = False,
+        using: str = DEFAULT_DB_ALIAS,
+        refresh: bool | None = None,
+        previous: bool = False,
+    ) -> None:
+        self.__qualname__ = repr(function)
+        update_wrapper(self, function)
+        self.function = function
+        self.raw = raw
+        self.using = using
+        self.refresh = refresh
+        self.previous = previous
+        self.uid = dispatch_uid or function
+        self._senders: list[tuple[Signal, type[Model]]] = []
+        self._connected: list[tuple[Signal, object]] = []
+        registered.append(self)
+
+    def __repr__(self) -> str:
+        return f"<outbox receiver {self.function.__module__}.{self.__qualname__}>"
+
+    def __call__(self, *, signal: Signal, sender: object, **kwargs: Any) -> list[UUID]:
+        if kwargs.get("raw") and not self.raw:
+            return []
+        using = kwargs.get("using") or self.using
+        if signal in (pre_save, post_save):
+            saving = SaveHook.of(kwargs["instance"])
+            if saving is not None:
+                return self._of_save(saving, signal=signal, sender=sender, **kwargs)
+            if signal is post_save:
+                kwargs["instance"] = self._stored(None, kwargs["instance"], using)
+            if kwargs.get("raw"):  # a fixture is loaded past the wrapper of save_base
+                return insert(self.entries(signal=signal, sender=sender, **kwargs), using)
+        entries = partial(self.entries, signal=signal, sender=sender, **kwargs)
+        if signal in (pre_migrate, post_migrate) and not tables.exist(using):
+            logger.warning(NO_TABLES, using, self, name_of(signal))
+            return []
+        return self._elsewhere(signal, using, entries)
+
+    def entries(self, *, signal: Signal, sender: object, **kwargs: Any) -> list[NewRow]:
+        """What the function returns for a signal, ready to be inserted."""
+        if self.previous:
+            kwargs.setdefault("previous", None)
+        else:
+            kwargs.pop("previous", None)
+        try:
+            events = self.function(signal=signal, sender=sender, **kwargs)
+            return [NewRow.of(event) for event in _several(events)]
+        except OutboxError as error:
+            error.add_note(
+                f"(An event of {self!r} for {name_of(signal)} of {getattr(sender, '__name__', sender)}.)"
+            )
+            raise
+
+    def receives(self, signal: Signal, sender: object) -> bool:
+        return (signal, sender) in self._connected or (signal, None) in self._connected
+
+    @property
+    def connections(self) -> Sequence[tuple[Signal, object]]:
+        """The signals it is connected to, each with a sender (None: all)."""
+        return tuple(self._connected)
+
+    def models(self, *of: Signal) -> list[type[Model]]:
+        """The models it hears of, or those of some signals only."""
+        found = (sender for signal, sender in self._connected if not of or signal in of)
+        models = [sender for sender in found if isinstance(sender, type) and issubclass(sender, Model)]
+        return list(dict.fromkeys(models))
+
+    def connect(self, signal: Signal, sender: object) -> None:
+        """Hear of ``sender``; a model may be named ``"app.Model"``."""
+        if not isinstance(signal, ModelSignal) or sender is None:
+            self._attach(signal, sender)
+        elif isinstance(sender, str):
+            apps.lazy_model_operation(partial(self._connect_model, signal), make_model_tuple(sender))
+        elif isinstance(sender, type) and issubclass(sender, Model):
+            self._connect_model(signal, sender)
+        else:
+            raise ImproperlyConfigured(
+                f"{self!r}: sender {sender!r} of {name_of(signal)} is no model and no 'app.Model'."
+            )
+
+    def disconnect(self) -> None:
+        """Hear of nothing any more, as a test that registered a receiver ends."""
+        for signal, sender in self._connected:
+            signal.disconnect(sender=sender, dispatch_uid=self.uid)
+            self._count(signal, sender, -1)
+        registered.remove(self)
+
+    def prepared(self, model: type[Model]) -> None:
+        """Hear of a model class that was made after its parent was connected."""
+        for signal, sender in self._senders:
+            if is_reached(signal, sender, model):
+                self._attach(signal, model)
+
+    def _connect_model(self, signal: Signal, sender: type[Model]) -> None:
+        self._senders.append((signal, sender))
+        for model in reached(signal, sender):
+            self._attach(signal, model)
+
+    def _attach(self, signal: Signal, sender: Any) -> None:
+        if any(other.uid == self.uid and other.receives(signal, sender) for other in registered):
+            return
+        signal.connect(self, sender=sender, weak=False, dispatch_uid=self.uid)
+        self._connected.append((signal, sender))
+        if signal in (pre_save, post_save):
+            guard(sender or Model)
+            self._count(signal, sender, +1)
+
+    def _count(self, signal: Signal, sender: Any, by: int) -> None:
+        if signal is post_save and self.refresh is None:
+            wants_row[sender] += by
+        if signal in (pre_save, post_save) and self.previous:
+            wants_previous[sender] += by
+
+    def _of_save(self, saving: SaveHook, *, signal: Signal, instance: Model, **kwargs: Any) -> list[UUID]:
+        if signal is pre_save:
+            entries = self.entries(signal=signal, instance=instance, previous=saving.previous, **kwargs)
+            saving.defer(entries)
+        else:
+            insert(saving.take(), saving.using)  # before the function runs, which may save the instance again
+            stored = self._stored(saving, instance, saving.using)
+            entries = self.entries(signal=signal, instance=stored, previous=saving.previous, **kwargs)
+            insert(entries, saving.using)
+        return [entry.event_id for entry in entries]
+
+    def _stored(self, saving: SaveHook | None, instance: Model, using: str) -> Model:
+        """The instance as its row is stored; the caller's own where nothing differs."""
+        if self.refresh is False:
+            return instance
+        stored: Model = (
+            saving.stored(read=self.refresh is True)
+            if saving
+            else as_stored(instance, read_again(instance, using))
+        )
+        return stored
+
+    def _elsewhere(self, signal: Signal, using: str, entries: Callable[[], list[NewRow]]) -> list[UUID]:
+        connection = connections[using]
+        was_closed = connection.connection is None
+        if transactions.is_open(connection):
+            return insert(entries(), using)
+        outside.notice(signal, name_of(signal), self, using)
+        with transaction.atomic(using=using):
+            event_ids = insert(entries(), using)
+        if signal is request_finished and was_closed:
+            connection.close()  # as Django has left it; under ASGI nobody else would ever use this one
+        return event_ids
+
+
+registered: list[Receiver] = []
+
+
+def receiver(
+    signal: Signal | Sequence[Signal],
+    *,
+    sender: object = None,
+    dispatch_uid: Hashable = None,
+    raw: bool = False,
+    using: str = DEFAULT_DB_ALIAS,
+    refresh: bool | None = None,
+    previous: bool = False,
+) -> Callable[[F], F]:
+    """Write the event, or the events, that the decorated function returns for a signal; None writes nothing.
+
+    Takes what ``django.dispatch.receiver`` takes: one signal or several, one ``sender`` or several,
+    ``"app.Model"``. A model stands for its proxies and its children too, an abstract one for all of its
+    children. ``raw=True`` hears of loaded fixtures. Events go to the database that the signal names, or to
+    ``using`` if it names none; inside its transaction, or, where the signal is sent outside of one, in a
+    transaction together with what the function writes (see OUTBOX["OUTSIDE_TRANSACTION"]).
+
+    A receiver of post_save gets the row as the database holds it: the instance itself, or a copy where a
+    value that was assigned differs. ``refresh=True`` always reads the row again, which shows what a trigger
+    that runs after the write did; ``refresh=False`` gives the instance as it was assigned. With
+    ``previous=True`` the function also gets ``previous``: the row before the save, locked, or None for a new
+    one.
+
+    Raises ImproperlyConfigured for what cannot be received.
+    """
+    _refuse_a_function(signal)
+    heard: Sequence[Any] = signal if isinstance(signal, list | tuple) else [signal]
+    senders = sender if isinstance(sender, list | tuple) else [sender]
+
+    def connect(function: F) -> F:
+        _check(function, heard)
+        if previous and not all(each in (pre_save, post_save) for each in heard):
+            raise ImproperlyConfigured(
+                f"@outbox.receiver of {function!r}: previous=True is for pre_save and post_save only."
+            )
+        connected = Receiver(
+            function, dispatch_uid=dispatch_uid, raw=raw, using=using, refresh=refresh, previous=previous
+        )
+        for each in heard:
+            for one in senders:
+                connected.connect(each, one)
+        return function
+
+    return connect
+
+
+def receivers_of(signal: Signal, model: type[Model]) -> list[Receiver]:
+    """The receivers of a signal of a model, in the order in which Django calls them."""
+    return [receiver for receiver in registered if receiver.receives(signal, model)]
+
+
+def name_of(signal: Signal) -> str:
+    """The name of one of Django's signals; of another one its repr."""
+    known = {**vars(signals), **vars(core_signals)}
+    return next((name for name, value in known.items() if value is signal), repr(signal))
+
+
+def _several(events: object) -> Iterator[object]:
+    if events is None:
+        return
+    is_one = type(events) in registry or isinstance(events, str | bytes | Mapping)
+    yield from events if isinstance(events, Iterable) and not is_one else [events]
+
+
+def _refuse_a_function(signal: object) -> None:
+    if isinstance(signal, FunctionType | type):
+        raise ImproperlyConfigured(
+            f"@outbox.receiver of {signal.__module__}.{signal.__qualname__} lacks its parentheses: name the "
+            "signal, as in @outbox.receiver(post_save, sender=Order)."
+        )
+
+
+def _check(function: Callable[..., object], heard: Iterable[object]) -> None:
+    name = getattr(function, "__qualname__", repr(function))
+    if iscoroutinefunction(function):
+        raise ImproperlyConfigured(
+            f"@outbox.receiver: {name} is async, but an event is written in a transaction: use a plain def."
+        )
+    if not func_accepts_kwargs(function):
+        raise ImproperlyConfigured(
+            f"@outbox.receiver: {name} has to accept **kwargs, as every receiver of a signal."
+        )
+    for signal in heard:
+        if not isinstance(signal, Signal):
+            raise ImproperlyConfigured(f"@outbox.receiver of {name}: {signal!r} is no signal.")
+
+
+def _hear_of(sender: type[Model], **kwargs: object) -> None:
+    for each in registered:
+        each.prepared(sender)
+
+
+class_prepared.connect(_hear_of)

@@ -1,0 +1,189 @@
+"""A save and its events in one transaction: the wrapper around ``save_base``.
+
+Django sends post_save when the transaction of ``save_base`` has ended. In autocommit a receiver's INSERT
+would be a second one, and a crash between the two would lose the event.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+from django.db import connections, router, transaction
+
+from outbox.capture.committed import as_stored, read_again, read_before
+from outbox.capture.returning import can_return, wrap_writes
+from outbox.errors import SaveLost
+from outbox.write import transactions
+from outbox.write.emit import insert
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from django.db.models import Model
+
+    from outbox.write.row import NewRow
+
+
+class SaveHook:
+    """A running call of ``save_base``.
+
+    What pre_save receivers return is built before the row is written, and is inserted after it: only then
+    does this transaction hold the row's lock, which puts the events of one key in the order of their commits.
+    ``previous`` is the row before the change, where a receiver asks for it.
+    """
+
+    def __init__(self, instance: Model, using: str, outer: SaveHook | None, previous: Any = None) -> None:
+        self.instance = instance
+        self.using = using
+        self.outer = outer
+        self.previous = previous
+        self._entries: list[NewRow] = []
+        self._row: dict[str, Any] = {}
+        self._read: Mapping[str, Any] | None = None
+
+    @staticmethod
+    def of(instance: object) -> SaveHook | None:
+        """The innermost running save, if it is one of ``instance``."""
+        saving = _running.get()
+        return saving if saving is not None and saving.instance is instance else None
+
+    def defer(self, entries: Iterable[NewRow]) -> None:
+        self._entries += entries
+
+    def take(self) -> list[NewRow]:
+        """The deferred entries, which from now on are the caller's to insert."""
+        entries, self._entries = self._entries, []
+        return entries
+
+    def collect(self, values: Mapping[str, Any]) -> None:
+        """Take note of what a statement wrote; the row that a save around this one knows is older."""
+        self._row.update(values)
+        _forget(self.outer, type(self.instance), self.instance.pk)
+
+    def forget(self) -> None:
+        """Something else has written the row: read it again when it is asked for."""
+        self._row, self._read = {}, None
+
+    def stored(self, *, read: bool) -> Any:
+        """The instance with the row's values: what the write returned, or read again if it must be, once."""
+        names = (field.attname for field in self.instance._meta.concrete_fields)
+        if not read and self._read is None and all(name in self._row for name in names):
+            return as_stored(self.instance, self._row)
+        if self._read is None:
+            self._read = read_again(self.instance, self.using)
+        return as_stored(self.instance, self._read)
+
+
+_running: ContextVar[SaveHook | None] = ContextVar("outbox_saving", default=None)
+
+wants_row: Counter[type[Model] | None] = Counter()
+"""How many receivers of post_save want the stored row, by model; None stands for all."""
+
+wants_previous: Counter[type[Model] | None] = Counter()
+"""How many receivers want the row before the change."""
+
+
+def forget_rows(model: type[Model]) -> None:
+    """Rows of a model are written in bulk: what the running saves know of theirs may be older."""
+    _forget(_running.get(), model)
+
+
+def _forget(saving: SaveHook | None, model: type[Model], pk: object = None) -> None:
+    while saving is not None:
+        instance = saving.instance
+        if instance._meta.concrete_model is model._meta.concrete_model and pk in (None, instance.pk):
+            saving.forget()
+        saving = saving.outer
+
+
+def _collector_of(instance: Model) -> Callable[[Mapping[str, Any]], None] | None:
+    saving, model = SaveHook.of(instance), type(instance)
+    if saving is None or not (wants_row[model] or wants_row[None]):
+        return None
+    return saving.collect if can_return(model, saving.using) else None
+
+
+def guard(model: type[Model]) -> None:
+    """Wrap ``save_base`` of a model, unless the model inherits one that is wrapped."""
+    if not getattr(model.save_base, "guarded_by_outbox", False):
+        setattr(model, "save_base", _guarded(model))  # noqa: B010
+    wrap_writes(model, _collector_of)
+
+
+def _guarded(model: type[Model]) -> Callable[..., Any]:
+    own = model.__dict__.get("save_base")
+
+    @wraps(model.save_base)
+    def save_base(
+        self: Model,
+        raw: bool = False,
+        force_insert: Any = False,
+        force_update: bool = False,
+        using: str | None = None,
+        update_fields: Any = None,
+        **more: Any,
+    ) -> Any:
+        using = using or router.db_for_write(self.__class__, instance=self)
+        parent: Any = super(model, self)
+        original = own.__get__(self) if own else parent.save_base
+        with _one_transaction(self, using), _saving(self, using, may_exist=not force_insert):
+            return original(
+                raw=raw,
+                force_insert=force_insert,
+                force_update=force_update,
+                using=using,
+                update_fields=update_fields,
+                **more,
+            )
+
+    setattr(save_base, "guarded_by_outbox", True)  # noqa: B010
+    return save_base
+
+
+@contextmanager
+def _saving(instance: Model, using: str, *, may_exist: bool) -> Iterator[None]:
+    outer = SaveHook.of(instance)
+    if outer is not None and not instance._state.adding:
+        # A receiver of post_save saves it again, and what came first stays first.
+        insert(outer.take(), outer.using)
+    asked = wants_previous[type(instance)] or wants_previous[None]
+    previous = read_before(instance, using) if asked and may_exist and instance.pk is not None else None
+    saving = SaveHook(instance, using, _running.get(), previous)
+    token = _running.set(saving)
+    try:
+        yield
+        insert(saving.take(), using)
+    finally:
+        _running.reset(token)
+
+
+@contextmanager
+def _one_transaction(instance: Model, using: str) -> Iterator[None]:
+    """A transaction in autocommit. Inside one nothing: what the caller catches there must not doom it."""
+    connection = connections[using]
+    if transactions.is_open(connection):
+        yield
+        return
+    with transaction.atomic(using=using):
+        try:
+            yield
+        except RuntimeError as error:
+            if "durable" in str(error):
+                error.add_note(
+                    f"(A receiver of {instance._meta.label} uses atomic(durable=True); outbox receivers put "
+                    "each save() into a transaction. Do its work in transaction.on_commit(), or without "
+                    "durable=True.)"
+                )
+            raise
+        if transactions.is_doomed(connection):
+            raise SaveLost(
+                f"save() of {instance._meta.label} {instance.pk!r} wrote nothing to database {using!r}: its "
+                "transaction is marked for rollback, because something (a receiver of pre_save or post_save, "
+                "most likely) swallowed a database error. Let that error through, or put what may fail into "
+                "a `transaction.atomic()` of its own."
+            )

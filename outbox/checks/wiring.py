@@ -1,0 +1,173 @@
+"""System checks: receivers and events that are declared and have no effect, or another one than it seems."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import weakref
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from django.apps import apps
+from django.core.checks import CheckMessage, Error, Warning
+from django.db.models import Model, signals
+from django.db.models.signals import ModelSignal, post_save, pre_save
+from django.dispatch import Signal
+
+from outbox.capture.receivers import Receiver, name_of, registered
+from outbox.checks.hints import classes_of, returned_types
+from outbox.declared import problems
+from outbox.write.registry import registry
+
+NO_EVENTS = (int, float, str, bytes, bool, dict, Model)
+
+
+def check_events(**kwargs: object) -> list[CheckMessage]:
+    """E009: a field whose annotation cannot be read, or has no form in JSON."""
+    return [
+        Error(
+            problem,
+            hint="Declare one of the types in docs/reference/types-on-the-wire.md.",
+            obj=event_type.cls,
+            id="outbox.E009",
+        )
+        for event_type in registry
+        for problem in problems(event_type.cls)
+    ]
+
+
+def check_senders(**kwargs: object) -> list[CheckMessage]:
+    """E008, W004: senders of custom signals that never are the sender that is meant."""
+    return [
+        message
+        for receiver in registered
+        for signal, sender in receiver.connections
+        if not isinstance(signal, ModelSignal)
+        for message in _sender(receiver, signal, sender)
+    ]
+
+
+def check_returned(**kwargs: object) -> list[CheckMessage]:
+    """W007: a receiver whose annotation says that it returns something that is no event."""
+    return [
+        Warning(
+            f"{receiver!r} says that it returns {cls.__qualname__}, which is no event.",
+            hint="Return an event, several, or None: of a class that is an outbox.Event or an @outbox.event.",
+            obj=receiver.function,
+            id="outbox.W007",
+        )
+        for receiver in registered
+        for cls in classes_of(receiver.function)
+        if isinstance(cls, type) and cls not in registry and issubclass(cls, NO_EVENTS)
+    ]
+
+
+def check_plain_receivers(**kwargs: object) -> list[CheckMessage]:
+    """W006: Django's own @receiver on a function that returns an event, which nobody writes."""
+    return [
+        Warning(
+            f"{function.__module__}.{function.__qualname__} is connected to {name_of(signal)} with Django's "
+            f"own receiver, which ignores the {cls.__qualname__} that it returns.",
+            hint="Use @outbox.receiver, or write the event with outbox.emit().",
+            obj=function,
+            id="outbox.W006",
+        )
+        for signal in _signals()
+        for function in _functions(signal)
+        for cls in _unwritten(function)
+    ]
+
+
+def check_durable(**kwargs: object) -> list[CheckMessage]:
+    """W008: atomic(durable=True) inside a receiver of a save that has a transaction of its own now."""
+    return [
+        Warning(
+            f"{function.__module__}.{function.__qualname__} uses durable=True for {name_of(signal)} of "
+            f"{model._meta.label}: it fails, because outbox receivers put each save() into a transaction.",
+            hint="Do its work in transaction.on_commit(), or without durable=True.",
+            obj=function,
+            id="outbox.W008",
+        )
+        for signal in (pre_save, post_save)
+        for model in dict.fromkeys(m for each in registered for m in each.models(pre_save, post_save))
+        for function in _functions(signal, model)
+        if "durable=True" in _source(function)
+    ]
+
+
+def check_shadowed(**kwargs: object) -> list[CheckMessage]:
+    """E011: an app 'relay' or 'inbox' that is not the one beside this package."""
+    home = Path(__file__).parents[1]
+    return [
+        Error(
+            f"The app {app.name!r} is {app.path}, and not the one of django-outbox-relay: it hides that one.",
+            hint="Rename your own package.",
+            obj=app.name,
+            id="outbox.E011",
+        )
+        for app in apps.get_app_configs()
+        if app.name in {"relay", "inbox"} and (home / app.name).is_dir() and Path(app.path) != home / app.name
+    ]
+
+
+def _sender(receiver: Receiver, signal: Signal, sender: Any) -> Iterator[CheckMessage]:
+    if isinstance(sender, str) and _is_model_name(sender):
+        yield Error(
+            f"{receiver!r}: sender {sender!r} of a custom signal is text, and never the class that sends it.",
+            hint="Give the class: only signals of models know models by their name.",
+            obj=receiver.function,
+            id="outbox.E008",
+        )
+    elif isinstance(sender, type) and issubclass(sender, Model):
+        children = [child._meta.label for child in sender.__subclasses__()]
+        if children or sender._meta.abstract:
+            yield Warning(
+                f"{receiver!r}: a custom signal of sender {sender.__qualname__} is received for exactly this "
+                f"class, and not for {', '.join(children) or 'the classes derived from it'}.",
+                hint="Name each class that sends the signal: sender=[…].",
+                obj=receiver.function,
+                id="outbox.W004",
+            )
+
+
+def _is_model_name(text: str) -> bool:
+    app, _, model = text.partition(".")
+    return app in apps.app_configs and model.isidentifier()
+
+
+def _signals() -> list[Signal]:
+    modules = [signals, *(sys.modules.get(f"{app.name}.signals") for app in apps.get_app_configs())]
+    found = [value for module in modules for value in vars(module or object).values()]
+    of_receivers = [signal for receiver in registered for signal, _ in receiver.connections]
+    return list({id(each): each for each in [*found, *of_receivers] if isinstance(each, Signal)}.values())
+
+
+def _functions(signal: Signal, sender: type[Model] | None = None) -> Iterator[Any]:
+    """The functions that are connected to a signal (for a sender) without us."""
+    for lookup_key, connected, *_ in signal.receivers or ():
+        function = connected() if isinstance(connected, weakref.ReferenceType) else connected
+        if sender is not None and lookup_key[1] not in (id(None), id(sender)):
+            continue
+        if function is None or isinstance(function, Receiver):
+            continue
+        function = inspect.unwrap(function)
+        if hasattr(function, "__code__"):
+            yield function
+
+
+def _unwritten(function: Any) -> list[type]:
+    """The event classes that a function returns, or makes without writing them."""
+    returned = [event_type.cls for event_type in returned_types(function)]
+    names = function.__code__.co_names
+    if returned or {"emit", "emit_many", "aemit"} & set(names):
+        return returned
+    used = [getattr(function, "__globals__", {}).get(name) for name in names]
+    return [cls for cls in used if isinstance(cls, type) and cls in registry]
+
+
+def _source(function: Any) -> str:
+    try:
+        return inspect.getsource(function).replace(" ", "")
+    except (OSError, TypeError):
+        return ""

@@ -1,0 +1,158 @@
+"""Changing the positions of the shards by hand, on a live system: into other ranges of buckets, or into
+another history.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import uuid4
+
+from django.db import connections
+from django.db.models import F, Max, Sum
+from django.db.models.functions import Greatest
+
+from outbox.fields import ClockTimestamp
+from outbox.log import tables
+from outbox.log.history import refuse_another_history
+from outbox.models import Checkpoint, Position, Shard
+from outbox.sql import statement
+from outbox.sql.planning import by_index
+from outbox.write.buckets import BUCKETS
+from outbox_core.database import pinned
+
+CLAIM = timedelta(minutes=10)
+"""For how long relays leave the shards alone, should the process that claimed them die."""
+RENUMBER = """
+UPDATE {schema}outbox_event AS event
+SET xid = CASE WHEN concerned.covered THEN '3'::xid8 ELSE pg_current_xact_id() END
+FROM concerned WHERE event.id = concerned.id
+"""
+COUNT = "\nSELECT FROM concerned"
+
+Place = tuple[str, str | None, int | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What was done: how many events got another transaction id, and the shards that there are now."""
+
+    renumbered: int
+    shards: list[Shard]
+
+
+def reshard(using: str, count: int, *, dry_run: bool = False) -> Change:
+    """Divide the buckets evenly among ``count`` shards.
+
+    Shards that are only split keep their position. Otherwise the shards first get one position in common, for
+    which what is not published yet is renumbered. Writers notice nothing; relays take the new shards as they
+    find them, and what was in flight at that moment is published once more. Raises ValueError unless 1 <=
+    count <= 256, and PositionNotOfThisHistory where the database was restored.
+    """
+    if not 1 <= count <= BUCKETS:
+        raise ValueError(f"There can be 1 to {BUCKETS} shards, not {count}.")
+    edges = [BUCKETS * n // count for n in range(count + 1)]
+    ranges = [(edges[n], edges[n + 1] - 1) for n in range(count)]
+    with by_index(using):
+        refuse_another_history(using)
+    with _claimed(using, dry_run=dry_run):
+        old = list(Shard.objects.using(using).order_by("id"))
+        parents = [_parent(old, first, last) for first, last in ranges]
+        split = [_position(using, parent) for parent in parents if parent is not None]
+        if len(split) == count:
+            return Change(0, _replace(using, ranges, split, dry_run=dry_run))
+        now, renumbered = _renumber(using, margin=None, dry_run=dry_run)
+        return Change(renumbered, _replace(using, ranges, [(now, None, None)] * count, dry_run=dry_run))
+
+
+def rebase(using: str, margin: float, *, dry_run: bool = False) -> Change:
+    """Carry the positions over into this database's history, after a restore.
+
+    What the stored positions do not cover is published, and so is what is younger than its position less
+    ``margin`` seconds: rather twice than never. The ranges of the shards stay.
+    """
+    with _claimed(using, dry_run=dry_run):
+        ranges = [(s.first_bucket, s.last_bucket) for s in Shard.objects.using(using).order_by("id")]
+        now, renumbered = _renumber(using, margin=margin, dry_run=dry_run)
+        return Change(renumbered, _replace(using, ranges, [(now, None, None)] * len(ranges), dry_run=dry_run))
+
+
+@contextmanager
+def _claimed(using: str, *, dry_run: bool) -> Iterator[None]:
+    """One REPEATABLE READ transaction in which no relay owns a shard; each comes out of it with a new epoch.
+
+    The shards are claimed in a transaction before, so that the snapshot of this one is younger than any
+    checkpoint of the old owners.
+    """
+    shards, claim = Shard.objects.using(using), uuid4()
+    if not dry_run:
+        with pinned(using, durable=True):
+            list(shards.select_for_update().order_by("id"))  # a mere UPDATE would not wait for a checkpoint
+            shards.update(owner=claim, epoch=F("epoch") + 1, lease_until=ClockTimestamp() + CLAIM)
+    try:
+        with pinned(using, {"synchronous_commit": "on"}, isolation="REPEATABLE READ", durable=True):
+            yield
+    finally:
+        if not dry_run:
+            with pinned(using):
+                shards.filter(owner=claim).update(owner=None, lease_until=None)  # some have an owner by now
+
+
+def _renumber(using: str, *, margin: float | None, dry_run: bool) -> tuple[str, int]:
+    with connections[using].cursor() as cursor:
+        cursor.execute("SELECT pg_current_snapshot()::text")
+        (now,) = cursor.fetchone()
+        deed = COUNT if dry_run else RENUMBER.format(schema=tables.qualifier())
+        cursor.execute(statement("renumber") + deed, {"margin": margin, "now": now})
+        return str(now), cursor.rowcount
+
+
+def _parent(old: Sequence[Shard], first: int, last: int) -> Shard | None:
+    """The shard that holds all of a range, if one does."""
+    return next((s for s in old if s.first_bucket <= first and last <= s.last_bucket), None)
+
+
+def _position(using: str, shard: Shard) -> Place:
+    stored = Position.objects.using(using).get(shard=shard)
+    return (stored.lo, stored.hi, stored.pos) if stored.lo else ("1:1:", None, None)
+
+
+def _replace(
+    using: str, ranges: Sequence[tuple[int, int]], positions: Sequence[Place], *, dry_run: bool
+) -> list[Shard]:
+    """New shards at new positions. Their epoch is beyond that of any shard so far; the first one goes on
+    counting for all. A dry run touches no row, as relays renew their leases meanwhile.
+    """
+    if dry_run:
+        return [Shard(id=n, first_bucket=first, last_bucket=last) for n, (first, last) in enumerate(ranges)]
+    shards, checkpoints = Shard.objects.using(using), Checkpoint.objects.using(using)
+    epoch = (shards.aggregate(epoch=Max("epoch"))["epoch"] or 0) + 1
+    published = Position.objects.using(using).aggregate(n=Sum("published"))["n"] or 0
+    stored_at = checkpoints.aggregate(latest=Max("created_at"))["latest"]
+    with connections[using].cursor() as cursor:
+        cursor.execute(statement("rollup_all"))
+    shards.all().delete()
+    new = shards.bulk_create(
+        [
+            Shard(id=n, first_bucket=first, last_bucket=last, epoch=epoch)
+            for n, (first, last) in enumerate(ranges)
+        ]
+    )
+    checkpoints.bulk_create(
+        [
+            Checkpoint(
+                shard=shard,
+                epoch=epoch,
+                seq=0,
+                lo=lo,
+                hi=hi,
+                pos=pos,
+                published=0 if shard.id else published,
+                created_at=Greatest(ClockTimestamp(), stored_at),
+            )
+            for shard, (lo, hi, pos) in zip(new, positions, strict=True)
+        ]
+    )
+    return new

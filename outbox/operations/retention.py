@@ -1,0 +1,98 @@
+"""Deleting what is published and old, in pieces small enough that nobody notices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import DEFAULT_DB_ALIAS, connections
+
+from outbox.conf import settings
+from outbox.log.history import refuse_another_history
+from outbox.models import OutboxEvent
+from outbox.sql import statement
+from outbox.sql.planning import by_index
+from outbox_core.database import BY_INDEX, pinned
+
+CHUNK = 5_000
+
+
+def period() -> timedelta:
+    """How long published events are kept: ``OUTBOX["RETENTION_DAYS"]``."""
+    return timedelta(days=settings().retention_days)
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A stretch of the log that was looked at: up to which id, and how many of its rows were deleted."""
+
+    upto: int
+    deleted: int
+
+
+def prune(
+    using: str = DEFAULT_DB_ALIAS,
+    older_than: timedelta | None = None,
+    chunk: int = CHUNK,
+    *,
+    dry_run: bool = False,
+) -> Iterator[Piece]:
+    """Delete published events created longer ago than ``older_than``, by default ``period()``, from the
+    head of the log on.
+
+    Each piece looks at ``chunk`` rows and is a transaction of its own (so not to be called within one): stop
+    between any two. It waits for nobody: not for writers, not for the relay, not for another prune at the
+    same time. Held and pending events stay however old they are; discarded ones go. ``dry_run`` only counts.
+
+    Raises PositionNotOfThisHistory where the database was restored and ``outbox_rebase`` has not run yet.
+    """
+    with by_index(using):
+        refuse_another_history(using)
+        before = _now(using) - (period() if older_than is None else older_than)
+    after = -1
+    while (piece := _prune_piece(using, before, after, chunk, dry_run)) is not None:
+        yield piece
+        after = piece.upto
+
+
+def extent(using: str = DEFAULT_DB_ALIAS, older_than: timedelta | None = None) -> tuple[int, int] | None:
+    """The first id of the log and the last that is older than ``older_than``; None where there is none.
+
+    Found by bisection along the primary key, for ``created_at`` has no index: the length of a progress bar,
+    not a proof.
+    """
+    with by_index(using):
+        return _extent(using, older_than)
+
+
+def _extent(using: str, older_than: timedelta | None) -> tuple[int, int] | None:
+    events = OutboxEvent.objects.using(using)
+    before = _now(using) - (period() if older_than is None else older_than)
+    first = events.order_by("pk").values_list("pk", flat=True).first()
+    last = events.order_by("-pk").values_list("pk", flat=True).first()
+    if first is None or last is None:
+        return None
+    low, high = first - 1, last
+    while low < high:
+        middle = (low + high + 1) // 2
+        row = events.filter(pk__gte=middle).order_by("pk").values_list("pk", "created_at").first()
+        low, high = (middle, high) if row and row[1] < before else (low, middle - 1)
+    return (first, low) if low >= first else None
+
+
+def _prune_piece(using: str, before: datetime, after: int, chunk: int, dry_run: bool) -> Piece | None:
+    with pinned(using, BY_INDEX, durable=True), connections[using].cursor() as cursor:
+        parameters: dict[str, Any] = {"after": after, "before": before, "dry_run": dry_run}
+        cursor.execute(statement("prune", chunk=chunk), parameters)
+        deleted, upto, ripe = cursor.fetchone()
+    return Piece(upto, deleted) if ripe else None
+
+
+def _now(using: str) -> datetime:
+    with connections[using].cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        (now,) = cursor.fetchone()
+    assert isinstance(now, datetime)
+    return now

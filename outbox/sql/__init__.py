@@ -1,0 +1,13 @@
+"""The statements that are worth a file of their own, each to be read and EXPLAINed alone."""
+
+from __future__ import annotations
+
+from outbox.log import tables
+from outbox_core.sql import Statements
+
+text = Statements(__name__)
+
+
+def statement(name: str, **numbers: int) -> str:
+    """The text of ``outbox/queries/<name>.sql`` with ``{schema}`` and its ``{numbers}`` filled in."""
+    return text(name, **numbers).replace("{schema}", tables.qualifier())

@@ -1,0 +1,138 @@
+"""Where an event comes from: trace, correlation, causation and actor, which every event emitted in their
+scope carries.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+
+from outbox.write.attributes import checked
+
+_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+_MEMBER = r"[a-z0-9][a-z0-9_*/@-]{0,255}=[\x20-\x2b\x2d-\x3c\x3e-\x7e]{0,255}[\x21-\x2b\x2d-\x3c\x3e-\x7e]"
+_TRACESTATE = re.compile(rf"(?=.{{1,512}}\Z){_MEMBER}([ \t]*,[ \t]*{_MEMBER}){{0,31}}")
+_ID = re.compile(r"[\x21-\x7e]{1,128}")
+
+_ALLOWED = {
+    "traceparent": _TRACEPARENT,
+    "tracestate": _TRACESTATE,
+    "correlation_id": _ID,
+    "causation_id": _ID,
+    "actor": _ID,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """What is known of the origin of the events emitted now. ``actor`` may be a function, asked when an event
+    is emitted.
+    """
+
+    traceparent: str | None = None
+    tracestate: str | None = None
+    correlation_id: str | None = None
+    causation_id: str | None = None
+    actor: str | Callable[[], str | None] | None = None
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in _ALLOWED:
+            value = getattr(self, name)
+            if not (value is None or callable(value) or is_valid(name, value)):
+                raise ValueError(f"{name} {value!r} is not allowed: {_RULES[name]}.")
+        object.__setattr__(self, "attributes", checked(self.attributes))
+
+    def inside(self, outer: Context | None) -> Context:
+        """What is left open here comes from the context around; a trace state only with its parent."""
+        if outer is None:
+            return self
+        return Context(
+            traceparent=self.traceparent or outer.traceparent,
+            tracestate=self.tracestate or (None if self.traceparent else outer.tracestate),
+            correlation_id=self.correlation_id or outer.correlation_id,
+            causation_id=self.causation_id or outer.causation_id,
+            actor=self.actor or outer.actor,
+            attributes={**outer.attributes, **self.attributes},
+        )
+
+    def extensions(self) -> dict[str, str]:
+        """The CloudEvents extension attributes, whose names are lower-case letters and digits only."""
+        actor = self.actor() if callable(self.actor) else self.actor
+        known = {
+            "traceparent": self.traceparent,
+            "tracestate": self.tracestate,
+            "correlationid": self.correlation_id,
+            "causationid": self.causation_id,
+            "actor": actor if actor is None or is_valid("actor", actor) else None,
+        }
+        return {name: value for name, value in known.items() if value is not None} | dict(self.attributes)
+
+
+_RULES = {
+    "traceparent": "see W3C Trace Context, section 3.2",
+    "tracestate": "see W3C Trace Context, section 3.3",
+    "correlation_id": "1 to 128 printable ASCII characters without spaces",
+    "causation_id": "1 to 128 printable ASCII characters without spaces",
+    "actor": "1 to 128 printable ASCII characters without spaces",
+}
+
+_current: ContextVar[Context | None] = ContextVar("outbox_context", default=None)
+
+
+def current() -> Context | None:
+    """The context of the events that are emitted now."""
+    return _current.get()
+
+
+def is_valid(name: str, value: str) -> bool:
+    """Whether ``value`` may travel as the attribute ``name`` of a context."""
+    return _ALLOWED[name].fullmatch(value) is not None
+
+
+class _Scope:
+    """``outbox.context(…)`` and ``outbox.context.attributes(…)``, for ``with`` or as decorators."""
+
+    @contextmanager
+    def __call__(
+        self,
+        *,
+        traceparent: str | None = None,
+        tracestate: str | None = None,
+        correlation_id: str | None = None,
+        causation_id: str | None = None,
+        actor: str | Callable[[], str | None] | None = None,
+        attributes: Mapping[str, object] | None = None,
+    ) -> Iterator[Context]:
+        """Events emitted inside carry what is given here, and otherwise what the context around it says.
+
+        Raises ValueError for a value that could not travel in a header.
+        """
+        given = Context(
+            traceparent=traceparent,
+            tracestate=tracestate,
+            correlation_id=correlation_id,
+            causation_id=causation_id,
+            actor=actor,
+            attributes=attributes or {},
+        )
+        inner = given.inside(_current.get())
+        token = _current.set(inner)
+        try:
+            yield inner
+        finally:
+            _current.reset(token)
+
+    def attributes(self, **attributes: object) -> AbstractContextManager[Context]:
+        """Events emitted inside carry these extension attributes: ``tenant="t1"`` travels as ``ce_tenant``.
+
+        Raises ValueError for a name or value that CloudEvents does not allow.
+        """
+        return self(attributes=attributes)
+
+
+context = _Scope()

@@ -1,0 +1,104 @@
+"""Writing events to the outbox, in the transaction of the change they tell of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from asgiref.sync import sync_to_async
+from django.core.exceptions import ImproperlyConfigured
+from django.db import DEFAULT_DB_ALIAS, ProgrammingError, connections
+
+from outbox.errors import TablesMissing
+from outbox.log import tables
+from outbox.write import transactions
+from outbox.write.row import NewRow
+from outbox.write.serialize import serialize_writers
+from outbox.write.statements import INSERT_EVENT, INSERT_EVENTS
+
+if TYPE_CHECKING:
+    from django.db.backends.base.base import BaseDatabaseWrapper
+
+    from outbox.write.event_class import AnyEvent
+
+_UNDEFINED_TABLE = "42P01"
+
+
+def emit(
+    event: AnyEvent,
+    *more: AnyEvent,
+    using: str = DEFAULT_DB_ALIAS,
+    attributes: Mapping[str, object] | None = None,
+) -> list[UUID]:
+    """Write events to the outbox of database ``using``; they are published if and only if its transaction
+    commits. ``attributes`` are extension attributes of theirs, such as ``{"tenant": "t1"}``.
+
+    Returns their event ids. Raises TransactionRequired outside a transaction, and a kind of EventRejected for
+    an event that could not be published: see outbox.errors.
+    """
+    return emit_many((event, *more), using=using, attributes=attributes)
+
+
+def emit_many(
+    events: Iterable[AnyEvent],
+    *,
+    using: str = DEFAULT_DB_ALIAS,
+    attributes: Mapping[str, object] | None = None,
+) -> list[UUID]:
+    """As ``emit``: any number of events, written in their order by one INSERT."""
+    transactions.require(connections[using])
+    return insert([NewRow.of(event, attributes) for event in events], using)
+
+
+async def aemit(
+    event: AnyEvent,
+    *more: AnyEvent,
+    using: str = DEFAULT_DB_ALIAS,
+    attributes: Mapping[str, object] | None = None,
+) -> list[UUID]:
+    """As ``emit``, from async code whose connection is in a transaction: in a test, or with autocommit off.
+
+    Django's ``atomic()`` is not async: where a change and its event belong together, put both into one
+    function and call that with ``sync_to_async``.
+    """
+    return await sync_to_async(emit)(event, *more, using=using, attributes=attributes)
+
+
+def insert(entries: Sequence[NewRow], using: str) -> list[UUID]:
+    """Write what ``NewRow.of`` made of events; the ids of the events."""
+    if not entries:
+        return []
+    connection = connections[using]
+    transactions.require(connection)
+    _require_postgresql(connection)
+    keys = [entry.key for entry in entries if entry.serialize]
+    if keys:
+        serialize_writers(connection, keys)
+    try:
+        _execute(connection, entries)
+    except ProgrammingError as error:
+        if getattr(error.__cause__, "sqlstate", None) != _UNDEFINED_TABLE:
+            raise
+        raise TablesMissing(
+            f"Database {using!r} has no table outbox_event. Run `manage.py migrate outbox --database "
+            f"{using}`; if it is there in another schema, set OUTBOX['SCHEMA']."
+        ) from error
+    return [entry.event_id for entry in entries]
+
+
+def _execute(connection: BaseDatabaseWrapper, entries: Sequence[NewRow]) -> None:
+    qualifier = tables.qualifier()
+    if len(entries) == 1:
+        transactions.execute(connection, INSERT_EVENT.format(schema=qualifier), entries[0].columns())
+    else:
+        columns = [list(column) for column in zip(*(entry.columns() for entry in entries), strict=True)]
+        transactions.execute(connection, INSERT_EVENTS.format(schema=qualifier), columns)
+
+
+def _require_postgresql(connection: BaseDatabaseWrapper) -> None:
+    if connection.vendor != "postgresql":
+        raise ImproperlyConfigured(
+            f"Database {connection.alias!r} is {connection.display_name}, and an outbox lives in PostgreSQL "
+            "only."
+        )

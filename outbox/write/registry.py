@@ -1,0 +1,210 @@
+"""Which classes are events: ``@outbox.event`` and the registry behind it."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from operator import attrgetter
+from types import FrameType
+from typing import Any, TypeVar
+
+from django.core.exceptions import ImproperlyConfigured
+
+from outbox.declared import compiled, field_names
+from outbox.errors import UnknownEventType
+from outbox.write.attributes import check_name
+
+C = TypeVar("C", bound=type)
+Getter = Callable[[Any], object]
+
+_TYPE = re.compile(r"[a-zA-Z0-9_-]+(\.[a-zA-Z0-9_-]+)*")
+_TOPIC = re.compile(r"[a-zA-Z0-9._-]{1,249}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventType:
+    """What ``@outbox.event`` said of a class. ``key`` names a field, or computes the key from an event."""
+
+    name: str
+    cls: type
+    topic: str
+    key: str | Getter
+    version: int = 1
+    subject: str | Getter | None = None
+    serialize: bool = False
+    tombstone: bool = False
+    dataschema: str | None = None
+    attributes: Mapping[str, str | Getter] = dataclasses.field(default_factory=dict)
+    key_of: Getter = dataclasses.field(init=False, repr=False)
+    subject_of: Getter = dataclasses.field(init=False, repr=False)
+    attribute_getters: Mapping[str, Getter] = dataclasses.field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "key_of", self._getter("key", self.key))
+        object.__setattr__(self, "subject_of", self._getter("subject", self.subject))
+        object.__setattr__(self, "attribute_getters", self._attribute_getters())
+        if not (_TYPE.fullmatch(self.name) and len(self.name) <= 255):
+            raise self._wrong(
+                f"type name {self.name!r}",
+                "words of a-z A-Z 0-9 _ - joined by dots, such as 'shop.order.placed'",
+            )
+        if not is_topic(self.topic):
+            raise self._wrong(f"topic {self.topic!r}", "1 to 249 of a-z A-Z 0-9 . _ -")
+        if type(self.version) is not int or self.version < 1:
+            raise self._wrong(f"version {self.version!r}", "a whole number from 1 on")
+        if self.dataschema is not None and not re.fullmatch(r"\S+", self.dataschema):
+            raise self._wrong(f"dataschema {self.dataschema!r}", "a URI")
+
+    def _getter(self, role: str, source: str | Getter | None) -> Getter:
+        if source is None:
+            return lambda event: None
+        if callable(source):
+            return source
+        names = _field_names(self.cls)
+        if source not in names and not isinstance(getattr(self.cls, source, None), property):
+            raise self._wrong(f"{role} {source!r}", f"one of its fields ({', '.join(names)}), or a callable")
+        return attrgetter(source)
+
+    def _attribute_getters(self) -> Mapping[str, Getter]:
+        try:
+            for name in self.attributes:
+                check_name(name)
+        except ValueError as error:
+            raise ImproperlyConfigured(f"@outbox.event of {_path(self.cls)}: {error}") from None
+        return {name: self._getter(f"attribute {name}", of) for name, of in self.attributes.items()}
+
+    def _wrong(self, what: str, allowed: str) -> ImproperlyConfigured:
+        return ImproperlyConfigured(
+            f"@outbox.event of {self.cls.__module__}.{self.cls.__qualname__}: {what} is not allowed; use "
+            f"{allowed}."
+        )
+
+
+class Registry:
+    """The event types of this process, by class and by name."""
+
+    def __init__(self) -> None:
+        self._by_class: dict[type, EventType] = {}
+        self._by_name: dict[str, EventType] = {}
+
+    def __iter__(self) -> Iterator[EventType]:
+        return iter(self._by_name.values())
+
+    def __contains__(self, cls: object) -> bool:
+        return cls in self._by_class
+
+    def __getitem__(self, cls: type) -> EventType:
+        return self._by_class[cls]
+
+    def add(self, event_type: EventType) -> None:
+        """Raises ImproperlyConfigured for a name or a class that is taken."""
+        other = self._by_name.get(event_type.name) or self._by_class.get(event_type.cls)
+        if other is not None:
+            raise ImproperlyConfigured(
+                f"@outbox.event({event_type.name!r}) of {_path(event_type.cls)}: {_path(other.cls)} is "
+                f"registered as {other.name!r} already. One class has one type and one type one class; "
+                "another version gets a name of its own."
+            )
+        self._by_class[event_type.cls] = event_type
+        self._by_name[event_type.name] = event_type
+
+    def remove(self, cls: type) -> None:
+        """Forget a class, as a test that registered one does."""
+        del self._by_name[self._by_class.pop(cls).name]
+
+    def of(self, event: object) -> EventType:
+        """The type of an event; raises UnknownEventType."""
+        try:
+            return self._by_class[type(event)]
+        except KeyError:
+            raise UnknownEventType(self._explain(type(event))) from None
+
+    def _explain(self, cls: type) -> str:
+        message = f"{_path(cls)} is no event: decorate the class with @outbox.event(type, topic=…, key=…)."
+        if _path(cls) in {_path(known) for known in self._by_class}:
+            message += (
+                " (@outbox.event has to stand above @dataclass: with slots=True that makes a new class.)"
+            )
+        return message
+
+
+registry = Registry()
+
+
+def event(
+    type: str,
+    /,
+    *,
+    topic: str,
+    key: str | Getter,
+    version: int = 1,
+    subject: str | Getter | None = None,
+    serialize: bool = False,
+    tombstone: bool = False,
+    dataschema: str | None = None,
+    attributes: Mapping[str, str | Getter] | None = None,
+) -> Callable[[C], C]:
+    """Register a dataclass, msgspec.Struct, attrs or pydantic class as the events of one type.
+
+    ``key`` names the field whose text becomes the Kafka key (or computes it), which is what events are
+    ordered by. ``serialize`` makes the writers of one key wait for each other, for keys whose row they do not
+    lock anyway. ``tombstone`` writes the event without a payload, which removes its key from a compacted
+    topic. ``version`` and ``dataschema`` travel along as CloudEvents attributes, and so do ``attributes``: by
+    the name of each, the field that holds its value (or a function of the event):
+    ``{"tenant": "tenant_id"}``.
+
+    Raises ImproperlyConfigured for a name, topic or field that cannot be, and for a type that is registered
+    already.
+    """
+
+    def register(cls: C) -> C:
+        _compile_here(cls)
+        registry.add(
+            EventType(
+                name=type,
+                cls=cls,
+                topic=topic,
+                key=key,
+                version=version,
+                subject=subject,
+                serialize=serialize,
+                tombstone=tombstone,
+                dataschema=dataschema,
+                attributes=attributes or {},
+            )
+        )
+        return cls
+
+    return register
+
+
+def is_topic(name: str) -> bool:
+    """Whether Kafka allows a topic of this name (org.apache.kafka.common.internals.Topic)."""
+    return _TOPIC.fullmatch(name) is not None and name not in {".", ".."}
+
+
+def _compile_here(cls: type) -> None:
+    """The annotations of a class that a function makes may name what only this function knows."""
+    if "<locals>" in cls.__qualname__:
+        frame: FrameType | None = sys._getframe(1)
+        while frame is not None and frame.f_globals.get("__name__", "").startswith("outbox."):
+            frame = frame.f_back
+        with suppress(ImproperlyConfigured, TypeError):  # said when an event is emitted, and by the check
+            compiled(cls, dict(frame.f_locals) if frame is not None else None)
+
+
+def _field_names(cls: type) -> list[str]:
+    try:
+        return field_names(cls)
+    except TypeError as error:
+        raise ImproperlyConfigured(
+            f"@outbox.event: {error} (@outbox.event has to stand above @dataclass.)"
+        ) from None
+
+
+def _path(cls: type) -> str:
+    return f"{cls.__module__}.{cls.__qualname__}"

@@ -1,0 +1,122 @@
+"""Event -> the row that is written for it. Pure but for the clock behind its id."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import msgspec
+
+from outbox.conf import settings
+from outbox.errors import EventRejected, EventTooLarge, InvalidAttribute, InvalidKey, InvalidSubject
+from outbox.write.attributes import checked
+from outbox.write.buckets import bucket_of
+from outbox.write.context import current
+from outbox.write.encode import to_json, wire
+from outbox.write.registry import EventType, registry
+from outbox.write.uuid7 import uuid7
+from outbox_core.people.text import has_controls, line
+
+MAX_KEY_BYTES = 1024
+
+
+class NewRow(NamedTuple):
+    """The columns of outbox_event in their order, and whether the writers of the key wait for each other."""
+
+    bucket: int
+    topic: str
+    key: str
+    type: str
+    subject: str | None
+    content_type: str
+    event_id: UUID
+    payload: bytes | None
+    headers: str
+    source: str
+    serialize: bool
+
+    @classmethod
+    def of(cls, event: object, attributes: Mapping[str, object] | None = None) -> NewRow:
+        """The entry of an event in the context of now. Raises a kind of EventRejected."""
+        event_type = registry.of(event)
+        given = event_type.key_of(event)
+        key = _text(event_type, "key", given, InvalidKey)
+        written = wire(event)
+        if type(given) is str and type(event_type.key) is str:  # "7" of a field that is an int or a UUID
+            key = _text(event_type, "key", written.get(event_type.key, given), InvalidKey)
+        subject = event_type.subject_of(event)
+        return cls(
+            bucket=bucket_of(key),
+            topic=settings().topic_prefix + event_type.topic,
+            key=key,
+            type=event_type.name,
+            subject=None if subject is None else _text(event_type, "subject", subject, InvalidSubject),
+            content_type="application/json",
+            event_id=uuid7(),
+            payload=None if event_type.tombstone else _payload(event_type, event, written),
+            headers=_headers(event_type, event, attributes),
+            source=settings().source,
+            serialize=event_type.serialize,
+        )
+
+    def columns(self) -> tuple[Any, ...]:
+        return self[:-1]
+
+
+def _text(event_type: EventType, role: str, value: object, error: type[EventRejected]) -> str:
+    """The key or subject: what has one plain text, and none that Kafka or PostgreSQL could not take."""
+    source = getattr(event_type, role)
+    what = f"{role} of {event_type.name} ({source if isinstance(source, str) else 'computed'})"
+    plain = value.value if isinstance(value, Enum) else value
+    if isinstance(plain, bool) or not isinstance(plain, str | int | UUID):
+        raise error(f"The {what} is {line(repr(plain), 100)}; it has to be a str, an int or a UUID.")
+    text = str(plain)
+    if not text:
+        raise error(f"The {what} is empty.")
+    if "\x00" in text:
+        raise error(f"The {what} is '{line(text, 100)}', with a NUL character.")
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError as cause:
+        raise error(f"The {what} is '{line(text, 100)}', which is no valid Unicode.") from cause
+    if has_controls(text) and not settings().allow_control_characters:
+        raise error(
+            f"The {what} is '{line(text, 100)}', with control characters, which deceive its readers. "
+            'Remove them, or set OUTBOX["ALLOW_CONTROL_CHARACTERS"].'
+        )
+    if size > MAX_KEY_BYTES:
+        raise error(f"The {what} is {size} bytes long; at most {MAX_KEY_BYTES} are allowed.")
+    return text
+
+
+def _payload(event_type: EventType, event: object, written: object) -> bytes:
+    payload = to_json(event, written)
+    limit = settings().max_event_bytes
+    if len(payload) > limit:
+        raise EventTooLarge(
+            f'An event {event_type.name} is {len(payload):,} bytes of JSON, and OUTBOX["MAX_EVENT_BYTES"] is '
+            f"{limit:,}. "
+            "Put what is large elsewhere and its address into the event, or raise the limit here and that of "
+            "the topic."
+        )
+    return payload
+
+
+def _headers(event_type: EventType, event: object, given: Mapping[str, object] | None) -> str:
+    """The nearest wins: what emit() says, then the event's type, then the context."""
+    context = current()
+    attributes = {"dataversion": str(event_type.version)}
+    if event_type.dataschema is not None:
+        attributes["dataschema"] = event_type.dataschema
+    if context is not None:
+        attributes |= context.extensions()
+    try:
+        if event_type.attributes:
+            attributes |= checked({name: of(event) for name, of in event_type.attribute_getters.items()})
+        if given:
+            attributes |= checked(given)
+    except ValueError as error:
+        raise InvalidAttribute(f"{event_type.name}: {error}") from None
+    return msgspec.json.encode(attributes).decode()

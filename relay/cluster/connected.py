@@ -1,0 +1,129 @@
+"""What exists only while a relay is connected to its database: the session, its place among the other
+relays, and the shards that it owns.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+
+import psycopg
+
+from outbox.errors import PositionNotOfThisHistory
+from outbox_core.process.clock import boottime
+from relay import signals
+from relay.cluster.coordinator import Coordinator
+from relay.cluster.lease import Lease
+from relay.context import Context
+from relay.errors import LeaseLost
+from relay.log.session import Session
+from relay.shard.owned import OwnedShard
+
+RELEASE_EVERY_SECONDS = 0.5
+TIDY_EVERY_SECONDS = 30.0
+
+
+class Connected:
+    """A relay with a database. ``shards`` are those that it owns, by number."""
+
+    def __init__(self, session: Session, coordinator: Coordinator, context: Context) -> None:
+        self.session = session
+        self.coordinator = coordinator
+        self.shards: dict[int, OwnedShard] = {}
+        self._context = context
+        self._release_at = self._tidy_at = 0.0
+
+    def turn(self) -> bool:
+        """Take over or give up shards, then publish one page of each. Whether there was anything to do.
+
+        Raises:
+            LeaseLost: another relay may own a shard by now.
+            LogUnsafe: the log is not the one that writers write, or the position is not of its history.
+            psycopg.Error: the database does not answer.
+        """
+        busy = self._balance()
+        busy = self._each(OwnedShard.turn) or busy
+        if boottime() >= self._release_at:
+            busy = self._each(OwnedShard.release) or busy
+            self._release_at = boottime() + (0 if busy else RELEASE_EVERY_SECONDS)
+        if boottime() >= self._tidy_at:
+            self._tidy_at = boottime() + TIDY_EVERY_SECONDS
+            self.session.prove()
+            for shard in self.shards.values():
+                shard.tidy()
+        return busy
+
+    @property
+    def trouble(self) -> str:
+        """Why a shard cannot be published for now; empty if all can."""
+        return next((shard.trouble for shard in self.shards.values() if shard.trouble), "")
+
+    @property
+    def owns_all(self) -> bool:
+        return len(self.shards) == self.coordinator.shards
+
+    def renew(self) -> None:
+        """Renew the leases that are due. Raises LeaseLost for one that is lost."""
+        for shard in list(self.shards.values()):
+            if boottime() >= shard.lease.renew_at and not shard.lease.renew(self.session):
+                shard.lease.deadline = 0.0
+                raise LeaseLost(
+                    f"The lease on shard {shard.lease.shard} is lost, or its buckets have changed."
+                )
+
+    def step_down(self, why: str) -> None:
+        """Let other relays have the shards. Their positions are loaded again when they are taken again."""
+        for shard in self.shards.values():
+            with contextlib.suppress(psycopg.Error):
+                shard.lease.release(self.session)
+        self._forget(why)
+
+    def leave(self) -> None:
+        """End in good order: no shard, no row among the relays, no connection."""
+        self.step_down("the relay stops")
+        with contextlib.suppress(psycopg.Error):
+            self.coordinator.leave()
+        self.session.close()
+
+    def drop(self, why: str) -> None:
+        """The database does not answer any more, so nothing can be given back: the leases run out."""
+        self._forget(why)
+        self.session.close()
+
+    def _forget(self, why: str) -> None:
+        for shard in self.shards.values():
+            signals.shard_lost.send(type(self), lease=shard.lease, why=why)
+        self.shards.clear()
+
+    def _each(self, do: Callable[[OwnedShard], bool]) -> bool:
+        """Have every shard do something; whether one was busy."""
+        busy = False
+        for shard in list(self.shards.values()):
+            if self._context.stopping():
+                break
+            self._context.tick()
+            busy = do(shard) or busy
+        return busy
+
+    def _balance(self) -> bool:
+        """Take over the shards that are this relay's share, or give one up. Whether one was taken over."""
+        taken = False
+        lease, too_many = self.coordinator.balance(self.shards.keys())
+        while lease is not None:
+            self.shards[lease.shard] = self._open(lease)
+            signals.shard_acquired.send(type(self), lease=lease)
+            taken = True
+            self._context.tick()
+            lease, too_many = self.coordinator.balance(self.shards.keys())
+        if too_many:
+            shard = self.shards.pop(max(self.shards))
+            shard.lease.release(self.session)
+            signals.shard_lost.send(type(self), lease=shard.lease, why="another relay has joined")
+        return taken
+
+    def _open(self, lease: Lease) -> OwnedShard:
+        try:
+            return OwnedShard(self.session, lease, self._context)
+        except (PositionNotOfThisHistory, LeaseLost):
+            lease.release(self.session)
+            raise

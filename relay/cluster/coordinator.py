@@ -1,0 +1,83 @@
+"""The relays of one outbox share its shards fairly: each writes a heartbeat and takes or gives up shards."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from math import ceil
+from uuid import UUID
+
+from outbox.write.buckets import BUCKETS
+from outbox_core.process.clock import boottime
+from relay.cluster.lease import Lease
+from relay.log.session import Session
+
+LOOK_STANDBY_SECONDS = 0.25
+LOOK_OWNER_SECONDS = 1.0
+
+
+class Coordinator:
+    """Coordinates this relay with the others through the tables outbox_relay and outbox_shard."""
+
+    def __init__(self, session: Session, identity: UUID, host: str, pid: int, ttl: float) -> None:
+        self._session = session
+        self._identity = identity
+        self._card = {"id": str(identity), "host": host, "pid": pid}
+        self._ttl = ttl
+        self.shards = self.others = 0
+        """How many shards, and how many other relays in good health, there are, as last seen."""
+        self._beat_at = 0.0
+        self._look_at = 0.0
+
+    def beat(self, state: str, detail: str, *, now: bool = False) -> None:
+        """Write the heartbeat, three times within a lease: other relays and people see that this one is
+        alive.
+        """
+        if now or boottime() >= self._beat_at:
+            self._session.run("cluster/heartbeat", {**self._card, "state": state, "detail": detail})
+            self._beat_at = boottime() + self._ttl / 3
+
+    def balance(self, held: Collection[int]) -> tuple[Lease | None, bool]:
+        """A shard that was taken over, if this relay had less than its share; and whether it has more than
+        its share and should give one up.
+        """
+        if boottime() < self._look_at:
+            return None, False
+        free, until_end = self._look_around(held)
+        share, lease = ceil(self.shards / (1 + self.others)), None
+        if free and len(held) < share:
+            lease = Lease.acquire(self._session, self._identity, self._ttl, held)
+        patience = self._patience(len(held), lease)
+        self._look_at = boottime() + (patience if until_end is None else min(patience, until_end))
+        return lease, len(held) > share
+
+    def is_needed(self) -> bool:
+        """Whether a shard has no owner and no healthy relay is there to take it."""
+        if boottime() < self._look_at:
+            return False
+        free, _ = self._look_around(())
+        self._look_at = 0.0 if free and not self.others else boottime() + LOOK_STANDBY_SECONDS
+        return not self._look_at
+
+    def _look_around(self, held: Collection[int]) -> tuple[int, float | None]:
+        """How many shards are free, and in how many seconds more may be."""
+        parameters = {"owner": str(self._identity), "held": list(held), "ttl": self._ttl}
+        free, self.shards, self.others, until_end = self._session.fetch("cluster/cluster_state", parameters)[
+            0
+        ]
+        if not self.shards:
+            self._session.run("cluster/seed", {"last": BUCKETS - 1})
+            return self._look_around(held)
+        return free, until_end
+
+    def look(self) -> None:
+        """Look for free shards at the next call of ``balance``."""
+        self._look_at = 0.0
+
+    def _patience(self, owned: int, lease: Lease | None) -> float:
+        if lease is not None:
+            return 0.0
+        return LOOK_OWNER_SECONDS if owned else LOOK_STANDBY_SECONDS
+
+    def leave(self) -> None:
+        """Remove this relay from the table, so that others see at once that it ended."""
+        self._session.run("cluster/deregister", {"id": str(self._identity)})

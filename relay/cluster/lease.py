@@ -1,0 +1,68 @@
+"""Leases: a relay owns a shard until its lease ends. The database's clock decides; a local deadline is always
+earlier.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from uuid import UUID
+
+from outbox_core.process.clock import boottime
+from relay.log.session import Session
+
+
+@dataclass(slots=True)
+class Lease:
+    """The right to publish a shard's events until ``deadline``: seconds of ``boottime``, always earlier than
+    the end that the database knows.
+
+    ``epoch`` fences: the next owner of the shard has a larger one.
+    """
+
+    owner: UUID
+    shard: int
+    first: int
+    last: int
+    epoch: int
+    ttl: float
+    deadline: float
+    renew_at: float
+
+    @classmethod
+    def acquire(cls, session: Session, owner: UUID, ttl: float, held: Collection[int] = ()) -> Lease | None:
+        """Take over a shard that nobody owns, if there is one; ``held`` are the shards that it
+        owns already.
+        """
+        now = boottime()
+        rows = session.fetch("cluster/acquire", {"owner": str(owner), "ttl": ttl, "held": list(held)})
+        if not rows:
+            return None
+        shard, first, last, epoch = rows[0]
+        return cls(owner, shard, first, last, epoch, ttl, now + ttl, now + ttl / 3)
+
+    @property
+    def fence(self) -> dict[str, object]:
+        """What identifies this lease in a statement."""
+        return {"shard": self.shard, "owner": str(self.owner), "epoch": self.epoch}
+
+    @property
+    def remaining(self) -> float:
+        """Seconds for which no other relay can own the shard."""
+        return self.deadline - boottime()
+
+    def renew(self, session: Session) -> bool:
+        """Extend the lease. False if it is lost, or if the shard's buckets have changed, so that it must be
+        acquired again.
+        """
+        now = boottime()
+        rows = session.fetch("cluster/renew", {**self.fence, "ttl": self.ttl})
+        if not rows or tuple(rows[0]) != (self.first, self.last):
+            return False
+        self.deadline, self.renew_at = now + self.ttl, now + self.ttl / 3
+        return True
+
+    def release(self, session: Session) -> None:
+        """Let another relay have the shard at once."""
+        session.run("cluster/step_down", self.fence)
+        self.deadline = 0.0

@@ -1,0 +1,23 @@
+"""What all shards of a relay share: the sender, the encoder, the settings, and the loop's callbacks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from outbox_core.wire.encode import Encoder
+from relay.conf import RelaySettings
+from relay.sender import Sender
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """``tick`` is to be called wherever something may take long. Once ``stopping`` returns True, no new wave
+    begins.
+    """
+
+    sender: Sender
+    encode: Encoder
+    settings: RelaySettings
+    tick: Callable[[], None]
+    stopping: Callable[[], bool] = lambda: False

@@ -1,0 +1,1 @@
+"""Holds: what has to wait, in order."""

@@ -1,0 +1,104 @@
+"""Releasing the holds of one shard that are due: their events are published in order, then the hold ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from outbox.models import Hold
+from outbox_core.process.backoff import Backoff
+from outbox_core.process.clock import boottime
+from outbox_core.wire.encode import Record, Row
+from relay.context import Context
+from relay.errors import PublisherUnavailable
+from relay.holds.table import Holds, Release
+from relay.log.checkpoint import Checkpoints
+from relay.publishers.base import Failure, Outcome, Trouble
+from relay.shard.in_flight import tally
+
+ROUND_SECONDS = 0.25
+
+
+class HoldReleases:
+    """``deliver`` sends records, and raises PublisherUnavailable in an outage."""
+
+    def __init__(
+        self,
+        context: Context,
+        holds: Holds,
+        checkpoints: Checkpoints,
+        deliver: Callable[[Sequence[Record]], list[Outcome]],
+    ) -> None:
+        self.backoff = Backoff(context.settings.backoff_seconds)
+        self._context = context
+        self._holds = holds
+        self._checkpoints = checkpoints
+        self._deliver = deliver
+        self._after = 0
+        self._is_clean = True
+        self._most: dict[int, int] = {}
+        """By hold, how many events to try at once while one that the broker refuses is being isolated."""
+
+    def turn(self) -> bool:
+        """Publish a page of each hold that is due, and end those that have no events left. Whether anything
+        was done.
+
+        It takes a moment only, as new events wait meanwhile; the next turn continues. An outage is over when
+        a round through all holds has met none.
+        """
+        if self.backoff.left:
+            return False
+        busy, until = False, boottime() + ROUND_SECONDS
+        while (due := self._holds.due(self._after)) is not None:
+            self._context.tick()
+            self._after, began = due.hold, boottime()
+            try:
+                busy = self._release(due) or busy
+            except PublisherUnavailable as error:
+                self._is_clean = False
+                self.backoff.failed(str(error), at_least=boottime() - began)
+                return busy
+            if self._context.stopping() or boottime() >= until:
+                return True
+        if self._is_clean:
+            self.backoff.passed()
+        if not busy:
+            self._most.clear()
+        self._after, self._is_clean = 0, True
+        return busy
+
+    def _release(self, due: Release) -> bool:
+        config = self._context.settings
+        most = self._most.get(due.hold, config.page_rows)
+        rows = self._holds.held(due, rows=most, size=config.page_bytes)
+        if not rows:
+            return self._holds.lift(due)
+        failure = self._publish(rows)
+        if failure is None:
+            self._most[due.hold] = min(2 * most, config.page_rows)
+            # New events of a busy topic are held again before the next round.
+            if len(rows) < most and not self._holds.lift(due):
+                self._holds.pass_by(due)
+            return True
+        if failure.trouble is Trouble.RECORD and len(rows) > 1:
+            self._most[due.hold] = len(rows) // 2
+            return True
+        self._keep(due, rows[0], failure)
+        return failure.trouble is Trouble.RECORD and due.scope == Hold.Scope.TOPIC
+
+    def _publish(self, rows: list[Row]) -> Failure | None:
+        """Publish held events and delete their rows; returns the first failure, if there is one."""
+        outcomes = self._deliver([self._context.encode(row) for row in rows])
+        published = [row for row, outcome in zip(rows, outcomes, strict=False) if outcome is None]
+        if published:
+            position = self._checkpoints.position
+            self._checkpoints.move(position, tally(published), released=[row.id for row in published])
+        return next((outcome for outcome in outcomes if outcome is not None), None)
+
+    def _keep(self, due: Release, row: Row, failure: Failure) -> None:
+        """Keep the hold, as its release failed. Poison behind a topic's hold gets a hold of its own."""
+        if failure.trouble is Trouble.TRANSIENT:
+            raise PublisherUnavailable(failure.detail)
+        if failure.trouble is Trouble.RECORD and due.scope == Hold.Scope.TOPIC:
+            self._holds.move_to_own_hold(due, row, failure)
+        else:
+            self._holds.reschedule(due, row, failure)

@@ -1,0 +1,208 @@
+"""The holds of one shard: events in the scope of a hold wait, in order, until it is released; all others are
+published.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+
+from outbox.models import Hold
+from outbox_core.people.failure import without_rows
+from outbox_core.people.text import line
+from outbox_core.wire.encode import Row
+from relay import signals
+from relay.cluster.lease import Lease
+from relay.conf import RelaySettings
+from relay.errors import Fenced
+from relay.log.session import Session
+from relay.publishers.base import Failure, Trouble
+
+FIRST_RETRY_SECONDS = 0.5
+REASONS = {
+    Trouble.RECORD: Hold.Reason.POISON,
+    Trouble.TOPIC_MISSING: Hold.Reason.TOPIC_MISSING,
+    Trouble.TOPIC_FORBIDDEN: Hold.Reason.TOPIC_FORBIDDEN,
+}
+
+
+@dataclass(slots=True)
+class Scopes:
+    """The holds that some rows may wait behind, by what they cover."""
+
+    topics: dict[str, int] = field(default_factory=dict)
+    keys: dict[tuple[str, str], int] = field(default_factory=dict)
+    events: dict[int, int] = field(default_factory=dict)
+
+    def hold_of(self, row: Row) -> int | None:
+        """The hold that the row waits behind; the narrowest one, so that all that waits of a key waits in one
+        place.
+        """
+        hold = self.events.get(row.id)
+        if hold is None:
+            hold = self.keys.get((row.topic, row.key))
+        return self.topics.get(row.topic) if hold is None else hold
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A hold whose time to end has come."""
+
+    hold: int
+    scope: str
+    topic: str
+    key: str | None
+    reason: str
+    seconds: float
+    """Since it was made."""
+
+
+class Holds:
+    """The holds as the owner of one shard sees and makes them."""
+
+    def __init__(self, session: Session, lease: Lease, settings: RelaySettings) -> None:
+        self._session = session
+        self._lease = lease
+        self._settings = settings
+        self._passed: set[int] = set()
+        self._reported: set[str] = set()
+        """Topics whose holds have outlasted the grace, and were reported as errors."""
+
+    def scopes(self, rows: Collection[Row]) -> Scopes:
+        """The holds that cover these rows. Each page asks for its own, so that memory stays bounded however
+        many holds there are.
+        """
+        scopes = Scopes()
+        if not self._session.fetch("holds/any_hold", {})[0][0]:
+            self._passed.clear()
+            return scopes
+        parameters = {
+            "topics": list({row.topic for row in rows}),
+            "keys": list({row.key for row in rows}),
+            "ids": [row.id for row in rows],
+        }
+        for hold, scope, topic, key, event, due in self._session.fetch("holds/holds", parameters):
+            if due and hold in self._passed:
+                continue
+            self._passed.discard(hold)
+            if scope == Hold.Scope.TOPIC:
+                scopes.topics[topic] = hold
+            elif scope == Hold.Scope.KEY:
+                scopes.keys[topic, key] = hold
+            else:
+                scopes.events[event] = hold
+        return scopes
+
+    def make(self, row: Row, failure: Failure) -> None:
+        """Hold what a failure touches: a topic that cannot be written at once, so that it stops no other; for
+        a record that is impossible its key, or with policy ``skip`` the row alone.
+
+        Raises:
+            Fenced: this relay no longer owns the shard.
+        """
+        scope = self._scope_of(failure)
+        parameters = {
+            **self._lease.fence,
+            "scope": scope.value,
+            "topic": row.topic,
+            "key": row.key if scope is Hold.Scope.KEY else None,
+            "event": row.id if scope is Hold.Scope.EVENT else None,
+            "reason": REASONS[failure.trouble].value,
+            "detail": line(without_rows(failure.detail), 1_000),
+            "release_in": self._retry_in(0.0) if scope is Hold.Scope.TOPIC else None,
+        }
+        made = bool(self._session.run("holds/hold", parameters))
+        self._passed.clear()
+        if not made and self.scopes([row]).hold_of(row) is None:
+            raise Fenced(f"Shard {self._lease.shard} has another owner, or another epoch.")
+        if made:
+            provisional = scope is Hold.Scope.TOPIC and self._settings.topic_grace_seconds > 0
+            self._signal(row, failure, scope, provisional=provisional)
+
+    def _scope_of(self, failure: Failure) -> Hold.Scope:
+        if failure.trouble is not Trouble.RECORD:
+            return Hold.Scope.TOPIC
+        return Hold.Scope.KEY if self._settings.poison == "hold-key" else Hold.Scope.EVENT
+
+    def _signal(self, row: Row, failure: Failure, scope: Hold.Scope, *, provisional: bool) -> None:
+        if scope is Hold.Scope.TOPIC and not provisional:
+            self._reported.add(row.topic)
+        signals.hold_made.send(
+            type(self), lease=self._lease, row=row, failure=failure, scope=scope, provisional=provisional
+        )
+
+    def _retry_in(self, seconds: float) -> float:
+        """In how many seconds to try a topic again that has been held for ``seconds``: soon, as it may have
+        just been created, and later and later.
+        """
+        return min(self._settings.topic_retry_seconds, max(FIRST_RETRY_SECONDS, seconds / 2))
+
+    def due(self, after: int = 0) -> Release | None:
+        """The next hold, by id, whose release is due."""
+        rows = self._session.fetch("holds/due", {"after": after})
+        return Release(*rows[0]) if rows else None
+
+    def held(self, release: Release, *, rows: int, size: int) -> list[Row]:
+        """The next held events of this shard, in the order in which they were held."""
+        parameters = {"hold": release.hold, "first": self._lease.first, "last": self._lease.last}
+        return [
+            Row._make(row)
+            for row in self._session.fetch("holds/held", {**parameters, "rows": rows, "bytes": size})
+        ]
+
+    def reschedule(self, release: Release, row: Row, failure: Failure) -> None:
+        """Leave the hold in place: a topic's for a while, that of a record until a person releases it again.
+        Not if it was paused meanwhile, or another relay owns the shard.
+        """
+        of_topic = failure.trouble is not Trouble.RECORD
+        parameters = {
+            **self._lease.fence,
+            "hold": release.hold,
+            "reason": REASONS[failure.trouble].value,
+            "detail": line(without_rows(failure.detail), 1_000),
+            "release_in": self._retry_in(release.seconds) if of_topic else None,
+        }
+        if not self._session.run("holds/reschedule_hold", parameters):
+            return
+        if not of_topic:
+            self._signal(row, failure, Hold.Scope(release.scope), provisional=False)
+        elif release.seconds >= self._settings.topic_grace_seconds and release.topic not in self._reported:
+            self._signal(row, failure, Hold.Scope.TOPIC, provisional=False)
+
+    def move_to_own_hold(self, release: Release, row: Row, failure: Failure) -> None:
+        """A held record proved impossible when its topic was released: give it a hold of its own. The rest of
+        the topic is published.
+        """
+        self.make(row, failure)
+        target = self.scopes([row]).hold_of(row)
+        parameters = {
+            "hold": release.hold,
+            "target": target,
+            "event": row.id,
+            "topic": row.topic,
+            "key": row.key,
+        }
+        self._session.run(
+            "holds/move_to_hold", {**parameters, "key_too": self._settings.poison == "hold-key"}
+        )
+
+    def lift(self, release: Release) -> bool:
+        """Delete the hold if no shard has events behind it."""
+        lifted = self._session.lift(release.hold)
+        if lifted:
+            self._reported.discard(release.topic)
+            signals.hold_released.send(type(self), lease=self._lease, release=release)
+        return lifted
+
+    def pass_by(self, release: Release) -> None:
+        """This shard may have published all that it had behind the hold while others still have events there.
+        If so, its new events are published at once, for as long as the hold is due.
+        """
+        if not self.held(release, rows=1, size=1):
+            self._passed.add(release.hold)
+
+
+def split(rows: Sequence[Row], scopes: Scopes) -> tuple[list[Row], dict[int, int]]:
+    """The rows that may be published, and the hold of each of the others by the row's id."""
+    held = {row.id: hold for row in rows if (hold := scopes.hold_of(row)) is not None}
+    return [row for row in rows if row.id not in held], held

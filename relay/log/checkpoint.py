@@ -1,0 +1,130 @@
+"""The position of a shard, and its one way to move: an INSERT under the fence of the lease and of the
+incarnation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import uuid4
+
+from outbox.log.history import refusal
+from outbox.log.position import Position, Snapshot
+from relay.cluster.lease import Lease
+from relay.errors import Fenced, HoldReleased, LeaseLost
+from relay.log.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What one wave carried: acknowledged events, their payload bytes, when the oldest was written (RFC
+    3339), and the newest that the position steps over.
+    """
+
+    events: int = 0
+    bytes: int = 0
+    oldest: str | None = None
+    newest: str | None = None
+
+
+class Checkpoints:
+    """The position of one leased shard, as last loaded or stored. Made anew whenever either may have changed
+    behind its back.
+    """
+
+    def __init__(self, session: Session, lease: Lease) -> None:
+        self._session = session
+        self._lease = lease
+        self._seq = 0
+        self.reload()
+
+    def reload(self) -> None:
+        """Read the position from the database, which alone knows it after a crash.
+
+        Raises:
+            PositionNotOfThisHistory: the database was restored or replaced since the position was stored.
+        """
+        rows = self._session.fetch("log/load", {"shard": self._lease.shard})
+        if not rows:
+            raise LeaseLost(f"Shard {self._lease.shard} does not exist any more.")
+        lo, hi, pos, published, stored_at, proven, token = rows[0]
+        if not proven:
+            raise refusal(self._lease.shard)
+        self.position = Position()
+        if lo is not None:
+            self.position = Position(Snapshot.parse(lo), Snapshot.parse(hi) if hi else None, pos)
+        self.published: int = published
+        self._first = lo is None
+        self._stored_at: str | None = stored_at
+        self.token: str = token or self._incarnate()
+
+    def _incarnate(self) -> str:
+        rows = self._session.fetch("log/incarnate", {"token": str(uuid4())})
+        return (
+            str(rows[0][0])
+            if rows
+            else str(self._session.fetch("log/load", {"shard": self._lease.shard})[0][6])
+        )
+
+    def confirm(self) -> None:
+        """Store the position as it is: an outage of the database shows itself before a wave is sent in vain.
+        The first of a shard twice, as two transactions prove where it was stored. Raises as ``move``.
+        """
+        for _ in range(2 if self._first else 1):
+            self.move(self.position, Tally())
+
+    def roll_up(self, keep: float, *, most: int = 5_000) -> bool:
+        """Turn checkpoints older than ``keep`` seconds into statistics, ``most`` of them at once. Whether
+        there may be more.
+        """
+        parameters = {**self._lease.fence, "keep": keep, "most": most}
+        return bool(self._session.fetch("log/rollup", parameters)[0][0] == most)
+
+    def move(
+        self,
+        position: Position,
+        tally: Tally,
+        *,
+        held: Sequence[tuple[int, int]] = (),
+        released: Sequence[int] = (),
+    ) -> None:
+        """Store a position, together with the ``(hold, event)`` that were held before it and the held
+        events released.
+
+        Raises:
+            Fenced: nothing was stored.
+            HoldReleased: the same, but the lease is as good as before.
+        """
+        self._seq += 1
+        parameters = {
+            **self._row(position, tally),
+            "holds": [hold for hold, _ in held],
+            "events_held": [event for _, event in held],
+            "released": list(released),
+        }
+        stored, stored_at, ours = self._session.fetch("log/checkpoint", parameters)[0]
+        if not stored and ours:
+            raise HoldReleased
+        if not stored:
+            raise Fenced(
+                f"The checkpoint of shard {self._lease.shard}, epoch {self._lease.epoch}, was fenced off."
+            )
+        self.position, self._stored_at = position, stored_at
+        self.published += tally.events
+
+    def _row(self, position: Position, tally: Tally) -> dict[str, object]:
+        """What a checkpoint is made of, and what it may be made under."""
+        return {
+            **self._lease.fence,
+            "token": self.token,
+            "seq": self._seq,
+            "lo": str(position.lo),
+            "hi": str(position.hi) if position.hi else None,
+            "pos": position.pos,
+            "published": self.published + tally.events,
+            "events": tally.events,
+            "bytes": tally.bytes,
+            "oldest": tally.oldest,
+            "newest": tally.newest,
+            "before": self._stored_at,
+        }

@@ -1,0 +1,180 @@
+"""Reading the log: the rows behind a position, page by page, in the order in which they must be published."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from outbox.log.position import Position, Snapshot
+from outbox_core.wire.encode import Row
+from relay.cluster.lease import Lease
+from relay.log.session import Session
+
+GLANCE_FACTOR = 2
+SCAN_FACTOR = 8
+PIECE = 200_000
+NEVER = 2**63 - 1
+MISSING = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Rows in the order of the log. ``end`` is the position once all of them are published.
+
+    ``token`` is the incarnation that a poll saw, ``MISSING`` where the database has lost it; a walk leaves it
+    to the checkpoint.
+    """
+
+    rows: list[Row]
+    base: Position
+    end: Position
+    token: str | None = None
+
+    @property
+    def more(self) -> bool:
+        """Whether the window goes on behind this page."""
+        return self.end.hi is not None
+
+    def position_after(self, count: int) -> Position:
+        """The position once the first ``count`` rows are published."""
+        if count == len(self.rows):
+            return self.end
+        assert self.base.hi is not None, "rows come from a window"
+        return self.base.pinned(self.base.hi, self.rows[count - 1].id)
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """What was read of a span: the first id of the window, how many entries, and the last of them."""
+
+    first: int | None
+    count: int
+    xid: str
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """What lies in the (xid, id) index behind ``(xid, id)``, in transactions before ``until``."""
+
+    xid: int
+    id: int
+    until: int
+
+    def behind(self, piece: _Piece, hi: Snapshot, pos: int, smallest: int) -> _Span:
+        """What is left behind a piece: from the next transaction on, where this one has no smaller id."""
+        xid = int(piece.xid)
+        if piece.id >= smallest or not hi.sees(xid):
+            return _Span(xid + 1, pos, self.until)
+        return _Span(xid, max(piece.id, pos), self.until)
+
+
+class Log:
+    """The log of one shard's buckets.
+
+    Small gaps are read by ``poll``; where more than a page is waiting, or many events of other shards, the
+    window between the position and now is pinned and walked along the primary key, which costs the same at
+    any size. ``tick`` is called between the pieces of what may take long.
+    """
+
+    def __init__(
+        self, session: Session, lease: Lease, *, rows: int, size: int, tick: Callable[[], None]
+    ) -> None:
+        self._session = session
+        self._range = {"first": lease.first, "last": lease.last, "rows": rows, "bytes": size}
+        self._glance = rows * GLANCE_FACTOR
+        self._rows = rows
+        self._tick = tick
+
+    def read(self, position: Position) -> Page:
+        """The next page behind ``position``; without rows where there is nothing new."""
+        return self._poll(position) if position.hi is None else self._walk(position)
+
+    def _poll(self, position: Position) -> Page:
+        parameters = {**self._range, "most": self._glance, **_open_end(position.lo)}
+        fetched = self._session.fetch("log/poll", parameters)
+        hi, token, partial, found = fetched[0][:4]
+        token, rows = token or MISSING, _rows(fetched, 4)
+        if not rows and not partial:
+            return Page([], position, position, token)
+        now = Snapshot.parse(hi)
+        if partial or found > self._rows:
+            return Page([], position, self._pin(position, now), token)
+        end = Position(now) if found == len(rows) else position.pinned(now, rows[-1].id)
+        return Page(rows, position.pinned(now, 0), end, token)
+
+    def _pin(self, position: Position, hi: Snapshot) -> Position:
+        first = self._first(position, hi, 0)
+        return Position(hi) if first is None else position.pinned(hi, first - 1)
+
+    def _walk(self, position: Position) -> Page:
+        assert position.hi is not None
+        parameters = {"lo": str(position.lo), "hi": str(position.hi), "pos": position.pos, "scan": self._scan}
+        fetched = self._session.fetch("log/scan_window", {**self._range, **parameters})
+        found, scanned, edge, others = fetched[0][:4]
+        rows = _rows(fetched, 4)
+        if not rows and others:  # the window goes on here, in other shards' buckets: this is no gap
+            return Page([], position, position.pinned(position.hi, edge))
+        return Page(rows, position, self._behind(position, rows, found, scanned, edge))
+
+    def _behind(
+        self, position: Position, rows: list[Row], found: int, scanned: int | None, edge: int | None
+    ) -> Position:
+        """Where the walk goes on: behind the page, behind what was scanned in vain, or at the end of the
+        window.
+        """
+        assert position.hi is not None
+        if len(rows) < found or scanned is None:
+            return position.pinned(position.hi, rows[-1].id)
+        if scanned < self._scan or edge is None:
+            return Position(position.hi)
+        if rows:
+            return position.pinned(position.hi, edge)
+        first = self._first(position, position.hi, edge)
+        return Position(position.hi) if first is None else position.pinned(position.hi, first - 1)
+
+    def _first(self, position: Position, hi: Snapshot, pos: int) -> int | None:
+        """The smallest id of the window behind ``pos``, from the (xid, id) index in bounded pieces."""
+        spans = _spans(position.lo, hi, pos)
+        smallest = NEVER
+        while spans:
+            size = max(PIECE // len(spans), 1)
+            pieces = self._pieces(spans, hi, pos, size)
+            smallest = min(smallest, *(piece.first or NEVER for piece in pieces))
+            full = [(span, piece) for span, piece in zip(spans, pieces, strict=True) if piece.count == size]
+            rests = [span.behind(piece, hi, pos, smallest) for span, piece in full]
+            spans = [rest for rest in rests if rest.xid < rest.until]
+            self._tick()
+        return None if smallest == NEVER else smallest
+
+    def _pieces(self, spans: list[_Span], hi: Snapshot, pos: int, size: int) -> list[_Piece]:
+        parameters = {
+            "xids": [str(span.xid) for span in spans],
+            "ids": [span.id for span in spans],
+            "untils": [str(span.until) for span in spans],
+            "hi": str(hi),
+            "pos": pos,
+            "piece": size,
+        }
+        return [
+            _Piece(*row) for row in self._session.fetch("log/window_start", {**self._range, **parameters})
+        ]
+
+    @property
+    def _scan(self) -> int:
+        return self._rows * SCAN_FACTOR
+
+
+def _open_end(lo: Snapshot) -> dict[str, Any]:
+    return {"xmax": str(lo.xmax), "xip": [str(xid) for xid in lo.xip]}
+
+
+def _spans(lo: Snapshot, hi: Snapshot, pos: int) -> list[_Span]:
+    """The transactions of a window, by name and from ``lo.xmax`` on."""
+    named = [_Span(xid, pos, xid + 1) for xid in lo.xip if hi.sees(xid)]
+    return [*named, _Span(lo.xmax, pos, hi.xmax)]
+
+
+def _rows(fetched: Any, behind: int) -> list[Row]:
+    return [Row._make(row[behind:]) for row in fetched if row[behind] is not None]

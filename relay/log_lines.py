@@ -1,0 +1,110 @@
+"""The relay's log lines: one for each signal, with a stable ``action`` and fields for machines."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from outbox_core.people.logs import guard
+from relay import signals
+from relay.condition import State
+
+logger = logging.getLogger("relay")
+HELD = {
+    "key": ("and later events of its key", "no other key is affected"),
+    "event": ("alone", "no other event is affected"),
+}
+
+
+def listen() -> None:
+    """Begin to log. Called once by the command."""
+    guard(logger)
+    for name, log_line in RECEIVERS.items():
+        getattr(signals, name).connect(log_line, dispatch_uid="relay.log_lines")
+
+
+def _state_changed(*, old: State, new: State, detail: str, seconds: float, **_: Any) -> None:
+    if new is State.DEGRADED:
+        _log(
+            logging.WARNING,
+            "degraded",
+            "%s. Nothing is lost; retrying.",
+            detail.rstrip("."),
+        )
+    elif old is State.DEGRADED and new is not State.STOPPING:
+        _log(logging.INFO, "recovered", "Recovered after %.1f s: %s.", seconds, new.value)
+    else:
+        _log(logging.INFO, new.value, "State: %s.", new.value)
+
+
+def _shard_acquired(*, lease: Any, **_: Any) -> None:
+    _log(
+        logging.INFO,
+        "relay.shard_acquired",
+        "Owns shard %d (buckets %d-%d), epoch %d.",
+        lease.shard,
+        lease.first,
+        lease.last,
+        lease.epoch,
+    )
+
+
+def _shard_lost(*, lease: Any, why: str, **_: Any) -> None:
+    _log(
+        logging.INFO,
+        "relay.shard_lost",
+        "Gives up shard %d, epoch %d: %s.",
+        lease.shard,
+        lease.epoch,
+        why.rstrip("."),
+    )
+
+
+def _hold_made(*, row: Any, failure: Any, scope: str, provisional: bool, **_: Any) -> None:
+    detail = failure.detail.rstrip(".")
+    if scope == "topic":
+        _log(
+            logging.INFO if provisional else logging.ERROR,
+            "relay.hold_made",
+            "Holding topic %s: %s. Its events wait, in order, until the topic can be written; "
+            "no other topic is affected. Nothing is lost.",
+            *(row.topic, detail),
+            scope=scope,
+            topic=row.topic,
+        )
+        return
+    what, rest = HELD[scope]
+    _log(
+        logging.ERROR,
+        "relay.hold_made",
+        "Holding event %s (%s, topic %s, key %s) %s: %s. Nothing is lost; %s. See outbox_status.",
+        *(row.event_id, row.type, row.topic, row.key, what, detail, rest),
+        scope=scope,
+        topic=row.topic,
+        event_id=row.event_id,
+    )
+
+
+def _hold_lifted(*, release: Any, **_: Any) -> None:
+    part = {"topic": "", "key": f"key {release.key} of ", "event": "one event of "}[release.scope]
+    _log(
+        logging.INFO,
+        "relay.hold_released",
+        "Hold on %stopic %s released after %.1f s; all its events are published.",
+        *(part, release.topic, release.seconds),
+        scope=release.scope,
+        topic=release.topic,
+    )
+
+
+def _log(level: int, action: str, message: str, *arguments: object, **fields: object) -> None:
+    logger.log(level, message, *arguments, extra={"action": action, **fields})
+
+
+RECEIVERS = {
+    "state_changed": _state_changed,
+    "shard_acquired": _shard_acquired,
+    "shard_lost": _shard_lost,
+    "hold_made": _hold_made,
+    "hold_released": _hold_lifted,
+}

@@ -1,0 +1,113 @@
+"""Hands waves to the publisher in a thread of its own: the next page is read while one is in flight."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import TypeVar
+
+from outbox_core.process.clock import boottime
+from outbox_core.wire.encode import Record
+from relay.cluster.lease import Lease
+from relay.errors import LeaseLost, PublisherUnavailable, Throttled
+from relay.publishers.base import Outcome, Publisher
+
+T = TypeVar("T")
+SLICE_SECONDS = 0.05
+
+
+class Sender:
+    """At most one wave is under way at any time.
+
+    ``margin`` is how many seconds of the lease must be left when a wave is handed over.
+    """
+
+    def __init__(self, publisher: Publisher, margin: float) -> None:
+        self._publisher = publisher
+        self._margin = margin
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="relay-sender")
+        self.carrying: Lease | None = None
+        """The lease under which records are, or may be, in the publisher's hands."""
+        self._since = 0.0
+        self._served: dict[int, float] = {}
+        self.unanswered_since = 0.0
+        """Since when Kafka has answered nothing (CLOCK_BOOTTIME); 0 if it has answered the last question."""
+        self._unanswered: Collection[str] = ()
+
+    def ask(self, tick: Callable[[], None]) -> bool:
+        """Whether Kafka answers what it did not answer last. ``tick`` is called again and again meanwhile."""
+        try:
+            self.result(self._thread.submit(self._prepare, self._unanswered), tick)
+        except PublisherUnavailable:
+            return False
+        return True
+
+    def _prepare(self, topics: Collection[str]) -> None:
+        try:
+            self._publisher.prepare(topics)
+        except Throttled:
+            self.unanswered_since = 0.0
+            raise
+        except PublisherUnavailable:
+            self.unanswered_since = self.unanswered_since or boottime()
+            self._unanswered = topics
+            raise
+        self.unanswered_since = 0.0
+
+    def send(self, records: Sequence[Record], lease: Lease) -> Future[list[Outcome]]:
+        """Begin a wave."""
+        return self._thread.submit(self._deliver, records, lease)
+
+    def _deliver(self, records: Sequence[Record], lease: Lease) -> list[Outcome]:
+        self._prepare({record.topic for record in records})
+        if lease.remaining < self._margin:
+            raise LeaseLost(f"Too little is left of the lease on shard {lease.shard} to begin a wave.")
+        self._since = boottime()
+        self.carrying = lease
+        try:
+            outcomes = self._publisher.publish(records)
+        finally:
+            self.carrying = None
+        if None in outcomes:
+            self._served[lease.shard] = boottime()
+        return outcomes
+
+    def served_others(self, shard: int, since: float) -> bool:
+        """Whether something of another shard was acknowledged since then (CLOCK_BOOTTIME)."""
+        return any(at > since for other, at in self._served.items() if other != shard)
+
+    @property
+    def seconds_under_way(self) -> float:
+        """How long the wave in the publisher's hands has been there; 0 if there is none."""
+        return boottime() - self._since if self.carrying is not None else 0.0
+
+    def result(
+        self,
+        wave: Future[T],
+        tick: Callable[[], None],
+        *,
+        meanwhile: Callable[[], None] | None = None,
+    ) -> T:
+        """Wait for a wave, doing something useful ``meanwhile`` and calling ``tick`` again and again.
+
+        What either of them raises is raised only when the wave is over: until then nobody can take it back.
+        """
+        trouble: Exception | None = None
+        do = meanwhile or tick
+        while not wave.done():
+            if trouble is None:
+                try:
+                    do()
+                except Exception as error:
+                    trouble = error
+            do = tick
+            wait([wave], timeout=SLICE_SECONDS)
+        outcomes = wave.result()
+        if trouble is not None:
+            raise trouble
+        return outcomes
+
+    def close(self, timeout: float) -> None:
+        """End the thread and the publisher's connections; no wave is under way."""
+        self._thread.shutdown(wait=True)
+        self._publisher.close(timeout)

@@ -1,0 +1,165 @@
+"""Publishing the events of one owned shard: a page at a time, in waves; the position moves after
+each wave.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from outbox.log.position import Position
+from outbox_core.process.backoff import Backoff
+from outbox_core.process.clock import boottime
+from outbox_core.wire.encode import Record
+from relay import signals
+from relay.cluster.lease import Lease
+from relay.context import Context
+from relay.errors import Fenced, HoldReleased, PublisherUnavailable
+from relay.holds.release import HoldReleases
+from relay.holds.table import Holds
+from relay.log.checkpoint import Checkpoints, Tally
+from relay.log.reader import Log
+from relay.log.session import Session
+from relay.publishers.base import Failure, Outcome, Trouble
+from relay.shard.in_flight import InFlight
+
+KEEP_CHECKPOINTS_SECONDS = 120.0
+
+
+class OwnedShard:
+    """A shard under lease. ``step`` publishes one page. Nothing here outlives the lease or the session."""
+
+    def __init__(self, session: Session, lease: Lease, context: Context) -> None:
+        config = context.settings
+        self.lease = lease
+        self._context = context
+        self._holds = Holds(session, lease, config)
+        self._checkpoints = Checkpoints(session, lease)
+        self._checkpoints.confirm()
+        self._log = Log(session, lease, rows=config.page_rows, size=config.page_bytes, tick=context.tick)
+        self._publishing = Backoff(config.backoff_seconds)
+        self._hold_releases = HoldReleases(context, self._holds, self._checkpoints, self._deliver)
+        self._in_flight: InFlight | None = None
+        self._next: InFlight | None = None
+
+    @property
+    def trouble(self) -> str:
+        """Why some of its events cannot be published for now; empty if all can."""
+        return self._publishing.trouble or self._hold_releases.backoff.trouble
+
+    def turn(self) -> bool:
+        """``step``, unless an outage makes that useless for now.
+
+        If other shards make progress, a failing shard may not use more of the sender's time than they do.
+        """
+        if self._publishing.left:
+            return False
+        began = boottime()
+        try:
+            busy = self.step()
+        except PublisherUnavailable as error:
+            since = self._publishing.failed_at or began
+            others = self._context.sender.served_others(self.lease.shard, since)
+            self._publishing.failed(str(error), at_least=boottime() - began if others else 0.0)
+            return False
+        self._publishing.passed()
+        return busy
+
+    def step(self) -> bool:
+        """Publish the next page. Whether there was one; if so, the caller need not sleep.
+
+        Raises:
+            PublisherUnavailable: an outage. The next step begins with what is not acknowledged.
+            LeaseLost: this relay no longer owns the shard, or the database has crashed meanwhile. Acquire the
+            shard again.
+        """
+        in_flight = self._in_flight or self._next or self._read(self._checkpoints.position)
+        self._next, in_flight.scopes = None, None
+        if in_flight.page.token not in (None, self._checkpoints.token):
+            raise Fenced(
+                f"The database of shard {self.lease.shard} has been through a crash recovery or a promotion."
+            )
+        if not in_flight.page.rows:
+            return self._skip(in_flight.page.end)
+        self._in_flight = in_flight
+        while not in_flight.finished:
+            self._context.tick()
+            self._wave(in_flight)
+            if self._context.stopping():
+                return True
+        self._in_flight = None
+        return True
+
+    def _read(self, position: Position) -> InFlight:
+        page = self._log.read(position)
+        return InFlight(page, {row.id: self._context.encode(row) for row in page.rows})
+
+    def _skip(self, end: Position) -> bool:
+        """There is nothing to publish up to here. An empty poll moves nothing; the empty end of a window
+        moves the position.
+        """
+        moved = end != self._checkpoints.position
+        if moved:
+            self._checkpoints.move(end, Tally())
+        return moved
+
+    def _wave(self, in_flight: InFlight) -> None:
+        if in_flight.scopes is None:
+            in_flight.scopes = self._holds.scopes(in_flight.page.rows)
+        wave = in_flight.wave()
+        if wave:
+            records = [in_flight.records[row.id] for row in wave]
+            outcomes = self._deliver(records, meanwhile=partial(self._read_ahead, in_flight))
+            failure = in_flight.note(wave, outcomes)
+        else:
+            failure, outcomes = None, []
+        if self._advance(in_flight) and failure is not None:
+            self._face(failure, in_flight, len(outcomes))
+
+    def _deliver(
+        self, records: Sequence[Record], *, meanwhile: Callable[[], None] | None = None
+    ) -> list[Outcome]:
+        sent = self._context.sender.send(records, self.lease)
+        return self._context.sender.result(sent, self._context.tick, meanwhile=meanwhile)
+
+    def _read_ahead(self, in_flight: InFlight) -> None:
+        if in_flight.page.more and self._next is None:
+            self._next = self._read(in_flight.page.end)
+
+    def _advance(self, in_flight: InFlight) -> bool:
+        """Move the position over what is acknowledged or held. False if a hold was released after it was
+        looked up: its events are looked at again.
+        """
+        prefix = in_flight.prefix()
+        if prefix is None:
+            return True
+        try:
+            self._checkpoints.move(prefix.position, prefix.carried, held=prefix.held)
+        except HoldReleased:
+            in_flight.scopes = None
+            return False
+        in_flight.step_over(prefix)
+        signals.wave_published.send(type(self), lease=self.lease, tally=prefix.carried, held=len(prefix.held))
+        return True
+
+    def _face(self, failure: Failure, in_flight: InFlight, sent: int) -> None:
+        """Decide about the first record that was not acknowledged: wait, isolate it, or hold what
+        it touches.
+        """
+        if failure.trouble is Trouble.RECORD and in_flight.isolate(sent):
+            return
+        in_flight.scopes = None
+        if failure.trouble is Trouble.TRANSIENT:
+            raise PublisherUnavailable(failure.detail)
+        self._holds.make(in_flight.page.rows[in_flight.done], failure)
+
+    def tidy(self) -> None:
+        """Turn old checkpoints into statistics; to be called once in a while."""
+        while self._checkpoints.roll_up(KEEP_CHECKPOINTS_SECONDS) and not self._context.stopping():
+            self._context.tick()
+
+    def release(self) -> bool:
+        """Publish some events of the holds that are due. Whether anything was done. Raises LeaseLost as
+        ``step`` does.
+        """
+        return self._in_flight is None and self._hold_releases.turn()

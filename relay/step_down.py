@@ -1,0 +1,45 @@
+"""A relay that alone cannot reach Kafka gives its shards to another one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from outbox_core.process.clock import boottime
+from relay.sender import Sender
+
+PATIENCE_SECONDS = 15.0
+PROBE_EVERY_SECONDS = 2.0
+
+
+class StepDown:
+    """Decides when a relay gives its shards up, and when it takes part again. ``trouble`` is why it has given
+    them up; empty if it has not.
+
+    In an outage for all relays no other is healthy; the owner of the shards then keeps trying.
+    """
+
+    def __init__(self, sender: Sender) -> None:
+        self.trouble = ""
+        self._sender = sender
+        self._probe_at = 0.0
+
+    @property
+    def is_due(self) -> bool:
+        """Whether Kafka has not answered for long."""
+        since = self._sender.unanswered_since
+        return bool(since) and boottime() - since >= PATIENCE_SECONDS
+
+    def make(self, trouble: str) -> None:
+        self.trouble = trouble
+        self._probe_at = boottime() + PROBE_EVERY_SECONDS
+
+    def end(self) -> None:
+        self.trouble = ""
+
+    def kafka_answers(self, tick: Callable[[], None]) -> bool:
+        """Ask Kafka from time to time; ``tick`` is called regularly meanwhile."""
+        if boottime() < self._probe_at:
+            return False
+        answers = self._sender.ask(tick)
+        self._probe_at = boottime() + PROBE_EVERY_SECONDS
+        return answers
