@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import DEFAULT_DB_ALIAS
 
 from outbox.conf import settings as outbox_settings
-from outbox.log.tables import qualifier
-from outbox_core.wire.encode import Record, Row, encoder
+from outbox.log import rows
+from outbox_core.wire.encode import Record, encoder
 from relay.conf import settings
 from relay.publishers.base import Publisher
 from relay.publishers.memory import MemoryPublisher
-
-_ROWS = """
-    SELECT id, topic, key, type, subject, content_type, event_id::text, payload, headers::text,
-           to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), source
-    FROM {schema}outbox_event WHERE id > %s ORDER BY id
-"""
 
 
 def drain(
@@ -30,10 +24,7 @@ def drain(
     """
     target = MemoryPublisher() if publisher is None else publisher
     encode = encoder(outbox_settings().source, settings().content_mode)
-    with connections[using].cursor() as cursor:
-        cursor.execute(_ROWS.replace("{schema}", qualifier()), [after])
-        rows = [Row._make((*row[:7], None if row[7] is None else bytes(row[7]), *row[8:])) for row in cursor]
-    records = [encode(row) for row in rows]
+    records = [encode(row) for row in rows.read(using, "page.id > %(after)s", {"after": after})]
     target.prepare({record.topic for record in records})
     left = records
     while left:

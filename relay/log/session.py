@@ -14,6 +14,7 @@ import psycopg
 from outbox.conf import settings
 from outbox.log import proof
 from outbox.log.privileges import RELAY
+from outbox.log.rows import ROW
 from outbox_core import database
 from relay.errors import NotPrimary
 from relay.sql import statement
@@ -156,4 +157,5 @@ class Session:
 
 @cache
 def qualified(name: str, schema: str) -> str:
-    return statement(name).replace("{schema}", schema)
+    """The text of a statement with ``{schema}`` and ``{row}`` filled in."""
+    return statement(name).replace("{schema}", schema).replace("{row}", ROW)

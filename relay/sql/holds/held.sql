@@ -1,6 +1,5 @@
 -- The next held events of a hold, in the order in which they were held, of the buckets of one shard.
-SELECT page.id, page.topic, page.key, page.type, page.subject, page.content_type, page.event_id::text, page.payload,
-       page.headers::text, to_char(page.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), page.source
+SELECT {row}
 FROM (
     SELECT event.*, held.id AS place,
            sum(coalesce(octet_length(payload), 0)) OVER (ORDER BY held.id ROWS UNBOUNDED PRECEDING) AS bytes

@@ -10,8 +10,7 @@ WITH now AS MATERIALIZED (
                       WHERE xid = ANY (%(xip)s::text[]::xid8[]) OFFSET %(most)s) AS partial
 )
 SELECT now.hi, now.token, now.partial, page.found,
-       page.id, page.topic, page.key, page.type, page.subject, page.content_type, page.event_id::text, page.payload,
-       page.headers::text, to_char(page.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), page.source
+       {row}
 FROM now
 LEFT JOIN LATERAL (
     SELECT *, count(*) OVER () AS found,

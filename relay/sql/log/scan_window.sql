@@ -22,8 +22,7 @@ WITH chunk AS MATERIALIZED (
     FROM hits
 )
 SELECT extent.found, extent.scanned, extent.edge, extent.others,
-       page.id, page.topic, page.key, page.type, page.subject, page.content_type, page.event_id::text, page.payload,
-       page.headers::text, to_char(page.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), page.source
+       {row}
 FROM extent
 LEFT JOIN LATERAL (
     SELECT event.*,
