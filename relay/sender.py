@@ -37,10 +37,14 @@ class Sender:
     def ask(self, tick: Callable[[], None]) -> bool:
         """Whether Kafka answers what it did not answer last. ``tick`` is called again and again meanwhile."""
         try:
-            self.result(self._thread.submit(self._prepare, self._unanswered), tick)
+            self.prepare(self._unanswered, tick)
         except PublisherUnavailable:
             return False
         return True
+
+    def prepare(self, topics: Collection[str], tick: Callable[[], None]) -> None:
+        """Have the publisher learn of these topics. Raises PublisherUnavailable; ``tick`` as for ``ask``."""
+        self.result(self._thread.submit(self._prepare, topics), tick)
 
     def _prepare(self, topics: Collection[str]) -> None:
         try:

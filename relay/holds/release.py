@@ -50,8 +50,11 @@ class HoldReleases:
         busy, until = False, boottime() + ROUND_SECONDS
         while (due := self._holds.due(self._after)) is not None:
             self._context.tick()
-            self._after, began = due.hold, boottime()
+            began = boottime()
             try:
+                if not self._after:
+                    self._ask_for_topics()
+                self._after = due.hold
                 busy = self._release(due) or busy
             except PublisherUnavailable as error:
                 self._is_clean = False
@@ -65,6 +68,14 @@ class HoldReleases:
             self._most.clear()
         self._after, self._is_clean = 0, True
         return busy
+
+    def _ask_for_topics(self) -> None:
+        """Ask the broker once for all topics of this round. It may create them, and new events would wait as
+        long for each of them.
+        """
+        topics = self._holds.due_topics()
+        if len(topics) > 1:
+            self._context.sender.prepare(topics, self._context.tick)
 
     def _release(self, due: Release) -> bool:
         config = self._context.settings

@@ -142,6 +142,10 @@ class Holds:
         rows = self._session.fetch("holds/due", {"after": after})
         return Release(*rows[0]) if rows else None
 
+    def due_topics(self) -> list[str]:
+        """The topics that could not be written and are to be tried again."""
+        return [topic for (topic,) in self._session.fetch("holds/due_topics", {})]
+
     def held(self, release: Release, *, rows: int, size: int) -> list[Row]:
         """The next held events of this shard, in the order in which they were held."""
         parameters = {"hold": release.hold, "first": self._lease.first, "last": self._lease.last}

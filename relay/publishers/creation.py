@@ -11,8 +11,10 @@ from relay.publishers.question import Question
 from relay.publishers.topics import TopicDirectory
 
 LOOK_EVERY_SECONDS = 0.1
-PATIENCE_SECONDS = 1.0
-"""How long a broker may take before the first, or the next, of them is there."""
+PATIENCE_SECONDS = 0.3
+"""How long a broker may take before the first, or the next, of them is there. All other topics wait
+meanwhile; the events of a topic that comes later are held for a moment.
+"""
 
 
 def create(

@@ -132,7 +132,15 @@ class Desk:
 @contextmanager
 def running(publisher: MemoryPublisher, **options: Any) -> Iterator[Relay]:
     """A relay in a thread."""
-    relay = Relay("default", RelaySettings(**options), publisher, BinaryEncoder("/test"))
+    with running_relay(
+        Relay("default", RelaySettings(**options), publisher, BinaryEncoder("/test"))
+    ) as relay:
+        yield relay
+
+
+@contextmanager
+def running_relay(relay: Relay) -> Iterator[Relay]:
+    """The same for one that a test has made."""
     thread = threading.Thread(target=relay.run)
     thread.start()
     try:
