@@ -34,6 +34,7 @@ HOLDS: Mapping[str, str] = {
     **STATUS,
     "outbox_hold": "SELECT, INSERT, UPDATE",
     "outbox_held": "SELECT, UPDATE",
+    "outbox_ledger": "SELECT, INSERT, UPDATE",
 }
 SHARDS: Mapping[str, str] = {
     "outbox_event": "SELECT, UPDATE",

@@ -37,7 +37,7 @@ def rows_read(office: Desk) -> int:
         "xmax": str(lo.xmax),
         "xip": [str(xid) for xid in lo.xip],
     }
-    return _analyzed(office, "poll", parameters)
+    return _analyzed(office, "log/poll", parameters)
 
 
 def _analyzed(office: Desk, name: str, parameters: Any) -> int:
@@ -120,7 +120,7 @@ def test_a_look_up_reads_a_piece_however_large_the_transaction(
     fetch = idle.session.fetch
 
     def analyzed(name: str, parameters: Any) -> Any:
-        if name == "first":
+        if name == "log/window_start":
             read.append(_analyzed(idle, name, parameters))
         return fetch(name, parameters)
 
@@ -172,5 +172,5 @@ def test_a_sparse_shard_reads_a_window_of_others_once(idle: Desk) -> None:
 
     idle.session.fetch = counted  # type: ignore[method-assign]
     assert len(idle.drain()) == 20
-    assert statements.count("first") <= 2
+    assert statements.count("log/window_start") <= 2
     assert statements.count("walk") <= 4_020 / (PAGE_ROWS * 8) + 22
