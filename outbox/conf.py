@@ -13,26 +13,32 @@ from outbox_core.process.settings import forget_on_change, read
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutboxSettings:
-    """``source`` is the CloudEvents source of every event, a URI reference; it alone is required.
-
-    ``topic_prefix`` goes before the topic of every event. ``outside_transaction`` says what happens when a
-    receiver gets a signal outside a transaction. ``schema`` names the PostgreSQL schema of the outbox for
-    writers whose search_path changes (one schema a tenant); empty: found on the search_path, like every table
-    of Django. ``max_serialized_keys`` bounds the advisory locks that one transaction may take for
-    ``serialize=True``. ``retention_days`` is how long published events are kept. ``redact`` adds names whose
-    values the admin hides. ``allow_control_characters`` lets keys and subjects have characters that no reader
-    can see.
-    """
+    """The key ``SOURCE`` is required; all others have a default."""
 
     source: Annotated[str, msgspec.Meta(pattern=r"^\S+$")]
+    """The CloudEvents source of every event, a URI reference such as ``/shop``. Receivers identify an event
+    by source and id: do not change it.
+    """
     max_event_bytes: Annotated[int, msgspec.Meta(ge=1)] = 1_000_000
+    """The largest payload. ``emit`` refuses a larger one."""
     topic_prefix: Annotated[str, msgspec.Meta(pattern=r"^[a-zA-Z0-9._-]*$")] = ""
+    """Text before the topic of every event."""
     outside_transaction: Literal["allow", "warn", "refuse"] = "warn"
+    """What happens when a receiver gets a signal outside a transaction: the event is written (``allow``),
+    written with a warning (``warn``), or refused (``refuse``).
+    """
     schema: Annotated[str, msgspec.Meta(pattern=r'^[^"\x00]*$', max_length=63)] = ""
+    """The PostgreSQL schema of the outbox, for writers whose search_path changes (one schema a tenant).
+    Empty: found on the search_path, as every table of Django is.
+    """
     max_serialized_keys: Annotated[int, msgspec.Meta(ge=1)] = 1_000
+    """The most advisory locks that one transaction may take for ``serialize=True``."""
     retention_days: Annotated[int, msgspec.Meta(ge=0)] = 7
+    """How long ``outbox_prune`` keeps published events."""
     redact: tuple[str, ...] = ()
+    """More names whose values the admin hides."""
     allow_control_characters: bool = False
+    """Whether keys and subjects may have characters that no reader can see."""
 
 
 @cache

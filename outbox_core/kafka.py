@@ -18,17 +18,17 @@ from outbox_core.suggestion import did_you_mean
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KafkaSettings:
-    """``KAFKA``, and in the same shape ``RELAY["KAFKA"]`` and ``INBOX["KAFKA"]``, which win where both say
-    something.
-
-    ``backend`` is "kafka-python" (the default), "confluent" or the dotted path of a publisher class; the
-    inbox reads through kafka-python whatever it is. ``options`` are those of the client, under kafka-python's
-    names (``bootstrap_servers``) or librdkafka's (``bootstrap.servers``), whichever client gets them. In
-    ``KAFKA``, what only a producer understands is for the relay, and what only a consumer does for the inbox.
-    """
+    """``KAFKA``. ``RELAY["KAFKA"]`` and ``INBOX["KAFKA"]`` have the same shape and override it."""
 
     backend: str = ""
+    """``kafka-python`` (the default), ``confluent``, or the dotted path of a publisher class. The inbox
+    always reads through kafka-python.
+    """
     options: Mapping[str, Any] = field(default_factory=dict)
+    """Options of the client, under kafka-python's names (``bootstrap_servers``) or librdkafka's
+    (``bootstrap.servers``). In ``KAFKA``, options of a producer are for the relay and options of a consumer
+    for the inbox.
+    """
 
     def __post_init__(self) -> None:
         if self.backend and "." not in self.backend and self.backend not in (KAFKA_PYTHON, CONFLUENT):

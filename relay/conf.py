@@ -25,33 +25,46 @@ BACKENDS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RelaySettings:
-    """Seconds, rows and bytes as the names say.
-
-    ``kafka`` overrides Django's ``KAFKA``. ``batch_bytes`` bounds the batch of a partition, and
-    ``delivery_seconds`` is how long a wave is tried before it is reported as failed for now; None is the
-    publisher's own default. ``poison`` says what waits behind a record that the broker can never take: later
-    events of its key (``hold-key``), or none (``skip``).
-
-    A topic that is missing or forbidden is held at once. It is tried again after half a second, then less and
-    less often, at least every ``topic_retry_seconds``. After ``topic_grace_seconds`` the hold is logged as an
-    error.
-    """
+    """Seconds, rows and bytes as the names say."""
 
     kafka: kafka.KafkaSettings = field(default_factory=kafka.KafkaSettings)
+    """Overrides Django's ``KAFKA`` for the relay."""
     batch_bytes: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    """The largest batch of one partition. None: the publisher's own default."""
     delivery_seconds: Seconds | None = None
+    """How long a wave is tried before it counts as failed for now. None: the publisher's own default, 20."""
     content_mode: Literal["binary", "structured"] = "binary"
+    """Where CloudEvents attributes go: ``binary`` puts them into headers, ``structured`` into the value."""
     poison: Literal["hold-key", "skip"] = "hold-key"
+    """What waits behind a record that the broker can never take: later events of its key (``hold-key``), or
+    none (``skip``).
+    """
     lease_seconds: Annotated[float, msgspec.Meta(ge=1)] = 5.0
+    """How long the right to publish a shard lasts. A relay that dies is replaced within this time."""
     poll_busy_seconds: Annotated[float, msgspec.Meta(ge=0)] = 0.005
+    """The pause between two polls just after traffic."""
     poll_idle_seconds: Seconds = 0.04
+    """The pause between two polls in silence; at most a third of ``lease_seconds``."""
     page_rows: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 2_000
+    """The most events that one read of the log returns."""
     page_bytes: Annotated[int, msgspec.Meta(ge=1)] = 4_000_000
+    """The most bytes of payload that one read of the log returns. One larger event is read alone."""
     topic_grace_seconds: Annotated[float, msgspec.Meta(ge=0)] = 30.0
+    """A topic that is missing or forbidden is held at once. After this time the hold is logged as
+    an error.
+    """
     topic_retry_seconds: Seconds = 10.0
+    """The longest pause between two attempts to write to such a topic. The first one comes after half a
+    second.
+    """
     backoff_seconds: Seconds = 1.0
+    """The longest pause between two attempts in an outage."""
     shutdown_seconds: Seconds = 30.0
+    """How long the relay may take to finish its wave after SIGTERM. Then it ends at once, with
+    exit code 3.
+    """
     statement_seconds: Annotated[float, msgspec.Meta(ge=1)] = 30.0
+    """How long a statement may take without progress before the connection is broken."""
 
     def __post_init__(self) -> None:
         if self.poll_idle_seconds > self.lease_seconds / 3:

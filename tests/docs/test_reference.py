@@ -105,6 +105,16 @@ def test_every_setting_and_every_table_is_on_its_page(reference: Reference) -> N
     assert [name for name in names if f"## {name}\n" not in tables] == []
 
 
+def test_every_setting_has_a_meaning(reference: Reference) -> None:
+    silent = [
+        f"{cls}.{name}"
+        for cls, fields in reference["settings"].items()
+        for name, said in fields.items()
+        if cls in {"OutboxSettings", "RelaySettings", "KafkaSettings"} and not said
+    ]
+    assert silent == []
+
+
 def test_files_that_a_page_names_exist() -> None:
     folders = "outbox|outbox_core|relay|inbox|shop|consumers|devstack|tests|docs|docsite|demo|benchmarks"
     path = re.compile(rf"`((?:{folders})/[\w./-]*)`")
