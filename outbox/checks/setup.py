@@ -140,7 +140,7 @@ def _database(alias: str) -> Iterator[CheckMessage]:
 
 
 def _log(connection: BaseDatabaseWrapper) -> Iterator[CheckMessage]:
-    """E008: a relay would refuse this log. W004: what may lose, change or hide events."""
+    """E012: a relay would refuse this log. W010: what may lose, change or hide events."""
     alias = connection.alias
     if not tables.exist(alias):
         return
@@ -150,9 +150,9 @@ def _log(connection: BaseDatabaseWrapper) -> Iterator[CheckMessage]:
         if found is None:
             return
         for refusal in proof.refusals(read, found):
-            yield Error(refusal.text, hint=refusal.remedy, id="outbox.E008")
+            yield Error(refusal.text, hint=refusal.remedy, id="outbox.E012")
         for text, remedy in (*proof.doubts(found), *proof.server_doubts(found)):
-            yield Warning(text, hint=remedy, id="outbox.W004")
+            yield Warning(text, hint=remedy, id="outbox.W010")
 
 
 def _migrations(connection: BaseDatabaseWrapper) -> Iterator[CheckMessage]:

@@ -13,7 +13,7 @@ from tests.docs.examples import ROOT, Example, commands, examples
 
 LANGUAGES = {"python", "shell", "sql", "text", "toml"}
 TARGETS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
-KNOWN_PROGRAMS = {"pip", "git"}
+KNOWN_PROGRAMS = {"pip", "git", "pg_dump", "psql"}
 
 
 @pytest.mark.parametrize("example", examples("python"), ids=str)
@@ -42,7 +42,10 @@ def test_commands_exist_and_take_these_arguments(example: Example, command: str)
 @pytest.mark.parametrize("example", examples("sql"), ids=str)
 def test_statements_run(example: Example) -> None:
     with transaction.atomic(), connection.cursor() as cursor:
+        for role in set(re.findall(r"^GRANT .* TO (\w+);", example.code, re.MULTILINE)):
+            cursor.execute(f"CREATE ROLE {role}")
         cursor.execute(example.code)
+        transaction.set_rollback(True)
 
 
 def test_nothing_is_left_out_because_of_its_language() -> None:

@@ -11,15 +11,10 @@ import pytest
 
 import devstack
 from tests.docs.examples import Example, examples
-from tests.test_readme import BLOCKS, ORDER, PURCHASE
+from tests.test_readme import BLOCKS, DATABASE
 
 TITLED = [example for example in examples("python") if example.title]
 PAGES = sorted({example.page for example in TITLED})
-SETTINGS = """
-import dj_database_url
-DATABASES = {{"default": dj_database_url.parse({database!r})}}
-INSTALLED_APPS += ["shop", "crm"]
-"""
 
 
 @pytest.fixture
@@ -27,11 +22,9 @@ def project(tmp_path: Path, services: devstack.Stack) -> Path:
     """The README's two projects as one."""
     for arguments in (["startproject", "site_", "."], ["startapp", "shop"], ["startapp", "crm"]):
         subprocess.run([sys.executable, "-m", "django", *arguments], cwd=tmp_path, check=True)
-    for app, models in (("shop", ORDER), ("crm", PURCHASE)):
-        (tmp_path / app / "models.py").write_text(models)
     settings = tmp_path / "site_" / "settings.py"
     ours = "".join(code for path, code in BLOCKS if path == "settings.py")
-    settings.write_text(settings.read_text() + SETTINGS.format(database=services.database_url) + ours)
+    settings.write_text(settings.read_text() + ours + DATABASE.format(database=services.database_url))
     for path, code in BLOCKS:
         if path != "settings.py":
             (tmp_path / path).write_text(code)

@@ -334,9 +334,9 @@ def test_the_check_of_the_database_says_what_a_relay_would_refuse(place: Place, 
     with place.is_default():
         for name in "abc":
             emit(name)
-        assert not [each for each in check_databases(["default"]) if each.id != "outbox.W004"]
+        assert not [each for each in check_databases(["default"]) if each.id != "outbox.W010"]
         place.execute(DAMAGES[damage])
-        (error,) = [each for each in check_databases(["default"]) if each.id == "outbox.E008"]
+        (error,) = [each for each in check_databases(["default"]) if each.id == "outbox.E012"]
         assert error.hint
 
 
@@ -358,7 +358,7 @@ def test_what_may_change_events_unseen_is_shown(place: Place, doubt: str, word: 
     with place.is_default():
         place.execute(doubt)
         assert [
-            each for each in check_databases(["default"]) if word in each.msg and each.id == "outbox.W004"
+            each for each in check_databases(["default"]) if word in each.msg and each.id == "outbox.W010"
         ]
         (problem,) = [each for each in status.read().problems if word in each.text]
         assert problem.state is status.State.DEGRADED
