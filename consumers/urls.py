@@ -1,3 +1,5 @@
+"""The addresses of a consumer: its admin."""
+
 from __future__ import annotations
 
 from django.contrib import admin

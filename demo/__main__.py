@@ -1,3 +1,5 @@
+"""The command line of the demo: ``python -m demo run`` and ``serve``."""
+
 from __future__ import annotations
 
 import argparse

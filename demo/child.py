@@ -1,3 +1,5 @@
+"""A program that the demo starts, with a log file of its own."""
+
 from __future__ import annotations
 
 import os

@@ -1,3 +1,5 @@
+"""Decides when the demo gives up waiting."""
+
 from __future__ import annotations
 
 import time

@@ -1,3 +1,5 @@
+"""``python -m devstack``."""
+
 from __future__ import annotations
 
 import sys

@@ -1,3 +1,5 @@
+"""What every server of devstack can do: start and stop."""
+
 from __future__ import annotations
 
 from abc import ABC, abstractmethod

@@ -1,3 +1,5 @@
+"""PostgreSQL and Kafka together."""
+
 from __future__ import annotations
 
 import contextlib

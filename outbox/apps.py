@@ -1,3 +1,5 @@
+"""The Django app of the outbox: it registers checks and finds events and receivers."""
+
 from __future__ import annotations
 
 from django.apps import AppConfig

@@ -1,3 +1,5 @@
+"""The admin pages of the shop."""
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any

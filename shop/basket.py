@@ -1,3 +1,5 @@
+"""The basket of a visitor."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass

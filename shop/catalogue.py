@@ -1,3 +1,5 @@
+"""Fills the shop with products."""
+
 from __future__ import annotations
 
 import tomllib

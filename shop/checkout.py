@@ -1,3 +1,5 @@
+"""Places an order and pays it in one transaction. Its events commit or roll back with it."""
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING

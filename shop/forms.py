@@ -1,3 +1,5 @@
+"""The forms of the shop."""
+
 from __future__ import annotations
 
 from django import forms

@@ -1,3 +1,5 @@
+"""The addresses of the shop."""
+
 from __future__ import annotations
 
 from django.contrib import admin

@@ -1,3 +1,5 @@
+"""The admin pages of analytics: figures by day, and the log of events."""
+
 from __future__ import annotations
 
 from django.contrib import admin

@@ -1,3 +1,5 @@
+"""Adds the events of a batch to the log and to the daily figures, with one statement."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass

@@ -1,3 +1,5 @@
+"""One handler for every type: analytics counts all events."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass

@@ -1,3 +1,5 @@
+"""The tables of analytics: a log of events and a figure for each day and type."""
+
 from __future__ import annotations
 
 from typing import ClassVar

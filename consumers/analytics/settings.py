@@ -1,3 +1,5 @@
+"""The settings of analytics."""
+
 from __future__ import annotations
 
 from consumers.settings import *  # noqa: F403

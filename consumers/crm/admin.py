@@ -1,3 +1,5 @@
+"""The admin page of the CRM: its customers."""
+
 from __future__ import annotations
 
 from django.contrib import admin

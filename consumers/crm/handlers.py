@@ -1,3 +1,5 @@
+"""What the CRM does with the events of the shop, a batch at a time."""
+
 from __future__ import annotations
 
 import inbox

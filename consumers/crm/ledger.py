@@ -1,3 +1,5 @@
+"""Writes the purchases of a batch, and removes those that were cancelled."""
+
 from __future__ import annotations
 
 from uuid import UUID

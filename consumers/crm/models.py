@@ -1,3 +1,5 @@
+"""The tables of the CRM: customers and what they bought."""
+
 from __future__ import annotations
 
 from typing import ClassVar

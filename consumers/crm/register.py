@@ -1,3 +1,5 @@
+"""Writes what a batch says about customers."""
+
 from __future__ import annotations
 
 from collections import defaultdict

@@ -1,3 +1,5 @@
+"""The settings of the CRM."""
+
 from __future__ import annotations
 
 from consumers.settings import *  # noqa: F403

@@ -1,3 +1,5 @@
+"""The admin page of the mails that were sent."""
+
 from __future__ import annotations
 
 from django.contrib import admin

@@ -1,3 +1,5 @@
+"""Sends a welcome mail to each new customer."""
+
 from __future__ import annotations
 
 import inbox

@@ -1,3 +1,5 @@
+"""Sends mails, and decides whether a refusal is final."""
+
 from __future__ import annotations
 
 import smtplib

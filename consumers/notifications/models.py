@@ -1,3 +1,5 @@
+"""The table of the welcome mails that were sent."""
+
 from __future__ import annotations
 
 from django.db import connections, models

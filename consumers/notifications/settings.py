@@ -1,3 +1,5 @@
+"""The settings of notifications."""
+
 from __future__ import annotations
 
 import os

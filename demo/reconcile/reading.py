@@ -1,3 +1,5 @@
+"""Reads everything that the demo compares at the end."""
+
 from __future__ import annotations
 
 from collections.abc import Callable

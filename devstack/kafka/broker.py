@@ -1,3 +1,5 @@
+"""One Apache Kafka broker as a process."""
+
 from __future__ import annotations
 
 import shlex

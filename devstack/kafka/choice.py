@@ -1,3 +1,5 @@
+"""Chooses which Kafka to use."""
+
 from __future__ import annotations
 
 import os

@@ -1,3 +1,5 @@
+"""Apache Kafka as processes in a temporary folder."""
+
 from __future__ import annotations
 
 import base64

@@ -1,3 +1,5 @@
+"""Apache Kafka in containers."""
+
 from __future__ import annotations
 
 from typing import Any

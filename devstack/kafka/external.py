@@ -1,3 +1,5 @@
+"""A Kafka that is already running."""
+
 from __future__ import annotations
 
 from kafka.errors import KafkaError

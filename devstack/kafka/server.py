@@ -1,3 +1,5 @@
+"""What every Kafka of devstack can do."""
+
 from __future__ import annotations
 
 from abc import abstractmethod

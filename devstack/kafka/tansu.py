@@ -1,3 +1,5 @@
+"""The stand-in for Kafka on a machine without Java."""
+
 from __future__ import annotations
 
 import signal

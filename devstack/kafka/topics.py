@@ -1,3 +1,5 @@
+"""Creates topics."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping

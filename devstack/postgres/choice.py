@@ -1,3 +1,5 @@
+"""Chooses which PostgreSQL to use."""
+
 from __future__ import annotations
 
 import os

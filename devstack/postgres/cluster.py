@@ -1,3 +1,5 @@
+"""PostgreSQL as a process with a temporary data directory."""
+
 from __future__ import annotations
 
 import os

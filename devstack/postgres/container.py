@@ -1,3 +1,5 @@
+"""PostgreSQL in a container."""
+
 from __future__ import annotations
 
 from devstack import docker, ports

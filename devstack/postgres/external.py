@@ -1,3 +1,5 @@
+"""A PostgreSQL that is already running."""
+
 from __future__ import annotations
 
 from urllib.parse import urlsplit

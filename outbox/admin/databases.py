@@ -1,3 +1,5 @@
+"""Which database a page of the admin shows."""
+
 from __future__ import annotations
 
 from django.db import connections, router

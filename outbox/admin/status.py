@@ -1,3 +1,5 @@
+"""The admin page that shows the status of the outbox."""
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any

@@ -1,3 +1,5 @@
+"""The tables of outbox and relay."""
+
 from outbox.models.event import OutboxEvent
 from outbox.models.hold import Held, Hold
 from outbox.models.ledger import Ledger

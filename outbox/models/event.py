@@ -1,3 +1,5 @@
+"""The log: one row for each event."""
+
 from __future__ import annotations
 
 from datetime import UTC, datetime

@@ -1,3 +1,5 @@
+"""Questions to the log: events by status, id or key."""
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING

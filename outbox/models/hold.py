@@ -1,3 +1,5 @@
+"""Holds, and the events that wait behind them."""
+
 from __future__ import annotations
 
 from typing import ClassVar

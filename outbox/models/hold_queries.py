@@ -1,3 +1,5 @@
+"""What can be asked of holds and done with them."""
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING

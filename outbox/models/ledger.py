@@ -1,3 +1,5 @@
+"""The table that records what operators did."""
+
 from __future__ import annotations
 
 from outbox_core.operations.ledger import LedgerEntry

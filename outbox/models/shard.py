@@ -1,3 +1,5 @@
+"""Shards, their positions, the relays that own them, and statistics."""
+
 from __future__ import annotations
 
 from typing import ClassVar

@@ -1,3 +1,5 @@
+"""Asks the services what they did with the events of an order."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set

@@ -1,3 +1,5 @@
+"""Follows the events of an order from the shop to every service."""
+
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping

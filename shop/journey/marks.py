@@ -1,3 +1,5 @@
+"""What happened to one event at one station. Pure."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping

@@ -1,3 +1,5 @@
+"""Searches everywhere for an order that was rolled back."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass

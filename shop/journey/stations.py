@@ -1,3 +1,5 @@
+"""The places that an event passes."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,3 +1,5 @@
+"""Finds the events of an order in the log."""
+
 from __future__ import annotations
 
 from datetime import datetime, timedelta

@@ -1,3 +1,5 @@
+"""The tables of the shop."""
+
 from shop.models.customer import Customer
 from shop.models.order import Order, OrderLine
 from shop.models.payment import DeclinedPayment

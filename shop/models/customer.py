@@ -1,3 +1,5 @@
+"""Customers: the users of Django under another name."""
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar

@@ -1,3 +1,5 @@
+"""Orders, their lines and the changes of their status."""
+
 from __future__ import annotations
 
 import uuid

@@ -1,3 +1,5 @@
+"""Declined payments: what remains of an order that was rolled back."""
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar

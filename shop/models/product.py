@@ -1,3 +1,5 @@
+"""Products and their tags."""
+
 from __future__ import annotations
 
 from typing import ClassVar

@@ -1,3 +1,5 @@
+"""Reads a file of recorded purchases."""
+
 from __future__ import annotations
 
 import re

@@ -1,3 +1,5 @@
+"""Finds the purchases that are not yet in the shop."""
+
 from __future__ import annotations
 
 from collections import Counter

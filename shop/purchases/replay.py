@@ -1,3 +1,5 @@
+"""Writes purchases with several writers at once."""
+
 from __future__ import annotations
 
 from concurrent.futures import FIRST_EXCEPTION, Future, ProcessPoolExecutor, wait

@@ -1,3 +1,5 @@
+"""Counts what a replay wrote."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass, field

@@ -1,3 +1,5 @@
+"""Limits how many things pass in a second."""
+
 from __future__ import annotations
 
 import time

@@ -1,3 +1,5 @@
+"""Turns recorded purchases into orders."""
+
 from __future__ import annotations
 
 import random

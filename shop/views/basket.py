@@ -1,3 +1,5 @@
+"""The pages of the basket."""
+
 from __future__ import annotations
 
 from django.contrib import messages

@@ -1,3 +1,5 @@
+"""The pages of the products."""
+
 from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse

@@ -1,3 +1,5 @@
+"""The pages to order, pay and cancel."""
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING

@@ -1,3 +1,5 @@
+"""The pages to sign up, sign in and change a profile."""
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING

@@ -1,3 +1,5 @@
+"""The health check of the shop."""
+
 from __future__ import annotations
 
 from django.db import Error, connection

@@ -1,3 +1,5 @@
+"""The pages that follow the events of an order."""
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING

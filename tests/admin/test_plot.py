@@ -1,3 +1,5 @@
+"""The plot of published events."""
+
 from __future__ import annotations
 
 from outbox.admin.plot import Plot

@@ -1,3 +1,5 @@
+"""Counting the mails of a demo."""
+
 from __future__ import annotations
 
 from pathlib import Path

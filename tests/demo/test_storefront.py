@@ -1,3 +1,5 @@
+"""The port of the demo's shop."""
+
 from __future__ import annotations
 
 import socket

@@ -1,3 +1,5 @@
+"""The table at the end of the demo."""
+
 from __future__ import annotations
 
 from decimal import Decimal

@@ -1,3 +1,5 @@
+"""The databases, topics and groups of a demo."""
+
 from __future__ import annotations
 
 import re

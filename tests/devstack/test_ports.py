@@ -1,3 +1,5 @@
+"""Reserving ports."""
+
 from __future__ import annotations
 
 import socket

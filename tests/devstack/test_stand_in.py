@@ -1,3 +1,5 @@
+"""The stand-in for Kafka."""
+
 from __future__ import annotations
 
 import pytest

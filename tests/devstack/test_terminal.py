@@ -1,3 +1,5 @@
+"""Ctrl-C in a terminal."""
+
 from __future__ import annotations
 
 import os

@@ -1,3 +1,5 @@
+"""The tables of the three services, for tests of the journey."""
+
 from __future__ import annotations
 
 import os

@@ -1,3 +1,5 @@
+"""The admin of the shop."""
+
 from __future__ import annotations
 
 from io import StringIO

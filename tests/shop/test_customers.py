@@ -1,3 +1,5 @@
+"""The events of customers."""
+
 from __future__ import annotations
 
 import pytest

@@ -1,3 +1,5 @@
+"""The event of a deployment."""
+
 from __future__ import annotations
 
 import pytest

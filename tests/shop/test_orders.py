@@ -1,3 +1,5 @@
+"""Orders and their events."""
+
 from __future__ import annotations
 
 from datetime import UTC, datetime

@@ -1,3 +1,5 @@
+"""Reading recorded purchases."""
+
 from __future__ import annotations
 
 from datetime import UTC, datetime

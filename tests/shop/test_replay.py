@@ -1,3 +1,5 @@
+"""The command ``replay_purchases``."""
+
 from __future__ import annotations
 
 import os

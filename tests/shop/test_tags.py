@@ -1,3 +1,5 @@
+"""The events of tags."""
+
 from __future__ import annotations
 
 import pytest

@@ -1,3 +1,5 @@
+"""The Django app that the tests use."""
+
 from __future__ import annotations
 
 from django.apps import AppConfig

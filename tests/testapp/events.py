@@ -1,3 +1,5 @@
+"""The events of the tests' app."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass

@@ -1,3 +1,5 @@
+"""The receivers of the tests' app."""
+
 from __future__ import annotations
 
 from typing import Any

@@ -1,3 +1,5 @@
+"""The addresses of the tests' app."""
+
 from __future__ import annotations
 
 from asgiref.sync import sync_to_async

@@ -1,3 +1,5 @@
+"""``outbox_prune``: deletes old published events."""
+
 from __future__ import annotations
 
 from datetime import timedelta

@@ -1,3 +1,5 @@
+"""``replay_purchases``: writes recorded purchases as orders of the shop."""
+
 from __future__ import annotations
 
 import argparse

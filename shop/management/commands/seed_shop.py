@@ -1,3 +1,5 @@
+"""``seed_shop``: fills the shop with products, and can add an admin."""
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any

@@ -1,3 +1,5 @@
+"""What a fault of the torture suite is."""
+
 from __future__ import annotations
 
 import random

@@ -1,3 +1,5 @@
+"""An event of a user's project."""
+
 from dataclasses import dataclass
 from decimal import Decimal
 

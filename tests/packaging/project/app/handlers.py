@@ -1,3 +1,5 @@
+"""A handler of a user's project."""
+
 from dataclasses import dataclass
 from decimal import Decimal
 

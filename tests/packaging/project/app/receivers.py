@@ -1,3 +1,5 @@
+"""A receiver of a user's project."""
+
 from typing import Any
 
 from django.db import transaction

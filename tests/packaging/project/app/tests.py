@@ -1,3 +1,5 @@
+"""A test of a user's project."""
+
 from app.events import OrderPlaced
 from inbox.testing import MemoryConsumer
 from outbox.testing import assert_emitted, captured_events
