@@ -1,6 +1,6 @@
-"""The write side of the outbox: events that commit or roll back with the change they tell of.
+"""The write side of the outbox: events that commit or roll back with the change that they report.
 
-Everything here may be imported before Django's apps are ready, in a module of models as well.
+Everything here may be imported before Django's apps are ready, also in models.py.
 """
 
 from __future__ import annotations

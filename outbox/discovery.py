@@ -1,6 +1,5 @@
-"""Importing ``events`` and ``receivers`` of each app; what goes wrong there is said by ``manage.py check``.
-
-A process that does not run the checks (a web server, a shell, a script) fails at once.
+"""Imports ``events`` and ``receivers`` of each app. ``manage.py check`` reports errors of these imports; a
+process that runs no checks (a web server, a shell, a script) fails at once.
 """
 
 from __future__ import annotations
@@ -23,13 +22,13 @@ CHECKED_LATER = {"check", "migrate", "runserver", "test"}
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """An exception at the import of a module."""
+    """A module whose import failed."""
 
     module: str
     error: Exception
 
     def place(self) -> str:
-        """The line of the module that raised it, or where it ended up."""
+        """The line of the module that raised it, or else the last line of the traceback."""
         frames = traceback.extract_tb(self.error.__traceback__)
         name = self.module.replace(".", "/")
         own = [frame for frame in frames if name in frame.filename] or frames
@@ -40,7 +39,7 @@ mistakes: list[Mistake] = []
 
 
 def discover() -> None:
-    """Import the modules of all apps. Raises what an import raises, unless the checks are about to say it."""
+    """Import the modules of all apps. Raises what an import raises, unless the checks will report it."""
     for app in apps.get_app_configs():
         for name in MODULES:
             if module_has_submodule(app.module, name):

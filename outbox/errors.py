@@ -2,13 +2,13 @@
 
 OutboxError
 ├── TransactionRequired       emit() outside atomic()
-├── EventRejected             the event cannot be written; the caller decides what then
+├── EventRejected the event cannot be written; the caller decides what to do
 │   ├── UnknownEventType      its class is not registered with @outbox.event
 │   ├── InvalidKey            its key is missing, empty, too long, or no text
 │   ├── InvalidSubject        its subject is empty, too long, or no text
 │   ├── InvalidAttribute      an extension attribute that CloudEvents does not allow
-│   ├── InvalidField          a field holds something else than it declares
-│   │   └── NotEncodable      a field holds what has no JSON form at all
+│ ├── InvalidField a field holds a value that it does not declare
+│   │   └── NotEncodable a field holds a value that JSON cannot hold
 │   ├── EventTooLarge         its payload is over OUTBOX["MAX_EVENT_BYTES"]
 │   └── TooManyKeys           one transaction serializes more keys than OUTBOX["MAX_SERIALIZED_KEYS"]
 ├── SaveLost                  save() would have returned although its row is rolled back
@@ -26,9 +26,7 @@ class OutboxError(Exception):
 
 
 class TransactionRequired(OutboxError):
-    """An event was emitted outside a transaction, where it could not share the fate of the change it tells
-    of.
-    """
+    """An event was emitted outside a transaction, so it could not commit or roll back with its change."""
 
 
 class EventRejected(OutboxError, ValueError):
@@ -52,11 +50,13 @@ class InvalidAttribute(EventRejected):
 
 
 class InvalidField(EventRejected):
-    """A field of the event is missing, or holds something else than its type says."""
+    """A field of the event is missing, or its value does not have the declared type."""
 
 
 class NotEncodable(InvalidField):
-    """A field of the event holds what has no JSON form: an expression, a file, NaN, an unknown object."""
+    """A field of the event holds a value that JSON cannot hold: an expression, a file, NaN, an unknown
+    object.
+    """
 
 
 class EventTooLarge(EventRejected):
@@ -64,7 +64,7 @@ class EventTooLarge(EventRejected):
 
 
 class TooManyKeys(EventRejected):
-    """One transaction asks to serialize the writers of more keys than the database should hold locks for."""
+    """One transaction serializes more keys than it may lock."""
 
 
 class SaveLost(OutboxError):
@@ -72,7 +72,7 @@ class SaveLost(OutboxError):
 
 
 class CannotCapture(OutboxError):
-    """A bulk write of a captured model cannot tell which rows it changed, so its events are unknown."""
+    """A bulk write of a captured model does not return which rows it changed, so its events are unknown."""
 
 
 class TablesMissing(OutboxError):

@@ -47,7 +47,7 @@ class ClockTimestamp(Func):
 
 
 class IsObjectOfTexts(Func):
-    """Whether a ``jsonb`` is an object that holds texts and nothing else, which a header can be."""
+    """Whether a ``jsonb`` is an object that holds only texts, as headers must."""
 
     function = "jsonb_path_match"
     path = 'strict $.type() == "object" && !exists($.* ? (@.type() <> "string"))'

@@ -16,9 +16,9 @@ from outbox.write.uuid7 import uuid7
 class OutboxMiddleware:
     """Reads ``traceparent``, ``tracestate`` and ``X-Correlation-ID`` (or ``X-Request-ID``) of each request.
 
-    What is not well-formed is left out: a stranger wrote it. A request without a correlation id gets a new
-    one. The actor is the primary key of the user who is signed in when an event is emitted; no query is made
-    for it before.
+    Malformed values are ignored, because any client can send them. A request without a correlation id gets a
+    new one. The actor is the primary key of the user who is signed in when an event is emitted. No query is
+    made for it earlier.
     """
 
     sync_capable = True

@@ -1,7 +1,6 @@
 """For tests of code that emits events.
 
-Events are rows of the caller's transaction, so that a plain ``TestCase`` sees them, and no longer once they
-are rolled back.
+Events are rows of the caller's transaction, so a plain ``TestCase`` sees them until they are rolled back.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ class EmittedEvent:
 
 
 class CapturedEvents(Sequence[EmittedEvent]):
-    """The events written since it was made, in their order; asks the database anew each time."""
+    """The events written since it was created, in order. It asks the database each time."""
 
     def __init__(self, using: str = DEFAULT_DB_ALIAS) -> None:
         self._using = using
@@ -59,7 +58,7 @@ class CapturedEvents(Sequence[EmittedEvent]):
         return f"<CapturedEvents {self._read()}>"
 
     def stop(self) -> None:
-        """Leave out what is written from now on."""
+        """Ignore events that are written from now on."""
         self._until = self._last_id()
 
     @property
@@ -70,7 +69,7 @@ class CapturedEvents(Sequence[EmittedEvent]):
     def assert_emitted(
         self, type: str | type, *, key: object = None, payload__contains: Mapping[str, object] | None = None
     ) -> EmittedEvent:
-        """As the function of this name, among these events only."""
+        """Like the function of this name, but among these events only."""
         return _find(self._read(), type, key, payload__contains)
 
     def _read(self) -> list[EmittedEvent]:
@@ -100,9 +99,8 @@ def assert_emitted(
     payload__contains: Mapping[str, object] | None = None,
     using: str = DEFAULT_DB_ALIAS,
 ) -> EmittedEvent:
-    """The first event of a type (or of its class) in the outbox, of that key and with at least that payload.
-
-    Raises AssertionError, which lists what there is.
+    """The first event of a type (or class) in the outbox with that key and at least that payload. Raises
+    AssertionError, which lists the events that were found.
     """
     rows = OutboxEvent.objects.using(using).order_by("id")
     return _find([_emitted(row) for row in rows], type, key, payload__contains)

@@ -1,4 +1,4 @@
-"""The buttons of the status page: each POSTs, does one thing, and says what it did."""
+"""The buttons of the status page: each sends a POST, does one thing, and reports what it did."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class ActionView(View, ABC):
-    """Runs ``act`` and goes back to the status page."""
+    """Runs ``act`` and returns to the status page."""
 
     http_method_names = ["post"]
 
@@ -47,7 +47,9 @@ class ActionView(View, ABC):
 
     @abstractmethod
     def act(self, database: str) -> Iterable[str]:
-        """Do it. Raises OutboxError where it makes no sense, PermissionDenied where this user may not."""
+        """Do it. Raises OutboxError if it is not possible now, PermissionDenied if this user may
+        not do it.
+        """
 
     def require(self, permission: str) -> None:
         """Raise PermissionDenied unless the user has it."""
@@ -60,7 +62,7 @@ class ActionView(View, ABC):
 
 
 class ReleaseView(ActionView):
-    """Release a hold; where it is a pause, resume the topic."""
+    """Release a hold. If it is a pause, resume the topic."""
 
     def act(self, database: str) -> Iterable[str]:
         hold = Hold.objects.using(database).filter(pk=self.kwargs["pk"]).first()
@@ -100,7 +102,7 @@ class PauseView(ActionView):
 
 
 def released(selection: Selection, database: str, who: str) -> list[str]:
-    """Release as much of it as one request may, and say what was done."""
+    """Release as many as one request may, and report what was done."""
     tally = within(REQUEST_SECONDS, release(selection, database, who))
     events = f": {plural(tally.events, 'event')} to be published, in order, by the relays"
     flags = "".join(f" --{name} {value!r}" for name, value in selection.filters.items())

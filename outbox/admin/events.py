@@ -44,7 +44,7 @@ BIGGEST_ID = 2**63 - 1
 
 class EventList(ChangeList):
     def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> Any:
-        """Without the payloads, which may be a megabyte each."""
+        """Without the payloads: each may have a megabyte."""
         return super().get_queryset(request, exclude_parameters).defer("payload", "headers")
 
 
@@ -131,7 +131,7 @@ class OutboxEventAdmin(ReadOnlyAdmin):
         return super().change_view(request, object_id, form_url, {**may, **(extra_context or {})})
 
     def get_fieldsets(self, request: HttpRequest, obj: OutboxEvent | None = None) -> Any:
-        """The payload only for those who may see it."""
+        """The payload is shown only to users with the permission."""
         if not request.user.has_perm("outbox.view_payload"):
             return self.fieldsets[:-1]
         if request.user.has_perm("outbox.view_raw_payload"):

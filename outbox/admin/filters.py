@@ -19,7 +19,7 @@ from outbox.write.registry import registry
 from outbox_core.people.text import line
 
 NEWEST = 100_000
-"""How far back a list looks for what has no index: topic, type, key."""
+"""How many events a list searches for what has no index: topic, type, key."""
 PUBLISHED = 1_000
 """How many published events of a shard a list shows."""
 
@@ -31,7 +31,7 @@ Choices = Iterable[tuple[str, str]]
 
 
 def reach(request: HttpRequest, events: OutboxEventQuerySet) -> Q:
-    """The newest events, or those before ``?before=``; everything, where a status bounds the list already."""
+    """The newest events, or those before ``?before=``. All events, if a status already limits the list."""
     if request.GET.get("status"):
         return Q()
     before = _before(request)
@@ -45,7 +45,9 @@ def _before(request: HttpRequest) -> int | None:
 
 
 class StatusFilter(admin.SimpleListFilter):
-    """By derived status. Each shows some thousands at most, found by an index: see OutboxEventQuerySet."""
+    """By status, which is computed. Each shows a few thousand at most, found by an index: see
+    OutboxEventQuerySet.
+    """
 
     title = "status"
     parameter_name = "status"
@@ -69,7 +71,7 @@ class StatusFilter(admin.SimpleListFilter):
 
 
 class BeforeFilter(admin.SimpleListFilter):
-    """How far back: what has no index is looked for in pieces of the log, from the newest on."""
+    """How far back to search. What has no index is searched in pieces of the log, the newest first."""
 
     title = "sequence"
     parameter_name = "before"
@@ -87,7 +89,7 @@ class BeforeFilter(admin.SimpleListFilter):
 
 
 class TimeFilter(admin.SimpleListFilter):
-    """By age, among the events that the list reaches."""
+    """By age, among the events that the list covers."""
 
     title = "created"
     parameter_name = "within"
@@ -105,7 +107,7 @@ class TimeFilter(admin.SimpleListFilter):
 
 
 class ColumnFilter(admin.SimpleListFilter):
-    """By a column without an index; also by values that no registered event type has."""
+    """By a column without an index. Values that no registered event type has can be chosen, too."""
 
     column = ""
 

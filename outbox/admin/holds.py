@@ -1,4 +1,4 @@
-"""The list of holds and the page of one: what waits and why, and the way to release or discard it."""
+"""The list of holds and the page of one: what waits, why, and the actions to release or discard it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class ReasonForm(ActionForm):
 
 
 class TopicFilter(admin.SimpleListFilter):
-    """By the topic of a hold, whether or not it is that of a registered type."""
+    """By the topic of a hold. It need not be the topic of a registered type."""
 
     title = "topic"
     parameter_name = "topic"
@@ -55,7 +55,7 @@ class TopicFilter(admin.SimpleListFilter):
 
 @admin.register(Hold)
 class HoldAdmin(ReadOnlyAdmin):
-    """What waits and why, and the way to let it go."""
+    """What waits, why, and the actions to release or discard it."""
 
     title = "Holds"
     list_display = ("name", "waiting", "detail_shown", "since", "release_time")
@@ -96,7 +96,7 @@ class HoldAdmin(ReadOnlyAdmin):
 
     @admin.action(permissions=["release"], description="Release: publish what waits, in order")
     def release_selected(self, request: HttpRequest, queryset: HoldQuerySet) -> None:
-        """With a pause among them, none is released."""
+        """If one of them is a pause, none is released."""
         ids = tuple(queryset.order_by("pk").values_list("pk", flat=True)[: LIMIT + 1])
         try:
             said = released(Selection(ids=ids[:LIMIT]), databases.home(), request.user.get_username())

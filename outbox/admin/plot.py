@@ -20,7 +20,7 @@ class Bar(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """Counts by the minute, the running minute last; drawn in a box of ``width`` by ``height``."""
+    """Counts by minute, the current minute last, drawn in a box of ``width`` by ``height``."""
 
     minutes: Sequence[int]
     width: int = 600
@@ -36,7 +36,7 @@ class Plot:
 
     @property
     def top(self) -> int:
-        """What the height of the box stands for."""
+        """The rate that the full height of the box means."""
         return max(*self.minutes, 1)
 
     @property
@@ -46,7 +46,7 @@ class Plot:
 
     @property
     def bars(self) -> list[Bar]:
-        """From the oldest on."""
+        """The oldest first."""
         return [self._bar(place, count) for place, count in enumerate(self.minutes)]
 
     def _bar(self, place: int, count: int) -> Bar:

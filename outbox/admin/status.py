@@ -26,7 +26,7 @@ LEVELS = ("ok", "warning", "critical")
 
 @admin.register(OutboxStatus)
 class OutboxStatusAdmin(ReadOnlyAdmin):
-    """One page: how the outbox is, and what can be done about it."""
+    """One page: the state of the outbox, and actions to change it."""
 
     class Media:
         css = {"all": ["outbox/admin.css"]}
@@ -44,7 +44,7 @@ class OutboxStatusAdmin(ReadOnlyAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> TemplateResponse:
-        """The page, with a fixed number of queries however much there is."""
+        """The page. The number of queries is fixed, whatever the number of events."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         database = databases.chosen(request.GET.get("database"))
@@ -79,6 +79,6 @@ class OutboxStatusAdmin(ReadOnlyAdmin):
 
 
 def _sample(report: status.Status, cause: Cause) -> list[status.HoldReport]:
-    """The holds of a cause that are shown one by one: all of them if they are few, else one as an example."""
+    """The holds of a cause that are listed: all of them if they are few, otherwise one example."""
     holds = [hold for hold in report.holds if (hold.reason, hold.topic) == (cause.reason, cause.topic)]
     return holds if cause.holds <= len(holds) else holds[:1]

@@ -1,4 +1,4 @@
-"""A bulk write and its events: those that receivers would return, had each row been saved by itself."""
+"""A bulk write and its events: the same events as if each row were saved alone."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class Bulk:
         return len(pks)
 
     def _write(self, pks: Sequence[Any], values: Mapping[str, Any]) -> None:
-        """Change locked rows, without the filter, which may not hold any more; annotations come with it."""
+        """Change locked rows, without the filter: it may not match any more. Annotations are kept."""
         rows = self._plain() if self._queryset.query.annotations else QuerySet(self._model, using=self._using)
         written = rows.filter(pk__in=pks).update(**values)
         if written != len(pks):
@@ -105,25 +105,27 @@ class Bulk:
             return _lock_rows(queryset)
         rows = self._rows(queryset.order_by().values("pk"))
         _lock_rows(rows)
-        return list(rows.values_list("pk", flat=True))  # what still matches, now that nobody changes it
+        return list(
+            rows.values_list("pk", flat=True)
+        )  # what still matches, now that no other session can change it
 
     def _parents(self) -> list[type[Model]]:
         own, parents = self._model._meta.concrete_model, self._model._meta.all_parents
         return [parent for parent in reversed(parents) if parent._meta.concrete_model is not own]
 
     def _pk_of(self, instance: Model) -> object:
-        """As the database gives it: ``Order(pk="7")`` is row 7."""
+        """The key as the database returns it: ``Order(pk="7")`` is row 7."""
         return self._model._meta.pk.to_python(instance.pk)
 
     def _plain(self) -> QuerySet[Any]:
-        """The same query, whose writes are not captured."""
+        """The same query, but its writes are not captured."""
         return QuerySet(self._model, query=self._queryset.query.chain(), using=self._using)
 
     def _rows(self, pks: Sequence[Any] | QuerySet[Any]) -> QuerySet[Any]:
         return self._model._base_manager.using(self._using).filter(pk__in=pks).order_by("pk")
 
     def _about_to_be(self, pks: Sequence[Any], values: Mapping[str, Any]) -> Iterator[Model]:
-        """The rows as a pre_save receiver sees them: changed here and not yet in the database."""
+        """The rows as a pre_save receiver sees them: changed in memory, not yet in the database."""
         if not receivers_of(pre_save, self._model):
             return
         for instance in self._rows(pks):
@@ -134,7 +136,7 @@ class Bulk:
             yield instance
 
     def _stored(self, instances: Sequence[Model]) -> Iterator[Model]:
-        """New rows as the database holds them, unless every receiver forbids to read them."""
+        """New rows as the database holds them. They are not read if every receiver says ``refresh=False``."""
         if all(receiver.refresh is False for receiver in receivers_of(post_save, self._model)):
             yield from instances
             return
@@ -181,7 +183,7 @@ class Bulk:
 def _lock_rows(queryset: QuerySet[Any]) -> list[Any]:
     parts = [field.attname for field in queryset.model._meta.pk_fields]
     locked = queryset.order_by("pk").select_for_update(no_key=True, of=("self",))
-    is_composite = len(parts) > 1  # its "pk" belongs to no table that could be locked
+    is_composite = len(parts) > 1  # no table that could be locked has its "pk"
     rows = locked.values_list(*parts) if is_composite else locked.values_list("pk", flat=True)
     return list(dict.fromkeys(rows))
 

@@ -1,8 +1,8 @@
 """The row as PostgreSQL holds it after a save, for the receivers of post_save.
 
-What the caller assigned can differ from it: an expression, text for a number, more places than the column
-has, fields that are changed but not in ``update_fields``, a trigger. Receivers then get a copy with the row's
-values.
+It can differ from what the caller assigned: an expression, text for a number, more decimal places than the
+column has, changed fields that are not in ``update_fields``, a trigger. Then receivers get a copy with the
+row's values.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def as_stored(instance: Any, values: Mapping[str, Any]) -> Any:
 
 
 def _same(assigned: Any, stored: Any) -> bool:
-    """Whether a receiver could not see a difference: ``Decimal("1.5")`` is not ``Decimal("1.50")``."""
+    """Whether the two look equal to a receiver. ``Decimal("1.5")`` and ``Decimal("1.50")`` do not."""
     if assigned is stored:
         return True
     kind = type(stored)

@@ -27,7 +27,7 @@ EXPECTED = (
     pre_migrate,
     post_migrate,
 )
-"""Signals that Django itself sends outside of any transaction: there is no change to lose."""
+"""Signals that Django itself sends outside a transaction. No change belongs to them, so none can be lost."""
 
 _SENDING = ("outbox.", "django.dispatch.", "asgiref.", "contextlib")
 _LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")})
@@ -65,7 +65,7 @@ def notice(signal: Signal, signal_name: str, receiver: object, using: str) -> No
 
 
 def _places() -> tuple[str, str]:
-    """Where the signal was sent, and the innermost place of the project's own code that led there."""
+    """Where the signal was sent, and the nearest line of the project's own code that led there."""
     sender = caller = ""
     for frame in _frames():
         place = f"{frame.f_code.co_filename}:{frame.f_lineno}"

@@ -1,4 +1,4 @@
-"""Bulk writes with the events of single ones: Django sends signals for ``QuerySet.delete()`` only."""
+"""Bulk writes that write events. Django itself sends signals only for ``QuerySet.delete()``."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ M = TypeVar("M", bound=models.Model, covariant=True)
 
 
 class CapturedQuerySet(models.QuerySet[M]):
-    """``bulk_create``, ``bulk_update`` and ``update`` with the events that saving each row would have.
+    """``bulk_create``, ``bulk_update`` and ``update`` write the same events as saving each row.
 
     Rows and events are written in one transaction: the rows are locked in the order of their primary keys,
-    changed, and read again for the ``@outbox.receiver`` of pre_save and post_save. A model that none of them
-    hears of is written as ever.
+    changed, and read again for the ``@outbox.receiver`` of pre_save and post_save. Models without receivers
+    use Django's normal bulk write.
     """
 
     def bulk_create(

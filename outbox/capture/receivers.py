@@ -1,4 +1,4 @@
-"""``@outbox.receiver``: what a function returns for a signal is written in the signal's transaction."""
+"""``@outbox.receiver``: the event that a function returns is written in the transaction of the signal."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ class Receiver:
         return self._elsewhere(signal, using, entries)
 
     def entries(self, *, signal: Signal, sender: object, **kwargs: Any) -> list[NewRow]:
-        """What the function returns for a signal, ready to be inserted."""
+        """The events that the function returns for a signal, ready to insert."""
         if self.previous:
             kwargs.setdefault("previous", None)
         else:
@@ -127,13 +127,13 @@ class Receiver:
         return tuple(self._connected)
 
     def models(self, *of: Signal) -> list[type[Model]]:
-        """The models it hears of, or those of some signals only."""
+        """The models whose signals it receives; with ``signals``, only those signals."""
         found = (sender for signal, sender in self._connected if not of or signal in of)
         models = [sender for sender in found if isinstance(sender, type) and issubclass(sender, Model)]
         return list(dict.fromkeys(models))
 
     def connect(self, signal: Signal, sender: object) -> None:
-        """Hear of ``sender``; a model may be named ``"app.Model"``."""
+        """Receive the signals of ``sender``. A model may be named ``"app.Model"``."""
         if not isinstance(signal, ModelSignal) or sender is None:
             self._attach(signal, sender)
         elif isinstance(sender, str):
@@ -146,14 +146,14 @@ class Receiver:
             )
 
     def disconnect(self) -> None:
-        """Hear of nothing any more, as a test that registered a receiver ends."""
+        """Disconnect from all signals, for tests that registered a receiver."""
         for signal, sender in self._connected:
             signal.disconnect(sender=sender, dispatch_uid=self.uid)
             self._count(signal, sender, -1)
         registered.remove(self)
 
     def prepared(self, model: type[Model]) -> None:
-        """Hear of a model class that was made after its parent was connected."""
+        """Connect to a model class that was created after its parent was connected."""
         for signal, sender in self._senders:
             if is_reached(signal, sender, model):
                 self._attach(signal, model)
@@ -183,14 +183,16 @@ class Receiver:
             entries = self.entries(signal=signal, instance=instance, previous=saving.previous, **kwargs)
             saving.defer(entries)
         else:
-            insert(saving.take(), saving.using)  # before the function runs, which may save the instance again
+            insert(saving.take(), saving.using)  # before the function runs: it may save the instance again
             stored = self._stored(saving, instance, saving.using)
             entries = self.entries(signal=signal, instance=stored, previous=saving.previous, **kwargs)
             insert(entries, saving.using)
         return [entry.event_id for entry in entries]
 
     def _stored(self, saving: SaveHook | None, instance: Model, using: str) -> Model:
-        """The instance as its row is stored; the caller's own where nothing differs."""
+        """The instance with the values of the stored row. If nothing differs, it is the caller's own
+        instance.
+        """
         if self.refresh is False:
             return instance
         stored: Model = (
@@ -209,7 +211,7 @@ class Receiver:
         with transaction.atomic(using=using):
             event_ids = insert(entries(), using)
         if signal is request_finished and was_closed:
-            connection.close()  # as Django has left it; under ASGI nobody else would ever use this one
+            connection.close()  # as it was before; under ASGI no other code would ever close it
         return event_ids
 
 
@@ -226,13 +228,14 @@ def receiver(
     refresh: bool | None = None,
     previous: bool = False,
 ) -> Callable[[F], F]:
-    """Write the event, or the events, that the decorated function returns for a signal; None writes nothing.
+    """Write the events that the decorated function returns for a signal: one, several, or None for nothing.
 
     Takes what ``django.dispatch.receiver`` takes: one signal or several, one ``sender`` or several,
     ``"app.Model"``. A model stands for its proxies and its children too, an abstract one for all of its
-    children. ``raw=True`` hears of loaded fixtures. Events go to the database that the signal names, or to
-    ``using`` if it names none; inside its transaction, or, where the signal is sent outside of one, in a
-    transaction together with what the function writes (see OUTBOX["OUTSIDE_TRANSACTION"]).
+    children. With ``raw=True`` the function is also called for loaded fixtures. Events go to the database
+    that the signal names, or to ``using`` if it names none; inside its transaction, or, where the signal is
+    sent outside of one, in a transaction together with what the function writes (see
+    OUTBOX["OUTSIDE_TRANSACTION"]).
 
     A receiver of post_save gets the row as the database holds it: the instance itself, or a copy where a
     value that was assigned differs. ``refresh=True`` always reads the row again, which shows what a trigger
@@ -240,7 +243,7 @@ def receiver(
     ``previous=True`` the function also gets ``previous``: the row before the save, locked, or None for a new
     one.
 
-    Raises ImproperlyConfigured for what cannot be received.
+    Raises ImproperlyConfigured for signals and senders that cannot be used.
     """
     _refuse_a_function(signal)
     heard: Sequence[Any] = signal if isinstance(signal, list | tuple) else [signal]

@@ -1,7 +1,7 @@
-"""A save whose INSERT or UPDATE returns the row as it is then, so that nothing needs to be read again.
+"""Makes the INSERT or UPDATE of a save return the row, so that no second query is needed.
 
-``_do_insert`` and ``_do_update`` are where Django writes one table of a model; the row of a model with
-parents comes in several parts.
+Django writes each table of a model in ``_do_insert`` or ``_do_update``. A model with parents has several
+tables.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ CollectorOf = Callable[[Model], "Collector | None"]
 
 
 def can_return(model: type[Model], using: str) -> bool:
-    """Whether the columns of a model come back as they are selected (those of PostGIS do not)."""
+    """Whether RETURNING gives the same values as SELECT. Columns of PostGIS do not."""
     return connections[using].vendor == "postgresql" and all(
         type(field).select_format is Field.select_format for field in model._meta.concrete_fields
     )
 
 
 def wrap_writes(model: Any, collector_of: CollectorOf) -> None:
-    """Have the writes of a model's saves return their rows to what ``collector_of`` says for the instance."""
+    """Make the saves of a model pass their rows to the collector that ``collector_of`` names."""
     if not getattr(model._do_insert, "guarded_by_outbox", False):
         setattr(model, "_do_insert", _marked(_returning_insert(model, collector_of)))  # noqa: B010
-    if model._do_update is Model._do_update:  # whoever has another one is read again
+    if model._do_update is Model._do_update:  # a model that overrides it is read again
         setattr(model, "_do_update", _marked(_returning_update(model, collector_of)))  # noqa: B010
 
 

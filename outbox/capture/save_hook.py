@@ -1,7 +1,7 @@
 """A save and its events in one transaction: the wrapper around ``save_base``.
 
-Django sends post_save when the transaction of ``save_base`` has ended. In autocommit a receiver's INSERT
-would be a second one, and a crash between the two would lose the event.
+Django sends post_save after the transaction of ``save_base``. In autocommit a receiver's INSERT would be a
+second transaction, and a crash between the two would lose the event.
 """
 
 from __future__ import annotations
@@ -56,21 +56,21 @@ class SaveHook:
         self._entries += entries
 
     def take(self) -> list[NewRow]:
-        """The deferred entries, which from now on are the caller's to insert."""
+        """The deferred rows. The caller must insert them."""
         entries, self._entries = self._entries, []
         return entries
 
     def collect(self, values: Mapping[str, Any]) -> None:
-        """Take note of what a statement wrote; the row that a save around this one knows is older."""
+        """Store what a statement wrote. A save around this one must read its row again."""
         self._row.update(values)
         _forget(self.outer, type(self.instance), self.instance.pk)
 
     def forget(self) -> None:
-        """Something else has written the row: read it again when it is asked for."""
+        """Other code has written the row: read it again when it is needed."""
         self._row, self._read = {}, None
 
     def stored(self, *, read: bool) -> Any:
-        """The instance with the row's values: what the write returned, or read again if it must be, once."""
+        """The instance with the row's values, from the write itself or read once more."""
         names = (field.attname for field in self.instance._meta.concrete_fields)
         if not read and self._read is None and all(name in self._row for name in names):
             return as_stored(self.instance, self._row)
@@ -82,14 +82,14 @@ class SaveHook:
 _running: ContextVar[SaveHook | None] = ContextVar("outbox_saving", default=None)
 
 wants_row: Counter[type[Model] | None] = Counter()
-"""How many receivers of post_save want the stored row, by model; None stands for all."""
+"""How many receivers of post_save need the stored row, by model. None means all models."""
 
 wants_previous: Counter[type[Model] | None] = Counter()
-"""How many receivers want the row before the change."""
+"""How many receivers need the row before the change."""
 
 
 def forget_rows(model: type[Model]) -> None:
-    """Rows of a model are written in bulk: what the running saves know of theirs may be older."""
+    """Rows of a model are written in bulk, so running saves must read their row again."""
     _forget(_running.get(), model)
 
 
@@ -149,7 +149,7 @@ def _guarded(model: type[Model]) -> Callable[..., Any]:
 def _saving(instance: Model, using: str, *, may_exist: bool) -> Iterator[None]:
     outer = SaveHook.of(instance)
     if outer is not None and not instance._state.adding:
-        # A receiver of post_save saves it again, and what came first stays first.
+        # A receiver of post_save saves it again; the earlier events stay first.
         insert(outer.take(), outer.using)
     asked = wants_previous[type(instance)] or wants_previous[None]
     previous = read_before(instance, using) if asked and may_exist and instance.pk is not None else None
@@ -164,7 +164,9 @@ def _saving(instance: Model, using: str, *, may_exist: bool) -> Iterator[None]:
 
 @contextmanager
 def _one_transaction(instance: Model, using: str) -> Iterator[None]:
-    """A transaction in autocommit. Inside one nothing: what the caller catches there must not doom it."""
+    """A transaction in autocommit. Inside a transaction it does nothing: an error that the caller catches
+    there must not spoil it.
+    """
     connection = connections[using]
     if transactions.is_open(connection):
         yield

@@ -1,4 +1,4 @@
-"""Which model classes a receiver of some sender hears of."""
+"""Which model classes belong to a sender."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.dispatch import Signal
 
 
 def reached(signal: Signal, sender: type[Model]) -> Iterator[type[Model]]:
-    """The classes that exist already; the later ones are asked for by ``is_reached`` when they are made."""
+    """The classes that exist already. ``is_reached`` decides about later ones when they are created."""
     classes = dict.fromkeys(_family(sender))
     return (cls for cls in classes if is_reached(signal, sender, cls))
 
@@ -19,8 +19,8 @@ def is_reached(signal: Signal, sender: type[Model], cls: type[Model]) -> bool:
     """Whether a signal of ``cls`` is one of ``sender``, so that each save and each deletion counts once.
 
     A save sends its signals for the class of the instance only: proxies and multi-table children belong to
-    the sender. A deletion sends them for the concrete parents as well, so a child of a sender that is heard
-    of itself does not.
+    the sender. A deletion sends them for the concrete parents as well, so a child that is connected itself is
+    not counted again.
     """
     if not issubclass(cls, sender) or cls._meta.abstract:
         return False

@@ -1,1 +1,1 @@
-"""System checks: what would go wrong later is reported by ``manage.py check``."""
+"""System checks: ``manage.py check`` reports mistakes before they do harm."""

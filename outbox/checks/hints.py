@@ -1,4 +1,4 @@
-"""A hint for event types whose order may not be what their author thinks."""
+"""A hint for event types whose order may differ from what their author expects."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def keys_that_lock_nothing(**kwargs: object) -> list[CheckMessage]:
-    """I001: a key whose writers need not wait for each other, as those of one row do."""
+    """I001: writers of this key may not wait for each other, as writers of one row do."""
     found = {}
     for receiver in registered:
         models = receiver.models()

@@ -1,6 +1,6 @@
-"""System checks: what would go wrong later is said by ``manage.py check``, with the remedy.
+"""System checks of settings, databases and capture, each with its remedy.
 
-E001 to E004 are those of every settings dict: see outbox_core.process.settings.
+E001 to E004 come from outbox_core.process.settings.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def register_all() -> None:
 
 
 def check_settings(**kwargs: object) -> list[CheckMessage]:
-    """E001 unknown key, E002 wrong type, E003 missing key, E004 what the settings themselves refuse."""
+    """E001 unknown key, E002 wrong type, E003 missing key, E004 values that do not fit each other."""
     return problems(OutboxSettings, "OUTBOX")
 
 
@@ -79,7 +79,7 @@ def check_engine(**kwargs: object) -> list[CheckMessage]:
 
 
 def check_capture(**kwargs: object) -> list[CheckMessage]:
-    """W001, I002, W009: a captured model whose bulk writes are not."""
+    """W001, I002, W009: a captured model whose bulk writes are not captured."""
     models = {model: receiver for receiver in registered for model in receiver.models(pre_save, post_save)}
     return [
         message
@@ -108,7 +108,7 @@ def _is_captured(manager: Manager[Any]) -> bool:
 
 
 def check_databases(databases: Sequence[str] | None = None, **kwargs: object) -> list[CheckMessage]:
-    """What can only be seen by asking the database: run for ``--database`` and by ``migrate``."""
+    """Checks that ask the database. They run for ``--database`` and in ``migrate``."""
     return [problem for alias in databases or () if _holds_outbox(alias) for problem in _database(alias)]
 
 
@@ -158,7 +158,7 @@ def _log(connection: BaseDatabaseWrapper) -> Iterator[CheckMessage]:
 def _migrations(connection: BaseDatabaseWrapper) -> Iterator[CheckMessage]:
     executor = MigrationExecutor(connection)
     if not executor.recorder.has_table():
-        return  # an empty database, which this very run of migrate fills
+        return  # an empty database, which this run of migrate fills
     targets = [node for node in executor.loader.graph.leaf_nodes() if node[0] == "outbox"]
     plan = executor.migration_plan(targets)
     if plan:

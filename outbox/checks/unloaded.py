@@ -17,7 +17,7 @@ _NOT_LOADED = {"tests", "migrations", "management"}
 
 
 def check_unloaded(**kwargs: object) -> list[CheckMessage]:
-    """W005: a module of an app that declares receivers or events, and that nobody has imported."""
+    """W005: a module of an app declares receivers or events, and nothing imports it."""
     return [
         Warning(
             f"{module} declares receivers or events of the outbox, and nothing imports it.",
@@ -63,7 +63,7 @@ def _declares(path: Path) -> bool:
 
 
 def _used(node: ast.AST) -> Iterator[ast.expr]:
-    """What a function is decorated with, or a class is decorated with or derived from."""
+    """The decorators of a function, or the decorators and bases of a class."""
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         for decorator in node.decorator_list:
             yield decorator.func if isinstance(decorator, ast.Call) else decorator

@@ -1,4 +1,4 @@
-"""System checks: receivers and events that are declared and have no effect, or another one than it seems."""
+"""System checks: receivers and events whose effect is not what their code seems to say."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def check_events(**kwargs: object) -> list[CheckMessage]:
 
 
 def check_senders(**kwargs: object) -> list[CheckMessage]:
-    """E008, W004: senders of custom signals that never are the sender that is meant."""
+    """E008, W004: a custom signal never comes from the declared sender."""
     return [
         message
         for receiver in registered
@@ -49,10 +49,10 @@ def check_senders(**kwargs: object) -> list[CheckMessage]:
 
 
 def check_returned(**kwargs: object) -> list[CheckMessage]:
-    """W007: a receiver whose annotation says that it returns something that is no event."""
+    """W007: a receiver whose annotation names a result that is not an event."""
     return [
         Warning(
-            f"{receiver!r} says that it returns {cls.__qualname__}, which is no event.",
+            f"{receiver!r} says that it returns {cls.__qualname__}, which is not an event.",
             hint="Return an event, several, or None: of a class that is an outbox.Event or an @outbox.event.",
             obj=receiver.function,
             id="outbox.W007",
@@ -64,7 +64,7 @@ def check_returned(**kwargs: object) -> list[CheckMessage]:
 
 
 def check_plain_receivers(**kwargs: object) -> list[CheckMessage]:
-    """W006: Django's own @receiver on a function that returns an event, which nobody writes."""
+    """W006: Django's own @receiver on a function that returns an event. The event is not written."""
     return [
         Warning(
             f"{function.__module__}.{function.__qualname__} is connected to {name_of(signal)} with Django's "
@@ -80,7 +80,7 @@ def check_plain_receivers(**kwargs: object) -> list[CheckMessage]:
 
 
 def check_durable(**kwargs: object) -> list[CheckMessage]:
-    """W008: atomic(durable=True) inside a receiver of a save that has a transaction of its own now."""
+    """W008: atomic(durable=True) in a receiver of a save that now runs in a transaction."""
     return [
         Warning(
             f"{function.__module__}.{function.__qualname__} uses durable=True for {name_of(signal)} of "
@@ -97,11 +97,11 @@ def check_durable(**kwargs: object) -> list[CheckMessage]:
 
 
 def check_shadowed(**kwargs: object) -> list[CheckMessage]:
-    """E011: an app 'relay' or 'inbox' that is not the one beside this package."""
+    """E011: an app named 'relay' or 'inbox' hides the one of this package."""
     home = Path(__file__).parents[1]
     return [
         Error(
-            f"The app {app.name!r} is {app.path}, and not the one of django-outbox-relay: it hides that one.",
+            f"The app {app.name!r} at {app.path} hides the app of the same name in django-outbox-relay.",
             hint="Rename your own package.",
             obj=app.name,
             id="outbox.E011",
@@ -144,7 +144,7 @@ def _signals() -> list[Signal]:
 
 
 def _functions(signal: Signal, sender: type[Model] | None = None) -> Iterator[Any]:
-    """The functions that are connected to a signal (for a sender) without us."""
+    """The functions that are connected to a signal without @outbox.receiver."""
     for lookup_key, connected, *_ in signal.receivers or ():
         function = connected() if isinstance(connected, weakref.ReferenceType) else connected
         if sender is not None and lookup_key[1] not in (id(None), id(sender)):

@@ -1,6 +1,6 @@
 """The declared types of an event: each field is converted to its type, or the event is refused.
 
-What each type looks like in JSON is written down in docs/reference/types-on-the-wire.md.
+docs/reference/types-on-the-wire.md shows each type in JSON.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What an event's author adds to a type with ``Annotated``."""
+"""What authors of events can add to a type with ``Annotated``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Unions, Literals and Enums: which of several types a value is of, and which of several values it is."""
+"""Unions, Literals and Enums: chooses the type, or checks the value."""
 
 from __future__ import annotations
 

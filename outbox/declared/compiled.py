@@ -87,7 +87,7 @@ def _class(cls: type, scope: Scope) -> Converter:
             for (name, exact, one), value in zip(plan, get(event), strict=True):
                 written[name] = value if type(value) in exact else one(value)
         except (Refused, AttributeError, RecursionError):
-            return {**tag, **dict(_field_by_field(event, fields, plan))}  # again, to say which
+            return {**tag, **dict(_field_by_field(event, fields, plan))}  # once more, to find the field
         return written
 
     def _other(value: Any) -> Any:
@@ -131,7 +131,7 @@ def _of_field(field: Field, scope: Scope) -> Converter:
 
 
 def problems(cls: type) -> list[str]:
-    """What is wrong with the annotations of a class, field by field."""
+    """The problems of the annotations of a class, field by field."""
     try:
         compiled(cls)
         fields = fields_of(cls) if "<locals>" not in cls.__qualname__ else []
@@ -214,7 +214,7 @@ def _generic(declared: Any, origin: Any, scope: Scope) -> Converter:
 
 
 def _dynamic(value: Any) -> Any:
-    """A value whose field declares nothing: converted by its own class."""
+    """Converts a value whose field declares nothing, by the value's own class."""
     cls = type(value)
     scalar = _SCALARS.get(cls)
     if scalar is not None:

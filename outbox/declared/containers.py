@@ -78,7 +78,7 @@ def _converted(each: Converter, values: Iterable[Any]) -> list[Any]:
     try:
         return [value if type(value) in exact else convert(value) for value in values]
     except Refused:
-        return list(_one_by_one(each, values))  # again, to say which
+        return list(_one_by_one(each, values))  # once more, to find the item
 
 
 def _one_by_one(each: Converter, values: Iterable[Any]) -> Iterator[Any]:

@@ -1,4 +1,4 @@
-"""Why a value is not what its field declares, and what to give instead."""
+"""Why a value does not fit its field, and the remedy."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Refused(Exception):
         self.path = ""
 
     def inside(self, step: str) -> Refused:
-        """The same refusal, seen from one level further out."""
+        """The same refusal, with the path from one level further out."""
         self.path = step + self.path
         return self
 
@@ -46,7 +46,7 @@ _NEVER = (
 
 
 def never(value: object) -> Refused | None:
-    """The refusal of what no field may hold, whatever it declares."""
+    """The refusal of a value that no field may hold."""
     for kind in _NEVER:
         if issubclass(type(value), kind.cls):  # isinstance() would ask the object behind a lazy one
             return Refused(value, kind.what, kind.remedy, has_json_form=False)

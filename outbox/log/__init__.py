@@ -1,1 +1,1 @@
-"""The log as all its readers see it: whether a stored position may be believed."""
+"""Shared by all readers of the log: its tables, its positions, and the proof that they can be trusted."""

@@ -1,4 +1,6 @@
-"""The one guard of everybody who believes a stored position: the relay, pruning, resharding, the status."""
+"""The guard that the relay, pruning, resharding and the status all use before they trust a stored
+position.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,7 @@ REMEDY = "Run `manage.py outbox_rebase`."
 
 
 def refuse_another_history(using: str) -> None:
-    """Raise PositionNotOfThisHistory unless every position was stored by this very database.
+    """Raise PositionNotOfThisHistory unless this database stored every position.
 
     Where events are many, call it within ``outbox_core.database.pinned``, which keeps it to the indexes.
     """
@@ -28,6 +30,6 @@ def refusal(*shards: int) -> PositionNotOfThisHistory:
     which = f"shard {names}" if len(shards) == 1 else f"shards {names}"
     return PositionNotOfThisHistory(
         f"The position of {which} was not stored by this database: it was restored from a dump, or "
-        "replicated. Transaction ids mean something else here, so nobody knows what is published.",
+        "replicated. Transaction ids have another meaning here, so it is unknown what is published.",
         REMEDY,
     )

@@ -1,4 +1,4 @@
-"""What each role of an outbox must be allowed to do: docs/how-to/roles.md has the same as GRANTs."""
+"""The privileges that each role needs. docs/how-to/roles.md has the GRANT statements."""
 
 from __future__ import annotations
 

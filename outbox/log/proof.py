@@ -1,4 +1,4 @@
-"""Proof that a session sees the very log that writers write, and that nothing has put its order at risk."""
+"""Proves that a session sees the same log as the writers, and that the ids of events are in order."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def through(using: str) -> Read:
 
 
 def facts(read: Read, needs: Mapping[str, str] = STATUS) -> Facts | None:
-    """The facts of the outbox that writers write; None where there is no outbox."""
+    """The facts about the outbox that writers use. None if there is no outbox."""
     tables, privileges = pairs(needs)
     parameters = {"schema": settings().schema or None, "tables": tables, "privileges": privileges}
     rows = read(text("proof"), parameters)
@@ -68,12 +68,14 @@ def facts(read: Read, needs: Mapping[str, str] = STATUS) -> Facts | None:
 
 
 def refusals(read: Read, found: Facts, *, strict: bool = False) -> list[LogUnsafe]:
-    """Why no position may move on this log; empty if it may. ``strict`` refuses what cannot be seen, too."""
+    """Reasons against moving a position on this log; empty if there are none. ``strict`` also refuses what
+    cannot be read.
+    """
     return [*blind(found)] or [*_damaged(found)] or [*_ids(read, found, strict=strict)]
 
 
 def blind(found: Facts) -> Iterator[LogUnsafe]:
-    """Why the session does not see, or may not do, all that it must."""
+    """What the session cannot see or may not do."""
     if not found.usage:
         yield LogUnsafe(
             f"Role {found.role} may not use schema {found.schema}.",
@@ -81,7 +83,7 @@ def blind(found: Facts) -> Iterator[LogUnsafe]:
         )
     if found.missing:
         yield LogUnsafe(
-            f"Role {found.role} lacks privileges on tables of the outbox.",
+            f"Role {found.role} does not have all privileges on the tables of the outbox.",
             grants(found.missing, found.schema, found.role),
         )
     for table in found.filtered:
@@ -99,7 +101,7 @@ def blind(found: Facts) -> Iterator[LogUnsafe]:
 
 
 def _damaged(found: Facts) -> Iterator[LogUnsafe]:
-    """The tables are not as the migrations have made them."""
+    """The tables differ from what the migrations create."""
     schema = found.schema
     if found.unlogged is False:
         yield LogUnsafe(
@@ -121,7 +123,7 @@ def _damaged(found: Facts) -> Iterator[LogUnsafe]:
 
 
 def _ids(read: Read, found: Facts, *, strict: bool) -> Iterator[LogUnsafe]:
-    """New ids would not be larger than those before."""
+    """New ids may be smaller than earlier ones."""
     sequence = found.sequence
     if sequence is None:
         return
@@ -168,7 +170,7 @@ def doubts(found: Facts) -> Iterator[tuple[str, str]]:
 
 
 def server_doubts(found: Facts) -> Iterator[tuple[str, str]]:
-    """The same of the server and the search_path, for those who set them up."""
+    """The same for the server and the search_path."""
     for setting in found.unsafe:
         yield (
             f"PostgreSQL runs with {setting} off: a crash of the machine may damage the log.",

@@ -1,4 +1,4 @@
-"""The rows that the outbox cannot do without."""
+"""The rows that the outbox needs."""
 
 from __future__ import annotations
 
@@ -16,6 +16,6 @@ def seed(using: str) -> None:
 
 
 def seed_after_migrate(*, using: str, **kwargs: object) -> None:
-    """Receiver of post_migrate, which is also sent where the tables are not wanted, or gone."""
+    """Receiver of post_migrate. Django also sends it for databases without the tables."""
     if tables.exist(using):
         seed(using)

@@ -1,4 +1,4 @@
-"""Where the outbox's tables are: in ``OUTBOX["SCHEMA"]``, or else where the search_path finds them."""
+"""Where the outbox's tables are: in ``OUTBOX["SCHEMA"]``, otherwise where the search_path finds them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def exist(using: str) -> bool:
 
 
 def qualify_models() -> None:
-    """Make the ORM read and write the tables of ``OUTBOX["SCHEMA"]``, wherever the search_path leads.
+    """Make the ORM use the tables of ``OUTBOX["SCHEMA"]``, whatever the search_path is.
 
     Django takes a name in double quotes as it is. Migrations have models of their own and are not concerned.
     """
@@ -45,7 +45,7 @@ def qualify_models() -> None:
         plain = model._meta.original_attrs.get("db_table", model._meta.db_table.rpartition(".")[2].strip('"'))
         model._meta.db_table = f'"{schema}"."{plain}"' if schema else plain
         for field in model._meta.local_fields:
-            field.__dict__.pop("cached_col", None)  # it names the table, too
+            field.__dict__.pop("cached_col", None)  # it also contains the table's name
 
 
 def _models() -> Iterator[type[Model]]:

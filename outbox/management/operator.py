@@ -1,4 +1,4 @@
-"""What the commands of the outbox's operators have in common."""
+"""What the commands for operators of the outbox share."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class OutboxCommand(OperatorCommand):
 
     expected = (OutboxError,)
     needs = privileges.HOLDS
-    """What its role must be allowed to do; an error names the GRANT that is missing."""
+    """The privileges that it needs. An error names the missing GRANT."""
 
     def add_arguments(self, parser: CommandParser) -> None:
         add_database(parser)
@@ -42,7 +42,7 @@ class OutboxCommand(OperatorCommand):
 
 
 class DeedCommand(OutboxCommand):
-    """One deed in one transaction, which --dry-run rolls back."""
+    """One action in one transaction. --dry-run rolls it back."""
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)

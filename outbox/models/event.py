@@ -13,11 +13,11 @@ from outbox.fields import ClockTimestamp, CurrentXactId, IsObjectOfTexts, Xid8Fi
 from outbox.models.event_queries import OutboxEventQuerySet
 
 YEARS = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
-"""Times that have four digits for the year, and are older or younger by their text."""
+"""Times with a year of four digits, so that their texts sort by time."""
 
 
 class OutboxEvent(models.Model):
-    """One event, inserted once in the transaction that it tells of and never updated.
+    """One event, inserted once in the transaction that it reports, and never updated.
 
     ``id`` is the order within a window of the log, ``xid`` the top-level transaction that wrote the row,
     ``bucket`` the stable hash of ``key`` that assigns it to a shard, ``payload`` the bytes that go to Kafka

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 LIMIT = 10_000
 HELD_AMONG = 300_000
-"""Held events that a search for published ones passes over."""
+"""How many held events a search for published ones skips at most."""
 
 
 class OneOf(Func):
@@ -31,35 +31,35 @@ class OneOf(Func):
 
 
 class OutboxEventQuerySet(QuerySet["OutboxEvent"]):
-    """Events by status. The log may hold millions: what has no index of its own is bounded by ``limit``."""
+    """Events by status. The log may hold millions, so ``limit`` bounds what has no index."""
 
     def with_status(self) -> Self:
         """Annotate ``status``, an ``EventStatus``."""
         return self.annotate(status=event_status())
 
     def pending(self, limit: int = LIMIT) -> Self:
-        """Events that wait to be published: of each shard the oldest, up to ``limit``."""
+        """Events that wait to be published: the oldest of each shard, up to ``limit``."""
         ids = f"SELECT id FROM ({statement('pending', cap=limit)}) AS pending"
         return self.filter(OneOf(F("pk"), RawSQL(ids, ())))
 
     def published(self, limit: int = LIMIT) -> Self:
-        """Events that are published: of each shard the last, about ``limit``."""
+        """Events that are published: the newest of each shard, about ``limit``."""
         candidates = self.filter(
             OneOf(F("pk"), RawSQL(statement("published", cap=limit, reach=limit + HELD_AMONG), ()))
         )
         return candidates.with_status().filter(status=EventStatus.PUBLISHED)
 
     def held(self, limit: int = LIMIT) -> Self:
-        """Events that wait behind a hold: the newest, up to ``limit``."""
+        """Events behind holds: the newest, up to ``limit``."""
         return self._aside(limit, discarded_at__isnull=True)
 
     def discarded(self, limit: int = LIMIT) -> Self:
-        """Events that somebody has given up: the newest, up to ``limit``."""
+        """Events that were discarded: the newest, up to ``limit``."""
         return self._aside(limit, discarded_at__isnull=False)
 
     def newest(self, count: int) -> Self:
-        """Events with an id among the last ``count``. Asks for the last id at once: a bound that the planner
-        can see is one that it uses.
+        """Events with an id among the last ``count``. Asks for the last id first, because the planner uses a
+        bound that it knows.
         """
         return self.filter(pk__gt=self.last_id() - count)
 

@@ -17,8 +17,8 @@ from outbox.models.hold_queries import HeldQuerySet, HoldQuerySet
 class Hold(models.Model):
     """A reason for events of one scope to wait: a whole topic, one key of a topic, or one event.
 
-    Events in scope are set aside, in order, as ``Held``; all others go on. ``release_at`` is when the owner
-    of the shard may start to publish them; NULL means that a person has to ask for it.
+    Events in scope wait, in order, as ``Held``; all others are published. ``release_at`` is when the owner
+    of the shard may start to publish them; NULL means that a person must release it.
     """
 
     class Scope(models.TextChoices):
@@ -78,7 +78,7 @@ class Hold(models.Model):
         return f"topic {self.topic}"
 
     def release(self) -> None:
-        """Let the owners of the shards publish what waits here, in order, and lift the hold."""
+        """Let the owners of the shards publish what waits here, in order, and end the hold."""
         if not Hold.objects.using(self._state.db).filter(pk=self.pk).release():
             raise OutboxError(f"Hold {self.pk} is gone: it was released and lifted meanwhile.")
 
@@ -88,7 +88,7 @@ class Held(models.Model):
     later, ``bucket`` that of the event.
 
     A discarded event keeps its row, with the time and the reason: it is never published. ``hold`` becomes
-    NULL when its hold is lifted, which happens only to discarded ones.
+    NULL when its hold ends; only discarded events outlive their hold.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -112,10 +112,10 @@ class Held(models.Model):
         return f"event {self.event_id} behind hold {self.hold_id}"
 
     def discard(self, reason: str) -> None:
-        """Give the event up: it is never published. The hold goes too where nothing else waits behind it,
+        """Give up the event: it is never published. If nothing else waits behind its hold, the hold ends too,
         unless it is a pause.
 
-        Raises OutboxError for an event that is discarded already, or that a relay may be publishing just now.
+        Raises OutboxError for an event that is already discarded, or that a relay may be publishing now.
         """
         database = self._state.db
         with transaction.atomic(using=database):

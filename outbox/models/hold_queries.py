@@ -26,7 +26,9 @@ _WAITING = """(
 
 
 class HoldQuerySet(QuerySet["Hold"]):
-    """Nothing here publishes: the relays that own the shards do, when they see the change."""
+    """These methods publish nothing themselves. The relays that own the shards do, when they see
+    the change.
+    """
 
     def with_waiting(self, limit: int) -> Self:
         """Annotate ``waiting``, the number of events behind the hold, counted up to ``limit``."""
@@ -34,7 +36,7 @@ class HoldQuerySet(QuerySet["Hold"]):
         return self.annotate(waiting=RawSQL(waiting, (limit,), output_field=models.BigIntegerField()))
 
     def with_due(self) -> Self:
-        """Annotate ``due``: whether the relays may publish what waits here by now."""
+        """Annotate ``due``: whether the relays may publish what waits here now."""
         due = RawSQL("coalesce(release_at <= clock_timestamp(), false)", (), models.BooleanField())
         return self.annotate(due=due)
 
@@ -43,7 +45,7 @@ class HoldQuerySet(QuerySet["Hold"]):
         return self.filter(scope=self.model.Scope.TOPIC, reason=self.model.Reason.PAUSED)
 
     def pause(self, topic: str, detail: str = "") -> Hold:
-        """Hold a topic until it is released. A hold that it has already, for another reason, becomes this."""
+        """Hold a topic until it is released. An existing hold of the topic becomes a pause."""
         scope = {"scope": self.model.Scope.TOPIC, "topic": topic, "key": None, "event": None}
         pause = {"reason": self.model.Reason.PAUSED, "detail": detail}
         with transaction.atomic(using=self.db):
@@ -54,12 +56,14 @@ class HoldQuerySet(QuerySet["Hold"]):
         return hold
 
     def release(self) -> int:
-        """Let the relays publish what waits here, in order, and lift the holds; how many holds there were."""
+        """Let the relays publish what waits here, in order, and end the holds. Returns how many holds there
+        were.
+        """
         now = ClockTimestamp()
         return self.update(release_at=Least(Coalesce(F("release_at"), now), now))
 
 
 class HeldQuerySet(QuerySet["Held"]):
     def waiting(self) -> Self:
-        """Those that will be published when their hold is released."""
+        """Events that will be published when their hold is released."""
         return self.filter(discarded_at__isnull=True)

@@ -12,7 +12,7 @@ from outbox.fields import ClockTimestamp, CurrentXactId, SnapshotField, Xid8Fiel
 class Shard(models.Model):
     """A range of buckets with one position in the log, and the lease of the relay that owns it.
 
-    ``epoch`` grows with every change of owner and fences the checkpoints of the one before.
+    ``epoch`` grows with every change of owner and blocks checkpoints of earlier owners.
     """
 
     id = models.SmallIntegerField(primary_key=True)
@@ -38,13 +38,13 @@ class Shard(models.Model):
 
 
 class OutboxStatus(Shard):
-    """The page of the admin that shows how the outbox is; there is nothing to see of it in the database."""
+    """The admin page of the status. It has no table."""
 
     class Meta:
         proxy = True
         default_permissions = ("view",)
         verbose_name = "outbox status"
-        # The admin sorts by name: the space makes this the first of the app.
+        # The admin sorts by name: the space puts this page first.
         verbose_name_plural = " Outbox status"
 
 
@@ -87,8 +87,8 @@ class Checkpoint(models.Model):
 class Position(models.Model):
     """The position of each shard, a view: its latest checkpoint, and whether it belongs to this database.
 
-    ``proven`` is false where the checkpoint was restored from a dump or replicated logically: transaction ids
-    mean something else then. A shard without a checkpoint has no ``lo``.
+    ``proven`` is false if the checkpoint was restored from a dump or replicated logically: then transaction
+    ids have another meaning. A shard without a checkpoint has no ``lo``.
     """
 
     shard = models.OneToOneField(
@@ -135,7 +135,7 @@ class Statistics(models.Model):
 
 
 class Relay(models.Model):
-    """A relay process that is, or was, alive. ``state`` is its own word for what it does."""
+    """A relay process that is, or was, alive. ``state`` is what it last reported about itself."""
 
     id = models.UUIDField(primary_key=True)
     host = models.TextField()
@@ -154,8 +154,8 @@ class Relay(models.Model):
 
 
 class Incarnation(models.Model):
-    """One token in an UNLOGGED table, which crash recovery and promotion empty: proof that no commit was
-    forgotten since.
+    """One token in an UNLOGGED table. Crash recovery and promotion empty the table, so the token proves that
+    no commit was forgotten since.
     """
 
     token = models.UUIDField(primary_key=True)

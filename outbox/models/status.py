@@ -1,4 +1,4 @@
-"""The status of an event. No column holds it: it follows from its shard's position and what is held."""
+"""The status of an event. It is not stored: it follows from the position of the shard and from the holds."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.db.models.expressions import Combinable
 
 
 class EventStatus(models.TextChoices):
-    """``discarded`` is an event that was held and that somebody has given up: it is never published."""
+    """``discarded`` is a held event that a person gave up: it is never published."""
 
     PENDING = "pending", "pending"
     PUBLISHED = "published", "published"
@@ -36,7 +36,7 @@ def event_status() -> Combinable:
 
 
 def _passed() -> Subquery:
-    """Whether the position of the event's shard has passed it; NULL where the shard has no position yet."""
+    """Whether the position of the event's shard covers it. NULL if the shard has no position yet."""
     event = OuterRef("pk"), OuterRef("xid")
     visible_in_lo = Q(VisibleIn(event[1], F("lo"), output_field=models.BooleanField()))
     behind_pos = Q(pos__gte=event[0]) & Q(VisibleIn(event[1], F("hi")))

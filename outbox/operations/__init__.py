@@ -1,1 +1,1 @@
-"""What operators do over many rows, for the admin and the commands alike."""
+"""What operators do, for the admin and the commands."""

@@ -1,4 +1,4 @@
-"""Discard: held events are never published. Who said so and why stays with them and in the ledger."""
+"""Discard: held events are never published. The rows and the ledger keep the person and the reason."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from outbox_core.operations.selection import Selection
 
 
 def discard(selection: Selection, using: str, who: str, reason: str) -> Iterator[Step]:
-    """Discard the held events of a selection by the ids of events.
+    """Discard the held events that a selection names by event id.
 
-    Events whose hold is being released are skipped, as a relay may be publishing them. A hold behind which
-    nothing waits any more ends, unless it is a pause. Raises OutboxError without a reason.
+    Events whose hold is being released are skipped, because a relay may be publishing them. A hold without
+    waiting events ends, unless it is a pause. Raises OutboxError without a reason.
     """
     if not reason.strip():
         raise OutboxError("Discarding an event needs a reason, for those who will look for it later.")
@@ -52,7 +52,7 @@ def discard(selection: Selection, using: str, who: str, reason: str) -> Iterator
 
 
 def _lock(ids: Collection[int], using: str) -> set[int]:
-    """Those of the holds that no relay is releasing, locked until the transaction ends."""
+    """The holds that no relay is releasing, locked until the transaction ends."""
     rows = (
         Hold.objects.using(using).filter(pk__in=ids).select_for_update(no_key=True).with_due().order_by("pk")
     )

@@ -1,6 +1,6 @@
 """Pausing and resuming a topic, in the admin and by command. The relays act when they see the change.
 
-``who`` goes into the ledger; by default it is whoever runs the process.
+``who`` goes into the ledger. The default is the user of the process.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ COUNT_UP_TO = 10_000
 def pause(
     topic: str, using: str, detail: str = "", *, who: str | None = None, any_topic: bool = False
 ) -> str:
-    """Hold the events of a topic until ``resume``; what was done, in a sentence. Call it in a transaction.
+    """Hold the events of a topic until ``resume``. Returns a sentence that says what was done. Call it in a
+    transaction.
 
-    A topic of no registered event type, a typing error most likely, is refused unless ``any_topic``.
+    A topic that no registered event type has is probably a typing error. It is refused unless ``any_topic``.
     """
     _refuse_unknown(topic, any_topic=any_topic)
     holds = Hold.objects.using(using).filter(scope=Hold.Scope.TOPIC, topic=topic)
@@ -36,7 +37,7 @@ def pause(
 
 
 def resume(topic: str, using: str, *, who: str | None = None) -> str:
-    """End the pause of a topic: what waited is published in order. Call it in a transaction."""
+    """End the pause of a topic: the events that waited are published in order. Call it in a transaction."""
     pauses = Hold.objects.using(using).pauses()
     hold = pauses.filter(topic=topic).select_for_update(no_key=True).with_due().first()
     if hold is None:

@@ -1,4 +1,4 @@
-"""Release: what waits behind holds is published in order, by the relays, and the holds end."""
+"""Release: relays publish the events behind holds, in order, and the holds end."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from outbox_core.operations.ledger import Record
 from outbox_core.operations.selection import Selection
 
 COUNT_UP_TO = 100_000
-"""Events that one chunk of holds is said to have, at most."""
+"""The largest number of events that is counted for one chunk of holds."""
 
 
 def release(selection: Selection, using: str, who: str) -> Iterator[Step]:
-    """Release the holds of a selection by the ids of holds; a step counts holds, and events behind them.
+    """Release the holds that a selection names by hold id. A step counts holds and the events behind them.
 
     Raises OutboxError for the id of a pause.
     """

@@ -1,6 +1,4 @@
-"""Changing the positions of the shards by hand, on a live system: into other ranges of buckets, or into
-another history.
-"""
+"""Changes the positions of shards on a live system: for other ranges of buckets, or after a restore."""
 
 from __future__ import annotations
 
@@ -24,7 +22,7 @@ from outbox.write.buckets import BUCKETS
 from outbox_core.database import pinned
 
 CLAIM = timedelta(minutes=10)
-"""For how long relays leave the shards alone, should the process that claimed them die."""
+"""How long relays leave the shards alone if the process that claimed them dies."""
 RENUMBER = """
 UPDATE {schema}outbox_event AS event
 SET xid = CASE WHEN concerned.covered THEN '3'::xid8 ELSE pg_current_xact_id() END
@@ -37,7 +35,7 @@ Place = tuple[str, str | None, int | None]
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What was done: how many events got another transaction id, and the shards that there are now."""
+    """How many events got another transaction id, and the shards that exist now."""
 
     renumbered: int
     shards: list[Shard]
@@ -46,10 +44,10 @@ class Change:
 def reshard(using: str, count: int, *, dry_run: bool = False) -> Change:
     """Divide the buckets evenly among ``count`` shards.
 
-    Shards that are only split keep their position. Otherwise the shards first get one position in common, for
-    which what is not published yet is renumbered. Writers notice nothing; relays take the new shards as they
-    find them, and what was in flight at that moment is published once more. Raises ValueError unless 1 <=
-    count <= 256, and PositionNotOfThisHistory where the database was restored.
+    Shards that are only split keep their position. Otherwise all shards first get one common position, and
+    unpublished events are renumbered for it. Writers notice nothing. Relays take the new shards. Events that
+    were in flight are published again. Raises ValueError unless 1 <= count <= 256, and
+    PositionNotOfThisHistory where the database was restored.
     """
     if not 1 <= count <= BUCKETS:
         raise ValueError(f"There can be 1 to {BUCKETS} shards, not {count}.")
@@ -68,10 +66,9 @@ def reshard(using: str, count: int, *, dry_run: bool = False) -> Change:
 
 
 def rebase(using: str, margin: float, *, dry_run: bool = False) -> Change:
-    """Carry the positions over into this database's history, after a restore.
-
-    What the stored positions do not cover is published, and so is what is younger than its position less
-    ``margin`` seconds: rather twice than never. The ranges of the shards stay.
+    """Convert the positions to this database's history, after a restore. Events that the stored positions do
+    not cover are published. Events younger than the position minus ``margin`` seconds are published too: some
+    twice rather than one never. The ranges of the shards stay.
     """
     with _claimed(using, dry_run=dry_run):
         ranges = [(s.first_bucket, s.last_bucket) for s in Shard.objects.using(using).order_by("id")]
@@ -81,15 +78,15 @@ def rebase(using: str, margin: float, *, dry_run: bool = False) -> Change:
 
 @contextmanager
 def _claimed(using: str, *, dry_run: bool) -> Iterator[None]:
-    """One REPEATABLE READ transaction in which no relay owns a shard; each comes out of it with a new epoch.
+    """One REPEATABLE READ transaction in which no relay owns a shard. Each shard gets a new epoch.
 
-    The shards are claimed in a transaction before, so that the snapshot of this one is younger than any
-    checkpoint of the old owners.
+    An earlier transaction claims the shards, so that this snapshot is younger than every checkpoint of the
+    old owners.
     """
     shards, claim = Shard.objects.using(using), uuid4()
     if not dry_run:
         with pinned(using, durable=True):
-            list(shards.select_for_update().order_by("id"))  # a mere UPDATE would not wait for a checkpoint
+            list(shards.select_for_update().order_by("id"))  # an UPDATE alone would not wait for a checkpoint
             shards.update(owner=claim, epoch=F("epoch") + 1, lease_until=ClockTimestamp() + CLAIM)
     try:
         with pinned(using, {"synchronous_commit": "on"}, isolation="REPEATABLE READ", durable=True):
@@ -97,7 +94,7 @@ def _claimed(using: str, *, dry_run: bool) -> Iterator[None]:
     finally:
         if not dry_run:
             with pinned(using):
-                shards.filter(owner=claim).update(owner=None, lease_until=None)  # some have an owner by now
+                shards.filter(owner=claim).update(owner=None, lease_until=None)  # some have an owner now
 
 
 def _renumber(using: str, *, margin: float | None, dry_run: bool) -> tuple[str, int]:
@@ -110,7 +107,7 @@ def _renumber(using: str, *, margin: float | None, dry_run: bool) -> tuple[str, 
 
 
 def _parent(old: Sequence[Shard], first: int, last: int) -> Shard | None:
-    """The shard that holds all of a range, if one does."""
+    """The shard that covers a whole range, if there is one."""
     return next((s for s in old if s.first_bucket <= first and last <= s.last_bucket), None)
 
 
@@ -122,8 +119,8 @@ def _position(using: str, shard: Shard) -> Place:
 def _replace(
     using: str, ranges: Sequence[tuple[int, int]], positions: Sequence[Place], *, dry_run: bool
 ) -> list[Shard]:
-    """New shards at new positions. Their epoch is beyond that of any shard so far; the first one goes on
-    counting for all. A dry run touches no row, as relays renew their leases meanwhile.
+    """New shards at new positions. Their epoch is above that of every earlier shard. The first shard keeps
+    the statistics of all. A dry run touches no row, because relays renew their leases meanwhile.
     """
     if dry_run:
         return [Shard(id=n, first_bucket=first, last_bucket=last) for n, (first, last) in enumerate(ranges)]

@@ -1,4 +1,4 @@
-"""Deleting what is published and old, in pieces small enough that nobody notices."""
+"""Deletes old published events, in small pieces that delay no other session."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def period() -> timedelta:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A stretch of the log that was looked at: up to which id, and how many of its rows were deleted."""
+    """A part of the log that was checked: its last id, and how many rows were deleted."""
 
     upto: int
     deleted: int
@@ -39,14 +39,14 @@ def prune(
     *,
     dry_run: bool = False,
 ) -> Iterator[Piece]:
-    """Delete published events created longer ago than ``older_than``, by default ``period()``, from the
-    head of the log on.
+    """Delete published events created longer ago than ``older_than``, by default ``period()``, from the head
+    of the log on.
 
-    Each piece looks at ``chunk`` rows and is a transaction of its own (so not to be called within one): stop
-    between any two. It waits for nobody: not for writers, not for the relay, not for another prune at the
-    same time. Held and pending events stay however old they are; discarded ones go. ``dry_run`` only counts.
+    Each piece checks ``chunk`` rows in a transaction of its own, so do not call this in a transaction. It can
+    stop between two pieces. It waits for no other session: no writer, no relay, no other prune. Held and
+    pending events stay, whatever their age; discarded ones are deleted. ``dry_run`` only counts.
 
-    Raises PositionNotOfThisHistory where the database was restored and ``outbox_rebase`` has not run yet.
+    Raises PositionNotOfThisHistory if the database was restored and ``outbox_rebase`` has not run yet.
     """
     with by_index(using):
         refuse_another_history(using)
@@ -58,10 +58,8 @@ def prune(
 
 
 def extent(using: str = DEFAULT_DB_ALIAS, older_than: timedelta | None = None) -> tuple[int, int] | None:
-    """The first id of the log and the last that is older than ``older_than``; None where there is none.
-
-    Found by bisection along the primary key, for ``created_at`` has no index: the length of a progress bar,
-    not a proof.
+    """The first id of the log and the last one older than ``older_than``, or None. Found by bisection along
+    the primary key, because ``created_at`` has no index: good enough for a progress bar.
     """
     with by_index(using):
         return _extent(using, older_than)

@@ -1,4 +1,4 @@
-"""A selection of an operator as holds and as held events."""
+"""Turns an operator's selection into holds or held events."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from outbox_core.operations.selection import Selection
 
 
 def holds(selection: Selection, using: str) -> HoldQuerySet:
-    """The holds that it means, by the ids of holds. Pauses only by id: they end by ``outbox_resume``."""
+    """The selected holds, by hold id. A filter does not select pauses, because ``outbox_resume``
+    ends them.
+    """
     found = Hold.objects.using(using).all()
     paused = Q(reason=Hold.Reason.PAUSED)
     found = found.filter(Q(pk__in=selection.ids) if selection.ids else ~paused)
@@ -27,7 +29,7 @@ def holds(selection: Selection, using: str) -> HoldQuerySet:
 
 
 def held(selection: Selection, using: str) -> HeldQuerySet:
-    """The held events that it means, by the ids of events."""
+    """The selected held events, by event id."""
     conditions = {"event__event_id__in": selection.ids} if selection.ids else {}
     columns = {"topic": "event__topic", "key": "event__key", "type": "event__type", "cause": "hold__reason"}
     named = {columns[name]: value for name, value in selection.filters.items()}

@@ -1,4 +1,4 @@
-"""Holding the planner to the indexes, whatever the statistics make it believe."""
+"""Makes the planner use the indexes, even with wrong statistics."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from outbox_core.database import BY_INDEX, pinned
 
 @contextmanager
 def by_index(using: str, **settings: str) -> Iterator[None]:
-    """Read within this, and only read: it ends in a rollback, even when a transaction is open around it.
+    """Only read inside this: it ends with a rollback, even inside an open transaction.
 
     ``settings`` are further ones of PostgreSQL, such as ``statement_timeout``.
     """

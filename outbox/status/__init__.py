@@ -1,4 +1,4 @@
-"""How an outbox is: for the admin, for ``outbox_status``, for probes."""
+"""The status of an outbox, for the admin and ``outbox_status``."""
 
 from outbox.status.reading import read
 from outbox.status.report import HoldReport, RelayReport, ShardReport, Status, Thresholds

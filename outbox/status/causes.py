@@ -17,7 +17,7 @@ LIST_CAUSES = 50
 
 
 class Causes(NamedTuple):
-    """All of it, and of the causes with the most events the first few holds."""
+    """All causes, and the first few holds of the largest ones."""
 
     causes: tuple[Cause, ...]
     holds: tuple[HoldReport, ...]
@@ -27,7 +27,7 @@ class Causes(NamedTuple):
 
 
 def read(using: str, at: datetime, cap: int) -> Causes:
-    """Two queries, however many holds there are; each hold's own events are counted up to ``cap``."""
+    """Two queries, whatever the number of holds. The events of each hold are counted up to ``cap``."""
     with connections[using].cursor() as cursor:
         cursor.execute(statement("causes", cap=COUNT_UP_TO))
         rows = cursor.fetchall()

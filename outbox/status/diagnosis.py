@@ -1,4 +1,4 @@
-"""From what is known of an outbox to a state and to what should be done. Pure."""
+"""Derives the state of an outbox and its problems from what was read. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from outbox_core.people.humanize import amount, duration, plural
 
 
 def diagnose(status: Status, thresholds: Thresholds) -> Status:
-    """The same with its problems, the worst first, and the state that follows from them."""
+    """The same status with its problems, the worst first, and the state that follows."""
     found = [*status.problems, *_problems(status, thresholds)]
     problems = sorted(found, key=lambda problem: -problem.state.severity)
     return replace(status, state=problems[0].state if problems else State.OK, problems=tuple(problems))

@@ -18,7 +18,7 @@ from outbox_core.operations.report import Problem, State
 def unreadable(
     database: str, failure: Exception | str, needs: Mapping[str, str] = privileges.STATUS
 ) -> Status:
-    """A status that says nothing but why, and what to do. ``needs``: what the role must be allowed."""
+    """A status with one problem and its remedy. ``needs`` are the privileges of the role."""
     if isinstance(failure, str):
         remedy = "Name the database that holds the outbox: --database ALIAS."
         return failed(database, Problem(state=State.UNREADABLE, text=failure, remedy=remedy))
@@ -26,7 +26,7 @@ def unreadable(
 
 
 def failed(database: str, problem: Problem) -> Status:
-    """A status of which nothing is known but one problem."""
+    """A status with one problem and no figures."""
     return Status(database=database, state=problem.state, problems=(problem,))
 
 
@@ -41,15 +41,15 @@ def problem_of(database: str, failure: BaseException, needs: Mapping[str, str]) 
 
 
 def refused(error: LogUnsafe) -> Problem:
-    """Why no relay publishes until a person has acted."""
+    """Why no relay publishes until a person acts."""
     return Problem(state=State.REFUSED, text=error.text, remedy=error.remedy)
 
 
 def _grants(database: str, needs: Mapping[str, str]) -> str:
-    """The statements that give the role of a database what it lacks."""
+    """The statements that grant the missing privileges."""
     try:
         found = proof.facts(proof.through(database), needs)
-    except (DatabaseError, InterfaceError):  # within a transaction that the refusal has ended
+    except (DatabaseError, InterfaceError):  # in a transaction that the refusal ended
         found = None
     remedies = [refusal.remedy for refusal in proof.blind(found)] if found else []
     return " ".join(remedies) or "See docs/how-to/roles.md for the privileges that each role needs."

@@ -1,4 +1,4 @@
-"""Reading the status: a fixed number of queries, each bounded, however long the log and the backlog are."""
+"""Reads the status with a fixed number of bounded queries, whatever the size of the log and the backlog."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ STATEMENT_TIMEOUT = "10s"
 
 
 def read(using: str = DEFAULT_DB_ALIAS, thresholds: Thresholds | None = None) -> Status:
-    """The status of the outbox on database ``using``. What is wrong with that database is no exception, it is
-    the status.
+    """The status of the outbox on database ``using``. A problem of that database is not an exception but part
+    of the status.
     """
     thresholds = thresholds or Thresholds()
     connection = connections[using]
@@ -46,7 +46,7 @@ def read(using: str = DEFAULT_DB_ALIAS, thresholds: Thresholds | None = None) ->
 
 
 def _proof(using: str) -> tuple[Problem, ...]:
-    """Why the log cannot be read safely, or what else a person should look at."""
+    """Why the log cannot be read safely, and other things that a person should check."""
     read = proof.through(using)
     found = proof.facts(read)
     if found is None:

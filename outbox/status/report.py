@@ -1,4 +1,4 @@
-"""What is known of an outbox at one moment. Durations are in seconds unless the name says otherwise."""
+"""The status of an outbox at one moment. Durations are in seconds unless the name says otherwise."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from outbox_core.process.exit_codes import StatusCode
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RelayReport:
-    """A relay that has given a sign of life lately. ``alive`` is whether it is recent enough."""
+    """A relay with a recent heartbeat. ``alive``: recent enough."""
 
     id: UUID
     name: str
@@ -28,7 +28,7 @@ class RelayReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShardReport:
-    """``owner`` is None where no lease is running; ``owner_name`` is its relay's, where that is known."""
+    """``owner`` is None if no lease is running. ``owner_name`` is the name of its relay, if known."""
 
     id: int
     first_bucket: int
@@ -45,7 +45,7 @@ class ShardReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HoldReport:
-    """``release_in`` is negative once the hold is being released, None where somebody has to ask for it."""
+    """``release_in`` is negative while the hold is being released, and None if a person must release it."""
 
     id: int
     reason: str
@@ -64,7 +64,7 @@ class HoldReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Thresholds:
-    """What is still well: events that wait, and for how many seconds the oldest of them."""
+    """The thresholds: how many events may wait, and for how many seconds."""
 
     max_pending: int = 10_000
     max_age: float = 60.0
@@ -76,8 +76,8 @@ class Status:
 
     ``rate`` is events a second and ``latency_ms`` from insert to acknowledgement (of the oldest event of a
     wave, averaged over events), both of the last minute; ``minutes`` counts what was published in each minute
-    of the last hour. ``causes`` has all holds, grouped; ``holds`` a few of them. What could not be read is
-    None or empty.
+    of the last hour. ``causes`` has all holds, grouped; ``holds`` a few of them. None or empty: it could not
+    be read.
     """
 
     database: str

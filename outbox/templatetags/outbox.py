@@ -1,4 +1,4 @@
-"""Numbers and durations in the outbox's templates."""
+"""Filters for the outbox's templates."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ register = template.Library()
 
 @register.filter
 def duration(seconds: float | None) -> str:
-    """``3 min 20 s``, not to be broken over lines; a dash for None."""
+    """``3 min 20 s``, without a line break; a dash for None."""
     return "-" if seconds is None else words.duration(seconds).replace(" ", "\N{NO-BREAK SPACE}")
 
 
 @register.filter
 def milliseconds(number: float | None) -> str:
-    """``22 ms``, from a second on ``1.5 s``, not to be broken over lines; a dash for None."""
+    """``22 ms``, or ``1.5 s`` above a second, without a line break; a dash for None."""
     return "-" if number is None else words.milliseconds(number).replace(" ", "\N{NO-BREAK SPACE}")
 
 
@@ -38,13 +38,13 @@ def amount(number: float | None, capped: bool = False) -> str:
 
 @register.filter
 def plain(value: object) -> str:
-    """On one line, without characters that deceive the reader."""
+    """On one line, with control characters escaped."""
     return line(value, 1_000)
 
 
 @register.filter
 def code(text: str) -> SafeString:
-    """What stands between backticks as code."""
+    """Text between backticks as code."""
     return format_html_join("", "{}", [(part,) for part in _parts(text)])
 
 

@@ -1,4 +1,4 @@
-"""Extension attributes of the user's own, such as a tenant: names and values after CloudEvents 1.0.
+"""Extension attributes of users, such as a tenant. Names and values follow CloudEvents 1.0.
 
 https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md (naming conventions, type system)
 """
@@ -20,14 +20,14 @@ RESERVED = frozenset(f"{_CORE} {_OURS}".split())
 
 
 def checked(given: Mapping[str, object]) -> dict[str, str]:
-    """The attributes as they travel. Raises ValueError, which names the attribute and the rule."""
+    """The attributes as they are sent. Raises ValueError, which names the attribute and the rule."""
     for name in given:
         check_name(name)
     return {name: _text(name, value) for name, value in given.items() if value is not None}
 
 
 def check_name(name: object) -> None:
-    """Raise ValueError for a name that CloudEvents does not allow, or that has a meaning already."""
+    """Raise ValueError for a name that CloudEvents does not allow, or that already has a meaning."""
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise ValueError(f"Attribute {name!r} is not allowed: use 1 to 20 of a-z and 0-9.")
     if name in RESERVED:

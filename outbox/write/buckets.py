@@ -8,5 +8,5 @@ BUCKETS = 256
 
 
 def bucket_of(key: str) -> int:
-    """A stable hash of ``key``, 0 to 255. Rows keep it for ever, so it must never change."""
+    """A stable hash of ``key``, 0 to 255. Rows store it, so it must never change."""
     return crc32(key.encode()) % BUCKETS

@@ -1,5 +1,5 @@
-"""Where an event comes from: trace, correlation, causation and actor, which every event emitted in their
-scope carries.
+"""The origin of an event: trace, correlation, causation and actor. Every event emitted in the scope carries
+them.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ _ALLOWED = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """What is known of the origin of the events emitted now. ``actor`` may be a function, asked when an event
-    is emitted.
+    """The origin of the events emitted now. ``actor`` may be a function, which is called when an event is
+    emitted.
     """
 
     traceparent: str | None = None
@@ -48,7 +48,9 @@ class Context:
         object.__setattr__(self, "attributes", checked(self.attributes))
 
     def inside(self, outer: Context | None) -> Context:
-        """What is left open here comes from the context around; a trace state only with its parent."""
+        """Missing values come from the outer context. A trace state is only taken together with
+        its parent.
+        """
         if outer is None:
             return self
         return Context(
@@ -90,7 +92,7 @@ def current() -> Context | None:
 
 
 def is_valid(name: str, value: str) -> bool:
-    """Whether ``value`` may travel as the attribute ``name`` of a context."""
+    """Whether ``value`` is valid for the attribute ``name`` of a context."""
     return _ALLOWED[name].fullmatch(value) is not None
 
 
@@ -108,7 +110,7 @@ class _Scope:
         actor: str | Callable[[], str | None] | None = None,
         attributes: Mapping[str, object] | None = None,
     ) -> Iterator[Context]:
-        """Events emitted inside carry what is given here, and otherwise what the context around it says.
+        """Events emitted inside carry these values. Missing ones come from the outer context.
 
         Raises ValueError for a value that could not travel in a header.
         """

@@ -1,4 +1,4 @@
-"""Writing events to the outbox, in the transaction of the change they tell of."""
+"""Writes events to the outbox, in the transaction of the change that they report."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def emit(
     attributes: Mapping[str, object] | None = None,
 ) -> list[UUID]:
     """Write events to the outbox of database ``using``; they are published if and only if its transaction
-    commits. ``attributes`` are extension attributes of theirs, such as ``{"tenant": "t1"}``.
+    commits. ``attributes`` are their extension attributes, such as ``{"tenant": "t1"}``.
 
     Returns their event ids. Raises TransactionRequired outside a transaction, and a kind of EventRejected for
     an event that could not be published: see outbox.errors.
@@ -46,7 +46,7 @@ def emit_many(
     using: str = DEFAULT_DB_ALIAS,
     attributes: Mapping[str, object] | None = None,
 ) -> list[UUID]:
-    """As ``emit``: any number of events, written in their order by one INSERT."""
+    """Like ``emit``, for any number of events. One INSERT writes them in their order."""
     transactions.require(connections[using])
     return insert([NewRow.of(event, attributes) for event in events], using)
 
@@ -57,7 +57,7 @@ async def aemit(
     using: str = DEFAULT_DB_ALIAS,
     attributes: Mapping[str, object] | None = None,
 ) -> list[UUID]:
-    """As ``emit``, from async code whose connection is in a transaction: in a test, or with autocommit off.
+    """Like ``emit``, from async code whose connection is in a transaction: in a test, or with autocommit off.
 
     Django's ``atomic()`` is not async: where a change and its event belong together, put both into one
     function and call that with ``sync_to_async``.
@@ -66,7 +66,7 @@ async def aemit(
 
 
 def insert(entries: Sequence[NewRow], using: str) -> list[UUID]:
-    """Write what ``NewRow.of`` made of events; the ids of the events."""
+    """Write rows that ``NewRow.of`` made. Returns the event ids."""
     if not entries:
         return []
     connection = connections[using]

@@ -33,7 +33,7 @@ def wire(event: object) -> Any:
 
 
 def to_json(event: object, written: Any) -> bytes:
-    """What ``wire`` made of an event, as JSON. Raises NotEncodable for text that is no Unicode."""
+    """The result of ``wire`` as JSON. Raises NotEncodable for text that is not valid Unicode."""
     try:
         return _encoder.encode(written)
     except (UnicodeEncodeError, ValueError) as error:

@@ -78,4 +78,4 @@ if TYPE_CHECKING:
     AnyEvent = Event | DataclassInstance | msgspec.Struct | AttrsInstance | PydanticInstance
 else:
     AnyEvent = object
-"""What can be an event: whether its class is registered is only known when it is emitted."""
+"""Any class that can be an event. Whether it is registered is only known when it is emitted."""

@@ -27,7 +27,9 @@ _TOPIC = re.compile(r"[a-zA-Z0-9._-]{1,249}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventType:
-    """What ``@outbox.event`` said of a class. ``key`` names a field, or computes the key from an event."""
+    """The options of ``@outbox.event`` for a class. ``key`` names a field, or computes the key
+    from an event.
+    """
 
     name: str
     cls: type
@@ -113,7 +115,7 @@ class Registry:
         self._by_name[event_type.name] = event_type
 
     def remove(self, cls: type) -> None:
-        """Forget a class, as a test that registered one does."""
+        """Forget a class, for tests that registered one."""
         del self._by_name[self._by_class.pop(cls).name]
 
     def of(self, event: object) -> EventType:
@@ -148,17 +150,16 @@ def event(
     dataschema: str | None = None,
     attributes: Mapping[str, str | Getter] | None = None,
 ) -> Callable[[C], C]:
-    """Register a dataclass, msgspec.Struct, attrs or pydantic class as the events of one type.
+    """Register a dataclass, msgspec.Struct, attrs or pydantic class as an event type.
 
-    ``key`` names the field whose text becomes the Kafka key (or computes it), which is what events are
-    ordered by. ``serialize`` makes the writers of one key wait for each other, for keys whose row they do not
-    lock anyway. ``tombstone`` writes the event without a payload, which removes its key from a compacted
-    topic. ``version`` and ``dataschema`` travel along as CloudEvents attributes, and so do ``attributes``: by
-    the name of each, the field that holds its value (or a function of the event):
-    ``{"tenant": "tenant_id"}``.
+    ``key`` names the field whose text becomes the Kafka key, or computes it. Events with the same key stay in
+    order. ``serialize`` makes the writers of one key wait for each other. It is for keys whose row they do
+    not lock. ``tombstone`` writes the event without a payload, which removes its key from a compacted topic.
+    ``version`` and ``dataschema`` travel along as CloudEvents attributes, and so do ``attributes``: by the
+    name of each, the field that holds its value (or a function of the event): ``{"tenant": "tenant_id"}``.
 
-    Raises ImproperlyConfigured for a name, topic or field that cannot be, and for a type that is registered
-    already.
+    Raises ImproperlyConfigured for an invalid name, topic or field, and for a type that is already
+    registered.
     """
 
     def register(cls: C) -> C:
@@ -188,12 +189,12 @@ def is_topic(name: str) -> bool:
 
 
 def _compile_here(cls: type) -> None:
-    """The annotations of a class that a function makes may name what only this function knows."""
+    """A class that is defined in a function may have annotations that only this function knows."""
     if "<locals>" in cls.__qualname__:
         frame: FrameType | None = sys._getframe(1)
         while frame is not None and frame.f_globals.get("__name__", "").startswith("outbox."):
             frame = frame.f_back
-        with suppress(ImproperlyConfigured, TypeError):  # said when an event is emitted, and by the check
+        with suppress(ImproperlyConfigured, TypeError):  # reported when an event is emitted, and by the check
             compiled(cls, dict(frame.f_locals) if frame is not None else None)
 
 

@@ -1,4 +1,4 @@
-"""Event -> the row that is written for it. Pure but for the clock behind its id."""
+"""Event -> the row that is written. Pure, except for the clock in its id."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ class NewRow(NamedTuple):
 
     @classmethod
     def of(cls, event: object, attributes: Mapping[str, object] | None = None) -> NewRow:
-        """The entry of an event in the context of now. Raises a kind of EventRejected."""
+        """The row of an event in the current context. Raises a kind of EventRejected."""
         event_type = registry.of(event)
         given = event_type.key_of(event)
         key = _text(event_type, "key", given, InvalidKey)
         written = wire(event)
-        if type(given) is str and type(event_type.key) is str:  # "7" of a field that is an int or a UUID
+        if type(given) is str and type(event_type.key) is str:  # "7" for a field that is an int or a UUID
             key = _text(event_type, "key", written.get(event_type.key, given), InvalidKey)
         subject = event_type.subject_of(event)
         return cls(
@@ -66,7 +66,9 @@ class NewRow(NamedTuple):
 
 
 def _text(event_type: EventType, role: str, value: object, error: type[EventRejected]) -> str:
-    """The key or subject: what has one plain text, and none that Kafka or PostgreSQL could not take."""
+    """The text of a key or subject. Refuses what has no single plain text, and what Kafka or PostgreSQL
+    cannot take.
+    """
     source = getattr(event_type, role)
     what = f"{role} of {event_type.name} ({source if isinstance(source, str) else 'computed'})"
     plain = value.value if isinstance(value, Enum) else value
@@ -105,7 +107,7 @@ def _payload(event_type: EventType, event: object, written: object) -> bytes:
 
 
 def _headers(event_type: EventType, event: object, given: Mapping[str, object] | None) -> str:
-    """The nearest wins: what emit() says, then the event's type, then the context."""
+    """emit() wins over the event's type, and that over the context."""
     context = current()
     attributes = {"dataversion": str(event_type.version)}
     if event_type.dataschema is not None:

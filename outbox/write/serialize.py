@@ -21,10 +21,9 @@ _taken: WeakKeyDictionary[BaseDatabaseWrapper, tuple[str, set[int]]] = WeakKeyDi
 
 
 def serialize_writers(connection: BaseDatabaseWrapper, keys: Collection[str]) -> None:
-    """Lock each key until the end of the transaction: one statement. Raises TooManyKeys.
-
-    A lock lives in shared memory, some 6,400 of them for the whole server by default: hence the limit, which
-    counts the distinct keys of a transaction however many calls they come in.
+    """Lock each key until the end of the transaction, with one statement. Raises TooManyKeys. PostgreSQL
+    keeps locks in shared memory, by default about 6,400 for the whole server. So there is a limit for the
+    distinct keys of a transaction, whatever the number of calls.
     """
     limit = settings().max_serialized_keys
     _refuse_over(limit, len(set(keys)))

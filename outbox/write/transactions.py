@@ -1,4 +1,4 @@
-"""What a database connection can tell of its transaction."""
+"""Questions about the transaction of a database connection."""
 
 from __future__ import annotations
 
@@ -15,17 +15,13 @@ if TYPE_CHECKING:
 
 
 def is_open(connection: BaseDatabaseWrapper) -> bool:
-    """Whether what is written now shares the fate of what was written before: inside atomic(), or with
-    autocommit off.
-    """
+    """Whether a transaction is open: inside atomic(), or with autocommit off."""
     return connection.in_atomic_block or not connection.get_autocommit()
 
 
 def is_doomed(connection: BaseDatabaseWrapper) -> bool:
-    """Whether the transaction can only roll back.
-
-    Django knows of the errors that passed through the ORM; after one of a bare cursor only PostgreSQL does,
-    and it answers COMMIT with ROLLBACK, which is no error.
+    """Whether the transaction can only roll back. Django knows errors that passed through the ORM. After an
+    error on a plain cursor only PostgreSQL knows, and it answers COMMIT with ROLLBACK without an error.
     """
     if connection.needs_rollback:
         return True

@@ -16,9 +16,8 @@ _last = 0
 
 
 def uuid7() -> UUID:
-    """A new UUID, greater than every one this process made before (RFC 9562, section 5.7; 6.2 method 3).
-
-    Behind the 48-bit millisecond stand 12 bits of its fraction, some 250 ns each, then 62 random bits.
+    """A new UUID, greater than every earlier one of this process (RFC 9562, section 5.7; 6.2 method 3). It
+    has 48 bits of milliseconds, 12 bits of their fraction (about 250 ns each), and 62 random bits.
     """
     global _last
     milliseconds, nanoseconds = divmod(time_ns(), 1_000_000)

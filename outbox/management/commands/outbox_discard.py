@@ -1,4 +1,4 @@
-"""manage.py outbox_discard: give held events up."""
+"""manage.py outbox_discard: give up held events; they are never published."""
 
 from __future__ import annotations
 

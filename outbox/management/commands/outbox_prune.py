@@ -1,4 +1,4 @@
-"""``outbox_prune``: deletes old published events."""
+"""manage.py outbox_prune: delete old published events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""manage.py outbox_resume: publish what a pause has held."""
+"""manage.py outbox_resume: end a pause and publish the events that waited."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""manage.py outbox_shards: into how many shards the log is divided."""
+"""manage.py outbox_shards: change the number of shards."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""manage.py outbox_status: how the outbox is, in words, as JSON, and as an exit code."""
+"""manage.py outbox_status: print the state of the outbox as text or JSON, with an exit code."""
 
 from __future__ import annotations
 
