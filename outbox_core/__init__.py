@@ -1,1 +1,1 @@
-"""What the outbox and the inbox both stand on. A plain library: no Django app, and no import of either."""
+"""What outbox and inbox share. A plain library: it is not a Django app and imports neither of them."""

@@ -1,5 +1,5 @@
-"""The one place that opens sessions on the log: through Django's own way of connecting, and then with every
-setting pinned that the log depends on, whatever the role, the database or postgresql.conf set by default.
+"""Opens every session on the log, as Django opens connections. Then it sets everything that the log depends
+on, so that defaults of roles, databases or postgresql.conf have no effect.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ KEEPALIVE = {
     "keepalives_count": 3,
     "tcp_user_timeout": 5000,
 }
-"""So that a host that is gone is noticed; OPTIONS of DATABASES come first."""
+"""Detects a dead host. OPTIONS of DATABASES win."""
 BY_INDEX = {
     "enable_seqscan": "off",
     "enable_bitmapscan": "off",
@@ -29,11 +29,10 @@ BY_INDEX = {
     "enable_nestloop": "on",
     "jit": "off",
 }
-"""Stale statistics, or those of a table that one transaction has filled, may suggest to read millions of rows
-in search of a few.
+"""With stale statistics the planner may read millions of rows to find a few.
 """
 PINS = {
-    "row_security": "off",  # PostgreSQL then refuses a query that a policy would filter
+    "row_security": "off",  # PostgreSQL then refuses a query whose rows a policy would hide
     "statement_timeout": "0",
     "lock_timeout": "0",
     "idle_in_transaction_session_timeout": "60s",
@@ -47,13 +46,13 @@ SESSION = {
     "default_transaction_deferrable": "off",
     "timezone": "UTC",
 }
-"""Further ones of a session that is nobody else's."""
+"""More settings, for a session that is not shared."""
 LOSES_COMMITS = {"off"}
-"""Values of synchronous_commit under which a crash forgets what was committed."""
+"""Values of synchronous_commit with which a crash can lose commits."""
 
 
 def pins(server_version: int, settings: Mapping[str, str]) -> dict[str, str]:
-    """The settings of a session on the log; ``settings`` are further ones, or other values."""
+    """The settings of a session on the log. ``settings`` adds to them or replaces them."""
     later = PINS_FROM_17 if server_version >= 170_000 else {}
     return {**PINS, **later, **settings}
 
@@ -65,10 +64,10 @@ def set_all(settings: Mapping[str, str], *, local: bool) -> tuple[str, list[str]
 
 
 def own(alias: str) -> BaseDatabaseWrapper:
-    """Django's connection to a database, made as Django makes it and shared with nobody; not yet open.
+    """A new connection to a database, made as Django makes its own, and not shared. It is not yet open.
 
     A custom backend, ``assume_role``, a service file and receivers of ``connection_created`` all apply. It
-    does not come from Django's pool: it stays open, and its settings are not for others.
+    does not come from Django's pool, because it stays open and has settings of its own.
     """
     wrapper = connections[alias].copy()
     options = {**KEEPALIVE, **wrapper.settings_dict["OPTIONS"]}
@@ -80,7 +79,7 @@ def own(alias: str) -> BaseDatabaseWrapper:
 def connect(wrapper: BaseDatabaseWrapper) -> psycopg.Connection[Any]:
     """Open a connection of ``own``: psycopg's, in autocommit, READ COMMITTED and read-write.
 
-    Raises psycopg.Error where the database does not answer.
+    Raises psycopg.Error if the database does not answer.
     """
     try:
         wrapper.connect()
@@ -109,10 +108,9 @@ def pinned(
     undo: bool = False,
     durable: bool = False,
 ) -> Iterator[None]:
-    """A transaction on Django's connection with the settings of the log, ``settings`` among them.
-
-    ``undo`` ends it in a rollback: for reading only; a transaction around it gets its settings back.
-    ``durable`` refuses to stand within another transaction.
+    """A transaction on Django's connection with the settings of the log and ``settings``. ``undo`` rolls it
+    back at the end, for reading; an outer transaction then has its own settings again. ``durable`` refuses to
+    run inside another transaction.
     """
     connection = connections[using]
     within = connection.in_atomic_block or not connection.get_autocommit()
@@ -123,7 +121,7 @@ def pinned(
                 cursor.execute(f"SET TRANSACTION ISOLATION LEVEL {isolation}{mode}")
             cursor.execute(*set_all(pins(_version(connection), settings or {}), local=True))
         yield
-        if undo:  # the rollback of a savepoint, unlike its release, takes the settings back
+        if undo:  # rolling back a savepoint restores the settings; releasing it does not
             transaction.set_rollback(True, using=using)
 
 

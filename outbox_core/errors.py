@@ -1,15 +1,15 @@
 """Every error that outbox_core raises. What is wrong with settings is Django's ImproperlyConfigured.
 
 ProcessError
-└── LivenessFileUnusable    it cannot be written, or belongs to another process that is alive
+└── LivenessFileUnusable    it cannot be written, or a live process uses it
 """
 
 from __future__ import annotations
 
 
 class ProcessError(Exception):
-    """A process of the outbox or of the inbox cannot run as it was asked to."""
+    """A process of outbox or inbox cannot run with these arguments."""
 
 
 class LivenessFileUnusable(ProcessError):
-    """The liveness file cannot be written, or belongs to another process that is alive."""
+    """The liveness file cannot be written, or a live process uses it."""

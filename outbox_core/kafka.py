@@ -1,4 +1,4 @@
-"""``KAFKA`` in Django's settings: which Kafka a project has, for the relay and for the inbox."""
+"""``KAFKA`` in Django's settings: the Kafka of a project, for relay and inbox."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ forget_on_change(shared, "KAFKA")
 
 
 def check_kafka(**_: object) -> list[CheckMessage]:
-    """``kafka.E001`` to ``E004``: see outbox_core.process.settings. Registered once, by whoever needs it."""
+    """``kafka.E001`` to ``E004``: see outbox_core.process.settings. Registered once, by relay or inbox."""
     return problems(KafkaSettings, "KAFKA")
 
 
 def backend(own: KafkaSettings) -> str:
-    """The backend of a part of the project, with settings of its ``own``."""
+    """The backend of relay or inbox, with its ``own`` settings."""
     return own.backend or shared().backend or KAFKA_PYTHON
 
 
@@ -62,8 +62,7 @@ def options(name: str, own: KafkaSettings, *, client: str, side: str) -> dict[st
     """The options for a ``client`` as producer or consumer; ``own`` are those of the setting ``name``.
 
     Raises:
-        ImproperlyConfigured: an address is missing or malformed, an option has no counterpart, or is there
-        twice; all of it is named.
+        ImproperlyConfigured: an address is missing or malformed, or an option has no counterpart or two values. The message names all of them.
     """
     found, wrong = resolve(
         ('KAFKA["OPTIONS"]', shared().options), (f'{name}["KAFKA"]["OPTIONS"]', own.options),

@@ -1,4 +1,4 @@
-"""The options of Kafka clients: what is called how in kafka-python and in librdkafka. Pure.
+"""The options of Kafka clients, with their names in kafka-python and librdkafka. Pure.
 
 https://kafka-python.readthedocs.io/en/master/apidoc/KafkaProducer.html and .../KafkaConsumer.html
 https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md
@@ -53,7 +53,7 @@ def _mapped(table: Mapping[Any, Any]) -> Convert:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """How a value is written for kafka-python, from either spelling, and from there for librdkafka."""
+    """Converts a value to kafka-python's form, from either spelling, and from there to librdkafka's."""
 
     plain: Convert = _same
     librdkafka: Convert = _same
@@ -74,7 +74,7 @@ ACKS = Kind(lambda value: {"-1": "all", -1: "all"}.get(value, _number(value)))
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One option; a client that has nothing that means the same has no name for it."""
+    """One option. A client without an equal option has no name for it."""
 
     python: str
     librdkafka: str
@@ -86,12 +86,12 @@ class Option:
         return self.python if client == KAFKA_PYTHON else self.librdkafka
 
     def names(self, client: str) -> tuple[str, ...]:
-        """Every spelling that the client itself understands."""
+        """Every name that the client itself understands."""
         return (self.python,) if client == KAFKA_PYTHON else (self.librdkafka, *self.aliases)
 
 
 def _alike(side: str, kind: Kind, *names: str) -> Iterator[Option]:
-    """Options whose names differ in the separator only."""
+    """Options whose names differ only in the separator."""
     return (Option(name, name.replace("_", "."), side, kind) for name in names)
 
 

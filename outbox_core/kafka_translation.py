@@ -1,4 +1,4 @@
-"""Options as somebody wrote them -> options of one client, with all that is wrong with them. Pure."""
+"""Translates options from settings into options of one client, and lists every problem. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from outbox_core.suggestion import did_you_mean
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """An option as somebody wrote it, and in which setting."""
+    """An option as it is written, and the setting that has it."""
 
     setting: str
     name: str
@@ -37,10 +37,10 @@ class Given:
 def resolve(
     shared: tuple[str, Mapping[str, Any]], own: tuple[str, Mapping[str, Any]], *, client: str, side: str
 ) -> tuple[dict[str, Any], list[str]]:
-    """The options for a ``client`` as producer or consumer, and what is wrong with them, a sentence each.
+    """The options for a ``client`` as producer or consumer, and their problems, one sentence each.
 
-    ``shared`` and ``own`` are a setting's name and its options; ``own`` wins. An option that only the other
-    side has is skipped in ``shared``. Without a ``client`` the options stay as they are written.
+    ``shared`` and ``own`` are a setting's name and its options; ``own`` wins. Options in ``shared`` that only
+    the other side has are skipped. Without a ``client`` the options stay as they are written.
     """
     problems: list[str] = []
     given = {**_read(*shared, side, problems, skip=True), **_read(*own, side, problems, skip=False)}
@@ -81,7 +81,7 @@ def _translated(given: Given, client: str) -> dict[str, Any]:
         if client == KAFKA_PYTHON and "." in given.name:
             hint = did_you_mean(given.name, BY_NAME) or "Leave it out."
             raise ValueError(f"{given.setting} has {given.name!r}, which {client} does not have. {hint}")
-        return {given.name: given.value}  # the client itself judges it
+        return {given.name: given.value}  # the client itself checks it
     name = option.name(client)
     if given.name in option.names(client) and option.kind is not ADDRESSES:
         return {given.name: given.value}

@@ -1,7 +1,7 @@
 """A health check that needs no Django: ``python -m outbox_core.probe PATH [--max-age SECONDS]``.
 
-PATH is the ``--liveness-file`` of a ``run_relay`` or ``run_consumer``. Exit codes: 0 its loop makes progress,
-1 it does not, or there is no such process, 2 wrong arguments.
+PATH is the ``--liveness-file`` of a ``run_relay`` or ``run_consumer``. Exit codes: 0 its loop makes progress;
+1 it does not, or the process does not run; 2 wrong arguments.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ CLOCK_TOLERANCE_SECONDS = 5.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print what is found; the exit code."""
+    """Print the result. Returns the exit code."""
     parser = argparse.ArgumentParser("python -m outbox_core.probe", description=__doc__)
     parser.add_argument("path", type=Path, metavar="PATH", help="the process's --liveness-file")
     parser.add_argument(
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def judge(path: Path, max_age: float) -> str:
-    """What is wrong with the process whose liveness file this is; empty if nothing is."""
+    """The problem of the process with this liveness file; empty if there is none."""
     try:
         status = path.stat()
         name = _printable(path) if stat.S_ISREG(status.st_mode) else ""

@@ -1,4 +1,4 @@
-"""SQL statements that have a file of their own, so that each can be read and EXPLAINed alone."""
+"""SQL statements in files, so that each can be read and EXPLAINed alone."""
 
 from __future__ import annotations
 

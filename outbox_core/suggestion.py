@@ -1,4 +1,4 @@
-"""What somebody may have meant by a name that does not exist."""
+"""Suggests a known name for an unknown one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from difflib import get_close_matches
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """``Did you mean 'x'?``, whatever the case and the separators, or nothing."""
+    """``Did you mean 'x'?`` or an empty text. Case and separators do not matter."""
     plain = {_plain(each): each for each in known}
     close = get_close_matches(_plain(name), plain, n=1)
     return f"Did you mean {plain[close[0]]!r}?" if close else ""

@@ -1,1 +1,1 @@
-"""What both sides' operators share: who did what, problems with remedies, work over many rows."""
+"""What commands and admins of both sides share: the ledger, reports, and work over many rows."""

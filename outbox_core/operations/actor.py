@@ -1,4 +1,4 @@
-"""Who does something: a user of the admin, or whoever runs a command."""
+"""Who acts: a user of the admin, or the person who runs a command."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Work over many rows in chunks: a transaction each, so that nobody waits long for a lock, and a run that is
-interrupted can be continued by running it again.
+"""Work over many rows in chunks of one transaction each. Locks are short, and an interrupted run can be
+continued by running it again.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from outbox_core.operations.ledger import Record
 
 CHUNK = 1_000
 REQUEST_SECONDS = 5.0
-"""How long a request of the admin works before it leaves the rest to the command."""
+"""How many seconds a request of the admin works before it leaves the rest to the command."""
 
 
 class Step(NamedTuple):
-    """What one chunk did: rows changed, events that they stand for, rows left as they were. The next chunk
-    begins behind ``after``; None at the end.
+    """What one chunk did: rows changed, events affected, rows skipped. The next chunk begins behind
+    ``after``; None at the end.
     """
 
     done: int
@@ -29,7 +29,7 @@ class Step(NamedTuple):
 
 
 class Tally(NamedTuple):
-    """What a whole run did. ``complete`` is False where it stopped before the end."""
+    """What a whole run did. ``complete`` is False if it stopped before the end."""
 
     done: int = 0
     events: int = 0
@@ -43,7 +43,9 @@ class Tally(NamedTuple):
 
 
 def steps(chunk: Callable[[int], Step], record: Record, using: str) -> Iterator[Step]:
-    """Run ``chunk`` until nothing is left, each time in a transaction together with its part of the entry."""
+    """Run ``chunk`` until nothing is left. Each chunk and its part of the ledger entry share a
+    transaction.
+    """
     after: int | None = 0
     while after is not None:
         with transaction.atomic(using=using):
@@ -54,7 +56,7 @@ def steps(chunk: Callable[[int], Step], record: Record, using: str) -> Iterator[
 
 
 def within(seconds: float, work: Iterator[Step], clock: Callable[[], float] = time.monotonic) -> Tally:
-    """Take steps for so many seconds, one at least."""
+    """Take steps for so many seconds, at least one."""
     tally, until = Tally(), clock() + seconds
     for step in work:
         tally = tally.plus(step)

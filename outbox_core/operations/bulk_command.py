@@ -1,4 +1,4 @@
-"""The commands that release or discard what an operator selects, chunk by chunk."""
+"""The base of the commands that release or discard a selection, chunk by chunk."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ COUNT_UP_TO = 1_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
-    """What a selection means: how many rows, and the first of them in words."""
+    """What a selection covers: the number of rows, and the first of them in words."""
 
     count: int
     noun: str
@@ -36,24 +36,25 @@ class Preview:
 
 
 class BulkCommand(OperatorCommand):
-    """Selects, asks at a terminal, works with a progress bar, and says what was done.
+    """Selects, asks for confirmation at a terminal, works with a progress bar, and reports.
 
-    Exit codes: 0 done, 1 failed on the way (run it again to continue), 2 nothing was selected or confirmed.
+    Exit codes: 0 done, 1 it failed before the end (run it again to continue), 2 nothing was selected or
+    confirmed.
     """
 
     verb = ""
     verb_done = ""
     nothing_matches = ""
     cause_flags: tuple[str, ...] = ("--cause",)
-    """The option for why events are held: discard's --reason is another one."""
+    """The option that selects by the reason of a hold. It is not discard's --reason."""
 
     @abstractmethod
     def preview(self, selection: Selection, options: dict[str, Any]) -> Preview:
-        """What would be done. Raises CommandError for ids that are not there."""
+        """What would be done. Raises CommandError for ids that do not exist."""
 
     @abstractmethod
     def steps(self, selection: Selection, who: str, options: dict[str, Any]) -> Iterator[Step]:
-        """Do it, a chunk a step."""
+        """Do it, one chunk for each step."""
 
     @abstractmethod
     def outcome(self, tally: Tally, selection: Selection, options: dict[str, Any]) -> Iterator[str]:
@@ -79,14 +80,16 @@ class BulkCommand(OperatorCommand):
         )
 
     def note_missing(self, missing: Sequence[Any], selection: Selection, why: str) -> None:
-        """Ids that are not there: an error if it is all of them, else a note, to let a run continue."""
+        """Ids that do not exist: an error if none exists, otherwise a note, so that a run can be
+        continued.
+        """
         if missing and len(missing) == len(set(selection.ids)):
             raise CommandError(line(why, 2_000), returncode=2)
         if missing:
             self.stderr.write(line(f"Not held any more: {len(missing):,} of the ids. {why}", 2_000))
 
     def _confirm(self, preview: Preview, selection: Selection, options: dict[str, Any]) -> None:
-        """At a terminal a selection by filter is confirmed. A script has nobody to ask."""
+        """At a terminal, a selection by filter must be confirmed. A script is not asked."""
         if options["yes"] or selection.ids or not sys.stdin.isatty():
             return
         self._print([*self._listed(preview)])

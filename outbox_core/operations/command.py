@@ -1,4 +1,4 @@
-"""Management commands of operators: one line for what went wrong, and a reader who leaves is no error."""
+"""The base of operators' commands: an error is one line, and a closed pipe is not an error."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from outbox_core.people.text import line
 
 
 class OperatorCommand(BaseCommand, ABC):
-    """Errors that an operator can act on become one line with the remedy, and ``failure_code``."""
+    """Errors with a remedy become one line and exit with ``failure_code``."""
 
     requires_system_checks = ()
     failure_code = 1
     expected: tuple[type[Exception], ...] = ()
-    """Errors of the app whose message says what to do."""
+    """Errors of the app whose message has the remedy."""
 
     @abstractmethod
     def explain(self, error: BaseException, options: dict[str, Any]) -> Problem:
@@ -42,7 +42,7 @@ class OperatorCommand(BaseCommand, ABC):
             raise CommandError(said, returncode=self.failure_code) from error
 
     def say(self, text: str) -> None:
-        """Print a line; user data in it cannot move the cursor."""
+        """Print a line. Control characters in user data are escaped."""
         self.stdout.write(line(text, 2_000))
 
 
@@ -52,7 +52,7 @@ class StatusCommand(OperatorCommand):
     failure_code = 2
 
     def add_status_options(self, parser: Any, *, max_pending: int, max_age: float | None) -> None:
-        """The options that both sides have."""
+        """The options of both sides."""
         no_limit = "no limit" if max_age is None else f"{max_age:g}"
         parser.add_argument("--json", action="store_true", help="print everything as JSON, also on failure")
         parser.add_argument(
@@ -77,7 +77,7 @@ class StatusCommand(OperatorCommand):
 
     @abstractmethod
     def failed(self, problem: Problem, options: dict[str, Any]) -> Report:
-        """A report of nothing but why there is none."""
+        """A report with only the problem that prevented it."""
 
     def handle(self, *args: object, **options: Any) -> None:
         report = self._read(options)
@@ -115,9 +115,11 @@ class StatusCommand(OperatorCommand):
 
 @contextmanager
 def until_reader_leaves() -> Iterator[None]:
-    """Print as long as somebody reads: ``outbox_status | head -1`` ends quietly, with its own exit code."""
+    """Print until the reader closes the pipe: ``outbox_status | head -1`` ends without an error and with its
+    own exit code.
+    """
     try:
         yield
     except BrokenPipeError:
-        # Python flushes stdout once more when it ends, and would complain then.
+        # Python flushes stdout once more at exit, which would fail.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,4 +1,4 @@
-"""Why a database could not do it, and what to do about that."""
+"""Turns a database error into a problem with a remedy."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ def explain(database: str, app: str, failure: BaseException) -> Problem:
 def _explained(cause: BaseException, database: str, app: str) -> tuple[State, str, str]:
     if isinstance(cause, UndefinedTable | UndefinedColumn):
         remedy = f"Run `manage.py migrate {app} --database {database}`."
-        return State.NOT_MIGRATED, f"lacks tables of the {app}", remedy
+        return State.NOT_MIGRATED, f"does not have all tables of the {app}", remedy
     if isinstance(cause, InsufficientPrivilege):
         remedy = (
-            "Grant this role what it lacks on the table that is named: SELECT to read, "
+            "Grant this role the missing privilege on the table that is named: SELECT to read,  "
             "also INSERT and UPDATE to release, discard or pause."
         )
         return State.UNREADABLE, "refuses", remedy

@@ -1,4 +1,4 @@
-"""The ledger: who did what to which events, and what came of it. Its rows outlive what they are about."""
+"""The ledger: who did what to which events, with what result. Its rows stay when the events are deleted."""
 
 from __future__ import annotations
 
@@ -18,12 +18,11 @@ FACETS = ("consumer", "topic", "key", "type", "cause", "hold", "event", "row")
 
 
 class LedgerQuerySet(models.QuerySet[Any]):
-    """Entries; ``about`` finds those of an event or a hold by what was selected."""
+    """Entries. ``about`` finds those that concern an event or a hold."""
 
     def about(self, since: datetime, **facts: object) -> Self:
-        """The entries from ``since`` on whose selection takes in something with these ``facts``.
-
-        A selection takes it in if each facet that it names is a fact, or lists one.
+        """The entries since ``since`` whose selection covers something with these ``facts``. A selection
+        covers it if each of its criteria equals a fact or lists one.
         """
         found = self.filter(at__gte=since)
         for name in FACETS:
@@ -36,11 +35,9 @@ class LedgerQuerySet(models.QuerySet[Any]):
 
 
 class LedgerEntry(models.Model):
-    """One deed of an operator, written in the transaction that does it.
-
-    A deed over many rows is one entry: each chunk adds to ``count`` in its own transaction, and the outcome
-    is ``in part`` until the last one. ``selection`` holds the same as ``scope``, for machines; ``before`` is
-    the state in which the deed found what it changed.
+    """One action of an operator, written in the transaction of the action. An action over many rows is one
+    entry: each chunk adds to ``count`` in its own transaction, and the outcome is ``in part`` until the last
+    one. ``selection`` holds the same as ``scope``, for machines; ``before`` is the state before the action.
     """
 
     class Verb(models.TextChoices):
@@ -73,7 +70,7 @@ class LedgerEntry(models.Model):
 
 
 class Record:
-    """The entry of a deed while it is being done. Nothing is written for a deed that changes nothing."""
+    """The entry of an action while it runs. An action that changes nothing writes nothing."""
 
     def __init__(self, model: type[LedgerEntry], using: str, **values: Any) -> None:
         self._entries = model._default_manager.using(using)
@@ -82,7 +79,7 @@ class Record:
         self.count = 0
 
     def add(self, count: int, *, last: bool = False, **values: Any) -> None:
-        """So many more are done, in the current transaction; with ``last`` the deed is complete."""
+        """Add to the count, in the current transaction. ``last`` completes the entry."""
         self.count += count
         if not self.count:
             return

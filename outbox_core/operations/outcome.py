@@ -1,4 +1,4 @@
-"""What a bulk deed in the admin came to, in sentences. Pure."""
+"""The result of a bulk action in the admin, in sentences. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from outbox_core.people.humanize import plural
 
 
 def sentences(verb: str, noun: str, tally: Tally, command: str, then: str = "") -> Iterator[str]:
-    """``Released 3 holds: …``; where a request could not do all of it, the command that does the rest."""
+    """``Released 3 holds: …``. If the request could not finish, it names the command that does the rest."""
     if tally.done:
         yield f"{verb} {plural(tally.done, noun)}{then}."
     if tally.skipped:

@@ -1,4 +1,4 @@
-"""What both status commands report: a state, problems with their remedies, facts and tables. Pure."""
+"""The report of both status commands: a state, problems with remedies, facts and tables. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from outbox_core.process.exit_codes import StatusCode
 
 
 class State(StrEnum):
-    """How one side is, in a word. The first that applies, from the bottom of this list up, is its state."""
+    """The state of one side, in a word. If several apply, the lowest in this list counts."""
 
     OK = "ok"
     """Processes are alive, nothing is held, what waits is within the thresholds."""
@@ -22,17 +22,17 @@ class State(StrEnum):
     BEHIND = "behind"
     """More events wait, or the oldest for longer, than the thresholds allow."""
     DEGRADED = "degraded"
-    """A process says that Kafka or PostgreSQL does not answer it, or a part of the work has no owner."""
+    """A process reports that Kafka or PostgreSQL does not answer, or a part of the work has no owner."""
     NO_RELAY = "no relay"
-    """No relay has given a sign of life lately: nothing is published, and nothing is lost."""
+    """No relay has sent a heartbeat lately: nothing is published, and nothing is lost."""
     NO_CONSUMER = "no consumer"
     """A consumer has no process that is alive: its events wait in Kafka."""
     REFUSED = "refused"
-    """The log cannot be read, or its position believed, without losing events: relays wait for a person."""
+    """Reading the log, or trusting its position, could lose events: relays wait until a person acts."""
     NOT_MIGRATED = "not migrated"
     """Tables, or the rows that migrate puts there, are missing."""
     UNREADABLE = "unreadable"
-    """The database does not answer, not in time, not this user, or the settings cannot be used."""
+    """The database does not answer in time or refuses this user, or the settings cannot be used."""
 
     @property
     def severity(self) -> int:
@@ -48,7 +48,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """One thing that is not as it should be, and what to do about it."""
+    """One problem and its remedy."""
 
     state: State
     text: str
@@ -57,9 +57,8 @@ class Problem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cause:
-    """Holds of one reason and one topic. A count that is ``capped`` means: at least so many.
-
-    ``sample`` is one of them in words, ``detail`` why it is held; ``releasing`` holds are being released.
+    """Holds of one reason and one topic. A ``capped`` count means at least so many. ``sample`` describes one
+    of them, ``detail`` is why it is held, ``releasing`` counts holds that are being released.
     """
 
     reason: str
@@ -81,7 +80,7 @@ class Table(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """One side's status as it is printed; ``data`` is for JSON."""
+    """The status of one side as it is printed. ``data`` is for JSON."""
 
     title: str
     state: State
@@ -96,7 +95,7 @@ class Report:
 
 
 Paint = Callable[[str, State], str]
-"""Colours a text by how bad a state is."""
+"""Colours a text by the severity of a state."""
 
 
 def worst_first(problems: Sequence[Problem]) -> tuple[Problem, ...]:

@@ -1,4 +1,4 @@
-"""Which held events an operator means: the same options for release and discard, on both sides."""
+"""The options that select held events: the same for release and discard, on both sides."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from outbox_core.people.text import line
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """``ids`` are the ids of holds or of events, as the command says; ``rows`` are primary keys, as the
-    admin selects them; ``cause`` is why they are held.
+    """``ids`` are ids of holds or of events, depending on the command. ``rows`` are the primary keys that the
+    admin selects. ``cause`` is why they are held.
     """
 
     ids: tuple[Any, ...] = ()
@@ -31,9 +31,8 @@ class Selection:
 
     @classmethod
     def of(cls, options: dict[str, Any], cause: str = "cause") -> Selection:
-        """What the options say, ``cause`` being the name of one.
-
-        Raises CommandError, exit code 2, where they name nothing.
+        """The selection that the options make. ``cause`` is the name of the option for the cause. Raises
+        CommandError, exit code 2, if they select nothing.
         """
         chosen = cls(
             ids=tuple(options["ids"]),
@@ -54,7 +53,7 @@ class Selection:
 
     @property
     def filters(self) -> dict[str, str]:
-        """The filters that are given."""
+        """The filters that are set."""
         given = {name: getattr(self, name) for name in self.FILTERS}
         return {name: value for name, value in given.items() if value is not None}
 

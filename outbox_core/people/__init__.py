@@ -1,1 +1,1 @@
-"""What both admins share: pages that only show, payloads without secrets, text that cannot deceive."""
+"""What both admins share: read-only pages, payloads without secrets, and text without control characters."""

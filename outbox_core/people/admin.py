@@ -1,4 +1,4 @@
-"""Admin pages that only show: no form, no hand-made filter, no count of millions."""
+"""Read-only admin pages, without free filters and without counting millions of rows."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.functional import cached_property
 
 LIMIT = 10_000
-"""Rows that a list counts, and has pages for."""
+"""The most rows that a list counts and shows pages for."""
 
 
 class CappedPaginator(Paginator):  # type: ignore[type-arg]
-    """Counts up to a limit, and has no pages beyond it: COUNT(*) of a table of millions takes seconds."""
+    """Counts up to a limit and has no pages beyond it, because COUNT(*) of a large table takes seconds."""
 
     @cached_property
     def _found(self) -> int:
@@ -33,7 +33,7 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg]
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """For rows that the processes write, and nobody else. What can be done with them are actions."""
+    """For rows that only the processes write. Actions are the only changes."""
 
     paginator = CappedPaginator
     show_full_result_count = False
@@ -43,7 +43,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     title = ""
     """The heading of the list."""
     lookups: frozenset[str] = frozenset()
-    """What a query string may filter by."""
+    """The fields that a query string may filter by."""
 
     def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
@@ -55,7 +55,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return False
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
-        """Only the filters on the page: a hand-made query string could scan the table, or guess a payload."""
+        """Only the filters on the page: any other query string could scan the table or guess a payload."""
         return lookup in self.lookups
 
     def changelist_view(

@@ -1,4 +1,4 @@
-"""An exception in one line, fit to be stored and logged: without the values that PostgreSQL quotes."""
+"""An exception as one line that can be stored and logged, without the values that PostgreSQL quotes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from outbox_core.people.text import LIMIT, line
 _QUOTED = re.compile(
     r"^\s*(DETAIL|CONTEXT|QUERY|STATEMENT|WHERE|LINE \d+|PARAMETERS|\[parameters)\b.*", re.S | re.M
 )
-"""From here on PostgreSQL, psycopg and SQLAlchemy quote the data of the failing statement."""
+"""Behind these words, PostgreSQL, psycopg and SQLAlchemy quote the data of the failed statement."""
 _ROW = re.compile(r"\((?:[^()]|\([^()]*\))*\)=\(.*?\)(?=[\s.,;]|$)", re.S)
 
 

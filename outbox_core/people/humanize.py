@@ -21,12 +21,12 @@ def duration(seconds: float) -> str:
 
 
 def milliseconds(number: float) -> str:
-    """``22 ms``, and from a second on a duration."""
+    """``22 ms``; above a second, a duration."""
     return f"{number:.0f} ms" if number < 1_000 else duration(number / 1_000)
 
 
 def amount(number: float, *, capped: bool = False) -> str:
-    """``1,234``, ``10,000+`` where it was only counted so far, ``0.25`` below ten."""
+    """``1,234``; ``10,000+`` if it was counted only so far; ``0.25`` below ten."""
     whole = number >= 10 or number == int(number)
     return (f"{number:,.0f}" if whole else f"{number:.2g}") + ("+" if capped else "")
 

@@ -61,7 +61,7 @@ class LedgerAdmin(ReadOnlyAdmin):
 
 
 def history(entries: LedgerQuerySet) -> SafeString:
-    """The newest of some entries, for the page of what they are about."""
+    """The newest entries, for the page of the event or hold that they concern."""
     rows = [
         (
             ago(entry.at),

@@ -1,4 +1,4 @@
-"""Log records pass the text boundary: a key with line breaks cannot forge a line of the log."""
+"""Escapes control characters in log records, so that a key with line breaks cannot forge a log line."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from outbox_core.people.text import block, line
 
 
 class BoundaryFilter(logging.Filter):
-    """Escapes the arguments of each record; the message itself, which the code wrote, stays as it is."""
+    """Escapes the arguments of each record. The message itself comes from the code and stays."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         if isinstance(record.args, Mapping):
@@ -23,7 +23,7 @@ class BoundaryFilter(logging.Filter):
 
 
 class BoundaryFormatter(logging.Formatter):
-    """Formats a record on one line, whoever logged it; a traceback keeps its lines, indented."""
+    """Formats a record on one line, from any logger. A traceback keeps its lines, indented."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - as logging calls it
         return line(super().formatMessage(record), 20_000)
@@ -36,13 +36,13 @@ class BoundaryFormatter(logging.Formatter):
 
 
 def guard(logger: logging.Logger) -> None:
-    """Have what is logged with ``logger`` pass the boundary, whatever handlers the project gives it."""
+    """Escape what ``logger`` logs, whatever handlers the project configures."""
     if not any(isinstance(each, BoundaryFilter) for each in logger.filters):
         logger.addFilter(BoundaryFilter())
 
 
 def stderr_handler(fmt: str) -> logging.Handler:
-    """The handler of a command for which the project has configured none."""
+    """The handler of a command, if the project configures none."""
     handler = logging.StreamHandler()
     handler.setFormatter(BoundaryFormatter(fmt))
     return handler

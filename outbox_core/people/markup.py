@@ -18,7 +18,7 @@ def badge(status: str) -> SafeString:
 
 
 def ago(moment: datetime) -> SafeString:
-    """How long ago, with the time itself to hover over."""
+    """How long ago, with the time itself as a tooltip."""
     age = duration((timezone.now() - moment).total_seconds())
     return format_html(
         '<time class="outbox-ago" datetime="{}" title="{}">{} ago</time>', moment.isoformat(), moment, age

@@ -1,4 +1,4 @@
-"""Which names are those of secrets, by their words: ``pin`` hides ``card_pin``, and ``spinner`` is shown."""
+"""Decides by its words whether a name is that of a secret: ``card_pin`` is, ``spinner`` is not."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ ANYWHERE = (
     ),
     *("onetimecode", "recoverycode", "backupcode", "verificationcode", "connectionstring", "otpauth"),
 )
-"""Long enough to be no part of another word, but for a few that are hidden with them."""
+"""Words so long that hardly any other word contains them; the few that do are hidden, too."""
 WORDS = (
     *(
         "pwd",
@@ -78,7 +78,7 @@ WORDS = (
     ),
     *("xsrf", "nonce", "sig", "hmac", "dsn", "phpsessid", "jsessionid", "sso", "saml"),
 )
-"""Secrets as a word of its own, alone or with companions: ``userpin``, ``pin_code``, ``cvv2``."""
+"""Secrets as a separate word, alone or with other words: ``userpin``, ``pin_code``, ``cvv2``."""
 COMPANIONS = (
     *(
         "user",
@@ -135,7 +135,7 @@ _WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[^\W\d_A-Za-z]+")
 
 
 class SecretNames:
-    """``name in SecretNames()``; ``more`` are names of a project, in any spelling."""
+    """``name in SecretNames()``. ``more`` are additional names, in any spelling."""
 
     def __init__(self, more: Sequence[str] = ()) -> None:
         added = [squeezed(name) for name in more if squeezed(name)]
@@ -156,7 +156,7 @@ class SecretNames:
 
 
 def squeezed(name: str) -> str:
-    """A name without case, punctuation and digits at the ends of its words."""
+    """A name in lower case, without punctuation and without digits at the ends of words."""
     return "".join(filter(str.isalpha, normalize("NFKC", name).casefold()))
 
 

@@ -1,7 +1,7 @@
 """A payload and its headers as people read them: readable, exact, and without secrets. Pure.
 
-What cannot be parsed may hold a secret anywhere, so of that only its size and its type are shown; its bytes
-only to those with the permission to see payloads raw.
+What cannot be parsed may contain a secret anywhere: only its size and type are shown. The bytes are shown
+only to users with the permission to see raw payloads.
 """
 
 from __future__ import annotations
@@ -23,16 +23,15 @@ FORM = "application/x-www-form-urlencoded"
 
 
 class Pretty(NamedTuple):
-    """The text, and what has to be said of it."""
+    """The text and a note on it."""
 
     text: str
     note: str
 
 
 def pretty(payload: bytes | None, redactor: Redactor, content_type: str = "", *, raw: bool = False) -> Pretty:
-    """JSON indented, a form field by field, both without their secrets; of anything else its size and type.
-
-    With ``raw`` anything else is a hex dump. What is too long is cut off.
+    """Indented JSON, or a form field by field, both without secrets. Anything else: its size and type, or
+    with ``raw`` a hex dump. Long texts are cut off.
     """
     if payload is None:
         return Pretty("", "No payload: a tombstone, which removes the key from a compacted topic.")
@@ -48,7 +47,7 @@ def pretty(payload: bytes | None, redactor: Redactor, content_type: str = "", *,
 
 
 def headers(pairs: Iterable[tuple[str, bytes | None]], redactor: Redactor) -> list[tuple[str, str]]:
-    """The headers of a record without their secrets; one that is not UTF-8 is shown as its size."""
+    """The headers of a record without secrets. A header that is not UTF-8 is shown as its size."""
     return [(escape(redactor.text(name)), _header(name, value, redactor)) for name, value in pairs]
 
 
@@ -62,7 +61,7 @@ def _header(name: str, value: bytes | None, redactor: Redactor) -> str:
 
 
 def _parsed(payload: bytes, redactor: Redactor, content_type: str) -> str | None:
-    """The text to show, None where the payload is neither JSON nor a form."""
+    """The text to show. None if the payload is neither JSON nor a form."""
     try:
         if content_type.partition(";")[0].strip().lower() == FORM:
             fields = parse_qsl(payload.decode(), keep_blank_values=True, strict_parsing=True)
@@ -75,7 +74,7 @@ def _parsed(payload: bytes, redactor: Redactor, content_type: str) -> str | None
 
 
 def _indented(payload: bytes, redactor: Redactor) -> str:
-    # Numbers keep their digits: 1.10 stays 1.10, and no id is rounded to a float.
+    # Numbers keep their digits: 1.10 stays 1.10, and large ids are not rounded.
     def number(digits: str) -> object:
         shown = redactor.number(digits)
         return HIDDEN if shown is None else msgspec.Raw(digits.encode())
@@ -104,7 +103,7 @@ def _opaque(payload: bytes, content_type: str, *, raw: bool) -> Pretty:
 
 
 def hex_dump(data: bytes) -> str:
-    """Offset, sixteen bytes in hex, and what is ASCII of them; a line each."""
+    """Lines of an offset, sixteen bytes in hex, and their ASCII characters."""
     lines = []
     for at in range(0, len(data), _ROW):
         row = data[at : at + _ROW]

@@ -22,7 +22,7 @@ def headers_table(
 
 
 def payload_block(payload: bytes | None, content_type: str, redactor: Redactor, *, raw: bool) -> SafeString:
-    """The payload and a note on it; ``raw`` is whether the user may see what cannot be parsed."""
+    """The payload and a note on it. ``raw``: the user may see what cannot be parsed."""
     shown = pretty(payload, redactor, content_type, raw=raw)
     text = format_html('<pre class="outbox-payload">{}</pre>', shown.text) if shown.text else ""
     return format_html(

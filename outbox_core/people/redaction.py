@@ -1,6 +1,6 @@
-"""Hiding secrets where people look at events: by name, by shape, and wherever a text may hold one.
+"""Hides secrets where people look at events: by name, by shape, and inside texts.
 
-What goes to Kafka is untouched. What cannot be understood is hidden as a whole. Pure.
+Kafka gets the original. What cannot be parsed is hidden completely. Pure.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ VALUED_BY = (
 
 
 class Redactor:
-    """Hides the values of secret names, those of ``more`` too, and what looks like a secret by itself.
+    """Hides the values of secret names (``more`` adds names) and values that look like a secret.
 
     ``hidden`` counts them.
     """
@@ -48,11 +48,11 @@ class Redactor:
         self.hidden = 0
 
     def hides(self, name: str) -> bool:
-        """Whether a value of that name is a secret."""
+        """Whether the value of this name is a secret."""
         return name in self._names
 
     def value(self, name: str, value: str) -> str:
-        """A value as it may be shown under its name: a header, a column."""
+        """The value of a header or column as it may be shown."""
         return self._hide() if self.hides(name) else self.text(value)
 
     def tree(self, data: object, depth: int = 0) -> object:
@@ -68,7 +68,7 @@ class Redactor:
         return data
 
     def number(self, digits: str) -> str | None:
-        """The digits of a JSON number, None where they are those of a payment card."""
+        """The digits of a JSON number. None if they are the number of a payment card."""
         if not secrets.is_card(digits):
             return digits
         self.hidden += 1
@@ -110,14 +110,16 @@ class Redactor:
         )
 
     def _list(self, data: list[object], depth: int) -> Iterator[object]:
-        """What follows a secret name is its value: ``["password", "hunter2"]``."""
+        """The item behind a secret name is its value: ``["password", "hunter2"]``."""
         follows = False
         for item in data:
             yield self._hide() if follows else self.tree(item, depth)
             follows = not follows and isinstance(item, str) and self.hides(item)
 
     def _names_a_secret(self, text: str) -> bool:
-        """Whether markup, a quoted name or a multipart form in it names a secret: nothing of it is shown."""
+        """Whether markup, a quoted name or a multipart form in it names a secret. Then nothing of it is
+        shown.
+        """
         return any(self.hides(name) for name in secrets.quoted_names(text))
 
     def _encodes_a_secret(self, text: str, depth: int) -> bool:
@@ -132,7 +134,7 @@ class Redactor:
         return bool(trial.hidden)
 
     def _assignments(self, text: str) -> str:
-        """``password=…``, ``pwd: …``: of a form up to the next field, else the rest of the line."""
+        """``password=…``, ``pwd: …``: up to the next field of a form, otherwise to the end of the line."""
         shown, at = [], 0
         for name, begin, end in secrets.assignments(text):
             if begin >= at and self.hides(unquote_plus(name)) and not text[begin:end].startswith(HIDDEN):
@@ -146,7 +148,7 @@ class Redactor:
 
 
 def _json_in(text: str) -> object:
-    """The object, list or string that a string is the JSON of; None for any other."""
+    """The object, list or string if the text is JSON of one; otherwise None."""
     stripped = text.strip()
     if stripped[:1] not in ("{", "[", '"') or len(stripped) < 2:
         return None
@@ -158,7 +160,7 @@ def _json_in(text: str) -> object:
 
 
 def _decoded(text: str) -> str | None:
-    """What a percent-encoded or base64 string stands for, where that is text."""
+    """The text in a percent-encoded or base64 string, if it is text."""
     if "%" in text:
         return unquote_plus(text)
     packed = text.strip()

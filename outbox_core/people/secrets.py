@@ -1,4 +1,4 @@
-"""What looks like a secret whatever it is called: tokens, credentials in URLs, card numbers. Pure."""
+"""Finds what looks like a secret, whatever its name: tokens, credentials in URLs, card numbers. Pure."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _QUOTED = re.compile(
 
 
 def plain(name: str) -> str:
-    """A name without case and punctuation."""
+    """A name in lower case without punctuation."""
     return "".join(filter(str.isalnum, name.casefold()))
 
 
@@ -58,7 +58,7 @@ def hide_shapes(text: str, hidden: str) -> tuple[str, int]:
 
 
 def is_card(text: str) -> bool:
-    """Whether these digits are the number of a payment card: its length, its first digits and its check."""
+    """Whether these digits are the number of a payment card: by length, first digits and check digit."""
     digits = [int(character) for character in text if character.isdigit()]
     if not 13 <= len(digits) <= 19 or not _CARD_OF.match("".join(map(str, digits))):
         return False
@@ -76,7 +76,7 @@ def assignments(text: str) -> Iterator[tuple[str, int, int]]:
 
 
 def quoted_names(text: str) -> Iterator[str]:
-    """Names that markup, a multipart form, or what is nearly JSON gives to the values behind them."""
+    """Names before values in markup, in a multipart form, or in text that is nearly JSON."""
     if '"' in text or "'" in text or "<" in text or "name=" in text:
         for found in _QUOTED.finditer(text):
             yield next(name for name in found.groups() if name)

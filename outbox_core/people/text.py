@@ -1,7 +1,5 @@
-"""The text boundary: what users wrote, made visible and short before it reaches a log, terminal or column.
-
-A key may hold line breaks, terminal commands or characters that reverse the reading order. Each of them is
-shown as its escape, so that a line stays one line and says what it seems to say. Pure.
+"""Makes text of users safe and short before it reaches a log, terminal or column. Line breaks, terminal
+commands and characters that reverse the reading order become escapes, so that a line stays one line. Pure.
 """
 
 from __future__ import annotations
@@ -24,7 +22,7 @@ _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
 def line(value: object, limit: int = LIMIT) -> str:
-    """``value`` as one line of at most ``limit`` characters without any that deceive the reader."""
+    """``value`` as one line of at most ``limit`` characters, with deceptive ones escaped."""
     text = value if isinstance(value, str) else str(value)
     shown = escape(text[: limit + 1])
     return shown if len(shown) <= limit else shown[: limit - 1] + "…"
@@ -41,14 +39,14 @@ def block(text: str) -> str:
 
 
 def is_plain(text: str) -> bool:
-    """Whether no character of it would be escaped."""
+    """Whether it has nothing to escape."""
     return _DECEPTIVE.search(text) is None
 
 
 def has_controls(text: str) -> bool:
     """Whether it has control characters or ones that override the direction of reading.
 
-    Those that are only invisible are part of some languages, and are shown as escapes.
+    Invisible characters are part of some languages: they are allowed, and shown as escapes.
     """
     return _CONTROL.search(text) is not None
 

@@ -1,1 +1,1 @@
-"""What the processes ``run_relay`` and ``run_consumer`` have in common."""
+"""What the processes ``run_relay`` and ``run_consumer`` share."""

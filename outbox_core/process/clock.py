@@ -1,4 +1,4 @@
-"""The clock of leases: seconds since boot, including those in which the machine slept."""
+"""The clock of leases: seconds since boot, including time in which the machine slept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ``run_relay`` and ``run_consumer`` both are: a process that runs until it is asked to stop."""
+"""The base of ``run_relay`` and ``run_consumer``: a process that runs until it is asked to stop."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """``progress`` is to be called wherever the loop makes progress, waiting in an outage included."""
+    """The loop must call ``progress`` whenever it makes progress, also while it waits in an outage."""
 
     stop: StopToken
     progress: Callable[[], None]
@@ -50,7 +50,7 @@ class ProcessCommand(BaseCommand):
         self, name: str, *, verbosity: int, seconds: float, path: Path | None, timeout: float | None = None
     ) -> Iterator[Process]:
         """The process, with its log, its signals and its liveness file. ``seconds`` is how long it may take
-        to stop, ``timeout`` when it is to stop by itself.
+        to stop. After ``timeout`` seconds it stops without a signal.
         """
         logs.set_up(self.logger, verbosity)
         stop = StopToken()
@@ -68,7 +68,7 @@ class ProcessCommand(BaseCommand):
 
 
 def _forgetful(touch: Callable[[], None]) -> Callable[[], None]:
-    """With DEBUG Django remembers every query until a request ends, and no request ends here."""
+    """With DEBUG, Django stores every query until a request ends. Here no request ends."""
 
     def progress() -> None:
         reset_queries()

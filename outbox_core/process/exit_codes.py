@@ -11,7 +11,7 @@ class ExitCode(IntEnum):
     CLEAN = 0
     """Stopped when asked, or drained."""
     ERROR = 1
-    """It could not run, or could not keep a promise otherwise."""
+    """It could not run, or had to end to keep a promise."""
     USAGE = 2
     """The arguments name something that does not exist."""
     SHUTDOWN_TIMED_OUT = 3
@@ -21,10 +21,10 @@ class ExitCode(IntEnum):
 
 
 class StatusCode(IntEnum):
-    """What ``outbox_status`` and ``inbox_status`` answer, for people and for monitoring plugins."""
+    """The exit codes of ``outbox_status`` and ``inbox_status``, for people and monitoring."""
 
     OK = 0
     WARNING = 1
-    """Somebody should look."""
+    """A person should look."""
     CRITICAL = 2
     """Nothing is published or handled, or the status cannot be read."""

@@ -19,9 +19,8 @@ _OURS = re.compile(rb"[^\n]*\(pid \d+\)\n|")
 
 
 class Liveness:
-    """The liveness file of this process, from entering the context to leaving it.
-
-    It is locked meanwhile: two processes that share one would hide each other's death.
+    """The liveness file of this process, while the context is active. It is locked: if two processes shared a
+    file, the end of one would not be seen.
 
     Raises:
         LivenessFileUnusable: on entering.
@@ -56,8 +55,8 @@ class Liveness:
         os.close(self._file)
 
     def touch(self) -> None:
-        """The loop makes progress. Cheap: it writes once a second at most. Raises nothing: where the file
-        cannot be touched it gets old, which is what the probe reports.
+        """The loop makes progress. Cheap: it writes once a second at most. Raises nothing: a file that cannot
+        be touched gets old, and the probe reports that.
         """
         now = time.monotonic()
         if now < self._touch_at:
@@ -89,7 +88,7 @@ class Liveness:
         os.pwrite(file, self._text.encode(), 0)
 
     def _is_ours(self) -> bool:
-        """False where somebody, such as a cleaner of temporary files, has removed or replaced it."""
+        """False if another program, such as a cleaner of temporary files, removed or replaced it."""
         try:
             return os.path.samestat(os.stat(self._path), os.fstat(self._file))
         except FileNotFoundError:

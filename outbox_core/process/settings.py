@@ -1,8 +1,8 @@
-"""Reads a dict of Django's settings into a frozen dataclass, and names everything that is wrong with it.
+"""Reads a dict of Django's settings into a frozen dataclass, and reports all its problems.
 
 ``{"MAX_BYTES": 1}`` becomes ``Settings(max_bytes=1)``. A field whose type is a dataclass is a dict in the
-dict. One whose type is a mapping to dataclasses is a dict of such dicts by name; a field of these that is
-``FROM_NAME`` gets the name.
+dict. A field whose type is a mapping to dataclasses is a dict of such dicts by name; a ``FROM_NAME`` field of
+these gets the name.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ def read(into: type[T], name: str) -> T:
 
 
 def problems(into: type[DataclassInstance], name: str) -> list[CheckMessage]:
-    """What is wrong with Django's setting ``name``, as messages of a check: ``<name>.E001`` an unknown key,
-    ``E002`` a wrong type or value, ``E003`` a missing key, ``E004`` what the settings themselves refuse.
+    """The problems of Django's setting ``name``, as messages of a check: ``<name>.E001`` an unknown key,
+    ``E002`` a wrong type or value, ``E003`` a missing key, ``E004`` values that do not fit each other.
     """
     reader = _Reader(name)
     reader.dataclass(into, name, getattr(django_settings, name, {}))
@@ -65,14 +65,14 @@ def forget_on_change(cached: Any, *names: str) -> None:
 
 
 class _Reader:
-    """Collects what is wrong with one setting."""
+    """Collects the problems of one setting."""
 
     def __init__(self, name: str) -> None:
         self.problems: list[CheckMessage] = []
         self._name = name.lower()
 
     def dataclass(self, into: type[T], where: str, given: object, name: str = "") -> T | None:
-        """None where something is wrong."""
+        """None if there is a problem."""
         if not isinstance(given, Mapping):
             self._note(MISTYPED, f"{where} is a {type(given).__name__}; it has to be a dict.")
             return None
@@ -103,7 +103,7 @@ class _Reader:
             if key in given:
                 yield field.name, self._value(hints[field.name], f'{where}["{key}"]', given[key])
             elif field.default is MISSING and field.default_factory is MISSING:
-                self._note(LACKING, f'{where} lacks "{key}".', f'Set {where} = {{"{key}": …}}.')
+                self._note(LACKING, f'{where} has no "{key}".', f'Set {where} = {{"{key}": …}}.')
 
     def _value(self, hint: Any, where: str, given: Any) -> Any:
         if is_dataclass(hint):
@@ -127,12 +127,12 @@ class _Reader:
 
 
 def _values_of(hint: Any) -> Any:
-    """The type of a mapping's values; None if it is no mapping."""
+    """The type of a mapping's values. None if it is not a mapping."""
     return get_args(hint)[1] if get_origin(hint) in (Mapping, dict) else None
 
 
 def _shown(given: object) -> str:
-    """A container may hold a password."""
+    """Does not show containers, because they may hold a password."""
     return f" = {given!r}" if isinstance(given, (str, int, float, bool, type(None))) else ""
 
 

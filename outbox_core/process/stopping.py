@@ -1,4 +1,4 @@
-"""The wish that a process should stop, and the signals that express it."""
+"""The request that a process should stop, and the signals that make it."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from outbox_core.process.exit_codes import ExitCode
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 ONE_WISH_SECONDS = 1.0
-"""``timeout`` of GNU coreutils and many wrappers signal a process and then its group: that is one wish."""
+"""GNU ``timeout`` and many wrappers signal a process and then its group: that counts as one request."""
 EXPIRED_SECONDS = 5.0
-"""How long what is in hand may take when the time for a drain is over."""
+"""How long current work may take after the time for a drain is over."""
 
 
 class Stop(Protocol):
-    """Whether to stop, and a sleep that ends early then."""
+    """Whether to stop, and a sleep that a stop request ends."""
 
     @property
     def requested(self) -> bool: ...
@@ -32,10 +32,10 @@ class Stop(Protocol):
 
 
 class StopToken:
-    """Remembers that somebody has asked, and ends every ``wait`` at once.
+    """Stores that a stop was requested, and ends every ``wait`` at once.
 
-    A threading.Event would not do: its lock is not reentrant, and a handler that interrupts the very thread
-    which is entering ``wait`` would hang for ever. ``SimpleQueue.put`` is made for that (see its docs).
+    A threading.Event does not work: its lock is not reentrant, so a handler that interrupts the thread that
+    is entering ``wait`` would hang. ``SimpleQueue.put`` is made for that (see its docs).
     """
 
     def __init__(self) -> None:
@@ -48,20 +48,20 @@ class StopToken:
         self._wake.put(None)
 
     def wait(self, seconds: float) -> bool:
-        """Sleep, but not past a request to stop; whether there is one."""
+        """Sleep until the time is over or a stop is requested. Returns whether it is requested."""
         if not self.requested:
             with suppress(Empty):
                 self._wake.get(timeout=seconds)
-                self._wake.put(None)  # for others who wait
+                self._wake.put(None)  # for other threads that wait
         return self.requested
 
 
 class StopSignals:
-    """Turns the first SIGTERM or SIGINT into a request to stop, and a later one, or ``seconds`` more, into
-    the end of the process with exit code 3. Signals within a second of the first one are the same wish.
+    """Turns the first SIGTERM or SIGINT into a request to stop. A later signal, or the end of ``seconds``,
+    ends the process with exit code 3. Signals within a second of the first one are the same request.
 
     The signals are read from a socket by a thread: nothing runs inside a signal handler, and a process whose
-    main thread is stuck in a C call can still be ended. To be used in the main thread.
+    main thread is stuck in a C call can still be ended. Use it in the main thread.
     """
 
     def __init__(
@@ -74,8 +74,8 @@ class StopSignals:
         self._reader, self._writer = socket.socketpair()
 
     def install(self, *, timeout: float | None = None) -> None:
-        """Take over the signals. After ``timeout`` seconds without one ask to stop all the same, and then
-        force the end with exit code 4.
+        """Handle the signals. After ``timeout`` seconds without one, request a stop anyway, and later force
+        the end with exit code 4.
         """
         self._writer.setblocking(False)
         signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
@@ -84,7 +84,7 @@ class StopSignals:
         threading.Thread(target=self._watch, args=(timeout,), name="stop-signals", daemon=True).start()
 
     def ignore(self) -> None:
-        """The process has stopped: a signal that still comes must not change its exit code."""
+        """The process has stopped: a later signal must not change its exit code."""
         for number in SIGNALS:
             signal.signal(number, signal.SIG_IGN)
 
