@@ -62,7 +62,8 @@ def options(name: str, own: KafkaSettings, *, client: str, side: str) -> dict[st
     """The options for a ``client`` as producer or consumer; ``own`` are those of the setting ``name``.
 
     Raises:
-        ImproperlyConfigured: an address is missing or malformed, or an option has no counterpart or two values. The message names all of them.
+        ImproperlyConfigured: an address is missing or malformed, or an option has no counterpart or two
+            values. The message names all of them.
     """
     found, wrong = resolve(
         ('KAFKA["OPTIONS"]', shared().options), (f'{name}["KAFKA"]["OPTIONS"]', own.options),

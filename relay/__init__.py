@@ -1,4 +1,4 @@
-"""From the outbox to Kafka: ``manage.py run_relay``. Exported is what a publisher of one's own needs.
+"""From the outbox to Kafka: ``manage.py run_relay``. It exports what you need to write a publisher.
 
 class MyPublisher:                                          # KAFKA = {"BACKEND": "my.module.MyPublisher"}
     def __init__(self, options, *, batch_bytes=..., delivery_seconds=...) -> None: ...

@@ -32,7 +32,7 @@ def check_outbox(**_: Any) -> list[CheckMessage]:
 
 @register()
 def check_settings(**_: Any) -> list[CheckMessage]:
-    """``RELAY`` can be read."""
+    """Whether ``RELAY`` can be read."""
     return problems(RelaySettings, "RELAY")
 
 

@@ -1,4 +1,4 @@
-"""What a relay says of itself: a state, its cause, and since when."""
+"""The state of a relay, its cause, and since when."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class State(StrEnum):
 
 
 class Condition:
-    """The state of one relay; each change is signalled once, with the seconds spent in the state before."""
+    """The state of one relay. Each change sends one signal, with the seconds spent in the state before."""
 
     def __init__(self, relay: object) -> None:
         self.state, self.detail = State.STARTING, ""
@@ -35,10 +35,9 @@ class Condition:
         return boottime() - self._since
 
     def enter(self, state: State, detail: str = "", *, lasting: float = 0.0) -> bool:
-        """Change to a state that is ``lasting`` for some seconds already; whether that was a change.
-
-        Another detail with the same cause (the part before its first colon) is none. A degraded relay whose
-        cause changes has been degraded since the first of them.
+        """Change the state, which has already lasted ``lasting`` seconds. Returns whether it changed. A new
+        detail with the same cause (the part before the first colon) is not a change. If the cause changes,
+        the relay still counts as degraded since the first cause.
         """
         cause = detail.partition(":")[0]
         if (state, cause) == (self.state, self.detail.partition(":")[0]):

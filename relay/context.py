@@ -12,7 +12,7 @@ from relay.sender import Sender
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """``tick`` is to be called wherever something may take long. Once ``stopping`` returns True, no new wave
+    """Call ``tick`` regularly in anything that may take long. Once ``stopping`` returns True, no new wave
     begins.
     """
 

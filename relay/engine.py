@@ -1,4 +1,6 @@
-"""The relay: one loop that keeps its leases, publishes what its shards hold, and outlives every outage."""
+"""The relay: one loop that renews its leases, publishes the events of its shards, and continues after every
+outage.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,7 @@ MARGIN = 0.2
 """The share of a lease that must be left when a wave is handed over."""
 SLOW_WAVE_SECONDS = 3.0
 HUNG_WAVE_SECONDS = 300.0
-"""A wave that takes longer is no progress; how long one is tried is bounded by the publisher."""
+"""A wave that takes longer counts as no progress. The publisher limits how long a wave is tried."""
 BACK_OFF_SLICE_SECONDS = 0.25
 CLOSE_SECONDS = 5.0
 
@@ -41,8 +43,8 @@ CLOSE_SECONDS = 5.0
 class Relay:
     """Publishes the outbox of one database.
 
-    ``run`` returns when ``stop`` is requested and the wave in flight is finished; with ``drain`` also when
-    nothing is left to publish. ``progress`` is called wherever the loop makes progress.
+    ``run`` returns when ``stop`` is requested and the wave in flight is finished; with ``drain`` it also
+    returns when nothing is left to publish. ``progress`` is called whenever the loop makes progress.
     """
 
     def __init__(
@@ -83,8 +85,8 @@ class Relay:
         return self.connected.shards if self.connected else {}
 
     def run(self, *, drain: bool = False) -> bool:
-        """Publish until asked to stop. Whether it is drained. With ``drain``, raises LogUnsafe where the log
-        is refused.
+        """Publish until asked to stop. Returns whether everything is published. With ``drain``, raises
+        LogUnsafe if the log is refused.
         """
         self._draining = drain
         self._watchdog.start()
@@ -103,8 +105,8 @@ class Relay:
         self._stop.request()
 
     def turn(self) -> bool:
-        """Publish one page of every shard, or wait where that is impossible for now. Whether to go on at
-        once.
+        """Publish one page of every shard, or wait if that is not possible now. Returns whether to continue
+        at once.
         """
         try:
             connected = self.connected = self.connected or self._connect()
@@ -126,8 +128,8 @@ class Relay:
         return True
 
     def leave(self) -> None:
-        """Give up the shards, close every connection, and let no thread stay behind."""
-        with contextlib.suppress(psycopg.Error):  # it may stop because the database does
+        """Give up the shards, and close all connections and threads."""
+        with contextlib.suppress(psycopg.Error):  # it may end because the database ends
             self._enter(State.STOPPING)
         if self.connected is not None:
             self.connected.leave()
@@ -144,7 +146,9 @@ class Relay:
 
     @staticmethod
     def _prove(session: Session, coordinator: Coordinator) -> None:
-        """Read nothing from a log that is not proven; but beat, so that the status shows the refusal."""
+        """Read nothing from a log that is not proven. Still write the heartbeat, so that the status shows the
+        refusal.
+        """
         try:
             session.prove()
         except LogUnsafe as error:
@@ -154,8 +158,8 @@ class Relay:
             raise
 
     def _opened(self, session: Session) -> None:
-        """The watchdog must reach a session whose first statements hang, as behind a pooler without a
-        server.
+        """The watchdog must reach a session whose first statement hangs, as behind a pooler
+        without a server.
         """
         self._session = session
 
@@ -174,13 +178,15 @@ class Relay:
         return busy
 
     def _hand_over(self, connected: Connected, trouble: str) -> None:
-        """Let another relay try, if there is one, and if Kafka has not answered this one for long."""
+        """If Kafka has not answered this relay for long, hand the shards to another one, if there is one."""
         if connected.coordinator.others and self._step_down.is_due:
             self._step_down.make(trouble)
             connected.step_down("Kafka does not answer this relay; another one may reach it")
 
     def _stands_back(self, connected: Connected) -> bool:
-        """Whether this relay has handed its shards over; until Kafka answers it, or nobody else has them."""
+        """Whether this relay has handed its shards over and waits until Kafka answers or no other relay can
+        take them.
+        """
         if self._step_down.trouble and (
             connected.coordinator.is_needed() or self._step_down.kafka_answers(self._tick)
         ):
@@ -188,7 +194,7 @@ class Relay:
         return bool(self._step_down.trouble)
 
     def _tick(self) -> None:
-        """What must not wait: renew the leases, beat, say when a wave takes suspiciously long."""
+        """What must not wait: renew the leases, write the heartbeat, report a wave that takes too long."""
         self._watchdog.beat()
         if self._sender.seconds_under_way < HUNG_WAVE_SECONDS:
             self._progress()
@@ -203,7 +209,7 @@ class Relay:
 
     @property
     def _drained(self) -> bool:
-        """With nothing to do: owns every shard, or others do that are alive and have nothing left to do."""
+        """Whether nothing is left to do: this relay, or other live relays without work, own every shard."""
         if self.state not in (State.PUBLISHING, State.STANDBY) or self.connected is None:
             return False
         if self.connected.owns_all:
@@ -227,7 +233,7 @@ class Relay:
             self.connected.coordinator.look()
 
     def _wait_for_a_person(self, error: LogUnsafe) -> None:
-        """Nothing is read from a log that is not proven, and nothing is sent for a position that is not."""
+        """Wait: the log or a position is not proven, so nothing is read or sent."""
         if isinstance(error, PositionNotOfThisHistory):
             self._give_up_shards(str(error))
             self._back_off("Position", str(error))
@@ -241,7 +247,7 @@ class Relay:
         self._back_off(cause, detail)
 
     def _back_off(self, cause: str, detail: str) -> None:
-        """Wait before the next attempt, keeping what can be kept meanwhile."""
+        """Wait before the next attempt. Leases are renewed meanwhile if possible."""
         self._outage.failed(detail)
         self._enter(State.DEGRADED, f"{cause}: {detail}")
         while (left := self._outage.left) and not self._stop.wait(min(left, BACK_OFF_SLICE_SECONDS)):

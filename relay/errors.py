@@ -2,9 +2,9 @@
 
 RelayError
 ├── NotPrimary              the database is a standby
-├── LeaseLost               another relay may own the shard by now
-│   └── Fenced              a checkpoint wrote nothing, as the lease or the incarnation is not what it was
-├── HoldReleased              a checkpoint wrote nothing, as a hold was lifted after it was looked up
+├── LeaseLost               another relay may already own the shard
+│   └── Fenced              a checkpoint wrote nothing, because the lease or the incarnation changed
+├── HoldReleased              a checkpoint wrote nothing, because a hold ended after it was read
 └── PublisherUnavailable    Kafka does not answer; try again
     └── Throttled           it answers, and asks this client to wait
 """
@@ -25,12 +25,12 @@ class LeaseLost(RelayError):
 
 
 class Fenced(LeaseLost):
-    """A checkpoint wrote nothing: the lease or the incarnation is not what it was."""
+    """A checkpoint wrote nothing: the lease or the incarnation changed."""
 
 
 class HoldReleased(RelayError):
-    """A checkpoint wrote nothing: a hold behind which it sets events aside was lifted after it was looked up.
-    Look the holds up again.
+    """A checkpoint wrote nothing: a hold that its events wait behind ended after it was read. Read the holds
+    again.
     """
 
 

@@ -1,4 +1,4 @@
-"""Hands waves to the publisher in a thread of its own: the next page is read while one is in flight."""
+"""Hands waves to the publisher in its own thread, so that the next page is read while a wave is in flight."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ SLICE_SECONDS = 0.05
 
 
 class Sender:
-    """At most one wave is under way at any time.
+    """At most one wave is in flight at any time.
 
-    ``margin`` is how many seconds of the lease must be left when a wave is handed over.
+    ``margin``: seconds of the lease that must be left when a wave is handed over.
     """
 
     def __init__(self, publisher: Publisher, margin: float) -> None:
@@ -27,15 +27,15 @@ class Sender:
         self._margin = margin
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="relay-sender")
         self.carrying: Lease | None = None
-        """The lease under which records are, or may be, in the publisher's hands."""
+        """The lease of the records that are, or may be, with the publisher."""
         self._since = 0.0
         self._served: dict[int, float] = {}
         self.unanswered_since = 0.0
-        """Since when Kafka has answered nothing (CLOCK_BOOTTIME); 0 if it has answered the last question."""
+        """Since when Kafka has not answered (CLOCK_BOOTTIME); 0 if it answered the last question."""
         self._unanswered: Collection[str] = ()
 
     def ask(self, tick: Callable[[], None]) -> bool:
-        """Whether Kafka answers what it did not answer last. ``tick`` is called again and again meanwhile."""
+        """Whether Kafka now answers the last unanswered question. ``tick`` is called regularly meanwhile."""
         try:
             self.prepare(self._unanswered, tick)
         except PublisherUnavailable:
@@ -77,12 +77,12 @@ class Sender:
         return outcomes
 
     def served_others(self, shard: int, since: float) -> bool:
-        """Whether something of another shard was acknowledged since then (CLOCK_BOOTTIME)."""
+        """Whether events of another shard were acknowledged since then (CLOCK_BOOTTIME)."""
         return any(at > since for other, at in self._served.items() if other != shard)
 
     @property
     def seconds_under_way(self) -> float:
-        """How long the wave in the publisher's hands has been there; 0 if there is none."""
+        """How long the publisher has had the current wave; 0 if there is none."""
         return boottime() - self._since if self.carrying is not None else 0.0
 
     def result(
@@ -92,9 +92,8 @@ class Sender:
         *,
         meanwhile: Callable[[], None] | None = None,
     ) -> T:
-        """Wait for a wave, doing something useful ``meanwhile`` and calling ``tick`` again and again.
-
-        What either of them raises is raised only when the wave is over: until then nobody can take it back.
+        """Wait for a wave. ``meanwhile`` does useful work, and ``tick`` is called regularly. Their exceptions
+        are raised only when the wave is over, because a wave cannot be recalled.
         """
         trouble: Exception | None = None
         do = meanwhile or tick
@@ -112,6 +111,6 @@ class Sender:
         return outcomes
 
     def close(self, timeout: float) -> None:
-        """End the thread and the publisher's connections; no wave is under way."""
+        """End the thread and the publisher's connections. Call it when no wave is in flight."""
         self._thread.shutdown(wait=True)
         self._publisher.close(timeout)

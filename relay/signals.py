@@ -1,4 +1,4 @@
-"""What happens in a relay, for those who listen: logging, metrics, tracing. The engine knows none of them.
+"""Signals of the relay, for logging, metrics and tracing. The engine does not know its receivers.
 
 ``sender`` is the class that sends. Signals about the whole relay have ``relay``, those of a shard ``lease``.
 """
@@ -8,8 +8,8 @@ from __future__ import annotations
 from django.dispatch import Signal
 
 state_changed = Signal()
-"""``relay``, ``old``, ``new`` (of ``relay.condition.State``), ``detail``, ``seconds`` spent in the old one; a
-trouble whose cause changes is one and the same.
+"""``relay``, ``old``, ``new`` (of ``relay.condition.State``), ``detail``, ``seconds`` spent in the old one;
+an outage whose cause changes counts as one.
 """
 shard_acquired = Signal()
 """``lease``"""
@@ -18,8 +18,8 @@ shard_lost = Signal()
 wave_published = Signal()
 """``lease``, ``tally``, ``held``: how many events were held."""
 hold_made = Signal()
-"""``lease``, ``row``, ``failure``, ``scope`` (``Hold.Scope``), ``provisional``: whether the hold may end by
-itself in a moment, as for a topic that is about to be created.
+"""``lease``, ``row``, ``failure``, ``scope`` (``Hold.Scope``), ``provisional``: the hold may end without a
+person, as for a topic that is just being created.
 """
 hold_released = Signal()
 """``lease``, ``release``"""

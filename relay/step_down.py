@@ -1,4 +1,4 @@
-"""A relay that alone cannot reach Kafka gives its shards to another one."""
+"""A relay that alone cannot reach Kafka hands its shards to another one."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ PROBE_EVERY_SECONDS = 2.0
 
 
 class StepDown:
-    """Decides when a relay gives its shards up, and when it takes part again. ``trouble`` is why it has given
-    them up; empty if it has not.
+    """Decides when a relay gives up its shards and when it takes part again. ``trouble`` is why it gave them
+    up; empty if it did not.
 
     In an outage for all relays no other is healthy; the owner of the shards then keeps trying.
     """

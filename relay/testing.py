@@ -1,4 +1,4 @@
-"""For tests of projects that use the outbox: what a relay would publish of what a test has written."""
+"""Test helpers for projects that use the outbox: the records that a relay would publish."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from relay.publishers.memory import MemoryPublisher
 def drain(
     publisher: Publisher | None = None, *, using: str = DEFAULT_DB_ALIAS, after: int = 0
 ) -> list[Record]:
-    """Publish the events with an id above ``after`` that the test can see, in the order of their ids; the
-    records.
+    """Publish the events with an id above ``after`` that the test can see, in the order of their ids. Returns
+    the records.
 
-    Inside one transaction, as in a plain ``TestCase``, a snapshot shows nothing new: so this reads by id,
-    moves no position and is not for production. Without a ``publisher`` the records go into memory. Raises
-    AssertionError where a record is refused.
+    Inside one transaction, as in a plain ``TestCase``, a snapshot shows nothing new. So this reads by id and
+    moves no position; it is not for production. Without a ``publisher`` the records stay in memory. Raises
+    AssertionError if a record is refused.
     """
     target = MemoryPublisher() if publisher is None else publisher
     encode = encoder(outbox_settings().source, settings().content_mode)

@@ -1,5 +1,5 @@
-"""Acts while the loop is stuck: ends the process when its lease has run out, and breaks a statement that
-hangs.
+"""Acts while the loop hangs: ends the process when its lease has run out, and breaks a statement
+that hangs.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ class Watchdog(threading.Thread):
 
     ``lease_deadline`` returns the deadline of the lease under which records are in flight, or None. After it
     another relay may own the shard. No client can recall what it has buffered, so only the end of the process
-    keeps the rest from being sent. The loop calls ``beat`` to show progress; after ``statement_seconds``
-    without it, ``unstick`` is called once.
+    stops the rest. The loop calls ``beat`` to show progress. After ``statement_seconds`` without it,
+    ``unstick`` is called once.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Watchdog(threading.Thread):
             self.look(boottime())
 
     def look(self, now: float) -> None:
-        """Act on what is overdue at ``now``."""
+        """Act if something is overdue at ``now``."""
         deadline = self._lease_deadline()
         if deadline is not None and now >= deadline:
             self._end(

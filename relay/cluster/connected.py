@@ -34,10 +34,11 @@ class Connected:
         self._release_at = self._tidy_at = 0.0
 
     def turn(self) -> bool:
-        """Take over or give up shards, then publish one page of each. Whether there was anything to do.
+        """Take over or give up shards, then publish one page of each. Returns whether there was anything to
+        do.
 
         Raises:
-            LeaseLost: another relay may own a shard by now.
+            LeaseLost: another relay may already own a shard.
             LogUnsafe: the log is not the one that writers write, or the position is not of its history.
             psycopg.Error: the database does not answer.
         """
@@ -72,21 +73,21 @@ class Connected:
                 )
 
     def step_down(self, why: str) -> None:
-        """Let other relays have the shards. Their positions are loaded again when they are taken again."""
+        """Give the shards to other relays. A relay that takes a shard loads its position again."""
         for shard in self.shards.values():
             with contextlib.suppress(psycopg.Error):
                 shard.lease.release(self.session)
         self._forget(why)
 
     def leave(self) -> None:
-        """End in good order: no shard, no row among the relays, no connection."""
+        """End: give up the shards, remove the heartbeat, close the connection."""
         self.step_down("the relay stops")
         with contextlib.suppress(psycopg.Error):
             self.coordinator.leave()
         self.session.close()
 
     def drop(self, why: str) -> None:
-        """The database does not answer any more, so nothing can be given back: the leases run out."""
+        """The database does not answer, so nothing can be given up: the leases run out."""
         self._forget(why)
         self.session.close()
 
@@ -96,7 +97,7 @@ class Connected:
         self.shards.clear()
 
     def _each(self, do: Callable[[OwnedShard], bool]) -> bool:
-        """Have every shard do something; whether one was busy."""
+        """Give every shard a turn. Returns whether one had work."""
         busy = False
         for shard in list(self.shards.values()):
             if self._context.stopping():
@@ -106,7 +107,7 @@ class Connected:
         return busy
 
     def _balance(self) -> bool:
-        """Take over the shards that are this relay's share, or give one up. Whether one was taken over."""
+        """Take over shards up to this relay's share, or give one up. Returns whether one was taken over."""
         taken = False
         lease, too_many = self.coordinator.balance(self.shards.keys())
         while lease is not None:

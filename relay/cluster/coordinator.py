@@ -24,20 +24,18 @@ class Coordinator:
         self._card = {"id": str(identity), "host": host, "pid": pid}
         self._ttl = ttl
         self.shards = self.others = 0
-        """How many shards, and how many other relays in good health, there are, as last seen."""
+        """The number of shards and of other healthy relays, when last read."""
         self._beat_at = 0.0
         self._look_at = 0.0
 
     def beat(self, state: str, detail: str, *, now: bool = False) -> None:
-        """Write the heartbeat, three times within a lease: other relays and people see that this one is
-        alive.
-        """
+        """Write the heartbeat, three times within a lease: it shows that this relay is alive."""
         if now or boottime() >= self._beat_at:
             self._session.run("cluster/heartbeat", {**self._card, "state": state, "detail": detail})
             self._beat_at = boottime() + self._ttl / 3
 
     def balance(self, held: Collection[int]) -> tuple[Lease | None, bool]:
-        """A shard that was taken over, if this relay had less than its share; and whether it has more than
+        """The shard that was taken over, if this relay had less than its share, and whether it has more than
         its share and should give one up.
         """
         if boottime() < self._look_at:

@@ -17,7 +17,7 @@ class Lease:
     """The right to publish a shard's events until ``deadline``: seconds of ``boottime``, always earlier than
     the end that the database knows.
 
-    ``epoch`` fences: the next owner of the shard has a larger one.
+    The next owner of the shard has a larger ``epoch``, which blocks checkpoints of this lease.
     """
 
     owner: UUID
@@ -31,8 +31,8 @@ class Lease:
 
     @classmethod
     def acquire(cls, session: Session, owner: UUID, ttl: float, held: Collection[int] = ()) -> Lease | None:
-        """Take over a shard that nobody owns, if there is one; ``held`` are the shards that it
-        owns already.
+        """Take over a shard without an owner, if there is one. ``held`` are the shards that this relay
+        already owns.
         """
         now = boottime()
         rows = session.fetch("cluster/acquire", {"owner": str(owner), "ttl": ttl, "held": list(held)})
@@ -63,6 +63,6 @@ class Lease:
         return True
 
     def release(self, session: Session) -> None:
-        """Let another relay have the shard at once."""
+        """Give up the shard, so that another relay can take it at once."""
         session.run("cluster/step_down", self.fence)
         self.deadline = 0.0

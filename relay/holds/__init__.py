@@ -1,1 +1,1 @@
-"""Holds: what has to wait, in order."""
+"""Holds: what must wait, and its release, in order."""

@@ -36,14 +36,14 @@ class HoldReleases:
         self._after = 0
         self._is_clean = True
         self._most: dict[int, int] = {}
-        """By hold, how many events to try at once while one that the broker refuses is being isolated."""
+        """For each hold, how many events to try at once while a refused one is being isolated."""
 
     def turn(self) -> bool:
-        """Publish a page of each hold that is due, and end those that have no events left. Whether anything
-        was done.
+        """Publish a page of each hold that is due, and end holds without events. Returns whether anything was
+        done.
 
-        It takes a moment only, as new events wait meanwhile; the next turn continues. An outage is over when
-        a round through all holds has met none.
+        New events wait meanwhile, so it stops early and continues in the next turn. An outage is over when a
+        round through all holds has no failure.
         """
         if self.backoff.left:
             return False
@@ -106,7 +106,7 @@ class HoldReleases:
         return next((outcome for outcome in outcomes if outcome is not None), None)
 
     def _keep(self, due: Release, row: Row, failure: Failure) -> None:
-        """Keep the hold, as its release failed. Poison behind a topic's hold gets a hold of its own."""
+        """Keep the hold, because its release failed. Poison behind a topic's hold gets its own hold."""
         if failure.trouble is Trouble.TRANSIENT:
             raise PublisherUnavailable(failure.detail)
         if failure.trouble is Trouble.RECORD and due.scope == Hold.Scope.TOPIC:

@@ -28,15 +28,15 @@ REASONS = {
 
 @dataclass(slots=True)
 class Scopes:
-    """The holds that some rows may wait behind, by what they cover."""
+    """The holds that cover some rows, by scope."""
 
     topics: dict[str, int] = field(default_factory=dict)
     keys: dict[tuple[str, str], int] = field(default_factory=dict)
     events: dict[int, int] = field(default_factory=dict)
 
     def hold_of(self, row: Row) -> int | None:
-        """The hold that the row waits behind; the narrowest one, so that all that waits of a key waits in one
-        place.
+        """The hold that the row waits behind: the narrowest one, so that all waiting events of a key are in
+        one place.
         """
         hold = self.events.get(row.id)
         if hold is None:
@@ -46,7 +46,7 @@ class Scopes:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """A hold whose time to end has come."""
+    """A hold whose release is due."""
 
     hold: int
     scope: str
@@ -58,7 +58,7 @@ class Release:
 
 
 class Holds:
-    """The holds as the owner of one shard sees and makes them."""
+    """Reads and makes holds for the owner of one shard."""
 
     def __init__(self, session: Session, lease: Lease, settings: RelaySettings) -> None:
         self._session = session
@@ -66,11 +66,11 @@ class Holds:
         self._settings = settings
         self._passed: set[int] = set()
         self._reported: set[str] = set()
-        """Topics whose holds have outlasted the grace, and were reported as errors."""
+        """Topics whose hold lasted longer than the grace and was reported as an error."""
 
     def scopes(self, rows: Collection[Row]) -> Scopes:
-        """The holds that cover these rows. Each page asks for its own, so that memory stays bounded however
-        many holds there are.
+        """The holds that cover these rows. Each page reads its own, so that memory does not grow with the
+        number of holds.
         """
         scopes = Scopes()
         if not self._session.fetch("holds/any_hold", {})[0][0]:
@@ -94,8 +94,8 @@ class Holds:
         return scopes
 
     def make(self, row: Row, failure: Failure) -> None:
-        """Hold what a failure touches: a topic that cannot be written at once, so that it stops no other; for
-        a record that is impossible its key, or with policy ``skip`` the row alone.
+        """Hold what a failure affects. For a topic that cannot be written, hold the topic at once, so that no
+        other topic waits. For an impossible record, hold its key, or with policy ``skip`` only the row.
 
         Raises:
             Fenced: this relay no longer owns the shard.
@@ -132,8 +132,8 @@ class Holds:
         )
 
     def _retry_in(self, seconds: float) -> float:
-        """In how many seconds to try a topic again that has been held for ``seconds``: soon, as it may have
-        just been created, and later and later.
+        """The seconds until the next attempt at a topic that has been held for ``seconds``: soon at first,
+        because the topic may be new, then less and less often.
         """
         return min(self._settings.topic_retry_seconds, max(FIRST_RETRY_SECONDS, seconds / 2))
 
@@ -155,8 +155,8 @@ class Holds:
         ]
 
     def reschedule(self, release: Release, row: Row, failure: Failure) -> None:
-        """Leave the hold in place: a topic's for a while, that of a record until a person releases it again.
-        Not if it was paused meanwhile, or another relay owns the shard.
+        """Keep the hold: a topic's hold for a while, a record's hold until a person releases it again.
+        Changes nothing if the hold was paused meanwhile or another relay owns the shard.
         """
         of_topic = failure.trouble is not Trouble.RECORD
         parameters = {
@@ -174,8 +174,8 @@ class Holds:
             self._signal(row, failure, Hold.Scope.TOPIC, provisional=False)
 
     def move_to_own_hold(self, release: Release, row: Row, failure: Failure) -> None:
-        """A held record proved impossible when its topic was released: give it a hold of its own. The rest of
-        the topic is published.
+        """A held record turned out to be impossible when its topic was released: give it its own hold. The
+        rest of the topic is published.
         """
         self.make(row, failure)
         target = self.scopes([row]).hold_of(row)
@@ -199,8 +199,8 @@ class Holds:
         return lifted
 
     def pass_by(self, release: Release) -> None:
-        """This shard may have published all that it had behind the hold while others still have events there.
-        If so, its new events are published at once, for as long as the hold is due.
+        """If this shard has no events behind the hold any more, publish its new events at once, although
+        other shards still have some behind it.
         """
         if not self.held(release, rows=1, size=1):
             self._passed.add(release.hold)

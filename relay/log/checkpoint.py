@@ -1,6 +1,4 @@
-"""The position of a shard, and its one way to move: an INSERT under the fence of the lease and of the
-incarnation.
-"""
+"""The position of a shard. It moves only by an INSERT that the lease and the incarnation must allow."""
 
 from __future__ import annotations
 
@@ -17,8 +15,8 @@ from relay.log.session import Session
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What one wave carried: acknowledged events, their payload bytes, when the oldest was written (RFC
-    3339), and the newest that the position steps over.
+    """What one wave carried: acknowledged events, their payload bytes, the time of the oldest (RFC 3339), and
+    the newest that the position covers.
     """
 
     events: int = 0
@@ -28,8 +26,8 @@ class Tally:
 
 
 class Checkpoints:
-    """The position of one leased shard, as last loaded or stored. Made anew whenever either may have changed
-    behind its back.
+    """The position of one leased shard, as last loaded or stored. A new object is made whenever the stored
+    position may have changed.
     """
 
     def __init__(self, session: Session, lease: Lease) -> None:
@@ -39,7 +37,7 @@ class Checkpoints:
         self.reload()
 
     def reload(self) -> None:
-        """Read the position from the database, which alone knows it after a crash.
+        """Read the position from the database: after a crash only the database knows it.
 
         Raises:
             PositionNotOfThisHistory: the database was restored or replaced since the position was stored.
@@ -67,15 +65,16 @@ class Checkpoints:
         )
 
     def confirm(self) -> None:
-        """Store the position as it is: an outage of the database shows itself before a wave is sent in vain.
-        The first of a shard twice, as two transactions prove where it was stored. Raises as ``move``.
+        """Store the position unchanged, so that a database that cannot write is noticed before a wave is
+        sent. The first position of a shard is stored twice, because two transactions prove where it was
+        stored. Raises as ``move`` does.
         """
         for _ in range(2 if self._first else 1):
             self.move(self.position, Tally())
 
     def roll_up(self, keep: float, *, most: int = 5_000) -> bool:
-        """Turn checkpoints older than ``keep`` seconds into statistics, ``most`` of them at once. Whether
-        there may be more.
+        """Turn checkpoints older than ``keep`` seconds into statistics, at most ``most`` at once. Returns
+        whether there may be more.
         """
         parameters = {**self._lease.fence, "keep": keep, "most": most}
         return bool(self._session.fetch("log/rollup", parameters)[0][0] == most)
@@ -88,12 +87,11 @@ class Checkpoints:
         held: Sequence[tuple[int, int]] = (),
         released: Sequence[int] = (),
     ) -> None:
-        """Store a position, together with the ``(hold, event)`` that were held before it and the held
-        events released.
+        """Store a position together with new held events ``(hold, event)`` and released events.
 
         Raises:
             Fenced: nothing was stored.
-            HoldReleased: the same, but the lease is as good as before.
+            HoldReleased: the same, but the lease is still valid.
         """
         self._seq += 1
         parameters = {
@@ -113,7 +111,7 @@ class Checkpoints:
         self.published += tally.events
 
     def _row(self, position: Position, tally: Tally) -> dict[str, object]:
-        """What a checkpoint is made of, and what it may be made under."""
+        """The parameters of a checkpoint and of its conditions."""
         return {
             **self._lease.fence,
             "token": self.token,

@@ -22,8 +22,8 @@ MISSING = ""
 class Page:
     """Rows in the order of the log. ``end`` is the position once all of them are published.
 
-    ``token`` is the incarnation that a poll saw, ``MISSING`` where the database has lost it; a walk leaves it
-    to the checkpoint.
+    ``token`` is the incarnation that a poll saw, or ``MISSING`` if the database lost it. A walk leaves this
+    check to the checkpoint.
     """
 
     rows: list[Row]
@@ -33,7 +33,7 @@ class Page:
 
     @property
     def more(self) -> bool:
-        """Whether the window goes on behind this page."""
+        """Whether the window continues behind this page."""
         return self.end.hi is not None
 
     def position_after(self, count: int) -> Position:
@@ -46,7 +46,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """What was read of a span: the first id of the window, how many entries, and the last of them."""
+    """What was read: the first id of the window, the number of entries, and the last entry."""
 
     first: int | None
     count: int
@@ -56,14 +56,16 @@ class _Piece:
 
 @dataclass(frozen=True, slots=True)
 class _Span:
-    """What lies in the (xid, id) index behind ``(xid, id)``, in transactions before ``until``."""
+    """A part of the (xid, id) index: behind ``(xid, id)``, up to but without ``until``."""
 
     xid: int
     id: int
     until: int
 
     def behind(self, piece: _Piece, hi: Snapshot, pos: int, smallest: int) -> _Span:
-        """What is left behind a piece: from the next transaction on, where this one has no smaller id."""
+        """The rest behind a piece. If the transaction has no smaller id, it begins with the next
+        transaction.
+        """
         xid = int(piece.xid)
         if piece.id >= smallest or not hi.sees(xid):
             return _Span(xid + 1, pos, self.until)
@@ -73,9 +75,9 @@ class _Span:
 class Log:
     """The log of one shard's buckets.
 
-    Small gaps are read by ``poll``; where more than a page is waiting, or many events of other shards, the
-    window between the position and now is pinned and walked along the primary key, which costs the same at
-    any size. ``tick`` is called between the pieces of what may take long.
+    ``poll`` reads small backlogs. If more than a page is waiting, or many events of other shards, the window
+    between the position and now is pinned and read along the primary key, which costs the same at any size.
+    ``tick`` is called regularly meanwhile.
     """
 
     def __init__(
@@ -88,7 +90,7 @@ class Log:
         self._tick = tick
 
     def read(self, position: Position) -> Page:
-        """The next page behind ``position``; without rows where there is nothing new."""
+        """The next page behind ``position``; without rows if there is nothing new."""
         return self._poll(position) if position.hi is None else self._walk(position)
 
     def _poll(self, position: Position) -> Page:
@@ -114,16 +116,14 @@ class Log:
         fetched = self._session.fetch("log/scan_window", {**self._range, **parameters})
         found, scanned, edge, others = fetched[0][:4]
         rows = _rows(fetched, 4)
-        if not rows and others:  # the window goes on here, in other shards' buckets: this is no gap
+        if not rows and others:  # the window continues here with events of other shards: this is not a gap
             return Page([], position, position.pinned(position.hi, edge))
         return Page(rows, position, self._behind(position, rows, found, scanned, edge))
 
     def _behind(
         self, position: Position, rows: list[Row], found: int, scanned: int | None, edge: int | None
     ) -> Position:
-        """Where the walk goes on: behind the page, behind what was scanned in vain, or at the end of the
-        window.
-        """
+        """Where the walk continues: behind the page, behind rows of others, or at the end of the window."""
         assert position.hi is not None
         if len(rows) < found or scanned is None:
             return position.pinned(position.hi, rows[-1].id)
@@ -171,7 +171,7 @@ def _open_end(lo: Snapshot) -> dict[str, Any]:
 
 
 def _spans(lo: Snapshot, hi: Snapshot, pos: int) -> list[_Span]:
-    """The transactions of a window, by name and from ``lo.xmax`` on."""
+    """The transactions of a window: those listed in ``lo.xip`` and those from ``lo.xmax`` on."""
     named = [_Span(xid, pos, xid + 1) for xid in lo.xip if hi.sees(xid)]
     return [*named, _Span(lo.xmax, pos, hi.xmax)]
 

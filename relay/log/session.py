@@ -29,17 +29,17 @@ _FACTS = """
 
 
 class Session:
-    """Runs the named statements of ``relay/sql``. A checkpoint is on disk when it is made, whatever the
-    database's default says. No statement takes longer than ``statement_seconds``.
+    """Runs the named statements of ``relay/sql``. A checkpoint is on disk when its statement returns,
+    whatever the database's default is. No statement takes longer than ``statement_seconds``.
 
     Behind a pooler in transaction mode (PgBouncer) session settings do not last and prepared statements are
-    not shared: there the settings go along with each statement, in a transaction, and nothing is prepared. A
-    pooler shows itself by a backend pid that is not the server's. ``opened`` is called before the first
-    statement, so that somebody else can ``abort`` that one, too.
+    not shared: so there each statement sets them in its own transaction, and nothing is prepared. A pooler is
+    recognised by a backend pid that is not the server's. ``opened`` is called before the first statement, so
+    that the watchdog can ``abort`` that one, too.
 
     Raises:
         psycopg.OperationalError: the database does not answer.
-        NotPrimary: it is a standby, where ``pg_current_snapshot()`` does not tell what is committed.
+        NotPrimary: it is a standby, where ``pg_current_snapshot()`` does not show what is committed.
     """
 
     def __init__(
@@ -104,7 +104,7 @@ class Session:
 
     @contextlib.contextmanager
     def _pinned(self) -> Iterator[None]:
-        """Within this the settings hold: for the session, or behind a pooler for one transaction."""
+        """The settings apply inside this: for the session, or behind a pooler for one transaction."""
         if not self.pooled:
             yield
             return
@@ -127,8 +127,8 @@ class Session:
             return self.connection.execute(qualified(name, self._schema), parameters).rowcount
 
     def lift(self, hold: int) -> bool:
-        """End a hold if nothing waits behind it, and nobody is at it; see ``relay/sql/holds/delete_hold.sql``
-        for why that takes two statements.
+        """End a hold if nothing waits behind it and no other session is using it.
+        ``relay/sql/holds/delete_hold.sql`` explains why that takes two statements.
         """
         lock = f"SELECT FROM {self._schema}outbox_hold WHERE id = %s FOR UPDATE SKIP LOCKED"
         with self.connection.transaction(), self._pinned():
@@ -141,7 +141,7 @@ class Session:
             )
 
     def abort(self) -> None:
-        """Break a statement that hangs, from another thread: its caller gets an OperationalError."""
+        """Break a statement that hangs, from another thread. Its caller gets an OperationalError."""
         raw = self._wrapper.connection
         if raw is None:
             return

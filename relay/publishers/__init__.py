@@ -1,1 +1,1 @@
-"""Publishers: the only place where relay imports a Kafka client."""
+"""Publishers: the only place in relay that imports a Kafka client."""

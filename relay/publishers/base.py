@@ -1,4 +1,4 @@
-"""What the relay asks of a publisher."""
+"""The contract between the relay and a publisher."""
 
 from __future__ import annotations
 
@@ -17,11 +17,13 @@ class Trouble(Enum):
     """Why a record was not acknowledged."""
 
     TRANSIENT = "transient"
-    """An outage: the same record may pass later. Never counted, never held."""
+    """An outage: the same record may succeed later. Never counted, never held."""
     RECORD = "record"
-    """The record itself is impossible: too large for the topic, invalid. Certain only where it was alone."""
+    """The record itself is impossible: too large for the topic, or invalid. Only certain if it was sent
+    alone.
+    """
     TOPIC_MISSING = "topic-missing"
-    """The topic does not exist, as far as the broker tells by now."""
+    """The topic does not exist, as far as the broker knows."""
     TOPIC_FORBIDDEN = "topic-forbidden"
     """The broker refuses this client the topic."""
 
@@ -44,10 +46,9 @@ class Publisher(Protocol):
     """
 
     def prepare(self, topics: Collection[str]) -> None:
-        """Connect and learn what must be known of these topics, so that ``publish`` need not wait for it.
-
-        Takes about 3 seconds at most, whatever state the broker is in. What has not been answered by then is
-        waited for further by the next call.
+        """Connect, and ask for what must be known about these topics, so that ``publish`` need not wait for
+        it. Takes about 3 seconds at most, whatever the state of the broker. The next call waits for answers
+        that are still missing.
 
         Raises:
             PublisherUnavailable: the broker does not answer; nothing was handed over.
@@ -67,7 +68,7 @@ class Publisher(Protocol):
         other topics, before and behind it, are published in the same wave. A record that is too large for its
         topic is refused without being sent, too; it ends the prefix before it, or is its only member.
 
-        Whatever the client raises is such a failure, or PublisherUnavailable.
+        Every exception of the client becomes such a failure, or PublisherUnavailable.
         """
 
     def close(self, timeout: float) -> None:
@@ -75,7 +76,7 @@ class Publisher(Protocol):
 
 
 def size(record: Record) -> int:
-    """An upper bound of a record's bytes in a batch (KIP-98, message format v2), compression aside."""
+    """An upper bound of a record's bytes in a batch without compression (KIP-98, message format v2)."""
     _, key, value, headers = record
     total = 36 + len(key) + (len(value) if value is not None else 0)
     for name, content in headers:

@@ -1,4 +1,4 @@
-"""Topics that a broker creates on demand."""
+"""Asks for topics that a broker creates on demand."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from relay.publishers.topics import TopicDirectory
 
 LOOK_EVERY_SECONDS = 0.1
 PATIENCE_SECONDS = 0.3
-"""How long a broker may take before the first, or the next, of them is there. All other topics wait
-meanwhile; the events of a topic that comes later are held for a moment.
+"""How long a broker may take until the first or the next of them exists. All other topics wait meanwhile. The
+events of a topic that comes later are held for a moment.
 """
 
 
@@ -23,9 +23,8 @@ def create(
     ask: Callable[[Collection[str]], None],
     deadline: float,
 ) -> None:
-    """Ask, in one request, for those that do not exist, and wait for as long as topics appear.
-
-    A topic is asked for once in a while, so that one that is not created delays nothing.
+    """Ask for missing topics in one request, and wait while topics appear. Each topic is only asked for now
+    and then, so one that is never created delays nothing.
     """
     missing = directory.to_ask_for(topics)
     if not missing:

@@ -15,8 +15,8 @@ from relay.publishers.wave import fit
 class MemoryPublisher:
     """Keeps what is published in ``records``. Its topics have one partition each.
 
-    ``max_record_bytes``, ``missing`` and ``forbidden`` make it refuse records as a broker would,
-    ``available`` makes it one that is down, and ``failures`` are the failures that the next waves meet.
+    ``max_record_bytes``, ``missing`` and ``forbidden`` make it refuse records as a broker would.
+    ``available`` = False is an outage. ``failures`` are the failures of the next waves.
     """
 
     def __init__(self, *, max_record_bytes: int = 1_048_588, batch_bytes: int = 1_000_000) -> None:

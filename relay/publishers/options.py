@@ -1,4 +1,4 @@
-"""Checking the options of a Kafka client."""
+"""Checks the options of a Kafka client."""
 
 from __future__ import annotations
 
@@ -18,14 +18,13 @@ def check(
     fixed: Mapping[str, tuple[str, Collection[Any]]],
     files: Collection[str],
 ) -> None:
-    """Refuse options that lack ``required``, set what the publisher decides, or name ``files`` that cannot be
-    read.
-
-    ``fixed`` gives for the name of each such option the reason, and the values that are harmless.
+    """Refuse options without ``required``, options that the publisher decides, and ``files`` that cannot be
+    read. ``fixed`` has, by the name of each option that the publisher decides, the reason and the harmless
+    values.
     """
     if not options.get(required):
         raise ImproperlyConfigured(
-            f'KAFKA["OPTIONS"] lacks {required!r}: set it to the address of Kafka, "host:port".'
+            f'KAFKA["OPTIONS"] has no {required!r}: set it to the address of Kafka, "host:port".'
         )
     for name in options.keys() & fixed.keys():
         reason, harmless = fixed[name]
@@ -39,7 +38,7 @@ def check(
 
 
 def _check_file(name: str, path: str) -> None:
-    if path in ("", "probe"):  # librdkafka's word for the system's own files
+    if path in ("", "probe"):  # librdkafka's name for the system's own files
         return
     try:
         with Path(path).open("rb"):
@@ -51,6 +50,6 @@ def _check_file(name: str, path: str) -> None:
 
 
 def unknown(name: str, whose: str, known: Collection[str]) -> ImproperlyConfigured:
-    """The error for an option that the client ``whose`` does not know."""
+    """The error for an option that the client named ``whose`` does not know."""
     hint = did_you_mean(name, known) or f"See the documentation of {whose}."
     return ImproperlyConfigured(f'KAFKA["OPTIONS"] has {name!r}, which {whose} does not know. {hint}')

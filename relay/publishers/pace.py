@@ -1,4 +1,4 @@
-"""How much one wave may carry, such that a slow link or a quota lets it through in time. Pure."""
+"""How many bytes a wave may have, so that it passes a slow link or a quota in time. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ MOST_BYTES = 80_000_000
 GROWTH = 8
 CAUTIOUS_GROWTH = 1.25
 CAUTIOUS_WAVES = 10
-"""How many waves must do well, behind one that did not, before the size grows fast again."""
+"""How many waves must succeed after a failed one before the size grows fast again."""
 LATE_SHRINK = 8
 
 
@@ -30,13 +30,13 @@ class Pace:
 
     @property
     def is_slow(self) -> bool:
-        """Whether a wave has lately needed more than half of the time: requests must not be given up before
-        the wave is.
+        """Whether a recent wave needed more than half of the time. Then requests must not end before the
+        wave.
         """
         return self._caution > 0
 
     def arrived(self, sent: int, seconds: float) -> None:
-        """A wave of ``sent`` bytes was acknowledged, and the broker takes the next one, after ``seconds``."""
+        """A wave of ``sent`` bytes was acknowledged after ``seconds``, including a wait for a quota."""
         growth = self._seconds / 8 / max(seconds, 0.001)
         if growth > 1:
             fastest = CAUTIOUS_GROWTH if self._caution else GROWTH

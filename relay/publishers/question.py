@@ -1,4 +1,4 @@
-"""A question to the broker that is asked in a thread of its own, and waited for in several turns."""
+"""A question to the broker, asked in its own thread, so that a caller can wait for it several times."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ T = TypeVar("T")
 
 
 class Question(Generic[T]):
-    """Asks at once. A link with a latency of seconds answers late: who waits in vain keeps the question, and
-    waits for it again next time.
+    """Asks at once. A link with a latency of seconds answers late: a caller that got no answer keeps the
+    question and waits again next time.
     """
 
     def __init__(self, ask: Callable[[], T]) -> None:
@@ -27,13 +27,12 @@ class Question(Generic[T]):
         return time.monotonic() - self._since
 
     def is_answered(self, seconds: float) -> bool:
-        """Wait ``seconds`` for the answer; whether it is there."""
+        """Wait ``seconds`` for the answer. Returns whether it came."""
         return bool(wait([self._answer], max(0.0, seconds)).done)
 
     def answer(self) -> T:
-        """The answer, given once. Raises what asking has raised.
-
-        It is forgotten then: an error whose traceback leads to itself would keep the client open.
+        """The answer, only once. Raises what the question raised. The error is then forgotten, because an
+        error that refers to itself would keep the client open.
         """
         answer, self._answer = self._answer, Future()
         try:

@@ -1,4 +1,4 @@
-"""Waiting for what a broker's quota asks of this client (KIP-219), instead of working against it."""
+"""Waits as long as a broker's quota asks this client to (KIP-219)."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from relay.errors import Throttled
 
 
 def wait_for_quota(throttled: float, seconds: float) -> None:
-    """Wait until the broker wants to hear from this client again, in ``throttled`` seconds; at most
-    ``seconds``. Raises Throttled when it takes longer.
+    """Wait ``throttled`` seconds, until the broker accepts requests again, but at most ``seconds``. Raises
+    Throttled when it takes longer.
     """
     if throttled > 0:
         time.sleep(min(throttled, seconds))

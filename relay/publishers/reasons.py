@@ -1,4 +1,4 @@
-"""Why a client cannot reach or use the broker, in its own words, with the remedy that fits. Pure."""
+"""Adds a remedy to the reason that a client gives for a failure. Pure."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _REMEDIES = {
 
 
 def explained(reason: str) -> str:
-    """The reason, with the remedy behind it where one is known."""
+    """The reason, with its remedy if one is known."""
     text = " ".join(reason.split()).rstrip(". ")
     for pattern, remedy in _REMEDIES.items():
         if re.search(pattern, text, re.IGNORECASE):

@@ -1,4 +1,4 @@
-"""What the broker says of topics: partitions, the largest batch, whether they can be written."""
+"""What is known about topics: partitions, the largest batch, whether they can be written."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from relay.publishers.question import Question
 FRESH_SECONDS = 60.0
 TROUBLE_FRESH_SECONDS = 1.0
 ASK_AGAIN_SECONDS = 20.0
-"""How long after a request to create a topic the next one makes sense."""
+"""How long after a request to create a topic the next one is sent."""
 LEAST_PATIENCE_SECONDS = 5.0
-"""How long a question is left without an answer, at least, before it is asked again on a new connection."""
+"""The shortest time without an answer after which a question is asked again on a new connection."""
 
 _REMEDIES = {
     Trouble.TOPIC_MISSING: "Topic {!r} does not exist: create it, or let the broker create topics.",
@@ -27,8 +27,8 @@ _REMEDIES = {
 class Topic:
     """A topic as the broker last described it.
 
-    ``max_bytes`` is the largest batch that it takes (max.message.bytes), None where this client may not know;
-    ``narrowed_to`` is what is tried then, after a larger one was refused.
+    ``max_bytes`` is the largest batch that it takes (max.message.bytes), None if this client may not ask.
+    Then ``narrowed_to`` is tried after a larger batch was refused.
     """
 
     name: str
@@ -38,7 +38,7 @@ class Topic:
     narrowed_to: int | None = None
 
     def refusal(self, batch_bytes: int) -> Failure | None:
-        """Why a batch of so many bytes cannot be written, as far as is known."""
+        """Why a batch of so many bytes cannot be written, if that is known."""
         if self.trouble is not None:
             return Failure(self.trouble, self.detail or _REMEDIES[self.trouble].format(self.name))
         if self.is_too_small_for(batch_bytes):
@@ -50,23 +50,23 @@ class Topic:
         return None
 
     def is_too_small_for(self, batch_bytes: int) -> bool:
-        """Whether its limit is known, and less than that."""
+        """Whether its limit is known and smaller than that."""
         return self.max_bytes is not None and batch_bytes > self.max_bytes
 
     def room(self, batch_bytes: int) -> int:
-        """What fits into a batch, if batches are to have ``batch_bytes`` at most."""
+        """How many bytes fit into a batch, if batches have at most ``batch_bytes``."""
         return min(batch_bytes, self.max_bytes or batch_bytes, self.narrowed_to or batch_bytes) - BATCH_HEADER
 
 
 Describe = Callable[[Collection[str], float], Iterable[Topic]]
-"""Asks the broker about topics, by name, within so many seconds. It is called in a thread of its own."""
+"""Asks the broker about topics, by name, within so many seconds. It is called in its own thread."""
 
 
 class TopicDirectory:
     """Remembers topics for a minute, and those that cannot be written for a second.
 
-    ``give_up`` ends a question that ``describe`` is busy with: at first after half of ``patience`` seconds,
-    later after more, up to three times as many, as a link with a latency of seconds needs them.
+    ``give_up`` ends a question of ``describe``: first after half of ``patience`` seconds, later after up to
+    three times as many, because a link with a latency of seconds needs them.
     """
 
     def __init__(
@@ -86,13 +86,11 @@ class TopicDirectory:
         return self._topics[name][1]
 
     def learn(self, names: Collection[str], seconds: float) -> None:
-        """Ask for what is not known, or no longer fresh, and wait ``seconds`` for the answer.
-
-        Raises TimeoutError, or the client's error, where none comes. A question without an answer stays, and
-        is waited for again next time.
+        """Ask for topics that are unknown or out of date, and wait ``seconds`` for the answer. Raises
+        TimeoutError or the client's error. The next call waits again for a question without an answer.
         """
         deadline = time.monotonic() + seconds
-        for _ in range(2):  # the answer to an earlier question first
+        for _ in range(2):  # first the answer to an earlier question
             if stale := self._stale(names):
                 self._hear(stale, deadline - time.monotonic())
 
@@ -119,32 +117,32 @@ class TopicDirectory:
         return [name for name in names if self[name].trouble is Trouble.TOPIC_MISSING]
 
     def to_ask_for(self, names: Collection[str]) -> list[str]:
-        """Those that do not exist, and have not been asked for lately."""
+        """Those that do not exist and were not requested lately."""
         now = time.monotonic()
         return [name for name in self.missing(names) if self._asked.get(name, 0.0) <= now]
 
     def asked_for(self, names: Collection[str]) -> None:
-        """A broker that creates topics is about to create these."""
+        """The broker was asked to create these."""
         until = time.monotonic() + ASK_AGAIN_SECONDS
         self._asked.update(dict.fromkeys(names, until))
 
     def refused(self, name: str, trouble: Trouble) -> None:
-        """A topic turns out not to be writable."""
+        """A topic cannot be written."""
         self._keep(replace(self[name], trouble=trouble, detail=""))
 
     def narrow(self, name: str, batch_bytes: int) -> None:
-        """A batch was too large for a topic: make none larger than this, unless its limit is known."""
+        """A batch was too large for a topic. If the limit is not known, make batches no larger than this."""
         if self[name].max_bytes is None:
             self._narrowed[name] = batch_bytes
 
     def forget(self, names: Iterable[str]) -> None:
-        """Ask for them again next time. Until there is an answer, the last one counts."""
+        """Ask for them again next time. Until then, the last answer counts."""
         for name in names:
             if name in self._topics:
                 self._topics[name] = 0.0, self._topics[name][1]
 
     def close(self) -> None:
-        """Give up what is asked."""
+        """End the open question."""
         self._question = None
         self._give_up()
 

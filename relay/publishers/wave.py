@@ -1,4 +1,4 @@
-"""Which records make the next wave."""
+"""Chooses the records of the next wave."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Wave:
         return len(self.sent) + len(self.refused)
 
     def outcomes(self, of_sent: Sequence[Outcome]) -> list[Outcome]:
-        """The outcome of each record of the prefix; it ends where the client has taken no more."""
+        """The outcome of each record of the prefix, up to the last that the client took."""
         if not self.refused:
             return list(of_sent)
         outcomes: list[Outcome] = []
@@ -71,10 +71,10 @@ def fit(
     """The next wave: a prefix with at most ``batch_bytes`` for each place, and ``wave_bytes`` in all.
 
     A record larger than that is alone in its place, or in the wave. A record whose topic cannot be written is
-    refused, and those of other topics behind it are sent nevertheless. A record that is too large for its
-    topic ends the wave before it, or is its only member. Without ``judge``, records are compressed, and only
-    the broker knows whether one is too large. ``ask_again`` has ``topics`` learn one again, as its limit may
-    have been raised since it was learnt.
+    refused. Records of other topics behind it are still sent. A record that is too large for its topic ends
+    the wave before it, or is its only member. Without ``judge``, records are compressed, and only the broker
+    knows whether one is too large. ``ask_again`` makes ``topics`` ask for a topic again, because its limit
+    may have been raised.
     """
     wave = _prefix(records, topics, place, batch_bytes, judge, wave_bytes)
     first = wave.refused.get(0)
@@ -125,7 +125,7 @@ def _prefix(
 
 
 def judged_by_partition(wave: Sequence[tuple[Record, int]], outcomes: Sequence[Outcome]) -> list[Outcome]:
-    """A broker that finds one record of a batch invalid refuses the batch: the others share the verdict."""
+    """A broker that finds one invalid record refuses the whole batch, so the others fail too."""
     spoilt = {
         (record.topic, place)
         for (record, place), outcome in zip(wave, outcomes, strict=False)

@@ -1,6 +1,4 @@
-"""One page under way: what of it is acknowledged, what waits behind a hold, how far the position may move.
-Pure bookkeeping.
-"""
+"""One page in flight: what is acknowledged, what waits behind a hold, how far the position may move. Pure."""
 
 from __future__ import annotations
 
@@ -18,8 +16,8 @@ from relay.publishers.base import Failure, Outcome
 
 @dataclass(frozen=True, slots=True)
 class Prefix:
-    """Rows that are settled, the position behind them, what was published of them, and ``(hold, row id)`` of
-    those to held.
+    """Rows that are acknowledged or held, the position behind them, what was published, and ``(hold, row
+    id)`` of held rows.
     """
 
     rows: Sequence[Row]
@@ -30,10 +28,8 @@ class Prefix:
 
 @dataclass(slots=True)
 class InFlight:
-    """A page, its records by row id, and what has become of them.
-
-    ``limit`` is how many records the next wave may hold at most: None, or fewer and fewer while a record that
-    the broker refuses for good is being isolated.
+    """A page, its records by row id, and their state. ``limit`` is how many records the next wave may have:
+    None, or fewer and fewer while a refused record is being isolated.
     """
 
     page: Page
@@ -48,7 +44,7 @@ class InFlight:
         return self.done == len(self.page.rows)
 
     def wave(self) -> list[Row]:
-        """The rows to hand over next, in order: not acknowledged, not behind a hold."""
+        """The next rows to hand over, in order: not acknowledged and not held."""
         rows = [
             row
             for row in self.page.rows[self.done :]
@@ -57,7 +53,7 @@ class InFlight:
         return rows[: self.limit]
 
     def note(self, wave: Sequence[Row], outcomes: Sequence[Outcome]) -> Failure | None:
-        """Note the outcomes of a wave; the first failure, if there is one."""
+        """Store the outcomes of a wave. Returns the first failure, if there is one."""
         for row, outcome in zip(wave, outcomes, strict=False):
             if outcome is None:
                 self.acknowledged.add(row.id)
@@ -67,12 +63,12 @@ class InFlight:
         return failure
 
     def isolate(self, sent: int) -> bool:
-        """Halve what failed. False when it is a single record already."""
+        """Halve the next wave. False if it is already a single record."""
         self.limit = max(1, sent // 2)
         return sent > 1
 
     def prefix(self) -> Prefix | None:
-        """What comes next and needs no publisher any more."""
+        """The next rows that are acknowledged or held."""
         rows = list(takewhile(self._settled, self.page.rows[self.done :]))
         if not rows:
             return None
@@ -85,7 +81,7 @@ class InFlight:
         )
 
     def step_over(self, prefix: Prefix) -> None:
-        """Its position is stored."""
+        """Their position is stored."""
         self.done += len(prefix.rows)
         self.acknowledged.difference_update(row.id for row in prefix.rows)
 
@@ -99,7 +95,7 @@ class InFlight:
 
 
 def tally(rows: Sequence[Row]) -> Tally:
-    """What these rows carry, all of them acknowledged now."""
+    """The tally of these rows, all of them acknowledged."""
     return Tally(
         len(rows),
         sum(len(row.payload or b"") for row in rows),

@@ -27,7 +27,7 @@ KEEP_CHECKPOINTS_SECONDS = 120.0
 
 
 class OwnedShard:
-    """A shard under lease. ``step`` publishes one page. Nothing here outlives the lease or the session."""
+    """A shard under lease. ``step`` publishes one page. The object ends with the lease or the session."""
 
     def __init__(self, session: Session, lease: Lease, context: Context) -> None:
         config = context.settings
@@ -48,7 +48,7 @@ class OwnedShard:
         return self._publishing.trouble or self._hold_releases.backoff.trouble
 
     def turn(self) -> bool:
-        """``step``, unless an outage makes that useless for now.
+        """Call ``step``, unless an outage makes it useless now.
 
         If other shards make progress, a failing shard may not use more of the sender's time than they do.
         """
@@ -66,7 +66,7 @@ class OwnedShard:
         return busy
 
     def step(self) -> bool:
-        """Publish the next page. Whether there was one; if so, the caller need not sleep.
+        """Publish the next page. Returns whether there was one; then the caller need not sleep.
 
         Raises:
             PublisherUnavailable: an outage. The next step begins with what is not acknowledged.
@@ -95,8 +95,8 @@ class OwnedShard:
         return InFlight(page, {row.id: self._context.encode(row) for row in page.rows})
 
     def _skip(self, end: Position) -> bool:
-        """There is nothing to publish up to here. An empty poll moves nothing; the empty end of a window
-        moves the position.
+        """Nothing is left to publish up to here. An empty poll moves nothing. The empty end of a window moves
+        the position.
         """
         moved = end != self._checkpoints.position
         if moved:
@@ -127,8 +127,8 @@ class OwnedShard:
             self._next = self._read(in_flight.page.end)
 
     def _advance(self, in_flight: InFlight) -> bool:
-        """Move the position over what is acknowledged or held. False if a hold was released after it was
-        looked up: its events are looked at again.
+        """Move the position over what is acknowledged or held. False if a hold ended after it was read: then
+        its events are checked again.
         """
         prefix = in_flight.prefix()
         if prefix is None:
@@ -143,9 +143,7 @@ class OwnedShard:
         return True
 
     def _face(self, failure: Failure, in_flight: InFlight, sent: int) -> None:
-        """Decide about the first record that was not acknowledged: wait, isolate it, or hold what
-        it touches.
-        """
+        """Decide about the first record that was not acknowledged: wait, isolate it, or hold its scope."""
         if failure.trouble is Trouble.RECORD and in_flight.isolate(sent):
             return
         in_flight.scopes = None
@@ -154,12 +152,12 @@ class OwnedShard:
         self._holds.make(in_flight.page.rows[in_flight.done], failure)
 
     def tidy(self) -> None:
-        """Turn old checkpoints into statistics; to be called once in a while."""
+        """Turn old checkpoints into statistics. Call it now and then."""
         while self._checkpoints.roll_up(KEEP_CHECKPOINTS_SECONDS) and not self._context.stopping():
             self._context.tick()
 
     def release(self) -> bool:
-        """Publish some events of the holds that are due. Whether anything was done. Raises LeaseLost as
-        ``step`` does.
+        """Publish some events of the holds that are due. Returns whether anything was done. Raises LeaseLost
+        as ``step`` does.
         """
         return self._in_flight is None and self._hold_releases.turn()

@@ -95,8 +95,8 @@ def _seconds(text: str) -> float:
 
 
 def _spare_the_collector() -> None:
-    """A wave makes tens of thousands of objects, and hardly a cycle: a run of 100,000 events took
-    6 to 8 % longer with the collector as it is by default.
+    """A wave makes tens of thousands of objects and hardly any cycle. With the collector's default, a run of
+    100,000 events took 6 to 8 % longer.
     """
     gc.collect()
     gc.freeze()

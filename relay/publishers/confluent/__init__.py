@@ -1,4 +1,4 @@
-"""The publisher on confluent-kafka, which is librdkafka: several times as fast as the default one."""
+"""The publisher on confluent-kafka (librdkafka), several times as fast as the default one."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ class Delivery:
 
     ``reports`` has one entry for each record that the producer has taken: True while it is under way, then
     its error, or None when all in-sync replicas have it. ``refused`` is why the next one was not taken.
-    ``fatal`` is what has ended the producer.
+    ``fatal`` is the error that ended the producer.
     """
 
     def __init__(self, producer: Producer, records: Sequence[Record]) -> None:
@@ -47,10 +47,8 @@ class Delivery:
         self.reports[index] = error
 
     def wait(self, seconds: float) -> bool:
-        """Until every report is in.
-
-        False when that takes too long, or the producer has come to its end: nothing is buffered then, but
-        what the broker has of it is not known.
+        """Wait for every report. False if that takes too long or the producer has ended. Then nothing is
+        buffered, but it is unknown what the broker has.
         """
         since = time.monotonic()
         try:
@@ -63,7 +61,7 @@ class Delivery:
         return False
 
     def _purge(self) -> None:
-        """Drop what is buffered, whatever the producer says to that."""
+        """Drop what is buffered, and ignore errors of the producer."""
         deadline = time.monotonic() + PURGE_SECONDS
         try:
             self._producer.purge()
@@ -73,7 +71,7 @@ class Delivery:
             self.fatal = self.fatal or error
 
     def outcomes(self) -> list[Outcome]:
-        """The outcome of each record that the producer has taken, or of the first one if it took none."""
+        """The outcome of each record that the producer took, or of the first one if it took none."""
         if not self.reports and self.refused is not None:
             return [failure(self.refused)]
         return [None if report is None else self._fate(report) for report in self.reports]

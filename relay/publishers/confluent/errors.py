@@ -24,19 +24,19 @@ _TROUBLES = {
 
 
 def of(error: BaseException) -> KafkaError | None:
-    """librdkafka's own error behind an exception, if it is one."""
+    """librdkafka's own error in an exception, if it has one."""
     first = error.args[0] if isinstance(error, KafkaException) and error.args else None
     return first if isinstance(first, KafkaError) else None
 
 
 def is_fatal(error: BaseException | None) -> bool:
-    """Whether it has ended the client that has raised it."""
+    """Whether it ended the client that raised it."""
     own = of(error) if error is not None else None
     return own is not None and bool(own.fatal())
 
 
 def words(error: BaseException) -> str:
-    """What an exception of the client says."""
+    """The text of an exception of the client."""
     own = of(error)
     if own is None:
         return str(error) or type(error).__name__
@@ -44,7 +44,7 @@ def words(error: BaseException) -> str:
 
 
 def failure(error: Any) -> Failure:
-    """A report's error, or what the client has raised."""
+    """The failure for a report's error or for an exception of the client."""
     own = error if isinstance(error, KafkaError) else of(error)
     if own is None:
         return Failure(Trouble.TRANSIENT, explained(words(error)))

@@ -1,4 +1,4 @@
-"""What librdkafka says of its connections."""
+"""Collects what librdkafka reports about its connections."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ class Hearing:
     """The clients' logger and error callback. ``trouble`` is why a connection failed last, until a question
     is answered.
 
-    The callback gets no word of a connection that ends without a reason, as where a listener expects TLS; the
-    log does.
+    The callback is not called for a connection that ends without a reason, as when a listener expects TLS.
+    The log has it.
     """
 
     def __init__(self) -> None:
         self.trouble = ""
 
     def error(self, error: KafkaError) -> None:
-        """Once nothing is connected, the client knows no more than that."""
+        """When nothing is connected, the client reports only that."""
         if error.code() != KafkaError._ALL_BROKERS_DOWN:
             self.trouble = error.str()
 

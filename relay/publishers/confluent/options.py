@@ -1,4 +1,4 @@
-"""librdkafka's options: those of KAFKA["OPTIONS"], and those that are the publisher's to decide."""
+"""librdkafka's options: those of KAFKA["OPTIONS"], and those that the publisher decides."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _DECIDED = {
     "acks": "all",
     "enable.idempotence": True,
     "partitioner": "murmur2_random",
-    # Neither time nor size nor number closes a batch, only flush(): a wave is one batch a partition. Nor may
-    # the client let a message expire: later ones of its partition would go out nevertheless.
+    # Only flush() closes a batch, not time, size or number: a wave is one batch for each partition. The
+    # client must not let a message expire: later ones of its partition would still be sent.
     "linger.ms": 900_000,
     "batch.size": LARGEST,
     "batch.num.messages": 1_000_000,
@@ -68,8 +68,8 @@ _SOME_KNOWN = (
 def client_options(options: Mapping[str, Any], delivery_seconds: float) -> dict[str, Any]:
     """What every client of librdkafka gets. Raises ImproperlyConfigured, naming the option.
 
-    A request without an answer is sent once more within the time that a wave has: the same producer sends it,
-    and the broker recognises what it has already.
+    A request without an answer is sent once more within the time of a wave, by the same producer. So the
+    broker recognises records that it already has.
     """
     configuration.check(options, required="bootstrap.servers", fixed=_FIXED, files=_FILES)
     milliseconds = max(MINIMUM_MS, int(delivery_seconds * 500))
@@ -83,7 +83,7 @@ def client_options(options: Mapping[str, Any], delivery_seconds: float) -> dict[
 
 
 def patient(options: Mapping[str, Any], delivery_seconds: float) -> dict[str, Any]:
-    """The same for a slow link: a request must not be given up, and sent again, before its wave is."""
+    """The same for a slow link: a request must not end before its wave."""
     milliseconds = int((delivery_seconds + 1) * 1000)
     return {**options, "socket.timeout.ms": max(int(options["socket.timeout.ms"]), milliseconds)}
 
@@ -91,7 +91,7 @@ def patient(options: Mapping[str, Any], delivery_seconds: float) -> dict[str, An
 def producer_options(
     options: Mapping[str, Any], callbacks: Mapping[str, Callable[[Any], None]]
 ) -> dict[str, Any]:
-    """What the producer gets on top; ``callbacks`` hear of failed connections and of quotas."""
+    """Additional options of the producer. ``callbacks`` are called for failed connections and quotas."""
     return {**options, **_DECIDED, **callbacks}
 
 
@@ -101,12 +101,12 @@ def compresses(options: Mapping[str, Any]) -> bool:
 
 
 def _text(value: Any) -> Any:
-    """Several addresses may be given as a list, too."""
+    """Several addresses may also be a list."""
     return ",".join(value) if isinstance(value, (list, tuple)) else value
 
 
 def _try(options: Mapping[str, Any]) -> None:
-    """Let librdkafka judge, with a producer that knows no address to connect to."""
+    """Let librdkafka check the options, with a producer that has no address to connect to."""
     alone = {name: value for name, value in options.items() if name != "bootstrap.servers"}
     try:
         confluent_kafka.Producer(alone, logger=LOGGER).close()

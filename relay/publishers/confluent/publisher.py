@@ -41,10 +41,10 @@ class ConfluentPublisher:
 
     ``options`` go to the client as they are, under librdkafka's own names: ``bootstrap.servers``,
     ``security.protocol``, ``sasl.…``, ``ssl.…``, ``compression.type`` and so on. ``batch_bytes`` bounds what
-    a wave has for one topic, and ``delivery_seconds`` is how long a wave is tried before it is reported as
-    failed for now. The next wave is smaller then.
+    a wave has for one topic, and ``delivery_seconds`` is how long a wave is tried before it counts as failed
+    for now. The next wave is then smaller.
 
-    Raises ImproperlyConfigured for an option that is unknown, or the publisher's to decide.
+    Raises ImproperlyConfigured for an option that is unknown or that the publisher decides.
     """
 
     client = CONFLUENT
@@ -91,7 +91,7 @@ class ConfluentPublisher:
         return self._producer
 
     def _why(self, error: Exception) -> str:
-        """The reason; a fatal error has ended the producer."""
+        """The reason. A fatal error has ended the producer."""
         if is_fatal(error):
             self._discard()
             return explained(words(error))
@@ -143,7 +143,7 @@ class ConfluentPublisher:
         return delivery
 
     def _narrow(self, records: Sequence[Record], reports: Sequence[Any]) -> None:
-        """Send less to a topic that has refused a batch of several records for its size."""
+        """Send less to a topic that refused a batch of several records because of its size."""
         refused = defaultdict(list)
         for record, report in zip(records, reports, strict=False):
             if isinstance(report, KafkaError) and report.code() == KafkaError.MSG_SIZE_TOO_LARGE:
@@ -166,5 +166,5 @@ class ConfluentPublisher:
 
 
 def _one_place(_: Record) -> int:
-    """librdkafka chooses the partition; a wave has one batch a topic, whatever it chooses."""
+    """librdkafka chooses the partition, so a wave has one batch for each topic."""
     return 0

@@ -1,4 +1,4 @@
-"""What the broker's quota asks of this client."""
+"""Remembers how long the broker's quota asks this client to wait."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from confluent_kafka import ThrottleEvent
 class Throttle:
     """Called by the client with each answer that has a throttle time, and hands it to ``listener``, too.
 
-    ``seconds`` is how long the broker wants to hear nothing, from now on.
+    ``seconds`` is how long the broker still wants no request.
     """
 
     def __init__(self, listener: Callable[[ThrottleEvent], Any] | None = None) -> None:

@@ -1,4 +1,4 @@
-"""Asking the broker about topics, through confluent-kafka's admin client."""
+"""Asks the broker about topics, through confluent-kafka's admin client."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class TopicDescriber:
         return [Topic(t.name, limits.get(t.name), t.trouble, t.detail) for t in topics]
 
     def _limits(self, admin: AdminClient, names: Collection[str], deadline: float) -> dict[str, int]:
-        """max.message.bytes by topic; nothing for those of which this client may not ask."""
+        """max.message.bytes by topic, without topics that this client may not ask about."""
         if not names:
             return {}
         resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
@@ -63,7 +63,7 @@ class TopicDescriber:
         }
 
     def _wait(self, admin: AdminClient, answers: Collection[Future[Any]]) -> None:
-        """Until all are there. Raises TimeoutError when this was closed meanwhile."""
+        """Wait for all. Raises TimeoutError if this was closed meanwhile."""
         while wait(answers, SLICE_SECONDS).not_done:
             if self._admin is not admin:
                 raise TimeoutError("the question was given up")
@@ -83,9 +83,8 @@ def _topic(name: str, answer: Future[Any]) -> Topic:
 
 
 def _error(answer: Future[Any], but: Container[int]) -> int | None:
-    """The code of the error that is the answer, if it is one. Raises any ``but`` these.
-
-    An error raised as the answer holds it would keep the client alive in a circle: answer, error, traceback.
+    """The error code of the answer, if it is an error. Raises all errors ``but`` these. It raises a copy,
+    because the original would keep the client alive: answer, error and traceback refer to each other.
     """
     error = answer.exception()
     if error is None:

@@ -40,9 +40,8 @@ class Delivery:
             self._refused = error
 
     def wait(self, seconds: float, abandon_seconds: float) -> bool:
-        """Until each is decided: flush() also returns when the client has split a batch, to send it again.
-
-        False when that takes too long. The producer is abandoned then.
+        """Wait until each is decided: flush() also returns when the client split a batch to send it again.
+        False if that takes too long; the producer is then abandoned.
         """
         since = time.monotonic()
         while not all(future.is_done for future in self._futures):
@@ -54,7 +53,7 @@ class Delivery:
         return True
 
     def outcomes(self) -> list[Outcome]:
-        """The outcome of each record that the producer has taken, or of the first one if it took none."""
+        """The outcome of each record that the producer took, or of the first one if it took none."""
         if self._refused is not None and not self._futures:
             return [failure(self._wave[0][0].topic, self._refused)]
         outcomes = [

@@ -19,7 +19,7 @@ _OF_RECORD = (
 
 
 def is_of_client(error: Exception) -> bool:
-    """Whether the client has raised it, and not this project's code."""
+    """Whether the client raised it, not this project's code."""
     if isinstance(error, (RelayError, ImproperlyConfigured)):
         return False
     return isinstance(error, (kafka_errors.KafkaError, OSError)) or _is_raised_in_client(error)
@@ -35,7 +35,7 @@ def _is_raised_in_client(error: Exception) -> bool:
 
 
 def failure(topic: str, error: BaseException) -> Failure:
-    """An error that has ended the producer is given for all that was in flight, whatever the topic."""
+    """An error that ended the producer applies to everything in flight, whatever the topic."""
     trouble = Trouble.TRANSIENT
     if isinstance(error, _OF_RECORD):
         trouble = Trouble.RECORD

@@ -1,4 +1,4 @@
-"""The connections of a kafka-python client, such that nothing of them stays behind."""
+"""The connections of a kafka-python client, with nothing left open after the end."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ Received = tuple[bytes, Exception | None]
 class Loop(NetworkSelector):  # type: ignore[misc]
     """The event loop of one client. Closing it also closes the sockets that the client could not connect.
 
-    A socket that is closed drops what it has yet to send. The operating system would still try to deliver it,
-    and may succeed when the same records, and later ones, were long sent again.
+    A closed socket drops what it has not sent. Otherwise the operating system might deliver it after the same
+    records, and later ones, were sent again.
     """
 
     def __init__(self, **configs: Any) -> None:
@@ -41,11 +41,11 @@ class Loop(NetworkSelector):  # type: ignore[misc]
 
     @property
     def sockets(self) -> set[socket.socket]:
-        """Those that are, or were, connected."""
+        """Connections that are or were open."""
         return set(self._sockets)
 
     def close_idle(self, sockets: set[socket.socket]) -> None:
-        """Close those that nothing waits for."""
+        """Close connections that nothing waits for."""
         for each in sockets:
             if each.fileno() >= 0 and each not in self._selector.get_map():
                 each.close()
@@ -75,7 +75,7 @@ class Connections(KafkaConnectionManager):  # type: ignore[misc]
         before = self._net.sockets
         try:
             transport = await super()._build_transport(*args, **kwargs)
-        except BaseException:  # of a TLS handshake; the client leaves the socket open
+        except BaseException:  # in a TLS handshake; the client leaves the socket open
             self._net.close_idle(self._net.sockets - before)
             raise
         transport._sock_recv = partial(_last_words_first, transport._sock_recv, [])
@@ -88,8 +88,8 @@ class Connections(KafkaConnectionManager):  # type: ignore[misc]
 
 
 def _last_words_first(receive: Callable[[], Received], ended: list[Exception]) -> Received:
-    """What has come before the end of a connection, and the end next time. The client alone drops the last
-    answer then, in which a broker says that the password is wrong.
+    """Returns what came before the end of a connection first, and the end the next time. The client itself
+    drops that last answer, in which a broker reports a wrong password.
     """
     if ended:
         return b"", ended[0]
@@ -115,12 +115,12 @@ class Network(KafkaNetClient):  # type: ignore[misc]
         return self._connections.trouble
 
     def answered(self) -> None:
-        """The broker has answered: what was in the way before is of no interest."""
+        """The broker answered: forget earlier failures."""
         self._connections.trouble = ""
 
     @property
     def throttled_seconds(self) -> float:
-        """For how long the broker wants to hear nothing from this client (KIP-219)."""
+        """For how long the broker wants no request from this client (KIP-219)."""
         brokers = self.cluster.brokers()
         return max((self.throttle_delay(each.node_id) for each in brokers), default=0.0) / 1000
 
@@ -138,13 +138,15 @@ class Network(KafkaNetClient):  # type: ignore[misc]
             self.closed.set()
 
     def abandon(self, seconds: float) -> None:
-        """Close it in a thread, and wait ``seconds`` for that; whoever waits for an answer gets an error."""
+        """Close it in a thread, and wait ``seconds`` for that. Callers that wait for an answer
+        get an error.
+        """
         threading.Thread(target=self.close, name="relay-abandon", daemon=True).start()
         self.closed.wait(seconds)
 
 
 def words(error: BaseException) -> str:
-    """What an error of the client says, with its kind where it does not say that itself."""
+    """The text of a client's error, with its kind if the text does not name it."""
     text = str(error)
     if isinstance(error, OSError) and not isinstance(error, kafka_errors.KafkaError):
         return text

@@ -1,4 +1,4 @@
-"""kafka-python's options: those of KAFKA["OPTIONS"], and those that are the publisher's to decide."""
+"""kafka-python's options: those of KAFKA["OPTIONS"], and those that the publisher decides."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _FILES = ("ssl_cafile", "ssl_certfile", "ssl_keyfile", "ssl_crlfile")
 _DECIDED = {
     "acks": "all",
     "enable_idempotence": True,
-    # Neither time nor size closes a batch, only flush(): a wave is one batch a partition. Nor may the client
-    # let a batch expire: once one has, it waits for ever for a producer id that it does not ask for.
+    # Only flush() closes a batch, not time or size: a wave is one batch for each partition. The client must
+    # not let a batch expire: after that it waits without end for a producer id that it does not request.
     "linger_ms": DAY_MS,
     "delivery_timeout_ms": 2 * DAY_MS,
     "max_request_size": 90_000_000,
@@ -60,8 +60,8 @@ _CODECS = {
 def producer_options(options: Mapping[str, Any], batch_bytes: int, delivery_seconds: float) -> dict[str, Any]:
     """What ``kafka.KafkaProducer`` gets. Raises ImproperlyConfigured, naming the option.
 
-    A request without an answer is sent once more within the time that a wave has: the same producer sends it,
-    and the broker recognises what it has already.
+    A request without an answer is sent once more within the time of a wave, by the same producer. So the
+    broker recognises records that it already has.
     """
     for name in options:
         if name not in KafkaProducer.DEFAULT_CONFIG:
@@ -74,13 +74,13 @@ def producer_options(options: Mapping[str, Any], batch_bytes: int, delivery_seco
 
 
 def patient(options: Mapping[str, Any], delivery_seconds: float) -> dict[str, Any]:
-    """The same for a slow link: a request must not be given up, and sent again, before its wave is."""
+    """The same for a slow link: a request must not end before its wave."""
     milliseconds = int((delivery_seconds + 1) * 1000)
     return {**options, "request_timeout_ms": max(options["request_timeout_ms"], milliseconds)}
 
 
 def made(client: Callable[..., T], **options: Any) -> T:
-    """A client, which judges the values of its options when it is made. Raises ImproperlyConfigured."""
+    """Makes a client, which checks the values of its options. Raises ImproperlyConfigured."""
     try:
         return client(**options)
     except (KafkaConfigurationError, ValueError, TypeError, RuntimeError) as error:

@@ -39,13 +39,13 @@ class KafkaPythonPublisher:
 
     ``options`` go to the client as they are: ``bootstrap_servers``, ``security_protocol``, ``sasl_…``,
     ``ssl_…``, ``compression_type`` and so on. ``batch_bytes`` bounds the batch of a partition, and
-    ``delivery_seconds`` is how long a wave is tried before it is reported as failed for now. The next wave is
-    smaller then.
+    ``delivery_seconds`` is how long a wave is tried before it counts as failed for now. The next wave is then
+    smaller.
 
-    Whatever fails, the producer is replaced: a fatal error has ended it, and of a batch that was given up it
-    does not know whether the broker has it. Before, it tries again under the same producer id.
+    While a wave is tried, the client retries under the same producer id. When a wave fails, the producer is
+    replaced: a fatal error ended it, or it cannot know whether the broker has a batch.
 
-    Raises ImproperlyConfigured for an option that is unknown, or the publisher's to decide.
+    Raises ImproperlyConfigured for an option that is unknown or that the publisher decides.
     """
 
     client = KAFKA_PYTHON
@@ -114,8 +114,8 @@ class KafkaPythonPublisher:
         self._network = network
 
     def _learn_partitions(self, producer: Producer, topics: Collection[str]) -> None:
-        """Have the producer know topics that there are, so that send() need not wait; count partitions as it
-        does.
+        """Make the producer load existing topics, so that send() need not wait, and count their partitions as
+        it does.
         """
         writable = [topic for topic in topics if self._topics[topic].trouble is None]
         producer.learn(writable)

@@ -1,4 +1,4 @@
-"""Asking the broker about topics, and for topics, through kafka-python's admin client."""
+"""Asks the broker about topics, or to create them, through kafka-python's admin client."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _OPTIONS = frozenset(KafkaAdminClient.DEFAULT_CONFIG)
 
 
 class TopicDescriber:
-    """Describes topics within the seconds that it is given, and asks a broker to create them.
+    """Describes topics within a number of seconds, and asks a broker to create topics.
 
     ``trouble`` is why the last connection failed.
     """
@@ -55,7 +55,7 @@ class TopicDescriber:
             self._admin.create(names)
 
     def close(self) -> None:
-        """End what is connected; whoever waits for an answer gets an error."""
+        """Close the connections. Callers that wait for an answer get an error."""
         self._trouble = self.trouble
         admin, self._admin = self._admin, None
         if admin is not None:
@@ -63,7 +63,7 @@ class TopicDescriber:
 
 
 class _Admin:
-    """One admin client, connected by the first question. It answers one question at a time."""
+    """One admin client. The first question connects it. It answers one question at a time."""
 
     def __init__(self, options: Mapping[str, Any], seconds: float) -> None:
         milliseconds = int(seconds * 1000)
@@ -108,7 +108,7 @@ class _Admin:
             self._network.ask(MetadataRequest(topics=topics, allow_auto_topic_creation=True))
 
     def _limits(self, names: Collection[str]) -> dict[str, int]:
-        """max.message.bytes by topic; nothing for those of which this client may not ask."""
+        """max.message.bytes by topic, without topics that this client may not ask about."""
         assert self._client is not None
         if not names:
             return {}
