@@ -2,13 +2,13 @@
 
 OutboxError
 ├── TransactionRequired       emit() outside atomic()
-├── EventRejected the event cannot be written; the caller decides what to do
+├── EventRejected             the event cannot be written; the caller decides what to do
 │   ├── UnknownEventType      its class is not registered with @outbox.event
 │   ├── InvalidKey            its key is missing, empty, too long, or no text
 │   ├── InvalidSubject        its subject is empty, too long, or no text
 │   ├── InvalidAttribute      an extension attribute that CloudEvents does not allow
-│ ├── InvalidField a field holds a value that it does not declare
-│   │   └── NotEncodable a field holds a value that JSON cannot hold
+│   ├── InvalidField          a field holds a value that it does not declare
+│   │   └── NotEncodable      a field holds a value that JSON cannot hold
 │   ├── EventTooLarge         its payload is over OUTBOX["MAX_EVENT_BYTES"]
 │   └── TooManyKeys           one transaction serializes more keys than OUTBOX["MAX_SERIALIZED_KEYS"]
 ├── SaveLost                  save() would have returned although its row is rolled back

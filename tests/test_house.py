@@ -154,3 +154,14 @@ def is_error(thing: object) -> bool:
 def is_error_name(base: str, known: set[str]) -> bool:
     name = base.rpartition(".")[2]
     return name in known or name.endswith(("Error", "Exception")) or name == "ImproperlyConfigured"
+
+
+@pytest.mark.parametrize("package", sorted(PROJECT - {"inbox"}))
+def test_every_module_says_what_it_is_for(package: str) -> None:
+    silent = [
+        str(path.relative_to(ROOT))
+        for path in modules(package)
+        if "migrations" not in path.parts and (text := path.read_text(encoding="utf-8")).strip()
+        if ast.get_docstring(ast.parse(text)) is None
+    ]
+    assert silent == []
