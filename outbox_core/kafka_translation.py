@@ -95,12 +95,12 @@ _ADDRESS = re.compile(r"(\w+://)?([\w.-]+|\[[\da-fA-F:.]+(%\w+)?\])(:(?P<port>\d
 
 
 def _address_problems(options: Mapping[str, Given], setting: str) -> Iterator[str]:
-    remedy = 'it has to be the address of Kafka, "host:port", or several of them.'
+    remedy = 'it must be the address of Kafka, "host:port", or several of them.'
     given = options.get(SERVERS)
     if given is None:
         misspelt = [name for name in options if name not in BY_NAME and did_you_mean(name, [SERVERS])]
         hint = f" {misspelt[0]!r} does not exist. Did you mean {SERVERS!r}?" if misspelt else ""
-        yield f"{setting} lacks {SERVERS!r}: {remedy}{hint}"
+        yield f"{setting} has no {SERVERS!r}: {remedy}{hint}"
     elif not isinstance(given.plain, (list, tuple)) or not given.plain:
         yield f"{given.setting} has {given.name!r} = {given.value!r}: {remedy}"
     elif bad := [each for each in given.plain if not (isinstance(each, str) and _is_address(each.strip()))]:

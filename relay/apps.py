@@ -18,6 +18,6 @@ class RelayConfig(AppConfig):
         if not hasattr(outbox, "emit"):
             raise ImproperlyConfigured(
                 "The relay needs the package 'outbox' of django-outbox-relay, and imports "
-                f"{outbox.__file__!r} in its place: rename that package."
+                f"{outbox.__file__!r} instead: rename that package."
             )
         from relay import checks  # noqa: F401

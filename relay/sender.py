@@ -65,7 +65,7 @@ class Sender:
     def _deliver(self, records: Sequence[Record], lease: Lease) -> list[Outcome]:
         self._prepare({record.topic for record in records})
         if lease.remaining < self._margin:
-            raise LeaseLost(f"Too little is left of the lease on shard {lease.shard} to begin a wave.")
+            raise LeaseLost(f"Too little time is left of the lease on shard {lease.shard} to begin a wave.")
         self._since = boottime()
         self.carrying = lease
         try:

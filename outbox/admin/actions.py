@@ -104,6 +104,6 @@ class PauseView(ActionView):
 def released(selection: Selection, database: str, who: str) -> list[str]:
     """Release as many as one request may, and report what was done."""
     tally = within(REQUEST_SECONDS, release(selection, database, who))
-    events = f": {plural(tally.events, 'event')} to be published, in order, by the relays"
+    events = f": the relays publish {plural(tally.events, 'event')} in order"
     flags = "".join(f" --{name} {value!r}" for name, value in selection.filters.items())
     return list(sentences("Released", "hold", tally, f"outbox_release{flags or ' --all'}", events))

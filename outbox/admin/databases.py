@@ -27,5 +27,5 @@ def chosen(alias: str | None) -> str:
     if alias is None or alias == home():
         return home()
     if alias not in choices():
-        raise Http404(f"No outbox in a database {alias!r}.")
+        raise Http404(f"There is no outbox in database {alias!r}.")
     return alias

@@ -63,7 +63,7 @@ class DiscardView(PermissionRequiredMixin, FormView):  # type: ignore[type-arg]
             form.add_error(None, str(error))
             return self.form_invalid(form)
         if not tally.done:
-            form.add_error(None, f"{held.hold} is being released, so the event may be on its way.")
+            form.add_error(None, f"{held.hold} is being released, so a relay may be publishing the event.")
             return self.form_invalid(form)
         messages.success(self.request, f"Discarded event {event.event_id} ({event.type}), reason: {reason}.")
         return super().form_valid(form)

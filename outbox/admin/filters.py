@@ -82,7 +82,7 @@ class BeforeFilter(admin.SimpleListFilter):
             yield str(before), f"the {NEWEST:,} before {before}"
         end = OutboxEvent.objects.last_id() + 1 if before is None else before
         if end > NEWEST:
-            yield str(end - NEWEST), f"further back: the {NEWEST:,} before {end - NEWEST}"
+            yield str(end - NEWEST), f"older: the {NEWEST:,} before {end - NEWEST}"
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         return queryset if _before(request) is None else queryset.filter(reach(request, queryset))

@@ -94,7 +94,7 @@ class HoldAdmin(ReadOnlyAdmin):
         }
         return super().change_view(request, object_id, form_url, {**may, **(extra_context or {})})
 
-    @admin.action(permissions=["release"], description="Release: publish what waits, in order")
+    @admin.action(permissions=["release"], description="Release: publish the events, in order")
     def release_selected(self, request: HttpRequest, queryset: HoldQuerySet) -> None:
         """If one of them is a pause, none is released."""
         ids = tuple(queryset.order_by("pk").values_list("pk", flat=True)[: LIMIT + 1])
@@ -154,7 +154,7 @@ class HoldAdmin(ReadOnlyAdmin):
     def release_time(self, hold: Hold) -> str:
         if hold.due:
             return "under way"
-        return f"by itself at {hold.release_at:%H:%M:%S %Z}" if hold.release_at else "on request"
+        return f"automatically at {hold.release_at:%H:%M:%S %Z}" if hold.release_at else "on request"
 
     @admin.display(description="done by hand")
     def done_by_hand(self, hold: Hold) -> SafeString:

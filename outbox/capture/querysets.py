@@ -41,7 +41,7 @@ class CapturedQuerySet(models.QuerySet[M]):
         if ignore_conflicts or update_conflicts:
             raise CannotCapture(
                 f"bulk_create() of {self.model._meta.label} with ignore_conflicts or update_conflicts: "
-                "PostgreSQL does not tell which rows it wrote, so their events are unknown. Look up which "
+                "PostgreSQL does not return which rows it wrote, so their events are unknown. Look up which "
                 "exist, then bulk_create() the new ones and bulk_update() the others."
             )
         instances = list(objs)

@@ -49,9 +49,7 @@ F = TypeVar("F", bound=Callable[..., "Returned"])
 
 logger = logging.getLogger("outbox")
 
-NO_TABLES = (
-    "Database %r holds no outbox (yet): %r is not called for %s. Run `manage.py migrate outbox` first."
-)
+NO_TABLES = "Database %r has no outbox yet: %r is not called for %s. Run `manage.py migrate outbox` first."
 
 
 class Receiver:
@@ -142,7 +140,7 @@ class Receiver:
             self._connect_model(signal, sender)
         else:
             raise ImproperlyConfigured(
-                f"{self!r}: sender {sender!r} of {name_of(signal)} is no model and no 'app.Model'."
+                f"{self!r}: sender {sender!r} of {name_of(signal)} is neither a model nor 'app.Model'."
             )
 
     def disconnect(self) -> None:
@@ -287,7 +285,7 @@ def _several(events: object) -> Iterator[object]:
 def _refuse_a_function(signal: object) -> None:
     if isinstance(signal, FunctionType | type):
         raise ImproperlyConfigured(
-            f"@outbox.receiver of {signal.__module__}.{signal.__qualname__} lacks its parentheses: name the "
+            f"@outbox.receiver of {signal.__module__}.{signal.__qualname__} has no parentheses: name the "
             "signal, as in @outbox.receiver(post_save, sender=Order)."
         )
 
@@ -300,7 +298,7 @@ def _check(function: Callable[..., object], heard: Iterable[object]) -> None:
         )
     if not func_accepts_kwargs(function):
         raise ImproperlyConfigured(
-            f"@outbox.receiver: {name} has to accept **kwargs, as every receiver of a signal."
+            f"@outbox.receiver: {name} must accept **kwargs, as every receiver of a signal."
         )
     for signal in heard:
         if not isinstance(signal, Signal):

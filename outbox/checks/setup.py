@@ -164,7 +164,7 @@ def _migrations(connection: BaseDatabaseWrapper) -> Iterator[CheckMessage]:
     if plan:
         names = ", ".join(migration.name for migration, _ in plan if migration.app_label == "outbox")
         yield Warning(
-            f"Database {connection.alias!r} lacks migrations of the outbox: {names}.",
+            f"Database {connection.alias!r} has unapplied migrations of the outbox: {names}.",
             hint=f"Run `manage.py migrate outbox --database {connection.alias}`.",
             id="outbox.W002",
         )

@@ -115,7 +115,7 @@ def _sender(receiver: Receiver, signal: Signal, sender: Any) -> Iterator[CheckMe
     if isinstance(sender, str) and _is_model_name(sender):
         yield Error(
             f"{receiver!r}: sender {sender!r} of a custom signal is text, and never the class that sends it.",
-            hint="Give the class: only signals of models know models by their name.",
+            hint="Give the class. Only signals of models accept the name of a model.",
             obj=receiver.function,
             id="outbox.E008",
         )

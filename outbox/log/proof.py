@@ -160,7 +160,7 @@ def doubts(found: Facts) -> Iterator[tuple[str, str]]:
     for changer in found.changers:
         yield (
             f"The {changer} on {found.schema}.outbox_event may change or drop events before they are stored.",
-            "Drop it, or see that it leaves id, xid, bucket, topic, key and payload alone.",
+            "Drop it, or make sure that it does not change id, xid, bucket, topic, key and payload.",
         )
     if (found.defaults or {}).get("outbox_event.created_at") != NOW:
         yield (

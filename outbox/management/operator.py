@@ -46,7 +46,7 @@ class DeedCommand(OutboxCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
+        parser.add_argument("--dry-run", action="store_true", help="print what would be done, and do nothing")
         parser.add_argument(
             "--user", metavar="USERNAME", help="record it in the ledger as done for this user"
         )

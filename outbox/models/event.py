@@ -48,7 +48,7 @@ class OutboxEvent(models.Model):
         default_permissions = ("view",)
         permissions: ClassVar = [
             ("view_payload", "Can see the payload of events"),
-            ("view_raw_payload", "Can see payloads raw that cannot be read, with nothing hidden"),
+            ("view_raw_payload", "Can see raw payloads that cannot be parsed, with nothing hidden"),
         ]
         indexes: ClassVar = [models.Index(fields=["xid", "id"], name="outbox_event_xid")]
         constraints: ClassVar = [

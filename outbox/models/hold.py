@@ -80,7 +80,9 @@ class Hold(models.Model):
     def release(self) -> None:
         """Let the owners of the shards publish what waits here, in order, and end the hold."""
         if not Hold.objects.using(self._state.db).filter(pk=self.pk).release():
-            raise OutboxError(f"Hold {self.pk} is gone: it was released and lifted meanwhile.")
+            raise OutboxError(
+                f"Hold {self.pk} does not exist any more: it was released, and its events are published."
+            )
 
 
 class Held(models.Model):
@@ -122,7 +124,9 @@ class Held(models.Model):
             holds = Hold.objects.using(database).select_for_update(no_key=True).with_due()
             hold = holds.filter(pk=self.hold_id).first() if self.hold_id else None
             if hold is not None and hold.due:
-                raise OutboxError(f"{hold} is being released, so event #{self.event_id} may be on its way.")
+                raise OutboxError(
+                    f"{hold} is being released, so a relay may be publishing event #{self.event_id} may be on its way."
+                )
             row = Held.objects.using(database).waiting().filter(pk=self.pk)
             if not row.update(discarded_at=ClockTimestamp(), discard_reason=reason):
                 raise OutboxError(f"Event #{self.event_id} is not held any more.")

@@ -22,7 +22,7 @@ def discard(selection: Selection, using: str, who: str, reason: str) -> Iterator
     waiting events ends, unless it is a pause. Raises OutboxError without a reason.
     """
     if not reason.strip():
-        raise OutboxError("Discarding an event needs a reason, for those who will look for it later.")
+        raise OutboxError("Discarding an event needs a reason. The ledger keeps it.")
     chosen = selected.held(selection, using)
     record = Record(
         Ledger,

@@ -49,7 +49,7 @@ def resume(topic: str, using: str, *, who: str | None = None) -> str:
     _record(using, who, Ledger.Verb.RESUME, topic, before=f"paused: {hold.detail}".rstrip(": "))
     waiting = hold.held.waiting()[: COUNT_UP_TO + 1].count()
     events = plural(min(waiting, COUNT_UP_TO), "event", capped=waiting > COUNT_UP_TO)
-    return f"{hold} resumed: {events} to be published, in order, by the relays."
+    return f"{hold} resumed: the relays publish {events} in order."
 
 
 def _refuse_unknown(topic: str, *, any_topic: bool) -> None:

@@ -40,11 +40,11 @@ def _relays(status: Status) -> Iterator[Problem]:
             yield Problem(
                 state=State.DEGRADED,
                 text=f"Relay {relay.name} is degraded. {relay.detail}".strip(),
-                remedy="Nothing is lost, and it keeps trying. Check that what it names answers there.",
+                remedy="Nothing is lost; it retries. Check that the named service answers on the relay's host.",
             )
     if not status.relays_alive:
         last = status.relays[0] if status.relays else None
-        heard = f" The last one, {last.name}, was heard {duration(last.silent)} ago." if last else ""
+        heard = f" Last heartbeat: {last.name}, {duration(last.silent)} ago." if last else ""
         yield Problem(
             state=State.NO_RELAY,
             text=f"No relay is alive: nothing is published.{heard}",
@@ -86,7 +86,7 @@ def _pace(status: Status) -> str:
     if status.pending_capped:
         return f"The relays publish {amount(status.rate)}/s. If the backlog grows, give them more shards."
     left = duration((status.pending or 0) / status.rate)
-    return f"The relays publish {amount(status.rate)}/s, which takes them {left} for what waits now."
+    return f"The relays publish {amount(status.rate)}/s: they need {left} for the events that wait now."
 
 
 def _holds(status: Status) -> Iterator[Problem]:

@@ -20,7 +20,7 @@ def unreadable(
 ) -> Status:
     """A status with one problem and its remedy. ``needs`` are the privileges of the role."""
     if isinstance(failure, str):
-        remedy = "Name the database that holds the outbox: --database ALIAS."
+        remedy = "Name the database of the outbox: --database ALIAS."
         return failed(database, Problem(state=State.UNREADABLE, text=failure, remedy=remedy))
     return failed(database, problem_of(database, failure, needs))
 

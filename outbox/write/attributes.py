@@ -31,7 +31,7 @@ def check_name(name: object) -> None:
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise ValueError(f"Attribute {name!r} is not allowed: use 1 to 20 of a-z and 0-9.")
     if name in RESERVED:
-        raise ValueError(f"Attribute {name!r} is reserved: it has a meaning of its own in every event.")
+        raise ValueError(f"Attribute {name!r} is reserved: it already has a meaning in every event.")
 
 
 def _text(name: str, value: object) -> str:

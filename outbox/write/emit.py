@@ -99,6 +99,5 @@ def _execute(connection: BaseDatabaseWrapper, entries: Sequence[NewRow]) -> None
 def _require_postgresql(connection: BaseDatabaseWrapper) -> None:
     if connection.vendor != "postgresql":
         raise ImproperlyConfigured(
-            f"Database {connection.alias!r} is {connection.display_name}, and an outbox lives in PostgreSQL "
-            "only."
+            f"Database {connection.alias!r} is {connection.display_name}, and the outbox needs PostgreSQL."
         )

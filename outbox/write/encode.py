@@ -39,7 +39,7 @@ def to_json(event: object, written: Any) -> bytes:
     except (UnicodeEncodeError, ValueError) as error:
         path = next(_not_unicode(written), "")
         raise NotEncodable(
-            f"{type(event).__qualname__}{path} is a str: it is no valid Unicode ({error}). Give text without "
+            f"{type(event).__qualname__}{path} is not valid Unicode ({error}). Give text without "
             "halves of surrogate pairs."
         ) from error
 

@@ -57,7 +57,7 @@ class EventType:
         if not is_topic(self.topic):
             raise self._wrong(f"topic {self.topic!r}", "1 to 249 of a-z A-Z 0-9 . _ -")
         if type(self.version) is not int or self.version < 1:
-            raise self._wrong(f"version {self.version!r}", "a whole number from 1 on")
+            raise self._wrong(f"version {self.version!r}", "a whole number, 1 or more")
         if self.dataschema is not None and not re.fullmatch(r"\S+", self.dataschema):
             raise self._wrong(f"dataschema {self.dataschema!r}", "a URI")
 
@@ -126,7 +126,9 @@ class Registry:
             raise UnknownEventType(self._explain(type(event))) from None
 
     def _explain(self, cls: type) -> str:
-        message = f"{_path(cls)} is no event: decorate the class with @outbox.event(type, topic=…, key=…)."
+        message = (
+            f"{_path(cls)} is not an event: decorate the class with @outbox.event(type, topic=…, key=…)."
+        )
         if _path(cls) in {_path(known) for known in self._by_class}:
             message += (
                 " (@outbox.event has to stand above @dataclass: with slots=True that makes a new class.)"

@@ -82,7 +82,7 @@ def _text(event_type: EventType, role: str, value: object, error: type[EventReje
     try:
         size = len(text.encode())
     except UnicodeEncodeError as cause:
-        raise error(f"The {what} is '{line(text, 100)}', which is no valid Unicode.") from cause
+        raise error(f"The {what} is '{line(text, 100)}', which is not valid Unicode.") from cause
     if has_controls(text) and not settings().allow_control_characters:
         raise error(
             f"The {what} is '{line(text, 100)}', with control characters, which deceive its readers. "

@@ -41,8 +41,8 @@ def require(connection: BaseDatabaseWrapper) -> None:
     if not is_open(connection):
         alias = connection.alias
         raise TransactionRequired(
-            f"An event was emitted outside a transaction of database {alias!r}, where it could be lost, or "
-            "stay when the change it tells of is not made. Put both into one "
+            f"An event was emitted outside a transaction of database {alias!r}, so a crash could "
+            "separate it from its change. Put both into one "
             f"`with transaction.atomic(using={alias!r}):`.{_open_elsewhere()}"
         )
 

@@ -26,9 +26,7 @@ def of_command(username: str | None) -> str:
     try:
         user = model._default_manager.get_by_natural_key(username)
     except model.DoesNotExist as error:
-        raise CommandError(
-            f"There is no user {line(repr(username))} to record this for.", returncode=2
-        ) from error
+        raise CommandError(f"There is no user {line(repr(username))}.", returncode=2) from error
     return f"{line(user.get_username(), 200)} ({shell()})"
 
 

@@ -95,7 +95,10 @@ class StatusCommand(OperatorCommand):
             if isinstance(error, (*self.expected, ImproperlyConfigured)):
                 remedy, text = "Correct the settings or the options.", str(error)
             elif options["json"]:
-                remedy, text = "This should not happen: see the traceback without --json.", describe(error)
+                remedy, text = (
+                    "This is a bug: run the command without --json to see the traceback.",
+                    describe(error),
+                )
             else:
                 raise
             problem = Problem(state=State.UNREADABLE, text=text, remedy=remedy)

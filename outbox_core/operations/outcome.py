@@ -13,8 +13,8 @@ def sentences(verb: str, noun: str, tally: Tally, command: str, then: str = "") 
     if tally.done:
         yield f"{verb} {plural(tally.done, noun)}{then}."
     if tally.skipped:
-        yield f"Left as they were: {plural(tally.skipped, noun)}, which are being released."
+        yield f"Not changed: {plural(tally.skipped, noun)}, which are being released."
     if not tally.done and not tally.skipped:
-        yield f"Nothing was {verb.lower()}: it was gone already."
+        yield f"Nothing was {verb.lower()}: it no longer exists."
     if not tally.complete:
-        yield f"There is more than one request can do. Repeat it, or let the command do the rest: {command}"
+        yield f"One request cannot do all of it. Repeat the action, or run the command for the rest: {command}"

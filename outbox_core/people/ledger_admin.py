@@ -74,7 +74,7 @@ def history(entries: LedgerQuerySet) -> SafeString:
         for entry in entries.order_by("-pk")[:SHOWN]
     ]
     if not rows:
-        return mark_safe("Nothing was done by hand.")
+        return mark_safe("No person has changed anything here.")
     head = "<tr><th>When</th><th>Who</th><th>What</th><th>Scope</th><th>Outcome</th><th>Reason</th></tr>"
     return format_html(
         '<table class="outbox-history"><thead>{}</thead>{}</table>',

@@ -96,7 +96,8 @@ def _opaque(payload: bytes, content_type: str, *, raw: bool) -> Pretty:
     note = f"{len(payload):,} bytes of {kind}, which cannot be read as JSON or a form."
     if not raw:
         return Pretty(
-            "", f"{note} Not shown: it may hold secrets. See “Can see payloads raw” of the permissions."
+            "",
+            f"{note} Not shown: it may hold secrets. Users with the permission “Can see raw payloads” see it.",
         )
     cut = f" The first {MAX_BYTES:,} are shown." if len(payload) > MAX_BYTES else ""
     return Pretty(hex_dump(payload[:MAX_BYTES]), f"{note}{cut} Nothing is hidden.")

@@ -37,7 +37,7 @@ class Liveness:
             self._open()
         except BlockingIOError as error:
             raise LivenessFileUnusable(
-                f"The liveness file {str(self._path)!r} belongs to another process that is alive: give each "
+                f"The liveness file {str(self._path)!r} belongs to another live process: give each "
                 "process a file of its own."
             ) from error
         except OSError as error:
@@ -83,7 +83,7 @@ class Liveness:
     def _claim(self, file: int) -> None:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if not _OURS.fullmatch(os.pread(file, 200, 0)):
-            raise FileExistsError(errno.EEXIST, "it exists and is no liveness file")
+            raise FileExistsError(errno.EEXIST, "it exists and is not a liveness file")
         os.ftruncate(file, 0)
         os.pwrite(file, self._text.encode(), 0)
 

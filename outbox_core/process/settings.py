@@ -74,7 +74,7 @@ class _Reader:
     def dataclass(self, into: type[T], where: str, given: object, name: str = "") -> T | None:
         """None if there is a problem."""
         if not isinstance(given, Mapping):
-            self._note(MISTYPED, f"{where} is a {type(given).__name__}; it has to be a dict.")
+            self._note(MISTYPED, f"{where} is a {type(given).__name__}; it must be a dict.")
             return None
         before = len(self.problems)
         known = {field.name.upper(): field for field in fields(into) if not field.metadata.get("from_name")}

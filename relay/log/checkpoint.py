@@ -105,7 +105,7 @@ class Checkpoints:
             raise HoldReleased
         if not stored:
             raise Fenced(
-                f"The checkpoint of shard {self._lease.shard}, epoch {self._lease.epoch}, was fenced off."
+                f"The checkpoint of shard {self._lease.shard}, epoch {self._lease.epoch}, was refused: another relay owns the shard, or the database restarted after a crash."
             )
         self.position, self._stored_at = position, stored_at
         self.published += tally.events

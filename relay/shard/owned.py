@@ -77,7 +77,7 @@ class OwnedShard:
         self._next, in_flight.scopes = None, None
         if in_flight.page.token not in (None, self._checkpoints.token):
             raise Fenced(
-                f"The database of shard {self.lease.shard} has been through a crash recovery or a promotion."
+                f"The database of shard {self.lease.shard} was restarted after a crash, or promoted."
             )
         if not in_flight.page.rows:
             return self._skip(in_flight.page.end)

@@ -39,7 +39,7 @@ class Command(BulkCommand, OutboxCommand):
 
     def preview(self, selection: Selection, options: dict[str, Any]) -> Preview:
         if not options["reason"].strip():
-            raise OutboxError("Discarding an event needs a reason, for those who will look for it later.")
+            raise OutboxError("Discarding an event needs a reason. The ledger keeps it.")
         held = selected.held(selection, options["database"])
         if selection.ids:
             missing = sorted(set(selection.ids) - set(held.values_list("event__event_id", flat=True)))

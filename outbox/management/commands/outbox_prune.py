@@ -17,7 +17,7 @@ from outbox_core.people.humanize import plural
 class Command(OutboxCommand):
     needs = privileges.RETENTION
     help = (
-        "Delete published events that are old, a few thousand at a time, waiting for nobody. "
+        "Delete published events that are old, a few thousand at a time, without delaying other sessions. "
         "Held and pending events are never deleted. May be interrupted and run again at any time."
     )
 
@@ -35,7 +35,7 @@ class Command(OutboxCommand):
     def handle(self, *args: object, **options: Any) -> None:
         database, days = options["database"], options["older_than"]
         if days < 0:
-            raise CommandError(f"--older-than {days:g}: a number of days from 0 on.")
+            raise CommandError(f"--older-than {days:g}: give a number of days, 0 or more.")
         deleted = self._prune(database, timedelta(days=days), dry_run=options["dry_run"])
         verb = "Would delete" if options["dry_run"] else "Deleted"
         self.stdout.write(f"{verb} {plural(deleted, 'published event')} older than {plural(days, 'day')}.")

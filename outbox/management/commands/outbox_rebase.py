@@ -15,7 +15,8 @@ class Command(OutboxCommand):
     needs = privileges.SHARDS
     help = (
         "After a restore, when a relay refuses its position: publish what the stored position does not "
-        "cover, and what is younger. Events of the last --margin seconds before it come twice; none is lost."
+        "cover, and all younger events. Events of the last --margin seconds before it may be published twice; "
+        "none is lost."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -25,18 +26,18 @@ class Command(OutboxCommand):
             type=float,
             default=300.0,
             metavar="SECONDS",
-            help="publish again what was written so long before the position was stored (default: 300)",
+            help="publish again events of so many seconds before the position was stored (default: 300)",
         )
-        parser.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
+        parser.add_argument("--dry-run", action="store_true", help="print what would be done, and do nothing")
 
     def handle(self, *, margin: float, database: str, dry_run: bool, **_: Any) -> None:
         if margin < 0:
-            raise CommandError(f"--margin is {margin}: it is a number of seconds from 0 on.", returncode=2)
+            raise CommandError(f"--margin is {margin}: give a number of seconds, 0 or more.", returncode=2)
         change = rebase(database, margin, dry_run=dry_run)
         would = "would get" if dry_run else "got"
         self.stdout.write(f"{change.renumbered:,} events {would} a transaction id of this history.")
         self.stdout.write(
             "Nothing was changed."
             if dry_run
-            else "The position is of this history now; relays go on by themselves."
+            else "The position fits this database now. Relays continue without a restart."
         )

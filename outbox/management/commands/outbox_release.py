@@ -53,7 +53,7 @@ class Command(BulkCommand, OutboxCommand):
     def outcome(self, tally: Tally, selection: Selection, options: dict[str, Any]) -> Iterator[str]:
         if tally.done:
             events = plural(tally.events, "event")
-            yield f"Released {plural(tally.done, 'hold')}: {events} to be published, in order, by the relays."
+            yield f"Released {plural(tally.done, 'hold')}: the relays publish {events} in order."
         if tally.skipped:
             yield f"Being released already: {plural(tally.skipped, 'hold')}."
 

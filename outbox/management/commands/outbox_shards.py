@@ -21,7 +21,7 @@ class Command(OutboxCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument("count", metavar="N", type=int, help="1 to 256")
-        parser.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
+        parser.add_argument("--dry-run", action="store_true", help="print what would be done, and do nothing")
 
     def handle(self, *, count: int, database: str, dry_run: bool, **_: Any) -> None:
         try:

@@ -1,5 +1,5 @@
 "use strict";
-// Keeps the status page current: fetches it again and swaps its report, as long as somebody looks at it.
+// Keeps the status page current: while the page is visible, it fetches the page again and replaces the report.
 document.addEventListener("DOMContentLoaded", function () {
     const report = document.getElementById("outbox-status");
     const pause = Number(report.dataset.refreshSeconds) * 1000;

@@ -32,7 +32,7 @@ _DECIDED = {
 }
 
 _ALL = ("every record is acknowledged by all in-sync replicas", ("all", "-1", -1))
-_WAVE = ('a batch is a wave, RELAY["BATCH_BYTES"] is its bound', ())
+_WAVE = ('a wave is one batch; RELAY["BATCH_BYTES"] is its limit', ())
 _TIME = ('RELAY["DELIVERY_SECONDS"] says how long a wave is tried', ())
 _REPORTS = ("the publisher listens to the client itself", ())
 _FIXED: Mapping[str, tuple[str, tuple[Any, ...]]] = {
@@ -47,7 +47,7 @@ _FIXED: Mapping[str, tuple[str, tuple[Any, ...]]] = {
     "message.max.bytes": ("the topic's max.message.bytes is the bound", ()),
     "queue.buffering.max.kbytes": ("the relay bounds what is buffered", ()),
     **dict.fromkeys(("delivery.report.only.error", "dr_cb", "on_delivery", "error_cb"), _REPORTS),
-    "default.topic.config": ("librdkafka takes its entries as options of their own", ()),
+    "default.topic.config": ("librdkafka has a separate option for each of them", ()),
 }
 _FILES = ("ssl.ca.location", "ssl.certificate.location", "ssl.key.location", "ssl.crl.location")
 _SOME_KNOWN = (

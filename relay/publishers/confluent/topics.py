@@ -66,7 +66,7 @@ class TopicDescriber:
         """Wait for all. Raises TimeoutError if this was closed meanwhile."""
         while wait(answers, SLICE_SECONDS).not_done:
             if self._admin is not admin:
-                raise TimeoutError("the question was given up")
+                raise TimeoutError("the question was cancelled")
 
     def close(self) -> None:
         self._admin = None

@@ -27,10 +27,10 @@ _DECIDED = {
     "max_block_ms": 1_000,
 }
 
-_WAVE = 'a batch is a wave, RELAY["BATCH_BYTES"] is its bound'
+_WAVE = 'a wave is one batch; RELAY["BATCH_BYTES"] is its limit'
 _TIME = 'RELAY["DELIVERY_SECONDS"] says how long a wave is tried'
-_BYTES = "the outbox holds the bytes that are sent"
-_WAIT = "the relay must not be kept waiting"
+_BYTES = "the outbox already holds the bytes"
+_WAIT = "it would make the relay wait"
 _FIXED: Mapping[str, tuple[str, tuple[Any, ...]]] = {
     "acks": ("every record is acknowledged by all in-sync replicas", ("all", -1)),
     "enable_idempotence": ("publishing is always idempotent", (True,)),
@@ -46,7 +46,7 @@ _FIXED: Mapping[str, tuple[str, tuple[Any, ...]]] = {
     "key_serializer": (_BYTES, (None,)),
     "value_serializer": (_BYTES, (None,)),
     "partitioner": ("keys go to the partitions that Java's clients choose", ()),
-    "kafka_client": ("the publisher brings its own", ()),
+    "kafka_client": ("the publisher sets its own", ()),
 }
 _CODECS = {
     None: lambda: True,
