@@ -51,7 +51,7 @@ def judge(path: Path, max_age: float) -> str:
     if age > max_age:
         return f"{path}: {name} has made no progress for {age:.0f} s, more than {max_age:g} s."
     if age < -max(max_age, CLOCK_TOLERANCE_SECONDS):
-        return f"{path}: {name} made progress in the future: the clock was set back, and it has made no progress since."
+        return f"{path}: {name} made progress in the future: the clock was set back, and it hangs."
     return ""
 
 

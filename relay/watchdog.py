@@ -54,7 +54,7 @@ class Watchdog(threading.Thread):
         if deadline is not None and now >= deadline:
             self._end(
                 ExitCode.ERROR,
-                "The lease ran out with a wave in flight: the process ends, so that nothing more of it is sent.",
+                "The lease ran out with a wave in flight: the process ends, so that no more is sent.",
             )
         if now - self._last_beat > self._statement_seconds:
             self.beat()

@@ -125,7 +125,7 @@ class Held(models.Model):
             hold = holds.filter(pk=self.hold_id).first() if self.hold_id else None
             if hold is not None and hold.due:
                 raise OutboxError(
-                    f"{hold} is being released, so a relay may be publishing event #{self.event_id} may be on its way."
+                    f"{hold} is being released, so a relay may be publishing event #{self.event_id}."
                 )
             row = Held.objects.using(database).waiting().filter(pk=self.pk)
             if not row.update(discarded_at=ClockTimestamp(), discard_reason=reason):

@@ -40,7 +40,7 @@ def _relays(status: Status) -> Iterator[Problem]:
             yield Problem(
                 state=State.DEGRADED,
                 text=f"Relay {relay.name} is degraded. {relay.detail}".strip(),
-                remedy="Nothing is lost; it retries. Check that the named service answers on the relay's host.",
+                remedy="Nothing is lost; it retries. Check that the named service answers there.",
             )
     if not status.relays_alive:
         last = status.relays[0] if status.relays else None

@@ -17,4 +17,4 @@ def sentences(verb: str, noun: str, tally: Tally, command: str, then: str = "") 
     if not tally.done and not tally.skipped:
         yield f"Nothing was {verb.lower()}: it no longer exists."
     if not tally.complete:
-        yield f"One request cannot do all of it. Repeat the action, or run the command for the rest: {command}"
+        yield f"One request cannot do all of it. Repeat it, or run the command for the rest: {command}"

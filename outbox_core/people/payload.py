@@ -97,7 +97,7 @@ def _opaque(payload: bytes, content_type: str, *, raw: bool) -> Pretty:
     if not raw:
         return Pretty(
             "",
-            f"{note} Not shown: it may hold secrets. Users with the permission “Can see raw payloads” see it.",
+            f"{note} Not shown: it may hold secrets. The permission “Can see raw payloads” shows it.",
         )
     cut = f" The first {MAX_BYTES:,} are shown." if len(payload) > MAX_BYTES else ""
     return Pretty(hex_dump(payload[:MAX_BYTES]), f"{note}{cut} Nothing is hidden.")

@@ -113,7 +113,8 @@ class StopSignals:
     def _force(self, code: ExitCode, why: str) -> None:
         try:
             print(
-                f"{self._name}: {why} (exit code {code}). Nothing is lost; work in progress is repeated after a restart.",
+                f"{self._name}: {why} (exit code {code}). Nothing is lost; "
+                "work in progress is repeated after a restart.",
                 file=sys.stderr,
                 flush=True,
             )

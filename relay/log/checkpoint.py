@@ -105,7 +105,8 @@ class Checkpoints:
             raise HoldReleased
         if not stored:
             raise Fenced(
-                f"The checkpoint of shard {self._lease.shard}, epoch {self._lease.epoch}, was refused: another relay owns the shard, or the database restarted after a crash."
+                f"The checkpoint of shard {self._lease.shard}, epoch {self._lease.epoch}, was "
+                "refused: another relay owns the shard, or the database restarted after a crash."
             )
         self.position, self._stored_at = position, stored_at
         self.published += tally.events

@@ -15,7 +15,7 @@ from outbox.status.failure import unreadable
         (errors.DeadlockDetected("deadlock detected"), "rolled the command back: deadlock", "Run it again"),
         (errors.SerializationFailure("could not serialize"), "rolled the command back", "Run it again"),
         (errors.ReadOnlySqlTransaction("cannot execute UPDATE"), "takes no changes", "the primary"),
-        (errors.UndefinedTable('relation "outbox_hold"'), "lacks tables", "migrate outbox"),
+        (errors.UndefinedTable('relation "outbox_hold"'), "tables of the outbox", "migrate outbox"),
     ],
 )
 def test_a_failure_is_told_as_what_it_is(failure: Exception, words: str, remedy: str) -> None:

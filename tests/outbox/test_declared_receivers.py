@@ -46,7 +46,7 @@ class TestSender:
         assert found.level == checks.ERROR
 
     def test_that_is_no_model_is_refused(self) -> None:
-        with pytest.raises(ImproperlyConfigured, match=r"no model and no 'app\.Model'"):
+        with pytest.raises(ImproperlyConfigured, match=r"neither a model nor 'app\.Model'"):
             note(post_save, Parcel.tags)
 
 
@@ -109,7 +109,7 @@ class TestDecorator:
             outbox.receiver(signal)(lambda **kwargs: None)
 
     def test_refuses_a_function_without_kwargs(self) -> None:
-        with pytest.raises(ImproperlyConfigured, match=r"has to accept \*\*kwargs"):
+        with pytest.raises(ImproperlyConfigured, match=r"\*\*kwargs"):
             outbox.receiver(post_save, sender=Parcel)(lambda instance: None)
 
     def test_refuses_a_coroutine(self) -> None:

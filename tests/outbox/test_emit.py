@@ -141,7 +141,7 @@ class TestRejection:
         class Unknown:
             about: str
 
-        with pytest.raises(outbox.UnknownEventType, match=r"Unknown is no event: decorate the class"):
+        with pytest.raises(outbox.UnknownEventType, match=r"Unknown is not an event"):
             outbox.emit(Unknown("a"))
 
     def test_of_an_event_decorated_in_the_wrong_order(self) -> None:

@@ -20,7 +20,7 @@ print("ready", flush=True)
 while True:
     signal.pause()
 """
-GONE = "relay: The lease ran out with a wave in flight: ending, so that nothing more of it is sent."
+GONE = "relay: The lease ran out with a wave in flight: the process ends, so that no more is sent."
 
 
 @pytest.mark.parametrize(

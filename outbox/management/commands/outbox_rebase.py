@@ -15,8 +15,8 @@ class Command(OutboxCommand):
     needs = privileges.SHARDS
     help = (
         "After a restore, when a relay refuses its position: publish what the stored position does not "
-        "cover, and all younger events. Events of the last --margin seconds before it may be published twice; "
-        "none is lost."
+        "cover, and all younger events. Events of the last --margin seconds before it may be published "
+        "twice; none is lost."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

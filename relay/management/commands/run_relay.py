@@ -27,8 +27,8 @@ GC_THRESHOLD = 50_000, 20, 20
 class Command(ProcessCommand):
     help = (
         "Publish committed outbox events to Kafka, in order, until SIGTERM or Ctrl-C. Several relays share "
-        "the shards; a relay without one is a standby. Exit codes: 0 clean, 1 error, 2 usage, 3 shutdown forced or "
-        "timed out, 4 not drained."
+        "the shards; a relay without one is a standby. Exit codes: 0 clean, 1 error, 2 usage, 3 shutdown "
+        "forced or timed out, 4 not drained."
     )
     logger = "relay"
 
