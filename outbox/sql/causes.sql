@@ -1,5 +1,5 @@
--- Holds by cause: their reason and topic. Held events are counted among the first {cap} that wait, the holds among
--- the first {cap}: a count is exact while there are fewer, and at least so many otherwise.
+-- Holds grouped by reason and topic. Events and holds are counted among the first {cap} of each: below {cap}
+-- a count is exact, otherwise it means at least so many.
 WITH hold AS MATERIALIZED (
     SELECT id, reason, topic, created_at, coalesce(release_at <= clock_timestamp(), false) AS due
     FROM {schema}outbox_hold ORDER BY id LIMIT {cap}

@@ -1,7 +1,7 @@
--- The events that wait to be published: of each shard the {cap} oldest or so, and all of them where there are
--- fewer. Position (lo, hi, pos): see Checkpoint. What is not visible in the upper snapshot, and the rest of
--- the window while one is pinned. Every branch reads the (xid, id) index or the primary key, in its order and
--- up to a limit, so that a backlog costs no more than cap.
+-- The events that wait to be published: about the {cap} oldest of each shard. Position (lo, hi, pos): see
+-- Checkpoint. They are not visible in the upper snapshot, or belong to the rest of a pinned window. Every
+-- branch reads the (xid, id) index or the primary key in order and up to a limit, so the cost does not grow
+-- with the backlog.
 WITH position AS MATERIALIZED (
     SELECT shard_id AS shard, first_bucket, last_bucket, lo, hi, pos, coalesce(hi, lo) AS upper,
            (SELECT id FROM {schema}outbox_event WHERE hi IS NOT NULL AND xid >= pg_snapshot_xmax(lo) ORDER BY xid LIMIT 1) AS head
@@ -10,14 +10,14 @@ WITH position AS MATERIALIZED (
 SELECT position.shard, event.id, event.created_at
 FROM position
 CROSS JOIN LATERAL (
-    -- Transactions that were open when lo was taken and have committed into the window. id + 0 keeps the
-    -- planner from walking the primary key in search of them.
+    -- Transactions that were open when lo was taken and have committed into the window. id + 0 stops the
+    -- planner from searching them along the primary key.
     (SELECT id, created_at FROM {schema}outbox_event
      WHERE hi IS NOT NULL AND xid = ANY (ARRAY(SELECT pg_snapshot_xip(lo))) AND pg_visible_in_snapshot(xid, hi)
        AND id + 0 > pos AND bucket BETWEEN first_bucket AND last_bucket
      ORDER BY xid LIMIT {cap})
     UNION ALL
-    -- The window from pos on, along the primary key: published ids are left behind.
+    -- The window behind pos, along the primary key.
     (SELECT id, created_at
      FROM (SELECT id, xid, bucket, created_at FROM {schema}outbox_event
            WHERE pos >= head AND id > pos
@@ -26,14 +26,14 @@ CROSS JOIN LATERAL (
        AND bucket BETWEEN first_bucket AND last_bucket
      LIMIT {cap})
     UNION ALL
-    -- The same where pos is still among the stragglers' old ids, and the primary key leads through what was
-    -- published long ago.
+    -- The same while pos is still among old ids of late commits: there the primary key has many published
+    -- rows.
     (SELECT id, created_at FROM {schema}outbox_event
      WHERE pos < head AND xid >= pg_snapshot_xmax(lo) AND xid < pg_snapshot_xmax(hi) AND pg_visible_in_snapshot(xid, hi)
        AND id > pos AND bucket BETWEEN first_bucket AND last_bucket
      ORDER BY xid LIMIT {cap})
     UNION ALL
-    -- What has committed since.
+    -- What was committed since then.
     (SELECT id, created_at FROM {schema}outbox_event
      WHERE xid = ANY (ARRAY(SELECT pg_snapshot_xip(upper))) AND bucket BETWEEN first_bucket AND last_bucket
      ORDER BY xid LIMIT {cap})

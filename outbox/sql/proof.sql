@@ -1,5 +1,5 @@
--- What the catalogues say of the outbox in schema %(schema)s, or where it is NULL, of the one on the search_path:
--- one JSON object. Nothing here needs a privilege.
+-- What the catalogues contain about the outbox in schema %(schema)s, or, if that is NULL, on the search_path:
+-- one JSON object. It needs no privilege.
 WITH event AS MATERIALIZED (
     SELECT c.oid, c.relkind, c.relhasrules, n.nspname, n.oid AS schema
     FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace

@@ -1,8 +1,8 @@
 -- The next piece of the log's head: of the {chunk} rows behind %(after)s, in the order of the primary key,
--- those that are published, old enough and not held. Rows that another prune is at are left to it, so that
--- neither waits; and so are those that a rebase has made unpublished since this statement began (their new
--- transaction id is none that it can see). One row comes back: how many went (or would go), the last id that
--- was looked at, and whether anything there was old enough, so that looking on makes sense.
+-- those that are published, old enough and not held. Rows that another prune has locked are skipped, so that
+-- neither waits. Rows that a rebase made unpublished since this statement began are skipped too, because it
+-- cannot see their new transaction id. Returns one row: how many were (or would be) deleted, the last id that
+-- was checked, and whether anything was old enough to continue.
 WITH position AS MATERIALIZED (
     SELECT first_bucket, last_bucket, lo, hi, pos
     FROM {schema}outbox_position WHERE proven

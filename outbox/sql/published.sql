@@ -1,5 +1,5 @@
--- Events among which are the {cap} of each shard that were published last: the caller drops what is not
--- (stragglers). Held ones are passed over, {reach} of them at most.
+-- Events that include the {cap} last published ones of each shard. The caller drops the others (late
+-- commits). It skips held events, at most {reach} of them.
 SELECT event.id
 FROM {schema}outbox_position
 CROSS JOIN LATERAL (

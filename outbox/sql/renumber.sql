@@ -1,9 +1,8 @@
--- What has to be done (the caller says it, or only counts) about each row among "concerned" to make the
--- positions of all shards the same one, the snapshot of this very transaction: what they do not cover gets
--- the transaction's id, which that snapshot does not see, and what they cover but it would not see gets the
--- id of a transaction of long ago. What is held stays so, whatever its age: every position is beyond it.
--- margin: what is younger than its position less so many seconds counts as not covered; NULL: whatever its
--- age.
+-- Gives all shards the same position, the snapshot of this transaction (the caller adds the statement, or
+-- only counts). A row among "concerned" that its position does not cover gets this transaction's id, which
+-- the snapshot does not see. A row that is covered but that the snapshot would not see gets the id of a very
+-- old transaction. Held rows stay held, whatever their age. margin: rows younger than their position minus so
+-- many seconds count as not covered. NULL: age does not matter.
 WITH position AS MATERIALIZED (
     SELECT first_bucket, last_bucket, lo, hi, pos, stored_at FROM {schema}outbox_position
 ), judged AS (

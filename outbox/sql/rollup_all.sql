@@ -1,4 +1,4 @@
--- Every checkpoint becomes statistics of its minute.
+-- Turns every checkpoint into statistics of its minute.
 WITH gone AS (
     DELETE FROM {schema}outbox_checkpoint RETURNING shard_id, created_at, events, bytes, latency_ms
 )

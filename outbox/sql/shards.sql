@@ -1,4 +1,4 @@
--- Every shard: its owner, how far it is, and how much waits (counted up to {cap}).
+-- Every shard: its owner, its progress, and how many events wait (counted up to {cap}).
 WITH waiting AS MATERIALIZED (
     SELECT shard, count(*) AS events, min(created_at) AS oldest FROM ({pending}) AS pending GROUP BY shard
 )

@@ -1,6 +1,5 @@
--- What was published in each of the last {minutes} minutes, the running one last, and in the last 60 seconds:
--- from the checkpoints, and from the statistics that they are rolled up into. Every checkpoint is in one of
--- the two.
+-- What was published in each of the last {minutes} minutes, the current minute last, and in the last 60
+-- seconds. It adds checkpoints and the statistics made of older ones; no checkpoint is in both.
 WITH recent AS MATERIALIZED (
     SELECT created_at, events, latency_ms FROM {schema}outbox_checkpoint
     WHERE events > 0 AND created_at > clock_timestamp() - make_interval(mins => {minutes})

@@ -1,2 +1,2 @@
--- The shards whose position must not be believed: see Position.
+-- The shards whose position is not proven: see Position.
 SELECT shard_id FROM {schema}outbox_position WHERE NOT proven ORDER BY shard_id

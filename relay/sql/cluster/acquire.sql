@@ -1,5 +1,6 @@
--- Takes over one shard that nobody owns, or that this relay owned before it lost its connection; held are
--- those it has. FOR UPDATE SKIP LOCKED waits for no one and keeps out a checkpoint of the epoch before.
+-- Takes over one shard without an owner, or one that this relay owned before it lost its connection. "held"
+-- are the shards it already has. FOR UPDATE SKIP LOCKED does not wait, and it blocks a checkpoint of the
+-- previous epoch.
 UPDATE {schema}outbox_shard
 SET owner = %(owner)s::uuid, epoch = epoch + 1, lease_until = clock_timestamp() + make_interval(secs => %(ttl)s)
 WHERE id = (

@@ -1,6 +1,5 @@
--- What a relay must know to take its fair share, without writing: shards without an owner, shards in all,
--- other relays that are alive and can publish as far as they know, and in how many seconds the next lease or
--- heartbeat of another one ends, unless it is renewed.
+-- What a relay needs to find its share, without writing: shards without an owner, all shards, other healthy
+-- relays, and the seconds until the next lease or heartbeat of another relay ends unless it is renewed.
 SELECT count(*) FILTER (
            WHERE (owner IS NULL OR owner = %(owner)s::uuid OR lease_until IS NULL OR lease_until < clock_timestamp())
              AND id <> ALL (%(held)s::smallint[])

@@ -1,2 +1,2 @@
--- Whether there is any hold: mostly not, and then the keys of a page need not be asked for.
+-- Whether there is any hold. Usually there is none, and then the keys of a page need no look-up.
 SELECT EXISTS (SELECT FROM {schema}outbox_hold)

@@ -1,5 +1,5 @@
--- Ends a hold behind which nothing waits any more. Run after the row is locked FOR UPDATE, in a statement of
--- its own, so that what another shard held meanwhile is seen.
+-- Ends a hold without waiting events. Run it as a separate statement after the row is locked FOR UPDATE, so
+-- that it sees events that another shard held meanwhile.
 WITH lifted AS (
     DELETE FROM {schema}outbox_hold
     WHERE id = %(hold)s AND release_at <= clock_timestamp()

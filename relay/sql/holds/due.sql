@@ -1,4 +1,4 @@
--- The next hold, by id, whose release is due. What waits for a key waits for the whole topic, too.
+-- The next hold, by id, whose release is due. The hold of a key also waits for the hold of its topic.
 SELECT id, scope, topic, key, reason, extract(epoch FROM clock_timestamp() - created_at)::float8
 FROM {schema}outbox_hold AS hold
 WHERE release_at <= clock_timestamp() AND id > %(after)s

@@ -1,4 +1,4 @@
--- Makes a hold, if this relay still owns the shard. Where the scope has one already, that one stays.
+-- Makes a hold, if this relay still owns the shard. An existing hold of the scope stays.
 INSERT INTO {schema}outbox_hold (scope, topic, key, event_id, reason, detail, release_at)
 SELECT %(scope)s, %(topic)s, %(key)s, %(event)s::bigint, %(reason)s, %(detail)s,
        clock_timestamp() + make_interval(secs => %(release_in)s)

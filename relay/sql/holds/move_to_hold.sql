@@ -1,4 +1,4 @@
--- Moves an event, and with it what else waits of its key, from a topic's hold to a hold of its own.
+-- Moves an event, and later events of its key, from the hold of a topic to another hold.
 UPDATE {schema}outbox_held AS held
 SET hold_id = %(target)s
 FROM {schema}outbox_event AS event

@@ -1,8 +1,8 @@
--- Moves the position, and holds in the same statement what waits behind a hold. Fenced three times: by
--- the lease row (KEY SHARE keeps a takeover out and lets the renewal through), by the incarnation token, and
--- by the holds themselves, which nobody may lift meanwhile. No row inserted means that one of them is gone;
--- "ours", that it is only a hold. A clock that is set back must not make the position older than what it
--- covers: outbox_rebase publishes what is younger than the position.
+-- Moves the position, and stores held events in the same statement. Three conditions: the lease row (KEY
+-- SHARE blocks a takeover and allows the renewal), the incarnation token, and the holds, which must not end
+-- meanwhile. No inserted row means that one of them failed; "ours" means that only a hold did. A clock that
+-- is set back must not make the position older than what it covers: outbox_rebase publishes what is younger
+-- than the position.
 WITH lease AS MATERIALIZED (
     SELECT id FROM {schema}outbox_shard
     WHERE id = %(shard)s AND owner = %(owner)s::uuid AND epoch = %(epoch)s

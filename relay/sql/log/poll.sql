@@ -1,7 +1,7 @@
--- The next rows of the log: not visible in lo, visible now; with the snapshot and the incarnation token of
--- this very statement. "partial": there are more than %(most)s, whosever they are, so that none is read; else
--- two index scans on (xid, id) read them, and end where more than a page is found. found > rows means that
--- these are not its head.
+-- The next rows of the log: not visible in lo, visible now, with the snapshot and the incarnation token of
+-- this statement. "partial": there are more than %(most)s rows of any shard, so none is read. Otherwise two
+-- index scans on (xid, id) read them, and stop after more than a page. found > rows means that these rows are
+-- not the head of the log.
 WITH now AS MATERIALIZED (
     SELECT pg_current_snapshot()::text AS hi, (SELECT token::text FROM {schema}outbox_incarnation LIMIT 1) AS token,
            EXISTS (SELECT FROM {schema}outbox_event

@@ -1,6 +1,7 @@
--- The next checkpoints older than %(keep)s seconds become statistics of their minute, all but the last two of
--- the shard, which prove where the position was stored (see outbox_position); if this relay still owns it, as somebody who changes the shards does the same to all. What is far
--- ahead of the clock was made while that was wrong, and is old as well.
+-- Turns the next checkpoints older than %(keep)s seconds into statistics of their minute. The last two of the
+-- shard stay: they prove where the position was stored (see outbox_position). Only the owner does this,
+-- because a change of the shards does the same for all. Checkpoints far ahead of the clock were made while
+-- the clock was wrong, and count as old.
 WITH lease AS MATERIALIZED (
     SELECT id FROM {schema}outbox_shard
     WHERE id = %(shard)s AND owner = %(owner)s::uuid AND epoch = %(epoch)s

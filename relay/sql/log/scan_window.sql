@@ -1,8 +1,8 @@
--- The next page of a pinned window: along the primary key from pos, what is not visible in lo and visible in
--- hi. Reads at most %(scan)s rows of the table. "edge" is the last of them where they held less than a page,
--- and NULL otherwise; "scanned" below scan then means that the table ended; "others" that there were rows of
--- the window, all of other shards. The CTEs are read only as far as they are needed, and in order.
--- The snapshots are sub-selects, as they are parsed for each row otherwise.
+-- The next page of a pinned window: rows behind pos along the primary key that are not visible in lo and
+-- visible in hi. Reads at most %(scan)s rows of the table. "edge" is the last of them if they had less than a
+-- page, otherwise NULL. "scanned" below scan then means the end of the table. "others" means that the window
+-- had rows here, all of other shards. The CTEs are read in order and only as far as needed. The snapshots are
+-- sub-selects, because otherwise each row would parse them.
 WITH chunk AS MATERIALIZED (
     SELECT id, xid, bucket FROM {schema}outbox_event WHERE id > %(pos)s ORDER BY id LIMIT %(scan)s
 ), hits AS MATERIALIZED (

@@ -1,6 +1,6 @@
--- A piece of the (xid, id) index for each span: what lies behind (xid, id), in the transactions before "until".
--- Of each the smallest id of the window behind pos, how many entries were read, and the last of them. The
--- upper snapshot is a sub-select, as it is parsed for each row otherwise.
+-- Reads a piece of the (xid, id) index for each span: entries behind (xid, id), in transactions before
+-- "until". Returns for each the smallest id of the window behind pos, the number of entries, and the last
+-- entry. The upper snapshot is a sub-select, because otherwise each row would parse it.
 SELECT looked_up.*
 FROM unnest(%(xids)s::text[]::xid8[], %(ids)s::bigint[], %(untils)s::text[]::xid8[])
      WITH ORDINALITY AS span (xid, id, until, place)
