@@ -1,4 +1,4 @@
-"""The yardstick: the bare producer's own send(), with the very records that the relay sends."""
+"""The limit to compare with: the producer's own send(), with the same records as the relay."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def send_rate(topic: str, events: int, keys: int, *, headers: bool = True) -> fl
     )
     producer.partitions_for(topic)
     gc.collect()
-    gc.freeze()  # nor is the relay made to look for cycles in what it has yet to send
+    gc.freeze()  # the relay does not run the collector on unsent records either
     start = time.perf_counter()
     for record in batch:
         producer.send(record.topic, record.value, record.key, record.headers if headers else None)

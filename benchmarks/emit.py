@@ -1,4 +1,6 @@
-"""What an event adds to the transaction that saves an order: with and without its receiver, by turns."""
+"""What an event adds to the transaction that saves an order, measured in turns with and without
+its receiver.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +60,7 @@ def _compare(what: str, make: Callable[[], Save]) -> Iterator[str]:
 
 
 def _empty_statement(using: BaseDatabaseWrapper, statement: str, parameters: object) -> list[Any]:
-    """What any statement costs at least, however little it does."""
+    """The smallest cost of any statement."""
     with using.cursor() as cursor:
         cursor.execute("SELECT 1")
         return list(cursor.fetchall())
@@ -90,7 +92,7 @@ def _checkout() -> Save:
 
 
 def _careful_order() -> Save:
-    """A function that saves an order as a shop with a stock does: each line by itself, under locks."""
+    """A function that saves an order as a shop with a stock does: one line after the other, with locks."""
     from shop.models import Order, Product
 
     customer, lines = _ground(3)

@@ -1,6 +1,4 @@
-"""What every benchmark stands on: a database with the outbox's tables, backlogs, topics, and relays as
-processes of their own.
-"""
+"""What every benchmark needs: a database with the outbox's tables, backlogs, topics, and relay processes."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ def run() -> Iterator[str]:
 
 
 def _written() -> tuple[int, int]:
-    """Bytes of WAL by the other sessions of this database so far (by anybody, before PostgreSQL 18), and
+    """Bytes of WAL by the other sessions of this database so far (by all sessions, before PostgreSQL 18), and
     transaction ids.
     """
     with connection.cursor() as cursor:

@@ -1,4 +1,4 @@
-"""How long the events of others take while a transaction that has written one stays open."""
+"""The latency of other events while a transaction that wrote an event stays open."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def run(minutes: int = 10) -> Iterator[str]:
         while published() == before:
             time.sleep(0.005)
         own = time.perf_counter() - since
-    yield f"created to published, nobody's transaction open: median {free:.0f} ms"
+    yield f"created to published, no transaction open: median {free:.0f} ms"
     yield f"with one open that has written an event, by the minute: {' '.join(f'{ms:.0f}' for ms in held)} ms"
     yield f"its own event, committed after {minutes} minutes, was published {own * 1000:.0f} ms later"
 

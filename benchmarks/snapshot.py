@@ -1,4 +1,4 @@
-"""The poll under a snapshot that somebody holds: its time, and the dead tuples that publishing leaves."""
+"""The time of a poll while another session holds a snapshot, and the dead tuples that publishing leaves."""
 
 from __future__ import annotations
 

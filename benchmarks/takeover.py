@@ -1,4 +1,4 @@
-"""How long after the SIGKILL of its owner a shard has another one, and its next event is published."""
+"""How long after the SIGKILL of its owner a shard has a new owner, and its next event is published."""
 
 from __future__ import annotations
 

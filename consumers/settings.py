@@ -1,4 +1,4 @@
-"""What the settings of the three consumers have in common. They and this module alone read the environment.
+"""Settings that the three consumers share. Only settings modules read the environment.
 
 Each consumer is a service of its own: its database, its handlers, and an admin to look at both. None of them
 knows the shop; Kafka is all that they share.

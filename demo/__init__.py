@@ -1,1 +1,1 @@
-"""The whole example in one command: services, processes, purchases, a SIGKILL, and proof that all agree."""
+"""Runs the whole example: services, processes, purchases, a SIGKILL, and a comparison of everything."""

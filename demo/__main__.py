@@ -49,7 +49,7 @@ def _command(options: argparse.Namespace) -> Callable[[Screen], int]:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    """Unwind once; a second signal must not cut the cleaning up short."""
+    """Clean up once. A second signal must not interrupt that."""
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, signal.SIG_IGN)
     raise KeyboardInterrupt
@@ -66,10 +66,10 @@ def _parser() -> argparse.ArgumentParser:
     commands: Any = parser.add_subparsers(dest="command", required=True, metavar="run | serve")
     _add_run(
         commands.add_parser(
-            "run", help="replay real purchases, kill a relay, reconcile all services (the default)"
+            "run", help="replay real purchases, kill a relay, compare all services (the default)"
         )
     )
-    _add_serve(commands.add_parser("serve", help="leave everything running, with a trickle of orders"))
+    _add_serve(commands.add_parser("serve", help="leave everything running, with a few orders"))
     return parser
 
 
@@ -77,7 +77,7 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--all", action="store_true", help="all 69,659 purchases instead of the sample of 6,919"
     )
-    parser.add_argument("--limit", type=_whole, help="no more than the first so many purchases")
+    parser.add_argument("--limit", type=_whole, help="only the first so many purchases")
     parser.add_argument("--writers", type=_whole, default=2, help="processes that write at once (default: 2)")
     parser.add_argument(
         "--declined", type=_share, default=0.1, help="share of payments declined at first (default: 0.1)"
@@ -91,7 +91,7 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
 
 def _whole(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text} is no whole number from 1 on")
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number of 1 or more")
     return int(text)
 
 

@@ -1,4 +1,4 @@
-"""Kafka as the demo's stage hand needs it: topics made and removed, and how far the consumers are behind."""
+"""What the demo does with Kafka: create and delete topics, and measure how far consumers are behind."""
 
 from __future__ import annotations
 
@@ -41,16 +41,15 @@ class Broker:
         devstack.kafka.create_topics(self.topology.bootstrap_servers, topics, replication=1)
 
     def remove(self) -> None:
-        """Delete the topics and consumer groups of this demo, as far as they exist."""
+        """Delete the topics and consumer groups of this demo that exist."""
         with suppress(KafkaError):
             self._admin.delete_groups([self.topology.group(service) for service in CONSUMERS])
         with suppress(KafkaError):
             self._admin.delete_topics(self.topology.topics, raise_errors=False)
 
     def ends(self) -> Ends:
-        """Where each partition ends now.
-
-        Found by reading: the stand-in broker, asked for the end, names the first record of the last batch.
+        """Where each partition ends now. It reads to the end, because the stand-in broker reports the first
+        record of the last batch instead.
         """
         consumer = self._consumer
         partitions = [TopicPartition(topic, n) for topic in self.topology.topics for n in range(PARTITIONS)]
@@ -66,11 +65,11 @@ class Broker:
         return {partition: consumer.position(partition) for partition in partitions}
 
     def size(self, service: Service, ends: Ends) -> int:
-        """How many records a service has to read up to there."""
+        """How many records a service must read up to these ends."""
         return sum(end for partition, end in ends.items() if self._reads(service, partition))
 
     def lag(self, service: Service, ends: Ends) -> int:
-        """How many of these it has yet to get done with, by what its group has committed."""
+        """How many of these its group has not committed yet."""
         group = self.topology.group(service)
         done = self._admin.list_group_offsets([group]).get(group, {})
         committed = {partition: max(0, at.offset) for partition, at in done.items()}

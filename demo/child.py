@@ -17,7 +17,7 @@ LOG_LINES = 15
 
 
 class Child:
-    """One run of a program, logged; in a session of its own, so that Ctrl-C reaches the demo alone."""
+    """One run of a program with a log file. It has its own session, so that Ctrl-C reaches only the demo."""
 
     def __init__(
         self, name: str, command: Sequence[str], environ: Mapping[str, str], log: Path, *, lasting: bool
@@ -62,7 +62,7 @@ class Child:
         )
 
     def fate(self) -> str:
-        """How it ended, and its last words."""
+        """How it ended, and the end of its log."""
         return f"({self.how()}). {self.last_words()}"
 
     def last_words(self) -> str:

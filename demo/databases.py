@@ -1,4 +1,4 @@
-"""The databases of the services, made, migrated and removed."""
+"""Creates, migrates and removes the databases of the services."""
 
 from __future__ import annotations
 

@@ -4,14 +4,14 @@ DemoError
 ├── ProcessEnded    a process that should run has ended
 ├── CommandFailed   a command that should succeed has failed
 ├── TookTooLong     something made no progress before its deadline
-└── PortTaken       something else listens where the storefront should
+└── PortTaken       another program uses the port of the storefront
 """
 
 from __future__ import annotations
 
 
 class DemoError(Exception):
-    """The demo cannot go on: names the thing and shows the end of its log, or says what to do."""
+    """The demo cannot continue: the message names the cause and shows the end of its log, or a remedy."""
 
 
 class ProcessEnded(DemoError):
@@ -27,4 +27,4 @@ class TookTooLong(DemoError):
 
 
 class PortTaken(DemoError):
-    """Something else listens where the storefront should."""
+    """Another program uses the port of the storefront."""

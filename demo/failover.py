@@ -1,4 +1,4 @@
-"""Killing the relay that owns the shard, and seeing the other take over."""
+"""Kills the relay that owns the shard, and observes the takeover."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Failover:
         )
 
     def watch(self) -> None:
-        """Tell of the takeover when it has happened."""
+        """Report the takeover once it has happened."""
         if self._killed is None or self._over:
             return
         now = self.outbox.owner()

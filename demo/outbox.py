@@ -1,4 +1,4 @@
-"""The shop's database, looked at from outside while it works."""
+"""Reads the shop's database while the demo runs."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ NOBODY = Owner(None, 0)
 
 
 class Outbox:
-    """Questions to the shop's database, on a connection of their own."""
+    """Questions to the shop's database, on a separate connection."""
 
     def __init__(self, url: str) -> None:
         self._connection = psycopg.connect(url, autocommit=True)
@@ -60,7 +60,7 @@ class Outbox:
         )
 
     def is_attended(self, *, by: int) -> bool:
-        """Whether so many relays are there, and one of them owns the shard."""
+        """Whether so many relays run and one of them owns the shard."""
         return self._number("SELECT count(*) FROM outbox_relay") >= by and self.owner().pid is not None
 
     def owner(self) -> Owner:

@@ -14,7 +14,7 @@ NO_PROGRESS_SECONDS = 60.0
 
 @dataclass(slots=True)
 class Patience:
-    """How long to wait for something that makes no progress, and whose log to show then."""
+    """How long to wait without progress, and whose log to show then."""
 
     what: str
     suspects: Sequence[Child] = ()
@@ -27,7 +27,7 @@ class Patience:
         self._since = self.clock()
 
     def see(self, progress: object) -> None:
-        """Note how far it is. Raises TookTooLong when that has not changed for too long."""
+        """Store the progress. Raises TookTooLong if it has not changed for too long."""
         if progress != self._last:
             self._last, self._since = progress, self.clock()
         elif self.clock() - self._since > self.seconds:

@@ -1,4 +1,4 @@
-"""The demo's child processes: named, logged, watched, and gone when the demo is."""
+"""The demo's child processes: named, logged, watched, and stopped with the demo."""
 
 from __future__ import annotations
 
@@ -46,11 +46,11 @@ class Processes:
         return self.start(name, [*MANAGE, *arguments], lasting=True, DJANGO_SETTINGS_MODULE=settings)
 
     def run(self, name: str, *arguments: str, settings: str = SHOP) -> Child:
-        """Start a ``manage.py`` command that ends by itself: see ``finished``."""
+        """Start a ``manage.py`` command that ends when it is done: see ``finished``."""
         return self.start(name, [*MANAGE, *arguments], lasting=False, DJANGO_SETTINGS_MODULE=settings)
 
     def again(self, child: Child) -> Child:
-        """Start one that has ended once more; its log goes on."""
+        """Start an ended process again. It appends to its log."""
         child.await_end()
         self.running[child.name] = Child(
             child.name, child.command, child.environ, child.log, lasting=child.lasting

@@ -1,4 +1,4 @@
-"""Which purchases a demo replays, and what is known of them beforehand."""
+"""Which purchases a demo replays, and their known totals."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PUBLISHED = {
     cdnow.SAMPLE: Totals(2_357, 6_919, Decimal("244091.94")),
     cdnow.MASTER: Totals(23_570, 69_659, Decimal("2500315.63")),
 }
-"""What Fader and Hardie say of their data."""
+"""The totals that Fader and Hardie published."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Purchases:
         except PurchaseFileError as error:
             raise DemoError(str(error)) from error
         if _sum(purchases) != PUBLISHED[name]:
-            raise DemoError(f"{path} is not the data that it should be. Remove {CACHE_DIR} and try again.")
+            raise DemoError(f"{path} does not have the published totals. Remove {CACHE_DIR} and try again.")
         return cls(path, limit, _sum(purchases[:limit]))
 
     def arguments(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""Starting processes again that have ended, as a supervisor would."""
+"""Starts ended processes again, like a supervisor."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LONGEST_PAUSE_SECONDS = 5.0
 
 
 class Revival:
-    """Starts a process again: at once if it had run for a while, else after growing pauses.
+    """Starts a process again: at once if it had run for a while, otherwise after growing pauses.
 
     ``say`` gets one line for each process that was started again.
     """

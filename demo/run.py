@@ -1,4 +1,4 @@
-"""``make demo``: from nothing to a verdict."""
+"""``make demo``: runs everything, compares everything."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Options:
 
 
 def run(options: Options, screen: Screen) -> int:
-    """Show the whole way of the purchases; 0 if and only if all services agree in the end."""
+    """Run the demo. Returns 0 only if all services agree at the end."""
     with screen.phase("Purchases"):
         purchases = Purchases.cdnow(everything=options.everything, limit=options.limit)
         customers, count, dollars = purchases.totals
@@ -44,7 +44,7 @@ def run(options: Options, screen: Screen) -> int:
 
 
 def reconcile(stage: Stage, purchases: Purchases) -> Verdict:
-    """Read what every service has, print it side by side, and judge."""
+    """Read what every service has, print it side by side, and compare it."""
     screen = stage.screen
     with screen.bar("records of Kafka", 1) as bar:
         ledgers = read_all(stage.topology, stage.mails, bar.to)

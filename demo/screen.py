@@ -1,6 +1,5 @@
-"""What the person in front of the demo sees: phases with their times, and bars where it takes long.
-
-Where standard output is no terminal, a bar is a few plain lines instead.
+"""What the demo prints: phases with their times, and progress bars. If standard output is not a terminal, a
+bar is a few plain lines.
 """
 
 from __future__ import annotations

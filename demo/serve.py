@@ -22,7 +22,7 @@ class Options:
 
 
 def serve(options: Options, screen: Screen) -> int:
-    """Leave everything running until somebody interrupts."""
+    """Leave everything running until Ctrl-C."""
     port = choose_port(options.port)
     with screen.phase("Purchases"):
         purchases = Purchases.cdnow(everything=True, limit=None)

@@ -1,4 +1,6 @@
-"""What both commands need: services, databases, topics and five processes, and an orderly end of it all."""
+"""What both commands need: services, databases, topics and five processes. At the end it stops
+all of them.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,7 @@ from demo.topology import CONSUMERS, SHOP, Topology
 
 STAND_IN = (
     "The broker is a stand-in: there is no Java or Maven here for Apache Kafka.\n"
-    "What follows is shown to work with it; it is no proof for Kafka itself."
+    "The demo shows that all works with it; that proves nothing about Kafka itself."
 )
 TICK = 0.05
 
@@ -48,7 +50,7 @@ class Stage:
 
 @contextmanager
 def staged(screen: Screen) -> Iterator[Stage]:
-    """Bring everything up, and take down whatever came up when the block ends, however it ends."""
+    """Start everything, and stop it again at the end of the block, however that ends."""
     with ExitStack() as stack:
         folder = stack.enter_context(_folder())
         with screen.phase("Services"):
@@ -73,7 +75,7 @@ def staged(screen: Screen) -> Iterator[Stage]:
 
 @contextmanager
 def _folder() -> Iterator[Path]:
-    """Kept when something goes wrong, for the sake of the logs."""
+    """The folder is kept if something fails, because of the logs."""
     folder = Path(tempfile.mkdtemp(prefix="outbox-demo-"))
     try:
         yield folder
@@ -83,7 +85,7 @@ def _folder() -> Iterator[Path]:
 
 
 def _topology(services: devstack.Stack) -> Topology:
-    """Names of its own on a server or broker that others may use as well."""
+    """A random name for a server or broker that is shared."""
     shared = isinstance(services.postgres, devstack.postgres.external.External) or isinstance(
         services.kafka, devstack.kafka.external.External
     )

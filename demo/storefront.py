@@ -1,4 +1,4 @@
-"""The shop as people see it: a web server on a port."""
+"""Runs the shop's web server."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TICK = 0.1
 
 
 def choose_port(wanted: int | None) -> int:
-    """The port that was asked for, or raises PortTaken; without, the usual one, else any that is free."""
+    """The requested port, or PortTaken. Without a request the usual port, or any free one."""
     if wanted is not None:
         if not _is_free(wanted):
             raise PortTaken(

@@ -1,4 +1,4 @@
-"""What one demo calls its own: databases, topics and groups, and the environment that tells the services."""
+"""The databases, topics and groups of one demo, and the environment variables that name them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PARTITIONS = 3
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A service of the example. ``topics`` are those that it listens to."""
+    """A service of the example. ``topics`` are those that it reads."""
 
     name: str
     settings: str
@@ -33,7 +33,7 @@ SERVICES = (SHOP, *CONSUMERS)
 
 @dataclass(frozen=True, slots=True)
 class Topology:
-    """``token`` sets this demo's names apart on servers that it shares; empty: it has them to itself."""
+    """``token`` makes this demo's names unique on shared servers. Empty: the servers are its own."""
 
     database_url: str
     bootstrap_servers: str
@@ -58,7 +58,7 @@ class Topology:
         return self.prefix + service.name
 
     def environ(self) -> Mapping[str, str]:
-        """What every process of this demo is started with."""
+        """The environment of every process of this demo."""
         return {
             "DATABASE_URL": self.database_url,
             "KAFKA_BOOTSTRAP_SERVERS": self.bootstrap_servers,

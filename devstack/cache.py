@@ -1,4 +1,4 @@
-"""What is brought once and kept: downloads, and copies that another user can read."""
+"""A cache for downloads, and for copies that another user can read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Choosing how a service is had: the first way that works on this machine."""
+"""Chooses how to get a service: the first way that works on this machine."""
 
 from __future__ import annotations
 

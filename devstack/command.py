@@ -1,4 +1,4 @@
-"""Running a command in front of the services: it gets every signal once, and its exit code is ours."""
+"""Runs a command while the services run. It gets every signal once, and its exit code becomes ours."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What devstack tells the person in front of it: on stderr, so that stdout stays the command's."""
+"""Messages of devstack. They go to stderr, so that stdout belongs to the command."""
 
 from __future__ import annotations
 

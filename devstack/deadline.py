@@ -1,4 +1,4 @@
-"""Waiting for something to answer, with an end to it."""
+"""Waits for a condition, with a deadline."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Services that stay for a day's work: a keeper process holds them, and .devstack/ says where they are."""
+"""Services that stay between runs: a keeper process holds them, and .devstack/ has their addresses."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ STOP_TIMEOUT = 60.0
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What the keeper of one folder has written down: its pid, and the variables once everything answers."""
+    """The notes of a folder's keeper: its pid, and the variables once everything answers."""
 
     pid: int
     environ: dict[str, str]
@@ -69,7 +69,7 @@ class Keeping:
         """Be the keeper; DevstackError if there is one."""
         self.folder.mkdir(exist_ok=True)
         with open(self._lock, "w") as lock:
-            # Whoever looks whether we live takes the lock for a moment.
+            # A process that checks whether we live takes the lock for a moment.
             if not reached(lambda: _locked(lock), seconds=2):
                 raise DevstackError(
                     f"services are kept here already ({self.folder}): python -m devstack down"

@@ -1,4 +1,4 @@
-"""This process's line to its reaper: whatever ends us, SIGKILL too, our services and folders go with us."""
+"""Connects this process to its reaper, which ends our services and folders even after a SIGKILL."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def forget_folder(folder: Path) -> None:
 
 
 def _tell(**order: object) -> None:
-    # A reaper that somebody has killed is no reason to fail: it is needed only if we are killed as well.
+    # A killed reaper is not an error: it is needed only if we are killed as well.
     with contextlib.suppress(BrokenPipeError):
         os.write(_line(os.getpid()), json.dumps(order).encode() + b"\n")
 

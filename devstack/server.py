@@ -20,7 +20,7 @@ class Server(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Stop it for good, and remove its data."""
+        """Stop it, and remove its data."""
 
     def start(self) -> None:
         self.launch()

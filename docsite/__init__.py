@@ -1,1 +1,3 @@
-"""The documentation site: reference pages made of the code, navigation made of the files, links checked."""
+"""Builds the documentation site: reference pages from the code, navigation from the files, and a
+link check.
+"""

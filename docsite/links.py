@@ -1,4 +1,4 @@
-"""Finds broken links in a built site, and whatever a browser would fetch from elsewhere to show it."""
+"""Finds broken links in a built site, and resources that a browser would fetch from other hosts."""
 
 from __future__ import annotations
 

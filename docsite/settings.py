@@ -1,4 +1,4 @@
-"""A project that has every app of ours installed, to be looked at. It connects to nothing."""
+"""Settings with all our apps, for reading their code. They connect to nothing."""
 
 from __future__ import annotations
 

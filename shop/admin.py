@@ -26,7 +26,7 @@ admin.site.index_title = "What would you like to look after?"
 
 
 class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
-    """What is written by the shop alone: to be looked at here."""
+    """For rows that only the shop writes: read-only here."""
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -88,7 +88,7 @@ class OrderLineInline(admin.TabularInline):  # type: ignore[type-arg]
 
 @admin.register(Order)
 class OrderAdmin(ReadOnly):
-    """Orders come from customers. What may be done with them here is what the shop can do: pay and cancel."""
+    """Orders come from customers. The actions are those of the shop: pay and cancel."""
 
     list_display = ("id", "customer", "status", "total", "placed_at")
     list_filter = ("status", "placed_at")

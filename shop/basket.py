@@ -18,7 +18,7 @@ MOST = 99
 
 @dataclass(frozen=True, slots=True)
 class Basket:
-    """What a visitor has chosen so far, kept in the session: how many of which product."""
+    """The products that a visitor has chosen and their numbers, kept in the session."""
 
     session: SessionBase
 
@@ -33,7 +33,7 @@ class Basket:
         return bool(self.quantities)
 
     def put(self, product: Product, quantity: int) -> None:
-        """Have so many of a product in the basket, at most 99; none takes it out."""
+        """Set the number of a product, at most 99. Zero removes it."""
         quantities = self.quantities
         quantities[str(product.pk)] = min(quantity, MOST)
         self.session[KEY] = {pk: many for pk, many in quantities.items() if many > 0}

@@ -15,7 +15,7 @@ RECORDS = Path(__file__).with_name("catalogue.toml")
 
 
 def seed() -> int:
-    """Put the records that are missing on the shelf, with their tags; return how many that were."""
+    """Add the missing products with their tags. Returns how many were added."""
     records = tomllib.loads(RECORDS.read_text(encoding="utf-8"))["records"]
     return sum(_stock(**record) for record in records)
 

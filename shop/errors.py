@@ -3,7 +3,7 @@
 ShopError
 ├── EmptyOrder          an order without lines
 ├── StatusConflict      the order's status does not allow what was asked
-├── PaymentDeclined     the bank said no; the transaction that asked rolls back
+├── PaymentDeclined     the bank declined; the transaction rolls back
 └── PurchaseFileError   a file of purchases cannot be read
     └── BadPurchaseLine one line of it is not a purchase
 """
@@ -55,5 +55,5 @@ class BadPurchaseLine(PurchaseFileError, ValueError):
             f"    {line.strip() or '(empty)'}\n"
             "A purchase is: customer number, date as YYYYMMDD, number of CDs, dollars with two decimals:\n"
             "    00002 19970112 5 77.00\n"
-            "Mend or remove the line and run the command again: nothing was imported."
+            "Correct or remove the line and run the command again: nothing was imported."
         )

@@ -1,4 +1,4 @@
-"""What the shop tells the world: one class a kind of event, its fields the contract with those who listen."""
+"""The events of the shop, one class for each type. Their fields are the contract with other services."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ class SignUpForm(forms.Form):
 
 
 class ContinueForm(forms.Form):
-    """Carry on as a customer who exists. Nobody of the staff: their accounts have passwords for a reason."""
+    """Continue as an existing customer. Staff accounts are excluded, because they have passwords."""
 
     customer = forms.EmailField(
         label="E-mail of a customer",
@@ -47,7 +47,7 @@ class ContinueForm(forms.Form):
 
 
 class ProfileForm(forms.Form):
-    """Change one's name and address; who else keeps them hears of it."""
+    """Change name and address. An event informs the services that keep them."""
 
     name = forms.CharField(max_length=100, widget=forms.TextInput(attrs={"autocomplete": "name"}))
     email = forms.EmailField(
@@ -61,7 +61,7 @@ class ProfileForm(forms.Form):
     def clean_email(self) -> str:
         email = str(self.cleaned_data["email"]).lower()
         if User.objects.filter(email__iexact=email).exclude(pk=self.customer.pk).exists():
-            raise ValidationError(f"{email} is another customer's address.")
+            raise ValidationError(f"{email} is the address of another customer.")
         return email
 
     def save(self) -> None:

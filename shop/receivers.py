@@ -1,4 +1,4 @@
-"""Which of Django's signals become which events. What is returned shares the fate of the change itself."""
+"""Turns signals of Django into events. An event commits or rolls back with its change."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def customer_saved(
     if created:
         return CustomerRegistered.of(instance)
     if update_fields is not None and PROFILE.isdisjoint(update_fields):
-        return None  # a login writes last_login, and nobody's profile has changed
+        return None  # a login writes only last_login, which is not part of the profile
     return CustomerChanged.of(instance)
 
 
@@ -68,11 +68,11 @@ def order_saved(
 def tags_changed(
     instance: Product | Tag, action: str, pk_set: Collection[int] | None, using: str, **kwargs: Any
 ) -> Iterator[ProductTagged | ProductUntagged]:
-    """One event a product, from either end: ``product.tags.add()`` or ``tag.products.add()``."""
+    """One event for each product, from either end: ``product.tags.add()`` or ``tag.products.add()``."""
     if action == "post_add":
         for product_id, tags in tags_by_product(instance, pk_set, using):
             yield ProductTagged(product_id=product_id, tags=tags)
-    elif action in {"pre_remove", "pre_clear"}:  # afterwards nobody could tell which tags there were
+    elif action in {"pre_remove", "pre_clear"}:  # afterwards the earlier tags are unknown
         for product_id, tags in tags_by_product(instance, pk_set, using):
             yield ProductUntagged(product_id=product_id, tags=tags)
 
@@ -85,7 +85,9 @@ def tag_deleted(instance: Tag, using: str, **kwargs: Any) -> Iterator[ProductUnt
 
 @outbox.receiver(post_migrate, sender=apps.get_app_config("shop"))
 def migrated(plan: Iterable[tuple[Migration, bool]] = (), **kwargs: Any) -> DeploymentMigrated | None:
-    """One marker a run of ``migrate`` that applied something; Django sends the signal once for each app."""
+    """One event for each run of ``migrate`` that applied something; Django sends the signal once for each
+    app.
+    """
     applied = tuple(
         f"{migration.app_label}.{migration.name}" for migration, backwards in plan if not backwards
     )

@@ -29,9 +29,7 @@ if PRODUCTION:
     SECURE_HSTS_SECONDS = 31_536_000
     SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = True
     SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
-    if (
-        os.environ.get("BEHIND_PROXY", "0") == "1"
-    ):  # one that sets this header itself, whatever the client sends
+    if os.environ.get("BEHIND_PROXY", "0") == "1":  # a proxy that always sets this header itself
         SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
 INSTALLED_APPS = [
@@ -84,8 +82,8 @@ def _database_url(service: str) -> str:
 DATABASES = {"default": dj_database_url.parse(_database_url("shop"), conn_max_age=60)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# An order's page asks the services that listen what they have made of it, by reading their databases. Nothing
-# else here knows of them: take one out, and the page does without.
+# An order's page reads the databases of the consuming services. Nothing else here uses them; remove one, and
+# the page works without it.
 JOURNEY = {service: _database_url(service) for service in ("crm", "analytics", "notifications")}
 
 USE_TZ = True

@@ -12,7 +12,7 @@ from consumers.analytics.figures import Figures
 
 @dataclass(frozen=True, slots=True)
 class Business:
-    """What may be said in any event: the date that counts for it, and money."""
+    """The fields that any event may have: the date that counts, and money."""
 
     placed_at: datetime | None = None
     cancelled_at: datetime | None = None

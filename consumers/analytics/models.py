@@ -30,7 +30,7 @@ class EventLog(models.Model):
 
 
 class DailyFigure(models.Model):
-    """How many events of a type there were on a day, and the money they speak of.
+    """The number and the money of events of a type on a day.
 
     ``day`` is a business date in UTC: when the order was placed or taken back, or the customer registered,
     which for a replayed history is long ago; for other events it is the event's own time. ``revenue`` is the

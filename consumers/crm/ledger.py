@@ -43,7 +43,7 @@ class Ledger(inbox.Batch):
         self._paid[order.order_id] = order
 
     def cancel(self, order_id: UUID) -> None:
-        """Take a purchase back, be it of this batch or of an earlier one."""
+        """Remove a purchase of this batch or of an earlier one."""
         if self._paid.pop(order_id, None) is None:
             self._cancelled.add(order_id)
 

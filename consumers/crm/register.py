@@ -10,7 +10,7 @@ from consumers.crm.models import Customer
 
 
 class Register(inbox.Batch):
-    """What a batch says of customers, the last word on each field, written together."""
+    """The customers of a batch, with the last value of each field, written together."""
 
     def __init__(self) -> None:
         self._fields: defaultdict[int, dict[str, Any]] = defaultdict(dict)

@@ -1,21 +1,18 @@
-"""One welcome mail for each customer, whatever is delivered again.
+"""One welcome mail for each customer, however often an event is delivered.
 
-A mail cannot be part of a database transaction: no order of "send" and "commit" is safe against a crash
-between the two. What
-is done about it:
+A mail cannot be part of a database transaction, so a crash between "send" and "commit" is always possible.
+Therefore:
 
-1.  The row comes first. ``WelcomeMail`` has the customer as its primary key; it is inserted in the
-    transaction that records the event as handled, and only who inserts it sends. Neither a redelivery nor a
-    second registration event sends again.
-2.  The mail goes out last, just before that transaction commits. If the mail server does not take it, the row
-    goes with the transaction and the event is tried again: no mail is lost. (Sending after the commit would
-    lose it in a crash.)
-3.  A transaction holds one mail (``BATCH_SIZE`` 1), so a crash, or a database that goes away, between the
-    mail server's "250" and the commit leaves one mail in doubt, not a batch of them. That one is sent again.
-4.  A mail sent again is the same mail: its Message-ID is made from the customer's number. Mail servers and
-    programs that drop duplicates recognise it, and so does whoever reads the logs.
-
-So: never lost, and twice only if the process dies within the milliseconds between the two.
+1.  The row comes first. ``WelcomeMail`` has the customer as its primary key. It is inserted in the
+    transaction that records the event as handled, and only its writer sends. A redelivery or a second
+    registration event sends nothing.
+2.  The mail goes out last, just before that transaction commits. If the mail server refuses it, the row is
+    rolled back and the event is tried again: no mail is lost. (Sending after the commit would lose it in a
+    crash.)
+3.  A transaction holds one mail (``BATCH_SIZE`` 1). So a crash between the mail server's "250" and the commit
+    leaves one mail in doubt, not a batch. That one is sent again.
+4.  A mail that is sent again has the same Message-ID, made from the customer's number. Mail servers and
+    programs that drop duplicates recognise it, and people can find it in logs.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Reading what every service has, each in its own way, and comparing all of it."""
+"""Reads what every service has, and compares all of it."""
 
 from __future__ import annotations
 

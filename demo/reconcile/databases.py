@@ -1,4 +1,4 @@
-"""Reading what the four services have in their databases, in SQL and without a line of their code."""
+"""Reads the databases of the four services in SQL, without their code."""
 
 from __future__ import annotations
 

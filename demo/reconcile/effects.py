@@ -1,4 +1,4 @@
-"""Have the outbox and the three services what the shop's own tables say? Pure."""
+"""Compares the outbox and the three services with the shop's own tables. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from demo.reconcile.findings import Fault, Finding
 
 
 def compare_outbox(shop: Shop) -> Iterator[Finding]:
-    """Each customer and order has its events in the outbox: none forgotten at the source, none made up."""
+    """Each customer and order has its events in the outbox: none is missing, none is invented."""
     told = (f"{type_} with key {key}" for type_, key in expected.events(shop))
     written = (
         f"{event.type} with key {event.key}" for event in shop.events if event.type in expected.FROM_TABLES
@@ -20,7 +20,7 @@ def compare_outbox(shop: Shop) -> Iterator[Finding]:
 
 
 def compare_crm(shop: Shop, crm: Crm) -> Iterator[Finding]:
-    """Row by row: each customer with what the shop's orders add up to, each purchase booked once."""
+    """Row by row: each customer has the total of the shop's orders, each purchase is booked once."""
     ours = expected.buyers(shop)
     yield from _each_once("CRM", [f"customer {pk}" for pk in ours], [f"customer {pk}" for pk in crm.buyers])
     orders = [f"order {order_id}" for order_id, order in shop.orders.items() if order.is_purchase]

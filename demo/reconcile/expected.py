@@ -1,4 +1,4 @@
-"""What the services should have made of it all, worked out from the shop's customers and orders. Pure."""
+"""Computes what the services should have, from the shop's customers and orders. Pure."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def events(shop: Shop) -> Iterator[tuple[str, str]]:
 
 
 def figures(shop: Shop) -> Figures:
-    """Events and revenue by day and type. What no table tells comes from the outbox, by its own day."""
+    """Events and revenue by day and type. Event types without a table are taken from the outbox."""
     result: defaultdict[tuple[date, str], Figure] = defaultdict(Figure)
 
     def add(day: date, type_: str, revenue: Decimal = Decimal()) -> None:

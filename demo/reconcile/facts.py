@@ -1,4 +1,4 @@
-"""What each service says happened, as plain values. Nothing here knows how it was read."""
+"""The data of each service as plain values, however they were read."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Customer(NamedTuple):
 
 
 class Order(NamedTuple):
-    """An order of the shop. One that was cancelled is no purchase, even if it was paid."""
+    """An order of the shop. A cancelled order is not a purchase, even if it was paid."""
 
     customer_id: int
     total: Decimal
@@ -65,7 +65,7 @@ class Order(NamedTuple):
         return self.paid_at is not None and self.cancelled_at is None
 
     def days(self) -> dict[str, date]:
-        """The types of the events that it must have brought, each with the day for which it counts."""
+        """The types of its events, each with the day that counts."""
         moments = {
             PLACED: self.placed_at,
             PAID: self.placed_at if self.paid_at else None,
@@ -75,7 +75,7 @@ class Order(NamedTuple):
 
 
 class Buyer(NamedTuple):
-    """A customer with what they bought, as the shop's orders or the CRM's row tell it."""
+    """A customer with their purchases, by the shop's orders or by the CRM's row."""
 
     email: str
     first: datetime | None = None
@@ -96,7 +96,7 @@ class Logged(NamedTuple):
 
 
 class Figure(NamedTuple):
-    """How many events of a type on a day, and the money that they speak of."""
+    """The number and the money of events of a type on a day."""
 
     events: int = 0
     revenue: Decimal = Decimal()

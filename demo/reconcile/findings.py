@@ -1,4 +1,4 @@
-"""What can be wrong between services that should agree."""
+"""The kinds of difference between services."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Fault(StrEnum):
 
 
 class Finding(NamedTuple):
-    """One disagreement: of which kind, in which service, and what exactly."""
+    """One difference: its kind, its service, and what it is."""
 
     fault: Fault
     where: str

@@ -1,4 +1,4 @@
-"""Reading every record of Kafka with a plain consumer: no group, no inbox."""
+"""Reads every record of Kafka with a plain consumer, without a group and without the inbox."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def read_records(
 ) -> list[Record]:
     """Every partition of the topics from its beginning to the end that it has now.
 
-    ``progress`` hears how many records of how many are read. Raises TookTooLong when nothing comes for 30 s.
+    ``progress`` gets the number of records read and the total. Raises TookTooLong if none comes for 30 s.
     """
     options = {"isolation_level": "read_committed", "max_poll_records": 5_000}
     with closing(KafkaConsumer(bootstrap_servers=bootstrap_servers.split(","), **options)) as consumer:
@@ -36,7 +36,9 @@ def read_records(
 def _read_to_end(
     consumer: KafkaConsumer, partitions: list[TopicPartition], progress: Callable[[int, int], None]
 ) -> list[Record]:
-    """Up to the ends that the broker names, and on while there is more: the stand-in names them too early."""
+    """Up to the ends that the broker reports, and further while there is more: the stand-in reports them too
+    low.
+    """
     ends, starts = consumer.end_offsets(partitions), consumer.beginning_offsets(partitions)
     total = sum(ends[p] - starts[p] for p in partitions)
     records: list[Record] = []

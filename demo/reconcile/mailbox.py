@@ -1,4 +1,4 @@
-"""Reading the mails that Django's file backend wrote."""
+"""Reads the mails that Django's file backend wrote."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ BETWEEN_MAILS = re.compile(rb"^-{79}\n", re.MULTILINE)
 
 
 def read_recipients(folder: Path) -> list[str]:
-    """The address of each mail, as often as it got one. A file holds one mail or several."""
+    """The address of each mail, once for each mail. A file holds one mail or several."""
     recipients: list[str] = []
     for path in sorted(folder.glob("*.log")):
         for mail in BETWEEN_MAILS.split(path.read_bytes()):

@@ -1,4 +1,4 @@
-"""Orders that never came to be: has anybody heard of them? Pure."""
+"""Searches every service for orders that were rolled back. Pure."""
 
 from __future__ import annotations
 

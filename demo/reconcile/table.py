@@ -1,4 +1,4 @@
-"""The reconciliation as text, 80 columns wide. Pure."""
+"""The comparison as text, 80 columns wide. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ GOOD, BAD, UNKNOWN = "✓", "✗", "\N{EN DASH}"
 
 
 def table(rows: Iterable[Row]) -> str:
-    """One line a figure, one column a service; a dash where a service does not know it."""
+    """One line for each figure, one column for each service; a dash if a service does not know it."""
     lines = [["", *COLUMNS], *([row.label, *map(_figure, row.values)] for row in rows)]
     first, *widths = (max(map(len, column)) for column in zip(*lines, strict=True))
     text = [
@@ -25,7 +25,7 @@ def table(rows: Iterable[Row]) -> str:
 
 
 def answers(verdict: Verdict) -> str:
-    """One line a question, and below each that went wrong the first few examples."""
+    """One line for each question, with the first few examples below each failed one."""
     lines = [line for fault in Fault for line in _answer(verdict, fault)]
     return "\n".join(
         [

@@ -1,4 +1,4 @@
-"""Does it all agree? Pure."""
+"""Decides whether everything agrees. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from demo.reconcile.wire import compare_events, compare_order, first_deliveries
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """All disagreements, and what was looked at to find them."""
+    """All differences, and the numbers of what was compared."""
 
     findings: tuple[Finding, ...]
     declined: int

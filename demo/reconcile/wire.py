@@ -1,4 +1,4 @@
-"""Is Kafka what the outbox says? Pure."""
+"""Compares Kafka with the outbox. Pure."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ LIFE = {
     PAID: 1,
     CANCELLED: 2,
 }
-"""What comes before what within a key, whatever the outbox thinks."""
+"""The order that the events of a key must have, independent of the outbox."""
 SAME = ("topic", "key", "type", "payload")
 
 
 def first_deliveries(records: Iterable[Record]) -> list[Record]:
-    """The records without those that repeat an event of before."""
+    """The records without repeated events."""
     first: dict[str, Record] = {}
     for record in records:
         first.setdefault(record.event_id, record)
@@ -45,7 +45,7 @@ def compare_events(events: Sequence[Event], records: Sequence[Record]) -> Iterat
 
 
 def compare_order(events: Iterable[Event], records: Iterable[Record]) -> Iterator[Finding]:
-    """Per key, first deliveries are in one partition, in the order of the outbox and of life."""
+    """For each key, first deliveries are in one partition, in the order of the outbox and of the shop."""
     place = {event.event_id: event.id for event in events}
     latest: dict[tuple[str, str], Record] = {}
     for record in (each for each in first_deliveries(records) if each.event_id in place):

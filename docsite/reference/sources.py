@@ -22,7 +22,7 @@ def trees() -> dict[str, ast.Module]:
 
 
 def modules() -> Iterator[ModuleType]:
-    """Each module that is shipped and may be imported by itself."""
+    """Each shipped module that can be imported alone."""
     for name in trees():
         if NOT_IMPORTED.isdisjoint(name.split(".")):
             yield importlib.import_module(name)
@@ -38,7 +38,7 @@ def keyword(call: ast.Call, name: str) -> ast.expr | None:
 
 
 def text(node: ast.expr | None) -> str:
-    """A string as a reader should see it: what is filled in stands in angle brackets."""
+    """A string for readers: values that are filled in are in angle brackets."""
     match node:
         case ast.Constant(value=str(value)):
             return value

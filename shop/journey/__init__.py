@@ -1,4 +1,4 @@
-"""How far an order has come: in the shop, in the outbox, in Kafka, and in the services that listen."""
+"""Shows where the events of an order are: shop, outbox, Kafka, and the consuming services."""
 
 from shop.journey.journey import Journey
 

@@ -29,7 +29,7 @@ READ_ONLY = "-c default_transaction_read_only=on -c statement_timeout=2000"
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a service says: when it applied which event, which it parked, what it knows; or its problem."""
+    """The answer of a service: when it applied each event, which it held, what it knows; or its problem."""
 
     applied: Mapping[str, datetime] = field(default_factory=dict)
     parked: Set[str] = frozenset()
@@ -38,7 +38,7 @@ class Report:
 
 
 def report(service: Service, order: Order, event_ids: Sequence[UUID]) -> Report:
-    """Ask one service what it made of these events of an order."""
+    """Ask one service about these events of an order."""
     try:
         with connected(service) as connection:
             known = {
@@ -57,7 +57,7 @@ def report(service: Service, order: Order, event_ids: Sequence[UUID]) -> Report:
 
 
 def reports(order: Order, event_ids: Sequence[UUID]) -> dict[Service, Report]:
-    """Ask every service of JOURNEY, all at once: one that is away costs the page a wait, not three."""
+    """Ask every service of JOURNEY at the same time, so that an outage of several costs only one wait."""
     services = [service for service in SERVICES if service.name in settings.JOURNEY]
     with ThreadPoolExecutor(max_workers=len(SERVICES)) as pool:
         answers = pool.map(lambda service: report(service, order, event_ids), services)
@@ -65,7 +65,7 @@ def reports(order: Order, event_ids: Sequence[UUID]) -> dict[Service, Report]:
 
 
 def traces(order_id: UUID) -> dict[Service, int | None]:
-    """How much each service that keeps orders has of this one; None where a service does not answer."""
+    """How many rows each service has of this order; None if a service does not answer."""
     found: dict[Service, int | None] = {}
     for service in SERVICES:
         if service.trace and service.name in settings.JOURNEY:
@@ -79,7 +79,7 @@ def traces(order_id: UUID) -> dict[Service, int | None]:
 
 
 def connected(service: Service) -> psycopg.Connection[dict[str, Any]]:
-    """A connection of its own to the database of a service, on which nothing can be written."""
+    """A new read-only connection to the database of a service."""
     url = settings.JOURNEY[service.name]
     return psycopg.connect(url, connect_timeout=2, options=READ_ONLY, autocommit=True, row_factory=dict_row)
 

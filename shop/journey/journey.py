@@ -22,7 +22,7 @@ SIGNED_UP_FOR_IT = timedelta(minutes=10)
 
 @dataclass(frozen=True, slots=True)
 class Journey:
-    """The events of an order and what has become of each; ``slowest`` is the longest that one took."""
+    """The events of an order and their states. ``slowest`` is the longest time that one took."""
 
     steps: list[Step]
     stations: list[Station]

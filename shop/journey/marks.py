@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class State(StrEnum):
-    """What a station has made of an event."""
+    """The state of an event at a station."""
 
     DONE = "done"
     WAITING = "waiting"
@@ -69,7 +69,7 @@ def _in_service(event: OutboxEvent, service: Service, report: Report) -> Mark:
 
 
 def delay(event: OutboxEvent, moment: datetime) -> timedelta:
-    """How long after the event was written something happened to it, as far as the clocks agree."""
+    """The time between the writing of the event and a later step. The clocks may differ."""
     return max(timedelta(), moment - event.created_at)
 
 

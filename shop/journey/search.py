@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """What was found of an order at one place; None where nobody answered."""
+    """What was found of an order at one place. None if the place did not answer."""
 
     where: str
     found: int | None
 
 
 def search(payment: DeclinedPayment) -> list[Trace]:
-    """Look for an order that was rolled back, wherever a committed one would be."""
+    """Search for a rolled-back order in every place where a committed one would be."""
     return [
         Trace("The order in the shop", Order.objects.filter(pk=payment.order_id).count()),
         Trace("Its events in the outbox", trail(payment.order_id, [payment.declined_at]).count()),

@@ -1,4 +1,4 @@
-"""The services that listen to the shop. They are asked by reading their databases, and by this page only."""
+"""The services that consume the shop's events. Only this page reads their databases."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Answer = Callable[[Mapping[str, Any] | None], str]
 class Service:
     """A service, the types of events it takes (none named: all), and how to read what it made of an order.
 
-    ``question`` has the answer put in words by ``answer``; ``trace`` counts what it keeps of this very order.
+    ``answer`` puts the result of ``question`` into words. ``trace`` counts its rows of this order.
     """
 
     name: str

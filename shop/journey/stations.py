@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 
 KAFKA = {
     State.DONE: "Has the events, safe on every replica in sync.",
-    State.WAITING: "The relay has yet to publish to it.",
-    State.HELD: "An operator has to decide: see the outbox.",
-    State.NOTHING: "Had the events long ago.",
+    State.WAITING: "The relay has not published to it yet.",
+    State.HELD: "A person must decide: see the outbox.",
+    State.NOTHING: "Received the events long ago.",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Station:
-    """A place where events arrive, what all of them together come to there, and what it knows."""
+    """A place where events arrive, their common state there, and what it knows."""
 
     name: str
     title: str
@@ -47,7 +47,7 @@ def stations(steps: Sequence[Step], answers: Mapping[Service, Report]) -> Iterat
 
 
 def _together(steps: Sequence[Step], name: str) -> Mark:
-    """The mark of the event that has come least far."""
+    """The mark of the event that is least advanced."""
     found = [step.marks[name] for step in steps if step.marks[name].state != State.NOTHING]
     behind = [mark for state in (State.HELD, State.WAITING) for mark in found if mark.state == state]
     return next(iter([*behind, *reversed(found)]), Mark(State.NOTHING, "nothing to do"))

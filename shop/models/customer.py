@@ -25,7 +25,7 @@ class CustomerManager(outbox.CapturedManager["Customer"], UserManager["Customer"
 
 
 class Customer(User):
-    """Django's user, seen as somebody who buys records. SaveHook either one is captured."""
+    """Django's user as a customer. A save of either model writes events."""
 
     objects: ClassVar[CustomerManager] = CustomerManager()
 

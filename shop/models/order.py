@@ -45,7 +45,8 @@ class OrderManager(outbox.CapturedManager["Order"]):
             line.order = order
         order.items = lines
         with transaction.atomic(savepoint=False):
-            # Lines first: whoever hears of the order can read them. Their foreign key is checked at commit.
+            # Lines first, so that receivers of the order can read them. Their foreign key is checked at
+            # commit.
             OrderLine.objects.bulk_create(lines)
             order.save()
             if charge is not None:
@@ -123,7 +124,7 @@ class Order(models.Model):
     def pay(self, charge: Charge = accept) -> None:
         """Mark the order as paid and charge the customer; a payment that is declined undoes both.
 
-        Raises StatusConflict for an order that is not merely placed, and whatever ``charge`` raises.
+        Raises StatusConflict for an order whose status is not "placed", and whatever ``charge`` raises.
         """
         with transaction.atomic():
             self._lock()
@@ -132,7 +133,7 @@ class Order(models.Model):
             self._settle(charge, timezone.now())
 
     def cancel(self, reason: str) -> None:
-        """Cancel the order, paid or not. Raises StatusConflict when it is cancelled already."""
+        """Cancel the order, paid or not. Raises StatusConflict if it is already cancelled."""
         with transaction.atomic():
             self._lock()
             if self.status == self.Status.CANCELLED:
@@ -154,7 +155,7 @@ class Order(models.Model):
 
 
 class OrderLine(models.Model):
-    """So many of one product, under the name and at the price of the day."""
+    """A number of one product, with its name and price at the time of the order."""
 
     order = models.ForeignKey(Order, models.CASCADE, related_name="lines")
     product = models.ForeignKey(Product, models.PROTECT, related_name="+")

@@ -12,15 +12,14 @@ if TYPE_CHECKING:
 
 class DeclinedPaymentManager(models.Manager["DeclinedPayment"]):
     def record(self, declined: PaymentDeclined) -> DeclinedPayment:
-        """Note the payment that was declined. Call it when the order's transaction has been rolled back."""
+        """Store the declined payment. Call it after the order's transaction was rolled back."""
         order = declined.order
         return self.create(order_id=order.pk, customer_id=order.customer_id, amount=order.total)
 
 
 class DeclinedPayment(models.Model):
-    """What is left of an order that was rolled back, so that anyone can check that nobody else ever saw it.
-
-    No foreign keys: the order does not exist.
+    """What remains of a rolled-back order, so that a visitor can check that no service ever saw it. It has no
+    foreign keys, because the order does not exist.
     """
 
     order_id = models.UUIDField(unique=True)

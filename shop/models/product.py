@@ -10,7 +10,7 @@ from django.urls import reverse
 
 
 class Tag(models.Model):
-    """A word to find records by; putting one on a product, or taking it off, is an event."""
+    """A word to find products by. Adding it to a product, or removing it, is an event."""
 
     name = models.CharField(max_length=40, unique=True)
 

@@ -1,6 +1,6 @@
 """The CDNOW data: all purchases that 23,570 customers of an online record shop made from 1997 to June 1998.
 
-Fader and Hardie's data set, as the Python package Lifetimes brings it along.
+Fader and Hardie's data set, from the Python package Lifetimes.
 """
 
 from __future__ import annotations

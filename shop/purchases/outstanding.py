@@ -24,7 +24,7 @@ class Outstanding:
 
     @classmethod
     def of(cls, purchases: list[Purchase]) -> Outstanding:
-        """Leave out what an earlier replay wrote: of each customer, as many purchases as have been paid."""
+        """Skip what an earlier replay wrote: for each customer, as many purchases as are paid."""
         numbers = {people.username(purchase.customer): purchase.customer for purchase in purchases}
         paid = Q(orders__paid_at__isnull=False, orders__placed_at__lte=purchases[-1].at)
         known = Customer.objects.filter(username__in=numbers).annotate(bought=Count("orders", filter=paid))
@@ -41,7 +41,9 @@ class Outstanding:
         return cls(outstanding, customers)
 
     def shares(self, count: int) -> list[Outstanding]:
-        """Deal the customers out to so many writers: all purchases of one go to the same, in order."""
+        """Divide the customers among so many writers. One writer gets all purchases of a
+        customer, in order.
+        """
         numbers = dict.fromkeys(purchase.customer for purchase in self.purchases)
         owner = {number: index % count for index, number in enumerate(numbers)}
         purchases: list[list[Purchase]] = [[] for _ in range(min(count, len(numbers)))]

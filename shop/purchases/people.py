@@ -1,4 +1,4 @@
-"""Names for customers of whom history only knows a number. The same number always gets the same name."""
+"""Names for customers of whom the data has only a number. The same number always gets the same name."""
 
 from __future__ import annotations
 

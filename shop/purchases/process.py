@@ -28,7 +28,7 @@ class Shared:
         return cls(CONTEXT.Value("i", 0), CONTEXT.Event())
 
     def count(self) -> bool:
-        """Count one more purchase; return whether to go on."""
+        """Count one more purchase. Returns whether to continue."""
         with self.written.get_lock():
             self.written.value += 1
         parent = multiprocessing.parent_process()
@@ -40,7 +40,7 @@ shared: Shared
 
 
 def start(database: str, mine: Shared) -> None:
-    """Set Django up in a new process, on the command's own database. Only the command hears Ctrl-C."""
+    """Set Django up in a new process, on the command's own database. Only the command handles Ctrl-C."""
     global shared
     shared = mine
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -39,11 +39,11 @@ class Replay:
     shared: process.Shared = field(default_factory=process.Shared.new)
 
     def stop(self) -> None:
-        """Let each writer finish the purchase it is at, and no more."""
+        """Let each writer finish its current purchase, and stop."""
         self.shared.stop.set()
 
     def run(self, outstanding: Outstanding, progress: Callable[[int], object]) -> Tally:
-        """Write what is outstanding and return what was written; ``progress`` hears of it as it comes.
+        """Write the outstanding purchases and return what was written. ``progress`` gets each step.
 
         A single writer works here, several in a process each. Raises what a writer raises, once all are done.
         """

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Throttle:
-    """Let ``rate`` things a second pass, evenly; None lets everything pass at once."""
+    """Lets ``rate`` things pass each second, evenly. None: no limit."""
 
     rate: float | None
     clock: Callable[[], float] = time.monotonic

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Writer:
-    """Lets customers buy again what they once bought: each purchase an order, placed and paid at once.
+    """Repeats the purchases of customers: each one is an order, placed and paid at once.
 
     A ``declined`` share of the purchases is first tried with a card that is declined when the order's events
     are already emitted. Which ones depends on ``seed`` alone, however many writers there are.
@@ -69,7 +69,7 @@ class Writer:
 
 
 def lines(purchase: Purchase, products: list[Product]) -> list[OrderLine]:
-    """Spread what was paid over the CDs, to the cent: history tells the sum, not which records they were."""
+    """Divide the sum over the CDs, to the cent: the data has only the sum."""
     cents, dearer = divmod(int(purchase.dollars * 100), purchase.cds)
     shares = ((products[0], purchase.cds - dearer, cents), (products[1], dearer, cents + 1))
     return [

@@ -28,7 +28,7 @@ def add(request: HttpRequest, slug: str) -> HttpResponse:
 
 @require_POST
 def change(request: HttpRequest, slug: str) -> HttpResponse:
-    """Have another number of a record in the basket; anything but a number takes it out."""
+    """Change the number of a product in the basket. Anything else than a number removes it."""
     product = get_object_or_404(Product, slug=slug)
     quantity = request.POST.get("quantity", "")
     Basket(request.session).put(product, int(quantity) if quantity.isascii() and quantity.isdigit() else 0)

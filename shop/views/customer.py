@@ -50,7 +50,7 @@ def welcome(request: HttpRequest) -> HttpResponse:
 def signed_in(request: HttpRequest, customer: Customer) -> HttpResponse:
     basket = request.session.get(KEY, {})
     login(request, customer, backend=BACKEND)
-    request.session[KEY] = basket  # login() starts another session when somebody else was signed in
+    request.session[KEY] = basket  # login() starts a new session if another user was signed in
     return redirect(destination(request))
 
 
@@ -69,7 +69,7 @@ def account(request: HttpRequest) -> HttpResponse:
     form = ProfileForm(customer, request.POST if request.method == "POST" else None)
     if form.is_bound and form.is_valid():
         form.save()
-        messages.success(request, "Your profile is changed, and the services that need it are told.")
+        messages.success(request, "Your profile is changed. An event informs the other services.")
         return redirect("shop:account")
     return render(request, "shop/account.html", {"form": form, "orders": customer.orders.all()[:50]})
 
@@ -77,14 +77,14 @@ def account(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_POST
 def delete(request: HttpRequest) -> HttpResponse:
-    """Delete a customer who never ordered; the books need the others."""
+    """Delete a customer without orders. Customers with orders must stay."""
     try:
         customer_of(request.user).delete()
     except ProtectedError:
-        messages.error(request, "Your orders are in the books, so your account has to stay.")
+        messages.error(request, "Your account cannot be deleted, because it has orders.")
         return redirect("shop:account")
     logout(request)
-    messages.success(request, "Your account is deleted, and the services that knew you are told.")
+    messages.success(request, "Your account is deleted. An event informs the other services.")
     return redirect("shop:catalogue")
 
 

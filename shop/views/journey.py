@@ -29,7 +29,7 @@ def _visible(request: HttpRequest) -> QuerySet[Order]:
 @require_safe
 @never_cache
 def order(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """An order and how far the news of it has travelled."""
+    """An order, and where its events are."""
     order = get_object_or_404(_visible(request), pk=pk)
     context = {
         "order": order,
@@ -44,7 +44,7 @@ def order(request: HttpRequest, pk: UUID) -> HttpResponse:
 @require_safe
 @never_cache
 def journey(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """What moves on the order's page, for its script: the state and text of each mark."""
+    """The changing parts of the order's page, for its script: the state and text of each mark."""
     journey = Journey.of(get_object_or_404(_visible(request), pk=pk))
     marks = {station.name: station.mark for station in journey.stations}
     for step in journey.steps:

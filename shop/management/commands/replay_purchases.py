@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 class Command(BaseCommand):
     help = (
         "Replay real purchases (CDNOW, 1997-1998): each becomes an order, placed and paid at once. "
-        "A replay that was stopped goes on where it was: purchases that are in the shop already are left out."
+        "A stopped replay continues: purchases that are already in the shop are skipped."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -58,9 +58,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--seed", type=int, default=0, help="decides which payments are declined (default: 0)"
         )
-        parser.add_argument(
-            "--limit", type=whole, help="no more than the first so many purchases of the file"
-        )
+        parser.add_argument("--limit", type=whole, help="only the first so many purchases of the file")
         parser.add_argument("--rate", type=positive, help="purchases a second (default: as many as possible)")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -89,7 +87,7 @@ class Command(BaseCommand):
 
     def report_known(self, known: int) -> None:
         if known:
-            self.stdout.write(f"{known:,} purchases are in the shop already and are left out.")
+            self.stdout.write(f"{known:,} purchases are already in the shop and are skipped.")
 
     def replay(self, outstanding: Outstanding, options: dict[str, Any]) -> None:
         terms = Terms(options["declined"], options["seed"], options["rate"])
@@ -100,15 +98,13 @@ class Command(BaseCommand):
             with stopped_by_signals(replay), tqdm(total=total, unit=" purchases", disable=None) as bar:
                 tally = replay.run(outstanding, bar.update)
         except BrokenProcessPool as error:
-            raise CommandError("A writer was killed. Run it again: it goes on where it was.") from error
+            raise CommandError("A writer was killed. Run the command again to continue.") from error
         except OperationalError as error:
-            raise CommandError(
-                f"PostgreSQL went away. Run it again: it goes on where it was. {error}"
-            ) from error
+            raise CommandError(f"PostgreSQL went away. Run the command again to continue. {error}") from error
         self.summarise(tally, time.monotonic() - started)
         if tally.purchases < total:
             self.stdout.write(
-                f"Stopped with {total - tally.purchases:,} purchases to go. Run it again to go on."
+                f"Stopped with {total - tally.purchases:,} purchases left. Run the command again to continue."
             )
             raise SystemExit(130)
 
