@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 MAKEFLAGS += --no-builtin-rules --no-print-directory
-# The tests start hundreds of Pythons, and none of them should compile everything again.
+# The tests start hundreds of Python processes. They share compiled files.
 unexport PYTHONDONTWRITEBYTECODE
 
 VENV := .venv

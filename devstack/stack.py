@@ -78,7 +78,7 @@ class Stack:
 def start(*, brokers: int = 1, postgres: bool = True, kafka: bool = True) -> Iterator[Stack]:
     """PostgreSQL and Kafka for the time of a ``with`` block, answering from its first line on.
 
-    Raises DevstackError where one of them cannot be had.
+    Raises DevstackError if one of them cannot be started.
     """
     with contextlib.closing(Stack(brokers=brokers, postgres=postgres, kafka=kafka)) as stack:
         stack.start()

@@ -10,9 +10,7 @@ import inbox
 from consumers.crm.models import Customer, Purchase
 from consumers.crm.payloads import OrderPaid
 
-# The dates are looked up in the purchases that are left, so that one taken back leaves the right first and
-# last behind. Rows are locked in the order of their ids: another instance may have orders of the same
-# customers in hand.
+# The dates come from the remaining purchases, so that a cancelled one leaves the right first and last date. Rows are locked in the order of their ids, because another instance may be handling orders of the same customers.
 SUM_UP = """
 WITH change AS (
     SELECT customer_id, sum(sign) AS purchases, sum(sign * total) AS spent

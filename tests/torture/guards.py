@@ -119,7 +119,7 @@ GUARDS = [
         f"{RELAY}/test_log_lines.py::test_a_topic_is_reported_as_an_error_once_its_grace_is_over",
     ),
     Guard(
-        "a hold that is gone told from a lost lease",
+        "a hold that ended, distinguished from a lost lease",
         f"{RELAY}/test_releasing.py::test_a_hold_that_another_relay_lifts_has_nothing_sent_again",
     ),
     Guard(
@@ -177,7 +177,7 @@ GUARDS = [
         "retention of what is held", "tests/admin/test_retention.py::test_only_what_is_published_and_old_goes"
     ),
     Guard(
-        "retention that waits for nobody",
+        "retention that never waits for other sessions",
         "tests/admin/test_retention.py::test_two_prunes_at_once_do_not_wait_for_each_other",
     ),
     Guard(

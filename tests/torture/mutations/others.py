@@ -41,7 +41,7 @@ OUTBOX: dict[str, Mutation] = {
         "prune",
         ("AND NOT EXISTS (SELECT FROM outbox_held WHERE event_id = piece.id AND discarded_at IS NULL)", ""),
     ),
-    "retention that waits for nobody": query(
+    "retention that never waits for other sessions": query(
         "outbox.operations.retention", "prune", ("FOR UPDATE SKIP LOCKED", "FOR UPDATE")
     ),
     "the refusal to prune another history": instead(

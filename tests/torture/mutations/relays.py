@@ -158,7 +158,7 @@ RELAY: dict[str, Mutation] = {
     ),
     "the bound of what a poll reads": sql("log/poll", ("OFFSET %(most)s", "OFFSET %(most)s * 1000000")),
     "the grace before a topic is an error": instead("relay.conf.RelaySettings.topic_grace_seconds", 0.0),
-    "a hold that is gone told from a lost lease": sql(
+    "a hold that ended, distinguished from a lost lease": sql(
         "log/checkpoint", ("EXISTS (SELECT FROM ours)", "EXISTS (SELECT FROM ours WHERE id < 0)")
     ),
     "what is left of a hold before new events pass it": instead(
