@@ -95,6 +95,6 @@ def _reaper_or_none() -> None:
         _pull(testcontainers_config.ryuk_image)
     except Unavailable:
         announce(
-            "testcontainers' reaper is not available: if this process is killed, remove its containers by hand"
+            "testcontainers' reaper is missing: if this process is killed, remove its containers by hand"
         )
         testcontainers_config.ryuk_disabled = True

@@ -10,7 +10,9 @@ import inbox
 from consumers.crm.models import Customer, Purchase
 from consumers.crm.payloads import OrderPaid
 
-# The dates come from the remaining purchases, so that a cancelled one leaves the right first and last date. Rows are locked in the order of their ids, because another instance may be handling orders of the same customers.
+# The dates come from the remaining purchases, so that a cancelled one leaves the right first and last date.
+# Rows are locked in the order of their ids, because another instance may be handling orders of the same
+# customers.
 SUM_UP = """
 WITH change AS (
     SELECT customer_id, sum(sign) AS purchases, sum(sign * total) AS spent
