@@ -13,7 +13,7 @@ from django.http import HttpRequest
 from inbox.cloudevents import printable
 from inbox.conf import settings
 from inbox.models import Instance, Parked
-from inbox.models.parked import ParkedQuerySet
+from inbox.models.parked_queries import ParkedQuerySet
 
 
 class ReasonForm(ActionForm):

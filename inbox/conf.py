@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
+from fnmatch import fnmatchcase
 from functools import cache
 from typing import Annotated, Any, TypeVar
 
@@ -24,7 +25,7 @@ class ConsumerSettings:
     """One entry of ``INBOX["CONSUMERS"]``; names are as Kafka knows them, with the prefix.
 
     ``handlers``: the modules whose handlers it runs; none means all. ``batch_size``: events in one
-    transaction.
+    transaction. ``ignore``: types, or patterns such as ``shop.*``, that it skips on purpose.
     """
 
     name: str
@@ -32,14 +33,22 @@ class ConsumerSettings:
     group: str = ""
     handlers: tuple[str, ...] = ()
     batch_size: Positive = 500
+    ignore: tuple[str, ...] = ()
+
+    def ignores(self, type_: str) -> bool:
+        """Whether events of this type are skipped without a word."""
+        return any(fnmatchcase(type_, pattern) for pattern in self.ignore)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """``settings.INBOX``. ``options`` are passed to the Kafka client.
 
-    ``attempts``: how often a failing event is tried before it is parked. ``transaction_idle_seconds``: how
-    long a handler may take between two statements; the server ends the transaction then (0: no limit).
+    ``attempts``: how many failures that count against an event there are before somebody has to decide about
+    it. ``handler_seconds``: how long a handler may take for one event before it is interrupted (0: no limit).
+    ``transaction_idle_seconds``: how long it may take between two statements; the server ends the transaction
+    then (0: no limit). ``other_databases``: those that handlers may write to although these writes are not
+    rolled back with the event.
     """
 
     bootstrap_servers: Names
@@ -51,6 +60,8 @@ class Settings:
     retention_days: Positive = 30
     heartbeat_seconds: Seconds = 5.0
     shutdown_seconds: Seconds = 30.0
+    handler_seconds: Annotated[float, msgspec.Meta(ge=0)] = 300.0
+    other_databases: tuple[str, ...] = ()
     transaction_idle_seconds: Annotated[float, msgspec.Meta(ge=0)] = 30.0
 
     def consumer(self, name: str) -> ConsumerSettings:
@@ -116,6 +127,7 @@ def _consumer(name: str, raw: object, prefix: str, problems: list[str]) -> Any:
         "group": prefix + (consumer.group or name),
         "handlers": consumer.handlers,
         "batch_size": consumer.batch_size,
+        "ignore": consumer.ignore,
     }
 
 

@@ -7,7 +7,7 @@ from django.core.management.base import CommandError
 
 from inbox.conf import settings
 from inbox.models import Parked
-from inbox.models.parked import ParkedQuerySet
+from inbox.models.parked_queries import ParkedQuerySet
 
 
 def add_selection(parser: ArgumentParser) -> None:

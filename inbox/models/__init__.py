@@ -1,5 +1,8 @@
+from inbox.models.in_hand import InHand
 from inbox.models.instance import Instance
 from inbox.models.parked import Parked
 from inbox.models.processed import Processed
+from inbox.models.unhandled import Unhandled
+from inbox.models.unit import Unit
 
-__all__ = ["Instance", "Parked", "Processed"]
+__all__ = ["InHand", "Instance", "Parked", "Processed", "Unhandled", "Unit"]

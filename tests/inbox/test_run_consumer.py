@@ -193,7 +193,10 @@ def test_parked_events_are_requeued_in_order_while_it_runs(service: Service) -> 
     wait_until(lambda: service.query(parked) == [(3,)], 20, "the others are parked behind it")
     wait_until(lambda: service.booked() == service.expected(), 20, "the others go on")
     status = service.manage("inbox_status", "crm")
-    assert (status.returncode, "3 parked (0 of them requeued)" in status.stdout) == (1, True)
+    assert (status.returncode, "3 held (1 until somebody requeues or discards them" in status.stdout) == (
+        1,
+        True,
+    )
     with psycopg.connect(server_url(service.database)) as connection:
         connection.execute("ALTER TABLE crm_customer DROP CONSTRAINT short")
     assert service.manage("inbox_requeue", "--key", "1").stdout == "3 requeued\n"

@@ -70,3 +70,16 @@ def test_delays_double_up_to_the_longest_with_jitter() -> None:
         full = min(0.1 * 2**number, 2.0)
         assert full / 2 <= wait <= full
     assert len(set(waits)) == 12
+
+
+def test_what_an_error_was_raised_for_counts_too() -> None:
+    error = ValueError("the rates are not there")
+    error.__cause__ = ConnectionResetError()
+    assert is_transient(error)
+
+
+def test_errors_of_clients_are_known_by_their_names() -> None:
+    class ReadTimeout(Exception):
+        """As httpx has one."""
+
+    assert is_transient(ReadTimeout())

@@ -18,6 +18,7 @@ from inbox.heartbeat import DATABASE
 from inbox.kafka import KafkaSource
 from inbox.outages import Outages
 from inbox.registry import registry
+from inbox.running import Limit
 from inbox.shutdown import Shutdown, Stop
 from inbox.signals import started, stopped
 
@@ -28,7 +29,8 @@ class Command(BaseCommand):
     help = (
         "Brings the events of a consumer's topics to its handlers. SIGTERM finishes what is in hand, a "
         "second one forces. "
-        "Exit codes: 0 stopped when asked, 1 error, 2 usage, 3 shutdown forced or timed out."
+        "Exit codes: 0 stopped when asked, 1 error, 2 usage, 3 shutdown forced or timed out, 4 a handler "
+        "took longer than INBOX['HANDLER_SECONDS'] and could not be interrupted."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -43,6 +45,7 @@ class Command(BaseCommand):
             raise CommandError(str(error), returncode=2) from error
         shutdown = Shutdown(inbox.shutdown_seconds)
         shutdown.install()
+        Limit(inbox.handler_seconds).install()
         _wait_for_database(inbox, name, shutdown)
         source = KafkaSource(
             name,
