@@ -9,7 +9,7 @@ from typing import Any
 from inbox.delivery import Delivery
 from inbox.effects import Effects
 from inbox.kafka import KafkaSource
-from inbox.models.parked import ParkedQuerySet
+from inbox.models.parked_queries import ParkedQuerySet
 from inbox.models.processed import ProcessedManager
 from tests.torture.points import Points
 

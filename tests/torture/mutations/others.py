@@ -49,11 +49,15 @@ OUTBOX: dict[str, Mutation] = {
 
 INBOX: dict[str, Mutation] = {
     "the note of what is handled": instead(
-        "inbox.effects.Effects._claim", lambda _, deliveries: list(deliveries)
+        "inbox.effects.Effects._claim", lambda _, deliveries: list(enumerate(deliveries))
     ),
     "later events parked behind poison": instead("inbox.effects.Effects._blocked", lambda *_: set()),
     "offsets of an earlier topic are not believed": instead(
         "inbox.origins.Origins.is_of_another", lambda *_: False
     ),
     "the refusal of effects that are lost": instead("inbox.effects.Effects._refuse_broken", lambda _: None),
+    "evidence before an event is given up": instead("inbox.evidence.Evidence.is_out", lambda *_: False),
+    "attempts counted before they are made": instead(
+        "inbox.models.parked_queries.ParkedQuerySet.begin_alone", lambda *_, **__: None
+    ),
 }
