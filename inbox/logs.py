@@ -92,7 +92,7 @@ def _deaths_suspected(sender: str, deliveries: Collection[Delivery], **_: Any) -
 
 @receiver(signals.type_unhandled)
 def _type_unhandled(sender: str, event: Event, alike: str, **_: Any) -> None:
-    meant = f"; did you mean {event.type!r} where @inbox.handler says {alike!r}?" if alike else ""
+    meant = f", and its type is like {alike!r}, which one takes" if alike else ""
     message = (
         "%s: no handler takes events of type %r (the first is %s/%d offset %d); they are skipped%s. Write a "
         "handler, or name the type in IGNORE of INBOX['CONSUMERS'][%r]"

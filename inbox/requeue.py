@@ -122,7 +122,8 @@ class Requeue:
             return
         if alone:
             self._begin_alone(parked)
-        culprit = self._together([head], outcome, 1 if alone else ROWS)
+        again = alone or (parked.error and parked.requeued_at is None)
+        culprit = self._together([head], outcome, 1 if again else ROWS)
         if culprit is not None and culprit.before:
             culprit = self._together([head], outcome, culprit.before) or culprit
         if culprit is not None:

@@ -14,7 +14,7 @@ from inbox.event import Event
 from inbox.models import Unhandled
 from inbox.signals import type_unhandled
 
-ALIKE = 0.85
+ALIKE = 0.92
 LONGEST = 200
 
 
