@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 from inbox.conf import settings
 from inbox.errors import InboxError
 from inbox.models import Instance, Ledger, Parked
-from inbox.models.parked import ParkedQuerySet
+from inbox.models.parked_queries import ParkedQuerySet
 from inbox.operations import discarding, releasing
 from outbox_core.operations.bulk import REQUEST_SECONDS, Tally, within
 from outbox_core.operations.outcome import sentences
@@ -123,6 +123,8 @@ class ParkedAdmin(InboxAdmin):
             return line(f"discarded by {held.discarded_by}: {held.discard_reason}", 200)
         if held.requeued_at is not None:
             return "being released"
+        if held.retry_at is not None:
+            return "tried again by itself"
         return "held" if held.error else "held behind its key"
 
     @admin.display(description="held since")

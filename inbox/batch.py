@@ -52,6 +52,11 @@ class Batch(ABC):
 _batches: ContextVar[dict[type[Batch], Batch] | None] = ContextVar("inbox_batches", default=None)
 
 
+def is_handling() -> bool:
+    """Whether a transaction of handlers is under way here."""
+    return _batches.get() is not None
+
+
 @contextmanager
 def gathering() -> Iterator[None]:
     """Give handlers their batches, and write these at the end unless an error leaves the block."""

@@ -12,6 +12,7 @@ import msgspec
 from inbox.envelope import Event
 from inbox.errors import InvalidEvent
 from inbox.record import Record
+from inbox.times import read_time
 
 STRUCTURED = "application/cloudevents+json"
 MAX_NAME_BYTES = 1000  # of id and source, which are indexed
@@ -39,14 +40,16 @@ def parse(record: Record) -> Event:
 
 
 def _decoded(headers: tuple[tuple[str, bytes | None], ...]) -> dict[str, str]:
-    try:
-        return {
-            name.lower(): value.decode()
-            for name, value in headers
-            if value is not None and name.lower().startswith(("ce_", "content-type"))
-        }
-    except UnicodeDecodeError as error:
-        raise InvalidEvent("a header is not UTF-8") from error
+    """The attributes, each by its last value that can be read: other programs add headers of their own."""
+    decoded: dict[str, str] = {}
+    for name, value in headers:
+        small = name.lower()
+        if value and small.startswith(("ce_", "content-type")):
+            try:
+                decoded[small] = value.decode()
+            except UnicodeDecodeError:
+                continue
+    return decoded
 
 
 def _structured(value: bytes | None) -> tuple[dict[str, str], str | None, bytes | None]:
@@ -85,7 +88,7 @@ def is_json(content_type: str | None) -> bool:
 def _event(record: Record, attributes: dict[str, str], content_type: str | None, data: bytes | None) -> Event:
     version = attributes.pop("specversion", None)
     if version != "1.0":
-        raise InvalidEvent(f"specversion is {version or 'missing'}; CloudEvents 1.0 is what is read here")
+        raise InvalidEvent(f"specversion is {version or 'missing'}; the inbox reads CloudEvents 1.0")
     partition_key = attributes.pop("partitionkey", None)
     return Event(
         id=_required(attributes, "id"),
@@ -108,7 +111,7 @@ def _event(record: Record, attributes: dict[str, str], content_type: str | None,
 def _required(attributes: dict[str, str], name: str) -> str:
     value = attributes.pop(name, "")
     if not value:
-        raise InvalidEvent(f"ce_{name} is missing")
+        raise InvalidEvent(f"ce_{name} is missing, or not UTF-8")
     if _CONTROL.search(value):
         raise InvalidEvent(f"ce_{name} contains a control character: {value!r}")
     if len(value.encode()) > MAX_NAME_BYTES:
@@ -117,15 +120,18 @@ def _required(attributes: dict[str, str], name: str) -> str:
 
 
 def _time(value: str | None, record: Record) -> datetime:
-    if value is None:
+    if not value:
         return datetime.fromtimestamp(max(record.timestamp, 0) / 1000, UTC)
     try:
         time = datetime.fromisoformat(value)
-    except ValueError as error:
-        raise InvalidEvent(f"ce_time is not an RFC 3339 time: {value!r}") from error
-    if time.tzinfo is None:
-        raise InvalidEvent(f"ce_time has no time zone: {value!r}")
-    return time
+    except ValueError:
+        time = None
+    if time is not None and time.tzinfo is not None:
+        return time
+    try:
+        return read_time(value)
+    except (ValueError, OverflowError) as error:
+        raise InvalidEvent(f"ce_time is not an RFC 3339 time with a time zone: {value!r}") from error
 
 
 def printable(raw: bytes | str) -> str:

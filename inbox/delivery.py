@@ -1,15 +1,19 @@
-"""Record -> what is to be done with it. Pure: no database, no Kafka."""
+"""Record -> the handlers to call for it. No database, no Kafka."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from time import monotonic
 from typing import Any
 
+from inbox import running
 from inbox.cloudevents import parse
 from inbox.envelope import Event
+from inbox.errors import HandlerFailed
 from inbox.record import Record
 from inbox.registry import EVERY, Handler
+from inbox.running import Call, as_error, asked_by_a_person
 from outbox_core.people.failure import describe
 
 
@@ -23,7 +27,10 @@ class Identity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """A record and the handlers to call for it, or the error that parks it."""
+    """A record and the handlers to call for it, or the ``error`` that has it held without calling any.
+
+    ``attempts`` is how often it has failed so far, and ``handler`` the name of the one that failed.
+    """
 
     record: Record
     identity: Identity
@@ -31,42 +38,60 @@ class Delivery:
     calls: tuple[tuple[Handler, tuple[Any, ...]], ...] = ()
     error: str = ""
     attempts: int = 0
+    handler: str = ""
 
     @property
     def lane(self) -> int | None:
-        """The key whose order it must keep; a record that is no event has none and blocks nothing."""
-        return None if self.event is None else self.record.lane
+        """The key whose order it must keep; None, of a record without a key, blocks nothing."""
+        return self.record.lane
 
-    def poisoned(self, error: BaseException, attempts: int) -> Delivery:
-        """The same delivery, to be parked for ``error``."""
-        return replace(self, error=describe(error), attempts=attempts)
+    def run(self, index: int = 0) -> None:
+        """Call the handlers.
 
-    def run(self) -> None:
+        Raises:
+            HandlerFailed: one of them failed; ``index`` is the place of this delivery among those in hand.
+        """
         for handler, arguments in self.calls:
             assert self.event is not None
-            handler(self.event, arguments)
+            call = running.current = Call(handler, self.event, monotonic())
+            try:
+                handler(self.event, arguments)
+            except BaseException as error:
+                if isinstance(error, KeyboardInterrupt) and asked_by_a_person():
+                    raise
+                raise HandlerFailed(index, handler.name, call.seconds) from as_error(error, call)
+            finally:
+                running.current = None
+
+    def refused(self, error: BaseException, handler: str = "") -> Delivery:
+        """The same delivery, to be held for ``error`` until somebody decides."""
+        return replace(self, error=describe(error), attempts=1, handler=handler)
 
 
 @dataclass(frozen=True, slots=True)
 class Routes:
-    """The handlers of one consumer, by event type."""
+    """The handlers of one consumer, by event type. ``skip`` hears of each event that none of them takes."""
 
     handlers: Mapping[str, Handler]
+    skip: Callable[[Event], None] = lambda event: None
 
     def __call__(self, record: Record) -> Delivery | None:
         """What to do with ``record``; None if no handler takes it."""
         try:
             event = parse(record)
         except Exception as error:  # whatever a record holds, it must not end the consumer
-            return Delivery(record=record, identity=_coordinates(record)).poisoned(error, 1)
+            return Delivery(record=record, identity=_coordinates(record)).refused(error)
         handlers = tuple(self._taking(event))
         if not handlers:
+            if not event.replay:
+                self.skip(event)
             return None
-        delivery = Delivery(record=record, identity=_identity(event), event=event)
+        identity = _identity(event)
         try:
-            return replace(delivery, calls=tuple((handler, handler.arguments(event)) for handler in handlers))
+            calls = tuple([(handler, handler.arguments(event)) for handler in handlers])
         except Exception as error:
-            return delivery.poisoned(error, 1)
+            return Delivery(record=record, identity=identity, event=event).refused(error, handlers[0].name)
+        return Delivery(record=record, identity=identity, event=event, calls=calls)
 
     def _taking(self, event: Event) -> Iterable[Handler]:
         for type_ in (event.type, EVERY):

@@ -10,6 +10,8 @@ from django.dispatch import receiver
 
 from inbox import signals
 from inbox.delivery import Delivery
+from inbox.envelope import Event
+from inbox.models import Parked
 from outbox_core.people.failure import without_rows
 from outbox_core.people.logs import guard
 
@@ -32,30 +34,78 @@ def _stopped(sender: str, handled: int, **_: Any) -> None:
 
 
 @receiver(signals.batch_failed)
-def _batch_failed(sender: str, error: Exception, size: int, **_: Any) -> None:
+def _batch_failed(sender: str, error: BaseException, size: int, **_: Any) -> None:
     _say(
         logging.INFO,
         "batch_failed",
-        "%s: a batch of %d was rolled back and is handled one by one: %s: %s",
+        "%s: a transaction of %d events was rolled back; looking for the event at fault: %s: %s",
         *(sender, size, type(error).__name__, _line(error)),
     )
 
 
 @receiver(signals.event_parked)
 def _event_parked(sender: str, delivery: Delivery, **_: Any) -> None:
-    type_ = "unreadable record" if delivery.event is None else delivery.event.type
-    identity = delivery.identity.event_id
     if delivery.error:
-        behind = "nothing waits behind it" if delivery.lane is None else "later events of its key with it"
-        message = "%s: %s %s (%s) is parked, and %s; nothing is lost: %s"
-        words = (sender, type_, identity, delivery.record, behind, _line(delivery.error))
+        message = "%s: %s is held until somebody requeues or discards it (%s)%s. %s"
+        behind = "" if delivery.lane is None else "; later events of its key wait behind it"
+        attempts = f"{delivery.attempts} failures count against it, INBOX['ATTEMPTS']"
+        words = (sender, _name(delivery), attempts, behind, _why(delivery.handler, delivery.error))
         _say(logging.ERROR, "parked", message, *words)
     else:
-        _say(logging.WARNING, "parked", "%s: %s %s is parked behind its key", sender, type_, identity)
+        _say(logging.WARNING, "parked", "%s: %s waits behind its key", sender, _name(delivery))
+
+
+@receiver(signals.event_retried)
+def _event_retried(sender: str, delivery: Delivery, seconds: float, outage: bool, **_: Any) -> None:
+    level = logging.DEBUG if outage else logging.WARNING
+    message = "%s: %s failed and is tried again in %.1f s; its key waits, all other keys do not. %s"
+    why = _why(delivery.handler, delivery.error)
+    _say(level, "retried", message, sender, _name(delivery), seconds, why)
+
+
+@receiver(signals.event_left)
+def _event_left(
+    sender: str,
+    parked: Parked,
+    handler: str,
+    error: str,
+    attempts: int,
+    seconds: float | None,
+    outage: bool,
+    **_: Any,
+) -> None:
+    name, why = f"{parked} ({parked.as_record()})", _why(handler, error)
+    if seconds is None:
+        message = "%s: %s is held until somebody requeues or discards it (%s). %s"
+        count = f"{attempts} failures count against it, INBOX['ATTEMPTS']"
+        _say(logging.ERROR, "parked", message, sender, name, count, why)
+    else:
+        message = "%s: %s failed again and is tried again in %.1f s (%d failures count against it). %s"
+        level = logging.DEBUG if outage else logging.INFO
+        _say(level, "retried", message, sender, name, seconds, attempts, why)
+
+
+@receiver(signals.deaths_suspected)
+def _deaths_suspected(sender: str, deliveries: Collection[Delivery], **_: Any) -> None:
+    message = (
+        "%s: a process died with %d events in hand; they are tried one by one, and other keys do not wait"
+    )
+    _say(logging.WARNING, "deaths_suspected", message, sender, len(deliveries))
+
+
+@receiver(signals.type_unhandled)
+def _type_unhandled(sender: str, event: Event, alike: str, **_: Any) -> None:
+    meant = f", and its type is like {alike!r}, which one takes" if alike else ""
+    message = (
+        "%s: no handler takes events of type %r (the first is %s/%d offset %d); they are skipped%s. Write a "
+        "handler, or name the type in IGNORE of INBOX['CONSUMERS'][%r]"
+    )
+    where = (event.topic, event.partition, event.offset)
+    _say(logging.WARNING, "type_unhandled", message, sender, event.type, *where, meant, sender)
 
 
 @receiver(signals.stalled)
-def _stalled(sender: str, what: str, error: Exception, **_: Any) -> None:
+def _stalled(sender: str, what: str, error: BaseException, **_: Any) -> None:
     message = "%s waits for %s and tries again until it is there; nothing is lost: %s: %s"
     _say(logging.WARNING, "stalled", message, sender, what, type(error).__name__, _line(error))
 
@@ -154,9 +204,18 @@ def _readable(sender: str, topic: str, partition: int, seconds: float, **_: Any)
 
 @receiver(signals.requeued)
 def _requeued(sender: str, handled: int, failed: int, **_: Any) -> None:
-    level = logging.WARNING if failed else logging.INFO
-    message = "%s took up %d parked events: %d handled, %d failed again and still parked"
+    level = logging.INFO if handled else logging.DEBUG
+    message = "%s tried %d held events again: %d handled, %d failed again and still held"
     _say(level, "requeued", message, sender, handled + failed, handled, failed)
+
+
+def _name(delivery: Delivery) -> str:
+    type_ = "unreadable record" if delivery.event is None else delivery.event.type
+    return f"{type_} {delivery.identity.event_id} ({delivery.record})"
+
+
+def _why(handler: str, error: str) -> str:
+    return f"{handler}: {_line(error)}" if handler else _line(error)
 
 
 def _line(error: object) -> str:

@@ -15,7 +15,7 @@ class Outages:
         self._since: dict[str, float] = {}
         self._detail: dict[str, str] = {}
 
-    def begin(self, what: str, error: Exception) -> None:
+    def begin(self, what: str, error: BaseException) -> None:
         self._detail[what] = f"{what}: {type(error).__name__}: {error}"
         if what not in self._since:
             self._since[what] = self._clock()

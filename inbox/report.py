@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from math import inf
 from typing import Any
 
@@ -14,11 +15,14 @@ from inbox import causes
 from inbox.causes import Causes
 from inbox.conf import ConsumerSettings
 from inbox.lag import Asking
+from inbox.skipped import alike
 from inbox.status import ConsumerStatus, statuses
 from outbox_core.operations.report import Problem, Report, State, Table, causes_table, held_text, worst_first
 from outbox_core.people.humanize import amount, duration, plural
 
 NOTHING = Causes((), 0, capped=False)
+RETRIES_SECONDS = 60.0
+"""What is tried again by itself for longer than this is worth a look."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +59,8 @@ def build(
         Table(
             ["CONSUMER", "RUNNING", "LAG", "OLDEST", "HANDLED", "LAST EVENT", "HELD"],
             [_row(consumer) for consumer in consumers],
-        )
+        ),
+        Table(["CONSUMER", "TYPE WITHOUT HANDLER", "EVENTS", "DID YOU MEAN"], list(_unhandled(consumers))),
     ]
     return Report(
         title=f"inbox of database {using}",
@@ -84,7 +89,7 @@ def _data(
 def _problems(consumers: Sequence[ConsumerStatus], held: Causes, thresholds: Thresholds) -> Iterator[Problem]:
     for consumer in consumers:
         yield from _of_consumer(consumer, thresholds)
-    if held.events:
+    if any(consumer.undecided for consumer in consumers):
         yield Problem(
             state=State.HELD,
             text=held_text(held.events, held.causes, capped=held.capped),
@@ -119,6 +124,14 @@ def _of_consumer(consumer: ConsumerStatus, thresholds: Thresholds) -> Iterator[P
             text=f"Consumer {name} is {plural(consumer.lag or 0, 'record')} behind{_oldest(consumer)}.",
             remedy="If this grows, start more processes, up to the number of partitions, or look at its log.",
         )
+    if consumer.retried_since is not None and _age(consumer.retried_since) > RETRIES_SECONDS:
+        yield Problem(
+            state=State.DEGRADED,
+            text=f"{plural(consumer.retrying, 'event')} of consumer {name} failed and will be tried again; "
+            f"the first has been held for {duration(_age(consumer.retried_since))}.",
+            remedy="Nothing is lost, and other keys are not affected. If the error below is not an outage, "
+            "correct the handler or the data, or discard the event (`inbox_discard`).",
+        )
     if consumer.missed:
         yield Problem(
             state=State.DEGRADED,
@@ -139,10 +152,18 @@ def _oldest(consumer: ConsumerStatus) -> str:
     return "" if consumer.lag_seconds is None else f", the oldest {duration(consumer.lag_seconds)} old"
 
 
+def _unhandled(consumers: Sequence[ConsumerStatus]) -> Iterator[list[str]]:
+    for consumer in consumers:
+        for type_, count in consumer.unhandled.items():
+            yield [consumer.consumer, type_, amount(count), alike(type_, consumer.handlers) or "-"]
+
+
+def _age(since: datetime) -> float:
+    return max((timezone.now() - since).total_seconds(), 0.0)
+
+
 def _idle(consumer: ConsumerStatus) -> float | None:
-    if consumer.progress_at is None:
-        return None
-    return max((timezone.now() - consumer.progress_at).total_seconds(), 0.0)
+    return None if consumer.progress_at is None else _age(consumer.progress_at)
 
 
 def _row(consumer: ConsumerStatus) -> list[str]:

@@ -14,10 +14,25 @@ stopped = Signal()
 """It has left its group. Arguments: handled."""
 
 batch_failed = Signal()
-"""A batch was rolled back and its events are now handled singly. Arguments: error, size."""
+"""A batch was rolled back, and the event at fault is sought. Arguments: error, size."""
 
 event_parked = Signal()
-"""An event was set aside. Arguments: delivery."""
+"""An event is held until somebody decides, or behind one of its key. Arguments: delivery."""
+
+event_retried = Signal()
+"""An event is held and will be tried again by itself. ``outage``: its handler fails for every key.
+Arguments: delivery, seconds, outage."""
+
+event_left = Signal()
+"""A held event has failed again. ``seconds``: until it is tried again, None if somebody has to decide.
+Arguments: parked, handler, error, attempts, seconds, outage."""
+
+deaths_suspected = Signal()
+"""A process has died with these in hand: they are held, and tried one by one. Arguments: deliveries."""
+
+type_unhandled = Signal()
+"""The first event of a type came that no handler takes. ``alike``: a handled type that may have been meant.
+Arguments: event, alike."""
 
 stalled = Signal()
 """Something is not there and is being waited for. Arguments: what, error."""
@@ -56,4 +71,4 @@ partition_readable = Signal()
 """It can be read again. Arguments: topic, partition, seconds."""
 
 requeued = Signal()
-"""Parked events were taken up again; those that failed stay parked. Arguments: handled, failed."""
+"""Held events were tried again; those that failed are still held. Arguments: handled, failed."""

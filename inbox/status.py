@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -12,7 +12,9 @@ from django.utils import timezone
 
 from inbox.conf import ConsumerSettings
 from inbox.lag import Asking, Lag
-from inbox.models import Instance, Offset, Parked
+from inbox.models import Instance, Offset, Parked, Unhandled
+from inbox.models.parked_queries import UNDECIDED
+from inbox.registry import EVERY, registry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +23,10 @@ class ConsumerStatus:
 
     ``lag`` is the number of records that it has yet to handle, ``lag_seconds`` the age of the oldest of them;
     None if they are not known, and ``lag_unknown`` says why. ``missed`` are ranges of offsets that Kafka
-    deleted within the last day before they were read.
+    deleted within the last day before they were read. ``undecided`` of the held events stay held until
+    somebody releases or discards them; ``retrying`` are tried again by themselves, the first of them since
+    ``retried_since``. ``handlers`` are the types that it handles and who does; ``unhandled`` counts the
+    events of types that no handler takes.
     """
 
     consumer: str
@@ -35,6 +40,11 @@ class ConsumerStatus:
     progress_at: datetime | None
     parked: int
     requeued: int
+    undecided: int
+    retrying: int
+    retried_since: datetime | None
+    handlers: dict[str, str]
+    unhandled: dict[str, int]
     oldest_parked_at: datetime | None
 
 
@@ -46,7 +56,7 @@ def statuses(
     """The status of each of these consumers; without ``asking`` their lag is not known."""
     return [
         replace(
-            _status(consumer.name, database),
+            _status(consumer, database),
             **_behind(Lag() if asking is None else _ask(asking, consumer, database)),
         )
         for consumer in consumers
@@ -62,7 +72,8 @@ def _behind(lag: Lag) -> dict[str, Any]:
     return {"lag": lag.records, "lag_seconds": age, "lag_unknown": lag.reason}
 
 
-def _status(name: str, database: str) -> ConsumerStatus:
+def _status(consumer: ConsumerSettings, database: str) -> ConsumerStatus:
+    name = consumer.name
     alive = Instance.objects.using(database).filter(consumer=name).alive()
     totals = alive.aggregate(instances=Count("id"), handled=Sum("handled"), progress_at=Max("progress_at"))
     details = alive.filter(state=Instance.State.WAITING).values_list("detail", flat=True)
@@ -73,9 +84,13 @@ def _status(name: str, database: str) -> ConsumerStatus:
         .aggregate(
             parked=Count("id"),
             requeued=Count("id", filter=Q(requeued_at__isnull=False)),
+            undecided=Count("id", filter=UNDECIDED),
+            retrying=Count("id", filter=Q(retry_at__isnull=False)),
+            retried_since=Min("parked_at", filter=Q(retry_at__isnull=False)),
             oldest=Min("parked_at"),
         )
     )
+    handlers = {type_: handler.name for type_, handler in sorted(registry.of(consumer.handlers).items())}
     gaps = Offset.objects.db_manager(database).with_gaps(name)
     return ConsumerStatus(
         consumer=name,
@@ -91,5 +106,20 @@ def _status(name: str, database: str) -> ConsumerStatus:
         progress_at=totals["progress_at"],
         parked=parked["parked"],
         requeued=parked["requeued"],
+        undecided=parked["undecided"],
+        retrying=parked["retrying"],
+        retried_since=parked["retried_since"],
+        handlers=handlers,
+        unhandled=_unhandled(consumer, handlers, database),
         oldest_parked_at=parked["oldest"],
     )
+
+
+def _unhandled(consumer: ConsumerSettings, handlers: Mapping[str, str], database: str) -> dict[str, int]:
+    """The types that it has skipped and would skip today."""
+    if EVERY in handlers:
+        return {}
+    counts = Unhandled.objects.using(database).filter(consumer=consumer.name).order_by("type")
+    return {
+        row.type: row.count for row in counts if row.type not in handlers and not consumer.ignores(row.type)
+    }

@@ -13,7 +13,7 @@ from outbox_core.operations.selection import Selection
 
 def release(selection: Selection, using: str, who: str) -> Iterator[Step]:
     """Release the held events of a selection; a step counts them with the rest of their keys."""
-    chosen = selected.held(selection, using).filter(requeued_at__isnull=True)
+    chosen = selected.held(selection, using).unreleased()
     record = Record(
         Ledger,
         using,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db.models import Q
 
 from inbox.models import Parked
-from inbox.models.parked import ParkedQuerySet
+from inbox.models.parked_queries import ParkedQuerySet
 from outbox_core.operations.selection import Selection
 
 

@@ -78,7 +78,7 @@ def send_steps(consumer: MemoryConsumer, key: str, *numbers: int, fail: str = ""
         consumer.send("test.step", data, key=key, event_id=f"{key}-{number}")
 
 
-def raising(error: Exception) -> Callable[[], object]:
+def raising(error: BaseException) -> Callable[[], object]:
     def fail() -> None:
         raise error
 

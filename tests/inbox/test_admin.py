@@ -43,7 +43,7 @@ def test_list_says_what_and_why(admin_client: Client, parked: list[Parked]) -> N
     for text in (
         "ValueError: &lt;b&gt;bold&lt;/b&gt;",
         "held behind its key",
-        "InvalidEvent: a header is not UTF-8",
+        "InvalidEvent: specversion is missing",
     ):
         assert text in page
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -123,9 +124,9 @@ def test_data_of_structured_mode(change: dict[str, Any], data: bytes | None) -> 
         (binary(ce_specversion=b"0.3"), "specversion is 0.3"),
         (binary(ce_id=b"a\x00b"), "ce_id contains a control character"),
         (binary(ce_id=b"x" * 1001), "ce_id is longer than 1000 bytes"),
-        (binary(ce_id=b"\xff"), "a header is not UTF-8"),
+        (binary(ce_id=b"\xff"), "ce_id is missing, or not UTF-8"),
         (binary(ce_time=b"yesterday"), "ce_time is not an RFC 3339 time"),
-        (binary(ce_time=b"2026-01-02T03:04:05"), "ce_time has no time zone"),
+        (binary(ce_time=b"2026-01-02T03:04:05"), "ce_time is not an RFC 3339 time with a time zone"),
         (structured(b"[]"), "not a JSON object"),
         (structured(b""), "not a JSON object"),
         (structured({**DOCUMENT, "data_base64": "!"}), "data_base64 is not base64"),
@@ -136,6 +137,36 @@ def test_data_of_structured_mode(change: dict[str, Any], data: bytes | None) -> 
 def test_what_is_no_event_is_refused_by_name(record: Record, complaint: str) -> None:
     with pytest.raises(InvalidEvent, match=complaint):
         parse(record)
+
+
+@pytest.mark.parametrize(
+    ("text", "time"),
+    [
+        (b"2026-01-02t03:04:05z", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)),
+        (b"2016-12-31T23:59:60Z", datetime(2017, 1, 1, tzinfo=UTC)),
+        (b"2026-01-02T03:04:05.123456789012Z", datetime(2026, 1, 2, 3, 4, 5, 123456, tzinfo=UTC)),
+        (b"2026-01-02T03:04:05.5+0000", datetime(2026, 1, 2, 3, 4, 5, 500000, tzinfo=UTC)),
+        (b"2026-01-02 03:04:05-00:00", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)),
+        (b"", datetime(1970, 1, 2, tzinfo=UTC)),
+    ],
+)
+def test_times_are_read_leniently(text: bytes, time: datetime) -> None:
+    assert parse(binary(ce_time=text)).time == time
+
+
+@pytest.mark.parametrize("second", [b"61", b"99"])
+def test_seconds_that_cannot_be_are_refused(second: bytes) -> None:
+    with pytest.raises(InvalidEvent, match="ce_time"):
+        parse(binary(ce_time=b"2026-01-02T03:04:" + second + b"Z"))
+
+
+def test_foreign_headers_make_no_event_unreadable() -> None:
+    """Neither one that is not UTF-8, nor an empty one, nor one that comes twice."""
+    foreign = (("ce_foreign", b"\xff"), ("ce_empty", b""), ("ce_subject", b"\xfe"), ("ce_id", b"\xff"))
+    again = (("ce_id", None), ("ce_type", b""), ("ce_traceparent", b"00-later-01"))
+    event = parse(replace(binary(), headers=(*binary().headers, *foreign, *again)))
+    assert (event.id, event.type, event.subject) == ("0199-1", "shop.order.placed", "Müller")
+    assert event.headers == {"traceparent": "00-later-01"}
 
 
 NAMES = st.sampled_from([*HEADERS, "ce_", "CE_ID"])

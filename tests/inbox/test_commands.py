@@ -155,6 +155,21 @@ def test_counts_that_stop_at_a_bound_say_so(db: None, monkeypatch: pytest.Monkey
     assert "At least 3 events" in run("inbox_status", "crm")[1]
 
 
+def test_status_needs_nobody_for_what_is_tried_again_by_itself(db: None) -> None:
+    alive()
+    row = {"topic": "t", "partition": 0, "offset": 0, "record": b"", "error": "E: x"}
+    Parked.objects.create(consumer="crm", event_id="1", retry_at=Now(), **row)
+    code, report = status("crm")
+    assert (code, report["held"], report["problems"]) == (0, 1, [])
+    assert (report["consumers"][0]["retrying"], report["consumers"][0]["undecided"]) == (1, 0)
+    Parked.objects.update(parked_at=Now() - timedelta(minutes=2))
+    code, report = status("crm")
+    assert (code, states(report)) == (1, ["degraded"])
+    Parked.objects.update(retry_at=None)
+    code, report = status("crm")
+    assert (code, states(report)) == (1, ["held"])
+
+
 def test_status_of_all_as_json(db: None) -> None:
     alive("crm")
     code, report = status()
@@ -217,7 +232,7 @@ def test_release_by_cause_and_by_type(parked: MemoryConsumer) -> None:
     assert run("inbox_release", "--reason", "KeyError")[0] == 2
     assert run("inbox_release", "--type", "nix")[0] == 2
     assert run("inbox_release", "--reason", "ValueError", "--type", "test.step", "--yes")[0] == 0
-    assert Parked.objects.filter(requeued_at=None).count() == 0
+    assert not Parked.objects.unreleased().exists()
 
 
 def test_a_second_release_changes_nothing_and_is_no_deed(parked: MemoryConsumer) -> None:

@@ -14,7 +14,7 @@ from inbox.models import Instance
 from inbox.outages import Outages
 from inbox.status import statuses
 
-CONSUMER = ConsumerSettings(name="test", topics=("test",))
+CONSUMER = ConsumerSettings(name="test", topics=("test",), handlers=("consumers.crm.handlers",))
 pytestmark = pytest.mark.django_db(transaction=True)
 
 

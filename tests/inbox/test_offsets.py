@@ -119,7 +119,8 @@ def test_a_database_that_goes_back_between_two_batches_is_noticed(consume: Make,
     consumer = consume(batch_size=5)
     consumer.drain()
     send(consumer, 0, 5)
-    consumer.consumer._processor._apply = _after(consumer.consumer._processor._apply, lambda: go_back(0))  # type: ignore[method-assign]
+    processor = consumer.consumer._processor
+    processor._note = _after(processor._note, lambda: go_back(0))  # type: ignore[method-assign]
     send(consumer, 5, 10)
     for _ in range(4):
         consumer.drain()

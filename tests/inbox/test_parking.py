@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
 from inbox.models import Parked, Processed
-from inbox.models.parked import ParkedQuerySet
+from inbox.models.parked_queries import ParkedQuerySet
 from inbox.requeue import Requeue
+from inbox.signals import requeued
 from inbox.testing import MemoryConsumer
 from tests.inbox.conftest import Effects, raising, send_steps
 
@@ -45,7 +47,9 @@ def test_poison_is_parked_with_the_later_events_of_its_key(
 ) -> None:
     assert (effects.of("a"), effects.of("b")) == ([1], [1, 2])
     assert parked() == [("a-2", ERROR), ("a-3", "")]
-    assert effects.order("a").count(2) == 4, "once in the batch, then as often as ATTEMPTS says"
+    assert effects.order("a").count(2) == 3, "as often as ATTEMPTS says"
+    assert effects.order("a").count(1) == 2, "once in the batch that failed, and once without what failed"
+    assert Parked.objects.undecided().get().handler == "tests.inbox.conftest.Effects.step"
 
 
 def test_later_batches_wait_behind_it_too(poisoned: MemoryConsumer, effects: Effects) -> None:
@@ -93,77 +97,64 @@ def test_requeued_event_that_fails_again_stays_with_its_key(
     poisoned: MemoryConsumer, effects: Effects
 ) -> None:
     Parked.objects.all().requeue()
-    poisoned.take_up()
+    poisoned.drain()
     assert parked() == [("a-2", ERROR), ("a-3", "")]
-    assert Parked.objects.first().attempts == 4  # type: ignore[union-attr]
-    assert not Parked.objects.exclude(requeued_at=None).exists()
+    assert not Parked.objects.exclude(retry_at=None).exists()
+    assert [row.attempts for row in Parked.objects.undecided()] == [3], "requeued, it has them all again"
     assert effects.of("a") == [1]
 
 
 def test_log_says_how_many_failed_again(
     poisoned: MemoryConsumer, effects: Effects, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO, "inbox")
+    caplog.set_level(logging.DEBUG, "inbox")
+    counts: list[tuple[int, int]] = []
+
+    def count(handled: int, failed: int, **_: object) -> None:
+        counts.append((handled, failed))
+
+    requeued.connect(count)
     Parked.objects.all().requeue()
     poisoned.take_up()
-    assert [record.levelname for record in caplog.records] == ["WARNING"]
-    assert caplog.messages == ["test took up 1 parked events: 0 handled, 1 failed again and still parked"]
-    caplog.clear()
     effects.fails.clear()
     Parked.objects.all().requeue()
     poisoned.take_up()
-    assert [record.levelname for record in caplog.records] == ["INFO"]
-    assert caplog.messages == ["test took up 2 parked events: 2 handled, 0 failed again and still parked"]
+    assert counts == [(0, 1), (2, 0)]
 
 
 @pytest.mark.parametrize(
-    ("overtake", "counts"),
+    "overtake",
     [
-        (lambda event: event.discard(by="me", reason=""), "1 handled, 0 failed"),
-        (lambda event: event.update(requeued_at=datetime.now(UTC)), "0 handled, 1 failed"),
+        lambda event: event.discard(by="me", reason=""),
+        lambda event: event.update(requeued_at=datetime.now(UTC)),
     ],
-    ids=["discarded, so that the next of its key is handled", "asked for anew, and fails again"],
+    ids=["discarded", "requeued"],
 )
-def test_log_leaves_out_what_failed_and_was_dealt_with_meanwhile(
+def test_failure_does_not_undo_what_somebody_did_meanwhile(
     poisoned: MemoryConsumer,
-    caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
     overtake: Callable[[ParkedQuerySet], object],
-    counts: str,
 ) -> None:
-    failed_again = ParkedQuerySet.failed_again
+    failed = ParkedQuerySet.failed
 
-    def too_late(rows: ParkedQuerySet, parked: Parked, error: str) -> bool:
+    def too_late(rows: ParkedQuerySet, parked: Parked, **values: Any) -> bool:
         monkeypatch.undo()
-        overtake(rows.filter(id=parked.id))
-        return failed_again(rows, parked, error)
+        overtake(rows.filter(id=parked.pk))
+        return failed(rows, parked, **values)
 
-    monkeypatch.setattr(ParkedQuerySet, "failed_again", too_late)
-    caplog.set_level(logging.INFO, "inbox")
+    monkeypatch.setattr(ParkedQuerySet, "failed", too_late)
     Parked.objects.all().requeue()
     poisoned.take_up()
-    assert caplog.messages == [f"test took up 1 parked events: {counts} again and still parked"]
-
-
-def test_log_says_what_was_taken_up_before_an_outage(
-    poisoned: MemoryConsumer, effects: Effects, caplog: pytest.LogCaptureFixture
-) -> None:
-    send_steps(poisoned, "c", 1, fail="poison")
-    poisoned.drain()
-    effects.fails["poison"] = raising(ConnectionError("no answer"))
-    Parked.objects.filter(event_id="a-2").discard(by="me", reason="")
-    Parked.objects.all().requeue()
-    caplog.set_level(logging.INFO, "inbox")
-    caplog.clear()
-    poisoned.take_up()
-    assert "test took up 1 parked events: 1 handled, 0 failed again and still parked" in caplog.messages
+    row = Parked.objects.get(event_id="a-2")
+    assert row.discarded_at is not None or row.requeued_at is not None
+    assert row.retry_at is None or row.attempts <= 1
 
 
 def test_outage_leaves_a_requeued_event_requeued(poisoned: MemoryConsumer, effects: Effects) -> None:
     effects.fails["poison"] = raising(ConnectionError("no answer"))
     Parked.objects.all().requeue()
     poisoned.take_up()
-    assert Parked.objects.exclude(requeued_at=None).count() == 2
+    assert Parked.objects.get(event_id="a-2").retry_at is not None
     effects.fails.clear()
     poisoned.take_up()
     assert effects.of("a") == [1, 2, 3]
@@ -207,44 +198,32 @@ def test_payload_that_does_not_fit_is_parked_at_once(consumer: MemoryConsumer, e
     assert parked() == [("bad", error), ("a-2", "")]
 
 
-def test_log_says_what_waits_behind_poison(
+def test_log_names_the_event_its_handler_and_the_limit(
     poisoned: MemoryConsumer, caplog: pytest.LogCaptureFixture
 ) -> None:
     send_steps(poisoned, "c", 1, fail="poison")
     caplog.clear()
     poisoned.drain()
-    assert told(caplog, "parked") == [
-        "test: test.step c-1 (test/0 offset 5) is parked, and later events of its key with it; "
-        "nothing is lost: " + ERROR
-    ]
+    (line,) = told(caplog, "parked")
+    for word in ("test.step c-1 (test/0 offset 5)", "Effects.step", "INBOX['ATTEMPTS']", ERROR):
+        assert word in line
 
 
-def test_log_says_that_nothing_waits_behind_what_has_no_key(
-    consumer: MemoryConsumer, effects: Effects, caplog: pytest.LogCaptureFixture
-) -> None:
-    effects.fails["poison"] = BROKEN
-    consumer.send("test.step", {"number": 1, "fail": "poison"}, event_id="x")
-    consumer.log.append("test", key=b"a", value=b"")
-    consumer.drain()
-    is_parked = "is parked, and nothing waits behind it; nothing is lost: "
-    unreadable = "InvalidEvent: specversion is missing; CloudEvents 1.0 is what is read here"
-    assert told(caplog, "parked") == [
-        f"test: test.step x (test/0 offset 0) {is_parked}{ERROR}",
-        f"test: unreadable record 0/1 (test/0 offset 1) {is_parked}{unreadable}",
-    ]
-
-
-def test_record_that_is_no_event_is_parked_and_blocks_nothing(
+def test_record_that_is_no_event_keeps_its_place_in_the_order_of_its_key(
     consumer: MemoryConsumer, effects: Effects
 ) -> None:
     consumer.log.append("test", key=b"a", value=b"\x00\xff", headers=[("ce_x", b"\xfe"), ("y", None)])
     send_steps(consumer, "a", 1)
+    send_steps(consumer, "b", 1)
     consumer.drain()
-    assert effects.of("a") == [1]
-    row = Parked.objects.get()
+    assert (effects.of("a"), effects.of("b")) == ([], [1])
+    row = Parked.objects.undecided().get()
     assert (row.source, row.event_id, row.type, row.key) == ("kafka:test", "0/0", "", "a")
-    assert row.error.startswith("InvalidEvent: a header is not UTF-8")
+    assert row.error.startswith("InvalidEvent: specversion is missing")
     assert row.as_record() == consumer.log.records["test", 0][0]
+    Parked.objects.filter(pk=row.pk).discard(by="me", reason="a stray record")
+    consumer.take_up()
+    assert effects.of("a") == [1]
 
 
 def test_events_without_a_key_wait_for_nobody(consumer: MemoryConsumer, effects: Effects) -> None:
@@ -268,21 +247,23 @@ def test_handler_can_say_that_an_event_is_poison(consumer: MemoryConsumer, effec
 
 def test_parked_event_of_a_type_that_is_handled_no_more_is_let_go(poisoned: MemoryConsumer) -> None:
     Parked.objects.all().requeue()
-    processor = poisoned.consumer._processor
-    assert Requeue(effects=processor._effects, route=lambda record: None).run(10) == 2
+    poisoned.consumer._requeue._route = lambda record: None
+    poisoned.take_up()
+    poisoned.take_up()
     assert not Parked.objects.exists()
 
 
-def test_requeue_takes_a_long_key_in_turns(
+def test_a_long_key_is_taken_in_turns(
     poisoned: MemoryConsumer, effects: Effects, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """New records are handled in between, and it goes on at once, not after a second."""
-    monkeypatch.setattr("inbox.consumer.REQUEUE_CHUNK", 3)
+    """New records are handled in between, and it continues at once, not after a second."""
+    monkeypatch.setattr(Requeue._together, "__defaults__", (2,))
+    monkeypatch.setattr("inbox.requeue.ROWS", 2)
     send_steps(poisoned, "a", 4, 5)
     poisoned.drain()
     effects.fails.clear()
     Parked.objects.all().requeue()
     poisoned.take_up()
-    assert Parked.objects.count() == 1
+    assert Parked.objects.count() == 2
     poisoned.consumer.tick()
     assert effects.order("a")[-4:] == [2, 3, 4, 5]

@@ -127,8 +127,8 @@ def test_database_that_goes_away_is_waited_for(service: Service) -> None:
     service.wait_until_booked()
     assert process.end() == 0
     assert (
-        told(process, "waits for what its handlers need")
-        == told(process, "what its handlers need is there")
+        told(process, "waits for what holding events needs")
+        == told(process, "what holding events needs is there")
         == 1
     )
     assert told(process, "Traceback") == 0
@@ -210,6 +210,8 @@ def test_parked_events_are_requeued_in_order_while_it_runs(service: Service) -> 
         service.send("shop.customers", "1", "shop.customer.changed", {**customer, "name": name})
     wait_until(lambda: service.query(parked) == [(3,)], 20, "the others are parked behind it")
     wait_until(lambda: service.booked() == service.expected(), 20, "the others go on")
+    undecided = "SELECT count(*) FROM inbox_parked WHERE error <> '' AND retry_at IS NULL"
+    wait_until(lambda: service.query(undecided) == [(1,)], 60, "it has had its attempts")
     status = service.manage("inbox_status", "crm")
     assert (status.returncode, "3 events are held" in status.stdout) == (1, True)
     with psycopg.connect(server_url(service.database)) as connection:

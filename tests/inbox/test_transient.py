@@ -59,3 +59,16 @@ def test_is_the_worlds(error: Exception) -> None:
 )
 def test_is_the_events(error: Exception) -> None:
     assert not is_transient(error)
+
+
+def test_what_an_error_was_raised_for_counts_too() -> None:
+    error = ValueError("the rates are not there")
+    error.__cause__ = ConnectionResetError()
+    assert is_transient(error)
+
+
+def test_errors_of_clients_are_known_by_their_names() -> None:
+    class ReadTimeout(Exception):
+        """As httpx has one."""
+
+    assert is_transient(ReadTimeout())

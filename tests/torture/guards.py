@@ -216,6 +216,14 @@ GUARDS = [
         "the refusal of effects that are lost",
         "tests/inbox/test_effects.py::test_swallowed_database_error_is_not_taken_for_success",
     ),
+    Guard(
+        "evidence before an event is given up",
+        "tests/inbox/test_consumer.py::test_outage_holds_little_and_leaves_nothing",
+    ),
+    Guard(
+        "attempts counted before they are made",
+        "tests/inbox/test_deaths.py::test_killer_is_held_and_the_rest_is_handled",
+    ),
 ]
 
 

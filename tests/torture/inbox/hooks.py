@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from functools import wraps
 from typing import Any
 
 from inbox.delivery import Delivery
 from inbox.effects import Effects
-from inbox.errors import OffsetsMoved
 from inbox.kafka import KafkaSource
 from inbox.models import Offset
-from inbox.models.parked import ParkedQuerySet
-from inbox.models.processed import ProcessedManager
+from inbox.models.parked_queries import ParkedQuerySet
+from inbox.models.unit import UnitManager
 from inbox.offsets import DatabaseOffsets, Moves
-from inbox.source import Offsets
 from tests.torture.points import Points
 
 
@@ -46,7 +43,14 @@ def _pass(points: Points, point: str, owner: type, name: str, *, late: bool = Fa
 
 def _no_dedupe() -> None:
     """Every event counts as new."""
-    setattr(ProcessedManager, "claim", lambda manager, consumer, identities: set(identities))  # noqa: B010
+    begin = UnitManager.begin
+
+    def begun(
+        manager: UnitManager, unit: int, consumer: str, moves: Any, identities: Any, idle: float
+    ) -> Any:
+        return begin(manager, unit, consumer, moves, identities, idle)[0], set(identities)
+
+    setattr(UnitManager, "begin", begun)  # noqa: B010
 
 
 def _no_waiting_behind() -> None:
@@ -70,16 +74,13 @@ def _offsets_first() -> None:
 
 def _no_look_back() -> None:
     """Offsets are stored, whatever the database has lost of those before them."""
-    advance = DatabaseOffsets._advance
 
-    def advanced(store: DatabaseOffsets, offsets: Offsets) -> Moves:
-        with suppress(OffsetsMoved):
-            return advance(store, offsets)
-        for (topic, partition), offset in offsets.items():
-            Offset.objects.filter(topic=topic, partition=partition).update(offset=offset)
-        return Moves(offsets)
+    def confirm(store: DatabaseOffsets, moves: Moves) -> None:
+        for (topic, partition), offset in moves.offsets.items():
+            Offset.objects.filter(topic=topic, partition=partition, offset__lt=offset).update(offset=offset)
 
-    setattr(DatabaseOffsets, "_advance", advanced)  # noqa: B010
+    setattr(Moves, "require", lambda *_: None)  # noqa: B010
+    setattr(DatabaseOffsets, "confirm", confirm)  # noqa: B010
     setattr(DatabaseOffsets, "went_back", lambda _: False)  # noqa: B010
 
 

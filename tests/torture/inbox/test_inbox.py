@@ -103,7 +103,7 @@ def test_what_is_parked_for_an_error_of_its_own_is_read_from_the_log(
     key: bytes | None, caplog: pytest.LogCaptureFixture
 ) -> None:
     behind = parked(key)
-    refused = parked(key).poisoned(ValueError("x"), 2)
+    refused = parked(key).refused(ValueError("x"))
     for delivery in (behind, refused):
         event_parked.send("torture", delivery=delivery)
     assert REFUSED.findall(caplog.text) == [refused.identity.event_id]
