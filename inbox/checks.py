@@ -14,7 +14,7 @@ from django.db.models import Model
 
 from inbox.conf import ConsumerSettings, Settings, settings
 from inbox.errors import HandlerError
-from inbox.registry import registry
+from inbox.handling.registry import registry
 from outbox_core.kafka import check_kafka
 from outbox_core.process.settings import problems
 from outbox_core.suggestion import did_you_mean

@@ -8,24 +8,24 @@ from dataclasses import replace
 
 from django.db import DatabaseError, InterfaceError
 
-from inbox import elsewhere
 from inbox.conf import ConsumerSettings, Settings
 from inbox.database import drop_dead_connection
-from inbox.delivery import Routes
-from inbox.effects import Effects
 from inbox.errors import Abandoned, OffsetsMoved, SourceUnavailable
-from inbox.heartbeat import DATABASE, Heartbeat
-from inbox.judge import Judge
+from inbox.handling import other_databases
+from inbox.handling.processor import Processor
+from inbox.handling.routing import Routes
+from inbox.handling.unhandled import UnhandledTypes
+from inbox.handling.unit_of_work import UnitOfWork
+from inbox.holding.judge import Judge
+from inbox.holding.retries import Retries
 from inbox.offsets import DatabaseOffsets
-from inbox.outages import Outages
-from inbox.processor import Processor
-from inbox.record import Record
-from inbox.requeue import Requeue
 from inbox.signals import offsets_went_back
-from inbox.skipped import Skipped
 from inbox.source import Partition, Source
+from inbox.status.heartbeat import DATABASE, Heartbeat
+from inbox.status.outages import Outages
 from outbox_core.process.backoff import delays
 from outbox_core.process.stopping import Stop
+from outbox_core.wire.consumed import Record
 
 KAFKA = "Kafka"
 POLL_SECONDS = 0.5
@@ -72,9 +72,11 @@ class Consumer:
             clock=clock,
         )
         handlers = routes.handlers
-        self._skipped = Skipped(consumer, inbox.database, handlers.keys(), clock, inbox.heartbeat_seconds)
-        routes = replace(routes, skip=self._skipped)
-        effects = Effects(
+        self._unhandled = UnhandledTypes(
+            consumer, inbox.database, handlers.keys(), clock, inbox.heartbeat_seconds
+        )
+        routes = replace(routes, skip=self._unhandled)
+        unit = UnitOfWork(
             consumer=consumer.name,
             offsets=offsets,
             database=inbox.database,
@@ -89,7 +91,7 @@ class Consumer:
         )
         self._processor = Processor(
             routes=routes,
-            effects=effects,
+            unit=unit,
             judge=judge,
             outages=self._outages,
             wait=self._wait,
@@ -97,10 +99,8 @@ class Consumer:
             batch_size=consumer.batch_size,
             failed=failed,
         )
-        self._requeue = Requeue(
-            effects=effects, route=routes, judge=judge, attempts=inbox.attempts, failed=failed
-        )
-        elsewhere.install(inbox.database, inbox.other_databases)
+        self._retries = Retries(unit=unit, route=routes, judge=judge, attempts=inbox.attempts, failed=failed)
+        other_databases.install(inbox.database, inbox.other_databases)
         self._delays = delays()
         self._look_back_every = inbox.heartbeat_seconds
         self._alive_at = self._retry_at = self._looked_back_at = clock()
@@ -112,7 +112,7 @@ class Consumer:
             while not self._stop.requested:
                 self.tick()
         finally:
-            self._skipped.write(now=True)
+            self._unhandled.write(now=True)
             self._heartbeat.stop()
             self._source.close()
         return self._processor.handled
@@ -124,7 +124,7 @@ class Consumer:
         self._look_back()
         self._handle(self._poll())
         self._try_again()
-        self._skipped.write()
+        self._unhandled.write()
 
     def _poll(self) -> Sequence[Record]:
         try:
@@ -204,7 +204,7 @@ class Consumer:
             return
         self._retry_at = began_at + RETRY_EVERY
         try:
-            outcome = self._requeue.run(self._go_on)
+            outcome = self._retries.run(self._go_on)
         except Abandoned:
             return  # no polled record is in hand here
         except (DatabaseError, InterfaceError) as error:

@@ -7,7 +7,6 @@ InboxError
 ├── NotHandling           Batch.current() outside a handler
 ├── HandlerFailed         a handler failed; the cause is what it raised
 ├── Poison                this event cannot be handled, however often it is tried
-│   ├── InvalidEvent      the record is not a CloudEvent
 │   └── InvalidPayload    its data does not fit what the handler declares
 ├── RetryLater            raised by a handler: not now, try again
 ├── EffectsLost           a handler broke, ended or left the transaction that it runs in
@@ -17,6 +16,7 @@ InboxError
 ├── SourceUnavailable     Kafka does not answer
 └── Abandoned             the rest of a batch is let go: the partitions were revoked, or it is to stop
     └── OffsetsMoved      the database went back in time: what it has lost is to be read again first
+Interrupted               raised inside a handler that runs for too long; a BaseException
 """
 
 from __future__ import annotations
@@ -59,10 +59,6 @@ class Poison(InboxError):
     """The event cannot be handled, ever. A handler that raises this has the event held at once."""
 
 
-class InvalidEvent(Poison):
-    """The record is not a CloudEvent."""
-
-
 class InvalidPayload(Poison):
     """The data of the event does not fit the type that the handler declares."""
 
@@ -99,3 +95,7 @@ class Abandoned(InboxError):
 
 class OffsetsMoved(Abandoned):
     """The database has a lower offset than this process stored: restored, or a standby was promoted."""
+
+
+class Interrupted(BaseException):
+    """Raised inside a handler that runs for too long. Handlers that catch Exception do not catch it."""

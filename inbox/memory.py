@@ -7,8 +7,8 @@ from collections.abc import Collection, Mapping, Sequence
 
 from inbox.errors import SourceUnavailable
 from inbox.offsets import OffsetStore, Stored
-from inbox.record import Record
 from inbox.source import Offsets, Partition
+from outbox_core.wire.consumed import Record
 
 
 class MemoryLog:

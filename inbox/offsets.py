@@ -12,9 +12,9 @@ from django.db import connections
 
 from inbox.errors import OffsetsMoved
 from inbox.models import InHand, Offset
-from inbox.record import Record
 from inbox.source import Offsets, Partition
 from inbox.sql import statement
+from outbox_core.wire.consumed import Record
 
 
 class Stored(NamedTuple):

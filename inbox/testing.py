@@ -15,12 +15,12 @@ import msgspec
 
 from inbox.conf import ConsumerSettings, Settings, settings
 from inbox.consumer import Consumer
-from inbox.delivery import Routes
+from inbox.handling.registry import Registry, registry
+from inbox.handling.routing import Routes
 from inbox.memory import MemoryLog, MemorySource
-from inbox.models import Parked
+from inbox.models import HeldEvent
 from inbox.offsets import DatabaseOffsets
-from inbox.record import Record
-from inbox.registry import Registry, registry
+from outbox_core.wire.consumed import Record
 
 
 class SkippedTime:
@@ -137,13 +137,13 @@ class MemoryConsumer:
         while self.source.lag() and not self.time.requested:
             self.consumer.tick()
 
-    def take_up(self) -> None:
+    def retry(self) -> None:
         """Handle what is held and due."""
         self.time.now += 61
         self.consumer.tick()
 
     def _is_held(self) -> bool:
-        held = Parked.objects.using(self._settings[0].database).waiting(self._settings[1].name)
+        held = HeldEvent.objects.using(self._settings[0].database).waiting(self._settings[1].name)
         return held.filter(retry_at__isnull=False).exists()
 
     def _failed(self, error: BaseException) -> None:

@@ -76,7 +76,7 @@ class StartOffsets:
         went_back = valid is not None and known[-1] > valid.offset
         if valid is not None and went_back:
             self._ignore(partition, valid.offset, known[-1])
-        first_start = stored is None and committed is None and not self._ids.is_anew(topic)
+        first_start = stored is None and committed is None and not self._ids.was_recreated(topic)
         start = min(known, default=ends.get(partition, beginning) if first_start else beginning)
         here = self._ids.stored(topic, max(start, beginning))
         self._store.begin(partition, here, replace=valid is None, went_back=went_back)

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from django.db import connections, models
 
-from inbox.delivery import Identity
+from inbox.handling.routing import Identity
 from inbox.sql import statement
 
 

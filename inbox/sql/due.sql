@@ -1,6 +1,6 @@
 -- Held events that are to be tried now. Only the first of a key has a time for that.
 SELECT id
-FROM inbox_parked
+FROM inbox_held
 WHERE consumer = %(consumer)s
   AND retry_at <= clock_timestamp() + make_interval(secs => %(ahead)s)
   AND discarded_at IS NULL

@@ -1,14 +1,14 @@
 -- Whatever is first of these keys now is tried next, unless somebody has to decide about it.
-UPDATE inbox_parked
+UPDATE inbox_held
 SET retry_at = clock_timestamp()
-FROM unnest(%(consumers)s::text[], %(lanes)s::bigint[]) AS keys (consumer, lane)
+FROM unnest(%(consumers)s::text[], %(key_hashes)s::bigint[]) AS keys (consumer, key_hash)
 CROSS JOIN LATERAL (
     SELECT id
-    FROM inbox_parked
-    WHERE consumer = keys.consumer AND lane = keys.lane AND discarded_at IS NULL
+    FROM inbox_held
+    WHERE consumer = keys.consumer AND key_hash = keys.key_hash AND discarded_at IS NULL
     ORDER BY id
     LIMIT 1
 ) AS first
-WHERE inbox_parked.id = first.id
-  AND inbox_parked.retry_at IS NULL
-  AND (inbox_parked.error = '' OR inbox_parked.requeued_at IS NOT NULL)
+WHERE inbox_held.id = first.id
+  AND inbox_held.retry_at IS NULL
+  AND (inbox_held.error = '' OR inbox_held.released_at IS NOT NULL)

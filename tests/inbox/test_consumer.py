@@ -11,8 +11,8 @@ from django.db import OperationalError, ProgrammingError
 
 from inbox import RetryLater
 from inbox.errors import SourceUnavailable
-from inbox.models import Instance, Parked
-from inbox.models.parked_queries import ParkedQuerySet
+from inbox.models import HeldEvent, Instance
+from inbox.models.held_queries import HeldEventQuerySet
 from inbox.testing import MemoryConsumer, SkippedTime
 from tests.inbox.conftest import Effects, raising, send_steps
 
@@ -48,7 +48,7 @@ def test_what_an_outage_may_cause_is_tried_again_until_it_succeeds(
     send_steps(consumer, "a", 3)
     consumer.drain()
     assert effects.of("a") == [1, 2, 3]
-    assert not Parked.objects.exists()
+    assert not HeldEvent.objects.exists()
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
@@ -62,7 +62,7 @@ def test_outage_holds_little_and_leaves_nothing(
 
     def watch(seconds: float) -> None:
         nonlocal most
-        most = max(most, Parked.objects.count())
+        most = max(most, HeldEvent.objects.count())
         SkippedTime.wait(consumer.time, seconds)
 
     consumer.time.wait = watch  # type: ignore[method-assign]
@@ -72,9 +72,9 @@ def test_outage_holds_little_and_leaves_nothing(
     assert recovering.left == 0
     assert 0 < most <= 4, "three keys are held before it is known to be an outage, and what waits behind them"
     assert all(effects.of(f"k{number}") == [1, 2] for number in range(30))
-    assert not Parked.objects.exists()
-    assert actions(caplog, "stalled", "recovered") == ["inbox.stalled", "inbox.recovered"]
-    assert actions(caplog, "parked").count("inbox.parked") <= 3
+    assert not HeldEvent.objects.exists()
+    assert actions(caplog, "degraded", "recovered") == ["inbox.degraded", "inbox.recovered"]
+    assert actions(caplog, "hold_made").count("inbox.hold_made") <= 3
 
 
 def actions(caplog: pytest.LogCaptureFixture, *names: str) -> list[str]:
@@ -82,7 +82,7 @@ def actions(caplog: pytest.LogCaptureFixture, *names: str) -> list[str]:
     return [action for action in found if action.removeprefix("inbox.") in names]
 
 
-def test_parking_that_is_refused_is_waited_for_and_told(
+def test_a_refused_hold_is_waited_for_and_logged(
     consumer: MemoryConsumer,
     effects: Effects,
     caplog: pytest.LogCaptureFixture,
@@ -91,19 +91,19 @@ def test_parking_that_is_refused_is_waited_for_and_told(
     """As where a role may not write to the table: no event's fault, and nothing that passes by itself."""
     caplog.set_level(logging.INFO, "inbox")
     effects.fails["poison"] = raising(ValueError("poison"))
-    refused = Recovering(ProgrammingError("permission denied for table inbox_parked"), 5)
-    park = ParkedQuerySet.park
+    refused = Recovering(ProgrammingError("permission denied for table inbox_held"), 5)
+    hold = HeldEventQuerySet.hold
 
-    def park_if_allowed(*arguments: Any, **options: Any) -> None:
+    def hold_if_allowed(*arguments: Any, **options: Any) -> None:
         refused()
-        park(*arguments, **options)
+        hold(*arguments, **options)
 
-    monkeypatch.setattr(ParkedQuerySet, "park", park_if_allowed)
+    monkeypatch.setattr(HeldEventQuerySet, "hold", hold_if_allowed)
     send_steps(consumer, "a", 1, fail="poison")
     consumer.drain()
     told = [r.action for r in caplog.records]  # type: ignore[attr-defined]
-    assert told[:2] == ["inbox.stalled", "inbox.recovered"]
-    assert [row.event_id for row in Parked.objects.waiting()] == ["a-1"]
+    assert told[:2] == ["inbox.degraded", "inbox.recovered"]
+    assert [row.event_id for row in HeldEvent.objects.waiting()] == ["a-1"]
 
 
 def test_heartbeat_says_what_is_waited_for(consume: Make, effects: Effects) -> None:
@@ -200,7 +200,7 @@ def test_kafka_going_away_is_said_once_and_survived(
     consumer.source.outage = ""
     consumer.drain()
     assert effects.of("a") == [1]
-    assert [r.action for r in caplog.records] == ["inbox.stalled", "inbox.recovered"]  # type: ignore[attr-defined]
+    assert [r.action for r in caplog.records] == ["inbox.degraded", "inbox.recovered"]  # type: ignore[attr-defined]
 
 
 def test_kafka_going_away_before_the_offsets_are_committed_is_survived(

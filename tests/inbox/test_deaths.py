@@ -6,8 +6,8 @@ from collections.abc import Callable, Collection, Iterator
 
 import pytest
 
-from inbox.delivery import Delivery
-from inbox.models import InHand, Offset, Parked, Processed
+from inbox.handling.routing import Delivery
+from inbox.models import HeldEvent, InHand, Offset, Processed
 from inbox.offsets import DatabaseOffsets, Stored
 from inbox.signals import deaths_suspected
 from inbox.testing import MemoryConsumer
@@ -54,11 +54,11 @@ def test_killer_is_held_and_the_rest_is_handled(
     kill("bad-2")
     assert live(consumer) == 4, "once with what was in hand, and ATTEMPTS times alone"
     assert (effects.of("good"), effects.of("bad")) == ([0, 1, 2, 3, 4], [0, 1])
-    row = Parked.objects.undecided().get()
+    row = HeldEvent.objects.undecided().get()
     assert (row.event_id, row.attempts, row.handler) == ("bad-2", 3, "tests.inbox.conftest.Effects.step")
     assert "INBOX['ATTEMPTS']" in row.error
     kill("")
-    Parked.objects.all().requeue()
+    HeldEvent.objects.all().release()
     consumer.drain()
     assert effects.of("bad") == [0, 1, 2, 3, 4]
     assert not InHand.objects.exists()
@@ -76,10 +76,10 @@ def test_other_keys_do_not_wait_for_the_suspects(
     send_steps(consumer, "good", 1)
     consumer.poll()
     assert effects.of("good") == [1]
-    assert Parked.objects.get().attempts == 2, "written before the attempt; that it was this one is known"
+    assert HeldEvent.objects.get().attempts == 2, "written before the attempt; that it was this one is known"
 
 
-def test_killer_among_the_requeued_is_found_too(
+def test_killer_among_the_released_is_found_too(
     consumer: MemoryConsumer, effects: Effects, kill: Callable[[str], None]
 ) -> None:
     effects.fails["poison"] = lambda: 1 / 0
@@ -90,9 +90,9 @@ def test_killer_among_the_requeued_is_found_too(
         consumer.drain()
     effects.fails.clear()
     kill("k3-1")
-    Parked.objects.all().requeue()
+    HeldEvent.objects.all().release()
     assert live(consumer) <= 4
-    assert [row.event_id for row in Parked.objects.undecided()] == ["k3-1"]
+    assert [row.event_id for row in HeldEvent.objects.undecided()] == ["k3-1"]
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from django.db import DatabaseError, OperationalError, connection, transaction
 from django.db.utils import DatabaseErrorWrapper
 
 import inbox
-from inbox.models import Parked, Processed
-from inbox.running import Limit
+from inbox.handling.running import Limit
+from inbox.models import HeldEvent, Processed
 from inbox.testing import MemoryConsumer
 from outbox_core.process.exit_codes import ExitCode
 from tests.inbox.conftest import Effects, raising, send_steps
@@ -75,11 +75,11 @@ def test_one_key_that_fails_in_any_disguise_stops_no_other(
         consumer.poll()
     assert effects.of("good") == list(range(12))
     assert effects.of("bad") == []
-    row = Parked.objects.undecided().get()
+    row = HeldEvent.objects.undecided().get()
     assert (row.event_id, row.attempts) == ("bad-0", 3)
     assert effects.calls.count(("bad", 0)) <= 8, "effects outside of the database are bounded"
     effects.fails.clear()
-    Parked.objects.all().requeue()
+    HeldEvent.objects.all().release()
     consumer.drain()
     assert effects.of("bad") == [0, 1, 2, 3]
 
@@ -92,7 +92,7 @@ def test_retry_later_is_never_given_up_and_stops_nobody(consumer: MemoryConsumer
         consumer.time.now += 61
         consumer.poll()
     assert effects.of("b") == list(range(30))
-    assert not Parked.objects.undecided().exists()
+    assert not HeldEvent.objects.undecided().exists()
     effects.fails.clear()
     consumer.drain()
     assert effects.of("a") == [0]
@@ -116,12 +116,12 @@ def test_handler_that_is_out_does_not_stop_the_others(consumer: MemoryConsumer, 
     consumer.poll()
     assert all(effects.of(f"k{number}") == [1] for number in range(20))
     for _ in range(5):
-        consumer.take_up()
-    assert not Parked.objects.undecided().exists()
+        consumer.retry()
+    assert not HeldEvent.objects.undecided().exists()
     failing = False
     consumer.drain()
     assert sorted(called) == list(range(0, 40, 2))
-    assert not Parked.objects.exists()
+    assert not HeldEvent.objects.exists()
 
 
 def test_many_keys_that_fail_are_judged_by_those_that_do_not(
@@ -138,7 +138,7 @@ def test_many_keys_that_fail_are_judged_by_those_that_do_not(
         send_steps(consumer, "good", number)
         consumer.time.now += 61
         consumer.poll()
-    assert Parked.objects.undecided().count() == 10
+    assert HeldEvent.objects.undecided().count() == 10
 
 
 def test_handler_that_hangs_is_interrupted(consumer: MemoryConsumer, effects: Effects) -> None:
@@ -153,8 +153,8 @@ def test_handler_that_hangs_is_interrupted(consumer: MemoryConsumer, effects: Ef
         consumer.poll()
         assert effects.of("b") == [1]
         assert time.monotonic() - began_at < 60
-        assert Parked.objects.get().error.startswith("HandlerHung: ")
-        assert "INBOX['HANDLER_SECONDS']" in Parked.objects.get().error
+        assert HeldEvent.objects.get().error.startswith("HandlerHung: ")
+        assert "INBOX['HANDLER_SECONDS']" in HeldEvent.objects.get().error
     finally:
         limit.stop()
         signal.signal(signal.SIGVTALRM, before)
@@ -210,7 +210,7 @@ def test_handler_that_ends_the_transaction_costs_only_its_own_event(
     consumer.drain()
     assert (effects.of("a"), effects.of("b")) == ([1, 2, 3], [1])
     assert not Processed.objects.filter(consumer="early").exists()
-    row = Parked.objects.undecided().get()
+    row = HeldEvent.objects.undecided().get()
     assert row.event_id == "bad-1"
     assert row.error.startswith("EffectsLost: a handler ended the transaction")
 
@@ -237,7 +237,7 @@ def test_so_does_one_that_ends_it_through_the_connection(effects: Effects, end: 
     send_steps(consumer, "a", 2)
     consumer.drain()
     assert effects.of("a") == [1, 2]
-    assert [row.event_id for row in Parked.objects.undecided()] == ["bad-1"]
+    assert [row.event_id for row in HeldEvent.objects.undecided()] == ["bad-1"]
 
 
 def test_consumer_of_tests_raises_what_a_handler_raises(effects: Effects, db: None) -> None:

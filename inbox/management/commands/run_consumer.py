@@ -11,15 +11,15 @@ from django.db import OperationalError
 from inbox.conf import ConsumerSettings, Settings, settings
 from inbox.consumer import Consumer
 from inbox.database import drop_dead_connection, require_migrations
-from inbox.delivery import Routes
 from inbox.errors import MigrationsMissing, UnknownConsumer
-from inbox.heartbeat import DATABASE
+from inbox.handling.registry import registry
+from inbox.handling.routing import Routes
+from inbox.handling.running import Limit
 from inbox.kafka import KafkaSource
 from inbox.offsets import DatabaseOffsets
-from inbox.outages import Outages
-from inbox.registry import registry
-from inbox.running import Limit
 from inbox.signals import started, stopped
+from inbox.status.heartbeat import DATABASE
+from inbox.status.outages import Outages
 from outbox_core.process.backoff import delays
 from outbox_core.process.command import Process, ProcessCommand
 from outbox_core.process.exit_codes import ExitCode

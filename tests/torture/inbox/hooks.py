@@ -6,11 +6,11 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from inbox.delivery import Delivery
-from inbox.effects import Effects
+from inbox.handling.routing import Delivery
+from inbox.handling.unit_of_work import UnitOfWork
 from inbox.kafka import KafkaSource
 from inbox.models import Offset
-from inbox.models.parked_queries import ParkedQuerySet
+from inbox.models.held_queries import HeldEventQuerySet
 from inbox.models.unit import UnitManager
 from inbox.offsets import DatabaseOffsets, Moves
 from tests.torture.points import Points
@@ -19,11 +19,11 @@ from tests.torture.points import Points
 def install(points: Points) -> None:
     """Have this process pass the points, for the rest of its life."""
     _pass(points, "mid-batch", Delivery, "run", late=True)
-    _pass(points, "before-commit", Effects, "_refuse_broken")
+    _pass(points, "before-commit", UnitOfWork, "_refuse_broken")
     _pass(points, "before-offsets", KafkaSource, "commit")
     _pass(points, "after-offsets", KafkaSource, "commit", late=True)
-    _pass(points, "parked", ParkedQuerySet, "park", late=True)
-    _pass(points, "taken-up", Effects, "take_up", late=True)
+    _pass(points, "held", HeldEventQuerySet, "hold", late=True)
+    _pass(points, "retried", UnitOfWork, "retry", late=True)
 
 
 def _pass(points: Points, point: str, owner: type, name: str, *, late: bool = False) -> None:
@@ -54,8 +54,8 @@ def _no_dedupe() -> None:
 
 
 def _no_waiting_behind() -> None:
-    """Only the poison itself is parked."""
-    setattr(Effects, "_blocked", lambda *_: set())  # noqa: B010
+    """Only the poison itself is held."""
+    setattr(UnitOfWork, "_blocked", lambda *_: set())  # noqa: B010
 
 
 def _offsets_first() -> None:
@@ -86,7 +86,7 @@ def _no_look_back() -> None:
 
 GUARDS: dict[str, Callable[[], None]] = {
     "dedupe": _no_dedupe,
-    "parking": _no_waiting_behind,
+    "holding": _no_waiting_behind,
     "offsets-last": _offsets_first,
     "look-back": _no_look_back,
 }

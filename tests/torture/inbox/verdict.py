@@ -13,7 +13,7 @@ DIED = 137
 """As a handler of the torture ends its process."""
 LISTS = (
     "missing", "twice", "unknown", "disordered", "gathered",
-    "wrongly_discarded", "wrongly_parked", "left_parked",
+    "wrongly_discarded", "wrongly_held", "left_held",
 )  # fmt: skip
 
 
