@@ -8,10 +8,11 @@ manage.py run_consumer NAME
 
 from __future__ import annotations
 
-from inbox.batch import Batch
-from inbox.envelope import Event, current_event
-from inbox.errors import HandlerError, InboxError, InvalidEvent, InvalidPayload, Poison, RetryLater
-from inbox.registry import handler
+from inbox.errors import HandlerError, InboxError, InvalidPayload, Poison, RetryLater
+from inbox.handling.batch import Batch
+from inbox.handling.registry import handler
+from outbox_core.errors import InvalidEvent
+from outbox_core.wire.event import Event, current_event
 
 __all__ = [
     "Batch",

@@ -12,8 +12,8 @@ from django.utils.safestring import SafeString
 
 from inbox.conf import settings
 from inbox.errors import InboxError
-from inbox.models import Instance, Ledger, Parked
-from inbox.models.parked import ParkedQuerySet
+from inbox.models import HeldEvent, Instance, Ledger
+from inbox.models.held_queries import HeldEventQuerySet
 from inbox.operations import discarding, releasing
 from outbox_core.operations.bulk import REQUEST_SECONDS, Tally, within
 from outbox_core.operations.outcome import sentences
@@ -58,8 +58,8 @@ class InstanceAdmin(InboxAdmin):
         return line(instance.detail)
 
 
-@admin.register(Parked)
-class ParkedAdmin(InboxAdmin):
+@admin.register(HeldEvent)
+class HeldEventAdmin(InboxAdmin):
     """What could not be handled: release it once the cause is gone, or discard it and say why."""
 
     title = "Held events"
@@ -91,10 +91,10 @@ class ParkedAdmin(InboxAdmin):
     )
 
     def has_release_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("inbox.release_parked")
+        return request.user.has_perm("inbox.release_held")
 
     def has_discard_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("inbox.discard_parked")
+        return request.user.has_perm("inbox.discard_held")
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """The record only for those who may see it."""
@@ -118,71 +118,73 @@ class ParkedAdmin(InboxAdmin):
         return (*own, "headers", "payload", "raw_payload")
 
     @admin.display(description="state")
-    def state(self, held: Parked) -> str:
+    def state(self, held: HeldEvent) -> str:
         if held.discarded_at is not None:
             return line(f"discarded by {held.discarded_by}: {held.discard_reason}", 200)
-        if held.requeued_at is not None:
+        if held.released_at is not None:
             return "being released"
+        if held.retry_at is not None:
+            return "tried again by itself"
         return "held" if held.error else "held behind its key"
 
     @admin.display(description="held since")
-    def held_since(self, held: Parked) -> SafeString:
-        return ago(held.parked_at)
+    def held_since(self, held: HeldEvent) -> SafeString:
+        return ago(held.held_at)
 
     @admin.display(description="released")
-    def released(self, held: Parked) -> SafeString | str:
-        return ago(held.requeued_at) if held.requeued_at else "-"
+    def released(self, held: HeldEvent) -> SafeString | str:
+        return ago(held.released_at) if held.released_at else "-"
 
     @admin.display(description="error")
-    def short_error(self, held: Parked) -> str:
+    def short_error(self, held: HeldEvent) -> str:
         return line(held.error, 120)
 
     @admin.display(description="error")
-    def error_shown(self, held: Parked) -> str:
+    def error_shown(self, held: HeldEvent) -> str:
         return line(held.error, 2_000) or "-"
 
     @admin.display(description="type")
-    def type_shown(self, held: Parked) -> str:
+    def type_shown(self, held: HeldEvent) -> str:
         return line(held.type or "unreadable record", 200)
 
     @admin.display(description="key")
-    def key_shown(self, held: Parked) -> str:
+    def key_shown(self, held: HeldEvent) -> str:
         return line(held.key or "-", 200)
 
     @admin.display(description="event id")
-    def event_id_shown(self, held: Parked) -> str:
+    def event_id_shown(self, held: HeldEvent) -> str:
         return line(held.event_id, 200)
 
     @admin.display(description="ledger")
-    def done_by_hand(self, held: Parked) -> SafeString:
+    def done_by_hand(self, held: HeldEvent) -> SafeString:
         cause = held.error.partition(":")[0]
         facts = {"topic": held.topic, "key": held.key, "type": held.type, "consumer": held.consumer}
         entries = Ledger.objects.using(settings().database)
-        return history(entries.about(held.parked_at, row=held.pk, event=held.event_id, cause=cause, **facts))
+        return history(entries.about(held.held_at, row=held.pk, event=held.event_id, cause=cause, **facts))
 
     @admin.display(description="headers")
-    def headers(self, held: Parked) -> SafeString:
+    def headers(self, held: HeldEvent) -> SafeString:
         record = held.as_record()
         return headers_table(held.topic, record.key, record.headers, _redactor())
 
     @admin.display(description="payload")
-    def payload(self, held: Parked) -> SafeString:
+    def payload(self, held: HeldEvent) -> SafeString:
         return _payload(held, raw=False)
 
     @admin.display(description="payload")
-    def raw_payload(self, held: Parked) -> SafeString:
+    def raw_payload(self, held: HeldEvent) -> SafeString:
         return _payload(held, raw=True)
 
     @admin.action(
         description="Release: handle them again, with the rest of their keys", permissions=["release"]
     )
-    def release(self, request: HttpRequest, queryset: ParkedQuerySet) -> None:
+    def release(self, request: HttpRequest, queryset: HeldEventQuerySet) -> None:
         who = request.user.get_username()
         tally = within(REQUEST_SECONDS, releasing.release(_chosen(queryset), settings().database, who))
         self._report(request, "Released", tally, queryset, ", with the rest of their keys")
 
     @admin.action(description="Discard for good (needs a reason)", permissions=["discard"])
-    def discard(self, request: HttpRequest, queryset: ParkedQuerySet) -> None:
+    def discard(self, request: HttpRequest, queryset: HeldEventQuerySet) -> None:
         who, reason = request.user.get_username(), request.POST.get("reason", "")
         try:
             work = discarding.discard(_chosen(queryset), settings().database, who, reason)
@@ -192,7 +194,7 @@ class ParkedAdmin(InboxAdmin):
         self._report(request, "Discarded", within(REQUEST_SECONDS, work), queryset)
 
     def _report(
-        self, request: HttpRequest, verb: str, tally: Tally, queryset: ParkedQuerySet, then: str = ""
+        self, request: HttpRequest, verb: str, tally: Tally, queryset: HeldEventQuerySet, then: str = ""
     ) -> None:
         if queryset.order_by()[: LIMIT + 1].count() > LIMIT:
             tally = tally._replace(complete=False)
@@ -201,12 +203,12 @@ class ParkedAdmin(InboxAdmin):
             self.message_user(request, line(sentence), messages.SUCCESS)
 
 
-def _chosen(queryset: ParkedQuerySet) -> Selection:
+def _chosen(queryset: HeldEventQuerySet) -> Selection:
     """The selected rows by their own ids, as many as one request may take."""
     return Selection(rows=tuple(queryset.order_by("pk").values_list("pk", flat=True)[:LIMIT]))
 
 
-def _payload(held: Parked, *, raw: bool) -> SafeString:
+def _payload(held: HeldEvent, *, raw: bool) -> SafeString:
     record = held.as_record()
     sent = {name.lower(): value for name, value in record.headers}
     content_type = (sent.get("content-type") or b"").decode(errors="backslashreplace")

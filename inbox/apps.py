@@ -1,3 +1,5 @@
+"""The Django app: registers the checks and the log lines, and finds the handlers."""
+
 from __future__ import annotations
 
 from django.apps import AppConfig
@@ -10,6 +12,9 @@ class InboxConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from inbox import checks, logs  # noqa: F401
+        from inbox import (
+            checks,  # noqa: F401
+            log_lines,  # noqa: F401
+        )
 
         autodiscover_modules("handlers")

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import pairwise
 from typing import Any
 
-from django.core.checks import CheckMessage, Error, register
+from django.apps import apps
+from django.core.checks import CheckMessage, Error, Warning, register
 from django.core.exceptions import ImproperlyConfigured
-from django.db import connections
+from django.db import connections, router
+from django.db.models import Model
 
-from inbox.conf import Settings, settings
+from inbox.conf import ConsumerSettings, Settings, settings
 from inbox.errors import HandlerError
-from inbox.registry import registry
+from inbox.handling.registry import registry
 from outbox_core.kafka import check_kafka
 from outbox_core.process.settings import problems
 from outbox_core.suggestion import did_you_mean
@@ -28,7 +30,13 @@ def check_inbox(app_configs: Sequence[Any] | None, **_: Any) -> list[CheckMessag
         return found
     inbox = settings()
     options = [] if check_kafka() else _check_options(inbox)
-    return [*_check_database(inbox), *options, *_check_handlers(inbox)]
+    return [
+        *_check_database(inbox),
+        *options,
+        *_check_handlers(inbox),
+        *_check_other_databases(inbox),
+        *_check_models(inbox),
+    ]
 
 
 def _check_database(inbox: Settings) -> list[CheckMessage]:
@@ -83,6 +91,7 @@ def _check_handlers(inbox: Settings) -> list[CheckMessage]:
         if not handlers:
             hint = "Write them in handlers.py of an installed app, or correct the modules named in HANDLERS."
             messages.append(Error(f"Consumer {consumer.name!r} has no handlers.", hint=hint, id="inbox.E006"))
+        messages += _check_ignored(consumer, handlers)
         chosen += [(handler.name, consumer.name) for handler in handlers.values()]
     for (name, one), (other_name, other) in pairwise(sorted(set(chosen))):
         if name == other_name:
@@ -91,3 +100,47 @@ def _check_handlers(inbox: Settings) -> list[CheckMessage]:
                 Error(f"{name} would run in {one!r} and in {other!r}.", hint=hint, id="inbox.E007")
             )
     return messages
+
+
+def _check_ignored(consumer: ConsumerSettings, handlers: Collection[str]) -> list[CheckMessage]:
+    both = sorted(type_ for type_ in handlers if consumer.ignores(type_))
+    return [
+        Error(
+            f"IGNORE of consumer {consumer.name!r} names {type_}, which one of its handlers takes.",
+            hint="Take it out of IGNORE, or remove the handler.",
+            id="inbox.E008",
+        )
+        for type_ in both
+    ]
+
+
+def _check_other_databases(inbox: Settings) -> list[CheckMessage]:
+    return [
+        Error(f"INBOX['OTHER_DATABASES'] names {alias!r}, which is not in DATABASES.", id="inbox.E009")
+        for alias in inbox.other_databases
+        if alias not in connections
+    ]
+
+
+def _check_models(inbox: Settings) -> list[CheckMessage]:
+    """Do the models of the handlers' apps live in the inbox's database?"""
+    hint = (
+        "What a handler writes there is not rolled back with its event, so it is refused. Correct the "
+        "router or INBOX['DATABASE'], or name the database in INBOX['OTHER_DATABASES']."
+    )
+    return [
+        Warning(
+            f"{model._meta.label} is written to database {alias!r}, but the handlers of app "
+            f"{model._meta.app_label!r} run in a transaction of {inbox.database!r}.",
+            hint=hint,
+            id="inbox.W001",
+        )
+        for model in _models_of_handlers()
+        if (alias := router.db_for_write(model)) not in (inbox.database, *inbox.other_databases)
+    ]
+
+
+def _models_of_handlers() -> list[type[Model]]:
+    configs = {apps.get_containing_app_config(handler.function.__module__) for handler in registry}
+    found = [model for config in configs if config is not None for model in config.get_models()]
+    return sorted(found, key=lambda model: model._meta.label)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 from functools import cache
 from typing import Annotated, Any
 
@@ -25,14 +26,20 @@ class ConsumerSettings:
     """One entry of ``INBOX["CONSUMERS"]``.
 
     ``group``: the consumer's name unless set. ``handlers``: the modules whose handlers it runs; none means
-    all. ``batch_size``: events in one transaction.
+    all. ``batch_size``: events in one transaction. ``ignore``: types, or patterns such as ``shop.*``, that it
+    skips on purpose.
     """
 
     topics: Names
     group: str = ""
     handlers: tuple[str, ...] = ()
     batch_size: Positive = 500
+    ignore: tuple[str, ...] = ()
     name: str = field(default="", metadata=FROM_NAME)
+
+    def ignores(self, type_: str) -> bool:
+        """Whether events of this type are skipped without a word."""
+        return any(fnmatchcase(type_, pattern) for pattern in self.ignore)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,9 +47,11 @@ class Settings:
     """``settings.INBOX``. ``kafka`` overrides Django's ``KAFKA``; whatever backend they name, the inbox reads
     through kafka-python.
 
-    ``attempts``: how often a failing event is tried before it is parked. ``transaction_idle_seconds``: how
-    long a handler may take between two statements; the server ends the transaction then (0: no limit).
-    ``redact`` adds names whose values the admin hides.
+    ``attempts``: how many failures that count against an event there are before somebody has to decide about
+    it. ``handler_seconds``: how long a handler may take for one event before it is interrupted (0: no limit).
+    ``transaction_idle_seconds``: how long it may take between two statements; the server ends the transaction
+    then (0: no limit). ``other_databases``: those that handlers may write to although these writes are not
+    rolled back with the event. ``redact`` adds names whose values the admin hides.
     """
 
     consumers: Mapping[str, ConsumerSettings]
@@ -53,6 +62,8 @@ class Settings:
     retention_days: Positive = 30
     heartbeat_seconds: Seconds = 5.0
     shutdown_seconds: Seconds = 30.0
+    handler_seconds: Annotated[float, msgspec.Meta(ge=0)] = 300.0
+    other_databases: tuple[str, ...] = ()
     transaction_idle_seconds: Annotated[float, msgspec.Meta(ge=0)] = 30.0
     redact: tuple[str, ...] = ()
 

@@ -1,33 +1,37 @@
+"""The loop of a consumer: poll, handle, commit; then what is held and due."""
+
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from django.db import DatabaseError, InterfaceError
 
 from inbox.conf import ConsumerSettings, Settings
 from inbox.database import drop_dead_connection
-from inbox.delivery import Routes
-from inbox.effects import Effects
 from inbox.errors import Abandoned, OffsetsMoved, SourceUnavailable
-from inbox.heartbeat import DATABASE, Heartbeat
+from inbox.handling import other_databases
+from inbox.handling.processor import Processor
+from inbox.handling.routing import Routes
+from inbox.handling.unhandled import UnhandledTypes
+from inbox.handling.unit_of_work import UnitOfWork
+from inbox.holding.judge import Judge
+from inbox.holding.retries import Retries
 from inbox.offsets import DatabaseOffsets
-from inbox.outages import Outages
-from inbox.processor import Processor
-from inbox.record import Record
-from inbox.requeue import Requeue
 from inbox.signals import offsets_went_back
 from inbox.source import Partition, Source
-from inbox.transient import is_transient
+from inbox.status.heartbeat import DATABASE, Heartbeat
+from inbox.status.outages import Outages
 from outbox_core.process.backoff import delays
 from outbox_core.process.stopping import Stop
+from outbox_core.wire.consumed import Record
 
 KAFKA = "Kafka"
 POLL_SECONDS = 0.5
 KEEP_ALIVE_EVERY = 1.0
-REQUEUED = "what requeued events need"
-REQUEUE_EVERY = 1.0
-REQUEUE_CHUNK = 100
+RETRYING = "what trying held events again needs"
+RETRY_EVERY = 1.0
 
 
 class Consumer:
@@ -39,7 +43,7 @@ class Consumer:
 
     def __init__(
         self,
-        settings: Settings,
+        inbox: Settings,
         consumer: ConsumerSettings,
         source: Source,
         offsets: DatabaseOffsets,
@@ -47,10 +51,13 @@ class Consumer:
         stop: Stop,
         clock: Callable[[], float] = time.monotonic,
         progress: Callable[[], None] = lambda: None,
+        *,
+        ahead: Callable[[], float] = lambda: 0.0,
+        failed: Callable[[BaseException], None] = lambda error: None,
     ) -> None:
         self.name = consumer.name
         self._progress = progress
-        self._database = settings.database
+        self._database = inbox.database
         self._source = source
         self._offsets = offsets
         self._stop = stop
@@ -60,29 +67,43 @@ class Consumer:
             consumer.name,
             source,
             self._outages,
-            database=settings.database,
-            every=settings.heartbeat_seconds,
+            database=inbox.database,
+            every=inbox.heartbeat_seconds,
             clock=clock,
         )
-        effects = Effects(
+        handlers = routes.handlers
+        self._unhandled = UnhandledTypes(
+            consumer, inbox.database, handlers.keys(), clock, inbox.heartbeat_seconds
+        )
+        routes = replace(routes, skip=self._unhandled)
+        unit = UnitOfWork(
             consumer=consumer.name,
             offsets=offsets,
-            database=settings.database,
-            idle_seconds=settings.transaction_idle_seconds,
+            database=inbox.database,
+            idle_seconds=inbox.transaction_idle_seconds,
+            ahead=ahead,
+        )
+        judge = Judge(
+            handlers={handler.name for handler in handlers.values()},
+            outages=self._outages,
+            attempts=inbox.attempts,
+            clock=clock,
         )
         self._processor = Processor(
             routes=routes,
-            effects=effects,
+            unit=unit,
+            judge=judge,
             outages=self._outages,
             wait=self._wait,
             go_on=self._go_on,
             batch_size=consumer.batch_size,
-            attempts=settings.attempts,
+            failed=failed,
         )
-        self._requeue = Requeue(effects=effects, route=routes)
+        self._retries = Retries(unit=unit, route=routes, judge=judge, attempts=inbox.attempts, failed=failed)
+        other_databases.install(inbox.database, inbox.other_databases)
         self._delays = delays()
-        self._look_back_every = settings.heartbeat_seconds
-        self._alive_at = self._requeued_at = self._looked_back_at = clock()
+        self._look_back_every = inbox.heartbeat_seconds
+        self._alive_at = self._retry_at = self._looked_back_at = clock()
         self._unstored: dict[Partition, int] = {}
 
     def run(self) -> int:
@@ -91,17 +112,19 @@ class Consumer:
             while not self._stop.requested:
                 self.tick()
         finally:
+            self._unhandled.write(now=True)
             self._heartbeat.stop()
             self._source.close()
         return self._processor.handled
 
     def tick(self) -> None:
-        """One round: poll, handle, commit; then what was requeued."""
+        """One round: poll, handle, commit; then what is held and due."""
         self._progress()
         self._heartbeat.beat()
         self._look_back()
         self._handle(self._poll())
-        self._take_up_requeued()
+        self._try_again()
+        self._unhandled.write()
 
     def _poll(self) -> Sequence[Record]:
         try:
@@ -168,29 +191,30 @@ class Consumer:
     def _read_again(self) -> None:
         self._unstored = {}
         offsets_went_back.send(self.name)
+        self._processor.start_over(self._source.partitions())
         self._source.reread()
 
     def _lack_database(self, error: Exception) -> None:
         self._outages.begin(DATABASE, error)  # whose end the heartbeat finds
         drop_dead_connection(self._database)
 
-    def _take_up_requeued(self) -> None:
-        if self._clock() < self._requeued_at + REQUEUE_EVERY:
+    def _try_again(self) -> None:
+        began_at = self._clock()
+        if began_at < self._retry_at:
             return
+        self._retry_at = began_at + RETRY_EVERY
         try:
-            taken = self._requeue.run(REQUEUE_CHUNK, self._go_on)
+            outcome = self._retries.run(self._go_on)
         except Abandoned:
             return  # no polled record is in hand here
-        except Exception as error:
-            if not is_transient(error):
-                raise
-            self._outages.begin(REQUEUED, error)
+        except (DatabaseError, InterfaceError) as error:
+            self._outages.begin(RETRYING, error)
             drop_dead_connection(self._database)
-            taken = 0
-        else:
-            self._outages.end(REQUEUED)
-        if taken < REQUEUE_CHUNK:
-            self._requeued_at = self._clock()
+            return
+        self._outages.end(RETRYING)
+        now = self._clock()
+        # What fails takes no more of the time than what comes new.
+        self._retry_at = now if outcome.more else now + max(RETRY_EVERY, now - began_at)
 
     def _go_on(self) -> None:
         self._progress()

@@ -1,3 +1,5 @@
+"""The database of the inbox: its migrations, and its connection after an error."""
+
 from __future__ import annotations
 
 from django.db import connections

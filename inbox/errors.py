@@ -5,14 +5,18 @@ InboxError
 ├── UnknownConsumer       no consumer of that name in INBOX["CONSUMERS"]
 ├── MigrationsMissing     the tables are not up to date
 ├── NotHandling           Batch.current() outside a handler
+├── HandlerFailed         a handler failed; the cause is what it raised
 ├── Poison                this event cannot be handled, however often it is tried
-│   ├── InvalidEvent      the record is not a CloudEvent
 │   └── InvalidPayload    its data does not fit what the handler declares
 ├── RetryLater            raised by a handler: not now, try again
-├── EffectsLost           a handler swallowed a database error, so that its transaction could not commit
+├── EffectsLost           a handler broke, ended or left the transaction that it runs in
+├── WroteElsewhere        a handler wrote to a database whose effects the transaction does not cover
+├── HandlerHung           a handler ran for longer than INBOX["HANDLER_SECONDS"]
+├── HandlerLeft           a handler raised SystemExit, KeyboardInterrupt or the like
 ├── SourceUnavailable     Kafka does not answer
 └── Abandoned             the rest of a batch is let go: the partitions were revoked, or it is to stop
     └── OffsetsMoved      the database went back in time: what it has lost is to be read again first
+Interrupted               raised inside a handler that runs for too long; a BaseException
 """
 
 from __future__ import annotations
@@ -38,12 +42,21 @@ class NotHandling(InboxError):
     """``Batch.current()`` was called while no handler was running."""
 
 
+class HandlerFailed(InboxError):
+    """The handler ``handler`` (its dotted name) failed at number ``index`` of the deliveries in hand.
+
+    The cause is what it raised, ``seconds`` after it was called.
+    """
+
+    def __init__(self, index: int, handler: str, seconds: float) -> None:
+        super().__init__(handler)
+        self.index = index
+        self.handler = handler
+        self.seconds = seconds
+
+
 class Poison(InboxError):
-    """The event cannot be handled, ever. A handler that raises this has the event parked at once."""
-
-
-class InvalidEvent(Poison):
-    """The record is not a CloudEvent."""
+    """The event cannot be handled, ever. A handler that raises this has the event held at once."""
 
 
 class InvalidPayload(Poison):
@@ -51,11 +64,25 @@ class InvalidPayload(Poison):
 
 
 class RetryLater(InboxError):
-    """For handlers to raise: not now. The event is tried again until it succeeds, and never parked."""
+    """For handlers to raise: not now. The event and its key wait and are tried again, with growing pauses,
+    until it succeeds, however long that takes. All other keys are handled meanwhile.
+    """
 
 
 class EffectsLost(InboxError):
-    """A handler swallowed a database error: the transaction would have rolled back without a word."""
+    """The transaction can only roll back, or is no longer the one that the inbox began."""
+
+
+class WroteElsewhere(InboxError):
+    """A handler wrote to another database: that write would stay when the event is rolled back."""
+
+
+class HandlerHung(InboxError):
+    """The handler was interrupted after INBOX["HANDLER_SECONDS"]."""
+
+
+class HandlerLeft(InboxError):
+    """The handler raised what is meant to end a program or a task. An event may not end the consumer."""
 
 
 class SourceUnavailable(InboxError):
@@ -68,3 +95,7 @@ class Abandoned(InboxError):
 
 class OffsetsMoved(Abandoned):
     """The database has a lower offset than this process stored: restored, or a standby was promoted."""
+
+
+class Interrupted(BaseException):
+    """Raised inside a handler that runs for too long. Handlers that catch Exception do not catch it."""

@@ -7,8 +7,8 @@ from collections.abc import Collection, Mapping, Sequence
 
 from inbox.errors import SourceUnavailable
 from inbox.offsets import OffsetStore, Stored
-from inbox.record import Record
 from inbox.source import Offsets, Partition
+from outbox_core.wire.consumed import Record
 
 
 class MemoryLog:
@@ -52,7 +52,9 @@ class MemoryOffsets:
     def load(self, partitions: Collection[Partition]) -> Mapping[Partition, Stored]:
         return {partition: self.stored[partition] for partition in partitions if partition in self.stored}
 
-    def begin(self, partition: Partition, start: Stored, *, replace: bool = False) -> None:
+    def begin(
+        self, partition: Partition, start: Stored, *, replace: bool = False, went_back: bool = False
+    ) -> None:
         """Nothing to do: what is stored here, a test has put here."""
 
     def missed(self, partition: Partition, first: int, last: int) -> None:
@@ -131,12 +133,10 @@ class MemorySource:
         new = [partition for partition in self._assigned() if partition not in self._positions]
         stored = self._offsets.load(new) if new else {}
         for partition in new:
-            start = self._log.committed.get((self._group, partition), 0)
+            committed = start = self._log.committed.get((self._group, partition), 0)
             if partition in stored:
-                start = min(
-                    stored[partition].offset, self._log.committed.get((self._group, partition), start)
-                )
-            self._offsets.begin(partition, Stored(start))
+                start = min(stored[partition].offset, committed)
+            self._offsets.begin(partition, Stored(start), went_back=committed > start)
             self._positions[partition] = start
 
     def _position(self, partition: Partition) -> int:

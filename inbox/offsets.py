@@ -11,10 +11,10 @@ import msgspec
 from django.db import connections
 
 from inbox.errors import OffsetsMoved
-from inbox.models import Offset
-from inbox.record import Record
+from inbox.models import InHand, Offset
 from inbox.source import Offsets, Partition
 from inbox.sql import statement
+from outbox_core.wire.consumed import Record
 
 
 class Stored(NamedTuple):
@@ -31,10 +31,13 @@ class OffsetStore(Protocol):
     def load(self, partitions: Collection[Partition]) -> Mapping[Partition, Stored]:
         """What is stored of these partitions."""
 
-    def begin(self, partition: Partition, start: Stored, *, replace: bool = False) -> None:
+    def begin(
+        self, partition: Partition, start: Stored, *, replace: bool = False, went_back: bool = False
+    ) -> None:
         """Reading begins here. ``replace`` drops what was stored, which counted in another topic or cluster.
 
-        Without it a stored offset is never lowered: what lies between is known to be handled.
+        Without it a stored offset is never lowered: what lies between is known to be handled. ``went_back``:
+        the consumer has been further on than the database knows.
         """
 
     def missed(self, partition: Partition, first: int, last: int) -> None:
@@ -42,9 +45,21 @@ class OffsetStore(Protocol):
 
 
 class Moves(NamedTuple):
-    """Partitions and their next offsets, to be confirmed once the transaction is committed."""
+    """Partitions and their next offsets, to be confirmed once the transaction that stores them is committed.
+
+    ``rows`` is what advance.sql takes.
+    """
 
     offsets: Offsets
+    rows: tuple[dict[str, Any], ...]
+
+    def require(self, moved: int) -> None:
+        """Raises OffsetsMoved unless so many rows are all of them."""
+        if moved < len(self.rows):
+            raise OffsetsMoved("the database has a lower offset than this process stored last")
+
+
+NO_MOVES = Moves({}, ())
 
 
 @dataclass(slots=True)
@@ -71,20 +86,20 @@ class DatabaseOffsets:
         values = rows.values_list("topic", "partition", "offset", "topic_id", "cluster_id")
         return {(topic, number): Stored(*rest) for topic, number, *rest in values}
 
-    def begin(self, partition: Partition, start: Stored, *, replace: bool = False) -> None:
+    def begin(
+        self, partition: Partition, start: Stored, *, replace: bool = False, went_back: bool = False
+    ) -> None:
         Offset.objects.db_manager(self._database).begin(self._consumer, partition, start, replace=replace)
+        if replace or went_back:
+            InHand.objects.using(self._database).remove(self._consumer, [partition])
         self._known[partition] = _Known(start.offset, start.topic_id)
 
     def missed(self, partition: Partition, first: int, last: int) -> None:
         Offset.objects.db_manager(self._database).missed(self._consumer, partition, first, last)
 
-    def advance(self, records: Iterable[Record]) -> Moves:
-        """Store, in the current transaction, that these records are done. Call ``confirm`` after the commit.
-
-        Raises:
-            OffsetsMoved: the database has a lower offset than this process stored last.
-        """
-        return self._advance(_next_offsets(records))
+    def moves(self, records: Iterable[Record]) -> Moves:
+        """What to store once these records are done. Call ``confirm`` after the commit."""
+        return self._moves(_next_offsets(records))
 
     def confirm(self, moves: Moves) -> None:
         """The transaction that stored these is committed."""
@@ -97,13 +112,13 @@ class DatabaseOffsets:
         """Store what no transaction of effects has stored: records that no handler takes.
 
         Raises:
-            OffsetsMoved: as ``advance``.
+            OffsetsMoved: the database has a lower offset than this process stored last.
         """
         ahead = {
             partition: offset for partition, offset in done.items() if self._is_behind(partition, offset)
         }
         if ahead:
-            self.confirm(self._advance(ahead))
+            self.confirm(self._advance(self._moves(ahead)))
 
     def went_back(self) -> bool:
         """Whether the database has a lower offset than this process stored last, or has lost one."""
@@ -120,19 +135,21 @@ class DatabaseOffsets:
         for partition in self._known.keys() - set(partitions):
             del self._known[partition]
 
-    def _advance(self, offsets: Offsets) -> Moves:
-        moves = [
+    def _moves(self, offsets: Offsets) -> Moves:
+        rows = [
             _move(partition, known, offsets[partition])
             for partition in sorted(offsets)
             if (known := self._known.get(partition)) is not None
         ]
-        if moves:
-            parameters = {"consumer": self._consumer, "moves": msgspec.json.encode(moves).decode()}
+        return Moves(offsets, tuple(rows))
+
+    def _advance(self, moves: Moves) -> Moves:
+        if moves.rows:
+            parameters = {"consumer": self._consumer, "moves": msgspec.json.encode(moves.rows).decode()}
             with connections[self._database].cursor() as cursor:
                 cursor.execute(statement("advance"), parameters)
-                if cursor.rowcount < len(moves):
-                    raise OffsetsMoved("the database has a lower offset than this process stored last")
-        return Moves(offsets)
+                moves.require(cursor.rowcount)
+        return moves
 
     def _is_behind(self, partition: Partition, offset: int) -> bool:
         known = self._known.get(partition)

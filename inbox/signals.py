@@ -1,4 +1,4 @@
-"""What the consumer has to tell. The core sends; ``inbox.logs`` listens, and so may metrics.
+"""What a consumer reports. The loop sends; ``inbox.log_lines`` listens, and so may metrics.
 
 Sender is the consumer's name throughout.
 """
@@ -14,10 +14,25 @@ stopped = Signal()
 """It has left its group. Arguments: handled."""
 
 batch_failed = Signal()
-"""A batch was rolled back and its events are now handled singly. Arguments: error, size."""
+"""A batch was rolled back, and the event at fault is sought. Arguments: error, size."""
 
-event_parked = Signal()
-"""An event was set aside. Arguments: delivery."""
+event_held = Signal()
+"""An event is held until somebody decides, or behind one of its key. Arguments: delivery."""
+
+event_retried = Signal()
+"""An event is held and will be tried again by itself. ``outage``: its handler fails for every key.
+Arguments: delivery, seconds, outage."""
+
+event_left = Signal()
+"""A held event has failed again. ``seconds``: until it is tried again, None if somebody has to decide.
+Arguments: held, handler, error, attempts, seconds, outage."""
+
+deaths_suspected = Signal()
+"""A process has died with these in hand: they are held, and tried one by one. Arguments: deliveries."""
+
+type_unhandled = Signal()
+"""The first event of a type came that no handler takes. ``alike``: a handled type that may have been meant.
+Arguments: event, alike."""
 
 stalled = Signal()
 """Something is not there and is being waited for. Arguments: what, error."""
@@ -31,8 +46,8 @@ topics_missing = Signal()
 topics_found = Signal()
 """They do now, and may be. Arguments: topics, seconds."""
 
-topic_made_anew = Signal()
-"""A topic was deleted and made anew, and is read from its beginning. Arguments: topic."""
+topic_recreated = Signal()
+"""A topic was deleted and created again, and is read from its beginning. Arguments: topic."""
 
 records_missed = Signal()
 """Kafka had deleted records before they were read. Arguments: topic, partition, first, last (offsets)."""
@@ -49,11 +64,11 @@ cluster_changed = Signal()
 offsets_sought = Signal()
 """Somebody moved a consumer. Arguments: topic, partition, before, offset, reason, by."""
 
-partition_unreadable = Signal()
+partition_undecodable = Signal()
 """The client cannot decode what is there, nor read past it. Arguments: topic, partition, offset, error."""
 
-partition_readable = Signal()
+partition_decodable = Signal()
 """It can be read again. Arguments: topic, partition, seconds."""
 
-requeued = Signal()
-"""Parked events were taken up again; those that failed stay parked. Arguments: handled, failed."""
+held_retried = Signal()
+"""Held events were tried again; those that failed are still held. Arguments: handled, failed."""

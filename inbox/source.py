@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
-from inbox.record import Record
+from outbox_core.wire.consumed import Record
 
 Partition = tuple[str, int]
 Offsets = Mapping[Partition, int]

@@ -15,11 +15,12 @@ import msgspec
 
 from inbox.conf import ConsumerSettings, Settings, settings
 from inbox.consumer import Consumer
-from inbox.delivery import Routes
+from inbox.handling.registry import Registry, registry
+from inbox.handling.routing import Routes
 from inbox.memory import MemoryLog, MemorySource
+from inbox.models import HeldEvent
 from inbox.offsets import DatabaseOffsets
-from inbox.record import Record
-from inbox.registry import Registry, registry
+from outbox_core.wire.consumed import Record
 
 
 class SkippedTime:
@@ -43,10 +44,20 @@ class SkippedTime:
 
 
 class MemoryConsumer:
-    """The consumer ``name`` of INBOX, or one that runs ``handlers``; its topics are in memory."""
+    """The consumer ``name`` of INBOX, or one that runs ``handlers``; its topics are in memory.
+
+    With ``raises=True`` ``drain`` raises what a handler raises, and InvalidPayload or InvalidEvent for what
+    cannot be read, instead of holding the event.
+    """
 
     def __init__(
-        self, name: str, *, handlers: Registry | None = None, time: SkippedTime | None = None, **options: Any
+        self,
+        name: str,
+        *,
+        handlers: Registry | None = None,
+        time: SkippedTime | None = None,
+        raises: bool = False,
+        **options: Any,
     ) -> None:
         inbox = settings()
         if handlers is None:
@@ -58,6 +69,7 @@ class MemoryConsumer:
         self.offsets = DatabaseOffsets(consumer.name, inbox.database)
         self.source = MemorySource(self.log, consumer.topics, consumer.group, offsets=self.offsets)
         self._registry = handlers or registry
+        self._raises = raises
         self._settings: tuple[Settings, ConsumerSettings] = (inbox, consumer)
         self.restart()
 
@@ -98,15 +110,42 @@ class MemoryConsumer:
         """Start over from the offsets that were stored, as a new process does."""
         self.source.close()
         routes = Routes(self._registry.of(self._settings[1].handlers))
-        self.consumer = Consumer(*self._settings, self.source, self.offsets, routes, self.time, self.time)
+        self.consumer = Consumer(
+            *self._settings,
+            self.source,
+            self.offsets,
+            routes,
+            self.time,
+            self.time,
+            ahead=lambda: self.time.now,
+            failed=self._failed,
+        )
 
     def drain(self) -> None:
-        """Handle everything that was sent, and what was requeued."""
+        """Handle everything that was sent, and what is held until it is handled or somebody has to decide.
+        Time is skipped while it waits; what still fails after a thousand seconds is left to be tried again.
+        """
+        self.poll()
+        until = self.time.now + 1_000
+        while not self.time.requested and self._is_held() and self.time.now < until:
+            self.time.now += 61
+            self.consumer.tick()
+
+    def poll(self) -> None:
+        """Handle everything that was sent. What fails is held, to be tried again."""
         self.consumer.tick()
         while self.source.lag() and not self.time.requested:
             self.consumer.tick()
 
-    def take_up(self) -> None:
-        """Handle what was requeued."""
-        self.time.now += 2
+    def retry(self) -> None:
+        """Handle what is held and due."""
+        self.time.now += 61
         self.consumer.tick()
+
+    def _is_held(self) -> bool:
+        held = HeldEvent.objects.using(self._settings[0].database).waiting(self._settings[1].name)
+        return held.filter(retry_at__isnull=False).exists()
+
+    def _failed(self, error: BaseException) -> None:
+        if self._raises:
+            raise error

@@ -2,6 +2,7 @@
 
 ProcessError
 └── LivenessFileUnusable    it cannot be written, or a live process uses it
+InvalidEvent                a record is not a CloudEvent
 """
 
 from __future__ import annotations
@@ -13,3 +14,7 @@ class ProcessError(Exception):
 
 class LivenessFileUnusable(ProcessError):
     """The liveness file cannot be written, or a live process uses it."""
+
+
+class InvalidEvent(Exception):
+    """A record is not a CloudEvent; the message says what is wrong with it."""

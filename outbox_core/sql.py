@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+
+_INCLUDE = re.compile(r"^ *\\i (\w+)\.sql$", re.M)
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +17,10 @@ class Statements:
     package: str
 
     def __call__(self, name: str, **numbers: int) -> str:
-        """The text of ``<name>.sql`` with its ``{numbers}`` filled in."""
+        r"""The text of ``<name>.sql`` with its ``{numbers}`` filled in.
+
+        A line ``\i other.sql`` is replaced by that file of the folder, as psql does.
+        """
         text = _text(self.package, name)
         for placeholder, number in numbers.items():
             text = text.replace(f"{{{placeholder}}}", str(int(number)))
@@ -23,4 +29,5 @@ class Statements:
 
 @cache
 def _text(package: str, name: str) -> str:
-    return (files(package) / f"{name}.sql").read_text(encoding="utf-8")
+    text = (files(package) / f"{name}.sql").read_text(encoding="utf-8")
+    return _INCLUDE.sub(lambda line: _text(package, line[1]), text)

@@ -73,12 +73,13 @@ class StartOffsets:
         topic, beginning = partition.topic, beginnings[partition]
         valid = None if stored is None or self._ids.is_of_another_topic(topic, stored) else stored
         known = list(self._known(topic, valid, committed))
-        if valid is not None and known[-1] > valid.offset:
+        went_back = valid is not None and known[-1] > valid.offset
+        if valid is not None and went_back:
             self._ignore(partition, valid.offset, known[-1])
-        first_start = stored is None and committed is None and not self._ids.is_anew(topic)
+        first_start = stored is None and committed is None and not self._ids.was_recreated(topic)
         start = min(known, default=ends.get(partition, beginning) if first_start else beginning)
         here = self._ids.stored(topic, max(start, beginning))
-        self._store.begin(partition, here, replace=valid is None)
+        self._store.begin(partition, here, replace=valid is None, went_back=went_back)
         self._missed.expect(partition, start if known else None)
         self._missed.found(partition, beginning)
         reader.seek(partition, here.offset)

@@ -20,8 +20,8 @@ from inbox.kafka.reader import Reader
 from inbox.kafka.topics import Topics
 from inbox.kafka.undecodable import Undecodable, Unreadable
 from inbox.offsets import OffsetStore
-from inbox.record import Record
 from inbox.source import Offsets
+from outbox_core.wire.consumed import Record
 
 ASK_EVERY = 5.0  # seconds without a record after which Kafka is asked whether it is there
 SLICE = 0.1  # seconds for which records are waited for before the group is looked at again

@@ -8,13 +8,13 @@ from uuid import UUID
 from kafka import OffsetAndMetadata
 
 from inbox.offsets import Stored
-from inbox.signals import cluster_changed, topic_made_anew
+from inbox.signals import cluster_changed, topic_recreated
 
 MARK = "topic-id="
 
 
 class TopicIds:
-    """Which topics offsets are of. A topic that is deleted and made anew counts its records from 0 again:
+    """Which topics offsets are of. A topic that is deleted and created again counts its records from 0 again:
     whoever goes on at its old offset misses the first of them, and Kafka says nothing of it.
 
     Topics have an id for that (KIP-516), which goes into the metadata of each committed offset. Brokers
@@ -37,7 +37,7 @@ class TopicIds:
         for topic, topic_id in ids.items():
             if topic_id is not None and self._last.setdefault(topic, topic_id) != topic_id:
                 self._last[topic] = topic_id
-                self._tell(topic)
+                self._report(topic)
 
     def changed(self, ids: Mapping[str, UUID | None]) -> bool:
         """Whether one of them is no longer there, or is another one."""
@@ -59,7 +59,7 @@ class TopicIds:
         mine = self._ids.get(topic)
         another = mine is not None and stored.topic_id is not None and mine != stored.topic_id
         if another:
-            self._tell(topic)
+            self._report(topic)
         return another
 
     def is_of_another(self, topic: str, metadata: str) -> bool:
@@ -67,10 +67,10 @@ class TopicIds:
         mine = self._mark(topic)
         another = bool(mine) and metadata.startswith(self._here) and metadata != mine
         if another:
-            self._tell(topic)
+            self._report(topic)
         return another
 
-    def is_anew(self, topic: str) -> bool:
+    def was_recreated(self, topic: str) -> bool:
         """Whether an earlier topic of this name is known to have been."""
         return self._mark(topic) in self._told
 
@@ -79,10 +79,10 @@ class TopicIds:
             self._moved.add(topic)
             cluster_changed.send(self._consumer, topic=topic, before=cluster, now=self._cluster)
 
-    def _tell(self, topic: str) -> None:
-        if not self.is_anew(topic):
+    def _report(self, topic: str) -> None:
+        if not self.was_recreated(topic):
             self._told.add(self._mark(topic))
-            topic_made_anew.send(self._consumer, topic=topic)
+            topic_recreated.send(self._consumer, topic=topic)
 
     def _mark(self, topic: str) -> str:
         topic_id = self._ids.get(topic)

@@ -10,7 +10,7 @@ from kafka import TopicPartition
 from kafka.errors import CorruptRecordError, KafkaError, UnsupportedCodecError
 
 from inbox.kafka.client import ANSWER_MS
-from inbox.signals import partition_readable, partition_unreadable
+from inbox.signals import partition_decodable, partition_undecodable
 
 LOOK_EVERY = 30.0
 
@@ -69,7 +69,7 @@ class Unreadable:
                 self._since[partition] = self._clock()
                 self._look_at = self._clock() + LOOK_EVERY
                 where = {"topic": partition.topic, "partition": partition.partition, "offset": offset}
-                partition_unreadable.send(self._consumer, **where, error=error)
+                partition_undecodable.send(self._consumer, **where, error=error)
                 return True
         return False
 
@@ -83,7 +83,7 @@ class Unreadable:
                 del self._offsets[partition]
                 seconds = self._clock() - self._since.pop(partition)
                 where = {"topic": partition.topic, "partition": partition.partition}
-                partition_readable.send(self._consumer, **where, seconds=seconds)
+                partition_decodable.send(self._consumer, **where, seconds=seconds)
 
     def _goes_on(self, partition: TopicPartition, position: int | None) -> bool:
         if position is None:

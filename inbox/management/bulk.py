@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from inbox.management.command import InboxCommand
-from inbox.models import Parked
+from inbox.models import HeldEvent
 from inbox.operations import selected
 from outbox_core.operations.bulk_command import COUNT_UP_TO, LINES, BulkCommand, Preview
 from outbox_core.operations.selection import Selection, add_selection
@@ -42,6 +42,6 @@ class HeldCommand(BulkCommand, InboxCommand):
         )
 
 
-def _line(held: Parked) -> str:
+def _line(held: HeldEvent) -> str:
     why = held.error or "waits behind its key"
     return f"{held.consumer}: event {held.event_id} ({held.type}), key {held.key} of {held.topic}: {why}"

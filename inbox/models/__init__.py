@@ -1,7 +1,12 @@
+"""The tables of the inbox."""
+
+from inbox.models.held import HeldEvent
+from inbox.models.in_hand import InHand
 from inbox.models.instance import Instance
 from inbox.models.ledger import Ledger
 from inbox.models.offset import Offset
-from inbox.models.parked import Parked
 from inbox.models.processed import Processed
+from inbox.models.unhandled import Unhandled
+from inbox.models.unit import Unit
 
-__all__ = ["Instance", "Ledger", "Offset", "Parked", "Processed"]
+__all__ = ["HeldEvent", "InHand", "Instance", "Ledger", "Offset", "Processed", "Unhandled", "Unit"]

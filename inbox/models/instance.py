@@ -1,3 +1,5 @@
+"""The table of consumer processes and their heartbeats."""
+
 from __future__ import annotations
 
 from datetime import timedelta
@@ -18,7 +20,7 @@ class Instance(models.Model):
     """A process that runs a consumer, or ran it. Its loop writes the heartbeat: one that hangs has none.
 
     ``handled`` is the number of events that it has handled and ``progress_at`` when it last did so. How far a
-    consumer is behind, nobody reports of himself: see ``inbox.lag``. The table is UNLOGGED.
+    consumer is behind, nobody reports of himself: see ``inbox.status.lag``. The table is UNLOGGED.
     """
 
     class State(models.TextChoices):

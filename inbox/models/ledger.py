@@ -1,3 +1,5 @@
+"""The table of what operators did to held events."""
+
 from __future__ import annotations
 
 from outbox_core.operations.ledger import LedgerEntry

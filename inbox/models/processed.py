@@ -1,3 +1,5 @@
+"""The table of events that were handled or held."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -8,7 +10,7 @@ import msgspec
 from django.db import connections, models
 from django.db.models.functions import Now
 
-from inbox.delivery import Identity
+from inbox.handling.routing import Identity
 from inbox.sql import statement
 
 
@@ -28,7 +30,7 @@ class ProcessedManager(models.Manager["Processed"]):
 
 
 class Processed(models.Model):
-    """An event that a consumer has handled or parked, and does not handle when it is delivered again."""
+    """An event that a consumer has handled or held, and does not handle when it is delivered again."""
 
     pk = models.CompositePrimaryKey("consumer", "source", "event_id")
     consumer = models.TextField(db_collation="C")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from inbox.errors import InboxError
-from inbox.models import Ledger, Parked
+from inbox.models import HeldEvent, Ledger
 from inbox.operations import selected
 from outbox_core.operations.bulk import CHUNK, Step, steps
 from outbox_core.operations.ledger import Record
@@ -34,7 +34,7 @@ def discard(selection: Selection, using: str, who: str, reason: str) -> Iterator
     def chunk(after: int) -> Step:
         ids = list(chosen.filter(pk__gt=after).order_by("pk").values_list("pk", flat=True)[:CHUNK])
         done = (
-            Parked.objects.using(using).filter(pk__in=ids).discard(by=who, reason=reason.strip())
+            HeldEvent.objects.using(using).filter(pk__in=ids).discard(by=who, reason=reason.strip())
             if ids
             else 0
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from inbox.models import Ledger, Parked
+from inbox.models import HeldEvent, Ledger
 from inbox.operations import selected
 from outbox_core.operations.bulk import CHUNK, Step, steps
 from outbox_core.operations.ledger import Record
@@ -13,7 +13,7 @@ from outbox_core.operations.selection import Selection
 
 def release(selection: Selection, using: str, who: str) -> Iterator[Step]:
     """Release the held events of a selection; a step counts them with the rest of their keys."""
-    chosen = selected.held(selection, using).filter(requeued_at__isnull=True)
+    chosen = selected.held(selection, using).unreleased()
     record = Record(
         Ledger,
         using,
@@ -26,7 +26,7 @@ def release(selection: Selection, using: str, who: str) -> Iterator[Step]:
 
     def chunk(after: int) -> Step:
         ids = list(chosen.filter(pk__gt=after).order_by("pk").values_list("pk", flat=True)[:CHUNK])
-        done = Parked.objects.using(using).filter(pk__in=ids).requeue() if ids else 0
+        done = HeldEvent.objects.using(using).filter(pk__in=ids).release() if ids else 0
         return Step(done=done, events=done, after=ids[-1] if len(ids) == CHUNK else None)
 
     return steps(chunk, record, using)

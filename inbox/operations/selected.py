@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from django.db.models import Q
 
-from inbox.models import Parked
-from inbox.models.parked import ParkedQuerySet
+from inbox.models import HeldEvent
+from inbox.models.held_queries import HeldEventQuerySet
 from outbox_core.operations.selection import Selection
 
 
-def held(selection: Selection, using: str) -> ParkedQuerySet:
+def held(selection: Selection, using: str) -> HeldEventQuerySet:
     """The held events that it means. The cause is the type of the error: ``ValueError``."""
-    found = Parked.objects.using(using).waiting()
+    found = HeldEvent.objects.using(using).waiting()
     if selection.ids:
         found = found.filter(event_id__in=selection.ids)
     if selection.rows:

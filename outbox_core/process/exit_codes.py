@@ -18,6 +18,8 @@ class ExitCode(IntEnum):
     """It was asked to stop, and did not finish in time or was forced by a second signal."""
     NOT_DRAINED = 4
     """``--drain`` ended before everything was published."""
+    HANDLER_STUCK = 5
+    """A handler took longer than INBOX["HANDLER_SECONDS"] and could not be interrupted."""
 
 
 class StatusCode(IntEnum):

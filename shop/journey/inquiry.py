@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 PROCESSED = """
 SELECT event_id, processed_at, parked.id IS NOT NULL AS parked
-FROM inbox_processed LEFT JOIN inbox_parked AS parked USING (consumer, source, event_id)
+FROM inbox_processed LEFT JOIN inbox_held AS parked USING (consumer, source, event_id)
 WHERE consumer = %(consumer)s AND source = %(source)s AND event_id = ANY(%(event_ids)s)
 """
 READ_ONLY = "-c default_transaction_read_only=on -c statement_timeout=2000"

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from consumers.crm.models import Customer, Purchase
-from inbox.models import Parked, Processed
+from inbox.models import HeldEvent, Processed
 from inbox.testing import MemoryConsumer
 from tests.consumers.conftest import Shop
 
@@ -24,7 +24,7 @@ def crm(shop: Callable[[str], Shop]) -> Shop:
 
 def drain(crm: Shop) -> None:
     crm.consumer.drain()
-    assert not Parked.objects.exists()
+    assert not HeldEvent.objects.exists()
 
 
 def figures(customer: int) -> tuple[int, Decimal, str, str]:
@@ -121,14 +121,14 @@ def test_redelivery_counts_nothing_twice(crm: Shop) -> None:
     assert figures(1) == (1, Decimal("10.00"), "02-01", "02-01")
 
 
-def test_broken_order_is_parked_and_the_others_count(crm: Shop) -> None:
+def test_broken_order_is_held_and_the_others_count(crm: Shop) -> None:
     crm.paid(1, 1)
     bad = {"order_id": str(UUID(int=2)), "customer_id": 1, "placed_at": "1997-01-01T00:00:00Z"}
     crm.consumer.send("shop.order.paid", bad, key="2", topic="shop.orders")
     crm.paid(3, 1)
     crm.consumer.drain()
     assert figures(1)[0] == 2
-    assert "Object missing required field `total`" in Parked.objects.get().error
+    assert "Object missing required field `total`" in HeldEvent.objects.get().error
 
 
 def test_statements_do_not_grow_with_the_batch(

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 import inbox
+from inbox.handling.registry import Registry
 from inbox.models import Processed
-from inbox.registry import Registry
 from inbox.testing import MemoryConsumer, SkippedTime
 from tests.inbox.topics import KafkaTopic
 
@@ -78,7 +78,7 @@ def send_steps(consumer: MemoryConsumer, key: str, *numbers: int, fail: str = ""
         consumer.send("test.step", data, key=key, event_id=f"{key}-{number}")
 
 
-def raising(error: Exception) -> Callable[[], object]:
+def raising(error: BaseException) -> Callable[[], object]:
     def fail() -> None:
         raise error
 
@@ -90,3 +90,8 @@ def kafka_topic(kafka_bootstrap: str, topic: Callable[..., str]) -> Iterator[Kaf
     log = KafkaTopic(kafka_bootstrap, topic())
     yield log
     log.close()
+
+
+def logged(caplog: pytest.LogCaptureFixture, action: str) -> list[Any]:
+    """The log records of the inbox with this action."""
+    return [record for record in caplog.records if getattr(record, "action", "") == f"inbox.{action}"]

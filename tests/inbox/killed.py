@@ -34,11 +34,11 @@ class Killed(AppConfig):
     label = "killed"
 
     def ready(self) -> None:
-        from inbox.effects import Effects
+        from inbox.handling.unit_of_work import UnitOfWork
         from inbox.kafka import KafkaSource
 
         points: dict[str, tuple[type, str, bool]] = {
-            "before-commit": (Effects, "_refuse_broken", False),
+            "before-commit": (UnitOfWork, "_refuse_broken", False),
             "before-offsets": (KafkaSource, "commit", False),
             "after-offsets": (KafkaSource, "commit", True),
         }

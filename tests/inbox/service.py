@@ -186,7 +186,7 @@ class Service:
         )
         assert self.query("SELECT count(*) FROM inbox_processed")[0][0] == events
         assert self.booked() == self.expected()
-        assert self.query("SELECT count(*) FROM inbox_parked") == [(0,)]
+        assert self.query("SELECT count(*) FROM inbox_held") == [(0,)]
 
     def wait_until_begun(self) -> None:
         wait_until(

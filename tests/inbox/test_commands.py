@@ -21,9 +21,9 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from inbox.conf import settings as inbox_settings
-from inbox.delivery import Identity
-from inbox.lag import Asking, Lag
-from inbox.models import Instance, Ledger, Parked, Processed
+from inbox.handling.routing import Identity
+from inbox.models import HeldEvent, Instance, Ledger, Processed
+from inbox.status.lag import Asking, Lag
 from inbox.testing import MemoryConsumer
 from tests.inbox.conftest import Effects, raising, send_steps
 
@@ -48,7 +48,7 @@ def alive(name: str = "crm", **values: object) -> Instance:
 
 
 @pytest.fixture
-def parked(consumer: MemoryConsumer, effects: Effects) -> MemoryConsumer:
+def held(consumer: MemoryConsumer, effects: Effects) -> MemoryConsumer:
     effects.fails["poison"] = raising(ValueError("no such customer"))
     send_steps(consumer, "a", 1, fail="poison")
     send_steps(consumer, "a", 2)
@@ -135,9 +135,9 @@ def test_status_groups_what_is_held_by_its_cause(db: None) -> None:
     row = {"topic": "t", "partition": 0, "record": b""}
     for number in range(6):
         error = "" if number == 5 else f"ValueError: no customer {number}"
-        Parked.objects.create(consumer="crm", event_id=str(number), offset=number, error=error, **row)
-    Parked.objects.filter(event_id="2").discard(by="me", reason="")
-    Parked.objects.filter(event_id="1").requeue()
+        HeldEvent.objects.create(consumer="crm", event_id=str(number), offset=number, error=error, **row)
+    HeldEvent.objects.filter(event_id="2").discard(by="me", reason="")
+    HeldEvent.objects.filter(event_id="1").release()
     code, report = status("crm")
     assert (code, states(report), report["held"]) == (1, ["held"], 5)
     causes = [(c["reason"], c["topic"], c["events"], c["releasing"]) for c in report["causes"]]
@@ -146,13 +146,28 @@ def test_status_groups_what_is_held_by_its_cause(db: None) -> None:
 
 
 def test_counts_that_stop_at_a_bound_say_so(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("inbox.causes.COUNT_UP_TO", 3)
+    monkeypatch.setattr("inbox.status.causes.COUNT_UP_TO", 3)
     row = {"topic": "t", "partition": 0, "record": b"", "error": "E: x"}
     for number in range(5):
-        Parked.objects.create(consumer="crm", event_id=str(number), offset=number, **row)
+        HeldEvent.objects.create(consumer="crm", event_id=str(number), offset=number, **row)
     report = status("crm")[1]
     assert (report["held"], report["held_capped"], report["causes"][0]["capped"]) == (3, True, True)
     assert "At least 3 events" in run("inbox_status", "crm")[1]
+
+
+def test_status_needs_nobody_for_what_is_tried_again_by_itself(db: None) -> None:
+    alive()
+    row = {"topic": "t", "partition": 0, "offset": 0, "record": b"", "error": "E: x"}
+    HeldEvent.objects.create(consumer="crm", event_id="1", retry_at=Now(), **row)
+    code, report = status("crm")
+    assert (code, report["held"], report["problems"]) == (0, 1, [])
+    assert (report["consumers"][0]["retrying"], report["consumers"][0]["undecided"]) == (1, 0)
+    HeldEvent.objects.update(held_at=Now() - timedelta(minutes=2))
+    code, report = status("crm")
+    assert (code, states(report)) == (1, ["degraded"])
+    HeldEvent.objects.update(retry_at=None)
+    code, report = status("crm")
+    assert (code, states(report)) == (1, ["held"])
 
 
 def test_status_of_all_as_json(db: None) -> None:
@@ -178,64 +193,64 @@ def test_a_failure_is_json_too(db: None, monkeypatch: pytest.MonkeyPatch) -> Non
     def fail(*_: object) -> None:
         raise RuntimeError("a bug\nDETAIL: Key (email)=(mara@example.org)")
 
-    monkeypatch.setattr("inbox.report.statuses", fail)
+    monkeypatch.setattr("inbox.status.report.statuses", fail)
     code, report = status("crm")
     assert (code, report["problems"][0]["text"]) == (2, "RuntimeError: a bug")
 
 
-def test_release_needs_to_be_told_what(parked: MemoryConsumer) -> None:
+def test_release_needs_to_be_told_what(held: MemoryConsumer) -> None:
     assert run("inbox_release")[0] == 2
     assert run("inbox_release", "nosuch")[0] == 2
     assert run("inbox_release", "--topic", "nosuch")[0] == 2
     assert not Ledger.objects.exists()
 
 
-def test_release_takes_the_rest_of_the_key_along(parked: MemoryConsumer, effects: Effects) -> None:
+def test_release_takes_the_rest_of_the_key_along(held: MemoryConsumer, effects: Effects) -> None:
     code, text = run("inbox_release", "a-1", "--dry-run")
     assert code == 0
     assert "Would release 1 event" in text
     assert "ValueError: no such customer" in text
-    assert not Parked.objects.exclude(requeued_at=None).exists()
+    assert not HeldEvent.objects.exclude(released_at=None).exists()
     Instance.objects.all().delete()
     code, text = run("inbox_release", "--key", "a", "--topic", "test", "--consumer", "test")
     assert "Released 2 events" in text
     assert "manage.py run_consumer test" in text
     effects.fails.clear()
-    parked.take_up()
+    held.retry()
     assert effects.of("a") == [1, 2]
     assert "Released 1 event" in run("inbox_release", "--all")[1]
     assert [entry.count for entry in Ledger.objects.order_by("pk")] == [2, 1]
 
 
-def test_ids_that_are_gone_do_not_stop_the_others(parked: MemoryConsumer) -> None:
+def test_ids_that_are_gone_do_not_stop_the_others(held: MemoryConsumer) -> None:
     assert run("inbox_discard", "a-1", "gone", "--reason", "x")[0] == 0
-    assert Parked.objects.exclude(discarded_at=None).count() == 1
+    assert HeldEvent.objects.exclude(discarded_at=None).count() == 1
     assert run("inbox_discard", "a-1", "gone", "--reason", "x")[0] == 2
 
 
-def test_release_by_cause_and_by_type(parked: MemoryConsumer) -> None:
+def test_release_by_cause_and_by_type(held: MemoryConsumer) -> None:
     assert run("inbox_release", "--reason", "KeyError")[0] == 2
     assert run("inbox_release", "--type", "nix")[0] == 2
     assert run("inbox_release", "--reason", "ValueError", "--type", "test.step", "--yes")[0] == 0
-    assert Parked.objects.filter(requeued_at=None).count() == 0
+    assert not HeldEvent.objects.unreleased().exists()
 
 
-def test_a_second_release_changes_nothing_and_is_no_deed(parked: MemoryConsumer) -> None:
+def test_a_second_release_changes_nothing_and_is_no_deed(held: MemoryConsumer) -> None:
     run("inbox_release", "--all")
-    before = set(Parked.objects.values_list("pk", "requeued_at"))
+    before = set(HeldEvent.objects.values_list("pk", "released_at"))
     code, text = run("inbox_release", "--all")
     assert (code, "already" in text) == (0, True)
-    assert set(Parked.objects.values_list("pk", "requeued_at")) == before
+    assert set(HeldEvent.objects.values_list("pk", "released_at")) == before
     assert Ledger.objects.count() == 1
 
 
-def test_discard_needs_a_reason_and_keeps_it(parked: MemoryConsumer) -> None:
+def test_discard_needs_a_reason_and_keeps_it(held: MemoryConsumer) -> None:
     assert run("inbox_discard", "a-1")[0] != 0
     assert run("inbox_discard", "a-1", "--reason", " ")[0] != 0
     assert "Would discard 1 event" in run("inbox_discard", "a-1", "--reason", "x", "--dry-run")[1]
     code, text = run("inbox_discard", "a-1", "--reason", "test order")
     assert (code, "Discarded 1 event" in text) == (0, True)
-    gone = Parked.objects.exclude(discarded_at=None).get()
+    gone = HeldEvent.objects.exclude(discarded_at=None).get()
     assert (gone.event_id, gone.discard_reason) == ("a-1", "test order")
     entry = Ledger.objects.get()
     assert (entry.verb, entry.reason, entry.count, entry.outcome) == ("discard", "test order", 1, "done")
@@ -252,13 +267,13 @@ def test_prune_forgets_what_is_old(settings: Settings) -> None:
     for number, days in enumerate((2, 4, None)):
         discarded_at = None if days is None else Now() - timedelta(days=days)
         row = {"topic": "t", "partition": 0, "offset": 0, "record": b"", "discarded_at": discarded_at}
-        Parked.objects.create(consumer="c", event_id=str(number), **row)
+        HeldEvent.objects.create(consumer="c", event_id=str(number), **row)
     dry = run("inbox_prune", "--dry-run", "--verbosity", "0")
     assert dry == (0, "11999 handled and 1 discarded events would go\n")
     _code, text = run("inbox_prune", "--verbosity", "0")
     assert text.startswith("11999 handled and 1 discarded events from before ")
     assert list(Processed.objects.values_list("event_id", flat=True)) == ["7"]
-    assert set(Parked.objects.values_list("event_id", flat=True)) == {"0", "2"}
+    assert set(HeldEvent.objects.values_list("event_id", flat=True)) == {"0", "2"}
 
 
 @pytest.mark.parametrize(

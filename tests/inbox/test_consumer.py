@@ -1,4 +1,4 @@
-"""The loop: waiting in place for what may go well later; crashes, rebalances, Kafka going away."""
+"""The loop: waiting in place while nothing succeeds; crashes, rebalances, Kafka going away."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from django.db import OperationalError, ProgrammingError
 
 from inbox import RetryLater
 from inbox.errors import SourceUnavailable
-from inbox.models import Instance, Parked
-from inbox.models.parked import ParkedQuerySet
+from inbox.models import HeldEvent, Instance
+from inbox.models.held_queries import HeldEventQuerySet
 from inbox.testing import MemoryConsumer, SkippedTime
 from tests.inbox.conftest import Effects, raising, send_steps
 
@@ -39,34 +39,50 @@ ERRORS = [
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
-def test_what_may_go_well_later_is_waited_for_and_never_parked(
+def test_what_an_outage_may_cause_is_tried_again_until_it_succeeds(
     consumer: MemoryConsumer, effects: Effects, error: Exception
 ) -> None:
-    effects.fails["wait"] = Recovering(error, 50)
+    effects.fails["wait"] = Recovering(error, 12)
     send_steps(consumer, "a", 1)
     send_steps(consumer, "a", 2, fail="wait")
     send_steps(consumer, "a", 3)
     consumer.drain()
     assert effects.of("a") == [1, 2, 3]
-    assert not Parked.objects.exists()
-    assert 40 < consumer.time.now < 110, "waits grow to two seconds and no further"
+    assert not HeldEvent.objects.exists()
 
 
-def test_waiting_says_so_once_and_once_when_it_is_over(
-    consumer: MemoryConsumer, effects: Effects, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
+def test_outage_holds_little_and_leaves_nothing(
+    consumer: MemoryConsumer, effects: Effects, caplog: pytest.LogCaptureFixture, error: Exception
 ) -> None:
+    """Several keys fail in a row and none succeeds: it waits in place."""
     caplog.set_level(logging.INFO, "inbox")
-    effects.fails["wait"] = Recovering(ConnectionError("no mail\nserver"), 20)
-    send_steps(consumer, "a", 1, fail="wait")
+    recovering = effects.fails["wait"] = Recovering(error, 60)
+    most = 0
+
+    def watch(seconds: float) -> None:
+        nonlocal most
+        most = max(most, HeldEvent.objects.count())
+        SkippedTime.wait(consumer.time, seconds)
+
+    consumer.time.wait = watch  # type: ignore[method-assign]
+    for number in range(30):
+        send_steps(consumer, f"k{number}", 1, 2, fail="wait")
     consumer.drain()
-    told = [(r.levelname, r.action, r.getMessage()) for r in caplog.records]  # type: ignore[attr-defined]
-    assert [action for _, action, _ in told] == ["inbox.stalled", "inbox.recovered"]
-    message = "test waits for what its handlers need and tries again until it is there; nothing is lost: "
-    assert told[0][2] == message + "ConnectionError: no mail server"
-    assert told[1][2].startswith("test goes on: what its handlers need is there again after ")
+    assert recovering.left == 0
+    assert 0 < most <= 4, "three keys are held before it is known to be an outage, and what waits behind them"
+    assert all(effects.of(f"k{number}") == [1, 2] for number in range(30))
+    assert not HeldEvent.objects.exists()
+    assert actions(caplog, "degraded", "recovered") == ["inbox.degraded", "inbox.recovered"]
+    assert actions(caplog, "hold_made").count("inbox.hold_made") <= 3
 
 
-def test_parking_that_is_refused_is_waited_for_and_told(
+def actions(caplog: pytest.LogCaptureFixture, *names: str) -> list[str]:
+    found = [getattr(record, "action", "") for record in caplog.records]
+    return [action for action in found if action.removeprefix("inbox.") in names]
+
+
+def test_a_refused_hold_is_waited_for_and_logged(
     consumer: MemoryConsumer,
     effects: Effects,
     caplog: pytest.LogCaptureFixture,
@@ -75,33 +91,30 @@ def test_parking_that_is_refused_is_waited_for_and_told(
     """As where a role may not write to the table: no event's fault, and nothing that passes by itself."""
     caplog.set_level(logging.INFO, "inbox")
     effects.fails["poison"] = raising(ValueError("poison"))
-    refused = Recovering(ProgrammingError("permission denied for table inbox_parked"), 5)
-    park = ParkedQuerySet.park
+    refused = Recovering(ProgrammingError("permission denied for table inbox_held"), 5)
+    hold = HeldEventQuerySet.hold
 
-    def park_if_allowed(*arguments: Any) -> None:
+    def hold_if_allowed(*arguments: Any, **options: Any) -> None:
         refused()
-        park(*arguments)
+        hold(*arguments, **options)
 
-    monkeypatch.setattr(ParkedQuerySet, "park", park_if_allowed)
+    monkeypatch.setattr(HeldEventQuerySet, "hold", hold_if_allowed)
     send_steps(consumer, "a", 1, fail="poison")
     consumer.drain()
-    told = [record.getMessage() for record in caplog.records]
-    assert told[0] == (
-        "test waits for what parking an event needs and tries again until it is there; nothing is lost: "
-        "ProgrammingError: permission denied for table inbox_parked"
-    )
-    assert told[2].startswith("test goes on: what parking an event needs is there again after ")
-    assert [row.event_id for row in Parked.objects.waiting()] == ["a-1"]
+    told = [r.action for r in caplog.records]  # type: ignore[attr-defined]
+    assert told[:2] == ["inbox.degraded", "inbox.recovered"]
+    assert [row.event_id for row in HeldEvent.objects.waiting()] == ["a-1"]
 
 
 def test_heartbeat_says_what_is_waited_for(consume: Make, effects: Effects) -> None:
     consumer = consume(SkippedTime(stop_after=20))
     effects.fails["wait"] = raising(RetryLater("rates"))
-    send_steps(consumer, "a", 1, fail="wait")
+    for key in "abcd":
+        send_steps(consumer, key, 1, fail="wait")
     consumer.drain()
     instance = Instance.objects.get()
     assert (instance.consumer, instance.state) == ("test", "waiting")
-    assert instance.detail == "what its handlers need: RetryLater: rates"
+    assert instance.detail == "what tests.inbox.conftest.Effects.step needs: RetryLater: rates"
 
 
 def test_heartbeat_counts(consumer: MemoryConsumer, effects: Effects) -> None:
@@ -119,15 +132,15 @@ def test_stop_lets_a_waiting_event_be_delivered_again(consume: Make, effects: Ef
     consumer = consume(SkippedTime(stop_after=10))
     effects.fails["wait"] = raising(RetryLater())
     send_steps(consumer, "a", 1)
-    send_steps(consumer, "a", 2, fail="wait")
-    send_steps(consumer, "a", 3)
+    for key in "bcde":
+        send_steps(consumer, key, 2, fail="wait")
     assert consumer.consumer.run() == 1
-    assert consumer.log.committed == {("test", ("test", 0)): 1}
+    assert consumer.log.committed == {("test", ("test", 0)): 3}, "two are held"
     effects.fails.clear()
     again = consume()
     again.log.records, again.log.committed = consumer.log.records, consumer.log.committed
     again.drain()
-    assert effects.of("a") == [1, 2, 3]
+    assert [effects.of(key) for key in "abcde"] == [[1], [2], [2], [2], [2]]
 
 
 def test_stopped_consumer_leaves_no_heartbeat(consume: Make) -> None:
@@ -142,19 +155,20 @@ def test_partitions_taken_away_end_the_wait(consumer: MemoryConsumer, effects: E
     """Nothing that is not done is committed; whoever has the partition next is delivered it."""
 
     def lose_partition() -> None:
-        if len(effects.calls) > 5:
+        if len(effects.calls) > 8:
             consumer.source.revoke()
         raise RetryLater
 
     effects.fails["lose"] = lose_partition
     send_steps(consumer, "a", 1)
-    send_steps(consumer, "a", 2, fail="lose")
+    for key in "bcde":
+        send_steps(consumer, key, 2, fail="lose")
     consumer.consumer.tick()
-    assert consumer.log.committed == {("test", ("test", 0)): 1}
+    assert consumer.log.committed == {("test", ("test", 0)): 3}
     assert effects.of("a") == [1]
     effects.fails.clear()
     consumer.drain()
-    assert effects.of("a") == [1, 2]
+    assert [effects.of(key) for key in "abcde"] == [[1], [2], [2], [2], [2]]
 
 
 def test_crash_between_database_and_offsets_repeats_nothing(
@@ -186,7 +200,7 @@ def test_kafka_going_away_is_said_once_and_survived(
     consumer.source.outage = ""
     consumer.drain()
     assert effects.of("a") == [1]
-    assert [r.action for r in caplog.records] == ["inbox.stalled", "inbox.recovered"]  # type: ignore[attr-defined]
+    assert [r.action for r in caplog.records] == ["inbox.degraded", "inbox.recovered"]  # type: ignore[attr-defined]
 
 
 def test_kafka_going_away_before_the_offsets_are_committed_is_survived(

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from django.db import transaction
 from django.test import Client
 
 from inbox import Batch
-from inbox.errors import RetryLater
-from inbox.models import Parked, Processed
-from inbox.requeue import Requeue
+from inbox.holding.retries import Retries
+from inbox.models import HeldEvent, Processed
 from inbox.testing import MemoryConsumer
 from tests.inbox.conftest import Effects, raising, send_steps
 from tests.inbox.test_admin import LIST, viewer
@@ -21,8 +20,8 @@ CE = [("ce_specversion", b"1.0"), ("ce_id", b"z"), ("ce_source", b"s"), ("ce_typ
 
 
 def waiting() -> list[tuple[str, bool]]:
-    """What is parked, and whether it is requeued."""
-    return [(parked.event_id, parked.requeued_at is not None) for parked in Parked.objects.waiting()]
+    """What is held, and whether it is released."""
+    return [(held.event_id, held.released_at is not None) for held in HeldEvent.objects.waiting()]
 
 
 def poison(consumer: MemoryConsumer, effects: Effects) -> None:
@@ -32,7 +31,7 @@ def poison(consumer: MemoryConsumer, effects: Effects) -> None:
     consumer.drain()
 
 
-def test_payload_nested_beyond_reason_is_parked(consumer: MemoryConsumer, effects: Effects) -> None:
+def test_payload_nested_beyond_reason_is_held(consumer: MemoryConsumer, effects: Effects) -> None:
     nested = b'{"number":1,"other":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
     consumer.send("test.step", nested, key="a", event_id="a-1")
     send_steps(consumer, "b", 1)
@@ -40,7 +39,7 @@ def test_payload_nested_beyond_reason_is_parked(consumer: MemoryConsumer, effect
     assert (effects.of("b"), waiting()) == ([1], [("a-1", False)])
 
 
-def test_record_of_a_time_that_cannot_be_is_parked(consumer: MemoryConsumer, effects: Effects) -> None:
+def test_record_of_a_time_that_cannot_be_is_held(consumer: MemoryConsumer, effects: Effects) -> None:
     record = consumer.log.append("test", key=b"a", value=b'{"number":1}', headers=CE)
     consumer.log.records["test", 0][-1] = replace(record, timestamp=1_763_842_800_000_000)
     send_steps(consumer, "b", 1)
@@ -56,20 +55,20 @@ def test_headers_of_others_may_be_binary(consumer: MemoryConsumer, effects: Effe
     assert waiting() == []
 
 
-def test_discard_while_a_requeued_event_fails_lets_the_rest_of_the_key_go_on(
+def test_discard_while_a_released_event_fails_lets_the_rest_of_the_key_go_on(
     consumer: MemoryConsumer, effects: Effects, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     poison(consumer, effects)
-    Parked.objects.waiting().requeue()
-    leave = Requeue._leave
+    HeldEvent.objects.waiting().release()
+    leave = Retries._leave
 
-    def after_a_discard(requeue: Requeue, parked: Parked, error: Exception) -> bool | None:
-        Parked.objects.filter(event_id=parked.event_id).discard(by="me", reason="a test")
-        return leave(requeue, parked, error)
+    def after_a_discard(release: Retries, held: HeldEvent, *said: Any, **values: Any) -> bool:
+        HeldEvent.objects.filter(event_id=held.event_id).discard(by="me", reason="a test")
+        return leave(release, held, *said, **values)
 
-    monkeypatch.setattr(Requeue, "_leave", after_a_discard)
+    monkeypatch.setattr(Retries, "_leave", after_a_discard)
     for _ in range(3):
-        consumer.take_up()
+        consumer.retry()
     assert (effects.of("a"), waiting()) == ([2, 3], [])
 
 
@@ -78,59 +77,39 @@ class Refused(Batch):
         raise ValueError("refused")
 
 
-def test_requeued_event_whose_batch_cannot_be_written_is_left_parked(
-    consumer: MemoryConsumer, effects: Effects, caplog: pytest.LogCaptureFixture
+def test_released_event_whose_batch_cannot_be_written_is_left_held(
+    consumer: MemoryConsumer, effects: Effects
 ) -> None:
     """It has been deleted by then, in a transaction that is rolled back."""
     poison(consumer, effects)
     effects.fails["poison"] = Refused.current
-    Parked.objects.waiting().requeue()
-    caplog.clear()
-    consumer.take_up()
-    assert caplog.messages == ["test took up 1 parked events: 0 handled, 1 failed again and still parked"]
-    assert [row.error for row in Parked.objects.waiting()] == ["ValueError: refused", "", ""]
+    HeldEvent.objects.waiting().release()
+    consumer.drain()
+    assert [row.error for row in HeldEvent.objects.waiting()] == ["ValueError: refused", "", ""]
 
 
-def test_hook_that_fails_behind_the_commit_of_a_requeued_event_does_not_stop_its_key(
-    effects: Effects, transactional_db: None, caplog: pytest.LogCaptureFixture
+def test_hook_that_fails_behind_the_commit_of_a_released_event_does_not_stop_its_key(
+    effects: Effects, transactional_db: None
 ) -> None:
-    caplog.set_level(logging.INFO, "inbox")
     consumer = MemoryConsumer("test", handlers=effects.registry)
     poison(consumer, effects)
     effects.fails["poison"] = lambda: transaction.on_commit(raising(ValueError("hook")))
-    Parked.objects.waiting().requeue()
+    HeldEvent.objects.waiting().release()
     for _ in range(4):
-        consumer.take_up()
+        consumer.retry()
     assert (effects.of("a"), waiting()) == ([1, 2, 3], [])
-    assert "test took up 3 parked events: 3 handled, 0 failed again and still parked" in caplog.messages
 
 
-def test_trouble_of_a_requeued_event_is_over_once_it_is_handled(
-    consumer: MemoryConsumer, effects: Effects
-) -> None:
-    poison(consumer, effects)
-    effects.fails["poison"] = raising(RetryLater("mail"))
-    Parked.objects.waiting().requeue()
-    consumer.take_up()
-    send_steps(consumer, "b", 1, 2)
-    consumer.drain()
-    assert "mail" in consumer.consumer._outages.detail
-    effects.fails.clear()
-    for _ in range(3):
-        consumer.take_up()
-    assert (effects.of("a"), consumer.consumer._outages.detail) == ([1, 2, 3], "")
-
-
-def test_what_is_parked_is_remembered_however_old_it_is(consumer: MemoryConsumer, effects: Effects) -> None:
+def test_what_is_held_is_remembered_however_old_it_is(consumer: MemoryConsumer, effects: Effects) -> None:
     poison(consumer, effects)
     send_steps(consumer, "b", 1)
     consumer.drain()
     Processed.objects.update(processed_at="2020-01-01T00:00:00Z")
-    Processed.objects.prune(Parked.objects.latest("parked_at").parked_at, 100)
+    Processed.objects.prune(HeldEvent.objects.latest("held_at").held_at, 100)
     assert sorted(Processed.objects.values_list("event_id", flat=True)) == ["a-1", "a-2", "a-3"]
 
 
-@pytest.mark.parametrize("lookup", ["record__contains", "record__regex", "lane"])
+@pytest.mark.parametrize("lookup", ["record__contains", "record__regex", "key_hash"])
 def test_query_string_cannot_guess_a_payload(consumer: MemoryConsumer, effects: Effects, lookup: str) -> None:
     poison(consumer, effects)
     client: Client = viewer()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -14,6 +13,7 @@ from kafka.errors import KafkaTimeoutError
 from inbox.kafka.gaps import MissedRecords
 from inbox.memory import MemoryOffsets
 from inbox.signals import records_missed
+from tests.inbox.conftest import logged
 from tests.inbox.topics import KafkaTopic, read, values
 
 PARTITION = TopicPartition("t", 3)
@@ -86,5 +86,5 @@ def test_consumer_that_comes_too_late_says_what_it_has_missed(
     admin.delete_records({TopicPartition(kafka_topic.topic, 0): 5})
     admin.close()
     assert values(read(source, 3)) == [b"f", b"g", b"h"]
-    [error] = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
-    assert error.startswith(f"test has missed {kafka_topic.topic}/0 offsets 2 to 4, unless ")
+    [line] = logged(caplog, "records_missed")
+    assert (line.topic, line.partition, line.first, line.last) == (kafka_topic.topic, 0, 2, 4)

@@ -14,8 +14,8 @@ import pytest
 
 import inbox
 from inbox.errors import HandlerError, InvalidPayload
-from inbox.payload import PayloadReader
-from inbox.registry import Registry
+from inbox.handling.payload import PayloadReader
+from inbox.handling.registry import Registry
 
 
 @dataclass

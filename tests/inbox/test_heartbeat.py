@@ -8,13 +8,13 @@ import pytest
 from django.db import connection
 
 from inbox.conf import ConsumerSettings
-from inbox.heartbeat import Heartbeat
 from inbox.memory import MemoryLog, MemorySource
 from inbox.models import Instance
-from inbox.outages import Outages
-from inbox.status import statuses
+from inbox.status.consumers import statuses
+from inbox.status.heartbeat import Heartbeat
+from inbox.status.outages import Outages
 
-CONSUMER = ConsumerSettings(name="test", topics=("test",))
+CONSUMER = ConsumerSettings(name="test", topics=("test",), handlers=("consumers.crm.handlers",))
 pytestmark = pytest.mark.django_db(transaction=True)
 
 

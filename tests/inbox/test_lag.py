@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 
-from inbox import report
 from inbox.conf import ConsumerSettings
-from inbox.lag import Asking, Lag
 from inbox.models import Instance, Offset
-from inbox.status import statuses
+from inbox.status import report
+from inbox.status.consumers import statuses
+from inbox.status.lag import Asking, Lag
 from tests.inbox.test_commands import alive
 from tests.inbox.test_undecodable import NotUtf8
 from tests.inbox.topics import KafkaTopic, read

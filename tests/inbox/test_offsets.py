@@ -11,7 +11,7 @@ import pytest
 from django.db import DatabaseError, connection
 from kafka import KafkaAdminClient, KafkaConsumer, OffsetAndMetadata, TopicPartition
 
-from inbox.models import Offset, Parked, Processed
+from inbox.models import HeldEvent, Offset, Processed
 from inbox.offsets import DatabaseOffsets, Stored
 from inbox.testing import MemoryConsumer
 from tests.inbox.conftest import Effects, send_steps
@@ -112,14 +112,15 @@ def test_a_database_that_goes_back_under_a_running_consumer_is_noticed(
         consumer.drain()
     assert effects.of("a") == list(range(30 + new))
     assert actions(caplog).count("inbox.offsets_went_back") == 1
-    assert not Parked.objects.exists()
+    assert not HeldEvent.objects.exists()
 
 
 def test_a_database_that_goes_back_between_two_batches_is_noticed(consume: Make, effects: Effects) -> None:
     consumer = consume(batch_size=5)
     consumer.drain()
     send(consumer, 0, 5)
-    consumer.consumer._processor._apply = _after(consumer.consumer._processor._apply, lambda: go_back(0))  # type: ignore[method-assign]
+    processor = consumer.consumer._processor
+    processor._note = _after(processor._note, lambda: go_back(0))  # type: ignore[method-assign]
     send(consumer, 5, 10)
     for _ in range(4):
         consumer.drain()
@@ -236,7 +237,7 @@ class TestStart:
     ) -> None:
         log.offsets.stored[log.topic, 0] = Stored(4, uuid4(), log.cluster())
         assert len(read(log.open(), 6)) == 6
-        assert actions(caplog) == ["inbox.topic_made_anew"]
+        assert actions(caplog) == ["inbox.topic_recreated"]
 
     @pytest.mark.parametrize("group", [None, 4])
     def test_in_another_cluster_is_where_its_group_is(

@@ -127,8 +127,8 @@ def test_database_that_goes_away_is_waited_for(service: Service) -> None:
     service.wait_until_booked()
     assert process.end() == 0
     assert (
-        told(process, "waits for what its handlers need")
-        == told(process, "what its handlers need is there")
+        told(process, "waits for what holding events needs")
+        == told(process, "what holding events needs is there")
         == 1
     )
     assert told(process, "Traceback") == 0
@@ -195,21 +195,23 @@ def test_second_signal_forces_the_end(service: Service) -> None:
     assert service.booked() == (0, 0.0)
 
 
-def test_parked_events_are_requeued_in_order_while_it_runs(service: Service) -> None:
+def test_held_events_are_released_in_order_while_it_runs(service: Service) -> None:
     """A customer's events wait behind one that a constraint refuses, until that is mended."""
     with psycopg.connect(server_url(service.database)) as connection:
         connection.execute("ALTER TABLE crm_customer ADD CONSTRAINT short CHECK (length(name) < 9)")
-    parked = "SELECT count(*) FROM inbox_parked"
+    held = "SELECT count(*) FROM inbox_held"
     process = service.start()
     customer = {"customer_id": 1, "username": "u", "email": "e", "registered_at": "1997-01-01T00:00:00Z"}
     service.send("shop.customers", "1", "shop.customer.registered", {**customer, "name": "short"})
     service.send("shop.customers", "1", "shop.customer.changed", {**customer, "name": "far too long"})
     service.buy(10)
-    wait_until(lambda: service.query(parked) == [(1,)], 40, "the poison is parked")
+    wait_until(lambda: service.query(held) == [(1,)], 40, "the poison is held")
     for name in ("renamed", "again"):
         service.send("shop.customers", "1", "shop.customer.changed", {**customer, "name": name})
-    wait_until(lambda: service.query(parked) == [(3,)], 20, "the others are parked behind it")
+    wait_until(lambda: service.query(held) == [(3,)], 20, "the others are held behind it")
     wait_until(lambda: service.booked() == service.expected(), 20, "the others go on")
+    undecided = "SELECT count(*) FROM inbox_held WHERE error <> '' AND retry_at IS NULL"
+    wait_until(lambda: service.query(undecided) == [(1,)], 60, "it has had its attempts")
     status = service.manage("inbox_status", "crm")
     assert (status.returncode, "3 events are held" in status.stdout) == (1, True)
     with psycopg.connect(server_url(service.database)) as connection:
@@ -217,5 +219,5 @@ def test_parked_events_are_requeued_in_order_while_it_runs(service: Service) -> 
     assert "Released 3 events" in service.manage("inbox_release", "--key", "1").stdout
     name = "SELECT name FROM crm_customer WHERE customer_id = 1"
     wait_until(lambda: service.query(name) == [("again",)], 20, "they are handled in order")
-    assert service.query(parked) == [(0,)]
+    assert service.query(held) == [(0,)]
     assert process.end() == 0

@@ -15,6 +15,7 @@ from inbox.errors import SourceUnavailable
 from inbox.kafka import source as kafka
 from inbox.source import Source
 from tests.inbox.broker import Broker
+from tests.inbox.conftest import logged
 from tests.inbox.topics import KafkaTopic, read, values
 from tests.waiting import wait_until
 
@@ -61,10 +62,6 @@ def numbers(first: int, last: int) -> list[bytes]:
     return [b"%d" % number for number in range(first, last)]
 
 
-def told(topic: str) -> str:
-    return f"test reads {topic} from its beginning, as it was deleted and made anew; "
-
-
 @pytest.mark.parametrize(("count", "reset"), [(20, "latest"), (300, "earliest")], ids=["fewer", "more"])
 def test_its_reader_misses_none_of_the_new_one(
     kafka_bootstrap: str,
@@ -86,7 +83,7 @@ def test_its_reader_misses_none_of_the_new_one(
     anew.write(*numbers(1000, 1000 + count))
     read_all(source, set(numbers(1000, 1000 + count)))
     anew.close()
-    assert len([line for line in caplog.messages if line.startswith(told(kafka_topic.topic))]) == 1
+    assert [line.topic for line in logged(caplog, "topic_recreated")] == [kafka_topic.topic]
 
 
 def test_an_offset_of_another_topic_is_not_believed(
@@ -98,8 +95,7 @@ def test_an_offset_of_another_topic_is_not_believed(
     commit(kafka_bootstrap, kafka_topic, OffsetAndMetadata(2, f"topic-id={cluster}/{uuid4()}", -1))
     source = kafka_topic.open()
     assert values(read(source, 3)) == [b"a", b"b", b"c"]
-    [line] = [record.getMessage() for record in caplog.records if record.name == "inbox"]
-    assert line.startswith(told(kafka_topic.topic))
+    assert [line.topic for line in logged(caplog, "topic_recreated")] == [kafka_topic.topic]
     source.commit({(kafka_topic.topic, 0): 2})
     source.close()
     assert values(read(source, 1)) == [b"c"], "its own offset is believed"

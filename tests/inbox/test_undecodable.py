@@ -18,12 +18,13 @@ from kafka.record.memory_records import MemoryRecords
 from kafka.record.util import calc_crc32c
 
 from inbox.consumer import Consumer
-from inbox.delivery import Routes
+from inbox.handling.registry import Registry
+from inbox.handling.routing import Routes
 from inbox.kafka import undecodable
 from inbox.offsets import DatabaseOffsets
-from inbox.registry import Registry
 from inbox.testing import MemoryConsumer
 from tests.inbox.broker import Broker
+from tests.inbox.conftest import logged
 from tests.inbox.topics import KafkaTopic, read, values
 from tests.waiting import wait_until
 
@@ -62,13 +63,14 @@ def test_partition_that_cannot_be_decoded_is_named_and_waited_for_while_others_a
         admin.close()
         assert values(read(source, 1)) == [b"c"]
         assert source.waits_for() == ""
-    stands, goes, missed = [record.getMessage() for record in caplog.records if record.name == "inbox"]
-    assert stands.startswith(
-        f"test stands still at {where}, which its client cannot decode; other partitions"
+    [begin], [end], [missed] = (
+        logged(caplog, action)
+        for action in ("partition_undecodable", "partition_decodable", "records_missed")
     )
-    assert "CorruptRecordError" in stands
-    assert goes.startswith(f"test goes on: {log.topic}/0 can be read again after ")
-    assert missed.startswith(f"test has missed {log.topic}/0 offsets 1 to 1, unless ")
+    assert (begin.topic, begin.partition, begin.offset) == (log.topic, 0, 1)
+    assert "CorruptRecordError" in begin.getMessage()
+    assert (end.topic, end.partition) == (log.topic, 0)
+    assert (missed.first, missed.last) == (1, 1)
 
 
 def test_what_cannot_be_decoded_does_not_hang_the_client_that_is_kept_alive_before_it(
@@ -134,12 +136,12 @@ def test_outage_lasts_while_it_is_not_found_which_partition_cannot_be_decoded(
     consumer = consumer_of(broker, monkeypatch)
     while broker.time.now < 60:
         consumer.tick()
-    assert [record.action for record in caplog.records] == ["inbox.stalled"]  # type: ignore[attr-defined]
+    assert [record.action for record in caplog.records] == ["inbox.degraded"]  # type: ignore[attr-defined]
     broker.logs[TopicPartition("t", 0)].clear()
     since = broker.time.now
     while len(caplog.records) == 1 and broker.time.now < since + 60:
         consumer.tick()
-    assert caplog.messages[1].startswith("test goes on: Kafka is there again after ")
+    assert [line.what for line in logged(caplog, "recovered")] == ["Kafka"]
 
 
 def test_partition_that_comes_back_is_tried_where_others_have_left_it(
@@ -163,7 +165,8 @@ def test_partition_that_comes_back_is_tried_where_others_have_left_it(
     wait("")
     broker.logs[TopicPartition("t", 0)].append(b"a")
     assert values(read(source, 1)) == [b"a"]
-    assert [record.action for record in caplog.records] == ["inbox.unreadable", "inbox.readable"]  # type: ignore[attr-defined]
+    actions = [record.action for record in caplog.records]  # type: ignore[attr-defined]
+    assert actions == ["inbox.partition_undecodable", "inbox.partition_decodable"]
 
 
 def test_batch_that_cannot_be_decompressed_keeps_its_partition_waiting_too(

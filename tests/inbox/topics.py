@@ -10,8 +10,8 @@ from kafka import KafkaAdminClient, KafkaProducer
 
 from inbox.kafka import KafkaSource
 from inbox.memory import MemoryOffsets
-from inbox.record import Record
 from inbox.source import Source
+from outbox_core.wire.consumed import Record
 from tests.waiting import wait_until
 
 

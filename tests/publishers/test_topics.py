@@ -74,7 +74,7 @@ def test_a_name_that_no_topic_can_have_is_told_as_missing(
     assert "cannot be the name of a topic" in failure.detail
 
 
-def test_a_topic_made_anew_with_fewer_partitions_is_written_again(broker: Broker, connect: Connect) -> None:
+def test_a_topic_recreated_with_fewer_partitions_is_written_again(broker: Broker, connect: Connect) -> None:
     topic, publisher, keys = broker.topic(6), connect(broker.address, delivery_seconds=3.0), list("abcdefgh")
     assert deliver(publisher, records(topic, keys, 1)) == []
     broker.delete(topic)

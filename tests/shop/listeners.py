@@ -17,7 +17,7 @@ from outbox.models import OutboxEvent
 SERVICES = ("crm", "analytics", "notifications")
 TABLES = (
     "inbox_processed",
-    "inbox_parked",
+    "inbox_held",
     "crm_customer",
     "crm_purchase",
     "analytics_daily",
@@ -69,7 +69,7 @@ class Listeners:
         identity = {"consumer": service, "source": "/shop", "event_id": str(event.event_id)}
         where = {"topic": event.topic, "partition": 0, "offset": 0, "record": b""}
         self.insert(
-            "inbox_parked",
+            "inbox_held",
             type=type_,
             error="",
             attempts=1,

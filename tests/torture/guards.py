@@ -186,11 +186,11 @@ GUARDS = [
     ),
     Guard(
         "the note of what is handled",
-        "tests/inbox/test_effects.py::test_redelivery_of_a_whole_topic_changes_nothing",
+        "tests/inbox/test_unit_of_work.py::test_redelivery_of_a_whole_topic_changes_nothing",
     ),
     Guard(
-        "later events parked behind poison",
-        "tests/inbox/test_parking.py::test_later_batches_wait_behind_it_too",
+        "later events held behind poison",
+        "tests/inbox/test_holding.py::test_later_batches_wait_behind_it_too",
     ),
     Guard(
         "offsets of an earlier topic are not believed",
@@ -214,7 +214,15 @@ GUARDS = [
     ),
     Guard(
         "the refusal of effects that are lost",
-        "tests/inbox/test_effects.py::test_swallowed_database_error_is_not_taken_for_success",
+        "tests/inbox/test_unit_of_work.py::test_swallowed_database_error_is_not_taken_for_success",
+    ),
+    Guard(
+        "evidence before an event is given up",
+        "tests/inbox/test_consumer.py::test_outage_holds_little_and_leaves_nothing",
+    ),
+    Guard(
+        "attempts counted before they are made",
+        "tests/inbox/test_deaths.py::test_killer_is_held_and_the_rest_is_handled",
     ),
 ]
 

@@ -1,3 +1,5 @@
+"""manage.py inbox_prune: forget what was handled long ago."""
+
 from __future__ import annotations
 
 from argparse import ArgumentParser
@@ -9,7 +11,7 @@ from tqdm import tqdm
 
 from inbox.conf import settings
 from inbox.management.command import InboxCommand
-from inbox.models import Parked, Processed
+from inbox.models import HeldEvent, Processed
 
 CHUNK = 5_000
 
@@ -30,7 +32,7 @@ class Command(InboxCommand):
         inbox = settings()
         before = timezone.now() - timedelta(days=inbox.retention_days if days is None else days)
         processed = Processed.objects.using(inbox.database)
-        discarded = Parked.objects.using(inbox.database).filter(discarded_at__lt=before)
+        discarded = HeldEvent.objects.using(inbox.database).filter(discarded_at__lt=before)
         if dry_run:
             count = processed.filter(processed_at__lt=before).count()
             self.stdout.write(f"{count} handled and {discarded.count()} discarded events would go")

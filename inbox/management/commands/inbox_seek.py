@@ -19,6 +19,7 @@ from inbox.errors import SourceUnavailable, UnknownConsumer
 from inbox.kafka.seeking import Group
 from inbox.management.command import InboxCommand
 from inbox.models import Instance, Offset
+from inbox.offsets import DatabaseOffsets
 from inbox.signals import offsets_sought
 
 REFUSED = 1
@@ -162,5 +163,5 @@ def _move(name: str, group: Group, targets: dict[TopicPartition, int], database:
         for partition, offset in targets.items():
             place = (partition.topic, partition.partition)
             start = group.stored(partition, offset)
-            Offset.objects.db_manager(database).begin(name, place, start, replace=True)
+            DatabaseOffsets(name, database).begin(place, start, replace=True)
         group.commit(targets)

@@ -7,11 +7,11 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 
-from inbox import report
 from inbox.conf import settings
 from inbox.errors import InboxError
-from inbox.lag import Asking
 from inbox.management.command import InboxCommand
+from inbox.status import report
+from inbox.status.lag import Asking
 from outbox_core.operations.command import StatusCommand
 from outbox_core.operations.report import Problem, Report, State
 

@@ -11,14 +11,15 @@ from django.db import OperationalError
 from inbox.conf import ConsumerSettings, Settings, settings
 from inbox.consumer import Consumer
 from inbox.database import drop_dead_connection, require_migrations
-from inbox.delivery import Routes
 from inbox.errors import MigrationsMissing, UnknownConsumer
-from inbox.heartbeat import DATABASE
+from inbox.handling.registry import registry
+from inbox.handling.routing import Routes
+from inbox.handling.running import Limit
 from inbox.kafka import KafkaSource
 from inbox.offsets import DatabaseOffsets
-from inbox.outages import Outages
-from inbox.registry import registry
 from inbox.signals import started, stopped
+from inbox.status.heartbeat import DATABASE
+from inbox.status.outages import Outages
 from outbox_core.process.backoff import delays
 from outbox_core.process.command import Process, ProcessCommand
 from outbox_core.process.exit_codes import ExitCode
@@ -30,7 +31,8 @@ class Command(ProcessCommand):
     help = (
         "Brings the events of a consumer's topics to its handlers. SIGTERM finishes what is in hand; another "
         "one, more than a second later, forces the end. "
-        "Exit codes: 0 stopped when asked, 1 error, 2 usage, 3 shutdown forced or timed out."
+        "Exit codes: 0 stopped when asked, 1 error, 2 usage, 3 shutdown forced or timed out, "
+        "5 a handler took longer than INBOX['HANDLER_SECONDS'] and could not be interrupted."
     )
     logger = "inbox"
 
@@ -56,6 +58,7 @@ class Command(ProcessCommand):
         with self.process(
             "inbox", verbosity=verbosity, seconds=inbox.shutdown_seconds, path=liveness_file
         ) as process:
+            Limit(inbox.handler_seconds).install()
             _wait_for_database(inbox, name, process)
             offsets = DatabaseOffsets(name, inbox.database)
             source = _source(inbox, consumer, offsets, instance)

@@ -39,7 +39,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--instances", type=int, default=3)
     parser.add_argument(
         "--without",
-        choices=("dedupe", "parking", "offsets-last", "look-back"),
+        choices=("dedupe", "holding", "offsets-last", "look-back"),
         default="",
         help="a guard of the inbox; the verdict must be red then",
     )

@@ -35,8 +35,8 @@ class Findings:
     disordered: list[str] = field(default_factory=list)
     gathered: list[str] = field(default_factory=list)
     wrongly_discarded: list[str] = field(default_factory=list)
-    wrongly_parked: list[str] = field(default_factory=list)
-    left_parked: list[str] = field(default_factory=list)
+    wrongly_held: list[str] = field(default_factory=list)
+    left_held: list[str] = field(default_factory=list)
 
 
 def compare(
@@ -46,10 +46,10 @@ def compare(
     gathered: Collection[UUID] | None = None,
     discarded: Collection[UUID] = (),
     refused: Collection[UUID] = (),
-    parked: Collection[UUID] = (),
+    held: Collection[UUID] = (),
 ) -> Findings:
     """Compare them. ``gathered`` is what a batch wrote at the end of its transactions; ``discarded`` and
-    ``parked`` is what became of the rest, ``refused`` what was ever parked for an error of its own.
+    ``held`` is what became of the rest, ``refused`` what was ever held for an error of its own.
     """
     found = Findings(len(sent), len(effects), sum(bool(s.poison) for s in sent.values()), len(discarded))
     times = Counter(effect.event_id for effect in effects)
@@ -64,9 +64,9 @@ def compare(
         if rotten != (event_id in discarded):
             found.wrongly_discarded.append(_words(event))
         if event_id in refused and not event.poison:
-            found.wrongly_parked.append(_words(event))
-        if event_id in parked:
-            found.left_parked.append(_words(event))
+            found.wrongly_held.append(_words(event))
+        if event_id in held:
+            found.left_held.append(_words(event))
     found.unknown += [str(event_id) for event_id in times if event_id not in sent]
     found.disordered = _disordered(effects)
     if gathered is not None:

@@ -22,7 +22,7 @@ from tests.torture.faults import Fault
 from tests.torture.faults.relays import armed, kill, passed, resize, terminate, victim
 from tests.torture.faults.scene import ask, published
 from tests.torture.faults.topics import delete
-from tests.torture.inbox import parking, rewinding
+from tests.torture.inbox import holding, rewinding
 from tests.torture.inbox.trial import GROUP, ConsumerTrial
 from tests.torture.insist import insist
 from tests.torture.trial import Trial
@@ -73,29 +73,29 @@ def terminate_backends(trial: Trial, chance: random.Random) -> None:
     )
 
 
-def requeue(trial: Trial, chance: random.Random) -> None:
-    """Poison becomes digestible, and what is parked is requeued while more arrives."""
+def release(trial: Trial, chance: random.Random) -> None:
+    """Poison becomes digestible, and what is held is released while more arrives."""
     mine = cast(ConsumerTrial, trial)
-    cured = parking.give_antidotes(mine)
-    parking.requeue(mine)
-    if not parking.await_effects(mine, cured):
-        trial.complaints.append(f"requeued, and took no effect: {cured[:3]}")
+    cured = holding.give_antidotes(mine)
+    holding.release(mine)
+    if not holding.await_effects(mine, cured):
+        trial.complaints.append(f"released, and took no effect: {cured[:3]}")
 
 
-def requeue_in_vain(trial: Trial, chance: random.Random) -> None:
-    """Somebody requeues what is still poison."""
-    parking.requeue(cast(ConsumerTrial, trial))
+def release_in_vain(trial: Trial, chance: random.Random) -> None:
+    """Somebody releases what is still poison."""
+    holding.release(cast(ConsumerTrial, trial))
 
 
 def discard(trial: Trial, chance: random.Random) -> None:
-    parking.discard(cast(ConsumerTrial, trial))
+    holding.discard(cast(ConsumerTrial, trial))
 
 
-def at_requeue(deed: str, trial: Trial, chance: random.Random) -> None:
-    """An instance dies or freezes with a requeued event in hand."""
-    stage = threading.Thread(target=requeue, args=(trial, chance))
+def at_release(deed: str, trial: Trial, chance: random.Random) -> None:
+    """An instance dies or freezes with a released event in hand."""
+    stage = threading.Thread(target=release, args=(trial, chance))
     stage.start()
-    at_point("taken-up", deed, trial, chance)
+    at_point("retried", deed, trial, chance)
     stage.join()
 
 
@@ -151,7 +151,7 @@ def _forget(trial: ConsumerTrial) -> bool:
 
 
 def _at_points() -> list[Fault]:
-    points = ("mid-batch", "before-commit", "before-offsets", "after-offsets", "parked")
+    points = ("mid-batch", "before-commit", "before-offsets", "after-offsets", "held")
     causes: dict[str, Callable[[Trial, random.Random], None]] = {
         f"{deed}-{point}": partial(at_point, point, deed) for point in points for deed in ("kill", "stop")
     }
@@ -168,11 +168,11 @@ FAULTS: dict[str, Fault] = {
         *_at_points(),
         Fault("terminate-backends", terminate_backends),
         *(ALL[name] for name in COMMON),
-        Fault("requeue", requeue),
-        Fault("requeue-in-vain", requeue_in_vain),
+        Fault("release", release),
+        Fault("release-in-vain", release_in_vain),
         Fault("discard", discard),
-        Fault("kill-taken-up", partial(at_requeue, "kill"), concurrent=False),
-        Fault("stop-taken-up", partial(at_requeue, "stop"), concurrent=False),
+        Fault("kill-retried", partial(at_release, "kill"), concurrent=False),
+        Fault("stop-retried", partial(at_release, "stop"), concurrent=False),
         Fault("redeliver", partial(while_stopped, partial(_reset, OffsetSpec.EARLIEST))),
         Fault("group-forward", partial(while_stopped, partial(_reset, OffsetSpec.LATEST))),
         Fault("group-deleted", partial(while_stopped, _forget)),

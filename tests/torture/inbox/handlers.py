@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import connection
+from django.db import DatabaseError, connection
 
 import inbox
 from tests.torture.inbox.tables import FIND_ANTIDOTE, GATHER, TAKE_EFFECT
@@ -37,11 +40,38 @@ def step(payload: Step | None, event: inbox.Event) -> None:
 
 
 def _fail(poison: str, event: inbox.Event) -> None:
-    if poison == "refused":
-        raise inbox.Poison("refused")
+    """Fail as ``poison`` says; what ends the transaction is not reported by an error of its own."""
+    if poison in ERRORS:
+        raise ERRORS[poison]
     if poison == "constraint":
         _execute(TAKE_EFFECT, _values(event, -1))
+    if poison == "dies":
+        os._exit(DIED)
+    if poison == "swallowed":
+        with suppress(DatabaseError):
+            _execute("COMMIT", None)
+        return
+    if poison in STATEMENTS:
+        _execute(STATEMENTS[poison], None)
+        return
     raise ValueError(poison)
+
+
+DIED = 137
+ERRORS: dict[str, BaseException] = {
+    "refused": inbox.Poison("refused"),
+    "webhook": TimeoutError("a webhook"),
+    "later": inbox.RetryLater("not yet"),
+    "cancelled": asyncio.CancelledError(),
+    "exit": SystemExit(1),
+}
+STATEMENTS = {
+    "currval": "CREATE TEMP SEQUENCE torture_s; SELECT currval('torture_s')",
+    "timeout": "SET LOCAL statement_timeout = 50; SELECT pg_sleep(5)",
+    "deadlock": "DO $$ BEGIN RAISE EXCEPTION SQLSTATE '40P01'; END $$",
+    "commit": "COMMIT",
+    "rollback": "ROLLBACK",
+}
 
 
 def _values(event: inbox.Event, n: int) -> dict[str, Any]:

@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from functools import wraps
 from typing import Any
 
-from inbox.delivery import Delivery
-from inbox.effects import Effects
-from inbox.errors import OffsetsMoved
+from inbox.handling.routing import Delivery
+from inbox.handling.unit_of_work import UnitOfWork
 from inbox.kafka import KafkaSource
 from inbox.models import Offset
-from inbox.models.parked import ParkedQuerySet
-from inbox.models.processed import ProcessedManager
+from inbox.models.held_queries import HeldEventQuerySet
+from inbox.models.unit import UnitManager
 from inbox.offsets import DatabaseOffsets, Moves
-from inbox.source import Offsets
 from tests.torture.points import Points
 
 
 def install(points: Points) -> None:
     """Have this process pass the points, for the rest of its life."""
     _pass(points, "mid-batch", Delivery, "run", late=True)
-    _pass(points, "before-commit", Effects, "_refuse_broken")
+    _pass(points, "before-commit", UnitOfWork, "_refuse_broken")
     _pass(points, "before-offsets", KafkaSource, "commit")
     _pass(points, "after-offsets", KafkaSource, "commit", late=True)
-    _pass(points, "parked", ParkedQuerySet, "park", late=True)
-    _pass(points, "taken-up", Effects, "take_up", late=True)
+    _pass(points, "held", HeldEventQuerySet, "hold", late=True)
+    _pass(points, "retried", UnitOfWork, "retry", late=True)
 
 
 def _pass(points: Points, point: str, owner: type, name: str, *, late: bool = False) -> None:
@@ -46,12 +43,19 @@ def _pass(points: Points, point: str, owner: type, name: str, *, late: bool = Fa
 
 def _no_dedupe() -> None:
     """Every event counts as new."""
-    setattr(ProcessedManager, "claim", lambda manager, consumer, identities: set(identities))  # noqa: B010
+    begin = UnitManager.begin
+
+    def begun(
+        manager: UnitManager, unit: int, consumer: str, moves: Any, identities: Any, idle: float
+    ) -> Any:
+        return begin(manager, unit, consumer, moves, identities, idle)[0], set(identities)
+
+    setattr(UnitManager, "begin", begun)  # noqa: B010
 
 
 def _no_waiting_behind() -> None:
-    """Only the poison itself is parked."""
-    setattr(Effects, "_blocked", lambda *_: set())  # noqa: B010
+    """Only the poison itself is held."""
+    setattr(UnitOfWork, "_blocked", lambda *_: set())  # noqa: B010
 
 
 def _offsets_first() -> None:
@@ -70,22 +74,19 @@ def _offsets_first() -> None:
 
 def _no_look_back() -> None:
     """Offsets are stored, whatever the database has lost of those before them."""
-    advance = DatabaseOffsets._advance
 
-    def advanced(store: DatabaseOffsets, offsets: Offsets) -> Moves:
-        with suppress(OffsetsMoved):
-            return advance(store, offsets)
-        for (topic, partition), offset in offsets.items():
-            Offset.objects.filter(topic=topic, partition=partition).update(offset=offset)
-        return Moves(offsets)
+    def confirm(store: DatabaseOffsets, moves: Moves) -> None:
+        for (topic, partition), offset in moves.offsets.items():
+            Offset.objects.filter(topic=topic, partition=partition, offset__lt=offset).update(offset=offset)
 
-    setattr(DatabaseOffsets, "_advance", advanced)  # noqa: B010
+    setattr(Moves, "require", lambda *_: None)  # noqa: B010
+    setattr(DatabaseOffsets, "confirm", confirm)  # noqa: B010
     setattr(DatabaseOffsets, "went_back", lambda _: False)  # noqa: B010
 
 
 GUARDS: dict[str, Callable[[], None]] = {
     "dedupe": _no_dedupe,
-    "parking": _no_waiting_behind,
+    "holding": _no_waiting_behind,
     "offsets-last": _offsets_first,
     "look-back": _no_look_back,
 }

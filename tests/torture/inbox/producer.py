@@ -21,8 +21,13 @@ from outbox_core.wire.encode import BinaryEncoder, Record, Row
 KEYS = 20
 FRAIL_KEYS = 6
 """So many of them have poison among their events; the others never stop."""
-POISON = ("refused", "error", "constraint", "rotten")
+POISON = (
+    "refused", "error", "constraint", "rotten",
+    "currval", "timeout", "deadlock", "webhook", "later", "cancelled", "exit", "commit", "rollback",
+    "swallowed", "dies",
+)  # fmt: skip
 """``rotten`` can never be read and is discarded in the end; for the others there are antidotes."""
+RARE = "dies"
 ACK_SECONDS = 30.0
 
 
@@ -108,6 +113,8 @@ class Producer:
         poison = ""
         if number < FRAIL_KEYS and self._chance.random() < 0.1:
             poison = self._chance.choice(POISON)
+            if poison == RARE and self._chance.random() < 0.7:
+                poison = "error"
         value = self._value(poison)
         return Sent(uuid7(), topic, key, self._numbers[topic, key], poison, value)
 

@@ -17,7 +17,7 @@ STORM_SECONDS = 20.0
 STORM_EVERY = 2.5
 STILL_SECONDS = 10.0
 TABLES = (
-    "inbox_processed", "inbox_parked", "inbox_offset", "torture_effect", "torture_gathered",
+    "inbox_processed", "inbox_held", "inbox_offset", "torture_effect", "torture_gathered",
     "torture_antidote",
 )  # fmt: skip
 

@@ -12,10 +12,10 @@ from uuid import UUID, uuid4
 import pytest
 
 from devstack.errors import Unavailable
-from inbox.delivery import Delivery, Identity
-from inbox.envelope import Event
-from inbox.record import Record
-from inbox.signals import event_parked
+from inbox.handling.routing import Delivery, Identity
+from inbox.signals import event_held
+from outbox_core.wire.consumed import Record
+from outbox_core.wire.event import Event
 from tests.torture import campaign
 from tests.torture.ground import Ground
 from tests.torture.inbox.checker import Effect, compare
@@ -29,7 +29,7 @@ SHORT = [
     "kill-before-offsets",
     "stop-before-commit",
     "terminate",
-    "requeue",
+    "release",
     "terminate-backends",
     "postgres-stop-immediate",
     "kafka-cut",
@@ -90,26 +90,26 @@ def test_the_checker_finds_what_became_of_the_rest() -> None:
         gathered=[*ids[1:], ids[2]],
         discarded=[ids[0]],
         refused=[ids[1], ROTTEN.event_id],
-        parked=[ROTTEN.event_id],
+        held=[ROTTEN.event_id],
     )
-    assert len(findings.wrongly_parked) == 1
+    assert len(findings.wrongly_held) == 1
     assert len(findings.gathered) == 2
     assert len(findings.wrongly_discarded) == 2
-    assert len(findings.left_parked) == 1
+    assert len(findings.left_held) == 1
 
 
 @pytest.mark.parametrize("key", [b"k", None])
-def test_what_is_parked_for_an_error_of_its_own_is_read_from_the_log(
+def test_what_is_held_for_an_error_of_its_own_is_read_from_the_log(
     key: bytes | None, caplog: pytest.LogCaptureFixture
 ) -> None:
-    behind = parked(key)
-    refused = parked(key).poisoned(ValueError("x"), 2)
+    behind = held(key)
+    refused = held(key).refused(ValueError("x"))
     for delivery in (behind, refused):
-        event_parked.send("torture", delivery=delivery)
+        event_held.send("torture", delivery=delivery)
     assert REFUSED.findall(caplog.text) == [refused.identity.event_id]
 
 
-def parked(key: bytes | None) -> Delivery:
+def held(key: bytes | None) -> Delivery:
     record = Record(topic="t", partition=0, offset=7, key=key, value=b"{}")
     where = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
     event = Event(id=str(uuid4()), source="/s", type="torture.step", time=datetime.now(UTC), **where)  # type: ignore[arg-type]

@@ -18,7 +18,7 @@ from devstack.kafka.metadata import admin
 from tests.torture import kafka_log
 from tests.torture.fleet import Fleet
 from tests.torture.ground import Ground
-from tests.torture.inbox import parking
+from tests.torture.inbox import holding
 from tests.torture.inbox.checker import Effect, Findings, compare
 from tests.torture.inbox.producer import Producer, Sent
 from tests.torture.inbox.tables import READ_EFFECTS, READ_OFFSETS, TABLES
@@ -28,7 +28,7 @@ from tests.torture.trial import Trial
 
 SETTLE_SECONDS = 180.0
 GROUP = "torture"
-REFUSED = re.compile(r"torture\.step (\S+) \(.*\) is parked")
+REFUSED = re.compile(r"torture\.step (\S+) \(.*\) is held until")
 
 
 class ConsumerTrial(Trial):
@@ -89,23 +89,23 @@ class ConsumerTrial(Trial):
             return False
 
     def settle(self) -> None:
-        """Stop producing, mend and requeue what is parked, and wait until nothing is left to do."""
+        """Stop producing, mend and release what is held, and wait until nothing is left to do."""
         self.stop_writing()
-        parking.cure(self, [str(sent.event_id) for sent in self.producer.sent.values() if sent.poison])
+        holding.cure(self, [str(sent.event_id) for sent in self.producer.sent.values() if sent.poison])
         deadline = time.monotonic() + SETTLE_SECONDS
         while unfinished := self._unfinished():
             if time.monotonic() > deadline:
                 self.complaints.append(f"after {SETTLE_SECONDS:.0f} s: {unfinished}")
                 return
-            parking.discard(self)
-            parking.requeue(self)
+            holding.discard(self)
+            holding.release(self)
             time.sleep(0.2)
 
     def _unfinished(self) -> str:
         if lag := self.lag():
             return f"a lag of {lag}"
-        if parked := self.execute(parking.WAITING):
-            return f"{len(parked)} parked"
+        if held := self.execute(holding.WAITING):
+            return f"{len(held)} held"
         alive = set(self.execute("SELECT pid FROM inbox_consumer"))
         if missing := {member.pid for member in self.fleet.members()} - alive:
             return f"{missing} not yet at work"
@@ -159,9 +159,9 @@ class ConsumerTrial(Trial):
             self.producer.sent,
             effects,
             gathered=self.execute("SELECT event_id FROM torture_gathered"),
-            discarded={UUID(event_id) for event_id in self.execute(parking.DISCARDED)},
+            discarded={UUID(event_id) for event_id in self.execute(holding.DISCARDED)},
             refused=refused,
-            parked={UUID(event_id) for event_id in self.execute(parking.WAITING)},
+            held={UUID(event_id) for event_id in self.execute(holding.WAITING)},
         )
 
     def _own_faults(self) -> list[str]:

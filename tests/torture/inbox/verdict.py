@@ -9,9 +9,11 @@ from tests.torture.inbox.checker import Findings
 from tests.torture.report import Report, Row, counted, examples
 
 KILLED = -9
+DIED = 137
+"""As a handler of the torture ends its process."""
 LISTS = (
     "missing", "twice", "unknown", "disordered", "gathered",
-    "wrongly_discarded", "wrongly_parked", "left_parked",
+    "wrongly_discarded", "wrongly_held", "left_held",
 )  # fmt: skip
 
 
@@ -40,7 +42,7 @@ class Verdict(Report):
         yield "lag of the group at the end", str(self.lag), bool(self.lag)
         yield self.recovery()
         yield "exit codes after SIGTERM", counted(self.leaving), any(self.leaving)
-        yield "ended otherwise", counted(self.exits), any(code != KILLED for code in self.exits)
+        yield "ended otherwise", counted(self.exits), any(code not in (KILLED, DIED) for code in self.exits)
         yield "stack traces in their logs", str(self.tracebacks), bool(self.tracebacks)
         for complaint in self.complaints:
             yield "complaint", complaint, True

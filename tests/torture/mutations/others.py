@@ -51,9 +51,12 @@ OUTBOX: dict[str, Mutation] = {
 
 INBOX: dict[str, Mutation] = {
     "the note of what is handled": instead(
-        "inbox.effects.Effects._claim", lambda _, deliveries: list(deliveries)
+        "inbox.handling.unit_of_work.UnitOfWork._begin",
+        lambda _, unit, deliveries, moves: list(enumerate(deliveries)),
     ),
-    "later events parked behind poison": instead("inbox.effects.Effects._blocked", lambda *_: set()),
+    "later events held behind poison": instead(
+        "inbox.handling.unit_of_work.UnitOfWork._blocked", lambda *_: set()
+    ),
     "offsets of an earlier topic are not believed": instead(
         "inbox.kafka.topic_ids.TopicIds.is_of_another", lambda *_: False
     ),
@@ -62,11 +65,19 @@ INBOX: dict[str, Mutation] = {
         lambda _, topic, stored, committed: [committed.offset] if committed else [stored.offset],
     ),
     "no batch before what the database has lost": inbox_query(
-        "inbox.offsets", "advance", ('AND stored."offset" >= moved.last', "")
+        "inbox.models.unit", "begin", ('AND stored."offset" >= moved.last', "")
     ),
     "the look at the offsets while idle": instead("inbox.offsets.DatabaseOffsets.went_back", lambda _: False),
     "offsets that never move backward": inbox_query(
-        "inbox.offsets", "advance", ('greatest(stored."offset", moved.next)', "moved.next")
+        "inbox.models.unit", "begin", ('greatest(stored."offset", moved.next)', "moved.next")
     ),
-    "the refusal of effects that are lost": instead("inbox.effects.Effects._refuse_broken", lambda _: None),
+    "the refusal of effects that are lost": instead(
+        "inbox.handling.unit_of_work.UnitOfWork._refuse_broken", lambda _: None
+    ),
+    "evidence before an event is given up": instead(
+        "inbox.holding.evidence.Evidence.is_out", lambda *_: False
+    ),
+    "attempts counted before they are made": instead(
+        "inbox.models.held_queries.HeldEventQuerySet.begin_alone", lambda *_, **__: None
+    ),
 }

@@ -1,0 +1,1 @@
+"""From a record to the handlers that take it, in one transaction."""

@@ -1,0 +1,72 @@
+"""Batches: what the handlers of one transaction gather, written in one statement at its end."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Self
+
+from inbox.errors import NotHandling
+
+
+class Batch(ABC):
+    """What the handlers of one transaction gather, to be written together just before it commits.
+
+    A statement for each event costs a round trip; a batch costs one for hundreds. Handlers still see one
+    event at a time and in order, and when the transaction fails its events are tried singly, each with a
+    batch of its own::
+
+        class Purchases(inbox.Batch):
+            def __init__(self) -> None:
+                self.orders: list[OrderPaid] = []
+
+            def write(self) -> None:
+                Purchase.objects.bulk_create(...)
+
+        @inbox.handler("shop.order.paid")
+        def order_paid(order: OrderPaid) -> None:
+            Purchases.current().orders.append(order)
+    """
+
+    @classmethod
+    def current(cls) -> Self:
+        """The batch of this class that belongs to the transaction being handled.
+
+        Raises:
+            NotHandling: no handler is running.
+        """
+        batches = _batches.get()
+        if batches is None:
+            raise NotHandling(f"{cls.__name__}.current() is for handlers, and none is running")
+        batch = batches.get(cls)
+        if batch is None:
+            batch = batches[cls] = cls()
+        assert isinstance(batch, cls)
+        return batch
+
+    @abstractmethod
+    def write(self) -> None:
+        """Write what was gathered, in the transaction of the events."""
+
+
+_batches: ContextVar[dict[type[Batch], Batch] | None] = ContextVar("inbox_batches", default=None)
+
+
+def is_handling() -> bool:
+    """Whether a transaction of handlers is under way here."""
+    return _batches.get() is not None
+
+
+@contextmanager
+def gathering() -> Iterator[None]:
+    """Give handlers their batches, and write these at the end unless an error leaves the block."""
+    batches: dict[type[Batch], Batch] = {}
+    token = _batches.set(batches)
+    try:
+        yield
+        for batch in batches.values():
+            batch.write()
+    finally:
+        _batches.reset(token)

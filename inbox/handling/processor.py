@@ -1,0 +1,246 @@
+"""Has the records of a batch handled, and finds out whose fault it is where that fails."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import TypeVar
+
+from django.db import DatabaseError, InterfaceError
+
+from inbox.database import drop_dead_connection
+from inbox.errors import Abandoned, Poison
+from inbox.handling.retriable import is_of_the_database, is_worth_a_second_try
+from inbox.handling.routing import Delivery, Routes
+from inbox.handling.unit_of_work import Applied, UnitOfWork
+from inbox.holding.judge import Failure, Judge
+from inbox.holding.suspects import Suspects
+from inbox.signals import batch_failed, deaths_suspected, event_held, event_retried
+from inbox.source import Partition
+from inbox.status.outages import Outages
+from outbox_core.process.backoff import delays
+from outbox_core.wire.consumed import Record
+
+T = TypeVar("T")
+WRITING = "what holding events needs"
+AGAIN = 2
+"""How often a batch is tried again at once, where that may well help: after a deadlock, for instance."""
+SWEEP_SECONDS = 1.0
+
+
+class Processor:
+    """Has records handled: a batch in one transaction. An event that fails is held, and the rest is handled;
+    only where every handler fails for every key, it waits in place.
+
+    ``wait`` sleeps and ``go_on`` is asked between transactions; both raise Abandoned when the rest is to be
+    let go. ``failed`` is told of each failure.
+    """
+
+    def __init__(
+        self,
+        *,
+        routes: Routes,
+        unit: UnitOfWork,
+        judge: Judge,
+        outages: Outages,
+        wait: Callable[[float], None],
+        go_on: Callable[[], None],
+        batch_size: int,
+        failed: Callable[[BaseException], None] = lambda error: None,
+    ) -> None:
+        self.handled = 0
+        self._routes = routes
+        self._unit = unit
+        self._judge = judge
+        self._outages = outages
+        self._wait = wait
+        self._go_on = go_on
+        self._batch_size = batch_size
+        self._failed = failed
+        self._suspects = Suspects(unit.consumer, unit.database)
+
+    def process(self, records: Sequence[Record]) -> Iterator[Record]:
+        """Yield each record once it is done with.
+
+        Raises:
+            Abandoned: the records not yet yielded are to be delivered again.
+        """
+        for start in range(0, len(records), self._batch_size):
+            self._go_on()
+            batch = records[start : start + self._batch_size]
+            try:
+                yield from self._batch(batch)
+            except Abandoned:
+                with suppress(DatabaseError, InterfaceError):
+                    self._suspects.let_go(batch)
+                raise
+
+    def start_over(self, partitions: Collection[Partition]) -> None:
+        """These are read again from an earlier place: what is noted of them says nothing any more."""
+        with suppress(DatabaseError, InterfaceError):
+            self._suspects.forget(partitions)
+
+    def _batch(self, batch: Sequence[Record]) -> Iterator[Record]:
+        left = deque(batch)
+        deliveries = [delivery for record in batch if (delivery := self._routes(record)) is not None]
+        self._report_refused(deliveries)
+        if deliveries:
+            for last in self._settle(self._without_suspects(batch, deliveries)):
+                while left[0] is not last.record:
+                    yield left.popleft()
+                yield left.popleft()
+            self._insist(lambda: self._suspects.end(batch))
+        yield from left
+
+    def _report_refused(self, deliveries: Sequence[Delivery]) -> None:
+        for delivery in deliveries:
+            if delivery.error:
+                self._failed(Poison(delivery.error))
+
+    def _without_suspects(self, batch: Sequence[Record], deliveries: list[Delivery]) -> list[Delivery]:
+        """What is left once those are held that may have killed a process: they are tried alone."""
+        dead = self._insist(lambda: self._suspects.begin(batch))
+        suspects = [d for d in deliveries if (d.record.topic, d.record.partition) in dead]
+        if not suspects:
+            return deliveries
+        if len(suspects) == 1:
+            suspects = [replace(suspects[0], attempts=1)]  # so it was this one
+        held = self._insist(lambda: self._unit.hold(suspects, 0.0, alone=True))
+        deaths_suspected.send(self._unit.consumer, deliveries=held)
+        return [d for d in deliveries if (d.record.topic, d.record.partition) not in dead]
+
+    def _settle(self, deliveries: Sequence[Delivery]) -> Iterator[Delivery]:
+        """Handle these or hold them; yields the last one of what is done with, again and again."""
+        rest = list(deliveries)
+        while rest:
+            failure = self._try(rest)
+            if failure is None:
+                yield rest[-1]
+                return
+            if failure.index is None and len(rest) > 1:
+                for delivery in rest:
+                    self._go_on()
+                    yield from self._settle([delivery])
+                return
+            index = failure.index or 0
+            self._judge.note(failure.handler)
+            yield from self._settle(rest[:index])
+            del rest[:index]
+            if self._held(rest[0], failure):
+                yield rest.pop(0)
+            else:
+                self._wait_for_any(rest)
+            self._go_on()
+
+    def _try(self, deliveries: Sequence[Delivery]) -> Failure | None:
+        """Have them handled in one transaction; how they failed, if they did."""
+        again = 0
+        while True:
+            try:
+                self._note(self._unit.apply(deliveries))
+            except Abandoned:
+                raise
+            except Exception as error:
+                drop_dead_connection(self._unit.database)
+                again += 1
+                over = self._is_over(error)
+                if again <= AGAIN and (over or is_worth_a_second_try(error)):
+                    continue
+                failure = Failure.of(error, deliveries)
+                self._failed(failure.cause)
+                if len(deliveries) > 1:
+                    batch_failed.send(self._unit.consumer, error=failure.cause, size=len(deliveries))
+                return failure
+            return None
+
+    def _is_over(self, error: Exception) -> bool:
+        """Whether it was an outage of the database, which is over now."""
+        if not is_of_the_database(error):
+            return False
+        waited = False
+        for delay in delays():
+            try:
+                self._unit.probe()
+            except (DatabaseError, InterfaceError) as trouble:
+                waited = True
+                self._stand_still(trouble, delay)
+            else:
+                self._outages.end(WRITING)
+                return waited
+        raise AssertionError
+
+    def _held(self, delivery: Delivery, failure: Failure) -> bool:
+        """Hold the event that has failed; False if no event is to be held, as nothing succeeds."""
+        if delivery.error:
+            self._hold(delivery, None)
+            return True
+        verdict = self._judge.failed(delivery.identity, delivery.key_hash, failure, attempts=0)
+        if verdict.outage and self._judge.nothing_succeeds:
+            return False
+        failed = replace(delivery, error=failure.words, handler=failure.handler, attempts=verdict.attempts)
+        self._hold(failed, verdict.retry_in, outage=verdict.outage)
+        return True
+
+    def _hold(self, failed: Delivery, retry_in: float | None, *, outage: bool = False) -> None:
+        for delivery in self._insist(lambda: self._unit.hold([failed], retry_in)):
+            if retry_in is None:
+                event_held.send(self._unit.consumer, delivery=delivery)
+            else:
+                event_retried.send(self._unit.consumer, delivery=delivery, seconds=retry_in, outage=outage)
+
+    def _wait_for_any(self, deliveries: Sequence[Delivery]) -> None:
+        """Wait in place until an event takes effect, of whatever key. First all keys are tried for a second,
+        then one at a time, with pauses; as each event takes effect once, they may come out of turn.
+        """
+        candidates = deque({d.key_hash or d.identity: d for d in reversed(deliveries)}.values())
+        candidates.reverse()
+        swept, until = len(candidates), self._judge.now() + SWEEP_SECONDS
+        while candidates:
+            delivery = candidates.popleft()
+            if swept <= 0 or self._judge.now() >= until:
+                self._wait(self._judge.pause(delivery))
+            swept -= 1
+            self._go_on()
+            failure = self._attempt(delivery)
+            if not self._judge.nothing_succeeds:
+                return
+            if failure is not None:
+                candidates.append(delivery)
+
+    def _attempt(self, delivery: Delivery) -> Failure | None:
+        try:
+            self._note(self._unit.attempt(delivery))
+        except Exception as error:
+            drop_dead_connection(self._unit.database)
+            self._is_over(error)
+            failure = Failure.of(error, [delivery])
+            self._failed(failure.cause)
+            if not isinstance(failure.cause, Poison):  # that is held when its turn comes
+                self._judge.failed(delivery.identity, delivery.key_hash, failure, attempts=0)
+            return failure
+        return None
+
+    def _note(self, applied: Applied) -> None:
+        self.handled += len(applied.handled)
+        self._judge.succeeded(applied.handled)
+        for delivery in applied.held:
+            event_held.send(self._unit.consumer, delivery=delivery)
+
+    def _insist(self, action: Callable[[], T]) -> T:
+        """Do what only the database can hinder, and wait until it does not."""
+        for delay in delays():
+            try:
+                result = action()
+            except (DatabaseError, InterfaceError) as error:
+                self._stand_still(error, delay)
+            else:
+                self._outages.end(WRITING)
+                return result
+        raise AssertionError
+
+    def _stand_still(self, error: Exception, delay: float) -> None:
+        drop_dead_connection(self._unit.database)
+        self._outages.begin(WRITING, error)
+        self._wait(delay)

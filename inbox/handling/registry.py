@@ -1,0 +1,152 @@
+"""The handlers, by the type of event that they take."""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from inbox.errors import HandlerError
+from inbox.handling.payload import PayloadReader
+from outbox_core.wire.event import Event, handling
+
+F = TypeVar("F", bound=Callable[..., Any])
+EVERY = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class Handler:
+    """A function that takes events of one type, or of every type (``*``)."""
+
+    type: str
+    function: Callable[..., Any]
+    reader: PayloadReader | None
+    wants_event: bool
+    replays: bool
+
+    @property
+    def name(self) -> str:
+        return f"{self.function.__module__}.{self.function.__qualname__}"
+
+    def takes(self, event: Event) -> bool:
+        return self.replays or not event.replay
+
+    def arguments(self, event: Event) -> tuple[Any, ...]:
+        """What the function is to be called with.
+
+        Raises:
+            InvalidPayload: the event's data does not fit.
+        """
+        payload = () if self.reader is None else (self.reader.read(event),)
+        return (*payload, event) if self.wants_event else payload
+
+    def __call__(self, event: Event, arguments: Sequence[Any]) -> None:
+        with handling(event):
+            self.function(*arguments)
+
+
+class Registry:
+    """The handlers that were registered, in that order."""
+
+    def __init__(self) -> None:
+        self._handlers: list[Handler] = []
+
+    def __iter__(self) -> Iterator[Handler]:
+        return iter(self._handlers)
+
+    def handler(self, *types: str, replays: bool = False) -> Callable[[F], F]:
+        """Have the decorated function called for each event of these types; ``"*"`` is every type.
+
+        Its first parameter is the payload and its annotation the type to read it as; a parameter annotated
+        ``inbox.Event`` is given the envelope. It runs in the transaction that records the event as handled:
+        what it writes takes effect once. With ``replays=True`` it takes what an operator replays too
+        (``ce_replay``), once for each such record.
+
+        Raises:
+            HandlerError: no type, a signature that cannot be called so, or a type that the module handles
+            already.
+        """
+        if not types or not all(isinstance(name, str) and name for name in types):
+            raise HandlerError(
+                '@inbox.handler takes the event types as strings: @inbox.handler("shop.order.placed")'
+            )
+
+        def register(function: F) -> F:
+            reader, wants_event = _read_signature(function)
+            for name in types:
+                self._add(Handler(name, function, reader, wants_event, replays))
+            return function
+
+        return register
+
+    def _add(self, handler: Handler) -> None:
+        self._refuse_second(handler, (h for h in self if _module(h) == _module(handler)))
+        self._handlers.append(handler)
+
+    def of(self, modules: Iterable[str] = ()) -> dict[str, Handler]:
+        """The handlers by type that live in ``modules`` or below; all of them where no module is named.
+
+        Raises:
+            HandlerError: two of them handle the same type.
+        """
+        names = tuple(modules)
+        chosen: dict[str, Handler] = {}
+        for handler in self:
+            if not names or any(f"{_module(handler)}.".startswith(f"{name}.") for name in names):
+                self._refuse_second(handler, chosen.values())
+                chosen[handler.type] = handler
+        return chosen
+
+    @staticmethod
+    def _refuse_second(handler: Handler, others: Iterable[Handler]) -> None:
+        for other in others:
+            if other.type == handler.type:
+                raise HandlerError(
+                    f"{handler.type} is handled by {other.name} and again by {handler.name}: call one "
+                    "from the other, or give each a consumer of its own (HANDLERS in INBOX['CONSUMERS'])"
+                )
+
+
+def _module(handler: Handler) -> str:
+    return handler.function.__module__
+
+
+def _read_signature(function: Callable[..., Any]) -> tuple[PayloadReader | None, bool]:
+    name = f"{function.__module__}.{function.__qualname__}"
+    if inspect.iscoroutinefunction(function):
+        raise HandlerError(
+            f"handler {name} is async; handlers share one database transaction and are plain functions"
+        )
+    try:
+        hints = typing.get_type_hints(function)
+    except NameError as error:
+        raise HandlerError(f"handler {name}: its annotation cannot be resolved ({error})") from error
+    parameters = [p for p in inspect.signature(function).parameters.values() if p.default is p.empty]
+    if not parameters or len(parameters) > 2 or any(p.kind not in _POSITIONAL for p in parameters):
+        raise HandlerError(
+            f"handler {name} is to take (payload), (payload, event: inbox.Event) or (event: inbox.Event)"
+        )
+    kinds = [hints.get(p.name, inspect.Parameter.empty) for p in parameters]
+    for parameter, kind in zip(parameters, kinds, strict=True):
+        if kind is inspect.Parameter.empty:
+            raise HandlerError(
+                f"handler {name}: annotate {parameter.name!r} with the type that its data is read as"
+            )
+    if kinds == [Event]:
+        return None, True
+    if len(kinds) == 2 and kinds[1] is not Event:
+        raise HandlerError(
+            f"handler {name}: its second parameter {parameters[1].name!r} is to be an inbox.Event"
+        )
+    try:
+        return PayloadReader(kinds[0]), len(kinds) == 2
+    except HandlerError as error:
+        raise HandlerError(f"handler {name}: {error}") from error
+
+
+_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+
+registry = Registry()
+handler = registry.handler

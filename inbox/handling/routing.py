@@ -1,0 +1,109 @@
+"""Record -> the handlers to call for it. No database, no Kafka."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from time import monotonic
+from typing import Any
+
+from inbox.errors import HandlerFailed
+from inbox.handling import running
+from inbox.handling.registry import EVERY, Handler
+from inbox.handling.running import Call, as_error, asked_by_a_person
+from outbox_core.people.failure import describe
+from outbox_core.wire.consumed import Record
+from outbox_core.wire.decode import parse
+from outbox_core.wire.event import Event
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What makes an event the same event when it is delivered again."""
+
+    source: str
+    event_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """A record and the handlers to call for it, or the ``error`` that has it held without calling any.
+
+    ``attempts`` is how often it has failed so far, and ``handler`` the name of the one that failed.
+    """
+
+    record: Record
+    identity: Identity
+    event: Event | None = None
+    calls: tuple[tuple[Handler, tuple[Any, ...]], ...] = ()
+    error: str = ""
+    attempts: int = 0
+    handler: str = ""
+
+    @property
+    def key_hash(self) -> int | None:
+        """The key whose order it must keep; None, of a record without a key, blocks nothing."""
+        return self.record.key_hash
+
+    def run(self, index: int = 0) -> None:
+        """Call the handlers.
+
+        Raises:
+            HandlerFailed: one of them failed; ``index`` is the place of this delivery among those in hand.
+        """
+        for handler, arguments in self.calls:
+            assert self.event is not None
+            call = running.current = Call(handler, self.event, monotonic())
+            try:
+                handler(self.event, arguments)
+            except BaseException as error:
+                if isinstance(error, KeyboardInterrupt) and asked_by_a_person():
+                    raise
+                raise HandlerFailed(index, handler.name, call.seconds) from as_error(error, call)
+            finally:
+                running.current = None
+
+    def refused(self, error: BaseException, handler: str = "") -> Delivery:
+        """The same delivery, to be held for ``error`` until somebody decides."""
+        return replace(self, error=describe(error), attempts=1, handler=handler)
+
+
+@dataclass(frozen=True, slots=True)
+class Routes:
+    """The handlers of one consumer, by event type. ``skip`` hears of each event that none of them takes."""
+
+    handlers: Mapping[str, Handler]
+    skip: Callable[[Event], None] = lambda event: None
+
+    def __call__(self, record: Record) -> Delivery | None:
+        """What to do with ``record``; None if no handler takes it."""
+        try:
+            event = parse(record)
+        except Exception as error:  # whatever a record holds, it must not end the consumer
+            return Delivery(record=record, identity=_coordinates(record)).refused(error)
+        handlers = tuple(self._taking(event))
+        if not handlers:
+            if not event.replay:
+                self.skip(event)
+            return None
+        identity = _identity(event)
+        try:
+            calls = tuple([(handler, handler.arguments(event)) for handler in handlers])
+        except Exception as error:
+            return Delivery(record=record, identity=identity, event=event).refused(error, handlers[0].name)
+        return Delivery(record=record, identity=identity, event=event, calls=calls)
+
+    def _taking(self, event: Event) -> Iterable[Handler]:
+        for type_ in (event.type, EVERY):
+            if (handler := self.handlers.get(type_)) is not None and handler.takes(event):
+                yield handler
+
+
+def _identity(event: Event) -> Identity:
+    if event.replay:
+        return Identity(event.source, f"{event.id}#{event.topic}/{event.partition}/{event.offset}")
+    return Identity(event.source, event.id)
+
+
+def _coordinates(record: Record) -> Identity:
+    return Identity(f"kafka:{record.topic}", f"{record.partition}/{record.offset}")

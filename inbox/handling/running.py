@@ -1,0 +1,115 @@
+"""The call of a handler that is under way, and the limit that interrupts it: a handler that hangs fails."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from types import FrameType
+from typing import TYPE_CHECKING, NamedTuple
+
+from inbox.errors import HandlerHung, HandlerLeft, Interrupted
+from outbox_core.process.exit_codes import ExitCode
+from outbox_core.wire.event import Event
+
+if TYPE_CHECKING:
+    from inbox.handling.registry import Handler
+
+GRACE_SECONDS = 10.0
+SIGNAL = signal.SIGVTALRM
+
+
+class Call(NamedTuple):
+    """One call of a handler, and when it began, by the monotonic clock."""
+
+    function: Handler
+    event: Event
+    began_at: float
+
+    @property
+    def handler(self) -> str:
+        """Its dotted name."""
+        return self.function.name
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self.began_at
+
+    def __str__(self) -> str:
+        event = self.event
+        where = f"{event.topic}/{event.partition} offset {event.offset}"
+        return f"{self.handler} with {event.type} {event.id} ({where})"
+
+
+current: Call | None = None
+"""The call that is under way in the main thread."""
+
+
+def as_error(error: BaseException, call: Call) -> Exception:
+    """What ended a call, as an error of its event."""
+    if isinstance(error, Interrupted):
+        hung = HandlerHung(
+            f"{call.handler} had not returned after {call.seconds:.0f} s and was interrupted "
+            "(INBOX['HANDLER_SECONDS'])"
+        )
+        hung.__cause__ = error
+        return hung
+    if isinstance(error, Exception):
+        return error
+    left = HandlerLeft(f"{call.handler} raised {type(error).__name__}: {error}")
+    left.__cause__ = error
+    return left
+
+
+def asked_by_a_person() -> bool:
+    """Whether Ctrl-C raises KeyboardInterrupt here; run_consumer turns it into a request to stop."""
+    return signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+class Limit:
+    """Interrupts a handler ``seconds`` after it was called. One that cannot be interrupted, as it is stuck
+    within C, ends the process ``GRACE_SECONDS`` later; it is counted as one that has killed its process.
+    """
+
+    def __init__(self, seconds: float, leave: Callable[[int], object] = os._exit) -> None:
+        self._seconds = seconds
+        self._leave = leave
+        self._stopped = threading.Event()
+        self._late: Call | None = None
+        self.grace = GRACE_SECONDS
+
+    def install(self) -> None:
+        """To be called in the main thread, where the handlers run."""
+        if self._seconds:
+            signal.signal(SIGNAL, self._interrupt)
+            threading.Thread(target=self._watch, name="handler limit", daemon=True).start()
+
+    def _interrupt(self, number: int, frame: FrameType | None) -> None:
+        if current is not None and current is self._late:
+            raise Interrupted
+
+    def _watch(self) -> None:
+        while not self._stopped.wait(min(1.0, self._seconds / 4)):
+            self.look()
+
+    def stop(self) -> None:
+        """Interrupt nobody from now on."""
+        self._stopped.set()
+
+    def look(self) -> None:
+        """Interrupt the call that is under way, or leave, if it is time to."""
+        call = current
+        if call is None or call.seconds < self._seconds:
+            return
+        if call is not self._late:
+            self._late = call
+            signal.pthread_kill(threading.main_thread().ident or 0, SIGNAL)
+        elif call.seconds > self._seconds + self.grace:
+            line = (
+                f"inbox: {call} cannot be interrupted after {call.seconds:.0f} s (INBOX['HANDLER_SECONDS'])"
+            )
+            print(f"{line}; the process ends.", file=sys.stderr, flush=True)
+            self._leave(ExitCode.HANDLER_STUCK)

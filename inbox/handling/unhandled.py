@@ -1,0 +1,67 @@
+"""Counts the events that no handler takes, so that a misspelt type does not go unseen."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection
+from difflib import get_close_matches
+
+from django.db import DatabaseError, InterfaceError, transaction
+
+from inbox.conf import ConsumerSettings
+from inbox.database import drop_dead_connection
+from inbox.models import Unhandled
+from inbox.signals import type_unhandled
+from outbox_core.wire.event import Event
+
+ALIKE = 0.92
+LONGEST = 200
+
+
+class UnhandledTypes:
+    """Counts by type and says so once for each type. ``write`` brings the counts to the table."""
+
+    def __init__(
+        self,
+        consumer: ConsumerSettings,
+        database: str,
+        handled: Collection[str],
+        clock: Callable[[], float],
+        every: float,
+    ) -> None:
+        self._consumer = consumer
+        self._database = database
+        self._handled = handled
+        self._clock = clock
+        self._every = every
+        self._write_at = clock()
+        self._counts: Counter[str] = Counter()
+        self._known: set[str] = set()
+
+    def __call__(self, event: Event) -> None:
+        """No handler takes this event."""
+        if self._consumer.ignores(event.type):
+            return
+        self._counts[event.type[:LONGEST]] += 1
+        if event.type not in self._known:
+            self._known.add(event.type)
+            self._write_at = self._clock()
+            near = alike(event.type, self._handled)
+            type_unhandled.send(self._consumer.name, event=event, alike=near)
+
+    def write(self, *, now: bool = False) -> None:
+        """Write what was counted since, if it is time to; a database that is away is asked again later."""
+        if self._counts and (now or self._clock() >= self._write_at):
+            self._write_at = self._clock() + self._every
+            try:
+                with transaction.atomic(using=self._database):
+                    Unhandled.objects.db_manager(self._database).add(self._consumer.name, self._counts)
+            except (DatabaseError, InterfaceError):
+                drop_dead_connection(self._database)
+            else:
+                self._counts.clear()
+
+
+def alike(type_: str, handled: Collection[str]) -> str:
+    """The handled type that may have been meant, empty if none is like it."""
+    return next(iter(get_close_matches(type_, handled, n=1, cutoff=ALIKE)), "")

@@ -1,0 +1,219 @@
+"""The unit of work: one transaction that runs the handlers of events and records these as handled."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from django.db import OperationalError, connections, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+from psycopg.pq import TransactionStatus
+
+from inbox.errors import EffectsLost, HandlerFailed, Poison
+from inbox.handling.batch import gathering
+from inbox.handling.routing import Delivery
+from inbox.models import HeldEvent, Processed, Unit
+from inbox.models.held_queries import HeldEventQuerySet
+from inbox.offsets import NO_MOVES, DatabaseOffsets, Moves
+
+CAUGHT = (
+    "a handler caught a database error inside the transaction, which can only roll back now; "
+    "let the error out, or wrap the statement in transaction.atomic() for a savepoint"
+)
+ENDED = (
+    "a handler ended the transaction that it runs in (COMMIT, ROLLBACK, or closing the connection), which "
+    "has the effects of other events too: leave that to the inbox; use transaction.atomic() for savepoints"
+)
+
+New = list[tuple[int, Delivery]]
+"""Deliveries that nobody has handled before, each with its place among those in hand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What one transaction did; all else had been handled before."""
+
+    handled: tuple[Delivery, ...] = ()
+    held: tuple[Delivery, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnitOfWork:
+    """Gives events their effects, once: a transaction runs the handlers, records the events as handled and
+    stores how far the consumer is.
+
+    A transaction that stays idle for longer than ``idle_seconds`` is ended by the server, so that a frozen
+    process cannot keep the one that took over its partitions waiting. 0 is no limit. ``ahead``: seconds that
+    a test has skipped.
+    """
+
+    consumer: str
+    offsets: DatabaseOffsets
+    database: str = "default"
+    idle_seconds: float = 30.0
+    ahead: Callable[[], float] = lambda: 0.0
+
+    def apply(self, deliveries: Sequence[Delivery]) -> Applied:
+        """Handle those that are new, in order, all or none; hold what is refused and what follows of its key.
+        Everything before them in their partitions is done with.
+
+        Raises:
+            HandlerFailed: a handler failed; ``index`` says for which of them. Nothing has happened.
+            OffsetsMoved: the database went back in time. Nothing has happened.
+        """
+        with self._unit(deliveries, self._moves(deliveries)) as new:
+            return self._handle(new)
+
+    def attempt(self, delivery: Delivery) -> Applied:
+        """As ``apply``, out of turn: what comes before it in its partition is still in hand."""
+        with self._unit([delivery]) as new:
+            return self._handle(new)
+
+    def probe(self) -> None:
+        """Write, and leave no trace. Raises if the database is not there, or takes no writes."""
+        with self.transaction():
+            pass
+
+    def hold(
+        self, deliveries: Sequence[Delivery], retry_in: float | None, *, alone: bool = False
+    ) -> tuple[Delivery, ...]:
+        """Hold those of these that are new, each to be tried again by itself; returns which.
+        Everything before them in their partitions is done with.
+
+        Raises:
+            OffsetsMoved: the database went back in time. Nothing has happened.
+        """
+        with self._unit(deliveries, self._moves(deliveries)) as claimed:
+            new = [delivery for _, delivery in claimed]
+            blocked = self._blocked(new, {delivery.key_hash for delivery in new})
+            for delivery in new:
+                waits = delivery.key_hash in blocked
+                self.held.hold(
+                    self.consumer,
+                    [replace(delivery, error="", handler="", attempts=0) if waits else delivery],
+                    None if waits else retry_in,
+                    alone=alone,
+                )
+                if delivery.key_hash is not None:
+                    blocked.add(delivery.key_hash)
+        return tuple(new)
+
+    def retry(self, held: HeldEvent, delivery: Delivery | None, index: int) -> None:
+        """Give a held event its effects in the current transaction; None if no handler takes it now."""
+        if delivery is not None and delivery.error:
+            raise HandlerFailed(index, delivery.handler, 0.0) from Poison(delivery.error)
+        if delivery is not None and (delivery.identity == held.identity or self._claim(delivery)):
+            self._run(connections[self.database], index, delivery)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """A transaction in which handlers can run; what they gather is written at its end."""
+        with self._unit():
+            yield
+
+    @property
+    def held(self) -> HeldEventQuerySet:
+        return HeldEvent.objects.using(self.database)
+
+    @contextmanager
+    def _unit(self, deliveries: Sequence[Delivery] = (), moves: Moves = NO_MOVES) -> Iterator[New]:
+        """A transaction that begins by storing the offsets and claiming the events, in one statement."""
+        unit = random.getrandbits(62) + 1
+        with transaction.atomic(using=self.database):
+            new = self._begin(unit, deliveries, moves)
+            with gathering():
+                yield new
+            self._refuse_broken()
+            if not Unit.objects.db_manager(self.database).end(unit):
+                raise EffectsLost(ENDED)
+        self.offsets.confirm(moves)
+
+    def _begin(self, unit: int, deliveries: Sequence[Delivery], moves: Moves) -> New:
+        first = {delivery.identity: delivery for delivery in reversed(deliveries)}
+        units = Unit.objects.db_manager(self.database)
+        moved, claimed = units.begin(unit, self.consumer, moves.rows, list(first), self.idle_seconds)
+        moves.require(moved)
+        return [
+            (index, delivery)
+            for index, delivery in enumerate(deliveries)
+            if delivery.identity in claimed and first[delivery.identity] is delivery
+        ]
+
+    def _moves(self, deliveries: Sequence[Delivery]) -> Moves:
+        return self.offsets.moves(delivery.record for delivery in deliveries)
+
+    def _handle(self, new: New) -> Applied:
+        handled: list[Delivery] = []
+        held: list[Delivery] = []
+        key_hashes = {delivery.key_hash for _, delivery in new if delivery.error}
+        blocked = self._blocked([delivery for _, delivery in new], key_hashes)
+        connection = connections[self.database]
+        for index, delivery in new:
+            if delivery.error or (blocked and delivery.key_hash in blocked):
+                held.append(delivery)
+                if delivery.key_hash is not None:
+                    blocked.add(delivery.key_hash)
+            else:
+                self._run(connection, index, delivery)
+                handled.append(delivery)
+        if held:
+            self.held.hold(self.consumer, held)
+        return Applied(tuple(handled), tuple(held))
+
+    def _run(self, connection: BaseDatabaseWrapper, index: int, delivery: Delivery) -> None:
+        try:
+            delivery.run(index)
+        except HandlerFailed as failure:
+            if _is_refused_commit(failure) or self._was_closed():
+                raise HandlerFailed(index, failure.handler, failure.seconds) from EffectsLost(ENDED)
+            raise
+        session = connection.connection
+        if connection.needs_rollback or session.pgconn.transaction_status != TransactionStatus.INTRANS:
+            try:
+                self._refuse_broken()
+            except (EffectsLost, OperationalError) as error:
+                raise HandlerFailed(index, delivery.calls[0][0].name, 0.0) from error
+
+    def _was_closed(self) -> bool:
+        """Whether somebody has closed the connection, which is not to have lost it."""
+        session = connections[self.database].connection
+        return session is None or (session.closed and not session.broken)
+
+    def _claim(self, delivery: Delivery) -> bool:
+        processed = Processed.objects.db_manager(self.database)
+        return bool(processed.claim(self.consumer, [delivery.identity]))
+
+    def _blocked(self, new: Sequence[Delivery], failing: set[int | None]) -> set[int | None]:
+        # After the claim, which waits for another transaction that has these events in hand: what that one
+        # held is seen. Whoever has taken up the last event of a key is waited for.
+        key_hashes = {delivery.key_hash for delivery in new}
+        blocked = self.held.key_hashes(self.consumer, key_hashes)
+        concerned = {key_hash for key_hash in blocked | failing if key_hash is not None}
+        if concerned:
+            self.held.lock((self.consumer, key_hash) for key_hash in concerned)
+            blocked = self.held.key_hashes(self.consumer, key_hashes)
+        return {*blocked}
+
+    def _refuse_broken(self) -> None:
+        # PostgreSQL answers the COMMIT of a failed transaction with a plain ROLLBACK, and Django does the
+        # same where a block inside failed: neither raises, and the events would be gone.
+        connection = connections[self.database]
+        session = connection.connection
+        status = TransactionStatus.UNKNOWN if session is None else session.pgconn.transaction_status
+        if session is not None and session.broken:
+            raise OperationalError("the connection was lost, and a handler caught the error that said so")
+        if status in (TransactionStatus.IDLE, TransactionStatus.UNKNOWN):
+            raise EffectsLost(ENDED)
+        if connection.needs_rollback or status == TransactionStatus.INERROR:
+            raise EffectsLost(CAUGHT)
+
+
+def _is_refused_commit(error: BaseException | None) -> bool:
+    """Whether a COMMIT has failed as the unit of work was not ended: see ``Unit``."""
+    while error is not None:
+        if getattr(getattr(error, "diag", None), "table_name", "") == Unit._meta.db_table:
+            return True
+        error = error.__cause__
+    return False

@@ -1,0 +1,99 @@
+"""Whose fault is a failure, the event's or the world's? What others do meanwhile tells. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Hashable, Iterable
+from dataclasses import dataclass, field
+
+DISTINCT = 3
+"""So many keys in a row that fail with the same handler, and none that succeeds, are an outage."""
+LONGEST = 4.0
+"""Seconds between two attempts where nothing says that it is the event's fault."""
+
+
+@dataclass(slots=True)
+class Record:
+    """What one handler has done since it first failed."""
+
+    successes: int = 0
+    failing: set[Hashable] = field(default_factory=set)
+    pause: float = 0.0
+    next_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """``against``: the failure counts against the event. ``outage``: the handler fails for every key.
+
+    ``pause``: seconds until the handler is tried again where nothing is held against the event.
+    """
+
+    against: bool
+    outage: bool
+    pause: float
+
+
+class Evidence:
+    """Remembers, for each handler that fails, which keys have failed in a row and whether others succeed.
+
+    An event is at fault if its handler has succeeded with another one since it failed last. An error that no
+    outage would cause (``suspicious``) is held against it without that, unless the handler fails for all.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._records: dict[str, Record] = {}
+        self._seen: dict[Hashable, int] = {}
+
+    def __bool__(self) -> bool:
+        """Whether anything has failed, so that successes are worth noting."""
+        return bool(self._records)
+
+    def note(self, handler: str) -> None:
+        """A handler is failing: from now on its successes count."""
+        self._records.setdefault(handler, Record())
+
+    def failed(self, handler: str, key: Hashable, event: Hashable, *, suspicious: bool) -> Judgement:
+        record = self._records.setdefault(handler, Record())
+        others = record.successes > self._seen.get(event, record.successes)
+        self._seen[event] = record.successes
+        record.failing.add(key)
+        out = len(record.failing) >= DISTINCT
+        record.pause = min(max(record.pause * 2, 0.25), LONGEST)
+        record.next_at = self._clock() + record.pause
+        return Judgement(others or (suspicious and not out), out, record.pause)
+
+    def succeeded(self, handlers: Iterable[str]) -> set[str]:
+        """These have succeeded; returns those of them whose outage is over."""
+        over = set()
+        for name in handlers:
+            if (record := self._records.get(name)) is not None:
+                if self.is_out(name):
+                    over.add(name)
+                record.successes += 1
+                record.failing.clear()
+                record.pause = 0.0
+        return over
+
+    def forget(self, event: Hashable) -> None:
+        """The event is done with, or somebody has to decide."""
+        self._seen.pop(event, None)
+
+    def is_out(self, handler: str) -> bool:
+        """Whether this handler fails for every key."""
+        record = self._records.get(handler)
+        return record is not None and len(record.failing) >= DISTINCT
+
+    def out(self) -> set[str]:
+        return {name for name in self._records if self.is_out(name)}
+
+    def all_out(self, handlers: Collection[str]) -> bool:
+        return bool(handlers) and all(map(self.is_out, handlers))
+
+    def pause(self, handler: str) -> float:
+        record = self._records.get(handler)
+        return record.pause if record is not None and record.pause else 1.0
+
+    def due(self, handler: str) -> bool:
+        """Whether a handler that is out may be tried again."""
+        return self._clock() >= self._records[handler].next_at

@@ -1,0 +1,119 @@
+"""What becomes of an event that has failed: when it is tried again, and when somebody has to decide."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from inbox.errors import HandlerFailed, Poison, RetryLater
+from inbox.handling.retriable import cause, is_retriable
+from inbox.handling.routing import Delivery
+from inbox.holding.evidence import Evidence
+from inbox.status.outages import Outages
+from outbox_core.people.failure import describe
+
+LONGEST = 60.0
+SHARE = 10
+"""An event that fails slowly is left alone for so many times as long: others need the time."""
+LONGEST_SHARE = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """How the handling of events in hand has failed. ``index``: at which of them, None if nobody knows."""
+
+    cause: BaseException
+    handler: str
+    index: int | None
+    seconds: float
+
+    @classmethod
+    def of(cls, error: BaseException, deliveries: Sequence[Delivery]) -> Self:
+        if isinstance(error, HandlerFailed):
+            return cls(cause(error), error.handler, error.index, error.seconds)
+        calls = deliveries[0].calls if len(deliveries) == 1 else ()
+        return cls(error, calls[0][0].name if calls else "", None, 0.0)
+
+    @property
+    def words(self) -> str:
+        return describe(self.cause)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """``attempts`` count against the event. ``retry_in``: seconds until it is tried again; None if somebody
+    has to decide. ``outage``: its handler fails for every key.
+    """
+
+    attempts: int
+    retry_in: float | None
+    outage: bool
+
+
+class Judge:
+    """Knows how the handlers of one consumer are doing. ``attempts``: INBOX["ATTEMPTS"]."""
+
+    def __init__(
+        self, *, handlers: Collection[str], outages: Outages, attempts: int, clock: Callable[[], float]
+    ) -> None:
+        self._handlers = frozenset(handlers)
+        self._outages = outages
+        self._attempts = attempts
+        self.now = clock
+        self.evidence = Evidence(clock)
+        self._over: set[str] = set()
+
+    def note(self, handler: str) -> None:
+        self.evidence.note(handler)
+
+    def failed(self, event: Hashable, key_hash: int | None, failure: Failure, *, attempts: int) -> Verdict:
+        """An event has failed that had ``attempts`` against it."""
+        error, handler = failure.cause, failure.handler
+        judgement = self.evidence.failed(
+            handler, event if key_hash is None else key_hash, event, suspicious=not is_retriable(error)
+        )
+        if isinstance(error, Poison):
+            self.evidence.forget(event)
+            return Verdict(attempts + 1, None, outage=False)
+        if judgement.outage:
+            self._outages.begin(what(handler), error)
+        attempts += judgement.against
+        if not judgement.against:
+            return Verdict(attempts, max(judgement.pause, failure.seconds), judgement.outage)
+        if attempts >= self._attempts and not isinstance(error, RetryLater):
+            self.evidence.forget(event)
+            return Verdict(attempts, None, outage=False)
+        pause = min(4.0 ** min(attempts - 1, 5), LONGEST)
+        share = min(SHARE * failure.seconds, LONGEST_SHARE)
+        return Verdict(attempts, max(pause, share), outage=False)
+
+    def succeeded(self, deliveries: Sequence[Delivery]) -> None:
+        """The handlers of these have succeeded."""
+        if self.evidence and deliveries:
+            names = {handler.name for delivery in deliveries for handler, _ in delivery.calls}
+            over = self.evidence.succeeded(names)
+            self._over |= over
+            for name in over:
+                self._outages.end(what(name))
+            for delivery in deliveries:
+                self.evidence.forget(delivery.identity)
+
+    @property
+    def nothing_succeeds(self) -> bool:
+        """Whether every handler of this consumer fails for every key."""
+        return self.evidence.all_out(self._handlers)
+
+    def pause(self, delivery: Delivery) -> float:
+        """Seconds to wait in place before this one is tried again."""
+        return max((self.evidence.pause(handler.name) for handler, _ in delivery.calls), default=1.0)
+
+    def take_over(self) -> set[str]:
+        """The handlers whose outage has ended since this was asked last."""
+        over, self._over = self._over, set()
+        return over
+
+
+def what(handler: str) -> str:
+    """What an outage of a handler is called."""
+    return f"what {handler} needs"

@@ -1,0 +1,206 @@
+"""Tries again what is held and due: after a pause, after a death, or as somebody has released it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from inbox.database import drop_dead_connection
+from inbox.errors import HandlerFailed
+from inbox.handling.routing import Delivery
+from inbox.handling.unit_of_work import UnitOfWork
+from inbox.holding.judge import Failure, Judge
+from inbox.models import HeldEvent
+from inbox.models.held_queries import HeldEventQuerySet
+from inbox.signals import event_left, held_retried
+from outbox_core.wire.consumed import Record
+
+KEYS = 100
+ROWS = 50
+"""Keys in one transaction, and events of each."""
+ROUND_SECONDS = 1.0
+"""So long may those take that fail, before new events have their turn."""
+DIED = "the process died while it handled this event, {} times (INBOX['ATTEMPTS'] is {})"
+
+Taken = tuple[HeldEvent, Delivery | None]
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a round has done. ``more``: there may be more to do at once."""
+
+    handled: int = 0
+    failed: int = 0
+    more: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Culprit:
+    """A held event that has failed, and how many of its key came before it in the same transaction."""
+
+    held: HeldEvent
+    error: str
+    failure: Failure
+    before: int
+
+
+class Retries:
+    """Takes up held events that are due, each key in order; many keys in one transaction while none fails.
+
+    The first round of a process takes each alone and counts its attempt before it is made, as another process
+    may have died with them; so it is ever after for those that are known to have been in hand then.
+    ``attempts``: INBOX["ATTEMPTS"]. ``failed`` is told of each failure.
+    """
+
+    def __init__(
+        self,
+        *,
+        unit: UnitOfWork,
+        route: Callable[[Record], Delivery | None],
+        judge: Judge,
+        attempts: int,
+        failed: Callable[[BaseException], None] = lambda error: None,
+    ) -> None:
+        self._unit = unit
+        self._route = route
+        self._judge = judge
+        self._attempts = attempts
+        self._failed = failed
+        self._careful = True
+
+    def run(self, go_on: Callable[[], None] = lambda: None) -> Outcome:
+        """One round. Raises what ``go_on`` raises, and the database where it cannot be written to."""
+        if over := self._judge.take_over():
+            self._held.hurry(self._unit.consumer, sorted(over))
+        outcome = Outcome()
+        due = self._due()
+        if due:
+            try:
+                self._round(due, outcome, go_on)
+            finally:
+                if outcome.handled or outcome.failed:
+                    counts = {"handled": outcome.handled, "failed": outcome.failed}
+                    held_retried.send(self._unit.consumer, **counts)
+            self._careful = False
+        return outcome
+
+    def _due(self) -> list[int]:
+        """The heads of keys that are due; of handlers that fail for every key one, to see if that is over."""
+        consumer, ahead = self._unit.consumer, self._unit.ahead()
+        out = self._judge.evidence.out()
+        due = self._held.due(consumer, KEYS, ahead=ahead, without=out)
+        for handler in sorted(out):
+            if self._judge.evidence.due(handler):
+                due += self._held.due(consumer, 1, ahead=ahead, handler=handler)
+        return due
+
+    def _round(self, due: Sequence[int], outcome: Outcome, go_on: Callable[[], None]) -> None:
+        go_on()
+        alone = self._careful or self._held.filter(id__in=due, alone=True).exists()
+        if not alone and len(due) > 1:
+            culprit = self._together(due, outcome)
+            if culprit is not None and not culprit.before:
+                outcome.failed += self._blame(culprit, culprit.held)
+            due = () if culprit is None else [head for head in due if head != culprit.held.pk]
+        until = self._judge.now() + ROUND_SECONDS
+        for head in due:
+            go_on()
+            self._key(head, outcome)
+            if outcome.failed and self._judge.now() >= until:
+                break
+        outcome.more = not outcome.failed
+
+    def _key(self, head: int, outcome: Outcome) -> None:
+        """Try one key, up to the event that fails."""
+        held = self._held.waiting().filter(id=head).first()
+        if held is None:
+            return
+        alone = held.alone or self._careful
+        if held.alone and held.attempts >= self._attempts:
+            self._leave(held, held.error, held.handler, held.attempts, None)
+            return
+        if alone:
+            self._begin_alone(held)
+        again = alone or (held.error and held.released_at is None)
+        culprit = self._together([head], outcome, 1 if again else ROWS)
+        if culprit is not None and culprit.before:
+            culprit = self._together([head], outcome, culprit.before) or culprit
+        if culprit is not None:
+            outcome.failed += self._blame(culprit, held if culprit.held.pk == head else culprit.held)
+
+    def _begin_alone(self, held: HeldEvent) -> None:
+        delivery = self._route(held.as_record())
+        calls = () if delivery is None else delivery.calls
+        self._held.begin_alone(
+            held,
+            error=DIED.format(held.attempts + 1, self._attempts),
+            handler=calls[0][0].name if calls else "",
+            retry_in=4.0 ** min(held.attempts, 3),
+        )
+
+    def _blame(self, culprit: Culprit, before: HeldEvent) -> bool:
+        """Keep it held; False if somebody has dealt with it, or it is handled after all."""
+        failure, held = culprit.failure, culprit.held
+        verdict = self._judge.failed(held.identity, held.key_hash, failure, attempts=before.attempts)
+        said = (culprit.error, failure.handler, verdict.attempts)
+        return self._leave(before, *said, verdict.retry_in, outage=verdict.outage)
+
+    def _leave(
+        self,
+        held: HeldEvent,
+        error: str,
+        handler: str,
+        attempts: int,
+        retry_in: float | None,
+        *,
+        outage: bool = False,
+    ) -> bool:
+        with self._unit.transaction():
+            self._held.lock([held.own_key])
+            left = self._held.failed(held, error=error, handler=handler, attempts=attempts, retry_in=retry_in)
+        if left:
+            told = {"error": error, "handler": handler, "attempts": attempts, "seconds": retry_in}
+            event_left.send(self._unit.consumer, held=held, outage=outage, **told)
+        return left
+
+    def _together(self, heads: Sequence[int], outcome: Outcome, rows: int = ROWS) -> Culprit | None:
+        """Handle up to ``rows`` of each key; which has failed, if one has, and nothing has happened then."""
+        taken: list[Taken] = []
+        try:
+            with self._unit.transaction():
+                for queue in self._held.take(self._unit.consumer, heads, rows):
+                    taken += self._ready(queue, heads)
+                for index, (held, delivery) in enumerate(taken):
+                    self._unit.retry(held, delivery, index)
+                self._held.done([held for held, _ in taken])
+        except Exception as error:
+            drop_dead_connection(self._unit.database)
+            if not taken:
+                raise
+            return self._culprit(error, taken)
+        outcome.handled += len(taken)
+        self._judge.succeeded([delivery for _, delivery in taken if delivery is not None])
+        return None
+
+    def _ready(self, queue: Sequence[HeldEvent], heads: Sequence[int]) -> list[Taken]:
+        """What can be handled of a key, if its first is one of those that are due."""
+        ready: list[Taken] = []
+        for held in queue if queue[0].pk in heads else ():
+            if ready and (held.alone or (held.error and held.released_at is None)):
+                break
+            ready.append((held, self._route(held.as_record())))
+        return ready
+
+    def _culprit(self, error: Exception, taken: Sequence[Taken]) -> Culprit:
+        index = error.index if isinstance(error, HandlerFailed) else 0
+        held, delivery = taken[index]
+        failure = Failure.of(error, [] if delivery is None else [delivery])
+        self._failed(failure.cause)
+        self._judge.note(failure.handler)
+        words = delivery.error if delivery is not None and delivery.error else failure.words
+        before = sum(other.own_key == held.own_key for other, _ in taken[:index])
+        return Culprit(held, words, failure, before)
+
+    @property
+    def _held(self) -> HeldEventQuerySet:
+        return self._unit.held

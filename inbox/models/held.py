@@ -1,0 +1,109 @@
+"""Events that are held: they failed, or wait behind one of their key that did."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Self
+
+import msgspec
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from inbox.handling.routing import Delivery, Identity
+from inbox.models.held_queries import HeldEventQuerySet, Key
+from outbox_core.wire.consumed import Record
+from outbox_core.wire.decode import printable
+
+
+class HeldEvent(models.Model):
+    """An event that could not be handled (``error`` says why, ``handler`` where), or waits behind one of its
+    key (no error).
+
+    ``id`` is the order within a key. ``retry_at`` is when the first of a key is tried again; None if somebody
+    has to decide. ``attempts`` is how many failures count against it. One that is to be tried ``alone`` may
+    have killed its process. ``released_at`` is when somebody asked for it to be handled again. ``record`` is
+    the whole Kafka record. A discarded one is kept until retention removes it.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    consumer = models.TextField()
+    source = models.TextField()
+    event_id = models.TextField("event id")
+    type = models.TextField(blank=True)
+    topic = models.TextField()
+    partition = models.IntegerField()
+    offset = models.BigIntegerField()
+    key = models.TextField(null=True, blank=True)
+    key_hash = models.BigIntegerField(null=True)
+    record = models.BinaryField()
+    error = models.TextField(blank=True, default="")
+    handler = models.TextField(blank=True, default="")
+    attempts = models.IntegerField(default=0)
+    alone = models.BooleanField(default=False)
+    held_at = models.DateTimeField(db_default=Now())
+    retry_at = models.DateTimeField(null=True, blank=True)
+    released_at = models.DateTimeField(null=True, blank=True)
+    discarded_at = models.DateTimeField(null=True, blank=True)
+    discarded_by = models.TextField(blank=True, default="")
+    discard_reason = models.TextField(blank=True, default="")
+
+    objects = HeldEventQuerySet.as_manager()
+
+    class Meta:
+        db_table = "inbox_held"
+        verbose_name = "held event"
+        permissions: ClassVar = [
+            ("view_payload", "Can see the payload of events"),
+            ("view_raw_payload", "Can see payloads raw that cannot be read, with nothing hidden"),
+            ("release_held", "Can release held events"),
+            ("discard_held", "Can discard held events"),
+        ]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["consumer", "source", "event_id"], name="inbox_held_event"),
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["consumer", "key_hash", "id"], condition=Q(discarded_at=None), name="inbox_held_lane"
+            ),
+            models.Index(
+                fields=["consumer", "retry_at"],
+                condition=Q(retry_at__isnull=False),
+                name="inbox_held_retry",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.type or 'unreadable record'} {self.event_id}"
+
+    @classmethod
+    def of(cls, consumer: str, delivery: Delivery, **values: Any) -> Self:
+        event, record = delivery.event, delivery.record
+        return cls(
+            consumer=consumer,
+            source=delivery.identity.source,
+            event_id=delivery.identity.event_id,
+            type="" if event is None else event.type,
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            key=None if record.key is None else printable(record.key),
+            key_hash=delivery.key_hash,
+            record=msgspec.msgpack.encode(record),
+            error=delivery.error,
+            handler=delivery.handler,
+            attempts=delivery.attempts,
+            **values,
+        )
+
+    @property
+    def identity(self) -> Identity:
+        return Identity(self.source, self.event_id)
+
+    @property
+    def own_key(self) -> Key:
+        """Whose lock is needed: its consumer and key, or itself where it has none."""
+        return self.consumer, -self.pk if self.key_hash is None else self.key_hash
+
+    def as_record(self) -> Record:
+        """The record as it was delivered."""
+        return msgspec.msgpack.decode(bytes(self.record), type=Record)

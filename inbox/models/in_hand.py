@@ -1,0 +1,35 @@
+"""What a process has in hand that may not live to finish it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from django.db import models
+
+
+class InHandQuerySet(models.QuerySet["InHand"]):
+    def remove(self, consumer: str, partitions: Iterable[tuple[str, int]]) -> None:
+        """What is noted of these partitions says nothing any more."""
+        for topic, partition in sorted(partitions):
+            self.filter(consumer=consumer, topic=topic, partition=partition).delete()
+
+
+class InHand(models.Model):
+    """The first batch of a partition that a process has in hand: written before it is handled, gone after.
+    One that is found is of a process that died; its events are then tried one by one.
+    """
+
+    pk = models.CompositePrimaryKey("consumer", "topic", "partition")
+    consumer = models.TextField()
+    topic = models.TextField()
+    partition = models.IntegerField()
+    first_offset = models.BigIntegerField()
+    last_offset = models.BigIntegerField()
+
+    objects = InHandQuerySet.as_manager()
+
+    class Meta:
+        db_table = "inbox_in_hand"
+
+    def __str__(self) -> str:
+        return f"{self.topic}/{self.partition} offsets {self.first_offset} to {self.last_offset}"

@@ -1,0 +1,10 @@
+-- Held events that are to be tried now. Only the first of a key has a time for that.
+SELECT id
+FROM inbox_held
+WHERE consumer = %(consumer)s
+  AND retry_at <= clock_timestamp() + make_interval(secs => %(ahead)s)
+  AND discarded_at IS NULL
+  AND handler <> ALL (%(without)s::text[])
+  AND (%(handler)s = '' OR handler = %(handler)s)
+ORDER BY retry_at, id
+LIMIT %(limit)s

@@ -1,0 +1,125 @@
+"""How the consumers are doing: from their database, and from the broker for how far they are behind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Count, Max, Min, Q, Sum
+from django.utils import timezone
+
+from inbox.conf import ConsumerSettings
+from inbox.handling.registry import EVERY, registry
+from inbox.models import HeldEvent, Instance, Offset, Unhandled
+from inbox.models.held_queries import UNDECIDED
+from inbox.status.lag import Asking, Lag
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsumerStatus:
+    """How one consumer is doing.
+
+    ``lag`` is the number of records that it has yet to handle, ``lag_seconds`` the age of the oldest of them;
+    None if they are not known, and ``lag_unknown`` says why. ``missed`` are ranges of offsets that Kafka
+    deleted within the last day before they were read. ``undecided`` of the held events stay held until
+    somebody releases or discards them; ``retrying`` are tried again by themselves, the first of them since
+    ``retried_since``. ``handlers`` are the types that it handles and who does; ``unhandled`` counts the
+    events of types that no handler takes.
+    """
+
+    consumer: str
+    instances: int
+    waiting_for: str
+    lag: int | None
+    lag_seconds: float | None
+    lag_unknown: str
+    missed: tuple[str, ...]
+    handled: int
+    progress_at: datetime | None
+    held: int
+    released: int
+    undecided: int
+    retrying: int
+    retried_since: datetime | None
+    handlers: dict[str, str]
+    unhandled: dict[str, int]
+    oldest_held_at: datetime | None
+
+
+def statuses(
+    consumers: Iterable[ConsumerSettings],
+    database: str,
+    asking: Asking | None = None,
+) -> list[ConsumerStatus]:
+    """The status of each of these consumers; without ``asking`` their lag is not known."""
+    return [
+        replace(
+            _status(consumer, database),
+            **_behind(Lag() if asking is None else _ask(asking, consumer, database)),
+        )
+        for consumer in consumers
+    ]
+
+
+def _ask(asking: Asking, consumer: ConsumerSettings, database: str) -> Lag:
+    return asking.lag(consumer.name, consumer.topics, database)
+
+
+def _behind(lag: Lag) -> dict[str, Any]:
+    age = None if lag.oldest_at is None else max(0.0, (timezone.now() - lag.oldest_at).total_seconds())
+    return {"lag": lag.records, "lag_seconds": age, "lag_unknown": lag.reason}
+
+
+def _status(consumer: ConsumerSettings, database: str) -> ConsumerStatus:
+    name = consumer.name
+    alive = Instance.objects.using(database).filter(consumer=name).alive()
+    totals = alive.aggregate(instances=Count("id"), handled=Sum("handled"), progress_at=Max("progress_at"))
+    details = alive.filter(state=Instance.State.WAITING).values_list("detail", flat=True)
+    held = (
+        HeldEvent.objects.using(database)
+        .waiting(name)
+        .order_by()
+        .aggregate(
+            held=Count("id"),
+            released=Count("id", filter=Q(released_at__isnull=False)),
+            undecided=Count("id", filter=UNDECIDED),
+            retrying=Count("id", filter=Q(retry_at__isnull=False)),
+            retried_since=Min("held_at", filter=Q(retry_at__isnull=False)),
+            oldest=Min("held_at"),
+        )
+    )
+    handlers = {type_: handler.name for type_, handler in sorted(registry.of(consumer.handlers).items())}
+    gaps = Offset.objects.db_manager(database).with_gaps(name)
+    return ConsumerStatus(
+        consumer=name,
+        instances=totals["instances"],
+        waiting_for="; ".join(sorted(set(details))),
+        lag=None,
+        lag_seconds=None,
+        lag_unknown="",
+        missed=tuple(
+            f"{gap.topic}/{gap.partition} offsets {gap.missed_first} to {gap.missed_last}" for gap in gaps
+        ),
+        handled=totals["handled"] or 0,
+        progress_at=totals["progress_at"],
+        held=held["held"],
+        released=held["released"],
+        undecided=held["undecided"],
+        retrying=held["retrying"],
+        retried_since=held["retried_since"],
+        handlers=handlers,
+        unhandled=_unhandled(consumer, handlers, database),
+        oldest_held_at=held["oldest"],
+    )
+
+
+def _unhandled(consumer: ConsumerSettings, handlers: Mapping[str, str], database: str) -> dict[str, int]:
+    """The types that it has skipped and would skip today."""
+    if EVERY in handlers:
+        return {}
+    counts = Unhandled.objects.using(database).filter(consumer=consumer.name).order_by("type")
+    return {
+        row.type: row.count for row in counts if row.type not in handlers and not consumer.ignores(row.type)
+    }

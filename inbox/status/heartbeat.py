@@ -1,0 +1,93 @@
+"""Writes how a consumer process is, for the status and the admin."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+import uuid
+from collections.abc import Callable
+from datetime import timedelta
+
+from django.db import DatabaseError
+from django.db.models.functions import Now
+
+from inbox.database import drop_dead_connection
+from inbox.handling.retriable import is_retriable
+from inbox.models import Instance
+from inbox.source import Source
+from inbox.status.outages import Outages
+from outbox_core.people.failure import without_rows
+from outbox_core.people.text import line
+
+FORGET_AFTER = timedelta(days=1)
+DATABASE = "PostgreSQL"
+
+
+class Heartbeat:
+    """Writes how a consumer process is doing, from its own loop, so that one that hangs is seen to hang."""
+
+    def __init__(
+        self,
+        consumer: str,
+        source: Source,
+        outages: Outages,
+        *,
+        database: str = "default",
+        every: float = 5.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.handled = 0
+        self._consumer = consumer
+        self._source = source
+        self._outages = outages
+        self._database = database
+        self._every = every
+        self._clock = clock
+        self._next_at = clock()
+        self._handled_before = 0
+        self._id = uuid.uuid4()
+
+    def beat(self, *, now: bool = False) -> None:
+        """Write, if it is time to; a database that is not there is an outage and no more."""
+        if not now and self._clock() < self._next_at:
+            return
+        self._next_at = self._clock() + self._every
+        try:
+            self._write()
+        except DatabaseError as error:
+            if not is_retriable(error):
+                raise
+            self._outages.begin(DATABASE, error)
+            drop_dead_connection(self._database)
+        else:
+            self._outages.end(DATABASE)
+
+    def stop(self) -> None:
+        """Take the row away; others that stopped without doing so go with it."""
+        rows = Instance.objects.using(self._database)
+        try:
+            rows.filter(id=self._id).delete()
+            rows.filter(heartbeat_at__lt=Now() - FORGET_AFTER).delete()
+        except DatabaseError as error:
+            if not is_retriable(error):
+                raise
+            drop_dead_connection(self._database)
+
+    def _write(self) -> None:
+        waits_for = (self._outages.detail, self._source.waits_for())
+        detail = line(without_rows("; ".join(filter(None, waits_for))))
+        values = {
+            "state": Instance.State.WAITING if detail else Instance.State.RUNNING,
+            "detail": detail,
+            "partitions": len(self._source.partitions()),
+            "handled": self.handled,
+            "heartbeat_at": Now(),
+        }
+        if self.handled > self._handled_before:
+            self._handled_before = self.handled
+            values["progress_at"] = Now()
+        rows = Instance.objects.using(self._database)
+        if not rows.filter(id=self._id).update(**values):
+            process = {"consumer": self._consumer, "host": socket.gethostname(), "pid": os.getpid()}
+            rows.create(id=self._id, **process, **values)

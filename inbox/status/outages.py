@@ -1,0 +1,35 @@
+"""What a consumer waits for now, and since when."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from inbox.signals import recovered, stalled
+
+
+class Outages:
+    """What a consumer waits for now. Says once that something is not there, and once that it is again."""
+
+    def __init__(self, consumer: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._consumer = consumer
+        self._clock = clock
+        self._since: dict[str, float] = {}
+        self._detail: dict[str, str] = {}
+
+    def begin(self, what: str, error: BaseException) -> None:
+        self._detail[what] = f"{what}: {type(error).__name__}: {error}"
+        if what not in self._since:
+            self._since[what] = self._clock()
+            stalled.send(self._consumer, what=what, error=error)
+
+    def end(self, what: str) -> None:
+        if what in self._since:
+            seconds = self._clock() - self._since.pop(what)
+            del self._detail[what]
+            recovered.send(self._consumer, what=what, seconds=seconds)
+
+    @property
+    def detail(self) -> str:
+        """What is being waited for, in words; empty if nothing is."""
+        return "; ".join(self._detail.values())

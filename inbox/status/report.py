@@ -1,0 +1,179 @@
+"""The status of the inbox: its state, what is wrong and what to do about it, its consumers, what is held."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from math import inf
+from typing import Any
+
+import msgspec
+from django.utils import timezone
+
+from inbox.conf import ConsumerSettings
+from inbox.handling.unhandled import alike
+from inbox.status import causes
+from inbox.status.causes import Causes
+from inbox.status.consumers import ConsumerStatus, statuses
+from inbox.status.lag import Asking
+from outbox_core.operations.report import Problem, Report, State, Table, causes_table, held_text, worst_first
+from outbox_core.people.humanize import amount, duration, plural
+
+NOTHING = Causes((), 0, capped=False)
+RETRIES_SECONDS = 60.0
+"""What is tried again by itself for longer than this is worth a look."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thresholds:
+    """What is still well: records that wait, and the age in seconds of the oldest of them; None
+    is no limit.
+    """
+
+    max_pending: int = 10_000
+    max_age: float | None = None
+
+
+def read(
+    chosen: Sequence[ConsumerSettings], using: str, thresholds: Thresholds, asking: Asking | None = None
+) -> Report:
+    """The status of these consumers; without ``asking`` their lag is not known."""
+    consumers = statuses(chosen, using, asking)
+    held = causes.read([consumer.name for consumer in chosen], using)
+    return build(using, consumers, held, tuple(_problems(consumers, held, thresholds)))
+
+
+def failed(using: str, problem: Problem) -> Report:
+    """A report of nothing but why there is none."""
+    return build(using, [], NOTHING, (problem,))
+
+
+def build(
+    using: str, consumers: Sequence[ConsumerStatus], held: Causes, problems: tuple[Problem, ...]
+) -> Report:
+    """What is known, as a report."""
+    problems = worst_first(problems)
+    state = problems[0].state if problems else State.OK
+    tables = [
+        Table(
+            ["CONSUMER", "RUNNING", "LAG", "OLDEST", "HANDLED", "LAST EVENT", "HELD"],
+            [_row(consumer) for consumer in consumers],
+        ),
+        Table(["CONSUMER", "TYPE WITHOUT HANDLER", "EVENTS", "DID YOU MEAN"], list(_unhandled(consumers))),
+    ]
+    return Report(
+        title=f"inbox of database {using}",
+        state=state,
+        problems=problems,
+        tables=(*tables, causes_table(held.causes, "KEYS")),
+        data=_data(using, state, consumers, held, problems),
+    )
+
+
+def _data(
+    using: str, state: State, consumers: Sequence[ConsumerStatus], held: Causes, problems: tuple[Problem, ...]
+) -> dict[str, Any]:
+    return {
+        "database": using,
+        "state": state.value,
+        "exit_code": state.exit_code,
+        "problems": msgspec.to_builtins(problems),
+        "consumers": [asdict(consumer) for consumer in consumers],
+        "held": held.events,
+        "held_capped": held.capped,
+        "causes": msgspec.to_builtins(held.causes),
+    }
+
+
+def _problems(consumers: Sequence[ConsumerStatus], held: Causes, thresholds: Thresholds) -> Iterator[Problem]:
+    for consumer in consumers:
+        yield from _of_consumer(consumer, thresholds)
+    if any(consumer.undecided for consumer in consumers):
+        yield Problem(
+            state=State.HELD,
+            text=held_text(held.events, held.causes, capped=held.capped),
+            remedy="Other keys are not affected. Remove each cause, then release the events "
+            "(`inbox_release`) or discard them (`inbox_discard`).",
+        )
+
+
+def _of_consumer(consumer: ConsumerStatus, thresholds: Thresholds) -> Iterator[Problem]:
+    name = consumer.consumer
+    if not consumer.instances:
+        yield Problem(
+            state=State.NO_CONSUMER,
+            text=f"Consumer {name} is not running: its events wait in Kafka.",
+            remedy=f"Start it: `manage.py run_consumer {name}`. If it runs, look at its log.",
+        )
+    if consumer.waiting_for:
+        yield Problem(
+            state=State.DEGRADED,
+            text=f"Consumer {name} waits for {consumer.waiting_for}",
+            remedy="Nothing is lost, and it keeps trying. Check that what it names answers from that host.",
+        )
+    if consumer.lag_unknown:
+        yield Problem(
+            state=State.DEGRADED,
+            text=f"How far consumer {name} is behind is not known: {consumer.lag_unknown}.",
+            remedy="Check that Kafka answers from this host.",
+        )
+    if _is_behind(consumer, thresholds):
+        yield Problem(
+            state=State.BEHIND,
+            text=f"Consumer {name} is {plural(consumer.lag or 0, 'record')} behind{_oldest(consumer)}.",
+            remedy="If this grows, start more processes, up to the number of partitions, or look at its log.",
+        )
+    if consumer.retried_since is not None and _age(consumer.retried_since) > RETRIES_SECONDS:
+        yield Problem(
+            state=State.DEGRADED,
+            text=f"{plural(consumer.retrying, 'event')} of consumer {name} failed and will be tried again; "
+            f"the first has been held for {duration(_age(consumer.retried_since))}.",
+            remedy="Nothing is lost, and other keys are not affected. If the error below is not an outage, "
+            "correct the handler or the data, or discard the event (`inbox_discard`).",
+        )
+    if consumer.missed:
+        yield Problem(
+            state=State.DEGRADED,
+            text=f"Kafka deleted records before consumer {name} read them: {'; '.join(consumer.missed)}.",
+            remedy="Set a longer retention.ms for the topic, and have the producer send these events again.",
+        )
+
+
+def _is_behind(consumer: ConsumerStatus, thresholds: Thresholds) -> bool:
+    if not consumer.lag:
+        return False
+    age = inf if consumer.lag_seconds is None else consumer.lag_seconds  # as of a record that is undecodable
+    too_old = thresholds.max_age is not None and age > thresholds.max_age
+    return too_old or consumer.lag > thresholds.max_pending
+
+
+def _oldest(consumer: ConsumerStatus) -> str:
+    return "" if consumer.lag_seconds is None else f", the oldest {duration(consumer.lag_seconds)} old"
+
+
+def _unhandled(consumers: Sequence[ConsumerStatus]) -> Iterator[list[str]]:
+    for consumer in consumers:
+        for type_, count in consumer.unhandled.items():
+            yield [consumer.consumer, type_, amount(count), alike(type_, consumer.handlers) or "-"]
+
+
+def _age(since: datetime) -> float:
+    return max((timezone.now() - since).total_seconds(), 0.0)
+
+
+def _idle(consumer: ConsumerStatus) -> float | None:
+    return None if consumer.progress_at is None else _age(consumer.progress_at)
+
+
+def _row(consumer: ConsumerStatus) -> list[str]:
+    idle = _idle(consumer)
+    return [
+        consumer.consumer,
+        amount(consumer.instances) if consumer.instances else "no",
+        "unknown" if consumer.lag is None else amount(consumer.lag),
+        "-" if consumer.lag_seconds is None else duration(consumer.lag_seconds),
+        amount(consumer.handled),
+        "-" if idle is None else f"{duration(idle)} ago",
+        amount(consumer.held),
+    ]

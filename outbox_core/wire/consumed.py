@@ -1,0 +1,30 @@
+"""A record as a consumer reads it from Kafka."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import blake2b
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """A record as Kafka delivered it; ``timestamp`` in milliseconds since 1970, -1 if it has none."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes | None], ...] = ()
+    timestamp: int = -1
+
+    @property
+    def key_hash(self) -> int | None:
+        """What must stay in order: a number for the topic and key, None for a record without a key."""
+        if self.key is None:
+            return None
+        digest = blake2b(self.topic.encode() + b"\0" + self.key, digest_size=8).digest()
+        return int.from_bytes(digest, signed=True)
+
+    def __str__(self) -> str:
+        return f"{self.topic}/{self.partition} offset {self.offset}"

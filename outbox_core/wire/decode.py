@@ -1,0 +1,140 @@
+"""Kafka record -> event: CloudEvents 1.0, Kafka protocol binding, binary and structured mode. Pure."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from datetime import UTC, datetime
+
+import msgspec
+
+from outbox_core.errors import InvalidEvent
+from outbox_core.wire.consumed import Record
+from outbox_core.wire.event import Event
+from outbox_core.wire.times import read_time
+
+STRUCTURED = "application/cloudevents+json"
+MAX_NAME_BYTES = 1000  # of id and source, which are indexed
+
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_ATTRIBUTES = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+def parse(record: Record) -> Event:
+    """Read the event that ``record`` carries.
+
+    Raises:
+        InvalidEvent: the record is not a CloudEvent 1.0; the message says what is wrong with it.
+    """
+    headers = _decoded(record.headers)
+    content_type = headers.get("content-type", "")
+    if content_type.lower().startswith("application/cloudevents"):
+        if content_type.split(";")[0].strip().lower() != STRUCTURED:
+            raise InvalidEvent(
+                f"content type {content_type} is not supported; structured mode is {STRUCTURED}"
+            )
+        return _event(record, *_structured(record.value))
+    attributes = {name[3:]: value for name, value in headers.items() if name.startswith("ce_")}
+    return _event(record, attributes, content_type or None, record.value)
+
+
+def _decoded(headers: tuple[tuple[str, bytes | None], ...]) -> dict[str, str]:
+    """The attributes, each by its last value that can be read: other programs add headers of their own."""
+    decoded: dict[str, str] = {}
+    for name, value in headers:
+        small = name.lower()
+        if value and small.startswith(("ce_", "content-type")):
+            try:
+                decoded[small] = value.decode()
+            except UnicodeDecodeError:
+                continue
+    return decoded
+
+
+def _structured(value: bytes | None) -> tuple[dict[str, str], str | None, bytes | None]:
+    try:
+        document = _ATTRIBUTES.decode(value or b"")
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InvalidEvent(f"structured mode, but the value is not a JSON object: {error}") from error
+    data, encoded = document.pop("data", None), document.pop("data_base64", None)
+    attributes = {name: text for name, raw in document.items() if (text := _text(raw)) is not None}
+    content_type = attributes.pop("datacontenttype", "application/json")
+    if encoded is not None:
+        try:
+            return attributes, content_type, base64.b64decode(_text(encoded) or "", validate=True)
+        except binascii.Error as error:
+            raise InvalidEvent(f"data_base64 is not base64: {error}") from error
+    if data is None or bytes(data) == b"null":
+        return attributes, content_type, None
+    if not is_json(content_type) and bytes(data).startswith(b'"'):
+        return attributes, content_type, msgspec.json.decode(data, type=str).encode()
+    return attributes, content_type, bytes(data)
+
+
+def _text(raw: msgspec.Raw) -> str | None:
+    value = msgspec.json.decode(raw)
+    if value is None or isinstance(value, str):
+        return value
+    return bytes(raw).decode()
+
+
+def is_json(content_type: str | None) -> bool:
+    """Whether data of this type is JSON; it is where nothing else is said."""
+    essence = (content_type or "application/json").split(";")[0].strip().lower()
+    return essence.endswith(("/json", "+json"))
+
+
+def _event(record: Record, attributes: dict[str, str], content_type: str | None, data: bytes | None) -> Event:
+    version = attributes.pop("specversion", None)
+    if version != "1.0":
+        raise InvalidEvent(f"specversion is {version or 'missing'}; the inbox reads CloudEvents 1.0")
+    partition_key = attributes.pop("partitionkey", None)
+    return Event(
+        id=_required(attributes, "id"),
+        source=_required(attributes, "source"),
+        type=_required(attributes, "type"),
+        time=_time(attributes.pop("time", None), record),
+        subject=attributes.pop("subject", None),
+        sequence=attributes.pop("sequence", None),
+        dataschema=attributes.pop("dataschema", None),
+        key=partition_key if record.key is None else printable(record.key),
+        content_type=content_type,
+        headers=attributes,
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        data=data,
+    )
+
+
+def _required(attributes: dict[str, str], name: str) -> str:
+    value = attributes.pop(name, "")
+    if not value:
+        raise InvalidEvent(f"ce_{name} is missing, or not UTF-8")
+    if _CONTROL.search(value):
+        raise InvalidEvent(f"ce_{name} contains a control character: {value!r}")
+    if len(value.encode()) > MAX_NAME_BYTES:
+        raise InvalidEvent(f"ce_{name} is longer than {MAX_NAME_BYTES} bytes")
+    return value
+
+
+def _time(value: str | None, record: Record) -> datetime:
+    if not value:
+        return datetime.fromtimestamp(max(record.timestamp, 0) / 1000, UTC)
+    try:
+        time = datetime.fromisoformat(value)
+    except ValueError:
+        time = None
+    if time is not None and time.tzinfo is not None:
+        return time
+    try:
+        return read_time(value)
+    except (ValueError, OverflowError) as error:
+        raise InvalidEvent(f"ce_time is not an RFC 3339 time with a time zone: {value!r}") from error
+
+
+def printable(raw: bytes | str) -> str:
+    """Text that PostgreSQL can store and a person can read, whatever the bytes are."""
+    text = raw.decode("utf-8", "backslashreplace") if isinstance(raw, bytes) else raw
+    return text.replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode()

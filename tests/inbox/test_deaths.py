@@ -1,0 +1,145 @@
+"""An event that kills its process: what was in hand comes back one by one, and the killer is held."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+
+import pytest
+
+from inbox.handling.routing import Delivery
+from inbox.models import HeldEvent, InHand, Offset, Processed
+from inbox.offsets import DatabaseOffsets, Stored
+from inbox.signals import deaths_suspected
+from inbox.testing import MemoryConsumer
+from tests.inbox.conftest import Effects, send_steps
+
+
+class Death(BaseException):
+    """Stands for the end of a process: nothing catches it."""
+
+
+@pytest.fixture
+def kill(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Have the process die while it handles the event of this id; "" for none."""
+    killers = [""]
+    run = Delivery.run
+
+    def fatal(delivery: Delivery, index: int = 0) -> None:
+        if delivery.identity.event_id == killers[0]:
+            raise Death
+        run(delivery, index)
+
+    monkeypatch.setattr(Delivery, "run", fatal)
+    return lambda event_id: killers.__setitem__(0, event_id)
+
+
+def live(consumer: MemoryConsumer) -> int:
+    """Drain in as many lives as it takes; how often the process has died."""
+    for deaths in range(20):
+        try:
+            consumer.drain()
+        except Death:
+            consumer.restart()
+        else:
+            return deaths
+    raise AssertionError("it dies for ever")
+
+
+def test_killer_is_held_and_the_rest_is_handled(
+    consumer: MemoryConsumer, effects: Effects, kill: Callable[[str], None]
+) -> None:
+    for number in range(5):
+        send_steps(consumer, "good", number)
+        send_steps(consumer, "bad", number)
+    kill("bad-2")
+    assert live(consumer) == 4, "once with what was in hand, and ATTEMPTS times alone"
+    assert (effects.of("good"), effects.of("bad")) == ([0, 1, 2, 3, 4], [0, 1])
+    row = HeldEvent.objects.undecided().get()
+    assert (row.event_id, row.attempts, row.handler) == ("bad-2", 3, "tests.inbox.conftest.Effects.step")
+    assert "INBOX['ATTEMPTS']" in row.error
+    kill("")
+    HeldEvent.objects.all().release()
+    consumer.drain()
+    assert effects.of("bad") == [0, 1, 2, 3, 4]
+    assert not InHand.objects.exists()
+
+
+def test_other_keys_do_not_wait_for_the_suspects(
+    consumer: MemoryConsumer, effects: Effects, kill: Callable[[str], None]
+) -> None:
+    send_steps(consumer, "bad", 1)
+    kill("bad-1")
+    for _ in range(2):
+        with pytest.raises(Death):
+            consumer.poll()
+        consumer.restart()
+    send_steps(consumer, "good", 1)
+    consumer.poll()
+    assert effects.of("good") == [1]
+    assert HeldEvent.objects.get().attempts == 2, "written before the attempt; that it was this one is known"
+
+
+def test_killer_among_the_released_is_found_too(
+    consumer: MemoryConsumer, effects: Effects, kill: Callable[[str], None]
+) -> None:
+    effects.fails["poison"] = lambda: 1 / 0
+    for number in range(5):
+        send_steps(consumer, f"k{number}", 1, fail="poison")
+    for number in range(10):
+        send_steps(consumer, "good", number)
+        consumer.drain()
+    effects.fails.clear()
+    kill("k3-1")
+    HeldEvent.objects.all().release()
+    assert live(consumer) <= 4
+    assert [row.event_id for row in HeldEvent.objects.undecided()] == ["k3-1"]
+
+
+@pytest.fixture
+def suspected() -> Iterator[list[int]]:
+    """How many events were suspected, each time that some were."""
+    counts: list[int] = []
+
+    def suspect(deliveries: Collection[Delivery], **_: object) -> None:
+        counts.append(len(deliveries))
+
+    deaths_suspected.connect(suspect)
+    yield counts
+    deaths_suspected.disconnect(suspect)
+
+
+def test_process_that_ends_well_leaves_no_suspects(consumer: MemoryConsumer, suspected: list[int]) -> None:
+    for number in range(4):
+        send_steps(consumer, "a", number)
+        consumer.drain()
+        consumer.restart()
+    assert (suspected, InHand.objects.count()) == ([], 0)
+
+
+def restore_to_a_moment_with_events_in_hand() -> None:
+    """The effects, the offsets and the note of a first batch come back as they were then."""
+    Processed.objects.all().delete()
+    Offset.objects.update(offset=0)
+    InHand.objects.create(consumer="test", topic="test", partition=0, first_offset=0, last_offset=2)
+
+
+@pytest.mark.parametrize("running", [True, False])
+def test_a_restored_database_makes_nobody_a_suspect(
+    consumer: MemoryConsumer, effects: Effects, suspected: list[int], running: bool
+) -> None:
+    send_steps(consumer, "a", 0, 1, 2)
+    consumer.drain()
+    restore_to_a_moment_with_events_in_hand()
+    if running:
+        consumer.time.now += 60
+    else:
+        consumer.restart()
+    for _ in range(3):
+        consumer.drain()
+    assert (effects.of("a"), suspected, InHand.objects.count()) == ([0, 1, 2], [], 0)
+
+
+def test_a_note_that_counts_in_another_topic_goes_with_the_offset(db: None) -> None:
+    restore_to_a_moment_with_events_in_hand()
+    DatabaseOffsets("test").begin(("test", 0), Stored(0), replace=True)
+    assert not InHand.objects.exists()

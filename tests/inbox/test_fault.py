@@ -1,0 +1,248 @@
+"""Whose fault is it? One key that always fails, in any disguise, stops no other key."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections.abc import Callable
+
+import psycopg.errors
+import pytest
+from django.db import DatabaseError, OperationalError, connection, transaction
+from django.db.utils import DatabaseErrorWrapper
+
+import inbox
+from inbox.handling.running import Limit
+from inbox.models import HeldEvent, Processed
+from inbox.testing import MemoryConsumer
+from outbox_core.process.exit_codes import ExitCode
+from tests.inbox.conftest import Effects, raising, send_steps
+
+
+def statement(sql: str) -> Callable[[], object]:
+    def run() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(sql)
+
+    return run
+
+
+def state(error: type[psycopg.Error]) -> Callable[[], object]:
+    def run() -> None:
+        with DatabaseErrorWrapper(connection):
+            raise error("simulated")
+
+    return run
+
+
+def endless() -> None:
+    endless()
+
+
+DISGUISES: dict[str, Callable[[], object]] = {
+    "a bug": raising(KeyError("x")),
+    "currval before nextval": statement("CREATE TEMP SEQUENCE s; SELECT currval('s')"),
+    "statement_timeout": statement("SET LOCAL statement_timeout = 20; SELECT pg_sleep(1)"),
+    "always a deadlock": state(psycopg.errors.DeadlockDetected),
+    "always a serialization failure": state(psycopg.errors.SerializationFailure),
+    "out of memory, of the server": state(psycopg.errors.OutOfMemory),
+    "idle for too long": state(psycopg.errors.IdleInTransactionSessionTimeout),
+    "a lost connection, raised by hand": raising(OperationalError("gone")),
+    "one customer's webhook times out": raising(TimeoutError()),
+    "one customer's webhook refuses": raising(ConnectionRefusedError()),
+    "memory": raising(MemoryError()),
+    "recursion": endless,
+    "exit": raising(SystemExit(1)),
+    "generator": raising(GeneratorExit()),
+    "cancelled": raising(asyncio.CancelledError()),
+}
+
+
+@pytest.mark.parametrize("disguise", DISGUISES.values(), ids=DISGUISES.keys())
+def test_one_key_that_fails_in_any_disguise_stops_no_other(
+    consumer: MemoryConsumer, effects: Effects, disguise: Callable[[], object]
+) -> None:
+    effects.fails["poison"] = disguise
+    for number in range(4):
+        send_steps(consumer, "good", number)
+        send_steps(consumer, "bad", number, fail="" if number % 2 else "poison")
+    consumer.poll()
+    assert effects.of("good") == [0, 1, 2, 3], "nobody has to wait for a retry"
+    for number in range(4, 12):
+        send_steps(consumer, "good", number)
+        consumer.time.now += 61
+        consumer.poll()
+    assert effects.of("good") == list(range(12))
+    assert effects.of("bad") == []
+    row = HeldEvent.objects.undecided().get()
+    assert (row.event_id, row.attempts) == ("bad-0", 3)
+    assert effects.calls.count(("bad", 0)) <= 8, "effects outside of the database are bounded"
+    effects.fails.clear()
+    HeldEvent.objects.all().release()
+    consumer.drain()
+    assert effects.of("bad") == [0, 1, 2, 3]
+
+
+def test_retry_later_is_never_given_up_and_stops_nobody(consumer: MemoryConsumer, effects: Effects) -> None:
+    effects.fails["later"] = raising(inbox.RetryLater("rates"))
+    send_steps(consumer, "a", 0, fail="later")
+    for number in range(30):
+        send_steps(consumer, "b", number)
+        consumer.time.now += 61
+        consumer.poll()
+    assert effects.of("b") == list(range(30))
+    assert not HeldEvent.objects.undecided().exists()
+    effects.fails.clear()
+    consumer.drain()
+    assert effects.of("a") == [0]
+
+
+def test_handler_that_is_out_does_not_stop_the_others(consumer: MemoryConsumer, effects: Effects) -> None:
+    """A webhook that only one handler calls is away: events of the other go on, and nothing is left held."""
+    failing = True
+    called: list[int] = []
+
+    @effects.registry.handler("test.webhook")
+    def call_webhook(event: inbox.Event) -> None:
+        if failing:
+            raise ConnectionRefusedError
+        called.append(event.offset)
+
+    consumer.restart()
+    for number in range(20):
+        consumer.send("test.webhook", {}, key=f"w{number}")
+        send_steps(consumer, f"k{number}", 1)
+    consumer.poll()
+    assert all(effects.of(f"k{number}") == [1] for number in range(20))
+    for _ in range(5):
+        consumer.retry()
+    assert not HeldEvent.objects.undecided().exists()
+    failing = False
+    consumer.drain()
+    assert sorted(called) == list(range(0, 40, 2))
+    assert not HeldEvent.objects.exists()
+
+
+def test_many_keys_that_fail_are_judged_by_those_that_do_not(
+    consumer: MemoryConsumer, effects: Effects
+) -> None:
+    effects.fails["poison"] = raising(ConnectionError())
+    for number in range(10):
+        send_steps(consumer, f"bad{number}", 1, fail="poison")
+    for number in range(10):
+        send_steps(consumer, f"good{number}", 1)
+    consumer.poll()
+    assert all(effects.of(f"good{number}") == [1] for number in range(10))
+    for number in range(2, 9):
+        send_steps(consumer, "good", number)
+        consumer.time.now += 61
+        consumer.poll()
+    assert HeldEvent.objects.undecided().count() == 10
+
+
+def test_handler_that_hangs_is_interrupted(consumer: MemoryConsumer, effects: Effects) -> None:
+    limit = Limit(0.2)
+    before = signal.getsignal(signal.SIGVTALRM)
+    limit.install()
+    try:
+        effects.fails["hang"] = lambda: time.sleep(600)
+        began_at = time.monotonic()
+        send_steps(consumer, "a", 1, fail="hang")
+        send_steps(consumer, "b", 1)
+        consumer.poll()
+        assert effects.of("b") == [1]
+        assert time.monotonic() - began_at < 60
+        assert HeldEvent.objects.get().error.startswith("HandlerHung: ")
+        assert "INBOX['HANDLER_SECONDS']" in HeldEvent.objects.get().error
+    finally:
+        limit.stop()
+        signal.signal(signal.SIGVTALRM, before)
+
+
+def test_handler_that_cannot_be_interrupted_ends_the_process(
+    consumer: MemoryConsumer, effects: Effects, capsys: pytest.CaptureFixture[str]
+) -> None:
+    codes: list[int] = []
+    limit = Limit(0.01, codes.append)
+    monkey = signal.signal(signal.SIGVTALRM, lambda *_: None)
+
+    def hang() -> None:
+        time.sleep(0.05)
+        limit.look()
+        limit.grace = 0.0
+        limit.look()
+
+    try:
+        effects.fails["hang"] = hang
+        send_steps(consumer, "a", 1, fail="hang")
+        consumer.poll()
+    finally:
+        signal.signal(signal.SIGVTALRM, monkey)
+    assert codes == [ExitCode.HANDLER_STUCK]
+    assert "Effects.step with test.step a-1 (test/0 offset 0)" in capsys.readouterr().err
+
+
+ENDINGS = ["ROLLBACK", "COMMIT", "ABORT", "END", "COMMIT AND CHAIN", "ROLLBACK AND CHAIN", "ROLLBACK; BEGIN"]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("swallowed", [False, True], ids=["", "and catches the error"])
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_handler_that_ends_the_transaction_costs_only_its_own_event(
+    effects: Effects, ending: str, swallowed: bool
+) -> None:
+    def end() -> None:
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(ending)
+        except DatabaseError:
+            if not swallowed:
+                raise
+        Processed.objects.create(consumer="early", source="", event_id="1")
+
+    consumer = MemoryConsumer("test", handlers=effects.registry)
+    effects.fails["end"] = end
+    send_steps(consumer, "a", 1, 2)
+    send_steps(consumer, "bad", 1, fail="end")
+    send_steps(consumer, "a", 3)
+    send_steps(consumer, "b", 1)
+    consumer.drain()
+    assert (effects.of("a"), effects.of("b")) == ([1, 2, 3], [1])
+    assert not Processed.objects.filter(consumer="early").exists()
+    row = HeldEvent.objects.undecided().get()
+    assert row.event_id == "bad-1"
+    assert row.error.startswith("EffectsLost: a handler ended the transaction")
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    "end",
+    [
+        lambda: connection.connection.rollback(),
+        lambda: connection.connection.commit(),
+        lambda: connection.connection.close(),
+        lambda: connection.close(),
+        lambda: connection.rollback(),
+        lambda: connection.commit(),
+        lambda: transaction.set_autocommit(True),
+    ],
+    ids=["rollback", "commit", "close", "Django close", "Django rollback", "Django commit", "autocommit"],
+)
+def test_so_does_one_that_ends_it_through_the_connection(effects: Effects, end: Callable[[], object]) -> None:
+    consumer = MemoryConsumer("test", handlers=effects.registry)
+    effects.fails["end"] = end
+    send_steps(consumer, "a", 1)
+    send_steps(consumer, "bad", 1, fail="end")
+    send_steps(consumer, "a", 2)
+    consumer.drain()
+    assert effects.of("a") == [1, 2]
+    assert [row.event_id for row in HeldEvent.objects.undecided()] == ["bad-1"]
+
+
+def test_consumer_of_tests_raises_what_a_handler_raises(effects: Effects, db: None) -> None:
+    consumer = MemoryConsumer("test", handlers=effects.registry, raises=True)
+    effects.fails["poison"] = raising(KeyError("x"))
+    send_steps(consumer, "a", 1, fail="poison")
+    with pytest.raises(KeyError):
+        consumer.drain()

@@ -1,0 +1,128 @@
+"""Events that no handler takes are counted and shown; writes to other databases are refused."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import connection
+
+from inbox import checks
+from inbox.conf import ConsumerSettings, settings
+from inbox.errors import WroteElsewhere
+from inbox.handling import other_databases
+from inbox.handling.batch import gathering
+from inbox.handling.unhandled import alike
+from inbox.models import Unhandled
+from inbox.status.consumers import statuses
+from inbox.status.report import Thresholds, read
+from inbox.testing import MemoryConsumer
+from tests.inbox.conftest import Effects, send_steps
+
+
+def test_types_that_nobody_handles_are_counted_said_once_and_stored(
+    consumer: MemoryConsumer, effects: Effects, caplog: pytest.LogCaptureFixture
+) -> None:
+    for number in range(3):
+        consumer.send("test.stepp", {}, key=f"k{number}")
+    consumer.send("other", {})
+    send_steps(consumer, "a", 1)
+    consumer.drain()
+    rows = [(row.consumer, row.type, row.count) for row in Unhandled.objects.order_by("type")]
+    assert rows == [("test", "other", 1), ("test", "test.stepp", 3)]
+    lines = [r for r in caplog.records if getattr(r, "action", "") == "inbox.type_unhandled"]
+    assert len(lines) == 2
+    assert "'test.step'" in lines[0].getMessage()
+    assert "did you mean" not in lines[1].getMessage()
+    consumer.send("other", {})
+    consumer.time.now += 10
+    consumer.drain()
+    assert Unhandled.objects.get(type="other").count == 2
+
+
+def test_types_that_are_ignored_on_purpose_are_not_counted(
+    effects: Effects, db: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    consumer = MemoryConsumer("test", handlers=effects.registry, ignore=("other", "audit.*"))
+    for type_ in ("other", "audit.login", "more"):
+        consumer.send(type_, {})
+    consumer.drain()
+    assert [row.type for row in Unhandled.objects.all()] == ["more"]
+
+
+def test_status_shows_handlers_and_what_none_of_them_takes(db: None) -> None:
+    Unhandled.objects.create(consumer="crm", type="shop.order.payd", count=3)
+    Unhandled.objects.create(consumer="crm", type="shop.order.paid", count=5)
+    (status,) = statuses([settings().consumer("crm")], "default")
+    assert status.unhandled == {"shop.order.payd": 3}, "the other one has a handler by now"
+    assert status.handlers["shop.order.paid"].startswith("consumers.crm.handlers.")
+    report = read([settings().consumer("crm")], "default", Thresholds())
+    assert ["crm", "shop.order.payd", "3", "shop.order.paid"] in [
+        row for t in report.tables for row in t.rows
+    ]
+
+
+@pytest.mark.parametrize(
+    ("type_", "meant"),
+    [("shop.order.placed", "shop.order.placd"), ("shop.order.gone", ""), ("x", "")],
+)
+def test_a_type_like_a_handled_one_is_named(type_: str, meant: str) -> None:
+    assert alike(type_, {"shop.order.placd", "billing.invoice"}) == meant
+
+
+def test_ignored_type_that_has_a_handler_is_an_error() -> None:
+    consumer = ConsumerSettings(name="x", topics=("t",), ignore=("a.*",))
+    assert [message.id for message in checks._check_ignored(consumer, ["a.b", "c"])] == ["inbox.E008"]
+
+
+@pytest.mark.parametrize(
+    ("sql", "is_one"),
+    [
+        ("SELECT 1", False),
+        (" -- a comment\n /* and */ select 1", False),
+        ("(SELECT 1) UNION (SELECT 2)", False),
+        ("SELECT * FROM t FOR UPDATE", False),
+        ("WITH x AS (SELECT 1) SELECT * FROM x FOR NO KEY UPDATE", False),
+        ("SAVEPOINT s", False),
+        ("INSERT INTO t VALUES (1)", True),
+        ("update t set a = 1", True),
+        ("WITH x AS (DELETE FROM t RETURNING 1) SELECT * FROM x", True),
+        ("EXPLAIN ANALYZE INSERT INTO t VALUES (1)", True),
+        ("TRUNCATE t", True),
+        ("CREATE TABLE t ()", True),
+        ("COPY t FROM STDIN", True),
+    ],
+)
+def test_what_writes(sql: str, is_one: bool) -> None:
+    assert other_databases.writes(sql) is is_one
+
+
+def test_write_to_another_database_while_a_handler_runs_is_refused(db: None) -> None:
+    """The test database plays the other one."""
+    with (
+        connection.execute_wrapper(other_databases.Guard("default", "events")),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute("CREATE TEMP TABLE outside (n int)")
+        with gathering():
+            cursor.execute("SELECT count(*) FROM outside")
+            with pytest.raises(WroteElsewhere, match=r"'default'.*INBOX\['OTHER_DATABASES'\]"):
+                cursor.execute("INSERT INTO outside VALUES (1)")
+
+
+def test_router_that_sends_a_model_elsewhere_is_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    from inbox.conf import settings
+
+    assert checks._check_models(settings()) == []
+    monkeypatch.setattr("inbox.checks.router.db_for_write", lambda model: "reports")
+    found = checks._check_models(settings())
+    assert {message.id for message in found} == {"inbox.W001"}
+    assert "to database 'reports'" in found[0].msg
+
+
+def test_query_log_of_debug_does_not_grow(
+    consumer: MemoryConsumer, effects: Effects, settings: object
+) -> None:
+    settings.DEBUG = True  # type: ignore[attr-defined]
+    for number in range(5):
+        send_steps(consumer, "a", number)
+        consumer.consumer.tick()
+    assert len(connection.queries_log) < 60
