@@ -1,4 +1,4 @@
-"""The read side of an outbox: events from Kafka, each of which takes effect once.
+"""The read side of an outbox: events come from Kafka, and each takes effect once.
 
 @inbox.handler("shop.order.placed")                      # in handlers.py of an installed app
 def order_placed(order: OrderPlaced, event: inbox.Event) -> None: ...

@@ -60,7 +60,9 @@ class InstanceAdmin(InboxAdmin):
 
 @admin.register(HeldEvent)
 class HeldEventAdmin(InboxAdmin):
-    """What could not be handled: release it once the cause is gone, or discard it and say why."""
+    """Events that could not be handled. Release them when the cause is removed, or discard them with a
+    reason.
+    """
 
     title = "Held events"
     list_display = (
@@ -97,7 +99,7 @@ class HeldEventAdmin(InboxAdmin):
         return request.user.has_perm("inbox.discard_held")
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        """The record only for those who may see it."""
+        """The record is shown only to users with the permission."""
         if not request.user.has_perm("inbox.view_payload"):
             return self.fieldsets[:-1]
         if request.user.has_perm("inbox.view_raw_payload"):
@@ -124,7 +126,7 @@ class HeldEventAdmin(InboxAdmin):
         if held.released_at is not None:
             return "being released"
         if held.retry_at is not None:
-            return "tried again by itself"
+            return "will be retried"
         return "held" if held.error else "held behind its key"
 
     @admin.display(description="held since")

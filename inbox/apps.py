@@ -1,4 +1,4 @@
-"""The Django app: registers the checks and the log lines, and finds the handlers."""
+"""The Django app of the inbox: it registers checks and log lines, and finds the handlers."""
 
 from __future__ import annotations
 

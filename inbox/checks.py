@@ -24,7 +24,7 @@ register(check_kafka)
 
 @register
 def check_inbox(app_configs: Sequence[Any] | None, **_: Any) -> list[CheckMessage]:
-    """Is INBOX as it should be, and does each consumer have handlers of its own?"""
+    """Whether INBOX is correct, and each consumer has its own handlers."""
     found = problems(Settings, "INBOX")
     if found:
         return found
@@ -95,7 +95,7 @@ def _check_handlers(inbox: Settings) -> list[CheckMessage]:
         chosen += [(handler.name, consumer.name) for handler in handlers.values()]
     for (name, one), (other_name, other) in pairwise(sorted(set(chosen))):
         if name == other_name:
-            hint = "Say with HANDLERS which modules each consumer takes its handlers from."
+            hint = "Name the modules of each consumer's handlers in HANDLERS."
             messages.append(
                 Error(f"{name} would run in {one!r} and in {other!r}.", hint=hint, id="inbox.E007")
             )
@@ -107,7 +107,7 @@ def _check_ignored(consumer: ConsumerSettings, handlers: Collection[str]) -> lis
     return [
         Error(
             f"IGNORE of consumer {consumer.name!r} names {type_}, which one of its handlers takes.",
-            hint="Take it out of IGNORE, or remove the handler.",
+            hint="Remove it from IGNORE, or remove the handler.",
             id="inbox.E008",
         )
         for type_ in both
@@ -123,7 +123,7 @@ def _check_other_databases(inbox: Settings) -> list[CheckMessage]:
 
 
 def _check_models(inbox: Settings) -> list[CheckMessage]:
-    """Do the models of the handlers' apps live in the inbox's database?"""
+    """Whether the models of the handlers' apps are in the inbox's database."""
     hint = (
         "What a handler writes there is not rolled back with its event, so it is refused. Correct the "
         "router or INBOX['DATABASE'], or name the database in INBOX['OTHER_DATABASES']."

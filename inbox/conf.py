@@ -23,19 +23,20 @@ Names = Annotated[tuple[Annotated[str, msgspec.Meta(min_length=1)], ...], msgspe
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsumerSettings:
-    """One entry of ``INBOX["CONSUMERS"]``.
-
-    ``group``: the consumer's name unless set. ``handlers``: the modules whose handlers it runs; none means
-    all. ``batch_size``: events in one transaction. ``ignore``: types, or patterns such as ``shop.*``, that it
-    skips on purpose.
-    """
+    """One entry of ``INBOX["CONSUMERS"]``; its key is the name of the consumer."""
 
     topics: Names
+    """The topics that it reads, without ``topic_prefix``."""
     group: str = ""
+    """Its Kafka consumer group. Empty: the name of the consumer."""
     handlers: tuple[str, ...] = ()
+    """The modules whose handlers it runs. Empty: all."""
     batch_size: Positive = 500
+    """The most events in one transaction."""
     ignore: tuple[str, ...] = ()
+    """Event types, or patterns such as ``shop.*``, that it skips without a warning."""
     name: str = field(default="", metadata=FROM_NAME)
+    """The name of the consumer."""
 
     def ignores(self, type_: str) -> bool:
         """Whether events of this type are skipped without a word."""
@@ -44,28 +45,38 @@ class ConsumerSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """``settings.INBOX``. ``kafka`` overrides Django's ``KAFKA``; whatever backend they name, the inbox reads
-    through kafka-python.
-
-    ``attempts``: how many failures that count against an event there are before somebody has to decide about
-    it. ``handler_seconds``: how long a handler may take for one event before it is interrupted (0: no limit).
-    ``transaction_idle_seconds``: how long it may take between two statements; the server ends the transaction
-    then (0: no limit). ``other_databases``: those that handlers may write to although these writes are not
-    rolled back with the event. ``redact`` adds names whose values the admin hides.
-    """
+    """The key ``CONSUMERS`` is required; all others have a default."""
 
     consumers: Mapping[str, ConsumerSettings]
+    """The consumers of this project, by name."""
     kafka: kafka.KafkaSettings = field(default_factory=kafka.KafkaSettings)
+    """Overrides Django's ``KAFKA`` for the inbox. The inbox always reads through kafka-python."""
     topic_prefix: str = ""
+    """Text before the name of every topic and group."""
     database: str = "default"
+    """The alias of the inbox's database. Effects of handlers must be in the same database."""
     attempts: Positive = 3
+    """How many failures that count against an event it may have before it is held until a person decides."""
     retention_days: Positive = 30
+    """How long ``inbox_prune`` keeps the notes of handled events. Keep them longer than Kafka keeps the
+    topics.
+    """
     heartbeat_seconds: Seconds = 5.0
+    """The pause between two heartbeats of a consumer process."""
     shutdown_seconds: Seconds = 30.0
+    """How long a consumer may take to finish its work after SIGTERM. Then it ends at once, with
+    exit code 3.
+    """
     handler_seconds: Annotated[float, msgspec.Meta(ge=0)] = 300.0
+    """How long a handler may take for one event before it is interrupted. 0: no limit."""
     other_databases: tuple[str, ...] = ()
+    """Databases that handlers may write to, although these writes are not rolled back with the event."""
     transaction_idle_seconds: Annotated[float, msgspec.Meta(ge=0)] = 30.0
+    """How long a handler may take between two statements. Then PostgreSQL ends the transaction.
+    0: no limit.
+    """
     redact: tuple[str, ...] = ()
+    """More names whose values the admin hides."""
 
     def consumer(self, name: str) -> ConsumerSettings:
         """The consumer of that name; topics and group as Kafka knows them, with the prefix.

@@ -1,4 +1,4 @@
-"""The loop of a consumer: poll, handle, commit; then what is held and due."""
+"""The loop of a consumer: poll, handle, commit; then retry held events that are due."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ RETRY_EVERY = 1.0
 
 
 class Consumer:
-    """Brings the events of a source to their handlers, each of which takes effect once.
+    """Passes the events of a source to their handlers. Each event takes effect once.
 
-    The events of a batch, that they are handled and how far the consumer is are committed in one transaction;
-    Kafka is given a copy of the offsets behind it. Whatever crashes, the database says where to go on.
+    One transaction commits the effects of a batch, the notes of handled events, and the offsets. Kafka gets a
+    copy of the offsets afterwards. After any crash, the database knows where to continue.
     """
 
     def __init__(
@@ -107,7 +107,9 @@ class Consumer:
         self._unstored: dict[Partition, int] = {}
 
     def run(self) -> int:
-        """Consume until asked to stop, finish what is in hand, leave; returns how many were handled."""
+        """Consume until asked to stop, finish the current work, and leave. Returns how many events were
+        handled.
+        """
         try:
             while not self._stop.requested:
                 self.tick()
@@ -118,7 +120,7 @@ class Consumer:
         return self._processor.handled
 
     def tick(self) -> None:
-        """One round: poll, handle, commit; then what is held and due."""
+        """One round: poll, handle, commit; then retry held events that are due."""
         self._progress()
         self._heartbeat.beat()
         self._look_back()
@@ -148,7 +150,7 @@ class Consumer:
                 done[record.topic, record.partition] = record.offset + 1
         except OffsetsMoved:
             self._read_again()
-            done.clear()  # what the database has lost of it comes again
+            done.clear()  # events that the database lost are read again
         except Abandoned:
             self._source.rewind(_first_offsets(records, done))
         finally:
@@ -165,7 +167,7 @@ class Consumer:
             self._unstored = {}
 
     def _store(self, done: dict[Partition, int]) -> bool:
-        """Store the offsets of what no handler takes; Kafka is given its copy only of what is stored."""
+        """Store the offsets of events without a handler. Kafka gets a copy only of stored offsets."""
         try:
             self._offsets.catch_up(done)
         except OffsetsMoved:
@@ -177,7 +179,7 @@ class Consumer:
         return False
 
     def _look_back(self) -> None:
-        """Notice while idle, too, that the database went back in time."""
+        """Notice also while idle that the database went back in time."""
         if self._clock() < self._looked_back_at + self._look_back_every:
             return
         self._looked_back_at = self._clock()
@@ -195,7 +197,7 @@ class Consumer:
         self._source.reread()
 
     def _lack_database(self, error: Exception) -> None:
-        self._outages.begin(DATABASE, error)  # whose end the heartbeat finds
+        self._outages.begin(DATABASE, error)  # the heartbeat finds its end
         drop_dead_connection(self._database)
 
     def _try_again(self) -> None:
@@ -206,14 +208,14 @@ class Consumer:
         try:
             outcome = self._retries.run(self._go_on)
         except Abandoned:
-            return  # no polled record is in hand here
+            return  # no polled record is being handled here
         except (DatabaseError, InterfaceError) as error:
             self._outages.begin(RETRYING, error)
             drop_dead_connection(self._database)
             return
         self._outages.end(RETRYING)
         now = self._clock()
-        # What fails takes no more of the time than what comes new.
+        # Failing events take no more time than new ones.
         self._retry_at = now if outcome.more else now + max(RETRY_EVERY, now - began_at)
 
     def _go_on(self) -> None:

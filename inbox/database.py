@@ -20,12 +20,12 @@ def require_migrations(database: str) -> None:
         names = ", ".join(f"{migration.app_label}.{migration.name}" for migration, _ in plan[:5])
         more = f" and {len(plan) - 5} more" if len(plan) > 5 else ""
         raise MigrationsMissing(
-            f"database {database!r} lacks migrations: {names}{more}. Run: manage.py migrate"
+            f"database {database!r} has unapplied migrations:  {names}{more}. Run: manage.py migrate"
         )
 
 
 def drop_dead_connection(database: str) -> None:
-    """After an error: have the next query connect anew if this connection is of no use any more."""
+    """After an error: close a broken connection, so that the next query connects again."""
     connection = connections[database]
     if not connection.in_atomic_block:
         connection.close_if_unusable_or_obsolete()

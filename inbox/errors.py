@@ -23,7 +23,7 @@ from __future__ import annotations
 
 
 class InboxError(Exception):
-    """The inbox could not do what was asked."""
+    """The inbox could not do what was requested."""
 
 
 class HandlerError(InboxError):
@@ -35,7 +35,7 @@ class UnknownConsumer(InboxError):
 
 
 class MigrationsMissing(InboxError):
-    """The database lacks migrations that this code needs."""
+    """The database has unapplied migrations of the inbox."""
 
 
 class NotHandling(InboxError):
@@ -56,7 +56,7 @@ class HandlerFailed(InboxError):
 
 
 class Poison(InboxError):
-    """The event cannot be handled, ever. A handler that raises this has the event held at once."""
+    """The event can never be handled. When a handler raises this, the event is held at once."""
 
 
 class InvalidPayload(Poison):
@@ -64,8 +64,8 @@ class InvalidPayload(Poison):
 
 
 class RetryLater(InboxError):
-    """For handlers to raise: not now. The event and its key wait and are tried again, with growing pauses,
-    until it succeeds, however long that takes. All other keys are handled meanwhile.
+    """For handlers to raise: not now. The event and its key wait and are retried, with growing pauses, until
+    the event succeeds. All other keys are handled meanwhile.
     """
 
 
@@ -82,7 +82,7 @@ class HandlerHung(InboxError):
 
 
 class HandlerLeft(InboxError):
-    """The handler raised what is meant to end a program or a task. An event may not end the consumer."""
+    """The handler raised an exception that ends a program or a task. An event must not end the consumer."""
 
 
 class SourceUnavailable(InboxError):
@@ -90,7 +90,7 @@ class SourceUnavailable(InboxError):
 
 
 class Abandoned(InboxError):
-    """The rest of the batch is not to be handled here and now; it will be delivered again."""
+    """The rest of the batch is not handled now. It will be delivered again."""
 
 
 class OffsetsMoved(Abandoned):

@@ -53,7 +53,7 @@ def _event_held(sender: str, delivery: Delivery, **_: Any) -> None:
     _log(
         logging.ERROR,
         "inbox.hold_made",
-        "%s: %s is held until somebody releases or discards it. %s. Failed attempts: %d, the limit is "
+        "%s: %s is held until a person releases or discards it. %s. Failed attempts: %d, the limit is "
         f"INBOX['ATTEMPTS']. %s is affected. {DECIDE}",
         *words,
         **fields,
@@ -94,7 +94,7 @@ def _event_left(
     name, why = f"{held} ({record})", _why(handler, error)
     if seconds is None:
         message = (
-            "%s: %s is held until somebody releases or discards it. %s. Failed attempts: %d, the limit is "
+            "%s: %s is held until a person releases or discards it. %s. Failed attempts: %d, the limit is "
             f"INBOX['ATTEMPTS']. {DECIDE}"
         )
         _log(logging.ERROR, "inbox.hold_made", message, sender, name, why, attempts, **fields)

@@ -1,4 +1,4 @@
-"""How far a consumer is, as its own database knows it: the offsets are stored with the effects."""
+"""The offsets of a consumer in its own database, stored together with the effects."""
 
 from __future__ import annotations
 

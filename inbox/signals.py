@@ -14,17 +14,17 @@ stopped = Signal()
 """It has left its group. Arguments: handled."""
 
 batch_failed = Signal()
-"""A batch was rolled back, and the event at fault is sought. Arguments: error, size."""
+"""A batch was rolled back, and the consumer looks for the event that causes it. Arguments: error, size."""
 
 event_held = Signal()
-"""An event is held until somebody decides, or behind one of its key. Arguments: delivery."""
+"""An event is held until a person decides, or behind an event of its key. Arguments: delivery."""
 
 event_retried = Signal()
-"""An event is held and will be tried again by itself. ``outage``: its handler fails for every key.
+"""An event is held and will be retried. ``outage``: its handler fails for every key.
 Arguments: delivery, seconds, outage."""
 
 event_left = Signal()
-"""A held event has failed again. ``seconds``: until it is tried again, None if somebody has to decide.
+"""A held event has failed again. ``seconds``: until it is tried again, None if a person must decide.
 Arguments: held, handler, error, attempts, seconds, outage."""
 
 deaths_suspected = Signal()
@@ -35,10 +35,10 @@ type_unhandled = Signal()
 Arguments: event, alike."""
 
 stalled = Signal()
-"""Something is not there and is being waited for. Arguments: what, error."""
+"""Something is not available, and the consumer waits for it. Arguments: what, error."""
 
 recovered = Signal()
-"""It is there again. Arguments: what, seconds."""
+"""It is available again. Arguments: what, seconds."""
 
 topics_missing = Signal()
 """Topics do not exist, or may not be read. Arguments: topics."""

@@ -36,7 +36,7 @@ class Source(Protocol):
         """Deliver again from where the database is: it went back in time."""
 
     def waits_for(self) -> str:
-        """What it does without while it reads the rest, in words; empty if nothing."""
+        """What it cannot read while it reads the rest, in words; empty if nothing."""
 
     def close(self) -> None:
-        """Leave the group, so that others take over at once."""
+        """Leave the group, so that other members take over at once."""

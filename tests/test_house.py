@@ -156,7 +156,7 @@ def is_error_name(base: str, known: set[str]) -> bool:
     return name in known or name.endswith(("Error", "Exception")) or name == "ImproperlyConfigured"
 
 
-@pytest.mark.parametrize("package", sorted(PROJECT - {"inbox"}))
+@pytest.mark.parametrize("package", sorted(PROJECT))
 def test_every_module_says_what_it_is_for(package: str) -> None:
     silent = [
         str(path.relative_to(ROOT))

@@ -1,1 +1,1 @@
-"""From a record to the handlers that take it, in one transaction."""
+"""Handling: from a record to its handlers, in one transaction."""

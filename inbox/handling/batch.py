@@ -1,4 +1,4 @@
-"""Batches: what the handlers of one transaction gather, written in one statement at its end."""
+"""Batches: handlers of one transaction collect rows, which are written together at its end."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from inbox.errors import NotHandling
 
 
 class Batch(ABC):
-    """What the handlers of one transaction gather, to be written together just before it commits.
+    """Rows that the handlers of one transaction collect. They are written together just before it commits.
 
     A statement for each event costs a round trip; a batch costs one for hundreds. Handlers still see one
     event at a time and in order, and when the transaction fails its events are tried singly, each with a
@@ -48,20 +48,20 @@ class Batch(ABC):
 
     @abstractmethod
     def write(self) -> None:
-        """Write what was gathered, in the transaction of the events."""
+        """Write the collected rows, in the transaction of the events."""
 
 
 _batches: ContextVar[dict[type[Batch], Batch] | None] = ContextVar("inbox_batches", default=None)
 
 
 def is_handling() -> bool:
-    """Whether a transaction of handlers is under way here."""
+    """Whether handlers are running in a transaction here."""
     return _batches.get() is not None
 
 
 @contextmanager
 def gathering() -> Iterator[None]:
-    """Give handlers their batches, and write these at the end unless an error leaves the block."""
+    """Give handlers their batches, and write these at the end unless there is an error."""
     batches: dict[type[Batch], Batch] = {}
     token = _batches.set(batches)
     try:

@@ -1,4 +1,4 @@
-"""Refuses what handlers write to other databases: it would stay when their event is rolled back."""
+"""Refuses writes of handlers to other databases, because they would stay when the event is rolled back."""
 
 from __future__ import annotations
 

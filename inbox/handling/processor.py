@@ -1,4 +1,4 @@
-"""Has the records of a batch handled, and finds out whose fault it is where that fails."""
+"""Handles the records of a batch, and finds the event that causes a failure."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ from outbox_core.wire.consumed import Record
 T = TypeVar("T")
 WRITING = "what holding events needs"
 AGAIN = 2
-"""How often a batch is tried again at once, where that may well help: after a deadlock, for instance."""
+"""How often a batch is retried at once after an error that may pass quickly, such as a deadlock."""
 SWEEP_SECONDS = 1.0
 
 
 class Processor:
-    """Has records handled: a batch in one transaction. An event that fails is held, and the rest is handled;
-    only where every handler fails for every key, it waits in place.
+    """Handles records: a batch in one transaction. An event that fails is held, and the rest is handled. Only
+    if every handler fails for every key, it waits.
 
-    ``wait`` sleeps and ``go_on`` is asked between transactions; both raise Abandoned when the rest is to be
-    let go. ``failed`` is told of each failure.
+    ``wait`` sleeps and ``go_on`` is asked between transactions; both raise Abandoned when the rest is
+    dropped. ``failed`` is called for each failure.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Processor:
         self._suspects = Suspects(unit.consumer, unit.database)
 
     def process(self, records: Sequence[Record]) -> Iterator[Record]:
-        """Yield each record once it is done with.
+        """Yield each record when it is handled or held.
 
         Raises:
             Abandoned: the records not yet yielded are to be delivered again.
@@ -78,7 +78,7 @@ class Processor:
                 raise
 
     def start_over(self, partitions: Collection[Partition]) -> None:
-        """These are read again from an earlier place: what is noted of them says nothing any more."""
+        """These are read again from an earlier offset, so notes about them are not valid any more."""
         with suppress(DatabaseError, InterfaceError):
             self._suspects.forget(partitions)
 
@@ -100,19 +100,19 @@ class Processor:
                 self._failed(Poison(delivery.error))
 
     def _without_suspects(self, batch: Sequence[Record], deliveries: list[Delivery]) -> list[Delivery]:
-        """What is left once those are held that may have killed a process: they are tried alone."""
+        """Hold the deliveries that may have killed a process, to try them alone. Returns the others."""
         dead = self._insist(lambda: self._suspects.begin(batch))
         suspects = [d for d in deliveries if (d.record.topic, d.record.partition) in dead]
         if not suspects:
             return deliveries
         if len(suspects) == 1:
-            suspects = [replace(suspects[0], attempts=1)]  # so it was this one
+            suspects = [replace(suspects[0], attempts=1)]  # so this event is the cause
         held = self._insist(lambda: self._unit.hold(suspects, 0.0, alone=True))
         deaths_suspected.send(self._unit.consumer, deliveries=held)
         return [d for d in deliveries if (d.record.topic, d.record.partition) not in dead]
 
     def _settle(self, deliveries: Sequence[Delivery]) -> Iterator[Delivery]:
-        """Handle these or hold them; yields the last one of what is done with, again and again."""
+        """Handle or hold these. Yields the last finished one after each step."""
         rest = list(deliveries)
         while rest:
             failure = self._try(rest)
@@ -135,7 +135,7 @@ class Processor:
             self._go_on()
 
     def _try(self, deliveries: Sequence[Delivery]) -> Failure | None:
-        """Have them handled in one transaction; how they failed, if they did."""
+        """Handle them in one transaction. Returns the failure, if there is one."""
         again = 0
         while True:
             try:
@@ -156,7 +156,7 @@ class Processor:
             return None
 
     def _is_over(self, error: Exception) -> bool:
-        """Whether it was an outage of the database, which is over now."""
+        """Whether it was an outage of the database. If so, wait until it is over."""
         if not is_of_the_database(error):
             return False
         waited = False
@@ -172,7 +172,7 @@ class Processor:
         raise AssertionError
 
     def _held(self, delivery: Delivery, failure: Failure) -> bool:
-        """Hold the event that has failed; False if no event is to be held, as nothing succeeds."""
+        """Hold the failed event. False if nothing succeeds: then no event is held."""
         if delivery.error:
             self._hold(delivery, None)
             return True
@@ -191,8 +191,8 @@ class Processor:
                 event_retried.send(self._unit.consumer, delivery=delivery, seconds=retry_in, outage=outage)
 
     def _wait_for_any(self, deliveries: Sequence[Delivery]) -> None:
-        """Wait in place until an event takes effect, of whatever key. First all keys are tried for a second,
-        then one at a time, with pauses; as each event takes effect once, they may come out of turn.
+        """Wait until an event of any key takes effect. All keys are tried for a second, then one at a time,
+        with pauses. They may be tried out of order, because each event takes effect once.
         """
         candidates = deque({d.key_hash or d.identity: d for d in reversed(deliveries)}.values())
         candidates.reverse()
@@ -229,7 +229,7 @@ class Processor:
             event_held.send(self._unit.consumer, delivery=delivery)
 
     def _insist(self, action: Callable[[], T]) -> T:
-        """Do what only the database can hinder, and wait until it does not."""
+        """Do something that only the database can prevent, and wait until it succeeds."""
         for delay in delays():
             try:
                 result = action()

@@ -18,7 +18,7 @@ EVERY = "*"
 
 @dataclass(frozen=True, slots=True)
 class Handler:
-    """A function that takes events of one type, or of every type (``*``)."""
+    """A function that handles events of one type, or of every type (``*``)."""
 
     type: str
     function: Callable[..., Any]
@@ -34,7 +34,7 @@ class Handler:
         return self.replays or not event.replay
 
     def arguments(self, event: Event) -> tuple[Any, ...]:
-        """What the function is to be called with.
+        """The arguments of the function.
 
         Raises:
             InvalidPayload: the event's data does not fit.
@@ -57,11 +57,11 @@ class Registry:
         return iter(self._handlers)
 
     def handler(self, *types: str, replays: bool = False) -> Callable[[F], F]:
-        """Have the decorated function called for each event of these types; ``"*"`` is every type.
+        """Call the decorated function for each event of these types; ``"*"`` is every type.
 
         Its first parameter is the payload and its annotation the type to read it as; a parameter annotated
         ``inbox.Event`` is given the envelope. It runs in the transaction that records the event as handled:
-        what it writes takes effect once. With ``replays=True`` it takes what an operator replays too
+        what it writes takes effect once. With ``replays=True`` it also handles replayed events
         (``ce_replay``), once for each such record.
 
         Raises:

@@ -1,4 +1,4 @@
-"""Errors that an outage causes. They say nothing against an event by themselves: see
+"""Errors that an outage may cause. Alone they do not show that an event is wrong: see
 ``inbox.holding.evidence``.
 """
 
@@ -17,7 +17,7 @@ from inbox.errors import HandlerFailed, HandlerHung, RetryLater
 TRANSIENT_CLASSES = frozenset({"08", "40", "53", "57", "58"})
 TRANSIENT_STATES = frozenset(
     {
-        "25006",  # read-only transaction: a standby, or a full disk's precaution
+        "25006",  # read-only transaction: a standby, or a full disk
         "25P03",  # idle_in_transaction_session_timeout
         "25P04",  # transaction_timeout
         "55006",  # object in use
@@ -35,7 +35,7 @@ def is_retriable(error: BaseException) -> bool:
 
 
 def is_worth_a_second_try(error: BaseException) -> bool:
-    """Whether the same may well succeed at once: after a deadlock, or on a new connection."""
+    """Whether a retry may succeed at once: after a deadlock, or on a new connection."""
     error = cause(error)
     state = sqlstate(error)
     if state is None:
@@ -78,5 +78,5 @@ def _is_transient(error: BaseException) -> bool:
 def _is_of_the_network(error: BaseException) -> bool:
     if isinstance(error, (ConnectionError, TimeoutError, socket.gaierror)):
         return True
-    # Clients have errors of their own: requests, httpx, urllib3, smtplib, redis. Their names tell.
+    # Clients have their own errors: requests, httpx, urllib3, smtplib, redis. Their names show the kind.
     return any(word in kind.__name__ for kind in type(error).__mro__ for word in NETWORK_WORDS)

@@ -1,4 +1,4 @@
-"""Record -> the handlers to call for it. No database, no Kafka."""
+"""Finds the handlers of a record. It uses no database and no Kafka."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from outbox_core.wire.event import Event
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What makes an event the same event when it is delivered again."""
+    """Identifies an event when it is delivered again."""
 
     source: str
     event_id: str
@@ -27,7 +27,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """A record and the handlers to call for it, or the ``error`` that has it held without calling any.
+    """A record and the handlers to call for it, or the ``error`` for which it is held without a call.
 
     ``attempts`` is how often it has failed so far, and ``handler`` the name of the one that failed.
     """
@@ -42,7 +42,7 @@ class Delivery:
 
     @property
     def key_hash(self) -> int | None:
-        """The key whose order it must keep; None, of a record without a key, blocks nothing."""
+        """The key whose order it must keep. None for a record without a key, which blocks nothing."""
         return self.record.key_hash
 
     def run(self, index: int = 0) -> None:
@@ -64,13 +64,13 @@ class Delivery:
                 running.current = None
 
     def refused(self, error: BaseException, handler: str = "") -> Delivery:
-        """The same delivery, to be held for ``error`` until somebody decides."""
+        """The same delivery, to be held for ``error`` until a person decides."""
         return replace(self, error=describe(error), attempts=1, handler=handler)
 
 
 @dataclass(frozen=True, slots=True)
 class Routes:
-    """The handlers of one consumer, by event type. ``skip`` hears of each event that none of them takes."""
+    """The handlers of one consumer, by event type. ``skip`` is called for each event without a handler."""
 
     handlers: Mapping[str, Handler]
     skip: Callable[[Event], None] = lambda event: None
@@ -79,7 +79,7 @@ class Routes:
         """What to do with ``record``; None if no handler takes it."""
         try:
             event = parse(record)
-        except Exception as error:  # whatever a record holds, it must not end the consumer
+        except Exception as error:  # no record may end the consumer
             return Delivery(record=record, identity=_coordinates(record)).refused(error)
         handlers = tuple(self._taking(event))
         if not handlers:

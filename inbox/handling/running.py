@@ -1,4 +1,4 @@
-"""The call of a handler that is under way, and the limit that interrupts it: a handler that hangs fails."""
+"""The running call of a handler, and its time limit: a handler that hangs is interrupted and fails."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Call(NamedTuple):
 
 
 current: Call | None = None
-"""The call that is under way in the main thread."""
+"""The running call in the main thread."""
 
 
 def as_error(error: BaseException, call: Call) -> Exception:
@@ -70,8 +70,8 @@ def asked_by_a_person() -> bool:
 
 
 class Limit:
-    """Interrupts a handler ``seconds`` after it was called. One that cannot be interrupted, as it is stuck
-    within C, ends the process ``GRACE_SECONDS`` later; it is counted as one that has killed its process.
+    """Interrupts a handler ``seconds`` after it was called. If it cannot be interrupted, because it hangs in
+    C code, the process ends ``GRACE_SECONDS`` later, and the event counts as one that killed its process.
     """
 
     def __init__(self, seconds: float, leave: Callable[[int], object] = os._exit) -> None:
@@ -82,7 +82,7 @@ class Limit:
         self.grace = GRACE_SECONDS
 
     def install(self) -> None:
-        """To be called in the main thread, where the handlers run."""
+        """Call it in the main thread, where the handlers run."""
         if self._seconds:
             signal.signal(SIGNAL, self._interrupt)
             threading.Thread(target=self._watch, name="handler limit", daemon=True).start()
@@ -96,11 +96,11 @@ class Limit:
             self.look()
 
     def stop(self) -> None:
-        """Interrupt nobody from now on."""
+        """Interrupt no call from now on."""
         self._stopped.set()
 
     def look(self) -> None:
-        """Interrupt the call that is under way, or leave, if it is time to."""
+        """If the time is over, interrupt the running call, or end the process."""
         call = current
         if call is None or call.seconds < self._seconds:
             return

@@ -1,4 +1,4 @@
-"""Counts the events that no handler takes, so that a misspelt type does not go unseen."""
+"""Counts the events without a handler, so that a misspelt type is noticed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LONGEST = 200
 
 
 class UnhandledTypes:
-    """Counts by type and says so once for each type. ``write`` brings the counts to the table."""
+    """Counts by type, and signals once for each type. ``write`` stores the counts."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class UnhandledTypes:
             type_unhandled.send(self._consumer.name, event=event, alike=near)
 
     def write(self, *, now: bool = False) -> None:
-        """Write what was counted since, if it is time to; a database that is away is asked again later."""
+        """Store new counts if it is time. If the database does not answer, try again later."""
         if self._counts and (now or self._clock() >= self._write_at):
             self._write_at = self._clock() + self._every
             try:
@@ -63,5 +63,5 @@ class UnhandledTypes:
 
 
 def alike(type_: str, handled: Collection[str]) -> str:
-    """The handled type that may have been meant, empty if none is like it."""
+    """A handled type with a similar name; empty if there is none."""
     return next(iter(get_close_matches(type_, handled, n=1, cutoff=ALIKE)), "")

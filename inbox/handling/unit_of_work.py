@@ -28,12 +28,12 @@ ENDED = (
 )
 
 New = list[tuple[int, Delivery]]
-"""Deliveries that nobody has handled before, each with its place among those in hand."""
+"""Deliveries that were not handled before, each with its index in the batch."""
 
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What one transaction did; all else had been handled before."""
+    """What one transaction did. All other deliveries were handled before."""
 
     handled: tuple[Delivery, ...] = ()
     held: tuple[Delivery, ...] = ()
@@ -45,8 +45,8 @@ class UnitOfWork:
     stores how far the consumer is.
 
     A transaction that stays idle for longer than ``idle_seconds`` is ended by the server, so that a frozen
-    process cannot keep the one that took over its partitions waiting. 0 is no limit. ``ahead``: seconds that
-    a test has skipped.
+    process cannot block the one that took over its partitions. 0 is no limit. ``ahead``: seconds that a test
+    has skipped.
     """
 
     consumer: str
@@ -67,12 +67,12 @@ class UnitOfWork:
             return self._handle(new)
 
     def attempt(self, delivery: Delivery) -> Applied:
-        """As ``apply``, out of turn: what comes before it in its partition is still in hand."""
+        """Like ``apply``, but out of order: earlier records of its partition are not finished yet."""
         with self._unit([delivery]) as new:
             return self._handle(new)
 
     def probe(self) -> None:
-        """Write, and leave no trace. Raises if the database is not there, or takes no writes."""
+        """Write and roll back. Raises if the database does not answer or takes no writes."""
         with self.transaction():
             pass
 
@@ -177,7 +177,7 @@ class UnitOfWork:
                 raise HandlerFailed(index, delivery.calls[0][0].name, 0.0) from error
 
     def _was_closed(self) -> bool:
-        """Whether somebody has closed the connection, which is not to have lost it."""
+        """Whether code closed the connection, as opposed to losing it."""
         session = connections[self.database].connection
         return session is None or (session.closed and not session.broken)
 

@@ -1,1 +1,1 @@
-"""Events that failed: whose fault that is, when they are tried again, and when a person has to decide."""
+"""Failed events: the cause, the next attempt, and when a person must decide."""

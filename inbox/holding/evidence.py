@@ -1,4 +1,4 @@
-"""Whose fault is a failure, the event's or the world's? What others do meanwhile tells. Pure."""
+"""Decides whether an event or its surroundings cause a failure, from what other events do meanwhile. Pure."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Callable, Collection, Hashable, Iterable
 from dataclasses import dataclass, field
 
 DISTINCT = 3
-"""So many keys in a row that fail with the same handler, and none that succeeds, are an outage."""
+"""If so many keys in a row fail with one handler, and none succeeds, it is an outage."""
 LONGEST = 4.0
-"""Seconds between two attempts where nothing says that it is the event's fault."""
+"""Seconds between two attempts while the event is not known as the cause."""
 
 
 @dataclass(slots=True)
@@ -36,8 +36,8 @@ class Judgement:
 class Evidence:
     """Remembers, for each handler that fails, which keys have failed in a row and whether others succeed.
 
-    An event is at fault if its handler has succeeded with another one since it failed last. An error that no
-    outage would cause (``suspicious``) is held against it without that, unless the handler fails for all.
+    An event is the cause if its handler has succeeded with another event since the last failure. An error
+    that no outage causes (``suspicious``) counts against it without that, unless the handler fails for all.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -46,7 +46,7 @@ class Evidence:
         self._seen: dict[Hashable, int] = {}
 
     def __bool__(self) -> bool:
-        """Whether anything has failed, so that successes are worth noting."""
+        """Whether anything has failed, so that successes matter."""
         return bool(self._records)
 
     def note(self, handler: str) -> None:
@@ -64,7 +64,7 @@ class Evidence:
         return Judgement(others or (suspicious and not out), out, record.pause)
 
     def succeeded(self, handlers: Iterable[str]) -> set[str]:
-        """These have succeeded; returns those of them whose outage is over."""
+        """These succeeded. Returns those whose outage is over."""
         over = set()
         for name in handlers:
             if (record := self._records.get(name)) is not None:
@@ -76,7 +76,7 @@ class Evidence:
         return over
 
     def forget(self, event: Hashable) -> None:
-        """The event is done with, or somebody has to decide."""
+        """The event is handled, or a person must decide."""
         self._seen.pop(event, None)
 
     def is_out(self, handler: str) -> bool:
@@ -95,5 +95,5 @@ class Evidence:
         return record.pause if record is not None and record.pause else 1.0
 
     def due(self, handler: str) -> bool:
-        """Whether a handler that is out may be tried again."""
+        """Whether a handler in an outage may be tried again."""
         return self._clock() >= self._records[handler].next_at

@@ -1,4 +1,4 @@
-"""What becomes of an event that has failed: when it is tried again, and when somebody has to decide."""
+"""Decides about a failed event: when it is retried, and when a person must decide."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from outbox_core.people.failure import describe
 
 LONGEST = 60.0
 SHARE = 10
-"""An event that fails slowly is left alone for so many times as long: others need the time."""
+"""An event that fails slowly waits this many times as long, so that others get their time."""
 LONGEST_SHARE = 600.0
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """How the handling of events in hand has failed. ``index``: at which of them, None if nobody knows."""
+    """How the handling of a batch failed. ``index``: at which delivery; None if unknown."""
 
     cause: BaseException
     handler: str
@@ -42,8 +42,8 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """``attempts`` count against the event. ``retry_in``: seconds until it is tried again; None if somebody
-    has to decide. ``outage``: its handler fails for every key.
+    """``attempts`` count against the event. ``retry_in``: seconds until it is retried; None if a person must
+    decide. ``outage``: its handler fails for every key.
     """
 
     attempts: int
@@ -52,7 +52,7 @@ class Verdict:
 
 
 class Judge:
-    """Knows how the handlers of one consumer are doing. ``attempts``: INBOX["ATTEMPTS"]."""
+    """Knows which handlers of one consumer fail. ``attempts``: INBOX["ATTEMPTS"]."""
 
     def __init__(
         self, *, handlers: Collection[str], outages: Outages, attempts: int, clock: Callable[[], float]
@@ -89,7 +89,7 @@ class Judge:
         return Verdict(attempts, max(pause, share), outage=False)
 
     def succeeded(self, deliveries: Sequence[Delivery]) -> None:
-        """The handlers of these have succeeded."""
+        """The handlers of these succeeded."""
         if self.evidence and deliveries:
             names = {handler.name for delivery in deliveries for handler, _ in delivery.calls}
             over = self.evidence.succeeded(names)
@@ -105,7 +105,7 @@ class Judge:
         return self.evidence.all_out(self._handlers)
 
     def pause(self, delivery: Delivery) -> float:
-        """Seconds to wait in place before this one is tried again."""
+        """Seconds to wait before this one is retried."""
         return max((self.evidence.pause(handler.name) for handler, _ in delivery.calls), default=1.0)
 
     def take_over(self) -> set[str]:
@@ -115,5 +115,5 @@ class Judge:
 
 
 def what(handler: str) -> str:
-    """What an outage of a handler is called."""
+    """The name of a handler's outage."""
     return f"what {handler} needs"

@@ -1,4 +1,4 @@
-"""Tries again what is held and due: after a pause, after a death, or as somebody has released it."""
+"""Retries held events that are due: after a pause, after the process died, or after a release."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ KEYS = 100
 ROWS = 50
 """Keys in one transaction, and events of each."""
 ROUND_SECONDS = 1.0
-"""So long may those take that fail, before new events have their turn."""
+"""How long failing events may take before new events are handled."""
 DIED = "the process died while it handled this event, {} times (INBOX['ATTEMPTS'] is {})"
 
 Taken = tuple[HeldEvent, Delivery | None]
@@ -45,11 +45,10 @@ class Culprit:
 
 
 class Retries:
-    """Takes up held events that are due, each key in order; many keys in one transaction while none fails.
-
-    The first round of a process takes each alone and counts its attempt before it is made, as another process
-    may have died with them; so it is ever after for those that are known to have been in hand then.
-    ``attempts``: INBOX["ATTEMPTS"]. ``failed`` is told of each failure.
+    """Retries held events that are due, each key in order, and many keys in one transaction while none fails.
+    The first round of a process tries each alone and counts its attempt first, because another process may
+    have died with it. Events that are known to have been in such a process are always tried like that.
+    ``attempts``: INBOX["ATTEMPTS"]. ``failed`` is called for each failure.
     """
 
     def __init__(
@@ -85,7 +84,9 @@ class Retries:
         return outcome
 
     def _due(self) -> list[int]:
-        """The heads of keys that are due; of handlers that fail for every key one, to see if that is over."""
+        """The first events of keys that are due. For handlers that fail for every key only one, to see
+        whether the outage is over.
+        """
         consumer, ahead = self._unit.consumer, self._unit.ahead()
         out = self._judge.evidence.out()
         due = self._held.due(consumer, KEYS, ahead=ahead, without=out)
@@ -139,7 +140,7 @@ class Retries:
         )
 
     def _blame(self, culprit: Culprit, before: HeldEvent) -> bool:
-        """Keep it held; False if somebody has dealt with it, or it is handled after all."""
+        """Keep it held. False if a person changed it, or it is handled already."""
         failure, held = culprit.failure, culprit.held
         verdict = self._judge.failed(held.identity, held.key_hash, failure, attempts=before.attempts)
         said = (culprit.error, failure.handler, verdict.attempts)
@@ -164,7 +165,7 @@ class Retries:
         return left
 
     def _together(self, heads: Sequence[int], outcome: Outcome, rows: int = ROWS) -> Culprit | None:
-        """Handle up to ``rows`` of each key; which has failed, if one has, and nothing has happened then."""
+        """Handle up to ``rows`` of each key. Returns the failed one, if any; then nothing is changed."""
         taken: list[Taken] = []
         try:
             with self._unit.transaction():

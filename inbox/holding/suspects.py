@@ -1,4 +1,4 @@
-"""Events that may have killed the process that had them in hand."""
+"""Events that may have killed the process that handled them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from outbox_core.wire.consumed import Record
 
 class Suspects:
     """Notes the first batch of each partition that this process reads, before it is handled, and finds the
-    notes of processes that did not live to remove theirs. Later batches are not noted: if one of them kills
+    notes of processes that died before they removed theirs. Later batches are not noted: if one of them kills
     the process, it is the first of the next.
     """
 
@@ -24,7 +24,7 @@ class Suspects:
         self._trusted: set[Partition] = set()
 
     def begin(self, records: Sequence[Record]) -> set[Partition]:
-        """Note these, where they are the first; returns the partitions of which earlier notes remain."""
+        """Note these if they are the first batch. Returns the partitions that have older notes."""
         ranges = _ranges(record for record in records if _partition(record) not in self._trusted)
         notes = self._notes.filter(consumer=self._consumer)
         dead: set[Partition] = set()
@@ -39,13 +39,13 @@ class Suspects:
         return dead
 
     def end(self, records: Sequence[Record]) -> None:
-        """These are done with: what comes next of their partitions need not be noted."""
+        """These are finished. Later batches of their partitions are not noted."""
         partitions = self._unknown(records)
         self._notes.remove(self._consumer, partitions)
         self._trusted |= partitions
 
     def let_go(self, records: Sequence[Record]) -> None:
-        """These are let go, as partitions were taken away: whoever has them meanwhile may die with them."""
+        """These are dropped, because partitions were taken away. Their new owner may die with them."""
         self._notes.remove(self._consumer, self._unknown(records))
         self._trusted.clear()
 

@@ -1,4 +1,4 @@
-"""How records come from Kafka: the group, the partitions that are ours, and where reading begins."""
+"""Reads records from Kafka: the group, our partitions, and where reading begins."""
 
 from inbox.kafka.source import KafkaSource
 

@@ -1,4 +1,4 @@
-"""Membership in the consumer group: which partitions are ours. It reads no records."""
+"""Membership in the consumer group, which decides which partitions are ours. It reads no records."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ class StartOffsets:
         self._unchecked: set[TopicPartition] = set()
 
     def arrive(self, assigned: Collection[TopicPartition]) -> None:
-        """Nothing of these is to be read before they are checked."""
+        """These must not be read before they are checked."""
         self._unchecked.update(assigned)
 
     def unchecked(self, partitions: Collection[TopicPartition]) -> set[TopicPartition]:

@@ -1,4 +1,4 @@
-"""What ``inbox_seek`` asks of Kafka: where partitions begin and end, who is in the group, and its copy."""
+"""What ``inbox_seek`` asks Kafka: the ends of partitions, the members of the group, and its offsets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The topics that a consumer is to read: which of them exist, and whether they are still the same ones."""
+"""The topics of a consumer: which of them exist, and whether they are still the same topics."""
 
 from __future__ import annotations
 

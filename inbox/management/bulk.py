@@ -1,4 +1,4 @@
-"""What releasing and discarding held events have in common."""
+"""What the commands to release and to discard share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the commands of the inbox's operators have in common."""
+"""What the commands for operators of the inbox share."""
 
 from __future__ import annotations
 

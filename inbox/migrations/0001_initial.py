@@ -83,7 +83,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'held event',
                 'db_table': 'inbox_held',
-                'permissions': [('view_payload', 'Can see the payload of events'), ('view_raw_payload', 'Can see payloads raw that cannot be read, with nothing hidden'), ('release_held', 'Can release held events'), ('discard_held', 'Can discard held events')],
+                'permissions': [('view_payload', 'Can see the payload of events'), ('view_raw_payload', 'Can see raw payloads that cannot be parsed, with nothing hidden'), ('release_held', 'Can release held events'), ('discard_held', 'Can discard held events')],
                 'indexes': [models.Index(condition=models.Q(('discarded_at', None)), fields=['consumer', 'key_hash', 'id'], name='inbox_held_lane'), models.Index(condition=models.Q(('retry_at__isnull', False)), fields=['consumer', 'retry_at'], name='inbox_held_retry')],
                 'constraints': [models.UniqueConstraint(fields=('consumer', 'source', 'event_id'), name='inbox_held_event')],
             },

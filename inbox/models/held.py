@@ -1,4 +1,4 @@
-"""Events that are held: they failed, or wait behind one of their key that did."""
+"""Held events: they failed, or wait behind a failed event of their key."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class HeldEvent(models.Model):
         verbose_name = "held event"
         permissions: ClassVar = [
             ("view_payload", "Can see the payload of events"),
-            ("view_raw_payload", "Can see payloads raw that cannot be read, with nothing hidden"),
+            ("view_raw_payload", "Can see raw payloads that cannot be parsed, with nothing hidden"),
             ("release_held", "Can release held events"),
             ("discard_held", "Can discard held events"),
         ]

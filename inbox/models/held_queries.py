@@ -1,4 +1,4 @@
-"""What is done with held events, by the consumer and by people. Everything that changes the order of a key,
+"""Changes of held events, by the consumer and by people. Everything that changes the order of a key,
 or could end it, holds that key's lock: the keys are independent of each other.
 """
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 Key = tuple[str, int]
 UNDECIDED = Q(retry_at=None, released_at=None) & ~Q(error="")
-"""What stays held until somebody decides about it."""
+"""Events that stay held until a person decides."""
 
 
 class HeldEventQuerySet(models.QuerySet["HeldEvent"]):
@@ -30,7 +30,7 @@ class HeldEventQuerySet(models.QuerySet["HeldEvent"]):
         return waiting if consumer is None else waiting.filter(consumer=consumer)
 
     def undecided(self) -> HeldEventQuerySet:
-        """What stays held until somebody decides about it."""
+        """Events that stay held until a person decides."""
         return self.waiting().filter(UNDECIDED)
 
     def key_hashes(self, consumer: str, among: Iterable[int | None]) -> set[int]:

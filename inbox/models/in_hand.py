@@ -1,4 +1,4 @@
-"""What a process has in hand that may not live to finish it."""
+"""The table of batches that a process is handling and may die with."""
 
 from __future__ import annotations
 

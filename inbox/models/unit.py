@@ -1,4 +1,4 @@
-"""The unit of work: proof that a transaction is committed by the inbox, and by nobody else."""
+"""The unit of work: proof that only the inbox commits its transaction."""
 
 from __future__ import annotations
 

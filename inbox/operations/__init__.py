@@ -1,1 +1,1 @@
-"""What operators do over many held events, for the admin and the commands alike."""
+"""What operators do with held events, for the admin and the commands."""

@@ -1,4 +1,4 @@
-"""Discard: held events are never handled. Who said so and why stays with them and in the ledger."""
+"""Discard: held events are never handled. The rows and the ledger keep the person and the reason."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def discard(selection: Selection, using: str, who: str, reason: str) -> Iterator
     Raises InboxError without a reason.
     """
     if not reason.strip():
-        raise InboxError("Discarding an event needs a reason, for those who will look for it later.")
+        raise InboxError("Discarding an event needs a reason. The ledger keeps it.")
     chosen = selected.held(selection, using)
     record = Record(
         Ledger,

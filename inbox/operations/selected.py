@@ -1,4 +1,4 @@
-"""A selection of an operator as held events."""
+"""Turns an operator's selection into held events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The statements that are worth a file of their own, each to be read and EXPLAINed alone."""
+"""SQL statements in files, so that each can be read and EXPLAINed alone."""
 
 from __future__ import annotations
 

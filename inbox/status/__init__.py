@@ -1,1 +1,1 @@
-"""How the consumers are: heartbeats, lag, what is held, and the report of all that."""
+"""The status of the consumers: heartbeats, lag, held events, and the report."""

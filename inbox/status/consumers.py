@@ -1,4 +1,4 @@
-"""How the consumers are doing: from their database, and from the broker for how far they are behind."""
+"""The status of consumers: from their database, and the lag from the broker."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writes how a consumer process is, for the status and the admin."""
+"""Writes the heartbeat of a consumer process, for the status and the admin."""
 
 from __future__ import annotations
 

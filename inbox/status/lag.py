@@ -1,4 +1,4 @@
-"""How far a consumer is behind: what the broker has against what the consumer's database has handled."""
+"""The lag of a consumer: the broker's records that its database does not know as handled."""
 
 from __future__ import annotations
 

@@ -162,7 +162,7 @@ def test_missing_tables_are_a_clear_error(service: Service) -> None:
         connection.execute("DELETE FROM django_migrations WHERE app IN ('inbox', 'crm')")
     ended = service.manage("run_consumer", "crm")
     assert ended.returncode == 1
-    message = "database 'default' lacks migrations: "
+    message = "database 'default' has unapplied migrations: "
     assert message in ended.stderr
     assert "Run: manage.py migrate" in ended.stderr
     assert "Traceback" not in ended.stderr

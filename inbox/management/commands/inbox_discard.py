@@ -1,4 +1,4 @@
-"""manage.py inbox_discard: give held events up."""
+"""manage.py inbox_discard: give up held events; they are never handled."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Command(HeldCommand):
 
     def preview(self, selection: Selection, options: dict[str, Any]) -> Preview:
         if not options["reason"].strip():
-            raise InboxError("Discarding an event needs a reason, for those who will look for it later.")
+            raise InboxError("Discarding an event needs a reason. The ledger keeps it.")
         return super().preview(selection, options)
 
     def steps(self, selection: Selection, who: str, options: dict[str, Any]) -> Iterator[Step]:

@@ -1,4 +1,4 @@
-"""manage.py inbox_prune: forget what was handled long ago."""
+"""manage.py inbox_prune: delete old notes of handled events."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Command(InboxCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--days", type=int, help="instead of INBOX['RETENTION_DAYS']")
-        parser.add_argument("--dry-run", action="store_true", help="say how many, and do nothing")
+        parser.add_argument("--dry-run", action="store_true", help="print how many, and do nothing")
 
     def handle(self, *, days: int | None, dry_run: bool, verbosity: int, **_: Any) -> None:
         inbox = settings()

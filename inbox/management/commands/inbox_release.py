@@ -1,4 +1,4 @@
-"""manage.py inbox_release: have held events handled again."""
+"""manage.py inbox_release: handle held events again."""
 
 from __future__ import annotations
 

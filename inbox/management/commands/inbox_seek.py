@@ -1,4 +1,4 @@
-"""inbox_seek: move a consumer to another place in its topics."""
+"""manage.py inbox_seek: move a consumer to another place in its topics."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ class Command(InboxCommand):
         places = parser.add_mutually_exclusive_group(required=True)
         places.add_argument("--to-offset", type=int, metavar="N", help="the next to be handled is offset N")
         places.add_argument(
-            "--to-time", metavar="ISO", help="the first record that Kafka was given then or later"
+            "--to-time", metavar="ISO", help="the first record that Kafka received at that time or later"
         )
         places.add_argument("--to-beginning", action="store_true", help="the first record that Kafka has")
         places.add_argument("--to-end", action="store_true", help="what is written from now on")
-        parser.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
+        parser.add_argument("--dry-run", action="store_true", help="print what would be done, and do nothing")
         parser.add_argument("--reason", default="", help="why; the log keeps it")
         parser.add_argument("--yes", action="store_true", help="do not ask before events are skipped")
 
@@ -86,7 +86,7 @@ class Command(InboxCommand):
 
     def _ask(self, targets: dict[TopicPartition, int], before: dict[TopicPartition, int]) -> None:
         if any(offset > before.get(partition, 0) for partition, offset in targets.items()):
-            answer = input("Events that are skipped are never handled. Type 'yes' to go on: ")
+            answer = input("Events that are skipped are never handled. Type 'yes' to continue: ")
             if answer != "yes":
                 raise CommandError("nothing was changed", returncode=REFUSED)
 

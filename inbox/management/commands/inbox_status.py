@@ -1,4 +1,4 @@
-"""manage.py inbox_status: how the consumers are, in words, as JSON, and as an exit code."""
+"""manage.py inbox_status: print the state of the consumers as text or JSON, with an exit code."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Command(StatusCommand, InboxCommand):
         inbox, database = settings(), self.database(options)
         if database not in connections:
             said = f"There is no database {database!r} in DATABASES: {', '.join(connections)}."
-            remedy = "Name the database that holds the inbox: --database ALIAS."
+            remedy = "Name the database of the inbox: --database ALIAS."
             return self.failed(Problem(state=State.UNREADABLE, text=said, remedy=remedy), options)
         chosen = [inbox.consumer(name) for name in options["names"] or sorted(inbox.consumers)]
         thresholds = report.Thresholds(max_pending=options["max_pending"], max_age=options["max_age"])

@@ -1,4 +1,4 @@
-"""manage.py run_consumer NAME: bring the events of Kafka to the handlers of one consumer."""
+"""manage.py run_consumer NAME: handle the events of one consumer."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Command(ProcessCommand):
     """Run a consumer of INBOX["CONSUMERS"] until SIGTERM."""
 
     help = (
-        "Brings the events of a consumer's topics to its handlers. SIGTERM finishes what is in hand; another "
+        "Passes the events of a consumer's topics to its handlers. SIGTERM finishes current work; another "
         "one, more than a second later, forces the end. "
         "Exit codes: 0 stopped when asked, 1 error, 2 usage, 3 shutdown forced or timed out, "
         "5 a handler took longer than INBOX['HANDLER_SECONDS'] and could not be interrupted."
