@@ -55,7 +55,7 @@ class Bulk:
         if any(hasattr(instance.pk, "resolve_expression") for instance in instances):
             raise CannotCapture(
                 f"bulk_create() of {self._model._meta.label}: the database gives its primary keys "
-                "(db_default), and Django does not return them, so its rows cannot be found for their events. "
+                "(db_default), and Django does not return them, so the rows are unknown to their events. "
                 "Give the field a default=, or save the rows one by one."
             )
 
