@@ -8,9 +8,10 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import wraps
 from operator import attrgetter
 from types import FrameType
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from uuid import UUID
 
 from django.core.exceptions import ImproperlyConfigured
@@ -20,6 +21,7 @@ from outbox.errors import UnknownEventType
 from outbox.write.attributes import check_name
 
 C = TypeVar("C", bound=type)
+F = TypeVar("F", bound=Callable[..., object])
 Getter = Callable[[Any], object]
 
 _TYPE = re.compile(r"[a-zA-Z0-9_-]+(\.[a-zA-Z0-9_-]+)*")
@@ -146,6 +148,22 @@ class Registry:
 registry = Registry()
 
 
+def _with_arguments(decorator: F) -> F:
+    """The decorator, which says so when it stands without its arguments."""
+
+    @wraps(decorator)
+    def with_arguments(*arguments: Any, **options: Any) -> Any:
+        if any(isinstance(argument, type) for argument in arguments):
+            raise ImproperlyConfigured(
+                f"@outbox.event of {_path(arguments[0])} lacks its arguments: write "
+                "@outbox.event('app.thing.done', topic=…, key=…)."
+            )
+        return decorator(*arguments, **options)
+
+    return cast("F", with_arguments)
+
+
+@_with_arguments
 def event(
     type: str,
     /,
