@@ -66,6 +66,8 @@ class EventType:
 
     def told(self, source: str | Getter, value: object, written: Mapping[str, object]) -> object:
         """What a field says as key, subject or attribute: its text in JSON, whatever text was given."""
+        if type(value) is int or type(value) is UUID:
+            return value
         name = self.wire_names.get(source) if isinstance(source, str) else None
         if name is None or name not in written:
             return value
