@@ -29,6 +29,8 @@ class Mistake:
 
     def place(self) -> str:
         """The line of the module that raised it, or else the last line of the traceback."""
+        if isinstance(self.error, SyntaxError) and self.error.filename:
+            return f"{self.error.filename}:{self.error.lineno}"
         frames = traceback.extract_tb(self.error.__traceback__)
         name = self.module.replace(".", "/")
         own = [frame for frame in frames if name in frame.filename] or frames

@@ -46,6 +46,8 @@ WHOLE_PROCESSES = {
     "tests/packaging/",
     "tests/test_readme.py",
     "tests/inbox/test_commands.py::test_a_database_that_is_not_there_is_one_line",
+    "tests/outbox/test_wiring.py::TestApps",
+    "tests/outbox/test_wiring.py::TestMistakesAtImport",
     "tests/inbox/test_run_consumer.py",
     "tests/relay/test_fairness.py::test_a_signal_at_any_moment",
     "tests/relay/test_run_relay.py",

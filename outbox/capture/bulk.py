@@ -45,9 +45,19 @@ class Bulk:
                 entries = self._entries(pre_save, chunk)
                 self._plain().bulk_create(chunk, batch_size)
                 forget_rows(self._model)
+                self._require_keys(chunk)
                 entries += self._entries(post_save, self._stored(chunk), created=True)
                 insert(entries, self._using)
         return instances
+
+    def _require_keys(self, instances: Sequence[Model]) -> None:
+        """Django does not always bring back the primary keys that a db_default gave."""
+        if any(hasattr(instance.pk, "resolve_expression") for instance in instances):
+            raise CannotCapture(
+                f"bulk_create() of {self._model._meta.label}: the database gives its primary keys "
+                "(db_default), and Django does not return them, so the rows are unknown to their events. "
+                "Give the field a default=, or save the rows one by one."
+            )
 
     def update_each(self, instances: list[Any], fields: list[str], batch_size: int | None) -> int:
         with transaction.atomic(using=self._using):
@@ -99,15 +109,16 @@ class Bulk:
         """Lock rows in the order of their primary keys, as UPDATE does (NO KEY), parents before children."""
         for parent in self._parents():
             ids = queryset.order_by().values_list(parent._meta.pk.name, flat=True)
-            _lock_rows(parent._base_manager.using(self._using).filter(pk__in=list(ids)))
+            rows: QuerySet[Any] = QuerySet(parent, using=self._using)
+            _lock_rows(rows.filter(pk__in=list(ids)))
         query = queryset.query
         if not (query.distinct or query.group_by or query.annotations):
             return _lock_rows(queryset)
-        rows = self._rows(queryset.order_by().values("pk"))
-        _lock_rows(rows)
+        matching = self._rows(queryset.order_by().values("pk"))
+        _lock_rows(matching)
         return list(
-            rows.values_list("pk", flat=True)
-        )  # what still matches, now that no other session can change it
+            matching.values_list("pk", flat=True)
+        )  # what still matches: no other session can change it now
 
     def _parents(self) -> list[type[Model]]:
         own, parents = self._model._meta.concrete_model, self._model._meta.all_parents
@@ -115,14 +126,19 @@ class Bulk:
 
     def _pk_of(self, instance: Model) -> object:
         """The key as the database returns it: ``Order(pk="7")`` is row 7."""
-        return self._model._meta.pk.to_python(instance.pk)
+        fields = self._model._meta.pk_fields
+        if len(fields) == 1:
+            return fields[0].to_python(instance.pk)
+        return tuple(field.to_python(part) for field, part in zip(fields, instance.pk, strict=True))
 
     def _plain(self) -> QuerySet[Any]:
         """The same query, but its writes are not captured."""
         return QuerySet(self._model, query=self._queryset.query.chain(), using=self._using)
 
     def _rows(self, pks: Sequence[Any] | QuerySet[Any]) -> QuerySet[Any]:
-        return self._model._base_manager.using(self._using).filter(pk__in=pks).order_by("pk")
+        """Not by a manager of the model, which may hide what was just written."""
+        rows: QuerySet[Any] = QuerySet(self._model, using=self._using)
+        return rows.filter(pk__in=pks).order_by("pk")
 
     def _about_to_be(self, pks: Sequence[Any], values: Mapping[str, Any]) -> Iterator[Model]:
         """The rows as a pre_save receiver sees them: changed in memory, not yet in the database."""
@@ -174,7 +190,7 @@ class Bulk:
                 signal=signal,
                 sender=self._model,
                 instance=instance,
-                previous=before.get(self._pk_of(instance)),
+                previous=before.get(self._pk_of(instance)) if before else None,
                 **common,
             )
         ]

@@ -7,11 +7,15 @@ row's values.
 
 from __future__ import annotations
 
+import functools
 from copy import copy
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from django.db.models import QuerySet
+from django.utils.functional import cached_property
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,6 +23,8 @@ if TYPE_CHECKING:
     from django.db.models import Model
 
 _MISSING = object()
+_PLAIN = frozenset({str, int, bool, bytes, date, timedelta, UUID})
+"""Types whose equal values cannot be told apart."""
 
 
 def read_again(instance: Model, using: str) -> Mapping[str, Any]:
@@ -44,15 +50,20 @@ def as_stored(instance: Any, values: Mapping[str, Any]) -> Any:
 
 
 def _same(assigned: Any, stored: Any) -> bool:
-    """Whether the two look equal to a receiver. ``Decimal("1.5")`` and ``Decimal("1.50")`` do not."""
+    """Whether the two look equal to a receiver: ``Decimal("1.5")`` is not ``Decimal("1.50")``, and 02:00
+    in Berlin is not midnight UTC.
+    """
     if assigned is stored:
         return True
     kind = type(stored)
-    if type(assigned) is not kind:
-        return isinstance(assigned, kind) and type(assigned) is not bool and bool(assigned == stored)
-    if kind in (dict, list):
-        return bool(repr(assigned) == repr(stored))
-    return bool(assigned == stored) and (kind is not Decimal or assigned.same_quantum(stored))
+    if type(assigned) is kind:
+        if kind in _PLAIN:
+            return bool(assigned == stored)
+        if kind is Decimal:
+            return bool(assigned == stored) and assigned.same_quantum(stored)
+    elif not isinstance(assigned, kind) or type(assigned) is bool:
+        return False
+    return bool(assigned == stored) and str(assigned) == str(stored)
 
 
 def _copy(instance: Any, changed: Mapping[str, Any]) -> Any:
@@ -63,9 +74,15 @@ def _copy(instance: Any, changed: Mapping[str, Any]) -> Any:
     if "_prefetched_objects_cache" in other.__dict__:
         other._prefetched_objects_cache = dict(instance._prefetched_objects_cache)
     other.__dict__.update(changed)
+    for name in [name for name in other.__dict__ if _is_cached_property(instance, name)]:
+        del other.__dict__[name]  # it may come of what is not stored
     for field in instance._meta.concrete_fields:
         if field.is_relation and field.attname in changed and field.is_cached(other):
             related = field.get_cached_value(other)
             if getattr(related, field.target_field.attname, None) != changed[field.attname]:
                 field.delete_cached_value(other)
     return other
+
+
+def _is_cached_property(instance: object, name: str) -> bool:
+    return isinstance(getattr(type(instance), name, None), functools.cached_property | cached_property)

@@ -32,6 +32,8 @@ EXPECTED = (
 _SENDING = ("outbox.", "django.dispatch.", "asgiref.", "contextlib")
 _LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")})
 
+_ASYNC = "async code"
+
 _warned: set[tuple[str, str]] = set()
 
 
@@ -43,9 +45,7 @@ def notice(signal: Signal, signal_name: str, receiver: object, using: str) -> No
     sender, caller = _places()
     message = (
         f"{receiver!r} got {signal_name} from {sender} outside a transaction of database {using!r}: a crash "
-        "between the change and this signal loses the event. Put the change and the signal into one "
-        f"transaction: `with transaction.atomic():` around the call at {caller}, or ATOMIC_REQUESTS for the "
-        "whole request."
+        f"between the change and this signal loses the event. {_remedy(caller)}"
     )
     if policy == "refuse":
         raise TransactionRequired(f'{message} (OUTBOX["OUTSIDE_TRANSACTION"] is "refuse".)')
@@ -64,9 +64,23 @@ def notice(signal: Signal, signal_name: str, receiver: object, using: str) -> No
     )
 
 
+def _remedy(caller: str) -> str:
+    if caller == _ASYNC:
+        return (
+            "It was sent by asend(): put the change and send() into one plain function, inside `with "
+            "transaction.atomic():`, and call that with sync_to_async()."
+        )
+    return (
+        "Put the change and the signal into one transaction: `with transaction.atomic():` around the call at "
+        f"{caller}, or ATOMIC_REQUESTS for the whole request."
+    )
+
+
 def _places() -> tuple[str, str]:
     """Where the signal was sent, and the nearest line of the project's own code that led there."""
     sender = caller = ""
+    if _is_async():
+        return _ASYNC, _ASYNC
     for frame in _frames():
         place = f"{frame.f_code.co_filename}:{frame.f_lineno}"
         sender = sender or place
@@ -82,3 +96,13 @@ def _frames() -> Iterator[FrameType]:
         if not f"{frame.f_globals.get('__name__', '')}.".startswith(_SENDING):
             yield frame
         frame = frame.f_back
+
+
+def _is_async() -> bool:
+    """Whether asend() has sent it: its receivers run in a thread, without a frame of who awaits them."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_globals.get("__name__", "").startswith(
+        ("outbox.", "django.dispatch.")
+    ):
+        frame = frame.f_back
+    return frame is not None and frame.f_globals.get("__name__", "").startswith("asgiref.")

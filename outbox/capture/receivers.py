@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from functools import partial, update_wrapper
+from functools import lru_cache, partial, update_wrapper
 from inspect import iscoroutinefunction
-from types import FunctionType
+from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.apps import apps
@@ -31,6 +32,7 @@ from outbox.capture import outside
 from outbox.capture.committed import as_stored, read_again
 from outbox.capture.save_hook import SaveHook, guard, wants_previous, wants_row
 from outbox.capture.senders import is_reached, reached
+from outbox.declared.fields import has_fields
 from outbox.errors import OutboxError
 from outbox.log import tables
 from outbox.write import transactions
@@ -246,6 +248,8 @@ def receiver(
     _refuse_a_function(signal)
     heard: Sequence[Any] = signal if isinstance(signal, list | tuple) else [signal]
     senders = sender if isinstance(sender, list | tuple) else [sender]
+    if not heard or not senders:
+        raise ImproperlyConfigured("@outbox.receiver of no signal, or of no sender, would never be called.")
 
     def connect(function: F) -> F:
         _check(function, heard)
@@ -270,15 +274,28 @@ def receivers_of(signal: Signal, model: type[Model]) -> list[Receiver]:
 
 
 def name_of(signal: Signal) -> str:
-    """The name of one of Django's signals; of another one its repr."""
+    """What a signal is called where it is made: post_save, or shop.signals.order_placed."""
     known = {**vars(signals), **vars(core_signals)}
-    return next((name for name, value in known.items() if value is signal), repr(signal))
+    return next((name for name, value in known.items() if value is signal), None) or _path_of(signal)
+
+
+@lru_cache(maxsize=64)
+def _path_of(signal: Signal) -> str:
+    """The module and name of a signal; its repr if no module has it."""
+    paths = [
+        f"{module}.{name}"
+        for module, loaded in list(sys.modules.items())
+        for name, value in list(vars(loaded).items() if isinstance(loaded, ModuleType) else ())
+        if value is signal
+    ]
+    return min(paths, key=lambda path: (".signals." not in path, len(path)), default=repr(signal))
 
 
 def _several(events: object) -> Iterator[object]:
     if events is None:
         return
-    is_one = type(events) in registry or isinstance(events, str | bytes | Mapping)
+    cls = type(events)
+    is_one = cls in registry or isinstance(events, str | bytes | Mapping) or has_fields(cls)
     yield from events if isinstance(events, Iterable) and not is_one else [events]
 
 

@@ -7,7 +7,7 @@ tables.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import wraps
+from functools import cache, wraps
 from typing import TYPE_CHECKING, Any
 
 from django.db import connections, transaction
@@ -22,10 +22,13 @@ CollectorOf = Callable[[Model], "Collector | None"]
 
 
 def can_return(model: type[Model], using: str) -> bool:
-    """Whether RETURNING gives the same values as SELECT. Columns of PostGIS do not."""
-    return connections[using].vendor == "postgresql" and all(
-        type(field).select_format is Field.select_format for field in model._meta.concrete_fields
-    )
+    """Whether the columns of a model come back as they are selected (those of PostGIS do not)."""
+    return connections[using].vendor == "postgresql" and _selects_plainly(model)
+
+
+@cache
+def _selects_plainly(model: type[Model]) -> bool:
+    return all(type(field).select_format is Field.select_format for field in model._meta.concrete_fields)
 
 
 def wrap_writes(model: Any, collector_of: CollectorOf) -> None:
@@ -98,18 +101,26 @@ def _update(rows: Any, using: str, values: Any) -> Mapping[str, Any] | None:
     query.annotations = {}
     compiler = query.get_compiler(using)
     statement, parameters = compiler.as_sql()
-    connection, table = connections[using], query.get_meta().db_table
-    quote = connection.ops.quote_name
-    fields = query.get_meta().local_concrete_fields
-    columns = ", ".join(f"{quote(table)}.{quote(field.column)}" for field in fields)
-    with transaction.mark_for_rollback_on_error(using=using), connection.cursor() as cursor:
+    fields, columns, converters = _returned(query.get_meta().model, using)
+    with transaction.mark_for_rollback_on_error(using=using), connections[using].cursor() as cursor:
         cursor.execute(f"{statement} RETURNING {columns}", parameters)
         row = cursor.fetchone()
     if row is None:
         return None
-    converters = compiler.get_converters([field.get_col(table) for field in fields])
     (converted,) = compiler.apply_converters([row], converters) if converters else [row]
     return _by_attribute(fields, converted)
+
+
+@cache
+def _returned(model: Any, using: str) -> tuple[Sequence[Any], str, Any]:
+    """The fields of a table, their columns, and how their values are converted: PostgreSQL's own backend adds
+    no converters that belong to one connection.
+    """
+    options, quote = model._meta, connections[using].ops.quote_name
+    fields = options.local_concrete_fields
+    columns = ", ".join(f"{quote(options.db_table)}.{quote(field.column)}" for field in fields)
+    compiler = UpdateQuery(model).get_compiler(using)
+    return fields, columns, compiler.get_converters([field.get_col(options.db_table) for field in fields])
 
 
 def _by_attribute(fields: Sequence[Any], row: Sequence[Any]) -> Mapping[str, Any]:

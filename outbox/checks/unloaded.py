@@ -11,6 +11,8 @@ from pathlib import Path
 from django.apps import apps
 from django.core.checks import CheckMessage, Warning
 
+from outbox.discovery import mistakes
+
 _INSTALLED = {Path(sysconfig.get_path(name)) for name in ("stdlib", "purelib", "platlib")}
 _DECLARING = {"receiver", "event", "Event"}
 _NOT_LOADED = {"tests", "migrations", "management"}
@@ -18,6 +20,7 @@ _NOT_LOADED = {"tests", "migrations", "management"}
 
 def check_unloaded(**kwargs: object) -> list[CheckMessage]:
     """W005: a module of an app declares receivers or events, and nothing imports it."""
+    tried = {mistake.module for mistake in mistakes}
     return [
         Warning(
             f"{module} declares receivers or events of the outbox, and nothing imports it.",
@@ -26,7 +29,7 @@ def check_unloaded(**kwargs: object) -> list[CheckMessage]:
             id="outbox.W005",
         )
         for path, module in _modules()
-        if module not in sys.modules and _declares(path)
+        if module not in sys.modules and module not in tried and _declares(path)
     ]
 
 
@@ -52,26 +55,32 @@ def _declares(path: Path) -> bool:
         tree = ast.parse(text)
     except SyntaxError:
         return False
-    imported = {
-        name.asname or name.name
-        for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom) and node.module == "outbox"
-        for name in node.names
-        if name.name in _DECLARING
-    }
-    return any(_is_ours(used, imported) for node in ast.walk(tree) for used in _used(node))
+    packages, names = _imported(tree)
+    return any(_is_ours(used, packages, names) for node in ast.walk(tree) for used in _used(node))
+
+
+def _imported(tree: ast.AST) -> tuple[set[str], set[str]]:
+    """What the package outbox is called here, and what is imported from it."""
+    packages, names = set(), set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            packages |= {each.asname or each.name for each in node.names if each.name == "outbox"}
+        elif isinstance(node, ast.ImportFrom) and f"{node.module}.".startswith("outbox."):
+            names |= {each.asname or each.name for each in node.names if each.name in _DECLARING}
+    return packages, names
 
 
 def _used(node: ast.AST) -> Iterator[ast.expr]:
-    """The decorators of a function, or the decorators and bases of a class."""
+    """What is called, what a function or class is decorated with, and what a class is derived from."""
+    if isinstance(node, ast.Call):
+        yield node.func
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-        for decorator in node.decorator_list:
-            yield decorator.func if isinstance(decorator, ast.Call) else decorator
+        yield from node.decorator_list
     if isinstance(node, ast.ClassDef):
         yield from node.bases
 
 
-def _is_ours(used: ast.expr, imported: set[str]) -> bool:
+def _is_ours(used: ast.expr, packages: set[str], names: set[str]) -> bool:
     if isinstance(used, ast.Attribute) and isinstance(used.value, ast.Name):
-        return used.value.id == "outbox" and used.attr in _DECLARING
-    return isinstance(used, ast.Name) and used.id in imported
+        return used.value.id in packages and used.attr in _DECLARING
+    return isinstance(used, ast.Name) and used.id in names

@@ -6,12 +6,14 @@ import inspect
 import sys
 import weakref
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from django.apps import apps
 from django.core.checks import CheckMessage, Error, Warning
-from django.db.models import Model, signals
+from django.db.models import Model
 from django.db.models.signals import ModelSignal, post_save, pre_save
 from django.dispatch import Signal
 
@@ -98,7 +100,7 @@ def check_durable(**kwargs: object) -> list[CheckMessage]:
 
 def check_shadowed(**kwargs: object) -> list[CheckMessage]:
     """E011: an app named 'relay' or 'inbox' hides the one of this package."""
-    home = Path(__file__).parents[1]
+    home = Path(__file__).parents[2]
     return [
         Error(
             f"The app {app.name!r} at {app.path} hides the app of the same name in django-outbox-relay.",
@@ -137,10 +139,12 @@ def _is_model_name(text: str) -> bool:
 
 
 def _signals() -> list[Signal]:
-    modules = [signals, *(sys.modules.get(f"{app.name}.signals") for app in apps.get_app_configs())]
-    found = [value for module in modules for value in vars(module or object).values()]
+    modules = [module for module in list(sys.modules.values()) if isinstance(module, ModuleType)]
+    found = [value for module in modules for value in list(vars(module).values())]
     of_receivers = [signal for receiver in registered for signal, _ in receiver.connections]
-    return list({id(each): each for each in [*found, *of_receivers] if isinstance(each, Signal)}.values())
+    return list(
+        {id(each): each for each in [*found, *of_receivers] if type(each).__mro__.count(Signal)}.values()
+    )
 
 
 def _functions(signal: Signal, sender: type[Model] | None = None) -> Iterator[Any]:
@@ -151,6 +155,8 @@ def _functions(signal: Signal, sender: type[Model] | None = None) -> Iterator[An
             continue
         if function is None or isinstance(function, Receiver):
             continue
+        while isinstance(function, partial):
+            function = function.func
         function = inspect.unwrap(function)
         if hasattr(function, "__code__"):
             yield function

@@ -7,6 +7,6 @@ from __future__ import annotations
 
 from outbox.declared.annotations import Places
 from outbox.declared.compiled import compiled, problems, wire_form
-from outbox.declared.fields import field_names
+from outbox.declared.fields import field_names, wire_names
 
-__all__ = ["Places", "compiled", "field_names", "problems", "wire_form"]
+__all__ = ["Places", "compiled", "field_names", "problems", "wire_form", "wire_names"]

@@ -14,47 +14,75 @@ Plain = Callable[[Any], Any]
 
 
 def union_of(arms: list[Converter]) -> Converter:
-    native = {cls: arm for arm in reversed(arms) for cls in arm.natives}
+    native: dict[type, list[Converter]] = {}
+    for arm in arms:
+        for cls in arm.natives:
+            native.setdefault(cls, []).append(arm)
     label = " | ".join(arm.label for arm in arms)
     real = [arm for arm in arms if arm is not NONE]
 
     def convert(value: Any) -> Any:
-        arm = native.get(type(value))
-        if arm is not None:
-            return arm.convert(value)
+        own = native.get(type(value))
+        if own is not None:
+            return own[0].convert(value) if len(own) == len(arms) == 1 else _of_several(value, own)
         wrong = never(value)
         if wrong is not None:
             raise wrong
         if len(real) == 1:
             return real[0].convert(value)
-        related = [arm for arm in real if isinstance(value, tuple(arm.natives))]
-        for arm in [*related, *real]:
+        return _first(value, [arm for arm in real if isinstance(value, tuple(arm.natives))])
+
+    def _of_several(value: Any, own: list[Converter]) -> Any:
+        if len(own) > 1:
+            return _unchanged(value, own)
+        try:
+            return own[0].convert(value)
+        except Refused as refused:
+            return _first(value, [], refused)
+
+    def _unchanged(value: Any, own: list[Converter]) -> Any:
+        """By the first type that takes the value as it is; otherwise by the first that takes it."""
+        for arm in own:
+            try:
+                converted = arm.convert(value)
+            except Refused:
+                continue
+            if repr(converted) == repr(_as_list(value)):
+                return converted
+        return _first(value, own)
+
+    def _first(value: Any, preferred: list[Converter], refused: Refused | None = None) -> Any:
+        for arm in [*preferred, *real]:
             try:
                 return arm.convert(value)
             except Refused:
                 continue
-        raise refuse(value, label)
+        raise refused or refuse(value, label)
 
-    exact = frozenset(cls for cls, arm in native.items() if cls in arm.exact)
+    exact = frozenset(cls for cls, own in native.items() if cls in own[0].exact)
     return Converter(label, convert, frozenset(native), exact)
+
+
+def _as_list(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
 
 
 def literal_of(values: tuple[Any, ...], plain: Plain) -> Converter:
     label = f"one of {', '.join(map(repr, values))}"
-    written = {(type(value), value): plain(value) for value in values}
+    written = {(type(value), value): _plain(plain, value) for value in values}
 
     def convert(value: Any) -> Any:
         plain = value.value if isinstance(value, Enum) and (type(value), value) not in written else value
         try:
             return written[(type(plain), plain)]
         except (KeyError, TypeError):
-            raise refuse(value, label) from None
+            raise refuse(value, label, f"Give {label}.") from None
 
     return Converter(label, convert, frozenset(type(value) for value in values))
 
 
 def enum_of(cls: type[Enum], plain: Plain) -> Converter:
-    written = {member: plain(member.value) for member in cls.__members__.values()}
+    written = {member: _plain(plain, member) for member in cls.__members__.values()}
 
     def convert(value: Any) -> Any:
         if type(value) is not cls:
@@ -73,3 +101,10 @@ def enum_of(cls: type[Enum], plain: Plain) -> Converter:
         raise refuse(value, cls.__qualname__, f"Give one of {', '.join(cls.__members__)}.")
 
     return Converter(cls.__qualname__, convert, frozenset({cls}))
+
+
+def _plain(plain: Plain, value: Any) -> Any:
+    try:
+        return plain(value.value if isinstance(value, Enum) else value)
+    except Refused as refused:
+        raise TypeError(f"the value of {value} is no plain data: {refused.reason}") from None

@@ -8,7 +8,18 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
 from operator import attrgetter
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+from typing import (
+    Any,
+    Final,
+    Literal,
+    NotRequired,
+    Required,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 from uuid import UUID
 
 from django.core.exceptions import ImproperlyConfigured
@@ -19,6 +30,8 @@ from outbox.declared.choices import enum_of, literal_of, union_of
 from outbox.declared.containers import at, dict_of, list_of, set_of, tuple_of
 from outbox.declared.converter import Converter
 from outbox.declared.fields import Field, fields_of, has_fields, tag_of
+from outbox.declared.generics import bindings, put_in
+from outbox.declared.named import is_named_tuple, is_typed_dict, named_tuple_of, required_keys, typed_dict_of
 from outbox.declared.numbers import BOOL, DECIMAL, FLOAT, INT, decimal_of
 from outbox.declared.refusal import Refused, never, refuse
 
@@ -42,7 +55,9 @@ _SCALARS: dict[Any, Converter] = {
     type(None): texts.NONE,
 }
 
-_classes: dict[type, Converter] = {}
+_QUALIFIERS = (Final, Required, NotRequired)
+
+_classes: dict[Any, Converter] = {}
 
 
 def wire_form(value: object) -> Any:
@@ -50,30 +65,35 @@ def wire_form(value: object) -> Any:
     return ANY.convert(value)
 
 
-def compiled(cls: type, scope: Scope = None) -> Converter:
+def compiled(declared: Any, scope: Scope = None) -> Converter:
     """The converter of a class with fields, made once. Raises ImproperlyConfigured for a wrong annotation;
     ``scope`` has the names of the function in which the class was made.
     """
-    known = _classes.get(cls)
+    known = _classes.get(declared)
     if known is None:
-        _classes[cls] = Converter(cls.__qualname__, _late(cls), frozenset({cls}))  # it may contain itself
+        cls = get_origin(declared) or declared
+        label = _name_of(declared)
+        _classes[declared] = Converter(label, _late(declared), frozenset({cls}))  # it may contain itself
         try:
-            known = _classes[cls] = _class(cls, scope)
+            known = _classes[declared] = _class(cls, get_args(declared), scope)
         except NameError as error:
-            del _classes[cls]
             raise ImproperlyConfigured(
                 f"The fields of {cls.__module__}.{cls.__qualname__} cannot be read: {error}. Annotate them "
                 "with types that are imported at run time, and not under TYPE_CHECKING only."
             ) from error
+        finally:
+            if known is None:
+                del _classes[declared]
     return known
 
 
-def _late(cls: type) -> Any:
-    return lambda value: _classes[cls].convert(value)
+def _late(declared: Any) -> Any:
+    return lambda value: _classes[declared].convert(value)
 
 
-def _class(cls: type, scope: Scope) -> Converter:
-    fields = fields_of(cls, scope)
+def _class(cls: type, arguments: tuple[Any, ...], scope: Scope) -> Converter:
+    bound = bindings(cls, arguments)
+    fields = [field._replace(declared=put_in(field.declared, bound)) for field in fields_of(cls, scope)]
     plan = [(field.wire_name, *_pair(_of_field(field, scope))) for field in fields]
     names = [field.name for field in fields]
     tag = tag_of(cls)
@@ -151,7 +171,7 @@ def converter_of(declared: Any, scope: Scope = None) -> Converter:
     if declared is Any or declared is object:
         return ANY
     if isinstance(declared, TypeVar):
-        return converter_of(declared.__bound__, scope) if declared.__bound__ else ANY
+        return _type_variable(declared, scope)
     if hasattr(declared, "__metadata__"):
         return _annotated(declared, scope)
     if hasattr(declared, "__supertype__"):
@@ -165,7 +185,15 @@ def converter_of(declared: Any, scope: Scope = None) -> Converter:
         return union_of([converter_of(arm, scope) for arm in get_args(declared)])
     if origin is Literal:
         return literal_of(get_args(declared), _dynamic)
+    if origin in _QUALIFIERS:
+        return converter_of(get_args(declared)[0], scope)
     return _generic(declared, origin, scope)
+
+
+def _type_variable(declared: Any, scope: Scope) -> Converter:
+    if declared.__constraints__:
+        return union_of([converter_of(one, scope) for one in declared.__constraints__])
+    return converter_of(declared.__bound__, scope) if declared.__bound__ else ANY
 
 
 def _annotated(declared: Any, scope: Scope) -> Converter:
@@ -196,7 +224,12 @@ def _generic(declared: Any, origin: Any, scope: Scope) -> Converter:
     if issubclass(cls, Enum):
         return enum_of(cls, _dynamic)
     if has_fields(cls):
-        return compiled(cls, scope)
+        return compiled(declared, scope)
+    if is_named_tuple(cls):
+        return named_tuple_of(cls, _parts(cls, arguments, scope))
+    if is_typed_dict(cls):
+        required = required_keys(cls, get_type_hints(cls, localns=scope, include_extras=True))
+        return typed_dict_of(cls, _parts(cls, arguments, scope), required)
     if issubclass(cls, tuple) and arguments and arguments[-1] is not Ellipsis:
         return tuple_of([converter_of(one, scope) for one in arguments], label)
     inner = [converter_of(one, scope) for one in arguments if one is not Ellipsis]
@@ -211,6 +244,12 @@ def _generic(declared: Any, origin: Any, scope: Scope) -> Converter:
         f"{label} has no form in JSON; declare text, numbers, dates, UUIDs, Decimals, Enums, or lists, dicts "
         "and dataclasses of those"
     )
+
+
+def _parts(cls: type, arguments: tuple[Any, ...], scope: Scope) -> dict[str, Converter]:
+    bound = bindings(cls, arguments)
+    hints = get_type_hints(cls, localns=scope, include_extras=True)
+    return {name: converter_of(put_in(one, bound), scope) for name, one in hints.items()}
 
 
 def _dynamic(value: Any) -> Any:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import date, datetime, timedelta
+from itertools import groupby
 from typing import Any
+from uuid import UUID
 
 from outbox.declared.converter import Converter
 from outbox.declared.refusal import Refused, refuse
+
+_NO_NAMES = frozenset({float, bool, bytes, bytearray, memoryview, timedelta, type(None)})
 
 
 def list_of(each: Converter, label: str) -> Converter:
@@ -28,9 +33,10 @@ def set_of(each: Converter, label: str) -> Converter:
             raise refuse(values, label, "Give a set.")
         written = _converted(each, values)
         try:
-            return sorted(written)
+            ordered = sorted(written)
         except TypeError:
-            return sorted(written, key=repr)
+            ordered = sorted(written, key=repr)
+        return [value for value, _ in groupby(ordered)]  # "7" and 7 may be one number
 
     return Converter(label, convert, frozenset({set, frozenset}))
 
@@ -50,7 +56,11 @@ def tuple_of(each: list[Converter], label: str) -> Converter:
 
 
 def dict_of(key: Converter, each: Converter, label: str) -> Converter:
-    """A JSON object, its members sorted by name, so that equal dicts have equal JSON."""
+    """A JSON object, its members sorted by name, so that equal dicts have equal JSON. Raises TypeError for
+    keys that have no text.
+    """
+    if key.natives and key.natives <= _NO_NAMES:
+        raise TypeError(f"{label}: the names of a JSON object are text, ints, UUIDs, dates or Enum members")
 
     def convert(values: Any) -> dict[str, Any]:
         if not issubclass(type(values), Mapping):
@@ -63,6 +73,23 @@ def dict_of(key: Converter, each: Converter, label: str) -> Converter:
         return dict(sorted(written.items()))
 
     return Converter(label, convert, frozenset({dict}))
+
+
+def _text(values: object, name: object, converted: object) -> str:
+    if isinstance(converted, datetime):
+        return converted.isoformat("T", "microseconds")[:26] + "Z"
+    if isinstance(converted, bool) or not isinstance(converted, str | int | UUID | date):
+        raise _no_name(values, name)
+    return str(converted)
+
+
+def _no_name(values: object, name: object) -> Refused:
+    return Refused(
+        values,
+        f"a key of it is a {type(name).__qualname__}, and the names of a JSON object are text",
+        "Give keys of type str, int, UUID, date or Enum.",
+        has_json_form=False,
+    )
 
 
 def at(step: str, convert: Callable[[Any], Any], value: object) -> Any:
@@ -88,14 +115,9 @@ def _one_by_one(each: Converter, values: Iterable[Any]) -> Iterator[Any]:
 
 def _name(values: object, name: object, key: Converter) -> str:
     if isinstance(name, bool) or name is None or isinstance(name, float | tuple):
-        raise Refused(
-            values,
-            f"a key of it is a {type(name).__qualname__}, and the names of a JSON object are text",
-            "Give keys of type str, int, UUID, date or Enum.",
-            has_json_form=False,
-        )
+        raise _no_name(values, name)
     try:
-        return str(key.convert(name))
+        converted = key.convert(name)
     except Refused as refused:
         raise Refused(
             values,
@@ -103,3 +125,4 @@ def _name(values: object, name: object, key: Converter) -> str:
             refused.remedy,
             has_json_form=refused.has_json_form,
         ) from None
+    return _text(values, name, converted)

@@ -52,11 +52,23 @@ def fields_of(cls: type, scope: dict[str, Any] | None = None) -> list[Field]:
                 name, name, Annotated[(info.annotation, *info.metadata)] if info.metadata else info.annotation
             )
             for name, info in models.items()
+            if info.exclude is not True
         ]
-    hints = get_type_hints(cls, localns=scope, include_extras=True)
+    hints = {**_types_of_attrs(cls), **get_type_hints(cls, localns=scope, include_extras=True)}
+    return [Field(name, wire, hints.get(name, Any)) for name, wire in wire_names(cls).items()]
+
+
+def wire_names(cls: type) -> dict[str, str]:
+    """By the name of each field, how it is called in JSON. Raises TypeError as ``field_names``."""
     names = field_names(cls)
     written = cls.__struct_encode_fields__ if issubclass(cls, msgspec.Struct) else names
-    return [Field(name, wire, hints.get(name, Any)) for name, wire in zip(names, written, strict=True)]
+    return dict(zip(names, written, strict=True))
+
+
+def _types_of_attrs(cls: type) -> dict[str, Any]:
+    """Those that stand in ``attr.ib(type=…)``, and not in an annotation."""
+    attributes = getattr(cls, "__attrs_attrs__", ())
+    return {each.name: each.type for each in attributes if isinstance(each.type, type)}
 
 
 def tag_of(cls: type) -> dict[str, Any]:

@@ -42,10 +42,19 @@ def _text(name: str, value: object) -> str:
         raise ValueError(  # noqa: TRY004
             f"Attribute {name!r} is a {type(plain).__qualname__}: give a str, an int, a bool or a UUID."
         )
-    text = str(plain)
+    text = plain_text(plain)
     if not _TEXT.fullmatch(text) or len(text.encode()) > MAX_VALUE_BYTES:
         raise ValueError(
             f"The value of attribute {name!r} is not allowed: give 1 to {MAX_VALUE_BYTES} bytes of text "
             "without control characters."
         )
     return text
+
+
+def plain_text(value: str | int | UUID) -> str:
+    """Its text as a plain str, also of a subclass that shows another one. Raises ValueError for a number of
+    too many digits.
+    """
+    if isinstance(value, str):
+        return str.__str__(value)
+    return int.__repr__(value) if isinstance(value, int) else str(value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
@@ -36,26 +36,42 @@ def to_json(event: object, written: Any) -> bytes:
     """The result of ``wire`` as JSON. Raises NotEncodable for text that is not valid Unicode."""
     try:
         return _encoder.encode(written)
-    except (UnicodeEncodeError, ValueError) as error:
-        path = next(_not_unicode(written), "")
+    except UnicodeEncodeError as error:
+        path = next(_paths(written, _is_no_unicode), "")
         raise NotEncodable(
             f"{type(event).__qualname__}{path} is not valid Unicode ({error}). Give text without "
             "halves of surrogate pairs."
         ) from error
+    except ValueError as error:
+        path = next(_paths(written, _has_too_many_digits), "")
+        raise NotEncodable(f"{type(event).__qualname__}{path} is a int: {error}.") from error
 
 
-def _not_unicode(written: Any, dotted: bool = True) -> Iterator[str]:
-    """The paths to texts that cannot be encoded."""
+def _paths(written: Any, is_wrong: Callable[[Any], bool], dotted: bool = True) -> Iterator[str]:
+    """The paths to the values, or names, that cannot be encoded."""
     if isinstance(written, dict):
         for name, value in written.items():
             step = f".{name}" if dotted else f"[{name!r}]"
-            yield from (step + path for path in _not_unicode(value, dotted=False))
-            yield from (step for _ in _not_unicode(name))
+            yield from (step + path for path in _paths(value, is_wrong, dotted=False))
+            yield from (step for _ in _paths(name, is_wrong))
     elif isinstance(written, list):
         for index, value in enumerate(written):
-            yield from (f"[{index}]" + path for path in _not_unicode(value, dotted=False))
-    elif isinstance(written, str):
-        try:
-            written.encode()
-        except UnicodeEncodeError:
-            yield ""
+            yield from (f"[{index}]" + path for path in _paths(value, is_wrong, dotted=False))
+    elif is_wrong(written):
+        yield ""
+
+
+def _is_no_unicode(value: Any) -> bool:
+    try:
+        str(value).encode() if isinstance(value, str) else None
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def _has_too_many_digits(value: Any) -> bool:
+    try:
+        str(value) if isinstance(value, int) else None
+    except ValueError:
+        return True
+    return False

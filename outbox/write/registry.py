@@ -8,17 +8,20 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import wraps
 from operator import attrgetter
 from types import FrameType
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
+from uuid import UUID
 
 from django.core.exceptions import ImproperlyConfigured
 
-from outbox.declared import compiled, field_names
+from outbox.declared import compiled, wire_names
 from outbox.errors import UnknownEventType
 from outbox.write.attributes import check_name
 
 C = TypeVar("C", bound=type)
+F = TypeVar("F", bound=Callable[..., object])
 Getter = Callable[[Any], object]
 
 _TYPE = re.compile(r"[a-zA-Z0-9_-]+(\.[a-zA-Z0-9_-]+)*")
@@ -41,11 +44,13 @@ class EventType:
     tombstone: bool = False
     dataschema: str | None = None
     attributes: Mapping[str, str | Getter] = dataclasses.field(default_factory=dict)
+    wire_names: Mapping[str, str] = dataclasses.field(init=False, repr=False)
     key_of: Getter = dataclasses.field(init=False, repr=False)
     subject_of: Getter = dataclasses.field(init=False, repr=False)
     attribute_getters: Mapping[str, Getter] = dataclasses.field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "wire_names", _wire_names(self.cls))
         object.__setattr__(self, "key_of", self._getter("key", self.key))
         object.__setattr__(self, "subject_of", self._getter("subject", self.subject))
         object.__setattr__(self, "attribute_getters", self._attribute_getters())
@@ -61,12 +66,22 @@ class EventType:
         if self.dataschema is not None and not re.fullmatch(r"\S+", self.dataschema):
             raise self._wrong(f"dataschema {self.dataschema!r}", "a URI")
 
+    def told(self, source: str | Getter, value: object, written: Mapping[str, object]) -> object:
+        """What a field says as key, subject or attribute: its text in JSON, whatever text was given."""
+        if type(value) is int or type(value) is UUID:
+            return value
+        name = self.wire_names.get(source) if isinstance(source, str) else None
+        if name is None or name not in written:
+            return value
+        plain = written[name]
+        return plain if isinstance(value, str) or isinstance(plain, int | UUID) else value
+
     def _getter(self, role: str, source: str | Getter | None) -> Getter:
         if source is None:
             return lambda event: None
         if callable(source):
             return source
-        names = _field_names(self.cls)
+        names = self.wire_names
         if source not in names and not isinstance(getattr(self.cls, source, None), property):
             raise self._wrong(f"{role} {source!r}", f"one of its fields ({', '.join(names)}), or a callable")
         return attrgetter(source)
@@ -139,6 +154,22 @@ class Registry:
 registry = Registry()
 
 
+def _with_arguments(decorator: F) -> F:
+    """The decorator, which says so when it stands without its arguments."""
+
+    @wraps(decorator)
+    def with_arguments(*arguments: Any, **options: Any) -> Any:
+        if any(isinstance(argument, type) for argument in arguments):
+            raise ImproperlyConfigured(
+                f"@outbox.event of {_path(arguments[0])} lacks its arguments: write "
+                "@outbox.event('app.thing.done', topic=…, key=…)."
+            )
+        return decorator(*arguments, **options)
+
+    return cast("F", with_arguments)
+
+
+@_with_arguments
 def event(
     type: str,
     /,
@@ -200,9 +231,9 @@ def _compile_here(cls: type) -> None:
             compiled(cls, dict(frame.f_locals) if frame is not None else None)
 
 
-def _field_names(cls: type) -> list[str]:
+def _wire_names(cls: type) -> Mapping[str, str]:
     try:
-        return field_names(cls)
+        return wire_names(cls)
     except TypeError as error:
         raise ImproperlyConfigured(
             f"@outbox.event: {error} (@outbox.event has to stand above @dataclass.)"

@@ -11,7 +11,7 @@ import msgspec
 
 from outbox.conf import settings
 from outbox.errors import EventRejected, EventTooLarge, InvalidAttribute, InvalidKey, InvalidSubject
-from outbox.write.attributes import checked
+from outbox.write.attributes import checked, plain_text
 from outbox.write.buckets import bucket_of
 from outbox.write.context import current
 from outbox.write.encode import to_json, wire
@@ -41,22 +41,21 @@ class NewRow(NamedTuple):
     def of(cls, event: object, attributes: Mapping[str, object] | None = None) -> NewRow:
         """The row of an event in the current context. Raises a kind of EventRejected."""
         event_type = registry.of(event)
-        given = event_type.key_of(event)
-        key = _text(event_type, "key", given, InvalidKey)
         written = wire(event)
-        if type(given) is str and type(event_type.key) is str:  # "7" for a field that is an int or a UUID
-            key = _text(event_type, "key", written.get(event_type.key, given), InvalidKey)
+        key = _plain_text(event_type, "key", event_type.key_of(event), written, InvalidKey)
         subject = event_type.subject_of(event)
         return cls(
             bucket=bucket_of(key),
             topic=settings().topic_prefix + event_type.topic,
             key=key,
             type=event_type.name,
-            subject=None if subject is None else _text(event_type, "subject", subject, InvalidSubject),
+            subject=None
+            if subject is None
+            else _plain_text(event_type, "subject", subject, written, InvalidSubject),
             content_type="application/json",
             event_id=uuid7(),
             payload=None if event_type.tombstone else _payload(event_type, event, written),
-            headers=_headers(event_type, event, attributes),
+            headers=_headers(event_type, event, written, attributes),
             source=settings().source,
             serialize=event_type.serialize,
         )
@@ -65,16 +64,26 @@ class NewRow(NamedTuple):
         return self[:-1]
 
 
-def _text(event_type: EventType, role: str, value: object, error: type[EventRejected]) -> str:
+def _plain_text(
+    event_type: EventType,
+    role: str,
+    value: object,
+    written: Mapping[str, object],
+    error: type[EventRejected],
+) -> str:
     """The text of a key or subject. Refuses what has no single plain text, and what Kafka or PostgreSQL
     cannot take.
     """
     source = getattr(event_type, role)
+    value = event_type.told(source, value, written)
     what = f"{role} of {event_type.name} ({source if isinstance(source, str) else 'computed'})"
     plain = value.value if isinstance(value, Enum) else value
     if isinstance(plain, bool) or not isinstance(plain, str | int | UUID):
         raise error(f"The {what} is {line(repr(plain), 100)}; it has to be a str, an int or a UUID.")
-    text = str(plain)
+    try:
+        text = plain_text(plain)
+    except ValueError:
+        raise error(f"The {what} is an int of too many digits.") from None
     if not text:
         raise error(f"The {what} is empty.")
     if "\x00" in text:
@@ -106,7 +115,12 @@ def _payload(event_type: EventType, event: object, written: object) -> bytes:
     return payload
 
 
-def _headers(event_type: EventType, event: object, given: Mapping[str, object] | None) -> str:
+def _headers(
+    event_type: EventType,
+    event: object,
+    written: Mapping[str, object],
+    given: Mapping[str, object] | None,
+) -> str:
     """emit() wins over the event's type, and that over the context."""
     context = current()
     attributes = {"dataversion": str(event_type.version)}
@@ -116,7 +130,9 @@ def _headers(event_type: EventType, event: object, given: Mapping[str, object] |
         attributes |= context.extensions()
     try:
         if event_type.attributes:
-            attributes |= checked({name: of(event) for name, of in event_type.attribute_getters.items()})
+            sources, getters = event_type.attributes, event_type.attribute_getters
+            told = {name: event_type.told(sources[name], of(event), written) for name, of in getters.items()}
+            attributes |= checked(told)
         if given:
             attributes |= checked(given)
     except ValueError as error:

@@ -326,6 +326,6 @@ def test_places_keep_every_decimal_as_it_is(value: Decimal) -> None:
 @given(st.datetimes(timezones=st.timezones(), min_value=datetime(2, 1, 1), max_value=datetime(9998, 1, 1)))
 def test_every_moment_has_one_form(value: datetime) -> None:
     text = written(datetime, value)
-    assert datetime.fromisoformat(text) == value
+    assert datetime.fromisoformat(text) == value.astimezone(UTC)
     assert len(text) == len("2026-01-02T03:04:05.000000Z")
     assert text == written(datetime, value.astimezone(UTC))

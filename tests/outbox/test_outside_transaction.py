@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import Any
 
@@ -57,6 +58,25 @@ def test_robust_signals_are_warned_of_too(caplog: pytest.LogCaptureFixture) -> N
     note(shipped)
     shipped.send_robust(sender=int)
     assert len(warnings(caplog)) == 1
+
+
+def test_names_the_signal_as_the_project_does(caplog: pytest.LogCaptureFixture) -> None:
+    note(shipped)
+    send()
+    (warning,) = warnings(caplog)
+    assert warning.signal == f"{__name__}.shipped"
+
+
+def test_async_signals_are_warned_of_with_their_own_cure(caplog: pytest.LogCaptureFixture) -> None:
+    note(shipped)
+
+    async def view() -> None:
+        await shipped.asend(sender=int)
+
+    asyncio.run(view())
+    (warning,) = warnings(caplog)
+    assert warning.called_at == "async code"
+    assert "sync_to_async" in warning.getMessage()
 
 
 def test_inside_a_transaction_all_is_well(caplog: pytest.LogCaptureFixture) -> None:

@@ -104,7 +104,7 @@ def test_refuses_a_class_without_named_fields(cls: type) -> None:
 
 def test_refuses_to_be_used_without_a_type() -> None:
     bare: Any = outbox.event
-    with pytest.raises(TypeError):
+    with pytest.raises(ImproperlyConfigured, match="lacks its arguments"):
 
         @bare
         @dataclass

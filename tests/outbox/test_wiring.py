@@ -148,6 +148,17 @@ class TestDjangosOwnReceiver:
         assert "on_commit" in caught.value.__notes__[0]
 
 
+def test_an_event_without_arguments_says_what_is_missing() -> None:
+    with pytest.raises(ImproperlyConfigured, match="lacks its arguments"):
+        outbox.event(Parcel)  # type: ignore[call-arg, arg-type]
+
+
+@pytest.mark.parametrize("options", [{"signal": []}, {"signal": post_save, "sender": []}])
+def test_a_receiver_of_nothing_is_refused(options: dict[str, Any]) -> None:
+    with pytest.raises(ImproperlyConfigured, match="would never be called"):
+        outbox.receiver(**options)
+
+
 class TestBaseManager:
     def test_that_is_not_captured_is_warned_of_for_models_that_relations_lead_to(self) -> None:
         outbox.receiver(post_save, sender=Price)(nothing)
@@ -280,6 +291,24 @@ class TestMistakesAtImport:
         process = run(project, "-m", "django", "check")
         assert "outbox.W005" in process.stderr
         assert module in process.stderr
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "import outbox as ob\n@ob.receiver(Signal())\ndef saved(**kwargs): ...",
+            "from outbox.capture.receivers import receiver\n@receiver(Signal())\ndef saved(**kwargs): ...",
+            "import outbox\noutbox.receiver(Signal())(print)",
+        ],
+    )
+    def test_however_it_declares_them(self, project: Path, text: str) -> None:
+        write(project, {"store/signals.py": f"from django.dispatch import Signal\n{text}\n"})
+        assert "outbox.W005" in run(project, "-m", "django", "check").stderr
+
+    def test_a_module_that_failed_is_said_once(self, project: Path) -> None:
+        write(project, {"store/receivers.py": RECEIVERS, "store/events.py": "def no(:\n"})
+        process = run(project, "-m", "django", "check")
+        assert "outbox.W005" not in process.stderr
+        assert f"{project}/store/events.py:1" in process.stderr
 
     def test_a_module_that_is_imported_is_fine(self, project: Path) -> None:
         write(project, {"store/signals.py": SIGNAL, "store/receivers.py": "import store.signals"})

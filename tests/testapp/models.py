@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib.postgres.functions import RandomUUID
 from django.db import models
+from django.utils.functional import cached_property
 
-from outbox import CapturedManager
+from outbox import CapturedManager, CapturedQuerySet
 from tests.testapp.kinds import Child, CompositeKey, Owner, Plain, Proxy, TextKey, UuidKey
 
 __all__ = ["Child", "CompositeKey", "Owner", "Plain", "Proxy", "TextKey", "UuidKey"]
@@ -104,12 +106,40 @@ class Price(models.Model):
     )
     source = models.CharField(max_length=50, db_default="database")
     changed_at = models.DateTimeField(auto_now=True)
+    valid_from = models.DateTimeField(null=True)
+    factor = models.FloatField(default=1.0)
+    rules = models.JSONField(default=dict)
 
     objects = CapturedManager["Price"]()
 
     def __str__(self) -> str:
         return self.name
 
+    @cached_property
+    def label(self) -> str:
+        return f"{self.name}: {self.amount}"
+
 
 class SpecialPrice(Price):
     reason = models.CharField(max_length=50, default="")
+
+
+class ShownManager(CapturedManager["Page"]):
+    def get_queryset(self) -> CapturedQuerySet[Page]:
+        return super().get_queryset().filter(hidden=False)
+
+
+class Page(models.Model):
+    """Its managers do not show all rows, and PostgreSQL gives its primary key."""
+
+    id = models.UUIDField(primary_key=True, db_default=RandomUUID())
+    title = models.CharField(max_length=50)
+    hidden = models.BooleanField(default=False)
+
+    objects = ShownManager()
+
+    class Meta:
+        base_manager_name = "objects"
+
+    def __str__(self) -> str:
+        return self.title

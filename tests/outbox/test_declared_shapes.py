@@ -1,0 +1,197 @@
+"""Declared types that are made of others: each part is enforced, whatever it is put together with."""
+
+from __future__ import annotations
+
+import enum
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, Final, Generic, Literal, NamedTuple, NotRequired, Optional, TypedDict, TypeVar
+from uuid import UUID
+
+import attr
+import msgspec
+import pydantic
+import pytest
+from django.utils.safestring import mark_safe
+
+import outbox
+from outbox.declared import problems
+from outbox.write.encode import encode
+from outbox.write.row import NewRow
+
+T = TypeVar("T")
+TextOrNumber = TypeVar("TextOrNumber", int, str)
+
+
+@dataclass
+class Page(Generic[T]):
+    items: list[T]
+    first: Optional[T] = None  # noqa: UP045
+
+
+@dataclass
+class IntPage(Page[int]):
+    pass
+
+
+class Envelope(msgspec.Struct, Generic[T]):
+    content: T
+
+
+class Line(NamedTuple):
+    sku: str
+    quantity: int
+
+
+class Address(TypedDict):
+    city: str
+    zip: NotRequired[int]
+
+
+class Huge(int):
+    def __repr__(self) -> str:
+        return "more digits than Python writes"
+
+
+HUGE = Huge(10**5000)
+
+
+class Unwritable(enum.Enum):
+    THING = object()
+
+
+@attr.s
+class OldAttrs:
+    count = attr.ib(type=int)
+
+
+class Account(pydantic.BaseModel):
+    name: str
+    password: str = pydantic.Field("secret", exclude=True)
+
+
+def event(declared: Any) -> Any:
+    return msgspec.defstruct("Sample", [("value", declared)])
+
+
+def written(declared: Any, value: object) -> Any:
+    return json.loads(encode(event(declared)(value)))["value"]
+
+
+@pytest.mark.parametrize(
+    ("declared", "value", "expected"),
+    [
+        (list[int] | list[str], ["a"], ["a"]),
+        (list[int] | list[str], ["7"], ["7"]),
+        (list[int] | list[str], [7], [7]),
+        (list[float] | list[int], [1], [1]),
+        (list[int] | list[Decimal], [Decimal("1.5")], ["1.5"]),
+        (dict[str, int] | dict[str, str], {"a": "b"}, {"a": "b"}),
+        (tuple[int] | tuple[int, str], (1, "a"), [1, "a"]),
+        (Literal["auto"] | str, "b", "b"),
+        (Literal["auto"] | Literal["off"], "off", "off"),
+        (Literal["auto"] | Any, "b", "b"),
+        (Page[int], Page(["7"], 8), {"items": [7], "first": 8}),  # type: ignore[misc]
+        (Page[Page[int]], Page([Page(["7"])]), {"items": [{"items": [7], "first": None}], "first": None}),
+        (IntPage, IntPage(["7"]), {"items": [7], "first": None}),  # type: ignore[list-item]
+        (Page, Page(["7"]), {"items": ["7"], "first": None}),
+        (Envelope[UUID], Envelope(str(UUID(int=10)).upper()), {"content": str(UUID(int=10))}),
+        (TextOrNumber, "a", "a"),
+        (Final[int], "7", 7),
+        (Line, Line("a", "2"), ["a", 2]),  # type: ignore[arg-type]
+        (Line, ("a", 2), ["a", 2]),
+        (Address, {"zip": "7", "city": "B"}, {"city": "B", "zip": 7}),
+        (Address, {"city": mark_safe("B")}, {"city": "B"}),
+        (OldAttrs, OldAttrs("7"), {"count": 7}),  # type: ignore[arg-type]
+        (Account, Account(name="a"), {"name": "a"}),  # type: ignore[call-arg]
+        (set[int], {"7", 7}, [7]),
+        (
+            dict[datetime, int],
+            {datetime(2026, 1, 1, microsecond=5, tzinfo=UTC): 1},
+            {"2026-01-01T00:00:00.000005Z": 1},
+        ),
+    ],
+)
+def test_each_part_is_converted(declared: Any, value: object, expected: object) -> None:
+    assert written(declared, value) == expected
+    assert repr(written(declared, value)) == repr(expected)
+
+
+@pytest.mark.parametrize(
+    ("declared", "value", "path"),
+    [
+        (list[int] | list[float], ["a"], "Sample.value is a list"),
+        (list[int] | None, ["a"], r"Sample.value\[0\] is a str"),
+        (Literal["auto"] | int, "b", "Sample.value is a str"),
+        (Page[int], Page(["a"]), r"Sample.value.items\[0\] is a str"),
+        (IntPage, IntPage([], "a"), r"Sample.value.first is a str"),  # type: ignore[arg-type]
+        (Envelope[Page[int]], Envelope(Page(["a"])), r"Sample.value.content.items\[0\] is a str"),
+        (TextOrNumber, 1.5, "Sample.value is a float"),
+        (Line, Line(1, 2), "Sample.value.sku is a int"),  # type: ignore[arg-type]
+        (Line, ("a",), "Sample.value is a tuple"),
+        (Address, {"zip": 1}, r"Sample.value\['city'\] is a NoneType: it is missing"),
+        (Address, {"city": "B", "street": "C"}, r"Sample.value\['street'\] is a str"),
+        (Address, {"city": 1}, r"Sample.value\['city'\] is a int"),
+        (Mapping[str, Address], {"a": {}}, r"Sample.value\['a'\]\['city'\] is a NoneType: it is missing"),
+        (OldAttrs, OldAttrs("a"), "Sample.value.count is a str"),  # type: ignore[arg-type]
+        (Unwritable, Unwritable.THING, "Sample.value is a Unwritable"),
+        (int, HUGE, "Sample.value is a int"),
+        (Any, [HUGE], r"Sample.value\[0\] is a int"),
+        (dict[Any, int], {b"x": 1}, "a key of it is a bytes"),
+    ],
+)
+def test_each_part_is_refused_by_its_path(declared: Any, value: object, path: str) -> None:
+    with pytest.raises(outbox.InvalidField, match=path):
+        written(declared, value)
+
+
+@pytest.mark.parametrize(
+    "declared", [Unwritable, Literal[Unwritable.THING], dict[bytes, int], dict[float, int]]
+)
+def test_what_has_no_form_in_json_is_found_by_the_check(declared: Any) -> None:
+    (problem,) = problems(event(declared))
+    assert "Sample.value" in problem
+
+
+class Renamed(msgspec.Struct, rename="camel"):
+    order_id: UUID
+
+
+@dataclass
+class Numbered:
+    order_id: int
+
+
+@pytest.mark.parametrize(
+    ("cls", "value", "text"),
+    [
+        (Renamed, str(UUID(int=10)).upper(), str(UUID(int=10))),
+        (Renamed, mark_safe(str(UUID(int=10)).upper()), str(UUID(int=10))),
+        (Numbered, mark_safe("007"), "7"),
+        (Numbered, Decimal(7), "7"),
+        (Numbered, "+7", "7"),
+    ],
+)
+def test_key_subject_and_attributes_are_the_text_of_the_converted_field(
+    cls: type, value: object, text: str
+) -> None:
+    outbox.event(
+        "test.told", topic="t", key="order_id", subject="order_id", attributes={"order": "order_id"}
+    )(cls)
+    row = NewRow.of(cls(value))
+    assert (row.key, row.subject, json.loads(row.headers)["order"]) == (text, text, text)
+
+
+def test_a_number_that_python_does_not_write_is_no_key() -> None:
+    outbox.event("test.told", topic="t", key=lambda event: HUGE)(Numbered)
+    with pytest.raises(outbox.InvalidKey, match="digits"):
+        NewRow.of(Numbered(1))
+
+
+def test_attributes_may_be_marked_safe() -> None:
+    outbox.event("test.told", topic="t", key="order_id")(Numbered)
+    with outbox.context.attributes(tenant=mark_safe("a")):
+        assert json.loads(NewRow.of(Numbered(1)).headers)["tenant"] == "a"

@@ -1,0 +1,81 @@
+"""Bulk writes announce the rows that they wrote, as the database holds them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+import django
+import pytest
+from django.db.models.signals import post_save, pre_save
+
+import outbox
+from outbox.testing import CapturedEvents
+from tests.testapp.events import Note
+from tests.testapp.models import CompositeKey, Page
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def page() -> Page:
+    return Page.objects.create(title="a")
+
+
+def hide(page: Page) -> None:
+    page.hidden = True
+    Page.objects.bulk_update([page], ["hidden"])
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda page: Page.objects.filter(pk=page.pk).update(hidden=True),
+        hide,
+        lambda page: Page.objects.bulk_create([Page(id=uuid4(), title="b", hidden=True)]),
+    ],
+    ids=["update", "bulk_update", "bulk_create"],
+)
+def test_a_row_that_its_managers_do_not_show_is_announced(
+    page: Page, write: Callable[[Page], object], outbox_events: CapturedEvents
+) -> None:
+    @outbox.receiver(post_save, sender=Page)
+    def saved(instance: Page, **kwargs: Any) -> Note:
+        return Note(f"{instance.title} {instance.hidden}")
+
+    write(page)
+    assert [event.key[2:] for event in outbox_events] == ["True"]
+
+
+@pytest.mark.skipif(django.VERSION >= (6,), reason="Django brings them back from 6.0 on")
+def test_keys_that_django_does_not_bring_back_are_refused(outbox_events: CapturedEvents) -> None:
+    @outbox.receiver([pre_save, post_save], sender=Page)
+    def saved(instance: Page, **kwargs: Any) -> Note:
+        return Note(instance.title)
+
+    with pytest.raises(outbox.CannotCapture, match=r"testapp\.Page: .* default="):
+        Page.objects.bulk_create([Page(title="a"), Page(title="b")])
+    assert not Page.objects.exists()
+    assert not outbox_events
+
+
+@pytest.mark.skipif(django.VERSION < (6,), reason="Django brings them back from 6.0 on")
+def test_keys_that_the_database_gives_are_announced(outbox_events: CapturedEvents) -> None:
+    @outbox.receiver(post_save, sender=Page)
+    def saved(instance: Page, **kwargs: Any) -> Note:
+        return Note(str(instance.pk))
+
+    pages = Page.objects.bulk_create([Page(title="a"), Page(title="b")])
+    assert [event.key for event in outbox_events] == [str(page.pk) for page in pages]
+
+
+def test_a_composite_key_given_as_text_finds_its_row() -> None:
+    seen: list[CompositeKey] = []
+
+    @outbox.receiver(post_save, sender=CompositeKey)
+    def saved(instance: CompositeKey, **kwargs: Any) -> None:
+        seen.append(instance)
+
+    CompositeKey.objects.bulk_create([CompositeKey(tenant="2", number="7", size="3")])
+    assert [(each.pk, each.size) for each in seen] == [((2, 7), 3)]
