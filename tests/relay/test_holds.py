@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import closing
 
 import pytest
 from django.db import connection
@@ -225,8 +226,13 @@ def test_a_drain_waits_for_a_topic_that_may_just_be_made(transactional_db: None,
     publisher.missing.add("soon")
     insert(0, "soon")
     relay = Relay("default", RelaySettings(), publisher, BinaryEncoder("/test"))
+
+    def drain() -> bool:
+        with closing(connection):
+            return relay.run(drain=True)
+
     with ThreadPoolExecutor(1) as thread:
-        drained = thread.submit(relay.run, drain=True)
+        drained = thread.submit(drain)
         wait_until(Held.objects.exists, 10, "the event is held")
         assert not wait([drained], 0.5).done
         if cut:
