@@ -6,6 +6,7 @@ shown as its escape, so that a line stays one line and says what it seems to say
 
 from __future__ import annotations
 
+import json
 import re
 
 LIMIT = 500
@@ -38,6 +39,12 @@ def escape(text: str) -> str:
 def block(text: str) -> str:
     """The same for text of several lines, which keeps its line breaks and tabs."""
     return "\n".join("\t".join(map(escape, row.split("\t"))) for row in text.split("\n"))
+
+
+def in_json(text: str) -> str:
+    """JSON text with the deceptive characters of its strings as JSON's own escapes: it means the same."""
+    rows = text.split("\n")
+    return "\n".join(_DECEPTIVE.sub(lambda found: json.dumps(found[0])[1:-1], row) for row in rows)
 
 
 def is_plain(text: str) -> bool:
