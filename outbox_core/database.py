@@ -38,6 +38,8 @@ PINS = {
     "idle_in_transaction_session_timeout": "60s",
     "idle_session_timeout": "0",
     "datestyle": "ISO, MDY",
+    "array_nulls": "on",
+    "quote_all_identifiers": "off",  # the proof compares what pg_get_expr() writes
 }
 PINS_FROM_17 = {"transaction_timeout": "0"}
 SESSION = {

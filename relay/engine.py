@@ -8,13 +8,16 @@ import contextlib
 import os
 import socket
 from collections.abc import Callable
+from typing import Any
 from uuid import uuid4
 
 import psycopg
-from django.db import DatabaseError
+from django.db import DatabaseError, InterfaceError, connections
+from django.db.models import QuerySet
 
 from outbox.errors import LogUnsafe, PositionNotOfThisHistory
-from outbox.models import OutboxEvent
+from outbox.log import tables
+from outbox.models import Hold, OutboxEvent
 from outbox_core.process.backoff import Backoff
 from outbox_core.process.stopping import StopToken
 from outbox_core.wire.encode import Encoder
@@ -85,8 +88,9 @@ class Relay:
         return self.connected.shards if self.connected else {}
 
     def run(self, *, drain: bool = False) -> bool:
-        """Publish until asked to stop. Returns whether everything is published. With ``drain``, raises
-        LogUnsafe if the log is refused.
+        """Publish until asked to stop, or with ``drain`` until everything is published or held; a topic that
+        cannot be written is waited for within its grace. Returns whether it is drained. With ``drain``,
+        raises LogUnsafe if the log is refused.
         """
         self._draining = drain
         self._watchdog.start()
@@ -118,8 +122,7 @@ class Relay:
         except LeaseLost as error:
             self._give_up_shards(str(error))
         except psycopg.errors.UndefinedTable:
-            remedy = f"run `manage.py migrate outbox --database {self.alias}`"
-            self._back_off_unconnected(f"the outbox's tables are missing: {remedy}")
+            self._back_off_unconnected(f"the outbox's tables are missing: {tables.remedy(self.alias)}")
         except (psycopg.Error, NotPrimary) as error:
             self._back_off_unconnected(_first_line(error))
         else:
@@ -212,14 +215,20 @@ class Relay:
         """Whether nothing is left to do: this relay, or other live relays without work, own every shard."""
         if self.state not in (State.PUBLISHING, State.STANDBY) or self.connected is None:
             return False
-        if self.connected.owns_all:
-            return True
-        return self.condition.seconds >= self.settings.lease_seconds and not self._is_anything_pending()
+        events, holds = OutboxEvent.objects.using(self.alias), Hold.objects.using(self.alias)
+        grace = self.settings.topic_grace_seconds
+        if not self.connected.owns_all and (
+            self.condition.seconds < self.settings.lease_seconds or self._finds(events.pending(1))
+        ):
+            return False
+        return not self._finds(holds.ending_by_themselves(grace))
 
-    def _is_anything_pending(self) -> bool:
+    def _finds(self, rows: QuerySet[Any]) -> bool:
+        """Whether there are such rows, as far as the database answers."""
         try:
-            return OutboxEvent.objects.using(self.alias).pending(1).exists()
-        except DatabaseError:
+            return rows.exists()
+        except (DatabaseError, InterfaceError):
+            connections[self.alias].close()
             return True
 
     def _enter(self, state: State, detail: str = "", *, lasting: float = 0.0) -> None:

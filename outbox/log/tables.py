@@ -23,6 +23,14 @@ def qualifier() -> str:
     return f'"{schema}".' if schema else ""
 
 
+def remedy(using: str) -> str:
+    """What makes the tables where they are looked for."""
+    migrate, schema = f"run `manage.py migrate outbox --database {using}`", settings().schema
+    if not schema:
+        return migrate
+    return f"correct OUTBOX['SCHEMA'], {schema!r}, or {migrate} with search_path={schema} in DATABASES"
+
+
 def exist(using: str) -> bool:
     """Whether the outbox's tables are on database ``using``; False for any database but PostgreSQL."""
     connection = connections[using]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from django.db import models, transaction
@@ -43,6 +44,12 @@ class HoldQuerySet(QuerySet["Hold"]):
     def pauses(self) -> Self:
         """Topics paused by an operator."""
         return self.filter(scope=self.model.Scope.TOPIC, reason=self.model.Reason.PAUSED)
+
+    def ending_by_themselves(self, seconds: float) -> Self:
+        """Those of topics that the relays try again, behind which events wait, for ``seconds`` at most."""
+        since = ClockTimestamp() - timedelta(seconds=seconds)
+        young = self.filter(scope=self.model.Scope.TOPIC, release_at__isnull=False, created_at__gt=since)
+        return young.filter(held__discarded_at__isnull=True, held__isnull=False)
 
     def pause(self, topic: str, detail: str = "") -> Hold:
         """Hold a topic until it is released. An existing hold of the topic becomes a pause."""

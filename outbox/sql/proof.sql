@@ -25,7 +25,8 @@ SELECT json_build_object(
                 JOIN pg_namespace AS n ON n.oid = c.relnamespace
                 WHERE c.relname = 'outbox_event' AND c.relkind IN ('r', 'p')),
     'usage', has_schema_privilege(event.schema, 'USAGE'),
-    'filtered', ARRAY(SELECT name FROM relation WHERE row_security_active(oid) ORDER BY name),
+    'filtered', ARRAY(SELECT name FROM relation WHERE name = ANY (%(tables)s::text[]) AND row_security_active(oid)
+                      ORDER BY name),
     'unlogged', (SELECT relpersistence = 'u' FROM relation WHERE name = 'outbox_incarnation'),
     'missing', ARRAY(SELECT ARRAY[name, need.privilege]
                      FROM unnest(%(tables)s::text[], %(privileges)s::text[]) WITH ORDINALITY AS need (name, privilege, place)

@@ -9,7 +9,7 @@ from django.db import DatabaseError, InterfaceError
 from psycopg.errors import InsufficientPrivilege
 
 from outbox.errors import LogUnsafe
-from outbox.log import privileges, proof
+from outbox.log import privileges, proof, tables
 from outbox.status.report import Status
 from outbox_core.operations.database_failure import explain
 from outbox_core.operations.report import Problem, State
@@ -37,6 +37,9 @@ def problem_of(database: str, failure: BaseException, needs: Mapping[str, str]) 
     problem = explain(database, "outbox", failure)
     if isinstance(failure.__cause__ or failure, InsufficientPrivilege):
         return replace(problem, remedy=_grants(database, needs))
+    if problem.state is State.NOT_MIGRATED:
+        remedy = tables.remedy(database)
+        return replace(problem, remedy=f"{remedy[0].upper()}{remedy[1:]}.")
     return problem
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import sys
 from abc import ABC, abstractmethod
+from argparse import ArgumentTypeError
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from math import isfinite
 from typing import Any
 
 import msgspec
@@ -16,7 +18,18 @@ from django.db import DatabaseError, InterfaceError
 
 from outbox_core.operations.report import Problem, Report, State, render
 from outbox_core.people.failure import describe
-from outbox_core.people.text import line
+from outbox_core.people.text import in_json, line
+
+AGES = 100_000 * 86_400.0
+"""Seconds within which everything has happened, and which PostgreSQL and Python can subtract from now."""
+
+
+def amount(text: str) -> float:
+    """The argparse type of a number that is neither infinite nor none at all."""
+    with suppress(ValueError):
+        if isfinite(number := float(text)):
+            return number
+    raise ArgumentTypeError(f"{text!r} is not a number")
 
 
 class OperatorCommand(BaseCommand, ABC):
@@ -107,7 +120,7 @@ class StatusCommand(OperatorCommand):
     def _print(self, report: Report, *, as_json: bool) -> None:
         if as_json:
             text = msgspec.json.encode(report.data, order="deterministic")
-            self.stdout.write(msgspec.json.format(text, indent=2).decode())
+            self.stdout.write(in_json(msgspec.json.format(text, indent=2).decode()))
         else:
             for row in render(report, self._paint):
                 self.stdout.write(row)
@@ -118,11 +131,11 @@ class StatusCommand(OperatorCommand):
 
 @contextmanager
 def until_reader_leaves() -> Iterator[None]:
-    """Print until the reader closes the pipe: ``outbox_status | head -1`` ends without an error and with its
-    own exit code.
+    """Print until the reader closes the pipe or the disk is full: ``outbox_status | head -1`` ends without an
+    error and with its own exit code.
     """
     try:
         yield
-    except BrokenPipeError:
+    except OSError:
         # Python flushes stdout once more at exit, which would fail.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from psycopg import DataError, IntegrityError, NotSupportedError, ProgrammingError
 from psycopg.errors import (
     DeadlockDetected,
     InsufficientPrivilege,
@@ -42,6 +43,12 @@ def _explained(cause: BaseException, database: str, app: str) -> tuple[State, st
     if isinstance(cause, QueryCanceled):
         remedy = "The server is overloaded, or the tables are locked: see pg_stat_activity."
         return State.UNREADABLE, "did not answer in time", remedy
+    if isinstance(cause, DataError | IntegrityError | ProgrammingError | NotSupportedError):
+        return (
+            State.UNREADABLE,
+            "refuses a statement",
+            "Check the options; PostgreSQL's log has the statement.",
+        )
     remedy = (
         f"Check that PostgreSQL runs, and that DATABASES[{database!r}] has its address and a valid login."
     )

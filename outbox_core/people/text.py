@@ -4,6 +4,7 @@ commands and characters that reverse the reading order become escapes, so that a
 
 from __future__ import annotations
 
+import json
 import re
 
 LIMIT = 500
@@ -36,6 +37,12 @@ def escape(text: str) -> str:
 def block(text: str) -> str:
     """The same for text of several lines, which keeps its line breaks and tabs."""
     return "\n".join("\t".join(map(escape, row.split("\t"))) for row in text.split("\n"))
+
+
+def in_json(text: str) -> str:
+    """JSON text with the deceptive characters of its strings as JSON's own escapes: it means the same."""
+    rows = text.split("\n")
+    return "\n".join(_DECEPTIVE.sub(lambda found: json.dumps(found[0])[1:-1], row) for row in rows)
 
 
 def is_plain(text: str) -> bool:

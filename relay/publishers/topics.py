@@ -58,6 +58,15 @@ class Topic:
         return min(batch_bytes, self.max_bytes or batch_bytes, self.narrowed_to or batch_bytes) - BATCH_HEADER
 
 
+def internal(name: str) -> Topic:
+    """A topic of Kafka's own, such as ``__consumer_offsets``: the broker takes records for it from nobody."""
+    return Topic(
+        name,
+        trouble=Trouble.TOPIC_FORBIDDEN,
+        detail=f"Topic {name!r} belongs to Kafka itself: name another one, and discard these events.",
+    )
+
+
 Describe = Callable[[Collection[str], float], Iterable[Topic]]
 """Asks the broker about topics, by name, within so many seconds. It is called in its own thread."""
 
@@ -115,6 +124,18 @@ class TopicDirectory:
     def missing(self, names: Collection[str]) -> list[str]:
         """Those that do not exist."""
         return [name for name in names if self[name].trouble is Trouble.TOPIC_MISSING]
+
+    def refusals(self, names: Collection[str]) -> dict[str, Failure]:
+        """Why none of these can be written any more, by name; empty while one of them can be, or the broker
+        has not said so. It is asked, and not waited for: call this again.
+        """
+        self.forget(names)
+        try:
+            self.learn(names, 0.0)
+        except Exception:  # whatever the client raises: there is no answer
+            return {}
+        found = {name: self[name].refusal(0) for name in names}
+        return {} if None in found.values() else {name: why for name, why in found.items() if why}
 
     def to_ask_for(self, names: Collection[str]) -> list[str]:
         """Those that do not exist and were not requested lately."""

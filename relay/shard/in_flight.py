@@ -52,15 +52,17 @@ class InFlight:
         ]
         return rows[: self.limit]
 
-    def note(self, wave: Sequence[Row], outcomes: Sequence[Outcome]) -> Failure | None:
-        """Store the outcomes of a wave. Returns the first failure, if there is one."""
+    def note(self, wave: Sequence[Row], outcomes: Sequence[Outcome]) -> dict[str, tuple[Row, Failure]]:
+        """Store the outcomes of a wave. Returns the first failure of each topic, in order."""
+        failures: dict[str, tuple[Row, Failure]] = {}
         for row, outcome in zip(wave, outcomes, strict=False):
             if outcome is None:
                 self.acknowledged.add(row.id)
-        failure = next((outcome for outcome in outcomes if outcome is not None), None)
-        if failure is None and self.limit is not None:
+            else:
+                failures.setdefault(row.topic, (row, outcome))
+        if outcomes and not failures and self.limit is not None:
             self.limit = self.limit * 2 if self.limit < len(self.page.rows) else None
-        return failure
+        return failures
 
     def isolate(self, sent: int) -> bool:
         """Halve the next wave. False if it is already a single record."""

@@ -4,13 +4,13 @@ each wave.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from outbox.log.position import Position
 from outbox_core.process.backoff import Backoff
 from outbox_core.process.clock import boottime
-from outbox_core.wire.encode import Record
+from outbox_core.wire.encode import Record, Row
 from relay import signals
 from relay.cluster.lease import Lease
 from relay.context import Context
@@ -24,6 +24,7 @@ from relay.publishers.base import Failure, Outcome, Trouble
 from relay.shard.in_flight import InFlight
 
 KEEP_CHECKPOINTS_SECONDS = 120.0
+UNWRITABLE = (Trouble.TOPIC_MISSING, Trouble.TOPIC_FORBIDDEN)
 
 
 class OwnedShard:
@@ -107,14 +108,13 @@ class OwnedShard:
         if in_flight.scopes is None:
             in_flight.scopes = self._holds.scopes(in_flight.page.rows)
         wave = in_flight.wave()
+        outcomes: list[Outcome] = []
         if wave:
             records = [in_flight.records[row.id] for row in wave]
             outcomes = self._deliver(records, meanwhile=partial(self._read_ahead, in_flight))
-            failure = in_flight.note(wave, outcomes)
-        else:
-            failure, outcomes = None, []
-        if self._advance(in_flight) and failure is not None:
-            self._face(failure, in_flight, len(outcomes))
+        failures = in_flight.note(wave, outcomes)
+        if self._advance(in_flight) and failures:
+            self._face(failures, in_flight, len(outcomes))
 
     def _deliver(
         self, records: Sequence[Record], *, meanwhile: Callable[[], None] | None = None
@@ -142,14 +142,21 @@ class OwnedShard:
         signals.wave_published.send(type(self), lease=self.lease, tally=prefix.carried, held=len(prefix.held))
         return True
 
-    def _face(self, failure: Failure, in_flight: InFlight, sent: int) -> None:
-        """Decide about the first record that was not acknowledged: wait, isolate it, or hold its scope."""
-        if failure.trouble is Trouble.RECORD and in_flight.isolate(sent):
+    def _face(self, failures: Mapping[str, tuple[Row, Failure]], in_flight: InFlight, sent: int) -> None:
+        """Decide about the records that were not acknowledged, by the first of them: wait, isolate it, or
+        hold its scope. Topics that cannot be written are held together, however many they are.
+        """
+        row, first = next(iter(failures.values()))
+        if first.trouble is Trouble.RECORD and in_flight.isolate(sent):
             return
         in_flight.scopes = None
-        if failure.trouble is Trouble.TRANSIENT:
-            raise PublisherUnavailable(failure.detail)
-        self._holds.make(in_flight.page.rows[in_flight.done], failure)
+        if first.trouble is Trouble.TRANSIENT:
+            raise PublisherUnavailable(first.detail)
+        self._holds.make(row, first)
+        for other, failure in failures.values():
+            if other is not row and failure.trouble in UNWRITABLE:
+                self._context.tick()
+                self._holds.make(other, failure)
 
     def tidy(self) -> None:
         """Turn old checkpoints into statistics. Call it now and then."""

@@ -112,6 +112,10 @@ def test_the_command_tells_what_it_did(log: Log) -> None:
     ]
     with pytest.raises(CommandError, match="--older-than -1"):
         call_command("outbox_prune", older_than=-1.0)
+    for endless in ("nan", "inf"):
+        with pytest.raises(CommandError, match="not a number"):
+            call_command("outbox_prune", "--older-than", endless)
+    call_command("outbox_prune", "--older-than", "1e300", stdout=out)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import logging
 import unicodedata
 
@@ -10,7 +11,7 @@ import pytest
 
 from outbox_core.people.failure import describe
 from outbox_core.people.logs import BoundaryFilter, BoundaryFormatter, guard
-from outbox_core.people.text import block, escape, is_plain, line
+from outbox_core.people.text import block, escape, in_json, is_plain, line
 
 EVIL = (
     "evil\n2026-01-01 CRITICAL relay: All events were deleted",
@@ -32,6 +33,14 @@ def test_what_deceives_is_shown_as_its_escape(text: str) -> None:
     assert all(unicodedata.category(character) not in {"Cc", "Cf", "Cs", "Zl", "Zp"} for character in shown)
     assert len(shown.splitlines()) == 1
     shown.encode()
+
+
+@pytest.mark.parametrize("text", [*EVIL[:-2], EVIL[-1], "tag \U000e0041"])
+def test_json_means_the_same_and_deceives_nobody(text: str) -> None:
+    said = json.dumps({"key": text}, ensure_ascii=False, indent=2)
+    shown = in_json(said)
+    assert json.loads(shown) == json.loads(said)
+    assert all(is_plain(row) for row in shown.split("\n"))
 
 
 def test_every_control_and_format_character_is_covered_but_visible_ones() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import closing
 
@@ -35,6 +36,21 @@ def test_no_topic_is_made_when_the_client_is_told_not_to(broker: Broker, connect
     failures = deliver(publisher, records(topic, ["key"], 1))
     assert failures[-1].trouble is Trouble.TOPIC_MISSING
     assert not broker.exists(topic)
+
+
+def test_a_topic_that_is_deleted_in_mid_flow_keeps_no_other_waiting(broker: Broker, connect: Connect) -> None:
+    """The client alone would wait for it for as long as a wave may take."""
+    deleted, other = broker.topic(), broker.topic()
+    publisher = connect(broker.address, creates=False, delivery_seconds=60.0)
+    wanted = [*records(deleted, ["key"], 2), *records(other, ["key"], 2)]
+    assert deliver(publisher, wanted) == []
+    broker.delete(deleted)
+    wait_until(lambda: not broker.exists(deleted), 10, "the topic is gone")
+    publisher.prepare([deleted, other])
+    began = time.monotonic()
+    assert troubles(publisher.publish(wanted)) == [*[Trouble.TOPIC_MISSING] * 2, None, None]
+    assert time.monotonic() - began < 20
+    assert deliver(publisher, records(other, ["key"], 2, first=2)) == []
 
 
 def test_a_consumer_makes_no_topic(broker: Broker) -> None:
@@ -72,6 +88,19 @@ def test_a_name_that_no_topic_can_have_is_told_as_missing(
     [failure] = deliver(connect(broker.address, creates=True), records(name, ["key"], 1))
     assert failure.trouble is Trouble.TOPIC_MISSING
     assert "cannot be the name of a topic" in failure.detail
+
+
+@pytest.mark.parametrize("name", ["__consumer_offsets", "__transaction_state"])
+def test_a_topic_of_kafka_itself_is_forbidden(broker: Broker, connect: Connect, name: str) -> None:
+    """The broker refuses records for it, whoever sends them: that is no outage."""
+    other, publisher = broker.topic(), connect(broker.address, creates=True)
+    wanted = [*records(name, ["key"], 1), *records(other, ["key"], 1)]
+
+    def told() -> list[Trouble | None]:
+        publisher.prepare([name, other])
+        return troubles(publisher.publish(wanted))
+
+    wait_until(lambda: told() == [Trouble.TOPIC_FORBIDDEN, None], 20, "the topic is there, and refused")
 
 
 def test_a_topic_recreated_with_fewer_partitions_is_written_again(broker: Broker, connect: Connect) -> None:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import closing
 
 import pytest
+from django.db import connection
 from django.db.models.functions import Now
 
 from outbox.models import Held, Hold, OutboxEvent
+from outbox_core.wire.encode import BinaryEncoder
 from relay.condition import State
+from relay.conf import RelaySettings
+from relay.engine import Relay
 from relay.errors import PublisherUnavailable
-from relay.publishers.base import Failure, Trouble
+from relay.publishers.base import Failure, Outcome, Record, Trouble
 from relay.publishers.memory import MemoryPublisher
 from tests.relay.conftest import Desk, Writer, insert, pause, payloads, resume, running
 from tests.waiting import wait_until
@@ -212,6 +218,66 @@ def test_topics_that_cannot_be_written_are_held_at_once_and_stop_no_other(
     assert published == [("gone", b"a:1"), ("gone", b"a:4")]
     assert not Hold.objects.exists()
     assert not Held.objects.exists()
+
+
+@pytest.mark.parametrize("cut", [False, True], ids=["", "connections are cut"])
+def test_a_drain_waits_for_a_topic_that_may_just_be_made(transactional_db: None, cut: bool) -> None:
+    publisher = MemoryPublisher()
+    publisher.missing.add("soon")
+    insert(0, "soon")
+    relay = Relay("default", RelaySettings(), publisher, BinaryEncoder("/test"))
+
+    def drain() -> bool:
+        with closing(connection):
+            return relay.run(drain=True)
+
+    with ThreadPoolExecutor(1) as thread:
+        drained = thread.submit(drain)
+        wait_until(Held.objects.exists, 10, "the event is held")
+        assert not wait([drained], 0.5).done
+        if cut:
+            sever()
+        publisher.missing.clear()
+        assert drained.result(20)
+    assert payloads(publisher.records) == ["k:1"]
+
+
+def test_a_drain_ends_when_the_grace_of_a_missing_topic_is_over(transactional_db: None) -> None:
+    publisher = MemoryPublisher()
+    publisher.missing.add("never")
+    insert(0, "never")
+    settings = RelaySettings(topic_grace_seconds=1.0)
+    assert Relay("default", settings, publisher, BinaryEncoder("/test")).run(drain=True)
+    assert Held.objects.count() == 1
+
+
+def sever() -> None:
+    """End every other session of this database."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+
+
+def test_many_topics_that_are_missing_are_held_together(desk: Desks, writer: Writers) -> None:
+    """One wave for each of them would keep all others waiting."""
+    office, w = desk(), writer()
+    office.broker.missing |= {f"gone-{n}" for n in range(20)}
+    publish, waves = office.broker.publish, []
+
+    def counted(records: Sequence[Record]) -> list[Outcome]:
+        waves.append(len(records))
+        return publish(records)
+
+    office.broker.publish = counted  # type: ignore[method-assign]
+    for n in range(20):
+        w.insert("k", topic=f"gone-{n}")
+    w.insert("other")
+    w.commit()
+    assert office.drain() == ["other:1"]
+    assert Held.objects.count() == Hold.objects.count() == 20
+    assert len(waves) == 1
 
 
 def test_events_of_other_topics_flow_while_one_is_missing(transactional_db: None) -> None:

@@ -54,6 +54,8 @@ HOSTILE = {
     "datestyle": "'SQL, DMY'",
     "timezone": "'Asia/Kathmandu'",
     "search_path": "nowhere, public",
+    "array_nulls": "off",
+    "quote_all_identifiers": "on",
 }
 
 
@@ -165,6 +167,16 @@ def test_row_level_security_that_hides_rows_is_refused(place: Place, table: str)
         session.prove()
 
 
+def test_row_level_security_of_a_table_that_the_role_does_not_read_is_no_matter(place: Place) -> None:
+    role = granted(place)
+    place.execute(
+        "CREATE TABLE outbox_notes (id int)",
+        *(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY" for table in ("outbox_notes", "outbox_ledger")),
+    )
+    with place.is_default(user=role), closing(Session("default")) as session:
+        session.prove()
+
+
 def test_assume_role_applies(place: Place) -> None:
     role = granted(place)
     place.execute(f"CREATE ROLE {place.name}_login LOGIN", f"GRANT {role} TO {place.name}_login")
@@ -251,7 +263,9 @@ EXPECTED = {
     "jit_above_cost": "0",
     "datestyle": "ISO, MDY",
     "timezone": "UTC",
-    "search_path": "public",
+    "search_path": '"public"',
+    "array_nulls": "on",
+    "quote_all_identifiers": "off",
 }
 
 SEQUENCE = "public.outbox_event_id_seq"

@@ -11,6 +11,7 @@ from tqdm import tqdm
 from outbox.log import privileges
 from outbox.management.operator import OutboxCommand
 from outbox.operations import retention
+from outbox_core.operations.command import AGES, amount
 from outbox_core.people.humanize import plural
 
 
@@ -27,7 +28,7 @@ class Command(OutboxCommand):
         parser.add_argument(
             "--older-than",
             metavar="DAYS",
-            type=float,
+            type=amount,
             default=retention.period() / timedelta(days=1),
             help="days since the event was created (default: %(default)g)",
         )
@@ -36,7 +37,9 @@ class Command(OutboxCommand):
         database, days = options["database"], options["older_than"]
         if days < 0:
             raise CommandError(f"--older-than {days:g}: give a number of days, 0 or more.")
-        deleted = self._prune(database, timedelta(days=days), dry_run=options["dry_run"])
+        deleted = self._prune(
+            database, timedelta(seconds=min(days * 86_400, AGES)), dry_run=options["dry_run"]
+        )
         verb = "Would delete" if options["dry_run"] else "Deleted"
         self.stdout.write(f"{verb} {plural(deleted, 'published event')} older than {plural(days, 'day')}.")
 

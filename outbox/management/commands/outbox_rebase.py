@@ -9,6 +9,7 @@ from django.core.management.base import CommandError, CommandParser
 from outbox.log import privileges
 from outbox.management.operator import OutboxCommand
 from outbox.operations.resharding import rebase
+from outbox_core.operations.command import AGES, amount
 
 
 class Command(OutboxCommand):
@@ -23,7 +24,7 @@ class Command(OutboxCommand):
         super().add_arguments(parser)
         parser.add_argument(
             "--margin",
-            type=float,
+            type=amount,
             default=300.0,
             metavar="SECONDS",
             help="publish again events of so many seconds before the position was stored (default: 300)",
@@ -33,7 +34,7 @@ class Command(OutboxCommand):
     def handle(self, *, margin: float, database: str, dry_run: bool, **_: Any) -> None:
         if margin < 0:
             raise CommandError(f"--margin is {margin}: give a number of seconds, 0 or more.", returncode=2)
-        change = rebase(database, margin, dry_run=dry_run)
+        change = rebase(database, min(margin, AGES), dry_run=dry_run)
         would = "would get" if dry_run else "got"
         self.stdout.write(f"{change.renumbered:,} events {would} a transaction id of this history.")
         self.stdout.write(

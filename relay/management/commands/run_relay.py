@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 from argparse import ArgumentTypeError
+from contextlib import suppress
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -88,10 +89,10 @@ def _refuse_misuse(database: str, drain: bool, timeout: float | None) -> None:
 
 
 def _seconds(text: str) -> float:
-    seconds = float(text)
-    if not (isfinite(seconds) and seconds > 0):
-        raise ArgumentTypeError(f"{text} is not a positive number of seconds")
-    return seconds
+    with suppress(ValueError):
+        if isfinite(seconds := float(text)) and seconds > 0:
+            return seconds
+    raise ArgumentTypeError(f"{text!r} is not a positive number of seconds")
 
 
 def _spare_the_collector() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -15,6 +15,9 @@ from relay.publishers.confluent.errors import CLIENT_ERRORS, failure
 
 PURGE_SECONDS = 2.0
 POLL_SECONDS = 0.1
+FLUSH_SLICE_SECONDS = 1.0
+Refusals = Callable[[Collection[str]], Mapping[str, Failure]]
+"""Why none of some topics can be written any more; see ``TopicDirectory.refusals``."""
 _GIVEN_UP = (KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT)
 
 
@@ -23,14 +26,17 @@ class Delivery:
 
     ``reports`` has one entry for each record that the producer has taken: True while it is under way, then
     its error, or None when all in-sync replicas have it. ``refused`` is why the next one was not taken.
-    ``fatal`` is the error that ended the producer.
+    ``fatal`` is the error that ended the producer. ``gone`` says by topic why the rest of the wave can no
+    longer be written.
     """
 
     def __init__(self, producer: Producer, records: Sequence[Record]) -> None:
         self.reports: list[Any] = [True] * len(records)
         self.refused: Exception | None = None
         self.fatal: Exception | None = None
+        self.gone: Mapping[str, Failure] = {}
         self._producer = producer
+        self._records = records
         self._waited = 0.0
         self._send(records)
 
@@ -46,19 +52,31 @@ class Delivery:
     def _report(self, index: int, error: KafkaError | None, _message: object) -> None:
         self.reports[index] = error
 
-    def wait(self, seconds: float) -> bool:
-        """Wait for every report. False if that takes too long or the producer has ended. Then nothing is
-        buffered, but it is unknown what the broker has.
+    def wait(self, seconds: float, refusals: Refusals) -> bool:
+        """Wait for every report.
+
+        False if that takes too long, if only topics are left that were deleted meanwhile (the client would
+        wait for them), or if the producer has ended. Then nothing is buffered, but it is unknown what the
+        broker has.
         """
         since = time.monotonic()
         try:
-            if self._producer.flush(seconds) == 0:
+            while self._producer.flush(min(seconds - self._waited, FLUSH_SLICE_SECONDS)):
+                self._waited = time.monotonic() - since
+                self.gone = refusals(self._undecided())
+                if self.gone or self._waited >= seconds:
+                    break
+            else:
                 return True
         except CLIENT_ERRORS as error:
             self.fatal = error
-        self._waited = time.monotonic() - since
         self._purge()
         return False
+
+    def _undecided(self) -> set[str]:
+        """The topics of which records are under way."""
+        each = zip(self._records, self.reports, strict=False)
+        return {record.topic for record, report in each if report is True}
 
     def _purge(self) -> None:
         """Drop what is buffered, and ignore errors of the producer."""
@@ -74,11 +92,14 @@ class Delivery:
         """The outcome of each record that the producer took, or of the first one if it took none."""
         if not self.reports and self.refused is not None:
             return [failure(self.refused)]
-        return [None if report is None else self._fate(report) for report in self.reports]
+        each = zip(self._records, self.reports, strict=False)
+        return [None if report is None else self._fate(record.topic, report) for record, report in each]
 
-    def _fate(self, report: Any) -> Failure:
+    def _fate(self, topic: str, report: Any) -> Failure:
         if report is not True and report.code() not in _GIVEN_UP:
             return failure(report)
+        if topic in self.gone:
+            return self.gone[topic]
         if self.fatal is not None:
             return Failure(Trouble.TRANSIENT, failure(self.fatal).detail)
         return Failure(Trouble.TRANSIENT, f"No acknowledgement from Kafka within {self._waited:.0f} s.")

@@ -132,8 +132,8 @@ class ConfluentPublisher:
     def _deliver(self, producer: Producer, wave: Wave) -> Delivery:
         since = time.monotonic()
         delivery = Delivery(producer, wave.records)
-        if not delivery.wait(self._delivery_seconds):
-            if delivery.fatal is None:
+        if not delivery.wait(self._delivery_seconds, self._topics.refusals):
+            if delivery.fatal is None and not delivery.gone:
                 self._pace.late(wave.size)
             self._discard()
         elif is_fatal(delivery.refused):

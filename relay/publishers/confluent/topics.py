@@ -12,7 +12,7 @@ from confluent_kafka.admin import AclOperation, AdminClient, ConfigResource, Res
 
 from relay.publishers.base import Trouble
 from relay.publishers.confluent.hearing import Hearing
-from relay.publishers.topics import Topic
+from relay.publishers.topics import Topic, internal
 
 MAX_MESSAGE_BYTES = "max.message.bytes"
 CONFIG_SECONDS = 1.0
@@ -76,6 +76,8 @@ def _topic(name: str, answer: Future[Any]) -> Topic:
     code = _error(answer, but=_TROUBLES)
     if code is not None:
         return Topic(name, trouble=_TROUBLES[code], detail=_DETAILS.get(code, "").format(name))
+    if answer.result().is_internal:
+        return internal(name)
     allowed = answer.result().authorized_operations
     if allowed and AclOperation.WRITE not in allowed:
         return Topic(name, trouble=Trouble.TOPIC_FORBIDDEN)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from kafka import errors as kafka_errors
@@ -15,10 +15,15 @@ from relay.publishers.kafka_python.producer import Producer
 from relay.publishers.wave import judged_by_partition
 
 FLUSH_SLICE_SECONDS = 1.0
+Refusals = Callable[[Collection[str]], Mapping[str, Failure]]
+"""Why none of some topics can be written any more; see ``TopicDirectory.refusals``."""
 
 
 class Delivery:
-    """Hands over records with their partitions, and collects the outcome of each."""
+    """Hands over records with their partitions, and collects the outcome of each.
+
+    ``gone`` has, by topic, why what is left of the wave can no longer be written.
+    """
 
     def __init__(self, producer: Producer, wave: Sequence[tuple[Record, int]]) -> None:
         self._producer = producer
@@ -26,6 +31,7 @@ class Delivery:
         self._futures: list[Any] = []
         self._refused: Exception | None = None
         self._waited = 0.0
+        self.gone: Mapping[str, Failure] = {}
         self._send()
 
     def _send(self) -> None:
@@ -39,18 +45,27 @@ class Delivery:
         except (kafka_errors.KafkaError, ValueError, AssertionError) as error:
             self._refused = error
 
-    def wait(self, seconds: float, abandon_seconds: float) -> bool:
+    def wait(self, seconds: float, abandon_seconds: float, refusals: Refusals) -> bool:
         """Wait until each is decided: flush() also returns when the client split a batch to send it again.
-        False if that takes too long; the producer is then abandoned.
+
+        False if that takes too long, or if only topics are left that were deleted meanwhile (the client would
+        wait for them). The producer is then abandoned.
         """
         since = time.monotonic()
-        while not all(future.is_done for future in self._futures):
+        while topics := self._undecided():
             self._waited = time.monotonic() - since
-            if self._waited >= seconds:
+            if self._waited >= FLUSH_SLICE_SECONDS:
+                self.gone = refusals(topics)
+            if self.gone or self._waited >= seconds:
                 self._producer.abandon(abandon_seconds)
                 return False
             self._producer.flush(min(seconds - self._waited, FLUSH_SLICE_SECONDS))
         return True
+
+    def _undecided(self) -> set[str]:
+        """The topics of which records are under way."""
+        each = zip(self._wave, self._futures, strict=False)
+        return {record.topic for (record, _), future in each if not future.is_done}
 
     def outcomes(self) -> list[Outcome]:
         """The outcome of each record that the producer took, or of the first one if it took none."""
@@ -63,6 +78,9 @@ class Delivery:
         return judged_by_partition(self._wave, outcomes) if any(outcomes) else outcomes
 
     def _fate(self, record: Record, future: Any) -> Failure:
-        if not future.is_done or isinstance(future.exception, kafka_errors.IllegalStateError):
+        ended = not future.is_done or isinstance(future.exception, kafka_errors.IllegalStateError)
+        if ended and record.topic in self.gone:
+            return self.gone[record.topic]
+        if ended:
             return Failure(Trouble.TRANSIENT, f"No acknowledgement from Kafka within {self._waited:.0f} s.")
         return failure(record.topic, future.exception)

@@ -39,6 +39,12 @@ def failure(topic: str, error: BaseException) -> Failure:
     trouble = Trouble.TRANSIENT
     if isinstance(error, _OF_RECORD):
         trouble = Trouble.RECORD
-    elif isinstance(error, kafka_errors.TopicAuthorizationFailedError) and topic in error.args:
+    elif _is_of_topic(topic, error):
         trouble = Trouble.TOPIC_FORBIDDEN
     return Failure(trouble, explained(words(error)))
+
+
+def _is_of_topic(topic: str, error: BaseException) -> bool:
+    if isinstance(error, kafka_errors.TopicAuthorizationFailedError):
+        return topic in error.args
+    return isinstance(error, kafka_errors.InvalidTopicError)

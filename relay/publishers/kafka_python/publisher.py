@@ -152,7 +152,7 @@ class KafkaPythonPublisher:
         since = time.monotonic()
         try:
             delivery = Delivery(producer, wave.sent)
-            in_time = delivery.wait(self._delivery_seconds, ABANDON_SECONDS)
+            in_time = delivery.wait(self._delivery_seconds, ABANDON_SECONDS, self._topics.refusals)
             outcomes = delivery.outcomes()
         except Exception as error:
             if not is_of_client(error):
@@ -162,6 +162,8 @@ class KafkaPythonPublisher:
         except BaseException:
             self._discard(ABANDON_SECONDS)
             raise
+        if delivery.gone:
+            return outcomes
         if not in_time:
             self._pace.late(wave.size)
         elif not any(outcomes):

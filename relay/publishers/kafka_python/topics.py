@@ -14,7 +14,7 @@ from kafka.protocol.metadata import MetadataRequest
 from relay.publishers.base import Trouble
 from relay.publishers.kafka_python.network import Network
 from relay.publishers.kafka_python.options import made
-from relay.publishers.topics import Topic
+from relay.publishers.topics import Topic, internal
 
 MAX_MESSAGE_BYTES = "max.message.bytes"
 CLOSE_SECONDS = 1.0
@@ -129,6 +129,8 @@ def _topic(description: Mapping[str, Any]) -> Topic:
         return Topic(name, trouble=Trouble.TOPIC_FORBIDDEN)
     if error is kafka_errors.InvalidTopicError:
         return Topic(name, trouble=Trouble.TOPIC_MISSING, detail=f"{name!r} cannot be the name of a topic.")
+    if description.get("is_internal"):
+        return internal(name)
     if error is kafka_errors.UnknownTopicOrPartitionError or not description["partitions"]:
         return Topic(name, trouble=Trouble.TOPIC_MISSING)
     return Topic(name)
