@@ -7,8 +7,9 @@ import logging
 from typing import Any
 
 import pytest
+from asgiref.sync import sync_to_async
 from django.core.signals import request_finished, request_started
-from django.db import transaction
+from django.db import connections, transaction
 from django.db.models.signals import post_delete, post_save
 from django.dispatch import Signal
 
@@ -72,6 +73,7 @@ def test_async_signals_are_warned_of_with_their_own_cure(caplog: pytest.LogCaptu
 
     async def view() -> None:
         await shipped.asend(sender=int)
+        await sync_to_async(connections.close_all)()  # that of the thread in which the receiver ran
 
     asyncio.run(view())
     (warning,) = warnings(caplog)
