@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from psycopg import DataError, IntegrityError, NotSupportedError, ProgrammingError
+from psycopg import DataError, IntegrityError, ProgrammingError
 from psycopg.errors import (
     DeadlockDetected,
+    FeatureNotSupported,
     InsufficientPrivilege,
     QueryCanceled,
     ReadOnlySqlTransaction,
@@ -35,7 +36,7 @@ def _explained(cause: BaseException, database: str, app: str) -> tuple[State, st
             "also INSERT and UPDATE to release, discard or pause."
         )
         return State.UNREADABLE, "refuses", remedy
-    if isinstance(cause, ReadOnlySqlTransaction):
+    if isinstance(cause, ReadOnlySqlTransaction | FeatureNotSupported):  # "… during recovery"
         remedy = "It is a standby, or default_transaction_read_only is on: this needs the primary."
         return State.UNREADABLE, "takes no changes", remedy
     if isinstance(cause, DeadlockDetected | SerializationFailure):
@@ -43,7 +44,7 @@ def _explained(cause: BaseException, database: str, app: str) -> tuple[State, st
     if isinstance(cause, QueryCanceled):
         remedy = "The server is overloaded, or the tables are locked: see pg_stat_activity."
         return State.UNREADABLE, "did not answer in time", remedy
-    if isinstance(cause, DataError | IntegrityError | ProgrammingError | NotSupportedError):
+    if isinstance(cause, DataError | IntegrityError | ProgrammingError):
         return (
             State.UNREADABLE,
             "refuses a statement",

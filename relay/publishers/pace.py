@@ -19,7 +19,8 @@ class Pace:
 
     ``seconds`` is how long a wave may take. One that takes an eighth of it is followed by a larger one, as
     fast as the observed speed allows. The size that works is kept. One that takes more than half of the time
-    is followed by a smaller one, and one that is late by a much smaller one.
+    is followed by a smaller one, unless a smaller one has taken as long: then it is not the size that costs
+    the time. One that is late is followed by a much smaller one.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -27,6 +28,10 @@ class Pace:
         self.bytes = self._first
         self._seconds = seconds
         self._caution = 0
+        self._slow: tuple[int, float] | None = None
+        """Bytes and seconds of the smallest wave since they take more than half of the time."""
+        self._is_tried = False
+        """Whether a larger wave was late, on a link as slow as it is now."""
 
     @property
     def is_slow(self) -> bool:
@@ -42,11 +47,26 @@ class Pace:
             fastest = CAUTIOUS_GROWTH if self._caution else GROWTH
             self.bytes = min(MOST_BYTES, max(self.bytes, int(sent * min(growth, fastest))))
             self._caution = max(0, self._caution - 1)
-        elif seconds > self._seconds / 2:
+            self._is_tried = False
+        if seconds > self._seconds / 2:
             self._caution = CAUTIOUS_WAVES
-            self.bytes = max(1, min(self.bytes, sent // 2))
+            self.bytes = max(1, min(MOST_BYTES, self._behind_slow(sent, seconds)))
+        else:
+            self._slow = None
+
+    def _behind_slow(self, sent: int, seconds: float) -> int:
+        """The size of the wave behind one that took more than half of the time."""
+        sent_before, seconds_before = self._slow or (sent + 1, 2 * seconds)
+        if sent < sent_before:
+            self._slow = sent, seconds
+            return min(self.bytes, sent // 2) if seconds <= seconds_before * 0.8 else 2 * sent_before
+        if self._is_tried or 2 * seconds - seconds_before > self._seconds * 0.95:
+            return min(self.bytes, sent)
+        return 2 * sent
 
     def late(self, sent: int) -> None:
         """A wave of ``sent`` bytes was given up."""
         self._caution = CAUTIOUS_WAVES
+        self._is_tried = self._is_tried or self._slow is not None
+        self._slow = None
         self.bytes = max(1, min(self._first, sent // LATE_SHRINK))

@@ -17,6 +17,7 @@ from outbox.status.failure import unreadable
         (errors.DeadlockDetected("deadlock detected"), "rolled the command back: deadlock", "Run it again"),
         (errors.SerializationFailure("could not serialize"), "rolled the command back", "Run it again"),
         (errors.ReadOnlySqlTransaction("cannot execute UPDATE"), "takes no changes", "the primary"),
+        (errors.FeatureNotSupported("cannot … during recovery"), "takes no changes", "the primary"),
         (errors.UndefinedTable('relation "outbox_hold"'), "lacks tables", "migrate outbox"),
         (errors.IntervalFieldOverflow("interval out of range"), "refuses a statement", "options"),
     ],

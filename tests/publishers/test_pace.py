@@ -56,6 +56,30 @@ def test_latency_alone_does_not_make_waves_smaller() -> None:
     assert pace.bytes > 1_000_000
 
 
+@pytest.mark.parametrize("latency", [11.0, 15.0, 18.0])
+def test_a_broker_that_takes_long_whatever_the_size_is_sent_much(latency: float) -> None:
+    """Waves that shrink to one record each would never catch up."""
+    pace = Pace(SECONDS)
+    run(pace, 100e6, waves=6)
+    taken = run(pace, 1e6, waves=40, latency=latency)
+    assert pace.bytes > 200_000
+    assert sum(seconds > SECONDS for seconds in taken) <= 1
+
+
+@pytest.mark.parametrize("seconds", [11.0, 15.0, 19.0])
+def test_a_link_that_carries_one_record_in_time_is_tried_with_two_once(seconds: float) -> None:
+    """Records of 1 kB, of which each wave has one at least."""
+    pace, late = Pace(SECONDS), 0
+    for _ in range(100):
+        records = max(1, pace.bytes // 1_000)
+        if records * seconds > SECONDS:
+            late += 1
+            pace.late(records * 1_000)
+        else:
+            pace.arrived(records * 1_000, records * seconds)
+    assert late <= 4
+
+
 def test_small_waves_say_nothing_against_large_ones() -> None:
     pace = Pace(SECONDS)
     run(pace, 100e6, waves=6)
