@@ -37,7 +37,10 @@ CONNECTED = {
 """Beginnings of the ids of tests that connect to something without a fixture that says so."""
 WHOLE_PROCESSES = {
     "tests/admin/test_commands.py::test_a_database_that_is_not_there_is_one_clear_message",
+    "tests/core/test_probe.py::test_the_probe_imports_no_django",
+    "tests/core/test_stopping.py",
     "tests/demo/test_processes.py",
+    "tests/demo/test_revival.py",
     "tests/demo/test_sabotage.py",
     "tests/demo/test_whole_demo.py",
     "tests/devstack/",
@@ -49,8 +52,10 @@ WHOLE_PROCESSES = {
     "tests/outbox/test_wiring.py::TestApps",
     "tests/outbox/test_wiring.py::TestMistakesAtImport",
     "tests/inbox/test_run_consumer.py",
+    "tests/people/test_bulk.py::test_a_reader_who_leaves_is_no_error",
     "tests/relay/test_fairness.py::test_a_signal_at_any_moment",
     "tests/relay/test_run_relay.py",
+    "tests/shop/test_production.py",
     "tests/torture/inbox/",
     "tests/torture/test_fleet.py",
     "tests/torture/test_torture.py",

@@ -18,7 +18,7 @@ from outbox.status.failure import unreadable
         (errors.SerializationFailure("could not serialize"), "rolled the command back", "Run it again"),
         (errors.ReadOnlySqlTransaction("cannot execute UPDATE"), "takes no changes", "the primary"),
         (errors.FeatureNotSupported("cannot … during recovery"), "takes no changes", "the primary"),
-        (errors.UndefinedTable('relation "outbox_hold"'), "lacks tables", "migrate outbox"),
+        (errors.UndefinedTable('relation "outbox_hold"'), "does not have all tables", "migrate outbox"),
         (errors.IntervalFieldOverflow("interval out of range"), "refuses a statement", "options"),
     ],
 )

@@ -130,7 +130,7 @@ def test_the_number_of_queries_does_not_depend_on_what_there_is(log: Log) -> Non
     with CaptureQueriesContext(connection) as full:
         status.read()
     assert len(full) == len(empty) + 1, "examples of the causes"
-    assert len([query for query in full if "SAVEPOINT" not in query["sql"]]) == 6
+    assert len([query for query in full if "SAVEPOINT" not in query["sql"]]) == 8
 
 
 def test_planner_settings_do_not_outlast_the_reading(log: Log) -> None:

@@ -63,7 +63,7 @@ def test_an_error_leaves_no_liveness_file(tmp_path: Path, error: Exception) -> N
 def test_a_liveness_file_that_is_in_use_is_a_usage_error(tmp_path: Path) -> None:
     path = tmp_path / "alive"
     with Command().process("relay", verbosity=1, seconds=1, path=path):
-        with pytest.raises(CommandError, match="another process") as refused:
+        with pytest.raises(CommandError, match="another live process") as refused:
             with Command().process("relay", verbosity=1, seconds=1, path=path):
                 pass
     assert refused.value.returncode == ExitCode.USAGE

@@ -1,4 +1,4 @@
-"""Topics that are not there are told of once, and once more when they are, with how long that took."""
+"""Missing topics are logged once, and once more when they are there, with how long that took."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ def test_log_says_what_is_missing_and_for_how_long(caplog: pytest.LogCaptureFixt
     assert topics.note(frozenset({"b"}))
     time.now = 12.34
     assert topics.note(frozenset())
-    waits = "crm waits for topics that do not exist, or that it may not read: a, b; "
-    assert caplog.messages == [
-        f"{waits}the others go on, and nothing is lost. Create them, or let it read them",
-        "crm goes on: it reads a, which it has missed for 5.0 s",
-        "crm goes on: it reads b, which it has missed for 12.3 s",
+    lines = [(r.action, r.topics, getattr(r, "seconds", None)) for r in caplog.records]  # type: ignore[attr-defined]
+    assert lines == [
+        ("inbox.topics_missing", ["a", "b"], None),
+        ("inbox.topics_found", ["a"], 5.0),
+        ("inbox.topics_found", ["b"], pytest.approx(12.34)),
     ]

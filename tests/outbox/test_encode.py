@@ -75,8 +75,8 @@ def test_any_kind_of_class(kind: type) -> None:
         (Box([1, {"a": (Unknown(),)}]), r"Box\.content\[1\]\['a'\]\[0\] is a Unknown"),
         (Box(Struct(Attrs(Unknown()))), r"Box\.content\.content\.content is a Unknown"),
         (Box(more={(1, 2): 3}), r"Box\.more is a dict"),
-        (Box("\ud800"), r"Box\.content is a str"),
-        (Struct({1, 2, "\udfff"}), r"Struct\.content\[\d\] is a str"),
+        (Box("\ud800"), r"Box\.content is not valid Unicode"),
+        (Struct({1, 2, "\udfff"}), r"Struct\.content\[\d\] is not valid Unicode"),
         (Unknown(), r"Unknown is a Unknown"),
     ],
 )

@@ -65,7 +65,7 @@ def test_key_is_the_text_of(key: object, text: str) -> None:
         (None, "is None; it has to be a str, an int or a UUID"),
         ("", "is empty"),
         ("a\x00b", "with a NUL character"),
-        ("\ud800", "no valid Unicode"),
+        ("\ud800", "not valid Unicode"),
         ("ü" * (MAX_KEY_BYTES // 2 + 1), "is 1026 bytes long; at most 1024"),
         (True, "is True"),
         (1.5, "is 1.5"),
