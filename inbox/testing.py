@@ -46,7 +46,7 @@ class SkippedTime:
 class MemoryConsumer:
     """The consumer ``name`` of INBOX, or one that runs ``handlers``; its topics are in memory.
 
-    With ``raises=True`` ``drain`` raises what a handler raises, and InvalidPayload or InvalidEvent for what
+    With ``raises=True`` ``drain`` raises what a handler raises, and Poison for what
     cannot be read, instead of holding the event.
     """
 

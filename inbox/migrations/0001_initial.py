@@ -154,7 +154,7 @@ class Migration(migrations.Migration):
             name='Unit',
             fields=[
                 ('id', models.BigIntegerField(primary_key=True, serialize=False)),
-                ('ended_by', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, to='inbox.unit')),
+                ('ended_by', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='inbox.ledger')),
             ],
             options={
                 'db_table': 'inbox_unit',

@@ -9,6 +9,7 @@ import msgspec
 from django.db import connections, models
 
 from inbox.handling.routing import Identity
+from inbox.models.ledger import Ledger
 from inbox.sql import statement
 
 
@@ -49,10 +50,13 @@ class UnitManager(models.Manager["Unit"]):
 class Unit(models.Model):
     """A transaction under way. Its foreign key is checked at the COMMIT and cannot be met: the row has to be
     deleted before. Nobody ever sees one. The table is UNLOGGED.
+
+    It refers to a table of which nothing is deleted: where rows of the table that is referred to are deleted,
+    PostgreSQL looks for those that refer to them, at each COMMIT and without an index.
     """
 
     id = models.BigIntegerField(primary_key=True)
-    ended_by = models.ForeignKey("self", on_delete=models.DO_NOTHING, db_index=False)
+    ended_by = models.ForeignKey(Ledger, on_delete=models.DO_NOTHING, db_index=False, related_name="+")
 
     objects = UnitManager()
 
