@@ -98,7 +98,7 @@ def check_durable(**kwargs: object) -> list[CheckMessage]:
 
 def check_shadowed(**kwargs: object) -> list[CheckMessage]:
     """E011: an app named 'relay' or 'inbox' hides the one of this package."""
-    home = Path(__file__).parents[1]
+    home = Path(__file__).parents[2]
     return [
         Error(
             f"The app {app.name!r} at {app.path} hides the app of the same name in django-outbox-relay.",

@@ -97,11 +97,11 @@ def test_a_replay_that_was_stopped_goes_on_where_it_was(path: Path) -> None:
     Customer.objects.register("Somebody", "who@example.com", "cdnow00086")
 
     printed = replay(path, writers=1)
-    assert "3 purchases are in the shop already and are left out." in printed
+    assert "3 purchases are already in the shop and are skipped." in printed
     assert "0 customers registered, 3 purchases" in printed
     assert Order.objects.aggregate(sum=Sum("total")) == {"sum": TOTAL}
 
-    assert replay(path) == "6 purchases are in the shop already and are left out.\n"
+    assert replay(path) == "6 purchases are already in the shop and are skipped.\n"
 
 
 @pytest.fixture
