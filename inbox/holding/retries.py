@@ -36,12 +36,17 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Culprit:
-    """A held event that has failed, and how many of its key came before it in the same transaction."""
+    """A held event that has failed, and how many of its key came before it in the same transaction.
+
+    ``is_certain``: whether it was that event. What is noticed at the end of the transaction says nothing
+    about which of several events it was.
+    """
 
     held: HeldEvent
     error: str
     failure: Failure
     before: int
+    is_certain: bool
 
 
 class Retries:
@@ -100,9 +105,12 @@ class Retries:
         alone = self._careful or self._held.filter(id__in=due, alone=True).exists()
         if not alone and len(due) > 1:
             culprit = self._together(due, outcome)
-            if culprit is not None and not culprit.before:
+            if culprit is None:
+                outcome.more = True
+                return
+            if culprit.is_certain and not culprit.before:
                 outcome.failed += self._blame(culprit, culprit.held)
-            due = () if culprit is None else [head for head in due if head != culprit.held.pk]
+                due = [head for head in due if head != culprit.held.pk]
         until = self._judge.now() + ROUND_SECONDS
         for head in due:
             go_on()
@@ -124,6 +132,8 @@ class Retries:
             self._begin_alone(held)
         again = alone or (held.error and held.released_at is None)
         culprit = self._together([head], outcome, 1 if again else ROWS)
+        if culprit is not None and not culprit.is_certain:
+            culprit = self._together([head], outcome, 1)
         if culprit is not None and culprit.before:
             culprit = self._together([head], outcome, culprit.before) or culprit
         if culprit is not None:
@@ -200,7 +210,7 @@ class Retries:
         self._judge.note(failure.handler)
         words = delivery.error if delivery is not None and delivery.error else failure.words
         before = sum(other.own_key == held.own_key for other, _ in taken[:index])
-        return Culprit(held, words, failure, before)
+        return Culprit(held, words, failure, before, isinstance(error, HandlerFailed) or len(taken) == 1)
 
     @property
     def _held(self) -> HeldEventQuerySet:

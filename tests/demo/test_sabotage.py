@@ -123,5 +123,7 @@ def test_a_rolled_back_order_that_got_out_is_seen(stage: Stage, purchases: Purch
 def test_a_process_that_dies_is_named_with_the_end_of_its_log(stage: Stage) -> None:
     crm = stage.processes.running["crm"]
     crm.kill()
-    with pytest.raises(ProcessEnded, match=r"crm ended on its own \(killed by SIGKILL\)(?s:.*) crm reads "):
+    with pytest.raises(
+        ProcessEnded, match=r"crm ended on its own \(killed by SIGKILL\)(?s:.*) crm: reading "
+    ):
         stage.processes.check()

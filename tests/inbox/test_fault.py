@@ -216,6 +216,36 @@ def test_handler_that_ends_the_transaction_costs_only_its_own_event(
 
 
 @pytest.mark.django_db(transaction=True)
+def test_of_keys_that_are_released_together_only_the_one_that_ends_the_transaction_is_blamed(
+    effects: Effects,
+) -> None:
+    """The end is noticed when all of them have run: that says nothing about the first."""
+
+    def end() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("ROLLBACK")
+
+    consumer = MemoryConsumer("test", handlers=effects.registry)
+    effects.fails |= {"broken": raising(ValueError("broken")), "end": end}
+    for key in ("a", "b", "c"):
+        send_steps(consumer, key, 1, fail="broken")
+        send_steps(consumer, f"sound-{key}", 1)
+    send_steps(consumer, "bad", 1, fail="end")
+    for key in ("a", "b", "c"):
+        send_steps(consumer, key, 2)
+    for number in range(2, 20):  # the handler succeeds again and again: it is no outage
+        send_steps(consumer, "sound", number)
+        consumer.drain()
+        consumer.time.now += 60
+    assert HeldEvent.objects.undecided().count() == 4
+    effects.fails["broken"] = lambda: None
+    HeldEvent.objects.undecided().release()
+    consumer.drain()
+    assert [effects.of(key) for key in ("a", "b", "c")] == [[1, 2]] * 3
+    assert HeldEvent.objects.get().event_id == "bad-1"
+
+
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(
     "end",
     [

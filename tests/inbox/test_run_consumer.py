@@ -52,7 +52,7 @@ def test_sigterm_finishes_and_leaves_the_group(service: Service) -> None:
     first = service.start()
     service.wait_until_booked()
     assert first.end() == 0
-    assert told(first, "crm stopped after 33 events") == 1
+    assert told(first, "crm: stopped after 33 events") == 1
     assert service.query("SELECT count(*) FROM inbox_consumer") == [(0,)]
     service.buy(20)
     second = service.start()
@@ -105,7 +105,9 @@ def test_frozen_instance_neither_blocks_nor_repeats(service: Service) -> None:
         wait_until(lambda: service.query(waiting), 30, "it has a transaction in hand")
         frozen.send(signal.SIGSTOP)
     other = service.start("tests.inbox.killed")
-    wait_until(lambda: service.booked()[0] > 0 or told(other, "waits for"), 45, "the other has taken over")
+    wait_until(
+        lambda: service.booked()[0] > 0 or told(other, "is not available"), 45, "the other has taken over"
+    )
     wait_until(lambda: not frozen.alive, 20, "its health check sees that it is frozen")
     assert other.alive
     frozen.send(signal.SIGCONT)
@@ -121,14 +123,14 @@ def test_database_that_goes_away_is_waited_for(service: Service) -> None:
     admin(f'ALTER DATABASE "{service.database}" ALLOW_CONNECTIONS false')
     admin(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{service.database}'")
     service.buy(50)
-    wait_until(lambda: told(process, "waits for"), 20, "it says that it waits")
+    wait_until(lambda: told(process, "is not available"), 20, "it says that it waits")
     time.sleep(1.0)
     admin(f'ALTER DATABASE "{service.database}" ALLOW_CONNECTIONS true')
     service.wait_until_booked()
     assert process.end() == 0
     assert (
-        told(process, "waits for what holding events needs")
-        == told(process, "what holding events needs is there")
+        told(process, "what holding events needs is not available")
+        == told(process, "what holding events needs is available again")
         == 1
     )
     assert told(process, "Traceback") == 0
@@ -140,10 +142,10 @@ def test_neither_kafka_nor_database_need_be_there_at_start(service: Service, kaf
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     process = service.start(KAFKA_BOOTSTRAP_SERVERS=f"127.0.0.1:{port}")
-    wait_until(lambda: told(process, "waits for PostgreSQL"), 20, "it misses PostgreSQL")
+    wait_until(lambda: told(process, "PostgreSQL is not available"), 20, "it misses PostgreSQL")
     time.sleep(0.5)
     service.create_database()
-    wait_until(lambda: told(process, "waits for Kafka"), 20, "it misses Kafka")
+    wait_until(lambda: told(process, "Kafka is not available"), 20, "it misses Kafka")
     for _ in range(40):
         assert process.alive, "a consumer that waits is alive"
         time.sleep(0.25)
@@ -153,7 +155,10 @@ def test_neither_kafka_nor_database_need_be_there_at_start(service: Service, kaf
         assert process.end() == 0
         assert not process.liveness_file.exists()
     for what in ("PostgreSQL", "Kafka"):
-        assert (told(process, f"waits for {what}"), told(process, f"{what} is there again")) == (1, 1)
+        assert (told(process, f"{what} is not available"), told(process, f"{what} is available again")) == (
+            1,
+            1,
+        )
     assert told(process, "Traceback") == 0
 
 

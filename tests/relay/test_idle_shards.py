@@ -173,4 +173,4 @@ def test_a_sparse_shard_reads_a_window_of_others_once(idle: Desk) -> None:
     idle.session.fetch = counted  # type: ignore[method-assign]
     assert len(idle.drain()) == 20
     assert statements.count("log/window_start") <= 2
-    assert statements.count("walk") <= 4_020 / (PAGE_ROWS * 8) + 22
+    assert statements.count("log/scan_window") <= 4_020 / (PAGE_ROWS * 8) + 22

@@ -25,7 +25,7 @@ def test_transactions_that_commit_while_a_position_is_loaded_do_not_make_it_susp
 
     def commit_meanwhile(session: Session, name: str, parameters: Mapping[str, Any]) -> Any:
         rows = fetch(session, name, parameters)
-        if name == "load":
+        if name == "log/load":
             w.insert("a")
             w.commit()
         return rows
