@@ -52,7 +52,7 @@ def test_first_migration_announces_its_end_and_says_that_it_cannot_announce_its_
     events = OutboxEvent.objects.filter(type="test.note")
     assert [event.key for event in events] == ["after"]
     (warning,) = [record for record in caplog.records if "is not called for pre_migrate" in record.message]
-    assert "Database 'default' holds no outbox (yet)" in warning.message
+    assert "Database 'default' has no outbox yet" in warning.message
     assert "migrated" in warning.message
     assert Shard.objects.values_list("id", "first_bucket", "last_bucket").get() == (0, 0, 255)
 

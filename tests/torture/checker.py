@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from tests.torture.kafka_log import Record
-from tests.torture.ledger import NewRow
+from tests.torture.ledger import Entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Findings:
 
 
 def compare(
-    ledger: Mapping[UUID, NewRow],
+    ledger: Mapping[UUID, Entry],
     records: Sequence[Record],
     *,
     lost_by_database: Iterable[UUID] = (),
@@ -84,7 +84,7 @@ def compare(
 
 def _judge_first(
     record: Record,
-    ledger: Mapping[UUID, NewRow],
+    ledger: Mapping[UUID, Entry],
     excused: set[UUID],
     last: dict[tuple[str, str], int],
     findings: Findings,

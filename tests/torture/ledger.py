@@ -37,7 +37,7 @@ READ = "SELECT event_id, topic, key, n, digest FROM torture_ledger"
 
 
 @dataclass(frozen=True, slots=True)
-class NewRow:
+class Entry:
     """A committed event. ``digest`` is None for a tombstone."""
 
     event_id: UUID
@@ -61,7 +61,18 @@ def emit(
     first = row[0] - len(payloads) + 1
     ids = [uuid7() for _ in payloads]
     columns = [
-        (bucket_of(key), topic, key, "torture.event", None, "application/octet-stream", ident, payload, "{}")
+        (
+            bucket_of(key),
+            topic,
+            key,
+            "torture.event",
+            None,
+            "application/octet-stream",
+            ident,
+            payload,
+            "{}",
+            "",
+        )
         for ident, payload in zip(ids, payloads, strict=True)
     ]
     if len(columns) == 1:
@@ -75,7 +86,7 @@ def emit(
     return ids
 
 
-def read(url: str) -> dict[UUID, NewRow]:
+def read(url: str) -> dict[UUID, Entry]:
     """Every committed event of a database."""
     with psycopg.connect(url, connect_timeout=10) as connection:
-        return {row[0]: NewRow(*row) for row in connection.execute(READ)}
+        return {row[0]: Entry(*row) for row in connection.execute(READ)}

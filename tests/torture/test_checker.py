@@ -9,10 +9,10 @@ import pytest
 
 from tests.torture.checker import Incident, compare
 from tests.torture.kafka_log import Record
-from tests.torture.ledger import NewRow, digest
+from tests.torture.ledger import Entry, digest
 
-ENTRIES = [NewRow(uuid4(), "t", "k", n, digest(b"%d" % n)) for n in (1, 2, 3)]
-LEDGER: dict[UUID, NewRow] = {entry.event_id: entry for entry in ENTRIES}
+ENTRIES = [Entry(uuid4(), "t", "k", n, digest(b"%d" % n)) for n in (1, 2, 3)]
+LEDGER: dict[UUID, Entry] = {entry.event_id: entry for entry in ENTRIES}
 RECORDS = [Record(e.event_id, "t", 0, "k", 10.0 + e.n, e.digest, b"whole %d" % e.n) for e in ENTRIES]
 ONE, TWO, THREE = RECORDS
 WRONG = ("lost", "phantom", "disordered", "altered")

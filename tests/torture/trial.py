@@ -22,7 +22,7 @@ import psycopg
 from psycopg.rows import scalar_row
 
 from devstack.kafka import create_topics
-from outbox.sql import statement
+from outbox.sql import text
 from tests.torture import kafka_log, ledger
 from tests.torture.checker import Incident, compare
 from tests.torture.fleet import ROOT, Fleet
@@ -216,7 +216,7 @@ class Trial:
         """Until no more than so many rows are pending: what the database had forgotten is sent again by
         then, and no later fault is to be blamed for it.
         """
-        pending = f"SELECT count(*) FROM ({statement('pending', cap=rows + 1)}) AS pending"
+        pending = _pending(rows + 1)
         deadline = time.monotonic() + SETTLE_SECONDS
         while self.execute(pending)[0] > rows:
             if time.monotonic() > deadline:
@@ -227,7 +227,7 @@ class Trial:
     def settle(self) -> None:
         """Stop writing, and wait until nothing is pending or held."""
         self.stop_writing()
-        pending = f"SELECT count(*) FROM ({statement('pending', cap=1)}) AS pending"
+        pending = _pending(1)
         waiting = f"{pending} UNION ALL SELECT count(*) FROM outbox_hold"
         deadline = time.monotonic() + SETTLE_SECONDS
         while any(self.execute(waiting)):
@@ -262,3 +262,9 @@ class Trial:
             tracebacks=logs.count("Traceback (most recent call last)"),
             complaints=self.complaints,
         )
+
+
+def _pending(cap: int) -> str:
+    """A query for the number of pending rows, counted up to ``cap``."""
+    rows = text("pending", cap=cap).replace("{schema}", "")
+    return f"SELECT count(*) FROM ({rows}) AS pending"

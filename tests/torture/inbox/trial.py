@@ -23,7 +23,7 @@ from tests.torture.inbox.checker import Effect, Findings, compare
 from tests.torture.inbox.producer import Producer, Sent
 from tests.torture.inbox.tables import READ_EFFECTS, READ_OFFSETS, TABLES
 from tests.torture.inbox.verdict import Verdict
-from tests.torture.ledger import NewRow, digest
+from tests.torture.ledger import Entry, digest
 from tests.torture.trial import Trial
 
 SETTLE_SECONDS = 180.0
@@ -173,5 +173,5 @@ class ConsumerTrial(Trial):
         return [f"produced badly, {name}: {words[:3]}" for name, words in wrong.items() if words]
 
 
-def _entry(sent: Sent) -> NewRow:
-    return NewRow(sent.event_id, sent.topic, sent.key, sent.n, digest(sent.value))
+def _entry(sent: Sent) -> Entry:
+    return Entry(sent.event_id, sent.topic, sent.key, sent.n, digest(sent.value))
