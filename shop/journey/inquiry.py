@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from shop.models import Order
 
 PROCESSED = """
-SELECT event_id, processed_at, parked.id IS NOT NULL AS parked
-FROM inbox_processed LEFT JOIN inbox_held AS parked USING (consumer, source, event_id)
+SELECT event_id, processed_at, held.id IS NOT NULL AS held
+FROM inbox_processed LEFT JOIN inbox_held AS held USING (consumer, source, event_id)
 WHERE consumer = %(consumer)s AND source = %(source)s AND event_id = ANY(%(event_ids)s)
 """
 READ_ONLY = "-c default_transaction_read_only=on -c statement_timeout=2000"
@@ -32,7 +32,7 @@ class Report:
     """The answer of a service: when it applied each event, which it held, what it knows; or its problem."""
 
     applied: Mapping[str, datetime] = field(default_factory=dict)
-    parked: Set[str] = frozenset()
+    held: Set[str] = frozenset()
     knows: str = ""
     problem: str = ""
 
@@ -51,9 +51,9 @@ def report(service: Service, order: Order, event_ids: Sequence[UUID]) -> Report:
             row = connection.execute(service.question, values).fetchone()
     except psycopg.Error as error:
         return Report(problem=problem(error))
-    applied = {row["event_id"]: row["processed_at"] for row in rows if not row["parked"]}
-    parked = {row["event_id"] for row in rows if row["parked"]}
-    return Report(applied, parked, service.answer(row))
+    applied = {row["event_id"]: row["processed_at"] for row in rows if not row["held"]}
+    held = {row["event_id"] for row in rows if row["held"]}
+    return Report(applied, held, service.answer(row))
 
 
 def reports(order: Order, event_ids: Sequence[UUID]) -> dict[Service, Report]:

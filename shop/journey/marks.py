@@ -60,8 +60,8 @@ def _in_service(event: OutboxEvent, service: Service, report: Report) -> Mark:
         return Mark(State.NOTHING, "not for it")
     if report.problem:
         return Mark(State.UNREACHABLE, "not reachable")
-    if str(event.event_id) in report.parked:
-        return Mark(State.HELD, "parked")
+    if str(event.event_id) in report.held:
+        return Mark(State.HELD, "held")
     applied_at = report.applied.get(str(event.event_id))
     if applied_at is None:
         return Mark(State.WAITING, "waiting")

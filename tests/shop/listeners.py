@@ -63,8 +63,8 @@ class Listeners:
         for event in OutboxEvent.objects.filter(type__in=types):
             self.insert("inbox_processed", consumer=service, source="/shop", event_id=str(event.event_id))
 
-    def park(self, service: str, type_: str) -> None:
-        """Let a service have parked the event of a type."""
+    def hold(self, service: str, type_: str) -> None:
+        """Let a service hold the event of a type."""
         event = OutboxEvent.objects.get(type=type_)
         identity = {"consumer": service, "source": "/shop", "event_id": str(event.event_id)}
         where = {"topic": event.topic, "partition": 0, "offset": 0, "record": b""}
@@ -72,7 +72,9 @@ class Listeners:
             "inbox_held",
             type=type_,
             error="",
+            handler="",
             attempts=1,
+            alone=False,
             discarded_by="",
             discard_reason="",
             **identity,

@@ -108,10 +108,10 @@ def test_each_service_tells_which_events_it_applied_and_what_it_knows(
     assert journey.stations[-1].knows.startswith("Sent the welcome mail on ")
 
 
-def test_a_parked_event_is_shown_as_held_up(order: Order, services: Listeners) -> None:
+def test_an_event_that_a_service_holds_is_shown_as_held_up(order: Order, services: Listeners) -> None:
     services.apply("crm", "shop.order.paid")
-    services.park("crm", "shop.order.paid")
-    assert marks(order)["crm"] == ("held", "parked")
+    services.hold("crm", "shop.order.paid")
+    assert marks(order)["crm"] == ("held", "held")
 
 
 def test_an_order_that_was_rolled_back_is_searched_for_at_the_services_too(
