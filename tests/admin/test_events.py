@@ -137,7 +137,7 @@ def test_the_payload_takes_a_permission_of_its_own(staff: Staff, log: Log) -> No
     client = staff("view_outboxevent")
     text = page(client, event)
     assert "only for some" not in text
-    assert "lack the permission" in text
+    assert "you need the permission" in text
 
 
 def test_with_that_permission_it_is_shown_without_its_secrets_and_escaped(staff: Staff, log: Log) -> None:

@@ -25,7 +25,7 @@ def test_instance_is_the_static_member(
         raise Asked(options.get("group_instance_id"))
 
     monkeypatch.setattr(run_consumer, "KafkaSource", source)
-    monkeypatch.setattr("inbox.shutdown.Shutdown.install", lambda _: None)
+    monkeypatch.setattr("outbox_core.process.stopping.StopSignals.install", lambda *_, **__: None)
     with pytest.raises(Asked) as asked:
         call_command("run_consumer", "crm", *arguments)
     assert asked.value.args == (expected,)

@@ -116,7 +116,7 @@ def status(asking: Asking, log: KafkaTopic, **limits: Any) -> int:
     """The exit code."""
     if not Instance.objects.exists():
         alive()
-    consumer = ConsumerSettings(name="crm", topics=(log.topic,))
+    consumer = ConsumerSettings(name="crm", topics=(log.topic,), handlers=("consumers.crm.handlers",))
     return report.read([consumer], "default", report.Thresholds(**limits), asking).exit_code
 
 
@@ -134,7 +134,11 @@ def test_limits_decide_the_exit_code(asking: Asking, kafka_topic: KafkaTopic) ->
 def test_what_kafka_deleted_is_shown_for_a_day(asking: Asking, kafka_topic: KafkaTopic) -> None:
     handled(kafka_topic, 9)
     Offset.objects.missed("crm", (kafka_topic.topic, 0), 3, 8)
-    [found] = statuses([ConsumerSettings(name="crm", topics=(kafka_topic.topic,))], "default", asking)
+    [found] = statuses(
+        [ConsumerSettings(name="crm", topics=(kafka_topic.topic,), handlers=("consumers.crm.handlers",))],
+        "default",
+        asking,
+    )
     assert found.missed == (f"{kafka_topic.topic}/0 offsets 3 to 8",)
     assert status(asking, kafka_topic) == 1
     Offset.objects.update(missed_at="2020-01-01T00:00:00Z")

@@ -12,6 +12,7 @@ from django.db import DatabaseError, connection
 from kafka import KafkaAdminClient, KafkaConsumer, OffsetAndMetadata, TopicPartition
 
 from inbox.models import HeldEvent, Offset, Processed
+from inbox.models.unit import UnitManager
 from inbox.offsets import DatabaseOffsets, Stored
 from inbox.testing import MemoryConsumer
 from tests.inbox.conftest import Effects, send_steps
@@ -48,17 +49,20 @@ def test_offsets_are_stored_with_the_effects(consumer: MemoryConsumer, effects: 
     assert stored() == {TOPIC: 30}
 
 
-def test_an_offset_is_rolled_back_with_its_effects(consumer: MemoryConsumer, effects: Effects) -> None:
-    def crash() -> None:
+def test_an_offset_is_rolled_back_with_its_effects(
+    consumer: MemoryConsumer, effects: Effects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def crash(*_: object) -> bool:
         raise KeyboardInterrupt
 
-    effects.fails["crash"] = crash
     send(consumer, 0, 3)
     consumer.drain()
-    send_steps(consumer, "a", 3, fail="crash")
+    send_steps(consumer, "a", 3)
+    monkeypatch.setattr(UnitManager, "end", crash)
     with pytest.raises(KeyboardInterrupt):
         consumer.drain()
     assert stored() == {TOPIC: 3}
+    assert effects.of("a") == [0, 1, 2]
 
 
 def test_offsets_of_what_no_handler_takes_are_stored_too(consumer: MemoryConsumer) -> None:
