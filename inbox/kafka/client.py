@@ -25,7 +25,15 @@ DEFAULTS = {
     "metadata_max_age_ms": 5_000,  # until a topic is missed, or known to be another one
     "bootstrap_timeout_ms": 3_000,
 }
-RESERVED = {*FIXED, "bootstrap_servers", "group_id", "key_deserializer", "value_deserializer", "kafka_client"}
+RESERVED = {
+    *FIXED,
+    "bootstrap_servers",
+    "group_id",
+    "group_instance_id",  # a static member of a cooperative group can leave a partition without a reader
+    "key_deserializer",
+    "value_deserializer",
+    "kafka_client",
+}
 ANSWER_MS = 3_000  # how long an answer may take before Kafka counts as gone
 
 

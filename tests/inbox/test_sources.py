@@ -196,23 +196,3 @@ def test_option_that_the_client_does_not_know_is_refused(kafka_bootstrap: str) -
     )
     with pytest.raises(ImproperlyConfigured, match=r'KAFKA\["OPTIONS"\].*no_such'):
         source.poll(0.1)
-
-
-def test_an_instance_that_comes_back_under_its_name_moves_no_partition(
-    kafka_bootstrap: str, topic: Topics
-) -> None:
-    """Static membership: the group does not rebalance, and the other one notices nothing."""
-    with closing(KafkaTopic(kafka_bootstrap, topic(2))) as log:
-        log.write(b"a")
-        log.write(b"b", partition=1)
-        one, other = log.open(group_instance_id="one"), log.open(group_instance_id="other")
-
-        def shared() -> bool:
-            return not one.poll(0.1) and not other.poll(0.1) and bool(one.partitions() and other.partitions())
-
-        wait_until(shared, 30, "each has a partition")
-        had, kept = set(one.partitions()), set(other.partitions())
-        one.close()
-        again = log.open(group_instance_id="one")
-        wait_until(lambda: again.poll(0.1) or again.partitions(), 20, "it has its partition again")
-        assert (set(again.partitions()), other.keep_alive(), set(other.partitions())) == (had, True, kept)

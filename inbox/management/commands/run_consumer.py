@@ -39,17 +39,8 @@ class Command(ProcessCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument("name", help="one of INBOX['CONSUMERS']")
-        parser.add_argument(
-            "--instance",
-            metavar="NAME",
-            help="a name that only this process of the group has, and has again after a restart (a pod of a "
-            "StatefulSet, a systemd instance): within session_timeout_ms it gets its partitions back, and "
-            "the others notice nothing. Without it they are given to the others at once",
-        )
 
-    def handle(
-        self, *, name: str, liveness_file: Path | None, verbosity: int, instance: str | None = None, **_: Any
-    ) -> None:
+    def handle(self, *, name: str, liveness_file: Path | None, verbosity: int, **_: Any) -> None:
         inbox = settings()
         try:
             consumer = inbox.consumer(name)
@@ -61,7 +52,7 @@ class Command(ProcessCommand):
             Limit(inbox.handler_seconds).install()
             _wait_for_database(inbox, name, process)
             offsets = DatabaseOffsets(name, inbox.database)
-            source = _source(inbox, consumer, offsets, instance)
+            source = _source(inbox, consumer, offsets)
             routes = Routes(registry.of(consumer.handlers))
             started.send(name, topics=consumer.topics, group=consumer.group)
             running = Consumer(
@@ -70,16 +61,14 @@ class Command(ProcessCommand):
             stopped.send(name, handled=running.run())
 
 
-def _source(
-    inbox: Settings, consumer: ConsumerSettings, offsets: DatabaseOffsets, instance: str | None
-) -> KafkaSource:
+def _source(inbox: Settings, consumer: ConsumerSettings, offsets: DatabaseOffsets) -> KafkaSource:
     servers, options = inbox.kafka_client()
     return KafkaSource(
         consumer.name,
         bootstrap_servers=servers,
         topics=consumer.topics,
         group=consumer.group,
-        options={**options, **({"group_instance_id": instance} if instance else {})},
+        options=options,
         offsets=offsets,
     )
 
