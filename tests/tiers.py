@@ -32,6 +32,7 @@ SERVICES = {
 CONNECTED = {
     "tests/inbox/test_sources.py",
     "tests/publishers/test_kafka_python.py::test_what_is_given_up",
+    "tests/publishers/test_reasons.py",
     "tests/torture/test_proxy.py",
 }
 """Beginnings of the ids of tests that connect to something without a fixture that says so."""
