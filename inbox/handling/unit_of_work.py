@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Any
 
 from django.db import OperationalError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -25,6 +27,12 @@ CAUGHT = (
 ENDED = (
     "a handler ended the transaction that it runs in (COMMIT, ROLLBACK, or closing the connection), which "
     "has the effects of other events too: leave that to the inbox; use transaction.atomic() for savepoints"
+)
+
+_ENDS = re.compile(
+    r"\s*(COMMIT|END|ABORT|BEGIN|START\s+TRANSACTION|PREPARE\s+TRANSACTION"
+    r"|ROLLBACK(?!\s+(WORK\s+|TRANSACTION\s+)?TO\b))\b",
+    re.IGNORECASE,
 )
 
 New = list[tuple[int, Delivery]]
@@ -164,7 +172,8 @@ class UnitOfWork:
 
     def _run(self, connection: BaseDatabaseWrapper, index: int, delivery: Delivery) -> None:
         try:
-            delivery.run(index)
+            with connection.execute_wrapper(_refuse_to_end):
+                delivery.run(index)
         except HandlerFailed as failure:
             if _is_refused_commit(failure) or self._was_closed():
                 raise HandlerFailed(index, failure.handler, failure.seconds) from EffectsLost(ENDED)
@@ -208,6 +217,17 @@ class UnitOfWork:
             raise EffectsLost(ENDED)
         if connection.needs_rollback or status == TransactionStatus.INERROR:
             raise EffectsLost(CAUGHT)
+
+
+def _refuse_to_end(
+    execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: dict[str, Any]
+) -> Any:
+    """Refuse a statement that ends the transaction before it runs: after a ROLLBACK nothing would keep the
+    COMMIT of another handler from succeeding.
+    """
+    if isinstance(sql, str) and _ENDS.match(sql):
+        raise EffectsLost(ENDED)
+    return execute(sql, params, many, context)
 
 
 def _is_refused_commit(error: BaseException | None) -> bool:
