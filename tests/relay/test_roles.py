@@ -11,7 +11,6 @@ from typing import Any
 
 import psycopg
 import pytest
-from django.apps import apps
 from django.core.management import CommandError, call_command
 from django.db import transaction
 
@@ -151,15 +150,3 @@ def test_a_command_names_the_grant_that_it_lacks(
     options = {"older_than": 0.0} if command == "outbox_prune" else {}
     with roles.as_(role), pytest.raises(CommandError, match=re.escape(f"{grant} TO {roles.name(role)};")):
         call(command, *arguments, **options)
-
-
-def test_the_consumer_has_every_table_of_the_inbox() -> None:
-    given = {
-        table: set(many.split(", "))
-        for many, table, role in GRANT.findall(PAGE.read_text())
-        if role == "consumer"
-    }
-    tables = {
-        model._meta.db_table for model in apps.get_app_config("inbox").get_models() if model._meta.managed
-    }
-    assert given == {table: {"SELECT", "INSERT", "UPDATE", "DELETE"} for table in tables}
