@@ -7,7 +7,9 @@ from datetime import datetime
 from typing import ClassVar
 
 import msgspec
+from django.apps import apps
 from django.db import connections, models
+from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 
 from inbox.handling.routing import Identity
@@ -16,21 +18,28 @@ from inbox.sql import statement
 
 class ProcessedManager(models.Manager["Processed"]):
     def claim(self, consumer: str, identities: Sequence[Identity]) -> set[Identity]:
-        """Record these events as handled by ``consumer`` and return those that were not before."""
+        """Record these events as handled by ``consumer``. Returns those that were not recorded before."""
         with connections[self.db].cursor() as cursor:
             events = msgspec.json.encode(identities).decode()
             cursor.execute(statement("claim"), {"consumer": consumer, "events": events})
             return {Identity(source, event_id) for source, event_id in cursor.fetchall()}
 
+    def old(self, before: datetime) -> models.QuerySet[Processed]:
+        """The notes that ``prune`` deletes: not those of events that are still held."""
+        names = ("consumer", "source", "event_id")
+        held = apps.get_model("inbox", "HeldEvent")._default_manager.using(self.db).filter(discarded_at=None)
+        same = held.filter(**{name: OuterRef(name) for name in names})
+        return self.filter(~Exists(same), processed_at__lt=before)
+
     def prune(self, before: datetime, chunk: int) -> int:
-        """Forget up to ``chunk`` events that were handled before that time; returns how many."""
+        """Delete up to ``chunk`` notes of events that were handled before that time. Returns how many."""
         with connections[self.db].cursor() as cursor:
             cursor.execute(statement("prune"), {"before": before, "chunk": chunk})
             return int(cursor.rowcount)
 
 
 class Processed(models.Model):
-    """An event that a consumer has handled or held, and does not handle when it is delivered again."""
+    """An event that a consumer has handled or held. If it is delivered again, it is skipped."""
 
     pk = models.CompositePrimaryKey("consumer", "source", "event_id")
     consumer = models.TextField(db_collation="C")
@@ -43,7 +52,7 @@ class Processed(models.Model):
     class Meta:
         db_table = "inbox_processed"
         verbose_name_plural = "processed"
-        # A batch shares one time, so the index keeps a list of rows for each: a few bytes an event.
+        # The rows of a batch share one time, so the index needs only a few bytes for each.
         indexes: ClassVar = [models.Index(fields=["processed_at"], name="inbox_processed_at")]
 
     def __str__(self) -> str:

@@ -31,6 +31,6 @@ def amount(number: float, *, capped: bool = False) -> str:
     return (f"{number:,.0f}" if whole else f"{number:.2g}") + ("+" if capped else "")
 
 
-def plural(number: int, noun: str, *, capped: bool = False) -> str:
+def plural(number: float, noun: str, *, capped: bool = False) -> str:
     """``1 event``, ``3 events``, ``10,000+ events``."""
     return f"{amount(number, capped=capped)} {noun}" + ("" if number == 1 and not capped else "s")

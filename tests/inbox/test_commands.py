@@ -269,11 +269,30 @@ def test_prune_forgets_what_is_old(settings: Settings) -> None:
         row = {"topic": "t", "partition": 0, "offset": 0, "record": b"", "discarded_at": discarded_at}
         HeldEvent.objects.create(consumer="c", event_id=str(number), **row)
     dry = run("inbox_prune", "--dry-run", "--verbosity", "0")
-    assert dry == (0, "11999 handled and 1 discarded events would go\n")
-    _code, text = run("inbox_prune", "--verbosity", "0")
-    assert text.startswith("11999 handled and 1 discarded events from before ")
+    what = "the notes of 11,999 handled events and 1 discarded event older than 3 days.\n"
+    assert dry == (0, f"Would delete {what}")
+    assert run("inbox_prune", "--verbosity", "0") == (0, f"Deleted {what}")
     assert list(Processed.objects.values_list("event_id", flat=True)) == ["7"]
     assert set(HeldEvent.objects.values_list("event_id", flat=True)) == {"0", "2"}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_prune_keeps_the_notes_of_held_events(settings: Settings) -> None:
+    Processed.objects.claim("c", [Identity("/s", "held"), Identity("/s", "handled")])
+    row = {"topic": "t", "partition": 0, "offset": 0, "record": b""}
+    HeldEvent.objects.create(consumer="c", source="/s", event_id="held", **row)
+    for dry in (["--dry-run"], []):
+        text = run("inbox_prune", "--older-than", "0", *dry)[1]
+        assert "the notes of 1 handled event and 0 discarded events" in text
+    assert list(Processed.objects.values_list("event_id", flat=True)) == ["held"]
+
+
+@pytest.mark.parametrize("days", ["-1", "nan", "inf", "x"])
+@pytest.mark.django_db(transaction=True)
+def test_prune_refuses_an_age_that_would_delete_new_notes(days: str) -> None:
+    Processed.objects.claim("c", [Identity("/s", "1")])
+    assert run("inbox_prune", f"--older-than={days}")[0] != 0
+    assert Processed.objects.exists()
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,7 @@ def test_asks_before_events_are_skipped(
     log: KafkaTopic, kafka_bootstrap: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("builtins.input", lambda _: "no")
-    assert seek(log, "--to-end") == (1, "nothing was changed")
+    assert seek(log, "--to-end") == (1, "Nothing was changed.")
     assert offsets(log, kafka_bootstrap) == (3, 3)
     assert seek(log, "--to-beginning")[0] == 0
 
@@ -100,7 +100,7 @@ def test_asks_before_events_are_skipped(
 def test_refuses_while_an_instance_is_alive(log: KafkaTopic, kafka_bootstrap: str) -> None:
     alive("c")
     code, text = seek(log, "--to-end", "--yes")
-    assert (code, "1 instances" in text) == (1, True)
+    assert (code, "1 heartbeat in" in text) == (1, True)
     Instance.objects.all().delete()
     assert offsets(log, kafka_bootstrap) == (3, 3)
 

@@ -2,45 +2,60 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser
 from datetime import timedelta
 from typing import Any
 
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 from tqdm import tqdm
 
 from inbox.conf import settings
 from inbox.management.command import InboxCommand
 from inbox.models import HeldEvent, Processed
+from outbox_core.operations.command import AGES, amount
+from outbox_core.people.humanize import plural
+from outbox_core.process.exit_codes import ExitCode
 
 CHUNK = 5_000
 
 
 class Command(InboxCommand):
-    """Forget what was handled long ago."""
-
     help = (
-        "Forgets which events were handled, and what was discarded, more than INBOX['RETENTION_DAYS'] ago. "
-        "An event that is delivered again later is handled again: keep them longer than Kafka keeps topics."
+        "Delete old notes of handled events, and old discarded events. Without its note, an event that Kafka "
+        "delivers again is handled again: keep the notes longer than Kafka keeps the topics. Held events and "
+        "their notes are never deleted. May be interrupted and run again at any time. "
+        "Exit codes: 0 done, 1 failed, 2 usage."
     )
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--days", type=int, help="instead of INBOX['RETENTION_DAYS']")
-        parser.add_argument("--dry-run", action="store_true", help="print how many, and do nothing")
+    def add_arguments(self, parser: CommandParser) -> None:
+        self.add_database(parser)
+        parser.add_argument("--dry-run", action="store_true", help="count them, and delete nothing")
+        parser.add_argument(
+            "--older-than",
+            metavar="DAYS",
+            type=amount,
+            help="days since the event was handled or discarded (default: INBOX['RETENTION_DAYS'])",
+        )
 
-    def handle(self, *, days: int | None, dry_run: bool, verbosity: int, **_: Any) -> None:
-        inbox = settings()
-        before = timezone.now() - timedelta(days=inbox.retention_days if days is None else days)
-        processed = Processed.objects.using(inbox.database)
-        discarded = HeldEvent.objects.using(inbox.database).filter(discarded_at__lt=before)
+    def handle(self, *, older_than: float | None, dry_run: bool, verbosity: int, **options: Any) -> None:
+        days = settings().retention_days if older_than is None else older_than
+        if days < 0:
+            said = f"--older-than {days:g}: give a number of days, 0 or more."
+            raise CommandError(said, returncode=ExitCode.USAGE)
+        database = self.database(options)
+        before = timezone.now() - timedelta(seconds=min(days * 86_400, AGES))
+        notes = Processed.objects.db_manager(database)
+        discarded = HeldEvent.objects.using(database).filter(discarded_at__lt=before)
         if dry_run:
-            count = processed.filter(processed_at__lt=before).count()
-            self.stdout.write(f"{count} handled and {discarded.count()} discarded events would go")
-            return
-        total = 0
-        with tqdm(desc="pruned", unit=" events", disable=None if verbosity else True) as bar:
-            while count := Processed.objects.db_manager(inbox.database).prune(before, CHUNK):
-                total += count
-                bar.update(count)
-        gone, _by_model = discarded.delete()
-        self.stdout.write(f"{total} handled and {gone} discarded events from before {before:%F %R} are gone")
+            verb, forgotten, gone = "Would delete", notes.old(before).count(), discarded.count()
+        else:
+            verb, forgotten = "Deleted", 0
+            with tqdm(unit="event", unit_scale=True, disable=None if verbosity else True) as progress:
+                while count := notes.prune(before, CHUNK):
+                    forgotten += count
+                    progress.update(count)
+            gone, _ = discarded.delete()
+        self.stdout.write(
+            f"{verb} the notes of {plural(forgotten, 'handled event')} and {plural(gone, 'discarded event')} "
+            f"older than {plural(days, 'day')}."
+        )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from argparse import ArgumentParser
 from contextlib import closing
 from datetime import datetime
@@ -21,20 +20,21 @@ from inbox.management.command import InboxCommand
 from inbox.models import Instance, Offset
 from inbox.offsets import DatabaseOffsets
 from inbox.signals import offsets_sought
+from outbox_core.operations import actor
+from outbox_core.people.humanize import plural
+from outbox_core.process.exit_codes import ExitCode
 
-REFUSED = 1
-USAGE = 2
+REFUSED, USAGE = ExitCode.ERROR, ExitCode.USAGE
 
 
 class Command(InboxCommand):
-    """Move a consumer, which does not run meanwhile, to another place in a topic."""
+    """Move a stopped consumer to another offset of a topic."""
 
     help = (
-        "Moves a stopped consumer to another offset of a topic, in its database and in Kafka's copy. "
-        "Forward: the events in between are skipped for good. Backward: they are delivered again, but events "
-        "that were handled are known and take no effect a second time; to repeat effects, have the producer "
-        "replay the events. Exit codes: 0 done, 1 refused (the consumer runs, Kafka or the database does not "
-        "answer), 2 usage."
+        "Move a stopped consumer to another offset of a topic, in its database and in Kafka's copy. Forward: "
+        "the events in between are never handled. Backward: they are delivered again, and those that were "
+        "handled are skipped. To repeat their effects, have the producer send them again with new ids. "
+        "Exit codes: 0 done, 1 refused (consumer running, or no answer of Kafka or the database), 2 usage."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -42,14 +42,14 @@ class Command(InboxCommand):
         parser.add_argument("--topic", required=True, help="one of its topics, with the prefix")
         parser.add_argument("--partition", type=int, help="only this one (default: all of the topic)")
         places = parser.add_mutually_exclusive_group(required=True)
-        places.add_argument("--to-offset", type=int, metavar="N", help="the next to be handled is offset N")
+        places.add_argument("--to-offset", type=int, metavar="N", help="offset N is handled next")
         places.add_argument(
             "--to-time", metavar="ISO", help="the first record that Kafka received at that time or later"
         )
         places.add_argument("--to-beginning", action="store_true", help="the first record that Kafka has")
-        places.add_argument("--to-end", action="store_true", help="what is written from now on")
+        places.add_argument("--to-end", action="store_true", help="only records that are written from now on")
         parser.add_argument("--dry-run", action="store_true", help="print what would be done, and do nothing")
-        parser.add_argument("--reason", default="", help="why; the log keeps it")
+        parser.add_argument("--reason", default="", help="why; it is logged")
         parser.add_argument("--yes", action="store_true", help="do not ask before events are skipped")
 
     def handle(self, *, name: str, topic: str, **options: Any) -> None:
@@ -73,7 +73,7 @@ class Command(InboxCommand):
         for partition, offset in targets.items():
             where = {"topic": partition.topic, "partition": partition.partition}
             deed = {"before": before.get(partition), "offset": offset, "reason": options["reason"]}
-            offsets_sought.send(name, **where, **deed, by=f"{getpass.getuser()} (command)")
+            offsets_sought.send(name, **where, **deed, by=actor.shell())
 
     def _say(
         self, targets: dict[TopicPartition, int], before: dict[TopicPartition, int], group: Group
@@ -88,7 +88,7 @@ class Command(InboxCommand):
         if any(offset > before.get(partition, 0) for partition, offset in targets.items()):
             answer = input("Events that are skipped are never handled. Type 'yes' to continue: ")
             if answer != "yes":
-                raise CommandError("nothing was changed", returncode=REFUSED)
+                raise CommandError("Nothing was changed.", returncode=REFUSED)
 
 
 def _consumer(name: str, topic: str) -> ConsumerSettings:
@@ -98,7 +98,7 @@ def _consumer(name: str, topic: str) -> ConsumerSettings:
         raise CommandError(str(error), returncode=USAGE) from error
     if topic not in consumer.topics:
         topics = ", ".join(sorted(consumer.topics))
-        raise CommandError(f"{name} does not read {topic!r}; it reads {topics}", returncode=USAGE)
+        raise CommandError(f"{name} does not read {topic!r}; it reads {topics}.", returncode=USAGE)
     return consumer
 
 
@@ -107,9 +107,9 @@ def _refuse_while_running(consumer: ConsumerSettings, database: str, group: Grou
     members = group.members()
     if alive or members:
         raise CommandError(
-            f"{consumer.name} runs: {alive} instances wrote a heartbeat within a minute, and group "
-            f"{consumer.group} has {members} members. Stop them first; one that was killed counts as running "
-            "until its heartbeat is a minute old and Kafka has given it up",
+            f"{consumer.name} is running: {plural(alive, 'heartbeat')} in the last minute, and "
+            f"{plural(members, 'member')} in group {consumer.group}. Stop them first. A killed process "
+            "counts for up to a minute.",
             returncode=REFUSED,
         )
 
@@ -118,7 +118,7 @@ def _partitions(group: Group, topic: str, number: int | None) -> list[TopicParti
     found = [p for p in group.partitions(topic) if number in (None, p.partition)]
     if not found:
         which = "" if number is None else f" partition {number} of"
-        raise CommandError(f"there is no{which} topic {topic!r}", returncode=USAGE)
+        raise CommandError(f"There is no{which} topic {topic!r}.", returncode=USAGE)
     return found
 
 
@@ -135,7 +135,7 @@ def _targets(
     for partition, (first, end) in bounds.items():
         if not first <= options["to_offset"] <= end:
             raise CommandError(
-                f"{partition.topic}/{partition.partition} has offsets {first} to {end}; name one of these",
+                f"{partition.topic}/{partition.partition} has offsets {first} to {end}; give one of them.",
                 returncode=USAGE,
             )
     return dict.fromkeys(partitions, options["to_offset"])
@@ -147,7 +147,7 @@ def _time(text: str) -> datetime:
     except ValueError:
         when = None
     if when is None:
-        raise CommandError(f"{text!r} is no time such as 2026-01-31T12:00:00Z", returncode=USAGE)
+        raise CommandError(f"{text!r} is not a time; write it as 2026-01-31T12:00:00Z.", returncode=USAGE)
     return timezone.make_aware(when) if timezone.is_naive(when) else when
 
 
@@ -158,7 +158,7 @@ def _stored(name: str, partitions: list[TopicPartition], database: str) -> dict[
 
 
 def _move(name: str, group: Group, targets: dict[TopicPartition, int], database: str) -> None:
-    """Kafka first, within the transaction: if only one of both is moved, the lower still counts."""
+    """Kafka's copy is moved inside the transaction. If only one of the two is moved, the lower one counts."""
     with transaction.atomic(using=database):
         for partition, offset in targets.items():
             place = (partition.topic, partition.partition)
