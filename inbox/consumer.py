@@ -30,7 +30,7 @@ from outbox_core.wire.consumed import Record
 KAFKA = "Kafka"
 POLL_SECONDS = 0.5
 KEEP_ALIVE_EVERY = 1.0
-RETRYING = "what trying held events again needs"
+RETRYING = "what retrying held events needs"
 RETRY_EVERY = 1.0
 
 
@@ -102,8 +102,8 @@ class Consumer:
         self._retries = Retries(unit=unit, route=routes, judge=judge, attempts=inbox.attempts, failed=failed)
         other_databases.install(inbox.database, inbox.other_databases)
         self._delays = delays()
-        self._look_back_every = inbox.heartbeat_seconds
-        self._alive_at = self._retry_at = self._looked_back_at = clock()
+        self._check_every = inbox.heartbeat_seconds
+        self._alive_at = self._retry_at = self._checked_at = clock()
         self._unstored: dict[Partition, int] = {}
 
     def run(self) -> int:
@@ -123,7 +123,7 @@ class Consumer:
         """One round: poll, handle, commit; then retry held events that are due."""
         self._progress()
         self._heartbeat.beat()
-        self._look_back()
+        self._check_offsets()
         self._handle(self._poll())
         self._try_again()
         self._unhandled.write()
@@ -150,7 +150,7 @@ class Consumer:
                 done[record.topic, record.partition] = record.offset + 1
         except OffsetsMoved:
             self._read_again()
-            done.clear()  # events that the database lost are read again
+            done.clear()  # these are read again
         except Abandoned:
             self._source.rewind(_first_offsets(records, done))
         finally:
@@ -178,11 +178,11 @@ class Consumer:
             return True
         return False
 
-    def _look_back(self) -> None:
-        """Notice also while idle that the database went back in time."""
-        if self._clock() < self._looked_back_at + self._look_back_every:
+    def _check_offsets(self) -> None:
+        """Check, also while idle, whether the database went back in time."""
+        if self._clock() < self._checked_at + self._check_every:
             return
-        self._looked_back_at = self._clock()
+        self._checked_at = self._clock()
         try:
             self._offsets.keep(self._source.partitions())
             if self._offsets.went_back():
@@ -208,7 +208,7 @@ class Consumer:
         try:
             outcome = self._retries.run(self._go_on)
         except Abandoned:
-            return  # no polled record is being handled here
+            return  # no polled record is lost, because none is being handled
         except (DatabaseError, InterfaceError) as error:
             self._outages.begin(RETRYING, error)
             drop_dead_connection(self._database)

@@ -9,10 +9,10 @@ from inbox.errors import MigrationsMissing
 
 
 def require_migrations(database: str) -> None:
-    """Raise unless every migration of the installed apps has been applied to ``database``.
+    """Raise unless every migration of the installed apps is applied to ``database``.
 
     Raises:
-        MigrationsMissing: which ones are, and how to apply them.
+        MigrationsMissing: the message names them and the command that applies them.
     """
     executor = MigrationExecutor(connections[database])
     plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
@@ -20,7 +20,7 @@ def require_migrations(database: str) -> None:
         names = ", ".join(f"{migration.app_label}.{migration.name}" for migration, _ in plan[:5])
         more = f" and {len(plan) - 5} more" if len(plan) > 5 else ""
         raise MigrationsMissing(
-            f"database {database!r} has unapplied migrations:  {names}{more}. Run: manage.py migrate"
+            f"database {database!r} has unapplied migrations: {names}{more}. Run: manage.py migrate"
         )
 
 

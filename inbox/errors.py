@@ -3,19 +3,19 @@
 InboxError
 ├── HandlerError          a handler is registered wrongly: its signature, its payload type, or twice
 ├── UnknownConsumer       no consumer of that name in INBOX["CONSUMERS"]
-├── MigrationsMissing     the tables are not up to date
+├── MigrationsMissing     the database has migrations that are not applied
 ├── NotHandling           Batch.current() outside a handler
 ├── HandlerFailed         a handler failed; the cause is what it raised
 ├── Poison                this event cannot be handled, however often it is tried
 │   └── InvalidPayload    its data does not fit what the handler declares
 ├── RetryLater            raised by a handler: not now, try again
-├── EffectsLost           a handler broke, ended or left the transaction that it runs in
+├── EffectsLost           a handler broke, ended or left its transaction
 ├── WroteElsewhere        a handler wrote to a database whose effects the transaction does not cover
 ├── HandlerHung           a handler ran for longer than INBOX["HANDLER_SECONDS"]
 ├── HandlerLeft           a handler raised SystemExit, KeyboardInterrupt or the like
 ├── SourceUnavailable     Kafka does not answer
-└── Abandoned             the rest of a batch is let go: the partitions were revoked, or it is to stop
-    └── OffsetsMoved      the database went back in time: what it has lost is to be read again first
+└── Abandoned             the rest of a batch is not handled now: partitions were revoked, or it must stop
+    └── OffsetsMoved      the database went back in time: the records that it lost must be read again first
 Interrupted               raised inside a handler that runs for too long; a BaseException
 """
 
@@ -43,7 +43,7 @@ class NotHandling(InboxError):
 
 
 class HandlerFailed(InboxError):
-    """The handler ``handler`` (its dotted name) failed at number ``index`` of the deliveries in hand.
+    """The handler ``handler`` (its dotted name) failed at delivery number ``index`` of the batch.
 
     The cause is what it raised, ``seconds`` after it was called.
     """

@@ -77,8 +77,8 @@ def _event_retried(sender: str, delivery: Delivery, seconds: float, outage: bool
     )
 
 
-@receiver(signals.event_left)
-def _event_left(
+@receiver(signals.hold_kept)
+def _hold_kept(
     sender: str,
     held: HeldEvent,
     handler: str,

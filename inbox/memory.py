@@ -1,4 +1,4 @@
-"""Topics in memory, for tests: the twins of Kafka and of the stored offsets."""
+"""Topics and offsets in memory, for tests: they replace Kafka and the stored offsets."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class MemoryLog:
 
 
 class MemoryOffsets:
-    """Offsets that nobody stores: the twin of DatabaseOffsets for a source that is read without effects."""
+    """Offsets in memory, for tests that read a source without a database."""
 
     def __init__(self) -> None:
         self.stored: dict[Partition, Stored] = {}
@@ -55,14 +55,14 @@ class MemoryOffsets:
     def begin(
         self, partition: Partition, start: Stored, *, replace: bool = False, went_back: bool = False
     ) -> None:
-        """Nothing to do: what is stored here, a test has put here."""
+        """Nothing to do: only a test fills ``stored``."""
 
     def missed(self, partition: Partition, first: int, last: int) -> None:
         self.gaps.append((partition, first, last))
 
 
 class MemorySource:
-    """A source that reads a MemoryLog, for tests: the twin of KafkaSource. Its group has one member."""
+    """A source that reads a MemoryLog, for tests, as KafkaSource reads Kafka. Its group has one member."""
 
     def __init__(
         self,
@@ -103,7 +103,7 @@ class MemorySource:
         self._positions.update(offsets)
 
     def revoke(self) -> None:
-        """Take the partitions away and give them back, as a rebalance does."""
+        """Revoke the partitions and assign them again, as a rebalance does."""
         self._positions.clear()
         self._revoked = True
 
@@ -117,7 +117,7 @@ class MemorySource:
         return self._assigned()
 
     def lag(self) -> int:
-        """How many records have yet to be read."""
+        """How many records are not read yet."""
         return sum(len(self._log.records[p]) - self._position(p) for p in self._assigned())
 
     def waits_for(self) -> str:

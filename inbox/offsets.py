@@ -26,18 +26,18 @@ class Stored(NamedTuple):
 
 
 class OffsetStore(Protocol):
-    """Where a source finds how far its consumer is: the consumer's database, or memory."""
+    """Where a source reads the offsets of its consumer: in the consumer's database, or in memory."""
 
     def load(self, partitions: Collection[Partition]) -> Mapping[Partition, Stored]:
-        """What is stored of these partitions."""
+        """The stored offsets of these partitions."""
 
     def begin(
         self, partition: Partition, start: Stored, *, replace: bool = False, went_back: bool = False
     ) -> None:
-        """Reading begins here. ``replace`` drops what was stored, which counted in another topic or cluster.
+        """Reading begins here. ``replace`` replaces a stored offset of another topic or cluster.
 
-        Without it a stored offset is never lowered: what lies between is known to be handled. ``went_back``:
-        the consumer has been further on than the database knows.
+        Without it a stored offset is never lowered, because everything before it is handled. ``went_back``:
+        the consumer had a higher offset before the database went back in time.
         """
 
     def missed(self, partition: Partition, first: int, last: int) -> None:
@@ -45,7 +45,7 @@ class OffsetStore(Protocol):
 
 
 class Moves(NamedTuple):
-    """Partitions and their next offsets, to be confirmed once the transaction that stores them is committed.
+    """Partitions and their next offsets. ``confirm`` them after the transaction that stores them.
 
     ``rows`` is what advance.sql takes.
     """
@@ -54,7 +54,7 @@ class Moves(NamedTuple):
     rows: tuple[dict[str, Any], ...]
 
     def require(self, moved: int) -> None:
-        """Raises OffsetsMoved unless so many rows are all of them."""
+        """Raise OffsetsMoved if fewer rows than these were stored."""
         if moved < len(self.rows):
             raise OffsetsMoved("the database has a lower offset than this process stored last")
 
@@ -71,9 +71,9 @@ class _Known:
 class DatabaseOffsets:
     """The offsets of one consumer, in its database.
 
-    Each process remembers the last offset that it stored of a partition. If the database has a lower one, it
-    went back in time (a restore, a failover to a standby that was behind), and the effects in between are
-    gone: nothing may be stored then before those records are read again.
+    Each process remembers the last offset that it stored for a partition. If the database has a lower one, it
+    went back in time (a restore, or a failover to a standby that was behind), and later effects are lost.
+    Then nothing may be stored before those records are read again.
     """
 
     def __init__(self, consumer: str, database: str = "default") -> None:
@@ -98,18 +98,18 @@ class DatabaseOffsets:
         Offset.objects.db_manager(self._database).missed(self._consumer, partition, first, last)
 
     def moves(self, records: Iterable[Record]) -> Moves:
-        """What to store once these records are done. Call ``confirm`` after the commit."""
+        """What to store when these records are finished. Call ``confirm`` after the commit."""
         return self._moves(_next_offsets(records))
 
     def confirm(self, moves: Moves) -> None:
-        """The transaction that stored these is committed."""
+        """Remember these, because the transaction that stored them is committed."""
         for partition, offset in moves.offsets.items():
             known = self._known.get(partition)
             if known is not None:
                 known.offset = max(known.offset, offset)
 
     def catch_up(self, done: Offsets) -> None:
-        """Store what no transaction of effects has stored: records that no handler takes.
+        """Store the offsets of records without a handler, which no unit of work has stored.
 
         Raises:
             OffsetsMoved: the database has a lower offset than this process stored last.
@@ -131,7 +131,7 @@ class DatabaseOffsets:
         )
 
     def keep(self, partitions: Collection[Partition]) -> None:
-        """Only these are read here now; the others are another process's."""
+        """Forget all partitions but these, because other processes read them now."""
         for partition in self._known.keys() - set(partitions):
             del self._known[partition]
 

@@ -1,7 +1,4 @@
-"""What a consumer reports. The loop sends; ``inbox.log_lines`` listens, and so may metrics.
-
-Sender is the consumer's name throughout.
-"""
+"""Signals of a consumer, for logging, metrics and tracing. ``sender`` is the name of the consumer."""
 
 from __future__ import annotations
 
@@ -11,7 +8,7 @@ started = Signal()
 """The consumer runs. Arguments: topics, group."""
 
 stopped = Signal()
-"""It has left its group. Arguments: handled."""
+"""The consumer has stopped and left its group. Arguments: handled."""
 
 batch_failed = Signal()
 """A batch was rolled back, and the consumer looks for the event that causes it. Arguments: error, size."""
@@ -23,15 +20,15 @@ event_retried = Signal()
 """An event is held and will be retried. ``outage``: its handler fails for every key.
 Arguments: delivery, seconds, outage."""
 
-event_left = Signal()
+hold_kept = Signal()
 """A held event has failed again. ``seconds``: until it is tried again, None if a person must decide.
 Arguments: held, handler, error, attempts, seconds, outage."""
 
 deaths_suspected = Signal()
-"""A process has died with these in hand: they are held, and tried one by one. Arguments: deliveries."""
+"""A process died while it handled these. They are held, and tried one by one. Arguments: deliveries."""
 
 type_unhandled = Signal()
-"""The first event of a type came that no handler takes. ``alike``: a handled type that may have been meant.
+"""The first event of a type without a handler. ``alike``: a handled type with a similar name.
 Arguments: event, alike."""
 
 stalled = Signal()
@@ -44,31 +41,33 @@ topics_missing = Signal()
 """Topics do not exist, or may not be read. Arguments: topics."""
 
 topics_found = Signal()
-"""They do now, and may be. Arguments: topics, seconds."""
+"""These topics can be read again. Arguments: topics, seconds."""
 
 topic_recreated = Signal()
 """A topic was deleted and created again, and is read from its beginning. Arguments: topic."""
 
 records_missed = Signal()
-"""Kafka had deleted records before they were read. Arguments: topic, partition, first, last (offsets)."""
+"""Kafka deleted records before they were read. Arguments: topic, partition, first, last (offsets)."""
 
 offsets_went_back = Signal()
-"""The database has lower offsets than this process stored in it, which are read again. No arguments."""
+"""The database has lower offsets than this process stored; reading continues from them. No arguments."""
 
 group_offset_ignored = Signal()
-"""Kafka's copy is ahead of the database, which counts. Arguments: topic, partition, offset, group_offset."""
+"""The group's offset is higher than the one in the database, and the lower one counts.
+Arguments: topic, partition, offset, group_offset."""
 
 cluster_changed = Signal()
-"""The database has offsets of another Kafka cluster, which do not count. Arguments: topic, before, now."""
+"""Offsets in the database belong to another Kafka cluster, so they are ignored.
+Arguments: topic, before, now."""
 
 offsets_sought = Signal()
-"""Somebody moved a consumer. Arguments: topic, partition, before, offset, reason, by."""
+"""A person moved a consumer (``inbox_seek``). Arguments: topic, partition, before, offset, reason, by."""
 
 partition_undecodable = Signal()
-"""The client cannot decode what is there, nor read past it. Arguments: topic, partition, offset, error."""
+"""The client cannot decode a batch, so the partition waits. Arguments: topic, partition, offset, error."""
 
 partition_decodable = Signal()
-"""It can be read again. Arguments: topic, partition, seconds."""
+"""The partition can be read again. Arguments: topic, partition, seconds."""
 
 held_retried = Signal()
 """Held events were tried again; those that failed are still held. Arguments: handled, failed."""

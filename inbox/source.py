@@ -1,4 +1,4 @@
-"""Where a consumer's records come from: the port between its loop and Kafka."""
+"""Where a consumer's records come from: the interface between its loop and Kafka."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ Offsets = Mapping[Partition, int]
 class Source(Protocol):
     """Where a consumer's records come from: Kafka, or a list in memory.
 
-    Every method may raise SourceUnavailable; the source is still good then, and is asked again later.
+    Every method may raise SourceUnavailable. The source can still be used afterwards.
     """
 
     def poll(self, timeout: float) -> Sequence[Record]:
-        """The next records, in the order of each partition; none after ``timeout`` seconds without any."""
+        """The next records, in the order of each partition. Waits up to ``timeout`` seconds for them."""
 
     def commit(self, offsets: Offsets) -> None:
-        """Remember that everything before these offsets is done, for whoever reads these partitions next."""
+        """Store that everything before these offsets is finished, for the next reader of the partitions."""
 
     def rewind(self, offsets: Offsets) -> None:
-        """Deliver again from these offsets on, where the partition is still ours."""
+        """Deliver again from these offsets on, if the partition is still assigned."""
 
     def keep_alive(self) -> bool:
-        """Stay a member of the group while a batch is in hand; False if its partitions were taken away."""
+        """Stay a member of the group while a batch is handled. False if partitions were revoked."""
 
     def partitions(self) -> Collection[Partition]:
         """The partitions that are read here now."""
 
     def reread(self) -> None:
-        """Deliver again from where the database is: it went back in time."""
+        """Deliver again from the offsets in the database, which went back in time."""
 
     def waits_for(self) -> str:
-        """What it cannot read while it reads the rest, in words; empty if nothing."""
+        """What it cannot read at the moment, in words; empty if it reads everything."""
 
     def close(self) -> None:
         """Leave the group, so that other members take over at once."""

@@ -24,7 +24,7 @@ from outbox_core.wire.consumed import Record
 
 
 class SkippedTime:
-    """A clock and a sleep that takes no time. ``stop_after`` sleeps it asks to stop."""
+    """A clock, and a sleep that takes no time. After ``stop_after`` sleeps it requests a stop."""
 
     def __init__(self, stop_after: int | None = None) -> None:
         self.now = 0.0
@@ -46,8 +46,8 @@ class SkippedTime:
 class MemoryConsumer:
     """The consumer ``name`` of INBOX, or one that runs ``handlers``; its topics are in memory.
 
-    With ``raises=True`` ``drain`` raises what a handler raises, and Poison for what
-    cannot be read, instead of holding the event.
+    With ``raises=True``, ``drain`` raises the error of a handler, and Poison for an unreadable record,
+    instead of holding the event.
     """
 
     def __init__(
@@ -107,7 +107,7 @@ class MemoryConsumer:
         )
 
     def restart(self) -> None:
-        """Start over from the offsets that were stored, as a new process does."""
+        """Start again from the stored offsets, as a new process does."""
         self.source.close()
         routes = Routes(self._registry.of(self._settings[1].handlers))
         self.consumer = Consumer(
@@ -122,8 +122,8 @@ class MemoryConsumer:
         )
 
     def drain(self) -> None:
-        """Handle everything that was sent, and what is held until it is handled or somebody has to decide.
-        Time is skipped while it waits; what still fails after a thousand seconds is left to be tried again.
+        """Handle everything that was sent, and retry held events until they are handled or a person must
+        decide. Waiting takes no time. Events that still fail after 1,000 skipped seconds stay held.
         """
         self.poll()
         until = self.time.now + 1_000
@@ -132,13 +132,13 @@ class MemoryConsumer:
             self.consumer.tick()
 
     def poll(self) -> None:
-        """Handle everything that was sent. What fails is held, to be tried again."""
+        """Handle everything that was sent. Events that fail are held."""
         self.consumer.tick()
         while self.source.lag() and not self.time.requested:
             self.consumer.tick()
 
     def retry(self) -> None:
-        """Handle what is held and due."""
+        """Retry the held events that are due."""
         self.time.now += 61
         self.consumer.tick()
 

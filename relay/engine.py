@@ -239,7 +239,7 @@ class Relay:
     def _give_up_shards(self, why: str) -> None:
         if self.connected is not None:
             self.connected.step_down(why)
-            self.connected.coordinator.look()
+            self.connected.coordinator.balance_soon()
 
     def _wait_for_a_person(self, error: LogUnsafe) -> None:
         """Wait: the log or a position is not proven, so nothing is read or sent."""

@@ -4,7 +4,7 @@ RelayError
 ├── NotPrimary              the database is a standby
 ├── LeaseLost               another relay may already own the shard
 │   └── Fenced              a checkpoint wrote nothing, because the lease or the incarnation changed
-├── HoldReleased              a checkpoint wrote nothing, because a hold ended after it was read
+├── HoldReleased            a checkpoint wrote nothing, because a hold ended after it was read
 └── PublisherUnavailable    Kafka does not answer; try again
     └── Throttled           it answers, and asks this client to wait
 """

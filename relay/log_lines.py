@@ -27,14 +27,14 @@ def _state_changed(*, old: State, new: State, detail: str, seconds: float, **_: 
     if new is State.DEGRADED:
         _log(
             logging.WARNING,
-            "degraded",
+            "relay.degraded",
             "%s. Nothing is lost; retrying.",
             detail.rstrip("."),
         )
     elif old is State.DEGRADED and new is not State.STOPPING:
-        _log(logging.INFO, "recovered", "Recovered after %.1f s: %s.", seconds, new.value)
+        _log(logging.INFO, "relay.recovered", "Recovered after %.1f s: %s.", seconds, new.value)
     else:
-        _log(logging.INFO, new.value, "State: %s.", new.value)
+        _log(logging.INFO, f"relay.{new.value}", "State: %s.", new.value)
 
 
 def _shard_acquired(*, lease: Any, **_: Any) -> None:
@@ -85,7 +85,7 @@ def _hold_made(*, row: Any, failure: Any, scope: str, provisional: bool, **_: An
     )
 
 
-def _hold_lifted(*, release: Any, **_: Any) -> None:
+def _hold_released(*, release: Any, **_: Any) -> None:
     part = {"topic": "", "key": f"key {release.key} of ", "event": "one event of "}[release.scope]
     _log(
         logging.INFO,
@@ -106,5 +106,5 @@ RECEIVERS = {
     "shard_acquired": _shard_acquired,
     "shard_lost": _shard_lost,
     "hold_made": _hold_made,
-    "hold_released": _hold_lifted,
+    "hold_released": _hold_released,
 }

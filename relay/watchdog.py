@@ -46,9 +46,9 @@ class Watchdog(threading.Thread):
 
     def run(self) -> None:
         while not self._done.wait(LOOK_EVERY_SECONDS):
-            self.look(boottime())
+            self.check(boottime())
 
-    def look(self, now: float) -> None:
+    def check(self, now: float) -> None:
         """Act if something is overdue at ``now``."""
         deadline = self._lease_deadline()
         if deadline is not None and now >= deadline:

@@ -14,9 +14,9 @@ from inbox.errors import NotHandling
 class Batch(ABC):
     """Rows that the handlers of one transaction collect. They are written together just before it commits.
 
-    A statement for each event costs a round trip; a batch costs one for hundreds. Handlers still see one
-    event at a time and in order, and when the transaction fails its events are tried singly, each with a
-    batch of its own::
+    A statement for each event costs a round trip each; a batch costs one for hundreds of events. Handlers
+    still get one event at a time, in order. When the transaction fails, its events are tried one by one, each
+    with a batch of its own::
 
         class Purchases(inbox.Batch):
             def __init__(self) -> None:
@@ -32,7 +32,7 @@ class Batch(ABC):
 
     @classmethod
     def current(cls) -> Self:
-        """The batch of this class that belongs to the transaction being handled.
+        """The batch of this class that belongs to the current transaction.
 
         Raises:
             NotHandling: no handler is running.

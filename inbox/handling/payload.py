@@ -1,4 +1,4 @@
-"""The typed payload that a handler declares: unknown fields are ignored, missing ones are an error."""
+"""Reads the payload as the type that a handler declares. Unknown fields are ignored."""
 
 from __future__ import annotations
 

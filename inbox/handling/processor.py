@@ -106,7 +106,7 @@ class Processor:
         if not suspects:
             return deliveries
         if len(suspects) == 1:
-            suspects = [replace(suspects[0], attempts=1)]  # so this event is the cause
+            suspects = [replace(suspects[0], attempts=1)]  # it is the only one, so it is the cause
         held = self._insist(lambda: self._unit.hold(suspects, 0.0, alone=True))
         deaths_suspected.send(self._unit.consumer, deliveries=held)
         return [d for d in deliveries if (d.record.topic, d.record.partition) not in dead]

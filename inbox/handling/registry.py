@@ -48,7 +48,7 @@ class Handler:
 
 
 class Registry:
-    """The handlers that were registered, in that order."""
+    """The registered handlers, in the order of their registration."""
 
     def __init__(self) -> None:
         self._handlers: list[Handler] = []
@@ -59,14 +59,13 @@ class Registry:
     def handler(self, *types: str, replays: bool = False) -> Callable[[F], F]:
         """Call the decorated function for each event of these types; ``"*"`` is every type.
 
-        Its first parameter is the payload and its annotation the type to read it as; a parameter annotated
-        ``inbox.Event`` is given the envelope. It runs in the transaction that records the event as handled:
-        what it writes takes effect once. With ``replays=True`` it also handles replayed events
-        (``ce_replay``), once for each such record.
+        Its first parameter is the payload, read as the annotated type. A parameter annotated ``inbox.Event``
+        gets the envelope. The function runs in the transaction that records the event as handled, so its
+        writes take effect once. With ``replays=True`` it also handles replayed events (``ce_replay``), once
+        for each such record.
 
         Raises:
-            HandlerError: no type, a signature that cannot be called so, or a type that the module handles
-            already.
+            HandlerError: there is no type, the signature is wrong, or the module already handles the type.
         """
         if not types or not all(isinstance(name, str) and name for name in types):
             raise HandlerError(
@@ -86,7 +85,8 @@ class Registry:
         self._handlers.append(handler)
 
     def of(self, modules: Iterable[str] = ()) -> dict[str, Handler]:
-        """The handlers by type that live in ``modules`` or below; all of them where no module is named.
+        """The handlers by type that are defined in ``modules`` or below; all handlers if ``modules`` is
+        empty.
 
         Raises:
             HandlerError: two of them handle the same type.
@@ -126,19 +126,17 @@ def _read_signature(function: Callable[..., Any]) -> tuple[PayloadReader | None,
     parameters = [p for p in inspect.signature(function).parameters.values() if p.default is p.empty]
     if not parameters or len(parameters) > 2 or any(p.kind not in _POSITIONAL for p in parameters):
         raise HandlerError(
-            f"handler {name} is to take (payload), (payload, event: inbox.Event) or (event: inbox.Event)"
+            f"handler {name} must take (payload), (payload, event: inbox.Event) or (event: inbox.Event)"
         )
     kinds = [hints.get(p.name, inspect.Parameter.empty) for p in parameters]
     for parameter, kind in zip(parameters, kinds, strict=True):
         if kind is inspect.Parameter.empty:
-            raise HandlerError(
-                f"handler {name}: annotate {parameter.name!r} with the type that its data is read as"
-            )
+            raise HandlerError(f"handler {name}: annotate {parameter.name!r} with the type of its data")
     if kinds == [Event]:
         return None, True
     if len(kinds) == 2 and kinds[1] is not Event:
         raise HandlerError(
-            f"handler {name}: its second parameter {parameters[1].name!r} is to be an inbox.Event"
+            f"handler {name}: its second parameter {parameters[1].name!r} must be annotated inbox.Event"
         )
     try:
         return PayloadReader(kinds[0]), len(kinds) == 2

@@ -93,13 +93,13 @@ class Limit:
 
     def _watch(self) -> None:
         while not self._stopped.wait(min(1.0, self._seconds / 4)):
-            self.look()
+            self.check()
 
     def stop(self) -> None:
         """Interrupt no call from now on."""
         self._stopped.set()
 
-    def look(self) -> None:
+    def check(self) -> None:
         """If the time is over, interrupt the running call, or end the process."""
         call = current
         if call is None or call.seconds < self._seconds:

@@ -39,7 +39,7 @@ class UnhandledTypes:
         self._known: set[str] = set()
 
     def __call__(self, event: Event) -> None:
-        """No handler takes this event."""
+        """Count an event without a handler."""
         if self._consumer.ignores(event.type):
             return
         self._counts[event.type[:LONGEST]] += 1

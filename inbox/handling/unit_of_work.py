@@ -64,12 +64,12 @@ class UnitOfWork:
     ahead: Callable[[], float] = lambda: 0.0
 
     def apply(self, deliveries: Sequence[Delivery]) -> Applied:
-        """Handle those that are new, in order, all or none; hold what is refused and what follows of its key.
-        Everything before them in their partitions is done with.
+        """Handle the new ones, in order, all or none. Hold those that are refused, and later ones of their
+        keys. Everything before them in their partitions is finished.
 
         Raises:
-            HandlerFailed: a handler failed; ``index`` says for which of them. Nothing has happened.
-            OffsetsMoved: the database went back in time. Nothing has happened.
+            HandlerFailed: a handler failed; ``index`` says for which of them. Nothing was changed.
+            OffsetsMoved: the database went back in time. Nothing was changed.
         """
         with self._unit(deliveries, self._moves(deliveries)) as new:
             return self._handle(new)
@@ -87,11 +87,11 @@ class UnitOfWork:
     def hold(
         self, deliveries: Sequence[Delivery], retry_in: float | None, *, alone: bool = False
     ) -> tuple[Delivery, ...]:
-        """Hold those of these that are new, each to be tried again by itself; returns which.
-        Everything before them in their partitions is done with.
+        """Hold the new ones of these, each to be retried alone. Returns them. Everything before them in their
+        partitions is finished.
 
         Raises:
-            OffsetsMoved: the database went back in time. Nothing has happened.
+            OffsetsMoved: the database went back in time. Nothing was changed.
         """
         with self._unit(deliveries, self._moves(deliveries)) as claimed:
             new = [delivery for _, delivery in claimed]
@@ -109,7 +109,7 @@ class UnitOfWork:
         return tuple(new)
 
     def retry(self, held: HeldEvent, delivery: Delivery | None, index: int) -> None:
-        """Give a held event its effects in the current transaction; None if no handler takes it now."""
+        """Handle a held event in the current transaction. ``delivery`` is None if it has no handler now."""
         if delivery is not None and delivery.error:
             raise HandlerFailed(index, delivery.handler, 0.0) from Poison(delivery.error)
         if delivery is not None and (delivery.identity == held.identity or self._claim(delivery)):
@@ -117,7 +117,7 @@ class UnitOfWork:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """A transaction in which handlers can run; what they gather is written at its end."""
+        """A transaction in which handlers can run. Their batches are written at its end."""
         with self._unit():
             yield
 
@@ -195,8 +195,8 @@ class UnitOfWork:
         return bool(processed.claim(self.consumer, [delivery.identity]))
 
     def _blocked(self, new: Sequence[Delivery], failing: set[int | None]) -> set[int | None]:
-        # After the claim, which waits for another transaction that has these events in hand: what that one
-        # held is seen. Whoever has taken up the last event of a key is waited for.
+        # This runs after the claim, which waits for other transactions with these events, so events that they
+        # held are seen. The lock waits for a process that retries the last held event of a key.
         key_hashes = {delivery.key_hash for delivery in new}
         blocked = self.held.key_hashes(self.consumer, key_hashes)
         concerned = {key_hash for key_hash in blocked | failing if key_hash is not None}
@@ -206,13 +206,13 @@ class UnitOfWork:
         return {*blocked}
 
     def _refuse_broken(self) -> None:
-        # PostgreSQL answers the COMMIT of a failed transaction with a plain ROLLBACK, and Django does the
-        # same where a block inside failed: neither raises, and the events would be gone.
+        # PostgreSQL answers the COMMIT of a failed transaction with a ROLLBACK, and so does Django if a block
+        # inside failed. Neither raises an error, so the events would be lost.
         connection = connections[self.database]
         session = connection.connection
         status = TransactionStatus.UNKNOWN if session is None else session.pgconn.transaction_status
         if session is not None and session.broken:
-            raise OperationalError("the connection was lost, and a handler caught the error that said so")
+            raise OperationalError("the connection was lost, and a handler caught that error")
         if status in (TransactionStatus.IDLE, TransactionStatus.UNKNOWN):
             raise EffectsLost(ENDED)
         if connection.needs_rollback or status == TransactionStatus.INERROR:
@@ -222,8 +222,8 @@ class UnitOfWork:
 def _refuse_to_end(
     execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: dict[str, Any]
 ) -> Any:
-    """Refuse a statement that ends the transaction before it runs: after a ROLLBACK nothing would keep the
-    COMMIT of another handler from succeeding.
+    """Refuse a statement that ends the transaction before it runs: after a ROLLBACK, a COMMIT by another
+    handler would succeed.
     """
     if isinstance(sql, str) and _ENDS.match(sql):
         raise EffectsLost(ENDED)
@@ -231,7 +231,7 @@ def _refuse_to_end(
 
 
 def _is_refused_commit(error: BaseException | None) -> bool:
-    """Whether a COMMIT has failed as the unit of work was not ended: see ``Unit``."""
+    """Whether a COMMIT failed because the unit of work had not ended: see ``Unit``."""
     while error is not None:
         if getattr(getattr(error, "diag", None), "table_name", "") == Unit._meta.db_table:
             return True

@@ -1,4 +1,4 @@
-"""Decides whether an event or its surroundings cause a failure, from what other events do meanwhile. Pure."""
+"""Decides whether an event or an outage causes a failure, by the results of other events. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LONGEST = 4.0
 
 @dataclass(slots=True)
 class Record:
-    """What one handler has done since it first failed."""
+    """The results of one handler since its first failure."""
 
     successes: int = 0
     failing: set[Hashable] = field(default_factory=set)
@@ -25,7 +25,7 @@ class Record:
 class Judgement:
     """``against``: the failure counts against the event. ``outage``: the handler fails for every key.
 
-    ``pause``: seconds until the handler is tried again where nothing is held against the event.
+    ``pause``: seconds until the handler is tried again if the failure does not count against the event.
     """
 
     against: bool
@@ -37,7 +37,7 @@ class Evidence:
     """Remembers, for each handler that fails, which keys have failed in a row and whether others succeed.
 
     An event is the cause if its handler has succeeded with another event since the last failure. An error
-    that no outage causes (``suspicious``) counts against it without that, unless the handler fails for all.
+    that an outage cannot cause (``suspicious``) always counts against it, unless the handler fails for all.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:

@@ -12,7 +12,7 @@ from inbox.handling.unit_of_work import UnitOfWork
 from inbox.holding.judge import Failure, Judge
 from inbox.models import HeldEvent
 from inbox.models.held_queries import HeldEventQuerySet
-from inbox.signals import event_left, held_retried
+from inbox.signals import held_retried, hold_kept
 from outbox_core.wire.consumed import Record
 
 KEYS = 100
@@ -36,10 +36,10 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Culprit:
-    """A held event that has failed, and how many of its key came before it in the same transaction.
+    """A held event that failed, and how many of its key came before it in the same transaction.
 
-    ``is_certain``: whether it was that event. What is noticed at the end of the transaction says nothing
-    about which of several events it was.
+    ``is_certain``: whether this event is the cause. An error at the end of the transaction may come from any
+    of its events.
     """
 
     held: HeldEvent
@@ -50,9 +50,10 @@ class Culprit:
 
 
 class Retries:
-    """Retries held events that are due, each key in order, and many keys in one transaction while none fails.
-    The first round of a process tries each alone and counts its attempt first, because another process may
-    have died with it. Events that are known to have been in such a process are always tried like that.
+    """Retries held events that are due: each key in order, and many keys in one transaction while none fails.
+
+    The first round of a process tries each event alone and counts the attempt before it, because the event
+    may have killed another process. Events that were in a process that died are always tried like this.
     ``attempts``: INBOX["ATTEMPTS"]. ``failed`` is called for each failure.
     """
 
@@ -73,7 +74,7 @@ class Retries:
         self._careful = True
 
     def run(self, go_on: Callable[[], None] = lambda: None) -> Outcome:
-        """One round. Raises what ``go_on`` raises, and the database where it cannot be written to."""
+        """One round. Raises errors of ``go_on``, and of a database that cannot be written."""
         if over := self._judge.take_over():
             self._held.hurry(self._unit.consumer, sorted(over))
         outcome = Outcome()
@@ -126,7 +127,7 @@ class Retries:
             return
         alone = held.alone or self._careful
         if held.alone and held.attempts >= self._attempts:
-            self._leave(held, held.error, held.handler, held.attempts, None)
+            self._keep_held(held, held.error, held.handler, held.attempts, None)
             return
         if alone:
             self._begin_alone(held)
@@ -150,13 +151,13 @@ class Retries:
         )
 
     def _blame(self, culprit: Culprit, before: HeldEvent) -> bool:
-        """Keep it held. False if a person changed it, or it is handled already."""
+        """Keep it held. False if a person changed it, or if it was handled meanwhile."""
         failure, held = culprit.failure, culprit.held
         verdict = self._judge.failed(held.identity, held.key_hash, failure, attempts=before.attempts)
         said = (culprit.error, failure.handler, verdict.attempts)
-        return self._leave(before, *said, verdict.retry_in, outage=verdict.outage)
+        return self._keep_held(before, *said, verdict.retry_in, outage=verdict.outage)
 
-    def _leave(
+    def _keep_held(
         self,
         held: HeldEvent,
         error: str,
@@ -168,14 +169,14 @@ class Retries:
     ) -> bool:
         with self._unit.transaction():
             self._held.lock([held.own_key])
-            left = self._held.failed(held, error=error, handler=handler, attempts=attempts, retry_in=retry_in)
-        if left:
-            told = {"error": error, "handler": handler, "attempts": attempts, "seconds": retry_in}
-            event_left.send(self._unit.consumer, held=held, outage=outage, **told)
-        return left
+            kept = self._held.failed(held, error=error, handler=handler, attempts=attempts, retry_in=retry_in)
+        if kept:
+            fields = {"error": error, "handler": handler, "attempts": attempts, "seconds": retry_in}
+            hold_kept.send(self._unit.consumer, held=held, outage=outage, **fields)
+        return kept
 
     def _together(self, heads: Sequence[int], outcome: Outcome, rows: int = ROWS) -> Culprit | None:
-        """Handle up to ``rows`` of each key. Returns the failed one, if any; then nothing is changed."""
+        """Handle up to ``rows`` events of each key. If one fails, nothing is changed and it is returned."""
         taken: list[Taken] = []
         try:
             with self._unit.transaction():
@@ -194,7 +195,7 @@ class Retries:
         return None
 
     def _ready(self, queue: Sequence[HeldEvent], heads: Sequence[int]) -> list[Taken]:
-        """What can be handled of a key, if its first is one of those that are due."""
+        """The events of a key that can be handled now, if its first event is due."""
         ready: list[Taken] = []
         for held in queue if queue[0].pk in heads else ():
             if ready and (held.alone or (held.error and held.released_at is None)):

@@ -13,9 +13,9 @@ from outbox_core.wire.consumed import Record
 
 
 class Suspects:
-    """Notes the first batch of each partition that this process reads, before it is handled, and finds the
-    notes of processes that died before they removed theirs. Later batches are not noted: if one of them kills
-    the process, it is the first of the next.
+    """Notes the first batch of each partition before this process handles it, and finds the notes of
+    processes that died before they deleted them. Later batches are not noted: one that kills the process is
+    the first batch of the next process.
     """
 
     def __init__(self, consumer: str, database: str) -> None:
@@ -45,12 +45,12 @@ class Suspects:
         self._trusted |= partitions
 
     def let_go(self, records: Sequence[Record]) -> None:
-        """These are dropped, because partitions were taken away. Their new owner may die with them."""
+        """These are dropped, because partitions were revoked. The next owner notes them again."""
         self._notes.remove(self._consumer, self._unknown(records))
         self._trusted.clear()
 
     def forget(self, partitions: Collection[Partition]) -> None:
-        """The database went back in time: it may have notes again of batches that were done with long ago."""
+        """The database went back in time, so it may have old notes of batches that were finished."""
         self._trusted.clear()
         self._notes.remove(self._consumer, partitions)
 

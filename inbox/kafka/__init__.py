@@ -1,4 +1,4 @@
-"""Reads records from Kafka: the group, our partitions, and where reading begins."""
+"""Reads records from Kafka: the consumer group, the partitions of this process, and their start offsets."""
 
 from inbox.kafka.source import KafkaSource
 

@@ -22,7 +22,7 @@ DEFAULTS = {
     "heartbeat_interval_ms": 3_000,
     "request_timeout_ms": 10_000,
     "reconnect_backoff_max_ms": 1_000,
-    "metadata_max_age_ms": 5_000,  # until a topic is missed, or known to be another one
+    "metadata_max_age_ms": 5_000,  # how soon a deleted or recreated topic is noticed
     "bootstrap_timeout_ms": 3_000,
 }
 RESERVED = {
@@ -34,7 +34,7 @@ RESERVED = {
     "value_deserializer",
     "kafka_client",
 }
-ANSWER_MS = 3_000  # how long an answer may take before Kafka counts as gone
+ANSWER_MS = 3_000  # after this time without an answer Kafka counts as unavailable
 
 
 def known_options() -> set[str]:
@@ -53,20 +53,20 @@ def connect(config: Mapping[str, Any]) -> Any:
     try:
         consumer = KafkaConsumer(**config, kafka_client=remembered)
     except BaseException:
-        for client in made:  # a consumer that could not be made leaves its thread behind
+        for client in made:  # a consumer whose constructor fails leaves its thread running
             client.close()
         raise
-    # The client does not pass it on, and would make anew what was deleted, with the broker's defaults.
+    # The client does not pass this option on, and would create a deleted topic again, with default settings.
     consumer._client.cluster.config["allow_auto_create_topics"] = False
     return consumer
 
 
 def cluster_id(client: Any) -> str:
-    """The cluster that a consumer talks to."""
+    """The id of the cluster that a consumer is connected to."""
     return client._client.cluster.cluster_id or ""
 
 
 def topic_ids(client: Any) -> Mapping[str, UUID | None]:
-    """The topics that a consumer knows, by its last metadata, and their ids (KIP-516). Asks nobody."""
+    """The topics that a consumer knows, by its last metadata, and their ids (KIP-516). Sends no request."""
     cluster = client._client.cluster
     return {topic: cluster.topic_id(topic) for topic in cluster.topics()}

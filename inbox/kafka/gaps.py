@@ -14,12 +14,12 @@ from inbox.offsets import OffsetStore
 from inbox.signals import records_missed
 
 
-class MissedRecords:
-    """Says when Kafka has deleted records before they were read: the client goes on with the first that is
-    left, and says nothing.
+class OffsetGaps:
+    """Reports records that Kafka deleted before they were read. The client itself reports nothing: it
+    continues with the first record that is left.
 
-    Other gaps are none of them: compaction and transactions leave some, behind the beginning of the log. If
-    that passes the mark of a transaction that was read, it cannot be told from a record.
+    Only gaps before the beginning of the log count. Compaction and transactions leave gaps too, but behind
+    it. A deleted transaction marker looks like a deleted record.
     """
 
     def __init__(self, consumer: str, store: OffsetStore) -> None:
@@ -28,27 +28,31 @@ class MissedRecords:
         self._next: dict[TopicPartition, int] = {}
 
     def expect(self, partition: TopicPartition, offset: int | None) -> None:
-        """The next record is to be this one; None if nobody has read any."""
+        """The next record should have this offset; None if none was read yet."""
         self._next.pop(partition, None)
         if offset is not None:
             self._next[partition] = offset
 
     def found(self, partition: TopicPartition, beginning: int) -> None:
-        """The first offset that Kafka has of a partition is this one."""
+        """Kafka's first offset of a partition is ``beginning``."""
         expected = self._next.get(partition)
         if expected is not None and beginning > expected:
             self._next[partition] = beginning
             where = {"topic": partition.topic, "partition": partition.partition}
             records_missed.send(self._consumer, **where, first=expected, last=beginning - 1)
-            with suppress(DatabaseError, InterfaceError):  # the log has it, and what was read is in hand
+            with suppress(
+                DatabaseError, InterfaceError
+            ):  # the log line has it; the records must still be handled
                 self._store.missed((partition.topic, partition.partition), expected, beginning - 1)
 
-    def look(
+    def check(
         self,
         beginnings: Callable[[list[TopicPartition]], Mapping[TopicPartition, int]],
         batches: Mapping[TopicPartition, Sequence[Any]],
     ) -> None:
-        """Look at the next records. Raises nothing of Kafka, as they are in hand."""
+        """Compare the next records with the expected offsets. Raises no error of Kafka, because the records
+        were already read.
+        """
         for partition, records in batches.items():
             first, expected = records[0].offset, self._next.get(partition)
             if expected is not None and first > expected:
@@ -59,7 +63,7 @@ class MissedRecords:
 def _beginning(
     beginnings: Callable[[list[TopicPartition]], Mapping[TopicPartition, int]], partition: TopicPartition
 ) -> int:
-    """The first offset that there is; 0 if Kafka does not say."""
+    """The first offset of a partition; 0 if Kafka does not answer."""
     try:
         return beginnings([partition]).get(partition, 0)
     except KafkaError:

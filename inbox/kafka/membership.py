@@ -1,4 +1,4 @@
-"""Membership in the consumer group, which decides which partitions are ours. It reads no records."""
+"""Membership in the consumer group, which assigns the partitions. It reads no records."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from kafka.structs import MemberState
 
 from inbox.kafka.client import ANSWER_MS
 
-JOIN_SECONDS = 3.0  # how long a member may take to learn its partitions once the group has formed
-JOIN_POLLS = 20  # and how many polls it must have had for that, as on a busy machine they are few
+JOIN_SECONDS = 3.0  # the longest time from the forming of the group to the assignment
+JOIN_POLLS = 20  # and the least number of polls in it, because a busy machine polls rarely
 NOT_A_MEMBER = (CommitFailedError, IllegalGenerationError, RebalanceInProgressError, UnknownMemberIdError)
 STRATEGY = "partition_assignment_strategy"
 
 
 class Incremental(CooperativeStickyAssignor):  # type: ignore[misc]
-    """Moves only the partitions that have to move (KIP-429). Reports the partitions that are really owned:
-    the client's own assignor goes on to report what it owned before it was thrown out of the group, and such
-    a partition would have no reader.
+    """Moves only the partitions that must move (KIP-429), and reports the partitions that are really owned.
+    The client's own assignor still reports those that it owned before the group removed it; these would have
+    no reader.
     """
 
     def __init__(self, owned: Callable[[], Collection[TopicPartition]]) -> None:
@@ -41,11 +41,11 @@ class Incremental(CooperativeStickyAssignor):  # type: ignore[misc]
 
 
 class Membership(ConsumerRebalanceListener):  # type: ignore[misc]
-    """A member of the group. While the group rebalances it keeps what it owns; records are read by another
-    client, which knows nothing of the group, so that members that come and go stop nobody else.
+    """A member of the group. While the group rebalances, the member keeps its partitions. Another client,
+    without a group, reads the records, so a rebalance does not stop the other members.
 
-    ``arrived`` is called with partitions before they are owned. ``revoked`` is set when partitions are taken
-    away, until it is cleared.
+    ``arrived`` is called with new partitions before they are owned. ``revoked`` is set when partitions are
+    revoked, until it is cleared.
     """
 
     def __init__(
@@ -64,13 +64,13 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]
         self.client = connect({STRATEGY: [Incremental(lambda: self.owned)], **config})
 
     def poll(self, seconds: float) -> None:
-        """Take part in the group: join, and learn what is ours."""
+        """Take part in the group: join it, and get partitions."""
         self.client.poll(timeout_ms=int(seconds * 1000))
 
     def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
         for partition in assigned:
             self.client.pause(partition)
-            self.client.seek(partition, 0)  # so that the client asks nobody where to begin
+            self.client.seek(partition, 0)  # so that the client does not ask for the start offset
         self._arrived(assigned)
         self.owned |= assigned
 
@@ -79,7 +79,7 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]
         self.owned -= revoked
 
     def commit(self, offsets: Mapping[TopicPartition, OffsetAndMetadata]) -> None:
-        """Give Kafka a copy; while the group rebalances it takes none, and gets it with the next one."""
+        """Give Kafka a copy. While the group rebalances Kafka refuses it; the next commit includes it."""
         self._uncommitted |= offsets
         ours = {p: offset for p, offset in self._uncommitted.items() if p in self.owned}
         self._uncommitted = ours
@@ -93,10 +93,11 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]
         return bool(self.client.group_metadata().state == MemberState.STABLE)
 
     def hangs(self, now: float) -> bool:
-        """Whether the client has joined a generation and does not take up its assignment.
+        """Whether the client has joined a generation but does not get its assignment.
 
-        It forgets about a join that takes longer than a poll where its reason, new partitions of a topic, is
-        gone by then. While others have yet to join, the generation is still the old one: that is no hanging.
+        The client forgets a join that takes longer than one poll if its reason, new partitions of a topic,
+        has disappeared meanwhile. While other members have not joined yet, the generation is still the old
+        one, so that does not count.
         """
         group = self.client.group_metadata()
         if group.state == MemberState.STABLE:

@@ -1,4 +1,4 @@
-"""Where reading begins: the lower of what the consumer's database and Kafka's group have."""
+"""Where reading begins: at the lower of two offsets, the one in the consumer's database and the group's."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from kafka import OffsetAndMetadata, TopicPartition
 
-from inbox.kafka.gaps import MissedRecords
+from inbox.kafka.gaps import OffsetGaps
 from inbox.kafka.membership import Membership
 from inbox.kafka.reader import Reader
 from inbox.kafka.topic_ids import TopicIds
@@ -18,16 +18,16 @@ Committed = Callable[[Collection[TopicPartition]], Mapping[TopicPartition, Offse
 
 
 class StartOffsets:
-    """Decides where partitions that were assigned are read from, before anything of them is read.
+    """Decides the start offset of each assigned partition before anything is read from it.
 
-    What is stored may be of an earlier topic, of another cluster, or before what Kafka still has.
+    A stored offset may belong to a deleted topic or to another cluster, or its record may be deleted.
     """
 
     def __init__(
         self,
         consumer: str,
         ids: TopicIds,
-        missed: MissedRecords,
+        gaps: OffsetGaps,
         store: OffsetStore,
         committed: Committed,
         *,
@@ -35,7 +35,7 @@ class StartOffsets:
     ) -> None:
         self._consumer = consumer
         self._ids = ids
-        self._missed = missed
+        self._gaps = gaps
         self._store = store
         self._committed = committed
         self._latest = latest
@@ -49,7 +49,7 @@ class StartOffsets:
         return self._unchecked.intersection(partitions)
 
     def check(self, group: Membership, reader: Reader) -> None:
-        """Have ``reader`` begin where it has to. Raises KafkaTimeoutError, and what the database raises."""
+        """Set the start offsets of ``reader``. Raises KafkaTimeoutError and errors of the database."""
         new = self.unchecked(group.owned)
         if not new:
             return
@@ -80,8 +80,8 @@ class StartOffsets:
         start = min(known, default=ends.get(partition, beginning) if first_start else beginning)
         here = self._ids.stored(topic, max(start, beginning))
         self._store.begin(partition, here, replace=valid is None, went_back=went_back)
-        self._missed.expect(partition, start if known else None)
-        self._missed.found(partition, beginning)
+        self._gaps.expect(partition, start if known else None)
+        self._gaps.found(partition, beginning)
         reader.seek(partition, here.offset)
 
     def _known(self, topic: str, stored: Stored | None, committed: OffsetAndMetadata | None) -> Iterable[int]:

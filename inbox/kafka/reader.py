@@ -1,4 +1,4 @@
-"""The client that reads records: of the partitions that it is told to, from where it is told to. No group."""
+"""The client that reads records of given partitions from given offsets. It belongs to no group."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Batches = Mapping[TopicPartition, Sequence[Any]]
 
 
 class Reader:
-    """Remembers where each partition is read next, so that a new client goes on there."""
+    """Remembers the next offset of each partition, so that a new client continues there."""
 
     def __init__(self, connect: Callable[[], Any]) -> None:
         self.positions: dict[TopicPartition, int] = {}
@@ -45,11 +45,11 @@ class Reader:
         return batches
 
     def ends(self, partitions: Collection[TopicPartition]) -> Mapping[TopicPartition, int]:
-        """Where these end; none of them if one was deleted meanwhile. Raises KafkaTimeoutError."""
+        """The end offsets of these; empty if a topic was deleted meanwhile. Raises KafkaTimeoutError."""
         return self._bounds(self.client.end_offsets, partitions)
 
     def beginnings(self, partitions: Collection[TopicPartition]) -> Mapping[TopicPartition, int]:
-        """The first offsets that there are; none of them if a topic was deleted. Raises KafkaTimeoutError."""
+        """The first offsets of these; empty if a topic was deleted meanwhile. Raises KafkaTimeoutError."""
         return self._bounds(self.client.beginning_offsets, partitions)
 
     def close(self) -> None:
@@ -71,5 +71,5 @@ class Reader:
     ) -> Mapping[TopicPartition, int]:
         try:
             return ask(sorted(partitions), timeout_ms=ANSWER_MS) if partitions else {}
-        except KeyError:  # so the client says that one of them was deleted while it asked
+        except KeyError:  # the client raises this when a topic was deleted meanwhile
             return {}

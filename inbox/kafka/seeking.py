@@ -18,7 +18,7 @@ WAIT = {"timeout_ms": ANSWER_MS}
 
 
 class Group:
-    """A consumer group from outside. Raises SourceUnavailable."""
+    """A consumer group, asked by a client that is not a member. Raises SourceUnavailable."""
 
     def __init__(self, consumer: str, servers: Sequence[str], group: str, options: Mapping[str, Any]) -> None:
         self._group = group
@@ -35,7 +35,7 @@ class Group:
             )
 
     def members(self) -> int:
-        """How many members the group has, those included that Kafka has not yet given up."""
+        """How many members the group has, including dead ones whose session has not timed out yet."""
         with self._translated():
             admin = KafkaAdminClient(**self._admin)
             try:
@@ -45,7 +45,7 @@ class Group:
         return len(found[self._group].get("members") or ()) if self._group in found else 0
 
     def partitions(self, topic: str) -> list[TopicPartition]:
-        """The partitions of a topic, none if it does not exist."""
+        """The partitions of a topic; empty if it does not exist."""
         with self._translated():
             names = self._client.topics()
             self._ids.note(cluster_id(self._client), topic_ids(self._client))
@@ -53,14 +53,14 @@ class Group:
         return [TopicPartition(topic, number) for number in sorted(numbers)]
 
     def bounds(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, tuple[int, int]]:
-        """The first offset that there is, and the next one that will be."""
+        """The first offset and the end offset of each partition."""
         with self._translated():
             beginnings = self._client.beginning_offsets(list(partitions), **WAIT)
             ends = self._client.end_offsets(list(partitions), **WAIT)
         return {partition: (beginnings[partition], ends[partition]) for partition in partitions}
 
     def at_time(self, partitions: Collection[TopicPartition], when: datetime) -> dict[TopicPartition, int]:
-        """The first records that were written then or later; the end of a partition that has none."""
+        """The offset of the first record at this time or later; the end of a partition without one."""
         milliseconds = int(when.timestamp() * 1000)
         with self._translated():
             found = self._client.offsets_for_times(dict.fromkeys(partitions, milliseconds), **WAIT)
@@ -68,11 +68,11 @@ class Group:
         return {p: ends[p][1] if found.get(p) is None else found[p].offset for p in partitions}
 
     def stored(self, partition: TopicPartition, offset: int) -> Any:
-        """The offset as the consumer's database is to have it."""
+        """The offset in the form in which the consumer's database stores it."""
         return self._ids.stored(partition.topic, offset)
 
     def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
-        """Give Kafka its copy; it refuses while the group has members."""
+        """Give Kafka its copy. It refuses this while the group has members."""
         signed = {p: self._ids.sign(p.topic, offset) for p, offset in offsets.items()}
         with self._translated():
             self._client.assign(list(offsets))

@@ -13,28 +13,28 @@ from kafka.errors import KafkaConfigurationError, KafkaError, KafkaTimeoutError
 
 from inbox.errors import SourceUnavailable
 from inbox.kafka.client import ANSWER_MS, DEFAULTS, FIXED, connect
-from inbox.kafka.gaps import MissedRecords
+from inbox.kafka.gaps import OffsetGaps
 from inbox.kafka.membership import Membership
 from inbox.kafka.offsets import StartOffsets
 from inbox.kafka.reader import Reader
 from inbox.kafka.topics import Topics
-from inbox.kafka.undecodable import Undecodable, Unreadable
+from inbox.kafka.undecodable import Undecodable, UndecodablePartitions
 from inbox.offsets import OffsetStore
 from inbox.source import Offsets
 from outbox_core.wire.consumed import Record
 
-ASK_EVERY = 5.0  # seconds without a record after which Kafka is asked whether it is there
-SLICE = 0.1  # seconds for which records are waited for before the group is looked at again
+ASK_EVERY = 5.0  # after so many seconds without a record, a request checks that Kafka answers
+SLICE = 0.1  # the longest wait for records, in seconds, between two polls of the group
 WITHOUT_GROUP: dict[str, Any] = {"group_id": None, "group_instance_id": None, "auto_offset_reset": "earliest"}
 
 
 class KafkaSource:
     """Records of some topics, shared with the other members of a consumer group.
 
-    Two clients: one is a member of the group, the other reads. The group may rebalance for as long as it
-    likes; what is ours meanwhile is read. Heartbeats come from the member's own thread; it is polled besides
-    by ``keep_alive``, because a member that does not poll is thrown out. After an error that a client does
-    not get over both are replaced.
+    It has two clients: one is a member of the group, the other reads. During a rebalance the partitions that
+    stay here are still read. The member sends heartbeats from its own thread. ``keep_alive`` polls it,
+    because the group removes a member that does not poll. After an error that ends a client, both are
+    replaced.
     """
 
     def __init__(
@@ -54,19 +54,19 @@ class KafkaSource:
         self._clock = clock
         self._group: Membership | None = None
         self._reader = Reader(self._connect_without_group)
-        self._unreadable = Unreadable(consumer, self._connect_without_group, clock)
+        self._undecodable = UndecodablePartitions(consumer, self._connect_without_group, clock)
         self._not_found: SourceUnavailable | None = None
         self._topics = Topics(consumer, topics, clock)
-        self._missed = MissedRecords(consumer, offsets)
+        self._gaps = OffsetGaps(consumer, offsets)
         latest = self._config["auto_offset_reset"] == "latest"
         self._starts = StartOffsets(
-            consumer, self._topics.ids, self._missed, offsets, self._committed, latest=latest
+            consumer, self._topics.ids, self._gaps, offsets, self._committed, latest=latest
         )
-        self._heard_at = self._looked_at = clock()
+        self._heard_at = self._refreshed_at = clock()
 
     def poll(self, timeout: float) -> Sequence[Record]:
         until = self._clock() + timeout
-        while not (records := self._look(min(SLICE, timeout))) and self._clock() < until:
+        while not (records := self._poll_once(min(SLICE, timeout))) and self._clock() < until:
             pass
         return records
 
@@ -99,7 +99,7 @@ class KafkaSource:
         return [(partition.topic, partition.partition) for partition in self._owned()]
 
     def waits_for(self) -> str:
-        return "; ".join(filter(None, (str(self._topics.missing), self._unreadable.words(self._owned()))))
+        return "; ".join(filter(None, (str(self._topics.missing), self._undecodable.words(self._owned()))))
 
     def close(self) -> None:
         group, self._group = self._group, None
@@ -107,46 +107,46 @@ class KafkaSource:
         if group is not None:
             group.close()
 
-    def _look(self, seconds: float) -> Sequence[Record]:
+    def _poll_once(self, seconds: float) -> Sequence[Record]:
         with self._translated():
             try:
                 batches = self._read(seconds)
             except Undecodable as undecodable:
-                self._find_unreadable(undecodable.error)
+                self._find_undecodable(undecodable.error)
                 return ()
         if self._not_found is not None:
-            raise self._not_found  # that nothing has come yet is no answer
+            raise self._not_found  # an empty poll does not prove that the batch can be decoded now
         return [_record(record) for batch in batches.values() for record in batch]
 
     def _read(self, seconds: float) -> Mapping[TopicPartition, Sequence[Any]]:
-        self._look_for_missing_topics()
+        self._refresh_topics()
         group = self._joined()
         group.poll(0 if self._readable(group) else seconds)
         if group.hangs(self._clock()):
             self.close()
             return {}
-        group.revoked = False  # whatever was, was before the records that come now
+        group.revoked = False  # earlier revocations do not concern the records that are read now
         self._starts.check(group, self._reader)
-        self._unreadable.look(group.owned, self._reader.positions)
+        self._undecodable.retry(group.owned, self._reader.positions)
         ours = self._readable(group)
         batches = self._reader.read(ours, seconds) if ours else {}
         if batches:
-            self._missed.look(self._reader.beginnings, batches)
+            self._gaps.check(self._reader.beginnings, batches)
             self._heard_at = self._clock()
             self._not_found = None
         elif self._clock() >= self._heard_at + ASK_EVERY:
-            self._hear(group)
+            self._ask_kafka(group)
             self.commit({})
             if group.joined:
                 self._not_found = None
         return batches
 
     def _readable(self, group: Membership) -> frozenset[TopicPartition]:
-        return group.owned - self._unreadable.among(group.owned) - self._starts.unchecked(group.owned)
+        return group.owned - self._undecodable.among(group.owned) - self._starts.unchecked(group.owned)
 
     def _joined(self) -> Membership:
         if self._group is not None and self._topics.have_changed(self._group.client):
-            self.close()  # and be replaced by one that reads those that are there
+            self.close()  # the next member subscribes to the topics that exist now
         if self._group is None:
             group = self._group = Membership(connect, self._config, self._welcome)
             try:
@@ -157,15 +157,15 @@ class KafkaSource:
             self._heard_at = self._clock()
         return self._group
 
-    def _look_for_missing_topics(self) -> None:
-        if self._group is None or not self._topics.missing or self._clock() < self._looked_at + ASK_EVERY:
+    def _refresh_topics(self) -> None:
+        if self._group is None or not self._topics.missing or self._clock() < self._refreshed_at + ASK_EVERY:
             return
-        self._looked_at = self._clock()
-        self._hear(self._group)  # as the look knows no timeout
-        if self._topics.look(self._group.client):
-            self.close()  # and be replaced by one that reads all of them
+        self._refreshed_at = self._clock()
+        self._ask_kafka(self._group)  # first, because the refresh has no timeout
+        if self._topics.refresh(self._group.client):
+            self.close()  # the next member subscribes to all of them
 
-    def _hear(self, group: Membership) -> None:
+    def _ask_kafka(self, group: Membership) -> None:
         if group.owned:
             with self._unless_a_topic_is_gone():
                 self._reader.ends(group.owned)
@@ -175,32 +175,32 @@ class KafkaSource:
 
     @contextmanager
     def _unless_a_topic_is_gone(self) -> Iterator[None]:
-        """What the client asks of a topic that was deleted, it asks until its time is over."""
+        """For a deleted topic the client repeats its request until the timeout."""
         try:
             yield
         except KafkaTimeoutError:
             if self._group is None or not self._topics.have_changed(self._group.client):
                 raise
 
-    def _find_unreadable(self, error: Exception) -> None:
+    def _find_undecodable(self, error: Exception) -> None:
         try:
             positions = self._unread()
         finally:
-            self._reader.close()  # it would hang in what it could not decode
-        if self._unreadable.find(positions, error):
+            self._reader.close()  # it would hang at the batch that it could not decode
+        if self._undecodable.find(positions, error):
             return
         if not isinstance(error, KafkaError):
-            raise error  # no batch, but a mistake
+            raise error  # not a batch, but a bug
         self._not_found = SourceUnavailable(
-            f"{self._servers} has sent a batch that the client cannot decode, and it is not found out of "
-            f"which partition; correct the producer, or move past it with inbox_seek: {error}"
+            f"{self._servers} has sent a batch that the client cannot decode, of an unknown partition. "
+            f"Correct the producer, or move past the batch with inbox_seek: {error}"
         )
         raise self._not_found from error
 
     def _unread(self) -> dict[TopicPartition, int]:
         others = sorted(frozenset() if self._group is None else self._readable(self._group))
         ends: Mapping[TopicPartition, int] = {}
-        with suppress(KafkaTimeoutError):  # spares the trying of those where nothing is left
+        with suppress(KafkaTimeoutError):  # only to skip partitions that have nothing left to read
             ends = self._reader.ends(others)
         positions = {partition: self._reader.positions[partition] for partition in others}
         return {p: at for p, at in positions.items() if at < ends.get(p, at + 1)}
@@ -215,10 +215,10 @@ class KafkaSource:
     def _committed(
         self, partitions: Collection[TopicPartition]
     ) -> Mapping[TopicPartition, OffsetAndMetadata | None]:
-        """Kafka's copy of how far the group is. Raises KafkaTimeoutError.
+        """The offsets that the group has committed. Raises KafkaTimeoutError.
 
-        Asked by a client of its own: a broker answers the requests of a connection in turn, and while the
-        group rebalances it does not answer the member's.
+        A separate client asks for them: a broker answers the requests of one connection in order, and during
+        a rebalance it lets a request of the member wait.
         """
         with closing(connect({**self._config, "group_instance_id": None})) as client:
             wait = {"metadata": True, "timeout_ms": ANSWER_MS}

@@ -1,4 +1,4 @@
-"""Which topics offsets belong to: a name can be given to another topic, and a group to another cluster."""
+"""Finds offsets that belong to another topic of the same name, or to another cluster."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ MARK = "topic-id="
 
 
 class TopicIds:
-    """Which topics offsets are of. A topic that is deleted and created again counts its records from 0 again:
-    whoever goes on at its old offset misses the first of them, and Kafka says nothing of it.
+    """Knows which topic an offset belongs to. A topic that is deleted and created again starts at offset 0:
+    a consumer that continues at the old offset would skip records, and Kafka reports no error.
 
-    Topics have an id for that (KIP-516), which goes into the metadata of each committed offset. Brokers
-    before 2.8 tell none, nor do other programs that commit: such offsets are believed. So are those that a
-    group has of another cluster, which MirrorMaker has translated and brought here with their metadata.
-    Nobody translates what the consumer's database has of another cluster: that is not believed.
+    So the metadata of each committed offset has the id of the topic (KIP-516). An offset without an id, from
+    a broker before 2.8 or from another program, is trusted. So is a group's offset from another cluster,
+    because MirrorMaker translates it and copies its metadata. An offset from another cluster in the
+    consumer's database is not translated, so it is not trusted.
     """
 
     def __init__(self, consumer: str) -> None:
@@ -28,11 +28,11 @@ class TopicIds:
         self._cluster = ""
         self._ids: Mapping[str, UUID | None] = {}
         self._last: dict[str, UUID] = {}
-        self._told: set[str] = set()
+        self._reported: set[str] = set()
         self._moved: set[str] = set()
 
     def note(self, cluster: str, ids: Mapping[str, UUID | None]) -> None:
-        """The topics that are read from now on, and where."""
+        """The topics that are read from now on, and their cluster."""
         self._cluster, self._ids = cluster, ids
         for topic, topic_id in ids.items():
             if topic_id is not None and self._last.setdefault(topic, topic_id) != topic_id:
@@ -40,19 +40,19 @@ class TopicIds:
                 self._report(topic)
 
     def changed(self, ids: Mapping[str, UUID | None]) -> bool:
-        """Whether one of them is no longer there, or is another one."""
+        """Whether one of them was deleted, or deleted and created again."""
         return any(ids.get(topic, "gone") != mine for topic, mine in self._ids.items())
 
     def sign(self, topic: str, offset: int) -> OffsetAndMetadata:
-        """The offset as it is to be committed."""
+        """The offset in the form in which it is committed."""
         return OffsetAndMetadata(offset, self._mark(topic), -1)
 
     def stored(self, topic: str, offset: int) -> Stored:
-        """The offset as the consumer's database is to have it."""
+        """The offset in the form in which the consumer's database stores it."""
         return Stored(offset, self._ids.get(topic), self._cluster)
 
     def is_of_another_topic(self, topic: str, stored: Stored) -> bool:
-        """Whether the database has an offset of an earlier topic of this name, or of another cluster."""
+        """Whether a stored offset belongs to a deleted topic of this name, or to another cluster."""
         if stored.cluster_id and self._cluster and stored.cluster_id != self._cluster:
             self._say_moved(topic, stored.cluster_id)
             return True
@@ -63,7 +63,7 @@ class TopicIds:
         return another
 
     def is_of_another(self, topic: str, metadata: str) -> bool:
-        """Whether an offset was committed for an earlier topic of this name."""
+        """Whether an offset was committed for a deleted topic of this name."""
         mine = self._mark(topic)
         another = bool(mine) and metadata.startswith(self._here) and metadata != mine
         if another:
@@ -71,8 +71,8 @@ class TopicIds:
         return another
 
     def was_recreated(self, topic: str) -> bool:
-        """Whether an earlier topic of this name is known to have been."""
-        return self._mark(topic) in self._told
+        """Whether an offset of a deleted topic of this name was found."""
+        return self._mark(topic) in self._reported
 
     def _say_moved(self, topic: str, cluster: str) -> None:
         if topic not in self._moved:
@@ -81,7 +81,7 @@ class TopicIds:
 
     def _report(self, topic: str) -> None:
         if not self.was_recreated(topic):
-            self._told.add(self._mark(topic))
+            self._reported.add(self._mark(topic))
             topic_recreated.send(self._consumer, topic=topic)
 
     def _mark(self, topic: str) -> str:

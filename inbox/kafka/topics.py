@@ -11,8 +11,8 @@ from inbox.signals import topics_found, topics_missing
 
 
 class Topics:
-    """The topics that a consumer is to read: which of them are there, and whether they are still the ones
-    that its client began with. ``first`` is one of their names.
+    """The topics of a consumer: which of them exist, and whether they are still those that its client
+    subscribed to. ``first`` is one of their names.
     """
 
     def __init__(self, consumer: str, names: Collection[str], clock: Callable[[], float]) -> None:
@@ -22,22 +22,22 @@ class Topics:
         self._names = frozenset(names)
 
     def subscribe(self, client: Any, listener: Any) -> None:
-        """Have a new client read those that are there."""
+        """Subscribe a new client to the topics that exist."""
         missing = self._absent(client)
         self.missing.note(missing)
         names = self._names - missing
         if names:
             client.subscribe(sorted(names), listener=listener)
-            client.topics()  # so that it knows their partitions when it joins, and need not join again
+            client.topics()  # so that it knows their partitions before it joins, and does not join twice
         ids = topic_ids(client)
         self.ids.note(cluster_id(client), {name: ids.get(name) for name in names})
 
     def have_changed(self, client: Any) -> bool:
-        """Whether the client knows that one of those it reads is gone, or another one. Asks nobody."""
+        """Whether the client knows that one of its topics was deleted or recreated. Sends no request."""
         return self.ids.changed(topic_ids(client))
 
-    def look(self, client: Any) -> bool:
-        """Ask for those that are missing; whether one is there now. Knows no timeout."""
+    def refresh(self, client: Any) -> bool:
+        """Ask for the missing topics. Returns whether one exists now. It has no timeout."""
         return self.missing.note(self._absent(client))
 
     def _absent(self, client: Any) -> frozenset[str]:
@@ -45,8 +45,8 @@ class Topics:
 
 
 class MissingTopics:
-    """The topics that a consumer is to read and cannot. Says once that they are missing, and once that they
-    are found; the others are read meanwhile.
+    """The topics that a consumer cannot read. It signals once when they are missing and once when they are
+    found. The other topics are read meanwhile.
     """
 
     def __init__(self, consumer: str, clock: Callable[[], float]) -> None:
@@ -62,7 +62,7 @@ class MissingTopics:
         return f"topics that do not exist, or that it may not read: {names}" if names else ""
 
     def note(self, missing: frozenset[str]) -> bool:
-        """These are missing now; returns whether others no longer are."""
+        """These are missing now. Returns whether others were found."""
         now = self._clock()
         found = {topic: self._since.pop(topic) for topic in self._since.keys() - missing}
         new = missing - self._since.keys()

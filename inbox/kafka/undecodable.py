@@ -12,11 +12,11 @@ from kafka.errors import CorruptRecordError, KafkaError, UnsupportedCodecError
 from inbox.kafka.client import ANSWER_MS
 from inbox.signals import partition_decodable, partition_undecodable
 
-LOOK_EVERY = 30.0
+RETRY_EVERY = 30.0
 
 
 class Undecodable(KafkaError):  # type: ignore[misc]
-    """The client has raised ``error``, as it does for a batch that it cannot decode."""
+    """The client raised ``error``, probably because it cannot decode a batch."""
 
     def __init__(self, error: Exception) -> None:
         super().__init__(str(error))
@@ -24,23 +24,23 @@ class Undecodable(KafkaError):  # type: ignore[misc]
 
 
 def poll(client: Any, **options: int) -> Mapping[TopicPartition, Sequence[Any]]:
-    """The next records of the client. Raises Undecodable for a batch, or what may be one."""
+    """The next records of the client. Raises Undecodable for an error that a batch may have caused."""
     try:
         records: Mapping[TopicPartition, Sequence[Any]] = client.poll(**options)
     except (CorruptRecordError, UnsupportedCodecError) as error:
         raise Undecodable(error) from error
     except KafkaError:
         raise
-    except Exception as error:  # whatever the library for a compression raises
+    except Exception as error:  # a compression library raises errors of its own
         raise Undecodable(error) from error
     return records
 
 
-class Unreadable:
-    """Partitions that stand still at a record, or a batch, that the client cannot decode.
+class UndecodablePartitions:
+    """Partitions that wait at a batch that the client cannot decode.
 
-    The client does not say which partition it is, nor can it read past it, and to skip the batch would lose
-    its other records. ``connect`` makes a client without a group, which tries partitions singly.
+    The client does not report the partition, and cannot read past the batch. Skipping the batch would lose
+    its other records. ``connect`` makes a client without a group, which tries the partitions one by one.
     """
 
     def __init__(self, consumer: str, connect: Callable[[], Any], clock: Callable[[], float]) -> None:
@@ -49,35 +49,35 @@ class Unreadable:
         self._clock = clock
         self._offsets: dict[TopicPartition, int] = {}
         self._since: dict[TopicPartition, float] = {}
-        self._look_at = clock()
+        self._retry_at = clock()
 
     def among(self, partitions: Collection[TopicPartition]) -> set[TopicPartition]:
         return self._offsets.keys() & partitions
 
     def words(self, partitions: Collection[TopicPartition]) -> str:
-        """What is waited for in these, empty if nothing."""
+        """What these wait for, in words; empty if none waits."""
         places = [
             f"{p.topic}/{p.partition} offset {self._offsets[p]}" for p in sorted(self.among(partitions))
         ]
         return f"a record that can be decoded at {', '.join(places)}" if places else ""
 
     def find(self, positions: Mapping[TopicPartition, int], error: Exception) -> bool:
-        """Find out which of these partitions, each at its position, has raised ``error``."""
+        """Find the partition that raised ``error``, by trying each at its position."""
         for partition, offset in positions.items():
             if self._try(partition, offset) is False:
                 self._offsets[partition] = offset
                 self._since[partition] = self._clock()
-                self._look_at = self._clock() + LOOK_EVERY
+                self._retry_at = self._clock() + RETRY_EVERY
                 where = {"topic": partition.topic, "partition": partition.partition, "offset": offset}
                 partition_undecodable.send(self._consumer, **where, error=error)
                 return True
         return False
 
-    def look(self, partitions: Collection[TopicPartition], positions: Mapping[TopicPartition, int]) -> None:
-        """Look now and then which of these can be read again, at the position where each is now."""
-        if self._clock() < self._look_at:
+    def retry(self, partitions: Collection[TopicPartition], positions: Mapping[TopicPartition, int]) -> None:
+        """From time to time try whether these can be read again, each at its current position."""
+        if self._clock() < self._retry_at:
             return
-        self._look_at = self._clock() + LOOK_EVERY
+        self._retry_at = self._clock() + RETRY_EVERY
         for partition in self.among(partitions):
             if self._goes_on(partition, positions.get(partition)):
                 del self._offsets[partition]
@@ -88,14 +88,14 @@ class Unreadable:
     def _goes_on(self, partition: TopicPartition, position: int | None) -> bool:
         if position is None:
             return False
-        moved = position != self._offsets[partition]  # as where another member could read on
+        moved = position != self._offsets[partition]  # another member could read it meanwhile
         self._offsets[partition] = position
         read = self._try(partition, position)
         return bool(read) or (moved and read is None)
 
     def _try(self, partition: TopicPartition, offset: int) -> bool | None:
         """Whether the record at ``offset`` can be read; None if there is none."""
-        with closing(self._connect()) as client:  # one that has failed to decode would hang when asked again
+        with closing(self._connect()) as client:  # after a failure to decode, a client hangs
             client.assign([partition])
             client.seek(partition, offset)
             try:

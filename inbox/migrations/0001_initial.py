@@ -84,7 +84,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'held event',
                 'db_table': 'inbox_held',
                 'permissions': [('view_payload', 'Can see the payload of events'), ('view_raw_payload', 'Can see raw payloads that cannot be parsed, with nothing hidden'), ('release_held', 'Can release held events'), ('discard_held', 'Can discard held events')],
-                'indexes': [models.Index(condition=models.Q(('discarded_at', None)), fields=['consumer', 'key_hash', 'id'], name='inbox_held_lane'), models.Index(condition=models.Q(('retry_at__isnull', False)), fields=['consumer', 'retry_at'], name='inbox_held_retry')],
+                'indexes': [models.Index(condition=models.Q(('discarded_at', None)), fields=['consumer', 'key_hash', 'id'], name='inbox_held_key'), models.Index(condition=models.Q(('retry_at__isnull', False)), fields=['consumer', 'retry_at'], name='inbox_held_retry')],
                 'constraints': [models.UniqueConstraint(fields=('consumer', 'source', 'event_id'), name='inbox_held_event')],
             },
         ),

@@ -1,4 +1,4 @@
-"""Held events: they failed, or wait behind a failed event of their key."""
+"""Held events: they failed, or wait behind a failed event of the same key."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from outbox_core.wire.decode import printable
 
 
 class HeldEvent(models.Model):
-    """An event that could not be handled (``error`` says why, ``handler`` where), or waits behind one of its
-    key (no error).
+    """An event that could not be handled (``error`` and ``handler`` say why), or that waits behind another
+    event of its key (``error`` is empty).
 
-    ``id`` is the order within a key. ``retry_at`` is when the first of a key is tried again; None if somebody
-    has to decide. ``attempts`` is how many failures count against it. One that is to be tried ``alone`` may
-    have killed its process. ``released_at`` is when somebody asked for it to be handled again. ``record`` is
-    the whole Kafka record. A discarded one is kept until retention removes it.
+    ``id`` is the order within a key. ``retry_at`` is when the first event of a key is tried again; None if a
+    person must decide. ``attempts`` counts the failures that the event itself caused. ``alone``: it may have
+    killed its process, so it is tried alone. ``released_at`` is when a person released it. ``record`` is the
+    whole Kafka record. A discarded event stays until ``inbox_prune`` deletes it.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -63,7 +63,7 @@ class HeldEvent(models.Model):
         ]
         indexes: ClassVar = [
             models.Index(
-                fields=["consumer", "key_hash", "id"], condition=Q(discarded_at=None), name="inbox_held_lane"
+                fields=["consumer", "key_hash", "id"], condition=Q(discarded_at=None), name="inbox_held_key"
             ),
             models.Index(
                 fields=["consumer", "retry_at"],
@@ -101,9 +101,9 @@ class HeldEvent(models.Model):
 
     @property
     def own_key(self) -> Key:
-        """Whose lock is needed: its consumer and key, or itself where it has none."""
+        """What must be locked to change it: its consumer and key, or itself if it has no key."""
         return self.consumer, -self.pk if self.key_hash is None else self.key_hash
 
     def as_record(self) -> Record:
-        """The record as it was delivered."""
+        """The Kafka record."""
         return msgspec.msgpack.decode(bytes(self.record), type=Record)

@@ -1,5 +1,5 @@
-"""Changes of held events, by the consumer and by people. Everything that changes the order of a key,
-or could end it, holds that key's lock: the keys are independent of each other.
+"""Changes of held events, by the consumer and by people. Each change of the events of a key needs the lock of
+that key, so keys are independent of each other.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ UNDECIDED = Q(retry_at=None, released_at=None) & ~Q(error="")
 
 class HeldEventQuerySet(models.QuerySet["HeldEvent"]):
     def waiting(self, consumer: str | None = None) -> HeldEventQuerySet:
-        """What is held and not discarded, in the order in which it arrived."""
+        """Events that are held and not discarded, in the order of their arrival."""
         waiting = self.filter(discarded_at=None).order_by("id")
         return waiting if consumer is None else waiting.filter(consumer=consumer)
 
@@ -34,7 +34,7 @@ class HeldEventQuerySet(models.QuerySet["HeldEvent"]):
         return self.waiting().filter(UNDECIDED)
 
     def key_hashes(self, consumer: str, among: Iterable[int | None]) -> set[int]:
-        """Which of these keys have events held, so that later ones must wait behind them."""
+        """The keys that have held events, so that later ones must wait behind them."""
         known = [key_hash for key_hash in among if key_hash is not None]
         found = (
             self.filter(consumer=consumer, discarded_at=None, key_hash__in=known) if known else self.none()
@@ -46,7 +46,7 @@ class HeldEventQuerySet(models.QuerySet["HeldEvent"]):
         }
 
     def lock(self, keys: Iterable[Key]) -> None:
-        """Until the transaction ends, be the only one who changes what is held of these keys."""
+        """Lock the held events of these keys until the transaction ends."""
         consumers, key_hashes = _columns(sorted(keys))
         self._execute("lock_keys", consumers=consumers, key_hashes=key_hashes)
 
@@ -58,7 +58,7 @@ class HeldEventQuerySet(models.QuerySet["HeldEvent"]):
         *,
         alone: bool = False,
     ) -> None:
-        """Hold these behind what is held of their keys. ``retry_in``: seconds until they are tried again."""
+        """Hold these behind the held events of their keys. ``retry_in``: seconds until they are retried."""
         retry_at = None if retry_in is None else Now() + timedelta(seconds=retry_in)
         rows = [self.model.of(consumer, delivery, retry_at=retry_at, alone=alone) for delivery in deliveries]
         self.bulk_create(rows, ignore_conflicts=True)
@@ -72,15 +72,16 @@ class HeldEventQuerySet(models.QuerySet["HeldEvent"]):
         without: Collection[str] = (),
         handler: str = "",
     ) -> list[int]:
-        """Up to ``limit`` that are to be tried now, the longest due first; of one handler if it is named.
-        ``ahead``: seconds by which time has been skipped.
+        """The ids of up to ``limit`` events that are due, the longest due first. ``handler``: only those that
+        this handler failed with; ``without``: not those of these handlers. ``ahead``: seconds that a test has
+        skipped.
         """
         parameters = {"consumer": consumer, "limit": limit, "ahead": ahead, "without": sorted(without)}
         return [id_ for (id_,) in self._fetch("due", handler=handler, **parameters)]
 
     def take(self, consumer: str, ids: Sequence[int], rows: int) -> list[list[HeldEvent]]:
-        """Lock the keys of these, except where another process has done so, and return for each key up to
-        ``rows`` of what waits.
+        """Lock the keys of these, except keys that another process has locked. Returns up to ``rows`` waiting
+        events of each locked key.
         """
         locked = self._fetch("lock_due", ids=list(ids))
         key_hashes = sorted({key_hash for _, key_hash in locked if key_hash is not None})
@@ -92,22 +93,23 @@ class HeldEventQuerySet(models.QuerySet["HeldEvent"]):
         return sorted(queues.values(), key=lambda queue: queue[0].pk)
 
     def done(self, held: Sequence[HeldEvent]) -> None:
-        """These have taken effect: what waits behind them is tried next."""
+        """These were handled: delete them, and make the events behind them due."""
         self.filter(id__in=[row.pk for row in held]).delete()
         self.wake({row.own_key for row in held if row.key_hash is not None})
 
     def wake(self, keys: Iterable[Key]) -> None:
+        """Make the first event of each key due, unless a person must decide about it."""
         consumers, key_hashes = _columns(sorted(keys))
         if key_hashes:
             self._execute("wake", consumers=consumers, key_hashes=key_hashes)
 
     def hurry(self, consumer: str, handlers: Collection[str]) -> None:
-        """Try what these handlers failed with at once: an outage is over."""
+        """Make the events that these handlers failed with due, because an outage is over."""
         late = self.waiting(consumer).filter(handler__in=handlers, retry_at__gt=Now())
         late.order_by().update(retry_at=Now())
 
     def begin_alone(self, held: HeldEvent, *, error: str, handler: str, retry_in: float) -> None:
-        """Count an attempt before it is made, as it may kill the process; ``error`` is right if it does."""
+        """Count an attempt before it is made, because it may kill the process. ``error`` says so."""
         retry_at = Now() + timedelta(seconds=retry_in)
         mine = self.filter(id=held.pk)
         values = {"alone": True, "error": error, "handler": handler, "retry_at": retry_at}
@@ -116,9 +118,8 @@ class HeldEventQuerySet(models.QuerySet["HeldEvent"]):
     def failed(
         self, held: HeldEvent, *, error: str, handler: str, attempts: int, retry_in: float | None
     ) -> bool:
-        """Keep one held that has failed again; for good until somebody decides where ``retry_in`` is None.
-
-        Returns False if somebody has dealt with it, or has released it, since it was read.
+        """Keep an event held that failed again: for ``retry_in`` seconds, or until a person decides if that
+        is None. Returns False if it was handled, discarded or released since it was read.
         """
         values: dict[str, Any] = {"error": error, "handler": handler, "attempts": attempts}
         values["alone"] = held.alone
@@ -129,7 +130,7 @@ class HeldEventQuerySet(models.QuerySet["HeldEvent"]):
         return bool(mine.order_by().update(**values))
 
     def unreleased(self) -> HeldEventQuerySet:
-        """Those of these whose key, or which themselves, nobody has released already."""
+        """Those that are not released yet, neither themselves nor as the first of their key."""
         heads = self.model.objects.using(self.db).waiting()
         head = heads.filter(consumer=OuterRef("consumer"), key_hash=OuterRef("key_hash")).values(
             "released_at"
@@ -137,9 +138,9 @@ class HeldEventQuerySet(models.QuerySet["HeldEvent"]):
         return self.alias(head_released=Subquery(head)).filter(released_at=None, head_released=None)
 
     def release(self) -> int:
-        """Have the running consumer handle these and the rest of their keys, in order; returns how many.
+        """Have the running consumer handle these and the rest of their keys, in order. Returns how many.
 
-        One transaction: give it a chunk (see ``inbox.operations``).
+        It is one transaction, so do not give it too many (see ``inbox.operations``).
         """
         with transaction.atomic(using=self.db):
             keys, singles = self._locked_keys()
@@ -148,9 +149,8 @@ class HeldEventQuerySet(models.QuerySet["HeldEvent"]):
         return int(count)
 
     def discard(self, by: str, reason: str) -> int:
-        """Let these go, keeping who and why, and have what waited behind handled; returns how many.
-
-        One transaction, as ``release``.
+        """Discard these, and store who did it and why. Events that waited behind them become due. Returns how
+        many were discarded. It is one transaction, as ``release``.
         """
         with transaction.atomic(using=self.db):
             keys, _ = self._locked_keys()
@@ -160,7 +160,7 @@ class HeldEventQuerySet(models.QuerySet["HeldEvent"]):
         return count
 
     def _locked_keys(self) -> tuple[set[Key], list[int]]:
-        """The keys of those that are held, and the ids of those without one; all are locked."""
+        """The keys of these, and the ids of those without a key. All are locked."""
         rows = list(self.waiting().values_list("id", "consumer", "key_hash"))
         keys = {(consumer, key_hash) for _, consumer, key_hash in rows if key_hash is not None}
         self.lock(keys | {(consumer, -id_) for id_, consumer, key_hash in rows if key_hash is None})

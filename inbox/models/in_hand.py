@@ -1,4 +1,4 @@
-"""The table of batches that a process is handling and may die with."""
+"""The table of batches that a process is handling, and that may kill it."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from django.db import models
 
 class InHandQuerySet(models.QuerySet["InHand"]):
     def remove(self, consumer: str, partitions: Iterable[tuple[str, int]]) -> None:
-        """What is noted of these partitions says nothing any more."""
+        """Delete the notes of these partitions."""
         for topic, partition in sorted(partitions):
             self.filter(consumer=consumer, topic=topic, partition=partition).delete()
 
 
 class InHand(models.Model):
-    """The first batch of a partition that a process has in hand: written before it is handled, gone after.
-    One that is found is of a process that died; its events are then tried one by one.
+    """The first batch of a partition that a process handles. The row is written before the batch and deleted
+    after it. A row that is found belongs to a process that died: its events are tried one by one.
     """
 
     pk = models.CompositePrimaryKey("consumer", "topic", "partition")

@@ -12,15 +12,16 @@ ALIVE = timedelta(seconds=60)
 
 class InstanceQuerySet(models.QuerySet["Instance"]):
     def alive(self) -> InstanceQuerySet:
-        """Those that made themselves heard within the last minute."""
+        """Processes that wrote a heartbeat within the last minute."""
         return self.filter(heartbeat_at__gte=Now() - ALIVE)
 
 
 class Instance(models.Model):
-    """A process that runs a consumer, or ran it. Its loop writes the heartbeat: one that hangs has none.
+    """A process that runs a consumer, or ran it. Its loop writes the heartbeat, so a process that hangs
+    writes none.
 
-    ``handled`` is the number of events that it has handled and ``progress_at`` when it last did so. How far a
-    consumer is behind, nobody reports of himself: see ``inbox.status.lag``. The table is UNLOGGED.
+    ``handled`` counts the events that it has handled, ``progress_at`` is when it last handled one. The lag is
+    not stored here: see ``inbox.status.lag``. The table is UNLOGGED.
     """
 
     class State(models.TextChoices):

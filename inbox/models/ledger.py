@@ -6,7 +6,7 @@ from outbox_core.operations.ledger import LedgerEntry
 
 
 class Ledger(LedgerEntry):
-    """Who released or discarded which events. ``inbox_prune`` leaves it alone."""
+    """Who released or discarded which events. ``inbox_prune`` deletes nothing here."""
 
     class Meta(LedgerEntry.Meta):
         db_table = "inbox_ledger"

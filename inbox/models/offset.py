@@ -1,4 +1,4 @@
-"""The table of how far each consumer is in each partition."""
+"""The table of the offsets of each consumer, by partition."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SHOW_MISSED = timedelta(days=1)
 
 class OffsetManager(models.Manager["Offset"]):
     def begin(self, consumer: str, partition: Partition, start: Stored, *, replace: bool) -> None:
-        """Have a row for this partition, of this topic and cluster."""
+        """Make sure that this partition has a row, of this topic and cluster."""
         key = {"consumer": consumer, "topic": partition[0], "partition": partition[1]}
         values: dict[str, Any] = {"topic_id": start.topic_id, "cluster_id": start.cluster_id}
         with transaction.atomic(using=self.db):
@@ -28,22 +28,22 @@ class OffsetManager(models.Manager["Offset"]):
                 self.filter(**key).update(**values, updated_at=Now())
 
     def missed(self, consumer: str, partition: Partition, first: int, last: int) -> None:
-        """Remember that Kafka deleted these before they were read."""
+        """Store that Kafka deleted these offsets before they were read."""
         rows = self.filter(consumer=consumer, topic=partition[0], partition=partition[1])
         rows.update(missed_first=first, missed_last=last, missed_at=Now())
 
     def with_gaps(self, consumer: str) -> models.QuerySet[Offset]:
-        """The partitions of which records were missed within a day."""
+        """The partitions with a gap that was found within the last day."""
         return self.filter(consumer=consumer, missed_at__gte=Now() - SHOW_MISSED).order_by(
             "topic", "partition"
         )
 
 
 class Offset(models.Model):
-    """The next offset that a consumer has yet to handle, stored in the transaction of the effects before it.
+    """The next offset of a consumer in a partition, stored in the transaction of the effects before it.
 
-    ``topic_id`` and ``cluster_id`` say which topic it counts in. ``missed_first`` to ``missed_last`` is the
-    last range that Kafka deleted before it was read.
+    ``topic_id`` and ``cluster_id`` say which topic the offset belongs to. ``missed_first`` to ``missed_last``
+    is the last range that Kafka deleted before it was read.
     """
 
     pk = models.CompositePrimaryKey("consumer", "topic", "partition")

@@ -1,4 +1,4 @@
-"""Types of events that no handler takes."""
+"""Event types without a handler."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 
 class UnhandledManager(models.Manager["Unhandled"]):
     def add(self, consumer: str, counts: Mapping[str, int]) -> None:
-        """So many more have come."""
+        """Add to the counts of these types."""
         for type_, count in sorted(counts.items()):
             row = self.filter(consumer=consumer, type=type_)
             if not row.update(count=F("count") + count, last_at=Now()):
@@ -21,7 +21,7 @@ class UnhandledManager(models.Manager["Unhandled"]):
 
 
 class Unhandled(models.Model):
-    """How many events of a type a consumer has skipped, as no handler takes it."""
+    """How many events of a type a consumer has skipped, because it has no handler for them."""
 
     pk = models.CompositePrimaryKey("consumer", "type")
     consumer = models.TextField()

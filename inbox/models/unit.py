@@ -1,4 +1,4 @@
-"""The unit of work: proof that only the inbox commits its transaction."""
+"""The table that prevents a handler from committing the transaction of a unit of work."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class UnitManager(models.Manager["Unit"]):
         identities: Sequence[Identity],
         idle_seconds: float,
     ) -> tuple[int, set[Identity]]:
-        """Begin a unit in the current transaction: until it ends, that transaction cannot be committed.
+        """Begin a unit in the current transaction. Until it ends, that transaction cannot be committed.
 
-        Stores the offsets, then records the events as handled; returns how many partitions were moved, and
-        the events that nobody had handled before.
+        It stores the offsets, then records the events as handled. Returns the number of stored offsets, and
+        the events that were not recorded before.
         """
         parameters: dict[str, str | int] = {
             "unit": unit,
@@ -48,11 +48,12 @@ class UnitManager(models.Manager["Unit"]):
 
 
 class Unit(models.Model):
-    """A transaction under way. Its foreign key is checked at the COMMIT and cannot be met: the row has to be
-    deleted before. Nobody ever sees one. The table is UNLOGGED.
+    """A running transaction. Its foreign key refers to a row that does not exist. PostgreSQL checks it at the
+    COMMIT, so the COMMIT fails unless the row was deleted before. No row is ever visible to other sessions.
+    The table is UNLOGGED.
 
-    It refers to a table of which nothing is deleted: where rows of the table that is referred to are deleted,
-    PostgreSQL looks for those that refer to them, at each COMMIT and without an index.
+    The key refers to the ledger because nothing is deleted from it: for each deleted row PostgreSQL would
+    search this table at the COMMIT, without an index.
     """
 
     id = models.BigIntegerField(primary_key=True)

@@ -1,6 +1,7 @@
--- These partitions are done up to here. A row that is lower than what this process stored last, or that counts in
--- another topic, is left alone: whoever asks then sees fewer rows than partitions. The row stays locked until the
--- transaction ends, so a member that lost the partition and its successor take turns. It never moves backward.
+-- Stores the next offsets of partitions. A row that is lower than the offset that this process stored last, or that
+-- belongs to another topic, is not changed: then the caller gets fewer rows than partitions. The row stays locked until
+-- the transaction ends, so a member that lost the partition and the next owner wait for each other. An offset never
+-- decreases.
 UPDATE inbox_offset AS stored
 SET "offset" = greatest(stored."offset", moved.next), updated_at = statement_timestamp()
 FROM json_to_recordset(%(moves)s)

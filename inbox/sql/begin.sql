@@ -1,7 +1,7 @@
--- Begins a unit of work: stores how far the consumer is, then claims the events. Its row in inbox_unit refers to one
--- that is not there, which is checked at the COMMIT: unless the inbox has deleted it by then, the COMMIT fails. So
--- nobody else can commit the transaction. All offsets are locked before the first event is claimed, as the join reads
--- them first: whoever has the same partitions waits there, and no two of them wait for each other.
+-- Begins a unit of work: stores the offsets, then claims the events. The row in inbox_unit refers to a row that does
+-- not exist. PostgreSQL checks that at the COMMIT, so the COMMIT fails unless the inbox has deleted the row before: no
+-- handler can commit. The join reads the offsets first, so all of them are locked before the first event is claimed:
+-- processes with the same partitions wait there, and cannot deadlock.
 WITH unit AS (
     INSERT INTO inbox_unit (id, ended_by_id) VALUES (%(unit)s, 0)
 ), moved AS (

@@ -1,5 +1,5 @@
--- Held events by cause: the type of the error, the topic and the consumer. The first cap are counted: a count is
--- exact while there are fewer, and at least so many otherwise. What waits behind its key has no error of its own.
+-- Held events by cause: the type of the error, the topic and the consumer. Only the first cap
+-- are counted: below that a count is exact, otherwise it means at least so many. Events behind their key have no error.
 WITH held AS MATERIALIZED (
     SELECT id, consumer, topic, key_hash, split_part(left(error, 200), ':', 1) AS cause, held_at, released_at
     FROM inbox_held WHERE discarded_at IS NULL AND consumer = ANY (%(consumers)s)

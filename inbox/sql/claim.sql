@@ -1,5 +1,5 @@
--- Which of these events has nobody handled yet? Records that they are handled now, and waits for another
--- transaction that is about to say so of the same event.
+-- Records events as handled, and returns those that were not recorded before. It waits for another transaction that
+-- is recording the same event.
 INSERT INTO inbox_processed (consumer, source, event_id)
 SELECT %(consumer)s, delivered.source, delivered.event_id
 FROM json_to_recordset(%(events)s) AS delivered (source text, event_id text)

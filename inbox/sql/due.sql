@@ -1,4 +1,4 @@
--- Held events that are to be tried now. Only the first of a key has a time for that.
+-- Held events that are due. Only the first event of a key has a retry time.
 SELECT id
 FROM inbox_held
 WHERE consumer = %(consumer)s

@@ -1,2 +1,2 @@
--- Ends a unit of work. No row: the transaction is not the one that was begun, somebody has rolled that back.
+-- Ends a unit of work. If no row is deleted, a handler has rolled back the transaction of this unit.
 DELETE FROM inbox_unit WHERE id = %(unit)s

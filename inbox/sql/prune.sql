@@ -1,5 +1,5 @@
--- One chunk of what was handled before the cutoff. SKIP LOCKED: two of these at once share the work. What is
--- still held is remembered: delivered again, it would be handled twice.
+-- Deletes one chunk of the notes before a time. SKIP LOCKED: two runs at once share the work. The notes of held
+-- events stay, because such an event, if delivered again, would be handled twice.
 DELETE FROM inbox_processed
 WHERE ctid = ANY (ARRAY(
     SELECT ctid

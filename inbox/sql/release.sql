@@ -1,5 +1,5 @@
--- Has the first event of each of these keys tried at once, and what else has failed when its turn comes.
--- Returns how many wait in all.
+-- Makes the first event of each of these keys due, and releases other failed events for when they are the first.
+-- Returns how many events wait in all.
 WITH keys AS MATERIALIZED (
     SELECT given.consumer, given.key_hash, first.id AS first
     FROM unnest(%(consumers)s::text[], %(key_hashes)s::bigint[]) AS given (consumer, key_hash)

@@ -1,4 +1,5 @@
--- What waits of these keys, whose locks are ours, in order: a new statement sees what came before the locks.
+-- The waiting events of keys that this session has locked, in order. It is a separate statement, so that it sees events
+-- that were held before the locks were granted.
 SELECT held.*
 FROM unnest(%(key_hashes)s::bigint[]) AS keys (key_hash)
 CROSS JOIN LATERAL (

@@ -1,4 +1,4 @@
--- Whatever is first of these keys now is tried next, unless somebody has to decide about it.
+-- Makes the first event of each of these keys due, unless a person must decide about it.
 UPDATE inbox_held
 SET retry_at = clock_timestamp()
 FROM unnest(%(consumers)s::text[], %(key_hashes)s::bigint[]) AS keys (consumer, key_hash)

@@ -1,4 +1,4 @@
-"""The status of consumers: from their database, and the lag from the broker."""
+"""The status of consumers, from their database; the lag also needs Kafka."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def statuses(
     database: str,
     asking: Asking | None = None,
 ) -> list[ConsumerStatus]:
-    """The status of each of these consumers; without ``asking`` their lag is not known."""
+    """The status of each of these consumers. Without ``asking`` their lag is unknown."""
     return [
         replace(
             _status(consumer, database),
@@ -116,7 +116,7 @@ def _status(consumer: ConsumerSettings, database: str) -> ConsumerStatus:
 
 
 def _unhandled(consumer: ConsumerSettings, handlers: Mapping[str, str], database: str) -> dict[str, int]:
-    """The types that it has skipped and would skip today."""
+    """The types that it has skipped and still has no handler for."""
     if EVERY in handlers:
         return {}
     counts = Unhandled.objects.using(database).filter(consumer=consumer.name).order_by("type")

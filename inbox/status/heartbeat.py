@@ -25,7 +25,7 @@ DATABASE = "PostgreSQL"
 
 
 class Heartbeat:
-    """Writes how a consumer process is doing, from its own loop, so that one that hangs is seen to hang."""
+    """Writes the state of a consumer process, from its own loop: a process that hangs writes nothing."""
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class Heartbeat:
         self._id = uuid.uuid4()
 
     def beat(self, *, now: bool = False) -> None:
-        """Write, if it is time to; a database that is not there is an outage and no more."""
+        """Write the heartbeat if it is due. An unavailable database is an outage, not an error."""
         if not now and self._clock() < self._next_at:
             return
         self._next_at = self._clock() + self._every
@@ -64,7 +64,7 @@ class Heartbeat:
             self._outages.end(DATABASE)
 
     def stop(self) -> None:
-        """Take the row away; others that stopped without doing so go with it."""
+        """Delete the row, and rows without a heartbeat for a day."""
         rows = Instance.objects.using(self._database)
         try:
             rows.filter(id=self._id).delete()

@@ -1,4 +1,4 @@
-"""The lag of a consumer: the broker's records that its database does not know as handled."""
+"""The lag of a consumer: the records in Kafka behind the offsets in its database."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ BOUNDED: dict[str, Any] = {
 class Lag:
     """``records`` that a consumer has yet to handle, in all partitions of its topics, read or not.
 
-    ``oldest_at`` is when the oldest of them was written. Both are None if they are not known: ``reason``
-    says why.
+    ``oldest_at`` is when the oldest of them was written. Both are None if unknown; ``reason`` says
+    why.
     """
 
     records: int | None = None
@@ -40,7 +40,7 @@ class Lag:
 
 
 class Asking:
-    """Asks Kafka once for several consumers, each answer within a few seconds. Joins no group."""
+    """Asks Kafka for the lag of several consumers, a few seconds each at most. It joins no group."""
 
     def __init__(
         self,
@@ -54,12 +54,12 @@ class Asking:
         self._clock = clock
 
     def lag(self, consumer: str, topics: Collection[str], database: str) -> Lag:
-        """How far this consumer is behind now. Raises what the database raises, and nothing of Kafka."""
+        """The lag of this consumer now. Raises errors of the database, but none of Kafka."""
         stored = _stored(consumer, database)
         found: list[Lag] = []
         thread = threading.Thread(target=lambda: found.append(self._ask(topics, stored)), daemon=True)
         thread.start()
-        thread.join(3 * ANSWER_SECONDS)  # some of the client's calls know no timeout
+        thread.join(3 * ANSWER_SECONDS)  # some calls of the client have no timeout
         return found[0] if found else Lag(reason=f"Kafka does not answer ({self._servers})")
 
     def _ask(self, topics: Collection[str], stored: Mapping[TopicPartition, int]) -> Lag:
@@ -91,8 +91,8 @@ class Asking:
     def _first_records(
         self, client: Any, starts: Mapping[TopicPartition, int], ends: Mapping[TopicPartition, int]
     ) -> dict[TopicPartition, int | None]:
-        """When the first record of each was written, in milliseconds; None where marks of transactions are
-        all that is left. A partition that gives no answer in time, or cannot be decoded, is missing.
+        """When the first record of each was written, in milliseconds; None if only transaction markers are
+        left. A partition that does not answer in time, or cannot be decoded, is missing.
         """
         found: dict[TopicPartition, int | None] = {}
         until = self._clock() + ANSWER_SECONDS
@@ -102,7 +102,7 @@ class Asking:
                 client.seek(partition, starts[partition])
             try:
                 batches = client.poll(timeout_ms=500, max_records=1)
-            except Exception:  # whatever the client raises for a record that it cannot decode
+            except Exception:  # for a batch that it cannot decode, the client raises errors of any kind
                 break
             found |= {partition: records[0].timestamp for partition, records in batches.items()}
             found |= {p: None for p in left if p not in found and _is_at(client, p, ends[p])}

@@ -9,7 +9,7 @@ from inbox.signals import recovered, stalled
 
 
 class Outages:
-    """What a consumer waits for now. Says once that something is not there, and once that it is again."""
+    """What a consumer waits for now. Signals once when something is unavailable, and once when it is back."""
 
     def __init__(self, consumer: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._consumer = consumer
@@ -31,5 +31,5 @@ class Outages:
 
     @property
     def detail(self) -> str:
-        """What is being waited for, in words; empty if nothing is."""
+        """What the consumer waits for, in words; empty if it waits for nothing."""
         return "; ".join(self._detail.values())

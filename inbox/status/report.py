@@ -1,4 +1,4 @@
-"""The status of the inbox: its state, what is wrong and what to do about it, its consumers, what is held."""
+"""The status of the inbox: its state, problems with remedies, consumers, and held events."""
 
 from __future__ import annotations
 
@@ -22,14 +22,12 @@ from outbox_core.people.humanize import amount, duration, plural
 
 NOTHING = Causes((), 0, capped=False)
 RETRIES_SECONDS = 60.0
-"""What is tried again by itself for longer than this is worth a look."""
+"""Retries that last longer than this become a problem in the report."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Thresholds:
-    """What is still well: records that wait, and the age in seconds of the oldest of them; None
-    is no limit.
-    """
+    """The most records that may wait, and the highest age of the oldest one in seconds. None: no limit."""
 
     max_pending: int = 10_000
     max_age: float | None = None
@@ -45,14 +43,14 @@ def read(
 
 
 def failed(using: str, problem: Problem) -> Report:
-    """A report of nothing but why there is none."""
+    """A report with only the problem that prevented it."""
     return build(using, [], NOTHING, (problem,))
 
 
 def build(
     using: str, consumers: Sequence[ConsumerStatus], held: Causes, problems: tuple[Problem, ...]
 ) -> Report:
-    """What is known, as a report."""
+    """The report of these consumers."""
     problems = worst_first(problems)
     state = problems[0].state if problems else State.OK
     tables = [

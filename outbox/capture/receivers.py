@@ -322,9 +322,9 @@ def _check(function: Callable[..., object], heard: Iterable[object]) -> None:
             raise ImproperlyConfigured(f"@outbox.receiver of {name}: {signal!r} is no signal.")
 
 
-def _hear_of(sender: type[Model], **kwargs: object) -> None:
+def _connect_new_model(sender: type[Model], **kwargs: object) -> None:
     for each in registered:
         each.prepared(sender)
 
 
-class_prepared.connect(_hear_of)
+class_prepared.connect(_connect_new_model)

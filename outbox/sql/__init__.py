@@ -9,5 +9,5 @@ text = Statements(__name__)
 
 
 def statement(name: str, **numbers: int) -> str:
-    """The text of ``outbox/queries/<name>.sql`` with ``{schema}`` and its ``{numbers}`` filled in."""
+    """The text of ``outbox/sql/<name>.sql`` with ``{schema}`` and its ``{numbers}`` filled in."""
     return text(name, **numbers).replace("{schema}", tables.qualifier())

@@ -66,7 +66,7 @@ class EventType:
         if self.dataschema is not None and not re.fullmatch(r"\S+", self.dataschema):
             raise self._wrong(f"dataschema {self.dataschema!r}", "a URI")
 
-    def told(self, source: str | Getter, value: object, written: Mapping[str, object]) -> object:
+    def as_written(self, source: str | Getter, value: object, written: Mapping[str, object]) -> object:
         """What a field says as key, subject or attribute: its text in JSON, whatever text was given."""
         if type(value) is int or type(value) is UUID:
             return value

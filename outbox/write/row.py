@@ -75,7 +75,7 @@ def _plain_text(
     cannot take.
     """
     source = getattr(event_type, role)
-    value = event_type.told(source, value, written)
+    value = event_type.as_written(source, value, written)
     what = f"{role} of {event_type.name} ({source if isinstance(source, str) else 'computed'})"
     plain = value.value if isinstance(value, Enum) else value
     if isinstance(plain, bool) or not isinstance(plain, str | int | UUID):
@@ -131,8 +131,10 @@ def _headers(
     try:
         if event_type.attributes:
             sources, getters = event_type.attributes, event_type.attribute_getters
-            told = {name: event_type.told(sources[name], of(event), written) for name, of in getters.items()}
-            attributes |= checked(told)
+            own = {
+                name: event_type.as_written(sources[name], of(event), written) for name, of in getters.items()
+            }
+            attributes |= checked(own)
         if given:
             attributes |= checked(given)
     except ValueError as error:

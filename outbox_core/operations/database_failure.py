@@ -32,7 +32,7 @@ def _explained(cause: BaseException, database: str, app: str) -> tuple[State, st
         return State.NOT_MIGRATED, f"does not have all tables of the {app}", remedy
     if isinstance(cause, InsufficientPrivilege):
         remedy = (
-            "Grant this role the missing privilege on the table that is named: SELECT to read,  "
+            "Grant this role the missing privilege on the table that is named: SELECT to read, "
             "also INSERT and UPDATE to release, discard or pause."
         )
         return State.UNREADABLE, "refuses", remedy

@@ -40,7 +40,7 @@ class Coordinator:
         """
         if boottime() < self._look_at:
             return None, False
-        free, until_end = self._look_around(held)
+        free, until_end = self._cluster_state(held)
         share, lease = ceil(self.shards / (1 + self.others)), None
         if free and len(held) < share:
             lease = Lease.acquire(self._session, self._identity, self._ttl, held)
@@ -52,11 +52,11 @@ class Coordinator:
         """Whether a shard has no owner and no healthy relay is there to take it."""
         if boottime() < self._look_at:
             return False
-        free, _ = self._look_around(())
+        free, _ = self._cluster_state(())
         self._look_at = 0.0 if free and not self.others else boottime() + LOOK_STANDBY_SECONDS
         return not self._look_at
 
-    def _look_around(self, held: Collection[int]) -> tuple[int, float | None]:
+    def _cluster_state(self, held: Collection[int]) -> tuple[int, float | None]:
         """How many shards are free, and in how many seconds more may be."""
         parameters = {"owner": str(self._identity), "held": list(held), "ttl": self._ttl}
         free, self.shards, self.others, until_end = self._session.fetch("cluster/cluster_state", parameters)[
@@ -64,11 +64,11 @@ class Coordinator:
         ]
         if not self.shards:
             self._session.run("cluster/seed", {"last": BUCKETS - 1})
-            return self._look_around(held)
+            return self._cluster_state(held)
         return free, until_end
 
-    def look(self) -> None:
-        """Look for free shards at the next call of ``balance``."""
+    def balance_soon(self) -> None:
+        """Read the cluster state at the next call of ``balance``."""
         self._look_at = 0.0
 
     def _patience(self, owned: int, lease: Lease | None) -> float:

@@ -82,12 +82,12 @@ class HoldReleases:
         most = self._most.get(due.hold, config.page_rows)
         rows = self._holds.held(due, rows=most, size=config.page_bytes)
         if not rows:
-            return self._holds.lift(due)
+            return self._holds.delete(due)
         failure = self._publish(rows)
         if failure is None:
             self._most[due.hold] = min(2 * most, config.page_rows)
             # New events of a busy topic are held again before the next round.
-            if len(rows) < most and not self._holds.lift(due):
+            if len(rows) < most and not self._holds.delete(due):
                 self._holds.pass_by(due)
             return True
         if failure.trouble is Trouble.RECORD and len(rows) > 1:

@@ -190,13 +190,13 @@ class Holds:
             "holds/move_to_hold", {**parameters, "key_too": self._settings.poison == "hold-key"}
         )
 
-    def lift(self, release: Release) -> bool:
+    def delete(self, release: Release) -> bool:
         """Delete the hold if no shard has events behind it."""
-        lifted = self._session.lift(release.hold)
-        if lifted:
+        deleted = self._session.delete_hold(release.hold)
+        if deleted:
             self._reported.discard(release.topic)
             signals.hold_released.send(type(self), lease=self._lease, release=release)
-        return lifted
+        return deleted
 
     def pass_by(self, release: Release) -> None:
         """If this shard has no events behind the hold any more, publish its new events at once, although

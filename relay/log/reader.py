@@ -22,8 +22,8 @@ MISSING = ""
 class Page:
     """Rows in the order of the log. ``end`` is the position once all of them are published.
 
-    ``token`` is the incarnation that a poll saw, or ``MISSING`` if the database lost it. A walk leaves this
-    check to the checkpoint.
+    ``token`` is the incarnation that a poll saw, or ``MISSING`` if the database lost it. A scan of the window
+    leaves this check to the checkpoint.
     """
 
     rows: list[Row]
@@ -91,7 +91,7 @@ class Log:
 
     def read(self, position: Position) -> Page:
         """The next page behind ``position``; without rows if there is nothing new."""
-        return self._poll(position) if position.hi is None else self._walk(position)
+        return self._poll(position) if position.hi is None else self._scan_window(position)
 
     def _poll(self, position: Position) -> Page:
         parameters = {**self._range, "most": self._glance, **_open_end(position.lo)}
@@ -110,7 +110,7 @@ class Log:
         first = self._first(position, hi, 0)
         return Position(hi) if first is None else position.pinned(hi, first - 1)
 
-    def _walk(self, position: Position) -> Page:
+    def _scan_window(self, position: Position) -> Page:
         assert position.hi is not None
         parameters = {"lo": str(position.lo), "hi": str(position.hi), "pos": position.pos, "scan": self._scan}
         fetched = self._session.fetch("log/scan_window", {**self._range, **parameters})
@@ -123,7 +123,7 @@ class Log:
     def _behind(
         self, position: Position, rows: list[Row], found: int, scanned: int | None, edge: int | None
     ) -> Position:
-        """Where the walk continues: behind the page, behind rows of others, or at the end of the window."""
+        """Where the scan continues: behind the page, behind rows of others, or at the end of the window."""
         assert position.hi is not None
         if len(rows) < found or scanned is None:
             return position.pinned(position.hi, rows[-1].id)

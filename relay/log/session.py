@@ -126,7 +126,7 @@ class Session:
         with self._pinned():
             return self.connection.execute(qualified(name, self._schema), parameters).rowcount
 
-    def lift(self, hold: int) -> bool:
+    def delete_hold(self, hold: int) -> bool:
         """End a hold if nothing waits behind it and no other session is using it.
         ``relay/sql/holds/delete_hold.sql`` explains why that takes two statements.
         """

@@ -101,13 +101,13 @@ class TopicDirectory:
         deadline = time.monotonic() + seconds
         for _ in range(2):  # first the answer to an earlier question
             if stale := self._stale(names):
-                self._hear(stale, deadline - time.monotonic())
+                self._wait_for_answer(stale, deadline - time.monotonic())
 
     def _stale(self, names: Collection[str]) -> list[str]:
         now = time.monotonic()
         return [name for name in names if name not in self._topics or self._topics[name][0] <= now]
 
-    def _hear(self, names: Collection[str], seconds: float) -> None:
+    def _wait_for_answer(self, names: Collection[str], seconds: float) -> None:
         question = self._question or Question(partial(self._describe, names, 2 * self._patience))
         self._question = None
         if not question.is_answered(seconds):

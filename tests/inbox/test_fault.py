@@ -169,9 +169,9 @@ def test_handler_that_cannot_be_interrupted_ends_the_process(
 
     def hang() -> None:
         time.sleep(0.05)
-        limit.look()
+        limit.check()
         limit.grace = 0.0
-        limit.look()
+        limit.check()
 
     try:
         effects.fails["hang"] = hang

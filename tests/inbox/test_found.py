@@ -60,13 +60,13 @@ def test_discard_while_a_released_event_fails_lets_the_rest_of_the_key_go_on(
 ) -> None:
     poison(consumer, effects)
     HeldEvent.objects.waiting().release()
-    leave = Retries._leave
+    keep = Retries._keep_held
 
     def after_a_discard(release: Retries, held: HeldEvent, *said: Any, **values: Any) -> bool:
         HeldEvent.objects.filter(event_id=held.event_id).discard(by="me", reason="a test")
-        return leave(release, held, *said, **values)
+        return keep(release, held, *said, **values)
 
-    monkeypatch.setattr(Retries, "_leave", after_a_discard)
+    monkeypatch.setattr(Retries, "_keep_held", after_a_discard)
     for _ in range(3):
         consumer.retry()
     assert (effects.of("a"), waiting()) == ([2, 3], [])

@@ -10,7 +10,7 @@ import pytest
 from kafka import KafkaAdminClient, TopicPartition
 from kafka.errors import KafkaTimeoutError
 
-from inbox.kafka.gaps import MissedRecords
+from inbox.kafka.gaps import OffsetGaps
 from inbox.memory import MemoryOffsets
 from inbox.signals import records_missed
 from tests.inbox.conftest import logged
@@ -41,26 +41,26 @@ def batch(*offsets: int) -> dict[TopicPartition, list[Any]]:
 
 
 def test_what_was_deleted_before_the_next_poll_is_told(told: Told) -> None:
-    missed = MissedRecords("test", MemoryOffsets())
-    missed.look(client(lambda: 0), batch(5, 6))
-    missed.look(client(lambda: 9), batch(9, 10))
+    gaps = OffsetGaps("test", MemoryOffsets())
+    gaps.check(client(lambda: 0), batch(5, 6))
+    gaps.check(client(lambda: 9), batch(9, 10))
     assert told == [("t", 3, 7, 8)]
 
 
 def test_what_compaction_or_a_transaction_leaves_out_is_not_missed(told: Told) -> None:
-    missed = MissedRecords("test", MemoryOffsets())
-    missed.expect(PARTITION, 3)
+    gaps = OffsetGaps("test", MemoryOffsets())
+    gaps.expect(PARTITION, 3)
     for offsets in ((5, 8), (10,)):
-        missed.look(client(lambda: 3), batch(*offsets))
+        gaps.check(client(lambda: 3), batch(*offsets))
     assert told == []
 
 
 def test_what_is_read_again_is_not_missed(told: Told) -> None:
-    missed = MissedRecords("test", MemoryOffsets())
+    gaps = OffsetGaps("test", MemoryOffsets())
     for offsets in ((5, 6), (2, 3), (4, 5)):
-        missed.look(client(lambda: 9), batch(*offsets))
-    missed.expect(PARTITION, None)
-    missed.look(client(lambda: 9), batch(9))
+        gaps.check(client(lambda: 9), batch(*offsets))
+    gaps.expect(PARTITION, None)
+    gaps.check(client(lambda: 9), batch(9))
     assert told == []
 
 
@@ -68,9 +68,9 @@ def test_where_kafka_does_not_say_what_it_has_nothing_is_told(told: Told) -> Non
     def silent() -> int:
         raise KafkaTimeoutError("no answer")
 
-    missed = MissedRecords("test", MemoryOffsets())
-    missed.expect(PARTITION, 3)
-    missed.look(client(silent), batch(5))
+    gaps = OffsetGaps("test", MemoryOffsets())
+    gaps.expect(PARTITION, 3)
+    gaps.check(client(silent), batch(5))
     assert told == []
 
 

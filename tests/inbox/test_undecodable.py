@@ -41,7 +41,7 @@ class NotUtf8(str):
 def test_partition_that_cannot_be_decoded_is_named_and_waited_for_while_others_are_read(
     kafka_bootstrap: str, topic: Topics, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(undecodable, "LOOK_EVERY", 0.5)
+    monkeypatch.setattr(undecodable, "RETRY_EVERY", 0.5)
     caplog.set_level(logging.INFO, "inbox")
     with closing(KafkaTopic(kafka_bootstrap, topic(2))) as log:
         log.write(b"a")

@@ -76,7 +76,7 @@ def test_a_table_of_shards_that_somebody_has_emptied_is_filled_again(transaction
         it = Coordinator(session, uuid4(), "here", 1, TTL)
         it.beat("publishing", "")
         it.balance([])
-        it.look()
+        it.balance_soon()
         lease, _ = it.balance([])
     assert lease is not None
     assert (lease.shard, lease.first, lease.last) == (0, 0, 255)

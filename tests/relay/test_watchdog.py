@@ -37,30 +37,30 @@ def process() -> Process:
 def test_a_relay_in_order_is_left_alone(process: Process) -> None:
     now = boottime()
     process.deadline = now + 1
-    process.watchdog.look(now)
+    process.watchdog.check(now)
     assert (process.codes, process.unstuck) == ([], 0)
 
 
 def test_a_lease_that_runs_out_with_a_wave_in_flight_ends_the_process(process: Process) -> None:
     now = process.deadline = boottime()
-    process.watchdog.look(now - 0.001)
+    process.watchdog.check(now - 0.001)
     assert process.codes == []
-    process.watchdog.look(now)
+    process.watchdog.check(now)
     assert process.codes == [ExitCode.ERROR]
 
 
 def test_without_a_wave_in_flight_no_deadline_counts(process: Process) -> None:
     process.deadline = None
-    process.watchdog.look(boottime() + STATEMENT_SECONDS)
+    process.watchdog.check(boottime() + STATEMENT_SECONDS)
     assert process.codes == []
 
 
 def test_a_statement_that_hangs_is_broken_once(process: Process) -> None:
     began = boottime()
-    process.watchdog.look(began + STATEMENT_SECONDS - 0.1)
+    process.watchdog.check(began + STATEMENT_SECONDS - 0.1)
     assert process.unstuck == 0
-    process.watchdog.look(began + STATEMENT_SECONDS + 1)
-    process.watchdog.look(boottime() + STATEMENT_SECONDS - 1)
+    process.watchdog.check(began + STATEMENT_SECONDS + 1)
+    process.watchdog.check(boottime() + STATEMENT_SECONDS - 1)
     assert process.unstuck == 1
 
 

@@ -12,7 +12,7 @@ LOGGER = logging.getLogger("kafka.librdkafka")
 _PREFIX = re.compile(r"^(\[thrd:[^\]]*\]: )?")
 
 
-class Hearing:
+class ClientReports:
     """The clients' logger and error callback. ``trouble`` is why a connection failed last, until a question
     is answered.
 

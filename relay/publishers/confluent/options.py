@@ -10,7 +10,7 @@ import confluent_kafka
 from django.core.exceptions import ImproperlyConfigured
 
 from relay.publishers import options as configuration
-from relay.publishers.confluent.hearing import LOGGER
+from relay.publishers.confluent.client_reports import LOGGER
 
 LARGEST = 90_000_000
 """Bytes; brokers take requests of 100 MiB by default (socket.request.max.bytes)."""

@@ -14,9 +14,9 @@ from outbox_core.kafka_options import CONFLUENT
 from outbox_core.wire.encode import Record
 from relay.errors import PublisherUnavailable
 from relay.publishers.base import Outcome, size
+from relay.publishers.confluent.client_reports import ClientReports
 from relay.publishers.confluent.delivery import Delivery
 from relay.publishers.confluent.errors import CLIENT_ERRORS, is_fatal, words
-from relay.publishers.confluent.hearing import Hearing
 from relay.publishers.confluent.options import (
     client_options,
     compresses,
@@ -57,8 +57,8 @@ class ConfluentPublisher:
         self._delivery_seconds = delivery_seconds
         self._judge = not compresses(options)
         self._creates = str(options.get("allow.auto.create.topics", True)).lower() == "true"
-        self._hearing = Hearing()
-        self._describe = TopicDescriber(self._options, self._hearing)
+        self._reports = ClientReports()
+        self._describe = TopicDescriber(self._options, self._reports)
         self._topics = TopicDirectory(self._describe, give_up=self._describe.close, patience=delivery_seconds)
         self._pace = Pace(delivery_seconds)
         self._throttle = Throttle(options.get("throttle_cb"))
@@ -77,7 +77,7 @@ class ConfluentPublisher:
             producer.poll(0)
         except CLIENT_ERRORS as error:
             raise PublisherUnavailable(f"Kafka does not answer: {self._why(error)}") from error
-        self._hearing.trouble = ""
+        self._reports.trouble = ""
 
     def _connected(self) -> Producer:
         """The producer, made for the pace of the link. Nothing is in flight when it is replaced."""
@@ -86,8 +86,8 @@ class ConfluentPublisher:
         if self._producer is None:
             self._is_patient = self._pace.is_slow
             options = patient(self._options, self._delivery_seconds) if self._is_patient else self._options
-            callbacks: dict[str, Any] = {"error_cb": self._hearing.error, "throttle_cb": self._throttle}
-            self._producer = Producer(producer_options(options, callbacks), logger=self._hearing)
+            callbacks: dict[str, Any] = {"error_cb": self._reports.error, "throttle_cb": self._throttle}
+            self._producer = Producer(producer_options(options, callbacks), logger=self._reports)
         return self._producer
 
     def _why(self, error: Exception) -> str:
@@ -98,7 +98,7 @@ class ConfluentPublisher:
         with contextlib.suppress(*CLIENT_ERRORS):
             if self._producer is not None:
                 self._producer.poll(0)
-        return explained(self._hearing.trouble or words(error))
+        return explained(self._reports.trouble or words(error))
 
     def _ask_for(self, missing: Collection[str]) -> None:
         """The client asks for one topic at a time: send the questions, and do not wait for the answers."""

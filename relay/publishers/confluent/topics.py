@@ -11,7 +11,7 @@ from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AclOperation, AdminClient, ConfigResource, ResourceType
 
 from relay.publishers.base import Trouble
-from relay.publishers.confluent.hearing import Hearing
+from relay.publishers.confluent.client_reports import ClientReports
 from relay.publishers.topics import Topic, internal
 
 MAX_MESSAGE_BYTES = "max.message.bytes"
@@ -30,14 +30,14 @@ _DETAILS = {KafkaError.TOPIC_EXCEPTION: "{!r} cannot be the name of a topic."}
 class TopicDescriber:
     """Describes topics within the time that it is given."""
 
-    def __init__(self, options: Mapping[str, Any], hearing: Hearing) -> None:
-        self._options = {**options, "error_cb": hearing.error}
-        self._hearing = hearing
+    def __init__(self, options: Mapping[str, Any], reports: ClientReports) -> None:
+        self._options = {**options, "error_cb": reports.error}
+        self._reports = reports
         self._admin: AdminClient | None = None
 
     def __call__(self, names: Collection[str], seconds: float) -> list[Topic]:
         """Raises KafkaException when the broker does not answer."""
-        admin = self._admin = self._admin or AdminClient(self._options, logger=self._hearing)
+        admin = self._admin = self._admin or AdminClient(self._options, logger=self._reports)
         deadline = time.monotonic() + seconds
         described = admin.describe_topics(
             TopicCollection(list(names)), include_authorized_operations=True, request_timeout=seconds
