@@ -52,7 +52,7 @@ def _poll_ms() -> float:
     times = []
     for _ in range(300):
         start = time.perf_counter()
-        session.fetch("poll", parameters)
+        session.fetch("log/poll", parameters)
         times.append(time.perf_counter() - start)
     session.close()
     return statistics.median(times) * 1000

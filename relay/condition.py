@@ -21,11 +21,31 @@ class State(StrEnum):
     STOPPING = "stopping"
 
 
+class Cause(StrEnum):
+    """Why a relay is degraded."""
+
+    KAFKA = "Kafka"
+    POSTGRESQL = "PostgreSQL"
+    LOG = "Log"
+    """The log is not the one that writers write, or is not whole."""
+    POSITION = "Position"
+    """The position of a shard was not stored by this database."""
+
+    @property
+    def needs_a_person(self) -> bool:
+        """Whether retrying is not enough."""
+        return self in (Cause.LOG, Cause.POSITION)
+
+
 class Condition:
-    """The state of one relay. Each change sends one signal, with the seconds spent in the state before."""
+    """The state of one relay. Each change sends one signal, with the seconds spent in the state before.
+
+    ``detail`` describes a degraded relay, and begins with its ``cause``.
+    """
 
     def __init__(self, relay: object) -> None:
         self.state, self.detail = State.STARTING, ""
+        self.cause: Cause | None = None
         self._relay = relay
         self._since = boottime()
 
@@ -34,20 +54,25 @@ class Condition:
         """For how long the relay has been in this state."""
         return boottime() - self._since
 
-    def enter(self, state: State, detail: str = "", *, lasting: float = 0.0) -> bool:
-        """Change the state, which has already lasted ``lasting`` seconds. Returns whether it changed. A new
-        detail with the same cause (the part before the first colon) is not a change. If the cause changes,
-        the relay still counts as degraded since the first cause.
+    def enter(self, state: State, cause: Cause | None = None, why: str = "", *, lasting: float = 0.0) -> bool:
+        """Change the state, which has already lasted ``lasting`` seconds. Returns whether it changed. Another
+        reason of the same cause is not a change. If the cause changes, the relay still counts as degraded
+        since the first cause.
         """
-        cause = detail.partition(":")[0]
-        if (state, cause) == (self.state, self.detail.partition(":")[0]):
-            self.detail = detail
-            return False
+        is_same = (state, cause) == (self.state, self.cause)
         old, seconds = self.state, self.seconds
-        self.state, self.detail = state, detail
+        self.state, self.cause, self.detail = state, cause, f"{cause}: {why}" if cause else ""
+        if is_same:
+            return False
         if state is not old:
             self._since = boottime() - lasting
         signals.state_changed.send(
-            type(self), relay=self._relay, old=old, new=state, detail=detail, seconds=seconds
+            type(self),
+            relay=self._relay,
+            old=old,
+            new=state,
+            cause=cause,
+            detail=self.detail,
+            seconds=seconds,
         )
         return True

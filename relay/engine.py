@@ -23,7 +23,7 @@ from outbox_core.process.stopping import StopToken
 from outbox_core.wire.encode import Encoder
 from relay.cluster.connected import Connected
 from relay.cluster.coordinator import Coordinator
-from relay.condition import Condition, State
+from relay.condition import Cause, Condition, State
 from relay.conf import RelaySettings
 from relay.context import Context
 from relay.errors import LeaseLost, NotPrimary
@@ -154,9 +154,10 @@ class Relay:
         """
         try:
             session.prove()
-        except LogUnsafe as error:
-            with contextlib.suppress(psycopg.Error):
-                coordinator.beat(State.DEGRADED, f"Log: {error}", now=True)
+        except BaseException as error:
+            if isinstance(error, LogUnsafe):
+                with contextlib.suppress(psycopg.Error):
+                    coordinator.beat(State.DEGRADED, f"{Cause.LOG}: {error}", now=True)
             session.close()
             raise
 
@@ -170,25 +171,25 @@ class Relay:
         self._slow = False
         self._tick()
         if self._stands_back(connected):
-            self._enter(State.DEGRADED, f"Kafka: {self._step_down.trouble}")
+            self._enter(State.DEGRADED, Cause.KAFKA, self._step_down.trouble)
             return False
         busy = connected.turn()
         if trouble := connected.trouble:
-            self._enter(State.DEGRADED, f"Kafka: {trouble}")
-            self._hand_over(connected, trouble)
+            self._enter(State.DEGRADED, Cause.KAFKA, trouble)
+            self._offer_shards(connected, trouble)
         elif not self._slow:
             self._enter(State.PUBLISHING if connected.shards else State.STANDBY)
         return busy
 
-    def _hand_over(self, connected: Connected, trouble: str) -> None:
-        """If Kafka has not answered this relay for long, hand the shards to another one, if there is one."""
+    def _offer_shards(self, connected: Connected, trouble: str) -> None:
+        """If Kafka has not answered this relay for long, step down, if there is another relay."""
         if connected.coordinator.others and self._step_down.is_due:
             self._step_down.make(trouble)
             connected.step_down("Kafka does not answer this relay; another one may reach it")
 
     def _stands_back(self, connected: Connected) -> bool:
-        """Whether this relay has handed its shards over and waits until Kafka answers or no other relay can
-        take them.
+        """Whether this relay has stepped down, and waits until Kafka answers or no other relay can take the
+        shards.
         """
         if self._step_down.trouble and (
             connected.coordinator.is_needed() or self._step_down.kafka_answers(self._tick)
@@ -208,7 +209,8 @@ class Relay:
         waiting = self._sender.seconds_under_way
         if waiting > SLOW_WAVE_SECONDS:
             self._slow = True
-            self._enter(State.DEGRADED, f"Kafka: no acknowledgement for {waiting:.0f} s", lasting=waiting)
+            why = f"no acknowledgement for {waiting:.0f} s"
+            self._enter(State.DEGRADED, Cause.KAFKA, why, lasting=waiting)
 
     @property
     def _drained(self) -> bool:
@@ -231,10 +233,12 @@ class Relay:
             connections[self.alias].close()
             return True
 
-    def _enter(self, state: State, detail: str = "", *, lasting: float = 0.0) -> None:
-        changed = self.condition.enter(state, detail, lasting=lasting)
+    def _enter(
+        self, state: State, cause: Cause | None = None, why: str = "", *, lasting: float = 0.0
+    ) -> None:
+        changed = self.condition.enter(state, cause, why, lasting=lasting)
         if changed and self.connected is not None and state is not State.DEGRADED:
-            self.connected.coordinator.beat(state, detail, now=True)
+            self.connected.coordinator.beat(state, self.condition.detail, now=True)
 
     def _give_up_shards(self, why: str) -> None:
         if self.connected is not None:
@@ -245,20 +249,20 @@ class Relay:
         """Wait: the log or a position is not proven, so nothing is read or sent."""
         if isinstance(error, PositionNotOfThisHistory):
             self._give_up_shards(str(error))
-            self._back_off("Position", str(error))
+            self._back_off(Cause.POSITION, str(error))
         else:
-            self._back_off_unconnected(str(error), cause="Log")
+            self._back_off_unconnected(str(error), cause=Cause.LOG)
 
-    def _back_off_unconnected(self, detail: str, *, cause: str = "PostgreSQL") -> None:
+    def _back_off_unconnected(self, why: str, *, cause: Cause = Cause.POSTGRESQL) -> None:
         if self.connected is not None:
-            self.connected.drop(detail)
+            self.connected.drop(why)
         self.connected = self._session = None
-        self._back_off(cause, detail)
+        self._back_off(cause, why)
 
-    def _back_off(self, cause: str, detail: str) -> None:
+    def _back_off(self, cause: Cause, why: str) -> None:
         """Wait before the next attempt. Leases are renewed meanwhile if possible."""
-        self._outage.failed(detail)
-        self._enter(State.DEGRADED, f"{cause}: {detail}")
+        self._outage.failed(why)
+        self._enter(State.DEGRADED, cause, why)
         while (left := self._outage.left) and not self._stop.wait(min(left, BACK_OFF_SLICE_SECONDS)):
             try:
                 self._tick()

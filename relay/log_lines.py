@@ -7,7 +7,7 @@ from typing import Any
 
 from outbox_core.people.logs import guard
 from relay import signals
-from relay.condition import State
+from relay.condition import Cause, State
 
 logger = logging.getLogger("relay")
 HELD = {
@@ -23,18 +23,20 @@ def listen() -> None:
         getattr(signals, name).connect(log_line, dispatch_uid="relay.log_lines")
 
 
-def _state_changed(*, old: State, new: State, detail: str, seconds: float, **_: Any) -> None:
-    if new is State.DEGRADED:
-        _log(
-            logging.WARNING,
-            "relay.degraded",
-            "%s. Nothing is lost; retrying.",
-            detail.rstrip("."),
-        )
+def _state_changed(
+    *, old: State, new: State, cause: Cause | None, detail: str, seconds: float, **_: Any
+) -> None:
+    said = detail.rstrip(".")
+    if cause is not None and cause.needs_a_person:
+        message = "%s. Nothing is lost, but nothing is published until a person acts. The relay checks again."
+        _log(logging.ERROR, "relay.refused", message, said, cause=cause.value)
+    elif cause is not None:
+        _log(logging.WARNING, "relay.degraded", "%s. Nothing is lost; retrying.", said, cause=cause.value)
     elif old is State.DEGRADED and new is not State.STOPPING:
-        _log(logging.INFO, "relay.recovered", "Recovered after %.1f s: %s.", seconds, new.value)
+        message = "Recovered after %.1f s: %s."
+        _log(logging.INFO, "relay.recovered", message, seconds, new.value, state=new.value, seconds=seconds)
     else:
-        _log(logging.INFO, f"relay.{new.value}", "State: %s.", new.value)
+        _log(logging.INFO, "relay.state_changed", "State: %s.", new.value, state=new.value)
 
 
 def _shard_acquired(*, lease: Any, **_: Any) -> None:
@@ -46,6 +48,8 @@ def _shard_acquired(*, lease: Any, **_: Any) -> None:
         lease.first,
         lease.last,
         lease.epoch,
+        shard=lease.shard,
+        epoch=lease.epoch,
     )
 
 
@@ -57,6 +61,8 @@ def _shard_lost(*, lease: Any, why: str, **_: Any) -> None:
         lease.shard,
         lease.epoch,
         why.rstrip("."),
+        shard=lease.shard,
+        epoch=lease.epoch,
     )
 
 
@@ -94,6 +100,7 @@ def _hold_released(*, release: Any, **_: Any) -> None:
         *(part, release.topic, release.seconds),
         scope=release.scope,
         topic=release.topic,
+        reason=release.reason,
     )
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from django.dispatch import Signal
 
 state_changed = Signal()
-"""``relay``, ``old``, ``new`` (of ``relay.condition.State``), ``detail``, ``seconds`` spent in the old one;
-an outage whose cause changes counts as one.
+"""``relay``, ``old``, ``new`` (of ``relay.condition.State``), ``cause`` (of ``relay.condition.Cause``, or
+None), ``detail``, and ``seconds`` spent in the old state. An outage whose cause changes counts as one.
 """
 shard_acquired = Signal()
 """``lease``"""

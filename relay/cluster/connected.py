@@ -31,7 +31,8 @@ class Connected:
         self.coordinator = coordinator
         self.shards: dict[int, OwnedShard] = {}
         self._context = context
-        self._release_at = self._tidy_at = 0.0
+        self._release_at = 0.0
+        self._tidy_at = boottime() + TIDY_EVERY_SECONDS
 
     def turn(self) -> bool:
         """Take over or give up shards, then publish one page of each. Returns whether there was anything to
@@ -45,8 +46,9 @@ class Connected:
         busy = self._balance()
         busy = self._each(OwnedShard.turn) or busy
         if boottime() >= self._release_at:
-            busy = self._each(OwnedShard.release) or busy
-            self._release_at = boottime() + (0 if busy else RELEASE_EVERY_SECONDS)
+            released = self._each(OwnedShard.release)
+            self._release_at = boottime() + (0 if released else RELEASE_EVERY_SECONDS)
+            busy = released or busy
         if boottime() >= self._tidy_at:
             self._tidy_at = boottime() + TIDY_EVERY_SECONDS
             self.session.prove()
@@ -65,8 +67,9 @@ class Connected:
 
     def renew(self) -> None:
         """Renew the leases that are due. Raises LeaseLost for one that is lost."""
-        for shard in list(self.shards.values()):
-            if boottime() >= shard.lease.renew_at and not shard.lease.renew(self.session):
+        now = boottime()
+        for shard in [each for each in self.shards.values() if each.lease.renew_at <= now]:
+            if not shard.lease.renew(self.session):
                 shard.lease.deadline = 0.0
                 raise LeaseLost(
                     f"The lease on shard {shard.lease.shard} is lost, or its buckets have changed."

@@ -34,19 +34,19 @@ class Coordinator:
             self._session.run("cluster/heartbeat", {**self._card, "state": state, "detail": detail})
             self._beat_at = boottime() + self._ttl / 3
 
-    def balance(self, held: Collection[int]) -> tuple[Lease | None, bool]:
+    def balance(self, owned: Collection[int]) -> tuple[Lease | None, bool]:
         """The shard that was taken over, if this relay had less than its share, and whether it has more than
         its share and should give one up.
         """
         if boottime() < self._look_at:
             return None, False
-        free, until_end = self._cluster_state(held)
+        free, until_end = self._cluster_state(owned)
         share, lease = ceil(self.shards / (1 + self.others)), None
-        if free and len(held) < share:
-            lease = Lease.acquire(self._session, self._identity, self._ttl, held)
-        patience = self._patience(len(held), lease)
+        if free and len(owned) < share:
+            lease = Lease.acquire(self._session, self._identity, self._ttl, owned)
+        patience = self._patience(len(owned), lease)
         self._look_at = boottime() + (patience if until_end is None else min(patience, until_end))
-        return lease, len(held) > share
+        return lease, len(owned) > share
 
     def is_needed(self) -> bool:
         """Whether a shard has no owner and no healthy relay is there to take it."""
@@ -56,15 +56,15 @@ class Coordinator:
         self._look_at = 0.0 if free and not self.others else boottime() + LOOK_STANDBY_SECONDS
         return not self._look_at
 
-    def _cluster_state(self, held: Collection[int]) -> tuple[int, float | None]:
+    def _cluster_state(self, owned: Collection[int]) -> tuple[int, float | None]:
         """How many shards are free, and in how many seconds more may be."""
-        parameters = {"owner": str(self._identity), "held": list(held), "ttl": self._ttl}
+        parameters = {"owner": str(self._identity), "owned": list(owned), "ttl": self._ttl}
         free, self.shards, self.others, until_end = self._session.fetch("cluster/cluster_state", parameters)[
             0
         ]
         if not self.shards:
             self._session.run("cluster/seed", {"last": BUCKETS - 1})
-            return self._cluster_state(held)
+            return self._cluster_state(owned)
         return free, until_end
 
     def balance_soon(self) -> None:

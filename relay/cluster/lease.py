@@ -30,12 +30,12 @@ class Lease:
     renew_at: float
 
     @classmethod
-    def acquire(cls, session: Session, owner: UUID, ttl: float, held: Collection[int] = ()) -> Lease | None:
-        """Take over a shard without an owner, if there is one. ``held`` are the shards that this relay
+    def acquire(cls, session: Session, owner: UUID, ttl: float, owned: Collection[int] = ()) -> Lease | None:
+        """Take over a shard without an owner, if there is one. ``owned`` are the shards that this relay
         already owns.
         """
         now = boottime()
-        rows = session.fetch("cluster/acquire", {"owner": str(owner), "ttl": ttl, "held": list(held)})
+        rows = session.fetch("cluster/acquire", {"owner": str(owner), "ttl": ttl, "owned": list(owned)})
         if not rows:
             return None
         shard, first, last, epoch = rows[0]

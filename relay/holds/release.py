@@ -82,19 +82,26 @@ class HoldReleases:
         most = self._most.get(due.hold, config.page_rows)
         rows = self._holds.held(due, rows=most, size=config.page_bytes)
         if not rows:
-            return self._holds.delete(due)
+            return self._end(due)
         failure = self._publish(rows)
         if failure is None:
             self._most[due.hold] = min(2 * most, config.page_rows)
-            # New events of a busy topic are held again before the next round.
-            if len(rows) < most and not self._holds.delete(due):
-                self._holds.pass_by(due)
+            # New events of a busy topic would be held again before the next round.
+            if len(rows) < most and self._holds.is_empty(due):
+                self._end(due)
             return True
         if failure.trouble is Trouble.RECORD and len(rows) > 1:
             self._most[due.hold] = len(rows) // 2
             return True
         self._keep(due, rows[0], failure)
         return failure.trouble is Trouble.RECORD and due.scope == Hold.Scope.TOPIC
+
+    def _end(self, due: Release) -> bool:
+        """End a hold behind which this shard has no events left, or skip it while others have some."""
+        if self._holds.delete(due):
+            return True
+        self._holds.skip(due)
+        return False
 
     def _publish(self, rows: list[Row]) -> Failure | None:
         """Publish held events and delete their rows; returns the first failure, if there is one."""

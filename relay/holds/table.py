@@ -4,7 +4,7 @@ published.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from outbox.models import Hold
@@ -64,7 +64,7 @@ class Holds:
         self._session = session
         self._lease = lease
         self._settings = settings
-        self._passed: set[int] = set()
+        self._skipped: set[int] = set()
         self._reported: set[str] = set()
         """Topics whose hold lasted longer than the grace and was reported as an error."""
 
@@ -74,7 +74,7 @@ class Holds:
         """
         scopes = Scopes()
         if not self._session.fetch("holds/any_hold", {})[0][0]:
-            self._passed.clear()
+            self._skipped.clear()
             return scopes
         parameters = {
             "topics": list({row.topic for row in rows}),
@@ -82,9 +82,9 @@ class Holds:
             "ids": [row.id for row in rows],
         }
         for hold, scope, topic, key, event, due in self._session.fetch("holds/holds", parameters):
-            if due and hold in self._passed:
+            if due and hold in self._skipped:
                 continue
-            self._passed.discard(hold)
+            self._skipped.discard(hold)
             if scope == Hold.Scope.TOPIC:
                 scopes.topics[topic] = hold
             elif scope == Hold.Scope.KEY:
@@ -108,11 +108,11 @@ class Holds:
             "key": row.key if scope is Hold.Scope.KEY else None,
             "event": row.id if scope is Hold.Scope.EVENT else None,
             "reason": REASONS[failure.trouble].value,
-            "detail": line(without_rows(failure.detail), 1_000),
+            "detail": _detail(failure),
             "release_in": self._retry_in(0.0) if scope is Hold.Scope.TOPIC else None,
         }
         made = bool(self._session.run("holds/hold", parameters))
-        self._passed.clear()
+        self._skipped.clear()
         if not made and self.scopes([row]).hold_of(row) is None:
             raise Fenced(f"Shard {self._lease.shard} has another owner, or another epoch.")
         if made:
@@ -163,7 +163,7 @@ class Holds:
             **self._lease.fence,
             "hold": release.hold,
             "reason": REASONS[failure.trouble].value,
-            "detail": line(without_rows(failure.detail), 1_000),
+            "detail": _detail(failure),
             "release_in": self._retry_in(release.seconds) if of_topic else None,
         }
         if not self._session.run("holds/reschedule_hold", parameters):
@@ -198,15 +198,14 @@ class Holds:
             signals.hold_released.send(type(self), lease=self._lease, release=release)
         return deleted
 
-    def pass_by(self, release: Release) -> None:
-        """If this shard has no events behind the hold any more, publish its new events at once, although
-        other shards still have some behind it.
-        """
-        if not self.held(release, rows=1, size=1):
-            self._passed.add(release.hold)
+    def is_empty(self, release: Release) -> bool:
+        """Whether this shard has no events behind the hold."""
+        return not self.held(release, rows=1, size=1)
+
+    def skip(self, release: Release) -> None:
+        """This shard has no events behind the hold, but others have: publish its new events at once."""
+        self._skipped.add(release.hold)
 
 
-def split(rows: Sequence[Row], scopes: Scopes) -> tuple[list[Row], dict[int, int]]:
-    """The rows that may be published, and the hold of each of the others by the row's id."""
-    held = {row.id: hold for row in rows if (hold := scopes.hold_of(row)) is not None}
-    return [row for row in rows if row.id not in held], held
+def _detail(failure: Failure) -> str:
+    return line(without_rows(failure.detail), 1_000)

@@ -22,8 +22,8 @@ MISSING = ""
 class Page:
     """Rows in the order of the log. ``end`` is the position once all of them are published.
 
-    ``token`` is the incarnation that a poll saw, or ``MISSING`` if the database lost it. A scan of the window
-    leaves this check to the checkpoint.
+    ``token`` is the incarnation that a poll saw, or ``MISSING`` if the database lost it. A window scan
+    has no token: the checkpoint checks it.
     """
 
     rows: list[Row]

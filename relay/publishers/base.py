@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
@@ -11,6 +11,10 @@ from outbox_core.wire.encode import Record as Record
 
 BATCH_HEADER = 61
 """Bytes of a record batch before its first record (KIP-98, message format v2)."""
+PREPARE_SECONDS = 2.5
+"""How long ``prepare`` of a Kafka client works."""
+FLUSH_SLICE_SECONDS = 1.0
+"""How often a wave that is under way checks whether its topics still exist."""
 
 
 class Trouble(Enum):
@@ -37,6 +41,14 @@ class Failure:
 
 
 Outcome = Failure | None
+"""None: the record was acknowledged."""
+Refusals = Callable[[Collection[str]], Mapping[str, Failure]]
+"""See ``TopicDirectory.refusals``."""
+
+
+def no_acknowledgement(seconds: float) -> Failure:
+    """The failure of a record that is still under way when its wave is given up."""
+    return Failure(Trouble.TRANSIENT, f"No acknowledgement from Kafka within {seconds:.0f} s.")
 
 
 class Publisher(Protocol):

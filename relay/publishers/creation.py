@@ -12,8 +12,8 @@ from relay.publishers.topics import TopicDirectory
 
 LOOK_EVERY_SECONDS = 0.1
 PATIENCE_SECONDS = 0.3
-"""How long a broker may take until the first or the next of them exists. All other topics wait meanwhile. The
-events of a topic that comes later are held for a moment.
+"""How long to wait for the next topic to appear. All other topics wait meanwhile. The events of a topic that
+appears later are held for a moment.
 """
 
 

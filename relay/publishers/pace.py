@@ -19,8 +19,8 @@ class Pace:
 
     ``seconds`` is how long a wave may take. One that takes an eighth of it is followed by a larger one, as
     fast as the observed speed allows. The size that works is kept. One that takes more than half of the time
-    is followed by a smaller one, unless a smaller one has taken as long: then it is not the size that costs
-    the time. One that is late is followed by a much smaller one.
+    is followed by a smaller one, unless a smaller one took as long, because then the size is not the cause.
+    One that is late is followed by a much smaller one.
     """
 
     def __init__(self, seconds: float) -> None:

@@ -10,6 +10,8 @@ from functools import partial
 from relay.publishers.base import BATCH_HEADER, Failure, Trouble
 from relay.publishers.question import Question
 
+MAX_MESSAGE_BYTES = "max.message.bytes"
+"""The option of a topic that limits its batches."""
 FRESH_SECONDS = 60.0
 TROUBLE_FRESH_SECONDS = 1.0
 ASK_AGAIN_SECONDS = 20.0
@@ -59,12 +61,18 @@ class Topic:
 
 
 def internal(name: str) -> Topic:
-    """A topic of Kafka's own, such as ``__consumer_offsets``: the broker takes records for it from nobody."""
+    """A topic of Kafka itself, such as ``__consumer_offsets``: no client may write to it."""
     return Topic(
         name,
         trouble=Trouble.TOPIC_FORBIDDEN,
-        detail=f"Topic {name!r} belongs to Kafka itself: name another one, and discard these events.",
+        detail=f"Topic {name!r} is internal to Kafka. Use another topic, and discard these events.",
     )
+
+
+def unnameable(name: str) -> Topic:
+    """A topic whose name Kafka does not allow."""
+    detail = f"{name!r} cannot be the name of a topic."
+    return Topic(name, trouble=Trouble.TOPIC_MISSING, detail=detail)
 
 
 Describe = Callable[[Collection[str], float], Iterable[Topic]]
@@ -126,8 +134,8 @@ class TopicDirectory:
         return [name for name in names if self[name].trouble is Trouble.TOPIC_MISSING]
 
     def refusals(self, names: Collection[str]) -> dict[str, Failure]:
-        """Why none of these can be written any more, by name; empty while one of them can be, or the broker
-        has not said so. It is asked, and not waited for: call this again.
+        """If none of these topics can be written any more: the reason for each, by name. Otherwise, and while
+        the broker has not answered, it is empty. It does not wait for the answer: call it again.
         """
         self.forget(names)
         try:

@@ -36,6 +36,10 @@ class Wave:
     def records(self) -> list[Record]:
         return [record for record, _ in self.sent]
 
+    def failed_topics(self, of_sent: Sequence[Outcome]) -> set[str]:
+        """The topics of records that were sent and failed."""
+        return {record.topic for (record, _), outcome in zip(self.sent, of_sent, strict=False) if outcome}
+
     def __len__(self) -> int:
         return len(self.sent) + len(self.refused)
 

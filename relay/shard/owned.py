@@ -75,7 +75,9 @@ class OwnedShard:
             shard again.
         """
         in_flight = self._in_flight or self._next or self._read(self._checkpoints.position)
-        self._next, in_flight.scopes = None, None
+        if in_flight is self._next:
+            self._next = None
+        in_flight.scopes = None
         if in_flight.page.token not in (None, self._checkpoints.token):
             raise Fenced(
                 f"The database of shard {self.lease.shard} was restarted after a crash, or promoted."

@@ -14,7 +14,7 @@ from outbox.models import Hold
 from outbox_core.process.clock import boottime
 from outbox_core.wire.encode import BinaryEncoder, Record
 from relay import engine, log_lines, signals
-from relay.condition import State
+from relay.condition import Cause, State
 from relay.conf import RelaySettings
 from relay.engine import Relay
 from relay.publishers.base import Outcome
@@ -56,10 +56,10 @@ def relay(transactional_db: None) -> Iterator[Callable[..., Relay]]:
 def test_one_trouble_behind_another_lasts_from_the_beginning(told: Told, relay: Callable[..., Relay]) -> None:
     it = relay(MemoryPublisher())
     it.turn()
-    it.condition.enter(State.DEGRADED, "Kafka: no leader")
+    it.condition.enter(State.DEGRADED, Cause.KAFKA, "no leader")
     it.condition._since -= 3600
-    it.condition.enter(State.DEGRADED, "PostgreSQL: connection refused")
-    it.condition.enter(State.DEGRADED, "Kafka: no leader")
+    it.condition.enter(State.DEGRADED, Cause.POSTGRESQL, "connection refused")
+    it.condition.enter(State.DEGRADED, Cause.KAFKA, "no leader")
     it.condition.enter(State.PUBLISHING)
     assert told()[-4:] == [
         "Kafka: no leader. Nothing is lost; retrying.",
@@ -171,3 +171,13 @@ def test_poison_that_shows_when_its_topic_is_released_is_reported(
     resume("t")
     office.drain()
     assert ("relay.hold_made", logging.ERROR, "key") in hold_lines(caplog)
+
+
+def test_what_needs_a_person_is_an_error(
+    told: Told, relay: Callable[..., Relay], caplog: pytest.LogCaptureFixture
+) -> None:
+    it = relay(MemoryPublisher())
+    it.condition.enter(State.DEGRADED, Cause.POSITION, "Shard 0 was restored. Run `manage.py outbox_rebase`.")
+    line = caplog.records[-1]
+    assert (line.action, line.levelno, line.cause) == ("relay.refused", logging.ERROR, "Position")  # type: ignore[attr-defined]
+    assert "retrying" not in line.getMessage()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import psycopg
 import pytest
+from django.db import connection
 
 from outbox.models import Held
 from outbox.operations import resharding
@@ -16,6 +19,7 @@ from relay.condition import State
 from relay.conf import RelaySettings
 from relay.engine import Relay
 from relay.errors import PublisherUnavailable
+from relay.log.session import Session
 from relay.publishers.base import Failure, Outcome, Trouble
 from relay.publishers.memory import MemoryPublisher
 from tests.relay.conftest import Desk, Writer, insert, pause, resume, running
@@ -136,3 +140,27 @@ def test_a_pause_during_an_outage_holds_for_the_page_in_hand(desk: Desks, writer
     office.broker.available = True
     assert office.drain() == []
     assert Held.objects.count() == 3
+
+
+def test_a_proof_that_fails_leaves_no_session_open(
+    transactional_db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cancelled(session: Session) -> None:
+        raise psycopg.errors.QueryCanceled("canceling statement due to statement timeout")
+
+    def sessions() -> int:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")
+            return int(cursor.fetchone()[0])
+
+    monkeypatch.setattr(Session, "prove", cancelled)
+    relay = Relay("default", RelaySettings(backoff_seconds=0.01), HalfDown(), BinaryEncoder("/test"))
+    before = sessions()
+    gc.disable()  # it would close forgotten sessions some time later
+    try:
+        for _ in range(3):
+            relay.turn()
+        wait_until(lambda: sessions() == before, 2, "the server has seen all ends")
+    finally:
+        gc.enable()
+        relay.leave()

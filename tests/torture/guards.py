@@ -70,7 +70,7 @@ GUARDS = [
     ),
     Guard("expired leases stay expired", f"{RELAY}/test_lease.py::test_an_expired_lease_is_never_revived"),
     Guard(
-        "holds looked up at hand-over",
+        "holds read again before each wave",
         f"{RELAY}/test_holds.py::test_a_paused_topic_waits_until_it_is_resumed",
     ),
     Guard(
@@ -103,7 +103,7 @@ GUARDS = [
         f"{RELAY}/test_lease.py::test_a_database_that_cannot_store_a_position_is_found_before_anything_is_sent",
     ),
     Guard(
-        "a pause that comes before the lift",
+        "a pause that comes before the hold is deleted",
         f"{RELAY}/test_pauses.py::test_a_pause_that_comes_before_the_lift_is_not_lost",
     ),
     Guard(
@@ -135,11 +135,11 @@ GUARDS = [
         f"{RELAY}/test_pauses.py::test_a_release_that_comes_after_the_shard_was_lost_is_not_undone",
     ),
     Guard(
-        "shards handed over only to the healthy",
+        "stepping down only if another relay is healthy",
         f"{RELAY}/test_step_down.py::test_in_an_outage_for_all_the_last_one_goes_on_trying",
     ),
     Guard(
-        "no shard handed over where Kafka answers",
+        "no stepping down while Kafka answers",
         f"{RELAY}/test_step_down.py::test_who_is_answered_hands_nothing_over",
     ),
     Guard("tidying under the lease", f"{RELAY}/test_history.py::test_who_has_lost_its_shard_tidies_nothing"),

@@ -30,8 +30,8 @@ class Hooks:
         self._behind(OwnedShard, "_read", "after-poll", when=lambda work: bool(work.page.rows))
         self._behind(Lease, "acquire", "during-takeover", when=lambda lease: lease is not None)
         self._behind(Checkpoints, "move", "checkpointed")
-        self._behind(Holds, "make", "relay.hold_made")
-        self._before(Holds, "lift", "before-lift")
+        self._behind(Holds, "make", "hold-made")
+        self._before(Holds, "delete", "before-delete-hold")
         self._before(Checkpoints, "roll_up", "tidying")
         self._around_waves()
         self._before_checkpoints()
@@ -66,7 +66,7 @@ class Hooks:
         @wraps(move)
         def wrapped(checkpoints: Checkpoints, position: Any, tally: Any, **options: Any) -> None:
             if options.get("released"):
-                self._points.reached("released-not-struck")
+                self._points.reached("released-not-deleted")
             elif tally.events:
                 self._points.reached("acked-not-checkpointed")
             move(checkpoints, position, tally, **options)

@@ -19,9 +19,9 @@ POINTS = (
     "acked-not-checkpointed",
     "checkpointed",
     "during-takeover",
-    "relay.hold_made",
-    "released-not-struck",
-    "before-lift",
+    "hold-made",
+    "released-not-deleted",
+    "before-delete-hold",
     "tidying",
 )
 

@@ -22,7 +22,7 @@ ROUNDS = {
     "relays": ["kill-mid-wave", "stop-acked-not-checkpointed", "kill-during-takeover", "terminate", "resize"],
     "database": ["terminate-backends", "crash", "postgres-stop-immediate", "read-only"],
     "network": ["postgres-silence", "kafka-silence", "kafka-refuse", "reshard"],
-    "topics": ["topic-missing", "kill-released-not-struck"],
+    "topics": ["topic-missing", "kill-released-not-deleted"],
     "failover": ["promote"],
 }
 

@@ -40,8 +40,7 @@ class Command(ProcessCommand):
             "--timeout",
             type=_seconds,
             metavar="SECONDS",
-            help="with --drain: end after so many seconds all the same, with exit code 4 (default: wait for "
-            "Kafka and PostgreSQL however long it takes)",
+            help="with --drain: give up after this many seconds, with exit code 4 (default: no limit)",
         )
         parser.add_argument(
             "--database", default=DEFAULT_DB_ALIAS, help="alias of the outbox's database (default: default)"
@@ -83,7 +82,7 @@ def _refuse_misuse(database: str, drain: bool, timeout: float | None) -> None:
     elif (vendor := connections[database].vendor) != "postgresql":
         problem = f"Database {database!r} is {vendor}; the outbox needs PostgreSQL."
     elif timeout is not None and not drain:
-        problem = "--timeout is for --drain: give both, or neither."
+        problem = "--timeout needs --drain."
     if problem:
         raise CommandError(problem, returncode=ExitCode.USAGE)
 

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from outbox_core.wire.encode import Record
-from relay.publishers.base import Failure, Outcome, Trouble
+from relay.publishers.base import (
+    FLUSH_SLICE_SECONDS,
+    Failure,
+    Outcome,
+    Refusals,
+    Trouble,
+    no_acknowledgement,
+)
 from relay.publishers.confluent.errors import CLIENT_ERRORS, failure
 
 PURGE_SECONDS = 2.0
 POLL_SECONDS = 0.1
-FLUSH_SLICE_SECONDS = 1.0
-Refusals = Callable[[Collection[str]], Mapping[str, Failure]]
-"""Why none of some topics can be written any more; see ``TopicDirectory.refusals``."""
 _GIVEN_UP = (KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT)
 
 
@@ -26,8 +30,8 @@ class Delivery:
 
     ``reports`` has one entry for each record that the producer has taken: True while it is under way, then
     its error, or None when all in-sync replicas have it. ``refused`` is why the next one was not taken.
-    ``fatal`` is the error that ended the producer. ``gone`` says by topic why the rest of the wave can no
-    longer be written.
+    ``fatal`` is the error that ended the producer. ``gone`` has the topics that were deleted during the wave,
+    each with its failure.
     """
 
     def __init__(self, producer: Producer, records: Sequence[Record]) -> None:
@@ -102,4 +106,4 @@ class Delivery:
             return self.gone[topic]
         if self.fatal is not None:
             return Failure(Trouble.TRANSIENT, failure(self.fatal).detail)
-        return Failure(Trouble.TRANSIENT, f"No acknowledgement from Kafka within {self._waited:.0f} s.")
+        return no_acknowledgement(self._waited)

@@ -112,7 +112,7 @@ def _try(options: Mapping[str, Any]) -> None:
         confluent_kafka.Producer(alone, logger=LOGGER).close()
     except confluent_kafka.KafkaException as error:
         text = error.args[0].str()
-        nobody = re.fullmatch(r'No such configuration property: "(.*)"', text)
-        if nobody is None:
+        unknown = re.fullmatch(r'No such configuration property: "(.*)"', text)
+        if unknown is None:
             raise ImproperlyConfigured(f'KAFKA["OPTIONS"]: {text}.') from error
-        raise configuration.unknown(nobody[1], "librdkafka", _SOME_KNOWN) from error
+        raise configuration.unknown(unknown[1], "librdkafka", _SOME_KNOWN) from error

@@ -13,7 +13,7 @@ from confluent_kafka import KafkaError, Producer
 from outbox_core.kafka_options import CONFLUENT
 from outbox_core.wire.encode import Record
 from relay.errors import PublisherUnavailable
-from relay.publishers.base import Outcome, size
+from relay.publishers.base import PREPARE_SECONDS, Outcome, size
 from relay.publishers.confluent.client_reports import ClientReports
 from relay.publishers.confluent.delivery import Delivery
 from relay.publishers.confluent.errors import CLIENT_ERRORS, is_fatal, words
@@ -32,7 +32,6 @@ from relay.publishers.reasons import explained
 from relay.publishers.topics import TopicDirectory
 from relay.publishers.wave import Wave, fit
 
-PREPARE_SECONDS = 2.5
 ASK_SECONDS = 0.005
 
 
@@ -122,7 +121,7 @@ class ConfluentPublisher:
         outcomes = delivery.outcomes()
         if any(outcomes):
             self._narrow(wave.records, delivery.reports)
-            self._topics.forget({r.topic for r, o in zip(wave.records, outcomes, strict=False) if o})
+            self._topics.forget(wave.failed_topics(outcomes))
         return wave.outcomes(outcomes)
 
     def _ask_again(self, topic: str) -> None:
@@ -156,8 +155,7 @@ class ConfluentPublisher:
         producer, self._producer = self._producer, None
         if producer is not None:
             with contextlib.suppress(*CLIENT_ERRORS):
-                producer.purge()
-            with contextlib.suppress(*CLIENT_ERRORS):
+                producer.purge()  # close() would wait without end for what is buffered
                 producer.close()
 
     def close(self, timeout: float) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Container, Mapping
 from concurrent.futures import Future, wait
+from dataclasses import replace
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
@@ -12,9 +13,8 @@ from confluent_kafka.admin import AclOperation, AdminClient, ConfigResource, Res
 
 from relay.publishers.base import Trouble
 from relay.publishers.confluent.client_reports import ClientReports
-from relay.publishers.topics import Topic, internal
+from relay.publishers.topics import MAX_MESSAGE_BYTES, Topic, internal, unnameable
 
-MAX_MESSAGE_BYTES = "max.message.bytes"
 CONFIG_SECONDS = 1.0
 SLICE_SECONDS = 0.2
 
@@ -24,7 +24,6 @@ _TROUBLES = {
     KafkaError.UNKNOWN_TOPIC_OR_PART: Trouble.TOPIC_MISSING,
     KafkaError.LEADER_NOT_AVAILABLE: Trouble.TOPIC_MISSING,
 }
-_DETAILS = {KafkaError.TOPIC_EXCEPTION: "{!r} cannot be the name of a topic."}
 
 
 class TopicDescriber:
@@ -46,7 +45,7 @@ class TopicDescriber:
         topics = [_topic(name, answer) for name, answer in described.items()]
         limits = self._limits(admin, [t.name for t in topics if t.trouble is None], deadline)
         admin.poll(0)
-        return [Topic(t.name, limits.get(t.name), t.trouble, t.detail) for t in topics]
+        return [replace(topic, max_bytes=limits.get(topic.name)) for topic in topics]
 
     def _limits(self, admin: AdminClient, names: Collection[str], deadline: float) -> dict[str, int]:
         """max.message.bytes by topic, without topics that this client may not ask about."""
@@ -74,8 +73,10 @@ class TopicDescriber:
 
 def _topic(name: str, answer: Future[Any]) -> Topic:
     code = _error(answer, but=_TROUBLES)
+    if code == KafkaError.TOPIC_EXCEPTION:
+        return unnameable(name)
     if code is not None:
-        return Topic(name, trouble=_TROUBLES[code], detail=_DETAILS.get(code, "").format(name))
+        return Topic(name, trouble=_TROUBLES[code])
     if answer.result().is_internal:
         return internal(name)
     allowed = answer.result().authorized_operations

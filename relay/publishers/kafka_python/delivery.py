@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kafka import errors as kafka_errors
 
 from outbox_core.wire.encode import Record
-from relay.publishers.base import Failure, Outcome, Trouble
+from relay.publishers.base import FLUSH_SLICE_SECONDS, Failure, Outcome, Refusals, no_acknowledgement
 from relay.publishers.kafka_python.errors import failure
 from relay.publishers.kafka_python.producer import Producer
 from relay.publishers.wave import judged_by_partition
-
-FLUSH_SLICE_SECONDS = 1.0
-Refusals = Callable[[Collection[str]], Mapping[str, Failure]]
-"""Why none of some topics can be written any more; see ``TopicDirectory.refusals``."""
 
 
 class Delivery:
     """Hands over records with their partitions, and collects the outcome of each.
 
-    ``gone`` has, by topic, why what is left of the wave can no longer be written.
+    ``gone`` has the topics that were deleted during the wave, each with its failure.
     """
 
     def __init__(self, producer: Producer, wave: Sequence[tuple[Record, int]]) -> None:
@@ -82,5 +78,5 @@ class Delivery:
         if ended and record.topic in self.gone:
             return self.gone[record.topic]
         if ended:
-            return Failure(Trouble.TRANSIENT, f"No acknowledgement from Kafka within {self._waited:.0f} s.")
+            return no_acknowledgement(self._waited)
         return failure(record.topic, future.exception)

@@ -13,7 +13,7 @@ from kafka.partitioner.default import murmur2
 from outbox_core.kafka_options import KAFKA_PYTHON
 from outbox_core.wire.encode import Record
 from relay.errors import PublisherUnavailable
-from relay.publishers.base import Failure, Outcome, Trouble
+from relay.publishers.base import PREPARE_SECONDS, Failure, Outcome, Trouble
 from relay.publishers.creation import create
 from relay.publishers.kafka_python.delivery import Delivery
 from relay.publishers.kafka_python.errors import is_of_client
@@ -28,7 +28,6 @@ from relay.publishers.reasons import explained
 from relay.publishers.topics import TopicDirectory
 from relay.publishers.wave import Wave, fit
 
-PREPARE_SECONDS = 2.5
 ABANDON_SECONDS = 2.0
 
 _partition_hash = lru_cache(maxsize=65_536)(murmur2)
@@ -126,17 +125,16 @@ class KafkaPythonPublisher:
                 self._topics.refused(topic, Trouble.TOPIC_FORBIDDEN)
 
     def publish(self, records: Sequence[Record]) -> list[Outcome]:
-        producer = self._producer
-        assert producer is not None, "prepare() comes first"
+        assert self._producer is not None, "prepare() comes first"
         wave = fit(
             records, self._topics, self._place, batch_bytes=self._batch_bytes,
             wave_bytes=self._pace.bytes, judge=not self._compressed, ask_again=self._ask_again,
         )  # fmt: skip
         if not wave.sent:
             return wave.outcomes([])
-        outcomes = self._deliver(producer, wave)
+        outcomes = self._deliver(self._producer, wave)
         if any(outcomes):
-            self._topics.forget({r.topic for r, o in zip(wave.records, outcomes, strict=False) if o})
+            self._topics.forget(wave.failed_topics(outcomes))
             self._discard(ABANDON_SECONDS)
         return wave.outcomes(outcomes)
 
@@ -166,7 +164,7 @@ class KafkaPythonPublisher:
             return outcomes
         if not in_time:
             self._pace.late(wave.size)
-        elif not any(outcomes):
+        elif not any(outcomes) and len(outcomes) == len(wave.sent):
             self._pace.arrived(wave.size, time.monotonic() - since + producer.throttled_seconds)
         return outcomes
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from threading import Lock
 from typing import Any
 
@@ -14,9 +15,8 @@ from kafka.protocol.metadata import MetadataRequest
 from relay.publishers.base import Trouble
 from relay.publishers.kafka_python.network import Network
 from relay.publishers.kafka_python.options import made
-from relay.publishers.topics import Topic, internal
+from relay.publishers.topics import MAX_MESSAGE_BYTES, Topic, internal, unnameable
 
-MAX_MESSAGE_BYTES = "max.message.bytes"
 CLOSE_SECONDS = 1.0
 
 _OPTIONS = frozenset(KafkaAdminClient.DEFAULT_CONFIG)
@@ -99,7 +99,7 @@ class _Admin:
         limits = self._limits([topic.name for topic in topics if topic.trouble is None])
         if self._network is not None:
             self._network.answered()
-        return [Topic(t.name, limits.get(t.name), t.trouble, t.detail) for t in topics]
+        return [replace(topic, max_bytes=limits.get(topic.name)) for topic in topics]
 
     def create(self, names: Collection[str]) -> None:
         assert self._network is not None, "describe() comes first"
@@ -128,7 +128,7 @@ def _topic(description: Mapping[str, Any]) -> Topic:
     if error is kafka_errors.TopicAuthorizationFailedError or (allowed and "WRITE" not in allowed):
         return Topic(name, trouble=Trouble.TOPIC_FORBIDDEN)
     if error is kafka_errors.InvalidTopicError:
-        return Topic(name, trouble=Trouble.TOPIC_MISSING, detail=f"{name!r} cannot be the name of a topic.")
+        return unnameable(name)
     if description.get("is_internal"):
         return internal(name)
     if error is kafka_errors.UnknownTopicOrPartitionError or not description["partitions"]:

@@ -2,7 +2,7 @@
 -- relays, and the seconds until the next lease or heartbeat of another relay ends unless it is renewed.
 SELECT count(*) FILTER (
            WHERE (owner IS NULL OR owner = %(owner)s::uuid OR lease_until IS NULL OR lease_until < clock_timestamp())
-             AND id <> ALL (%(held)s::smallint[])
+             AND id <> ALL (%(owned)s::smallint[])
        ),
        count(*),
        (SELECT count(*) FROM {schema}outbox_relay

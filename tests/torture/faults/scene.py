@@ -82,7 +82,7 @@ def _written(trial: Trial, topic: str) -> int:
     return int(insist(lambda: trial.execute(query, (topic,))[0]))
 
 
-def emit_until_lifted(trial: Trial, topic: str) -> None:
+def emit_until_released(trial: Trial, topic: str) -> None:
     """New events go on joining those behind the hold while it is being released."""
     deadline = time.monotonic() + HOLD_SECONDS
     while _waiting(trial, topic):

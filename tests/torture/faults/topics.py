@@ -28,7 +28,7 @@ from tests.torture.faults.scene import (
     await_published,
     create,
     emit,
-    emit_until_lifted,
+    emit_until_released,
     published,
     set_scene,
 )
@@ -45,7 +45,7 @@ def missing(trial: Trial, chance: random.Random) -> None:
     await_hold(trial, topic, held=True)
     emit(trial, topic, [b"behind"] * 5)
     create(trial, topic)
-    emit_until_lifted(trial, topic)
+    emit_until_released(trial, topic)
 
 
 def too_small(trial: Trial, chance: random.Random) -> None:
@@ -60,7 +60,7 @@ def too_small(trial: Trial, chance: random.Random) -> None:
     ask(trial, lambda client: client.alter_configs([larger]))
     for member in trial.fleet.members():  # what they know of a topic, they know for a minute
         member.end(signal.SIGTERM)
-    emit_until_lifted(trial, topic)
+    emit_until_released(trial, topic)
 
 
 def at_release(point: str, deed: str, scene: Callable[[Trial, random.Random], None]) -> Callable[..., None]:
@@ -86,7 +86,7 @@ def forbidden(trial: Trial, chance: random.Random) -> None:
     await_hold(trial, topic, held=True)
     emit(trial, topic, [b"behind"] * 5)
     ask(trial, lambda client: client.delete_acls(_rules(topic)))
-    emit_until_lifted(trial, topic)
+    emit_until_released(trial, topic)
 
 
 def deleted(trial: Trial, chance: random.Random) -> None:
@@ -100,7 +100,7 @@ def deleted(trial: Trial, chance: random.Random) -> None:
     emit(trial, topic, [b"between"] * 5)
     await_hold(trial, topic, held=True)
     create(trial, topic)
-    emit_until_lifted(trial, topic)
+    emit_until_released(trial, topic)
 
 
 def delete(topic: str, client: KafkaAdminClient) -> None:
@@ -128,9 +128,9 @@ FAULTS = [
     *(
         Fault(f"{deed}-{point}", partial(at_release(point, deed, scene)), concurrent=False)
         for point, scene in (
-            ("relay.hold_made", too_small),
-            ("released-not-struck", missing),
-            ("before-lift", missing),
+            ("hold-made", too_small),
+            ("released-not-deleted", missing),
+            ("before-delete-hold", missing),
         )
         for deed in ("kill", "stop")
     ),

@@ -180,6 +180,6 @@ FAULTS: dict[str, Fault] = {
         Fault("database-restored-stopped", rewinding.restore_while_stopped, concurrent=False),
         Fault("standby-promoted", rewinding.promote, concurrent=False),
         Fault("rebalance-storm", rewinding.storm, concurrent=False),
-        Fault("topic-made-anew", make_anew, concurrent=False),
+        Fault("topic-recreated", make_anew, concurrent=False),
     )
 }

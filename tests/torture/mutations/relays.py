@@ -136,7 +136,7 @@ RELAY: dict[str, Mutation] = {
     "the position behind acknowledged events only": fire_and_forget,
     "the margin of the lease": instead("relay.cluster.lease.Lease.remaining", 1e9),
     "expired leases stay expired": sql("cluster/renew", ("AND lease_until > clock_timestamp()", "")),
-    "holds looked up at hand-over": no_scopes,
+    "holds read again before each wave": no_scopes,
     "isolation before a record is judged": instead(
         "relay.shard.in_flight.InFlight.isolate", lambda *_: False
     ),
@@ -150,7 +150,7 @@ RELAY: dict[str, Mutation] = {
         "log/checkpoint", ("greatest(clock_timestamp(), %(newest)s", "coalesce(clock_timestamp(), %(newest)s")
     ),
     "the position stored before the first wave": position_not_stored_first,
-    "a pause that comes before the lift": sql(
+    "a pause that comes before the hold is deleted": sql(
         "holds/delete_hold", ("AND release_at <= clock_timestamp()", "")
     ),
     "a pause that comes before trouble is noted": sql(
@@ -162,7 +162,7 @@ RELAY: dict[str, Mutation] = {
         "log/checkpoint", ("EXISTS (SELECT FROM ours)", "EXISTS (SELECT FROM ours WHERE id < 0)")
     ),
     "what is left of a hold before new events pass it": instead(
-        "relay.holds.table.Holds.pass_by", lambda holds, release: holds._passed.add(release.hold)
+        "relay.holds.table.Holds.is_empty", lambda holds, release: True
     ),
     "a pause that comes after new events passed": sql(
         "holds/holds", ("coalesce(release_at <= clock_timestamp(), false)", "true")
@@ -170,9 +170,9 @@ RELAY: dict[str, Mutation] = {
     "trouble noted under the lease": sql(
         "holds/reschedule_hold", ("AND owner = %(owner)s::uuid AND epoch = %(epoch)s", "")
     ),
-    "shards handed over only to the healthy": sql(
+    "stepping down only if another relay is healthy": sql(
         "cluster/cluster_state", ("NOT IN ('stopping', 'degraded')", "<> 'stopping'")
     ),
-    "no shard handed over where Kafka answers": instead("relay.step_down.StepDown.is_due", True),
+    "no stepping down while Kafka answers": instead("relay.step_down.StepDown.is_due", True),
     "tidying under the lease": sql("log/rollup", ("AND owner = %(owner)s::uuid AND epoch = %(epoch)s", "")),
 }
