@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -110,6 +111,13 @@ class TopicDirectory:
         for _ in range(2):  # first the answer to an earlier question
             if stale := self._stale(names):
                 self._wait_for_answer(stale, deadline - time.monotonic())
+        if self._question is not None:
+            self._ask(names)
+
+    def _ask(self, names: Collection[str]) -> None:
+        """Ask for these now, unless a question is open, and do not wait. A failure counts as no answer."""
+        with suppress(Exception):  # whatever the client raises
+            self._wait_for_answer(names, 0.0)
 
     def _stale(self, names: Collection[str]) -> list[str]:
         now = time.monotonic()
@@ -137,11 +145,7 @@ class TopicDirectory:
         """If none of these topics can be written any more: the reason for each, by name. Otherwise, and while
         the broker has not answered, it is empty. It does not wait for the answer: call it again.
         """
-        self.forget(names)
-        try:
-            self.learn(names, 0.0)
-        except Exception:  # whatever the client raises: there is no answer
-            return {}
+        self._ask(names)
         found = {name: self[name].refusal(0) for name in names}
         return {} if None in found.values() else {name: why for name, why in found.items() if why}
 

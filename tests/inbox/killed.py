@@ -16,14 +16,7 @@ INSTALLED_APPS = [*INSTALLED_APPS, "tests.inbox.killed.Killed"]
 INBOX = {
     **INBOX,
     "TRANSACTION_IDLE_SECONDS": 2,
-    "KAFKA": {
-        "OPTIONS": {
-            "max_poll_records": 20,
-            "session_timeout_ms": 6_000,
-            # Under the name of one that was killed, a process takes its partitions over at once.
-            "group_instance_id": os.environ.get("INSTANCE"),
-        },
-    },
+    "KAFKA": {"OPTIONS": {"max_poll_records": 20, "session_timeout_ms": 6_000}},
 }
 
 

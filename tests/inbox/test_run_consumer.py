@@ -65,11 +65,11 @@ def test_sigterm_finishes_and_leaves_the_group(service: Service) -> None:
 @pytest.mark.parametrize("point", ["before-commit", "before-offsets", "after-offsets"])
 def test_sigkill_anywhere_repeats_nothing_and_loses_nothing(service: Service, point: str) -> None:
     service.buy(200)
-    first = service.start("tests.inbox.killed", INSTANCE="one", KILL_AT=point)
+    first = service.start("tests.inbox.killed", KILL_AT=point)
     assert first.popen.wait(40) == -signal.SIGKILL
     begun = service.handled()
     assert 0 < begun < 220
-    service.start("tests.inbox.killed", INSTANCE="one")
+    service.start("tests.inbox.killed")
     service.wait_until_booked()
 
 

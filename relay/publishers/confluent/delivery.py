@@ -44,6 +44,11 @@ class Delivery:
         self._waited = 0.0
         self._send(records)
 
+    @property
+    def is_uncertain(self) -> bool:
+        """Whether the broker may have a record whose report is missing."""
+        return self.fatal is not None or any(_is_uncertain(report) for report in self.reports)
+
     def _send(self, records: Sequence[Record]) -> None:
         produce, report, index = self._producer.produce, self._report, 0
         try:
@@ -56,26 +61,33 @@ class Delivery:
     def _report(self, index: int, error: KafkaError | None, _message: object) -> None:
         self.reports[index] = error
 
-    def wait(self, seconds: float, refusals: Refusals) -> bool:
+    def wait(self, seconds: float, refusals: Refusals, *, is_new: bool = False) -> bool:
         """Wait for every report.
 
         False if that takes too long, if only topics are left that were deleted meanwhile (the client would
-        wait for them), or if the producer has ended. Then nothing is buffered, but it is unknown what the
-        broker has.
+        wait for them), or if the producer has ended. Then nothing is buffered. A producer that ``is_new``
+        connects within these ``seconds``, so what it has sent by then has as many again.
         """
-        since = time.monotonic()
         try:
-            while self._producer.flush(min(seconds - self._waited, FLUSH_SLICE_SECONDS)):
-                self._waited = time.monotonic() - since
-                self.gone = refusals(self._undecided())
-                if self.gone or self._waited >= seconds:
-                    break
-            else:
+            if self._flush(seconds, refusals):
                 return True
+            if is_new and not self.gone:
+                self._producer.purge(in_flight=False)
+                self._flush(2 * seconds, refusals)
         except CLIENT_ERRORS as error:
             self.fatal = error
         self._purge()
         return False
+
+    def _flush(self, until: float, refusals: Refusals) -> bool:
+        """Send, and wait until everything is decided, or ``until`` seconds have been waited in all."""
+        since = time.monotonic() - self._waited
+        while self._producer.flush(min(until - self._waited, FLUSH_SLICE_SECONDS)):
+            self._waited = time.monotonic() - since
+            self.gone = refusals(self._undecided())
+            if self.gone or self._waited >= until:
+                return False
+        return True
 
     def _undecided(self) -> set[str]:
         """The topics of which records are under way."""
@@ -107,3 +119,7 @@ class Delivery:
         if self.fatal is not None:
             return Failure(Trouble.TRANSIENT, failure(self.fatal).detail)
         return no_acknowledgement(self._waited)
+
+
+def _is_uncertain(report: Any) -> bool:
+    return report is True or (report is not None and report.code() == KafkaError._PURGE_INFLIGHT)

@@ -63,6 +63,7 @@ class ConfluentPublisher:
         self._throttle = Throttle(options.get("throttle_cb"))
         self._producer: Producer | None = None
         self._is_patient = False
+        self._is_new = True
 
     def prepare(self, topics: Collection[str]) -> None:
         deadline = time.monotonic() + PREPARE_SECONDS
@@ -87,6 +88,7 @@ class ConfluentPublisher:
             options = patient(self._options, self._delivery_seconds) if self._is_patient else self._options
             callbacks: dict[str, Any] = {"error_cb": self._reports.error, "throttle_cb": self._throttle}
             self._producer = Producer(producer_options(options, callbacks), logger=self._reports)
+            self._is_new = True
         return self._producer
 
     def _why(self, error: Exception) -> str:
@@ -131,13 +133,15 @@ class ConfluentPublisher:
     def _deliver(self, producer: Producer, wave: Wave) -> Delivery:
         since = time.monotonic()
         delivery = Delivery(producer, wave.records)
-        if not delivery.wait(self._delivery_seconds, self._topics.refusals):
-            if delivery.fatal is None and not delivery.gone:
+        if not delivery.wait(self._delivery_seconds, self._topics.refusals, is_new=self._is_new):
+            if delivery.is_uncertain:
+                self._discard()
+            if delivery.fatal is None and not delivery.gone and (delivery.is_uncertain or not self._is_new):
                 self._pace.late(wave.size)
-            self._discard()
         elif is_fatal(delivery.refused):
             self._discard()
         elif not any(delivery.reports) and delivery.refused is None:
+            self._is_new = False
             self._pace.arrived(wave.size, time.monotonic() - since + self._throttle.seconds)
         return delivery
 
