@@ -15,6 +15,7 @@ from kafka.errors import (
     RebalanceInProgressError,
     UnknownMemberIdError,
 )
+from kafka.future import Future
 from kafka.structs import MemberState
 
 from inbox.kafka.client import ANSWER_MS
@@ -38,6 +39,18 @@ class Incremental(CooperativeStickyAssignor):  # type: ignore[misc]
     def metadata(self, topics: Collection[str]) -> Any:
         self.member_assignment = sorted(self._owned())
         return super().metadata(topics)
+
+
+class JoinInProgress:
+    """A join until a poll has seen its end. The client forgets a join that ends between two polls, and joins
+    again. Each of these joins would make all members join again, for ever if they poll rarely.
+    """
+
+    is_done = False
+
+    def __init__(self, future: Future) -> None:
+        self.add_callback = future.add_callback
+        self.add_errback = future.add_errback
 
 
 class Membership(ConsumerRebalanceListener):  # type: ignore[misc]
@@ -65,7 +78,12 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]
 
     def poll(self, seconds: float) -> None:
         """Take part in the group: join it, and get partitions."""
-        self.client.poll(timeout_ms=int(seconds * 1000))
+        try:
+            self.client.poll(timeout_ms=int(seconds * 1000))
+        finally:
+            coordinator = self.client._coordinator
+            if isinstance(coordinator._join_task, Future):
+                coordinator._join_task = JoinInProgress(coordinator._join_task)
 
     def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
         for partition in assigned:

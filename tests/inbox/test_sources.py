@@ -6,8 +6,8 @@ import gc
 import logging
 import secrets
 import threading
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from typing import Protocol
 
 import pytest
@@ -112,6 +112,42 @@ def test_only_the_partition_that_goes_to_another_member_is_given_up(
         wait_until(lambda: first.poll(0.1) or second.partitions(), 15, "both have joined")
         joining.join()
         assert {len(first.partitions()), len(second.partitions())} == {1}
+
+
+def test_members_that_poll_rarely_share_the_partitions(kafka_bootstrap: str, topic: Topics) -> None:
+    """A join ends between two polls of a member that handles events. The client would forget it."""
+    with closing(KafkaTopic(kafka_bootstrap, topic(2))) as log:
+        log.write(b"a")
+        log.write(b"b", partition=1)
+        first, second = log.open(), log.open()
+        read(first, 2)
+
+        def shared() -> bool:
+            first.poll(0.01)
+            return len(first.partitions()) == len(second.partitions()) == 1
+
+        with polled(second, every=0.4):
+            wait_until(shared, 60, "each has one partition", every=0.4)
+        assert first._group is not None
+        assert first._group.client.group_metadata().generation_id <= 6
+
+
+@contextmanager
+def polled(source: KafkaSource, every: float) -> Iterator[None]:
+    """Poll a source now and then."""
+    stop = threading.Event()
+
+    def poll() -> None:
+        while not stop.wait(every):
+            source.poll(0.01)
+
+    thread = threading.Thread(target=poll)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
 
 
 def test_new_partitions_are_read_although_joining_takes_longer_than_a_poll(
