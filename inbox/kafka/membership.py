@@ -81,9 +81,10 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]
         try:
             self.client.poll(timeout_ms=int(seconds * 1000))
         finally:
-            coordinator = self.client._coordinator
-            if isinstance(coordinator._join_task, Future):
-                coordinator._join_task = JoinInProgress(coordinator._join_task)
+            coordinator = getattr(self.client, "_coordinator", None)
+            join = getattr(coordinator, "_join_task", None)
+            if isinstance(join, Future):
+                coordinator._join_task = JoinInProgress(join)
 
     def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
         for partition in assigned:

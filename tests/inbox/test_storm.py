@@ -31,6 +31,8 @@ def service(template: str, kafka_bootstrap: str, tmp_path: Path) -> Iterator[Ser
 def test_a_rebalance_storm_does_not_stop_the_others(service: Service, number: signal.Signals) -> None:
     """One of three instances is signalled every 2.5 s and started again."""
     steady = [service.start(), service.start()]
+    reading = "SELECT count(*) FROM inbox_consumer WHERE partitions > 0"
+    wait_until(lambda: service.query(reading) == [(2,)], 60, "both of them read")
     coming: Process = service.start()
     service.buy(5)
     wait_until(lambda: service.handled() > 0, 30, "they begin")
