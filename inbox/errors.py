@@ -4,6 +4,7 @@ InboxError
 ├── HandlerError          a handler is registered wrongly: its signature, its payload type, or twice
 ├── UnknownConsumer       no consumer of that name in INBOX["CONSUMERS"]
 ├── MigrationsMissing     the database has migrations that are not applied
+├── NoHandler             a test sent an event that no handler of the consumer takes
 ├── NotHandling           Batch.current() outside a handler
 ├── HandlerFailed         a handler failed; the cause is what it raised
 ├── Poison                this event cannot be handled, however often it is tried
@@ -36,6 +37,10 @@ class UnknownConsumer(InboxError):
 
 class MigrationsMissing(InboxError):
     """The database has unapplied migrations of the inbox."""
+
+
+class NoHandler(InboxError):
+    """No handler of the consumer takes an event of this type. Only tests raise it."""
 
 
 class NotHandling(InboxError):

@@ -8,15 +8,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, overload
+from typing import Any, Protocol, TypeVar, overload
 from uuid import UUID
 
 import msgspec
 from django.db import DEFAULT_DB_ALIAS
+from django.utils.module_loading import import_string
 
+from outbox.conf import settings
+from outbox.log import rows
 from outbox.models import OutboxEvent
 from outbox.write.encode import encode
 from outbox.write.registry import registry
+from outbox_core.wire.encode import encoder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +74,15 @@ class CapturedEvents(Sequence[EmittedEvent]):
         self, type: str | type, *, key: object = None, payload__contains: Mapping[str, object] | None = None
     ) -> EmittedEvent:
         """Like the function of this name, but among these events only."""
+        __tracebackhide__ = True
         return _find(self._read(), type, key, payload__contains)
+
+    def assert_not_emitted(
+        self, type: str | type, *, key: object = None, payload__contains: Mapping[str, object] | None = None
+    ) -> None:
+        """Like the function of this name, but among these events only."""
+        __tracebackhide__ = True
+        _find_none(self._read(), type, key, payload__contains)
 
     def _read(self) -> list[EmittedEvent]:
         rows = OutboxEvent.objects.using(self._using).filter(id__gt=self._after).order_by("id")
@@ -102,21 +114,101 @@ def assert_emitted(
     """The first event of a type (or class) in the outbox with that key and at least that payload. Raises
     AssertionError, which lists the events that were found.
     """
-    rows = OutboxEvent.objects.using(using).order_by("id")
-    return _find([_emitted(row) for row in rows], type, key, payload__contains)
+    __tracebackhide__ = True
+    return _find(_all(using), type, key, payload__contains)
+
+
+def assert_not_emitted(
+    type: str | type,
+    *,
+    key: object = None,
+    payload__contains: Mapping[str, object] | None = None,
+    using: str = DEFAULT_DB_ALIAS,
+) -> None:
+    """There is no event in the outbox that ``assert_emitted`` would find. Raises AssertionError with the
+    event that it found.
+    """
+    __tracebackhide__ = True
+    _find_none(_all(using), type, key, payload__contains)
+
+
+class Receiver(Protocol):
+    """What ``deliver`` needs of a consumer. ``inbox.testing.MemoryConsumer`` has it."""
+
+    def receive(
+        self, topic: str, key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes]]
+    ) -> None: ...
+    def drain(self) -> None: ...
+
+
+C = TypeVar("C", bound=Receiver)
+
+
+@overload
+def deliver(to: str, *, using: str = ...) -> Any: ...
+@overload
+def deliver(to: C, *, using: str = ...) -> C: ...
+def deliver(to: str | Receiver, *, using: str = DEFAULT_DB_ALIAS) -> Any:
+    """Deliver all events of the outbox to a consumer, without Kafka: a MemoryConsumer, or the consumer of
+    that name in INBOX. Returns it. An event that it has handled before has no effect again.
+
+    Raises what its handlers raise, and NoHandler for an event in one of its topics that none of them takes.
+    """
+    __tracebackhide__ = True
+    # The outbox does not depend on the inbox. Only a project that has both can call this with a name.
+    consumer = import_string("inbox.testing.MemoryConsumer")(to) if isinstance(to, str) else to
+    encode = encoder(settings().source)
+    for row in rows.read(using, "true", {}):
+        record = encode(row)
+        consumer.receive(record.topic, record.key, record.value, record.headers)
+    consumer.drain()
+    return consumer
+
+
+def _all(using: str) -> list[EmittedEvent]:
+    return [_emitted(row) for row in OutboxEvent.objects.using(using).order_by("id")]
 
 
 def _find(
     events: Sequence[EmittedEvent], wanted: str | type, key: object, contains: Mapping[str, object] | None
 ) -> EmittedEvent:
-    name = wanted if isinstance(wanted, str) else registry[wanted].name
-    part = msgspec.json.decode(encode(contains or {}))
-    for event in events:
-        if event.type == name and (key is None or event.key == str(key)) and _contains(event.data, part):
-            return event
+    __tracebackhide__ = True
+    wish = _Wish(wanted, key, contains)
+    if (event := wish.first(events)) is not None:
+        return event
     listing = "".join(f"\n  {event.type} {event.key}: {event.data}" for event in events) or " nothing."
-    asked = name + (f" with key {key}" if key is not None else "") + (f" and payload {part}" if part else "")
-    raise AssertionError(f"Not emitted: {asked}. Emitted:{listing}")
+    raise AssertionError(f"Not emitted: {wish}. Emitted:{listing}")
+
+
+def _find_none(
+    events: Sequence[EmittedEvent], wanted: str | type, key: object, contains: Mapping[str, object] | None
+) -> None:
+    __tracebackhide__ = True
+    wish = _Wish(wanted, key, contains)
+    if (event := wish.first(events)) is not None:
+        raise AssertionError(f"Emitted: {wish}. It is\n  {event.type} {event.key}: {event.data}")
+
+
+class _Wish:
+    """What a test asks for: a type, perhaps a key, perhaps a part of the payload."""
+
+    def __init__(self, wanted: str | type, key: object, contains: Mapping[str, object] | None) -> None:
+        self._type = wanted if isinstance(wanted, str) else registry[wanted].name
+        self._key = None if key is None else str(key)
+        self._part = msgspec.json.decode(encode(contains or {}))
+
+    def first(self, events: Sequence[EmittedEvent]) -> EmittedEvent | None:
+        """The first event that fits."""
+        return next(filter(self._fits, events), None)
+
+    def _fits(self, event: EmittedEvent) -> bool:
+        return (
+            event.type == self._type and self._key in (None, event.key) and _contains(event.data, self._part)
+        )
+
+    def __str__(self) -> str:
+        key = "" if self._key is None else f" with key {self._key}"
+        return f"{self._type}{key}{f' and payload {self._part}' if self._part else ''}"
 
 
 def _contains(value: Any, part: Any) -> bool:

@@ -81,7 +81,7 @@ class Routes:
             event = parse(record)
         except Exception as error:  # no record may end the consumer
             return Delivery(record=record, identity=_coordinates(record)).refused(error)
-        handlers = tuple(self._taking(event))
+        handlers = tuple(self.taking(event))
         if not handlers:
             if not event.replay:
                 self.skip(event)
@@ -93,7 +93,8 @@ class Routes:
             return Delivery(record=record, identity=identity, event=event).refused(error, handlers[0].name)
         return Delivery(record=record, identity=identity, event=event, calls=calls)
 
-    def _taking(self, event: Event) -> Iterable[Handler]:
+    def taking(self, event: Event) -> Iterable[Handler]:
+        """The handlers that take this event."""
         for type_ in (event.type, EVERY):
             if (handler := self.handlers.get(type_)) is not None and handler.takes(event):
                 yield handler

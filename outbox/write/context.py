@@ -1,5 +1,5 @@
-"""The origin of an event: trace, correlation, causation and actor. Every event emitted in the scope carries
-them.
+"""The origin of an event: trace, correlation, causation and actor. Every event emitted in the scope, or by a
+handler of the inbox, carries them.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from outbox.write.attributes import checked
+from outbox_core.wire.event import Event, current_event
 
 _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 _MEMBER = r"[a-z0-9][a-z0-9_*/@-]{0,255}=[\x20-\x2b\x2d-\x3c\x3e-\x7e]{0,255}[\x21-\x2b\x2d-\x3c\x3e-\x7e]"
@@ -87,8 +88,29 @@ _current: ContextVar[Context | None] = ContextVar("outbox_context", default=None
 
 
 def current() -> Context | None:
-    """The context of the events that are emitted now."""
-    return _current.get()
+    """The context of the events that are emitted now. In a handler of the inbox, what the scope does not say
+    comes from the event that is being handled.
+    """
+    scope, event = _current.get(), current_event()
+    if event is None:
+        return scope
+    return _caused_by(event) if scope is None else scope.inside(_caused_by(event))
+
+
+def _caused_by(event: Event) -> Context:
+    """The same trace and correlation, with this event as the cause."""
+    found = {
+        "traceparent": event.headers.get("traceparent"),
+        "tracestate": event.headers.get("tracestate"),
+        "correlation_id": event.headers.get("correlationid"),
+        "causation_id": event.id,
+    }
+    known: dict[str, Any] = {
+        name: value for name, value in found.items() if value is not None and is_valid(name, value)
+    }
+    if "traceparent" not in known:
+        known.pop("tracestate", None)
+    return Context(**known)
 
 
 def is_valid(name: str, value: str) -> bool:

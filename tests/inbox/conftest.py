@@ -58,10 +58,12 @@ def effects() -> Effects:
 
 @pytest.fixture
 def consume(db: None, effects: Effects) -> Callable[..., MemoryConsumer]:
-    """Makes consumers of ``effects``; keyword arguments are theirs."""
+    """Makes consumers of ``effects``, which hold what fails as in production; keyword arguments
+    are theirs.
+    """
 
-    def make(time: SkippedTime | None = None, **options: Any) -> MemoryConsumer:
-        return MemoryConsumer("test", handlers=effects.registry, time=time, **options)
+    def make(time: SkippedTime | None = None, *, raises: bool = False, **options: Any) -> MemoryConsumer:
+        return MemoryConsumer("test", handlers=effects.registry, time=time, raises=raises, **options)
 
     return make
 

@@ -201,7 +201,7 @@ def test_handler_that_ends_the_transaction_costs_only_its_own_event(
                 raise
         Processed.objects.create(consumer="early", source="", event_id="1")
 
-    consumer = MemoryConsumer("test", handlers=effects.registry)
+    consumer = MemoryConsumer("test", handlers=effects.registry, raises=False)
     effects.fails["end"] = end
     send_steps(consumer, "a", 1, 2)
     send_steps(consumer, "bad", 1, fail="end")
@@ -225,7 +225,7 @@ def test_of_keys_that_are_released_together_only_the_one_that_ends_the_transacti
         with connection.cursor() as cursor:
             cursor.execute("ROLLBACK")
 
-    consumer = MemoryConsumer("test", handlers=effects.registry)
+    consumer = MemoryConsumer("test", handlers=effects.registry, raises=False)
     effects.fails |= {"broken": raising(ValueError("broken")), "end": end}
     for key in ("a", "b", "c"):
         send_steps(consumer, key, 1, fail="broken")
@@ -260,7 +260,7 @@ def test_of_keys_that_are_released_together_only_the_one_that_ends_the_transacti
     ids=["rollback", "commit", "close", "Django close", "Django rollback", "Django commit", "autocommit"],
 )
 def test_so_does_one_that_ends_it_through_the_connection(effects: Effects, end: Callable[[], object]) -> None:
-    consumer = MemoryConsumer("test", handlers=effects.registry)
+    consumer = MemoryConsumer("test", handlers=effects.registry, raises=False)
     effects.fails["end"] = end
     send_steps(consumer, "a", 1)
     send_steps(consumer, "bad", 1, fail="end")
@@ -271,7 +271,7 @@ def test_so_does_one_that_ends_it_through_the_connection(effects: Effects, end: 
 
 
 def test_consumer_of_tests_raises_what_a_handler_raises(effects: Effects, db: None) -> None:
-    consumer = MemoryConsumer("test", handlers=effects.registry, raises=True)
+    consumer = MemoryConsumer("test", handlers=effects.registry)
     effects.fails["poison"] = raising(KeyError("x"))
     send_steps(consumer, "a", 1, fail="poison")
     with pytest.raises(KeyError):

@@ -91,7 +91,7 @@ def test_released_event_whose_batch_cannot_be_written_is_left_held(
 def test_hook_that_fails_behind_the_commit_of_a_released_event_does_not_stop_its_key(
     effects: Effects, transactional_db: None
 ) -> None:
-    consumer = MemoryConsumer("test", handlers=effects.registry)
+    consumer = MemoryConsumer("test", handlers=effects.registry, raises=False)
     poison(consumer, effects)
     effects.fails["poison"] = lambda: transaction.on_commit(raising(ValueError("hook")))
     HeldEvent.objects.waiting().release()

@@ -94,7 +94,7 @@ def test_swallowed_database_error_is_not_taken_for_success(
     def last(step: Step) -> None:
         fail()
 
-    consumer = MemoryConsumer("test", handlers=effects.registry)
+    consumer = MemoryConsumer("test", handlers=effects.registry, raises=False)
     send_steps(consumer, "a", 1)
     consumer.send("test.last", {"number": 2}, key="b")
     with pytest.raises(HandlerFailed) as failure:
