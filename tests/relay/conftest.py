@@ -1,10 +1,12 @@
-"""Writers with connections of their own, and shards published into memory."""
+"""Writers with connections of their own; shards published into memory; relays in processes of their own."""
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -24,6 +26,8 @@ from relay.log.session import Session
 from relay.publishers.memory import MemoryPublisher
 from relay.sender import Sender
 from relay.shard.owned import OwnedShard
+from tests.reading import records_of
+from tests.relay.processes import RelayProcess
 
 LEASE_SECONDS = 60.0
 """Nobody renews a desk's lease: it outlasts a test."""
@@ -181,3 +185,39 @@ def desk(transactional_db: None) -> Iterator[Callable[..., Desk]]:
             return new
 
         yield make
+
+
+@pytest.fixture
+def relay(
+    transactional_db: None, tmp_path: Path, kafka_bootstrap: str
+) -> Iterator[Callable[..., RelayProcess]]:
+    """Starts relays; those that a test leaves behind are killed."""
+    started: list[RelayProcess] = []
+
+    def start(*arguments: str, **environment: str) -> RelayProcess:
+        new = RelayProcess(tmp_path / f"relay-{len(started)}.log", *arguments, **environment)
+        started.append(new)
+        return new
+
+    yield start
+    for each in started:
+        each.process.kill()
+        each.process.wait()
+
+
+@pytest.fixture
+def published(kafka_bootstrap: str) -> Callable[[str], list[str]]:
+    """Reads a topic from its start to its present end; the payloads, partition by partition."""
+    return lambda topic: [(record.value or b"").decode() for record in records_of(kafka_bootstrap, topic)]
+
+
+@pytest.fixture(params=["kafka-refuses", "kafka-is-silent", "postgres-refuses", "postgres-is-silent"])
+def away(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
+    """What tells a relay that a service is where nobody listens, or listens and never answers."""
+    service, _, how = request.param.partition("-")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = 1 if how == "refuses" else silent.getsockname()[1]
+        yield {
+            "kafka": {"KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{port}"},
+            "postgres": {"SHOP_DATABASE_URL": f"postgresql://postgres@127.0.0.1:{port}/none"},
+        }[service]
