@@ -92,6 +92,7 @@ class Broker:
         """It keeps its connections, and answers nothing."""
         pid = self._server.pid
         os.kill(pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, pid, os.WSTOPPED | os.WNOWAIT)  # until then some of its threads may go on
         try:
             yield
         finally:
