@@ -59,6 +59,6 @@ def test_every_promise_holds_behind_a_pooler() -> None:
 
 def _torture(ground: Ground, names: list[str], publisher: str = "kafka-python") -> None:
     with Trial(ground, seed=SEED, writers=2, publisher=publisher) as trial:
-        campaign.run(trial, [(FAULTS[name],) for name in names])
+        campaign.run(trial, [(FAULTS[name],) for name in names], between=campaign.LITTLE_BETWEEN)
         verdict = trial.verdict()
     assert verdict.holds, verdict.table()

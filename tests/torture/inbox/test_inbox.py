@@ -55,7 +55,7 @@ def ground() -> Iterator[Ground]:
 
 def test_every_effect_comes_once_and_in_order_whatever_happens(ground: Ground) -> None:
     with ConsumerTrial(ground, seed=SEED) as trial:
-        campaign.run(trial, [(FAULTS[name],) for name in SHORT])
+        campaign.run(trial, [(FAULTS[name],) for name in SHORT], between=campaign.LITTLE_BETWEEN)
         verdict = trial.verdict()
     assert verdict.holds, verdict.table()
 
