@@ -96,9 +96,9 @@ def test_a_process_that_ends_without_closing_says_nothing(broker: Broker, name: 
     assert process.stdout.readline() == "published\n"
     if frozen:
         with broker.frozen():
-            output, _ = process.communicate("again\n", timeout=30)
+            output, _ = process.communicate("again\n", timeout=60)
     else:
-        output, _ = process.communicate("\n", timeout=30)
+        output, _ = process.communicate("\n", timeout=60)
     assert (process.returncode, output) == (0, "")
 
 

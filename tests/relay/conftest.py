@@ -15,7 +15,7 @@ import pytest
 from django.db import connection, transaction
 
 from outbox.models import OutboxEvent
-from outbox.operations import pausing
+from outbox.operations import pausing, resharding
 from outbox.write.buckets import bucket_of
 from outbox_core.wire.encode import BinaryEncoder, Record
 from relay.cluster.lease import Lease
@@ -28,6 +28,7 @@ from relay.sender import Sender
 from relay.shard.owned import OwnedShard
 from tests.reading import records_of
 from tests.relay.processes import RelayProcess
+from tests.waiting import wait_until
 
 LEASE_SECONDS = 60.0
 """Nobody renews a desk's lease: it outlasts a test."""
@@ -151,13 +152,30 @@ def running_relay(relay: Relay) -> Iterator[Relay]:
         yield relay
     finally:
         relay.stop()
-        thread.join(20)
+        thread.join(60)
 
 
 def insert(bucket: int, topic: str, count: int = 1) -> None:
     """Commit events of a bucket."""
     with connection.cursor() as cursor:
         cursor.execute(INSERT, {"bucket": bucket, "topic": topic, "key": "k", "first": 1, "last": count})
+
+
+def divide(count: int) -> None:
+    """Have so many shards."""
+    resharding.reshard("default", count)
+
+
+def wait_for_lock(text: str) -> None:
+    """Return when a statement with this in its text waits for a lock."""
+    query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE %s"
+
+    def waits() -> bool:
+        with connection.cursor() as cursor:
+            cursor.execute(query, [f"%{text}%"])
+            return bool(cursor.fetchone()[0])
+
+    wait_until(waits, 60, f"{text} waits for a lock")
 
 
 def pause(topic: str) -> None:

@@ -58,7 +58,7 @@ def test_an_owner_looks_again_as_soon_as_another_one_counts_as_dead(
         taken.extend([lease] if lease else [])
         return bool(taken)
 
-    wait_until(look, 10, "the shard of the dead relay is taken")
+    wait_until(look, 60, "the shard of the dead relay is taken")
     assert taken[0].shard == 1
 
 

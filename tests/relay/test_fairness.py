@@ -22,15 +22,11 @@ from relay.conf import RelaySettings
 from relay.engine import Relay
 from relay.log.session import Session, qualified
 from relay.publishers.memory import MemoryPublisher
-from tests.relay.conftest import Desk, Writer, insert
+from tests.relay.conftest import Desk, Writer, divide, insert
 
 Desks = Callable[..., Desk]
 Writers = Callable[[], Writer]
 ATTEMPT_SECONDS = 0.5
-
-
-def divide(count: int) -> None:
-    resharding.reshard("default", count)
 
 
 def test_all_free_shards_are_taken_at_once(transactional_db: None) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
 
 import pytest
 
@@ -25,17 +24,6 @@ ROUNDS = {
     "topics": ["topic-missing", "kill-released-not-deleted"],
     "failover": ["promote"],
 }
-
-
-@pytest.fixture(scope="module")
-def ground() -> Iterator[Ground]:
-    """Servers of this module's own, as it kills them."""
-    try:
-        made = Ground()
-    except Unavailable as reason:
-        pytest.skip(str(reason))
-    with contextlib.closing(made):
-        yield made
 
 
 @pytest.mark.parametrize("kind", ROUNDS)

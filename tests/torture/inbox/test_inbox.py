@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-from collections.abc import Iterator
 from dataclasses import fields
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import pytest
 
-from devstack.errors import Unavailable
 from inbox.handling.routing import Delivery, Identity
 from inbox.signals import event_held
 from outbox_core.wire.consumed import Record
@@ -40,17 +37,6 @@ ROTTEN = Sent(uuid4(), "t", "r", 1, "rotten", b"")
 SENT: dict[UUID, Sent] = {sent.event_id: sent for sent in (*EVENTS, ROTTEN)}
 ONE, TWO, THREE = (Effect(sent.event_id, "t", "k", sent.n, sent.n - 1) for sent in EVENTS)
 SEEN = Effect(ROTTEN.event_id, "t", "r", 1, 0)
-
-
-@pytest.fixture(scope="module")
-def ground() -> Iterator[Ground]:
-    """Servers of this module's own, as it stops them."""
-    try:
-        made = Ground()
-    except Unavailable as reason:
-        pytest.skip(str(reason))
-    with contextlib.closing(made):
-        yield made
 
 
 def test_every_effect_comes_once_and_in_order_whatever_happens(ground: Ground) -> None:
