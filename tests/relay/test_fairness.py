@@ -135,7 +135,7 @@ def test_a_drain_waits_for_the_shards_of_a_relay_that_died(transactional_db: Non
     insert(0, "t")
     insert(200, "t")
     broker = MemoryPublisher()
-    relay = Relay("default", RelaySettings(lease_seconds=1), broker, BinaryEncoder("/test"))
+    relay = Relay("default", RelaySettings(), broker, BinaryEncoder("/test"))
     assert relay.run(drain=True)
     assert len(broker.records) == 2
 
