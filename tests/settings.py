@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import os
 import secrets
 
@@ -17,3 +18,6 @@ INSTALLED_APPS = [*INSTALLED_APPS, *INBOX_APPS, "tests.testapp"]
 RUN = f"{os.getpid()}_{secrets.token_hex(3)}"
 DATABASES["default"]["TEST"] = {"NAME": f"test_shop_{RUN}"}
 DATABASES["other"] = copy.deepcopy(DATABASES["default"]) | {"TEST": {"NAME": f"test_other_{RUN}"}}
+
+RELAY = json.loads(os.environ.get("TESTS_RELAY", "{}"))
+"""Of the processes that a test starts."""

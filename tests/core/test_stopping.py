@@ -8,53 +8,106 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import pytest
 
-from outbox_core.process.stopping import StopToken
+from outbox_core.process.stopping import ONE_WISH_SECONDS, StopToken
 
 PROCESS = """
-import sys, time
-from outbox_core.process.stopping import StopSignals, StopToken
-stop = StopToken()
-signals = StopSignals("relay", stop, seconds=float(sys.argv[1]))
-signals.install(timeout=float(sys.argv[3]) if len(sys.argv) > 3 else None)
-print("ready", flush=True)
+import sys, threading
+from outbox_core.process import stopping
+kind, seconds, stopping.ONE_WISH_SECONDS = sys.argv[1], float(sys.argv[2]), float(sys.argv[3])
+stop = stopping.StopToken()
+signals = stopping.StopSignals("relay", stop, seconds=seconds)
+signals.install(timeout=float(sys.argv[4]) if len(sys.argv) > 4 else None)
 def obedient():
     while not stop.wait(60):
         pass
     print("asked", flush=True)
-    time.sleep(0.5)
+    sys.stdin.readline()
+    signals.ignore()
+    print("over", flush=True)
+    sys.stdin.readline()
 def deaf():
-    import threading
+    threading.Thread(target=lambda: stop.wait(600) and print("asked", flush=True), daemon=True).start()
     lock = threading.Lock()
     lock.acquire()
     while True:
         lock.acquire()
-locals()[sys.argv[2]]()
-signals.ignore()
-time.sleep(0.3)
+print("ready", flush=True)
+locals()[kind]()
 """
-Start = Callable[..., "subprocess.Popen[str]"]
+LONG = 60.0
+NEVER = 600.0
+"""Seconds after which a test has given up long ago."""
+MOMENT = 0.2
+"""Seconds for what is not to happen."""
+
+
+class Process:
+    """One that is ``obedient`` and says how far it is, or ``deaf``: its main thread is stuck. It may take
+    ``seconds`` to stop, and takes signals within ``wish`` for one; ``timeout`` is that of a drain.
+    """
+
+    def __init__(
+        self, kind: str, *, seconds: float = NEVER, wish: float = NEVER, timeout: float = 0.0
+    ) -> None:
+        arguments = [kind, seconds, wish, *([timeout] if timeout else [])]
+        self._popen = subprocess.Popen(
+            [sys.executable, "-c", PROCESS, *map(str, arguments)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        self.says("ready")
+
+    def says(self, word: str) -> None:
+        """Wait until it does."""
+        assert self._popen.stdout is not None
+        assert self._popen.stdout.readline() == f"{word}\n"
+
+    def send(self, number: signal.Signals) -> None:
+        self._popen.send_signal(number)
+
+    def let_on(self) -> None:
+        """It waits for that twice when it has been asked to stop."""
+        assert self._popen.stdin is not None
+        self._popen.stdin.write("\n")
+        self._popen.stdin.flush()
+
+    def code(self) -> int:
+        """Its exit code, once it has ended."""
+        return self._popen.wait(LONG)
+
+    def is_running(self) -> bool:
+        """Whether it runs, and will for a moment."""
+        try:
+            self._popen.wait(MOMENT)
+        except subprocess.TimeoutExpired:
+            return True
+        return False
+
+    def last_words(self) -> str:
+        return self._popen.communicate(timeout=LONG)[1]
+
+    def kill(self) -> None:
+        self._popen.kill()
+        self._popen.communicate()
+
+
+Start = Callable[..., Process]
 
 
 @pytest.fixture
 def start() -> Iterator[Start]:
-    """Starts a process that stops when asked, or one whose main thread is stuck."""
-    started: list[subprocess.Popen[str]] = []
+    """Starts processes; those that a test leaves behind are killed."""
+    with ExitStack() as stack:
 
-    def start(*arguments: object) -> subprocess.Popen[str]:
-        command = [sys.executable, "-c", PROCESS, *map(str, arguments)]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        started.append(process)
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-        return process
+        def start(kind: str, **options: float) -> Process:
+            process = Process(kind, **options)
+            stack.callback(process.kill)
+            return process
 
-    yield start
-    for process in started:
-        process.kill()
-        process.communicate()
+        yield start
 
 
 @pytest.mark.parametrize(
@@ -72,45 +125,63 @@ def start() -> Iterator[Start]:
 def test_signals_within_a_second_are_one_wish(
     start: Start, numbers: list[signal.Signals], apart: float
 ) -> None:
-    process = start(30, "obedient")
+    """A second that lasts longer here, so that a busy machine cannot miss it."""
+    process = start("obedient")
     for number in numbers:
-        process.send_signal(number)
+        process.send(number)
         time.sleep(apart)
-    assert process.wait(10) == 0
+    process.says("asked")
+    assert process.is_running()
+    process.let_on()
+    process.says("over")
+    process.let_on()
+    assert process.code() == 0
+
+
+def test_what_counts_as_one_wish_is_a_second() -> None:
+    assert ONE_WISH_SECONDS == 1.0
 
 
 def test_a_signal_that_comes_when_all_is_over_changes_no_exit_code(start: Start) -> None:
-    process = start(30, "obedient")
-    process.send_signal(signal.SIGTERM)
-    assert process.stdout is not None
-    assert process.stdout.readline() == "asked\n"
-    time.sleep(0.6)  # it is about to end by itself
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(10) == 0
+    process = start("obedient", wish=0.0)
+    process.send(signal.SIGTERM)
+    process.says("asked")
+    process.let_on()
+    process.says("over")
+    process.send(signal.SIGTERM)
+    assert process.is_running()
+    process.let_on()
+    assert process.code() == 0
 
 
 @pytest.mark.parametrize("second", [signal.SIGTERM, signal.SIGINT])
 def test_a_later_signal_forces_the_end(start: Start, second: signal.Signals) -> None:
-    process = start(30, "deaf")
-    process.send_signal(signal.SIGTERM)
-    time.sleep(1.3)
-    assert process.poll() is None
-    process.send_signal(second)
-    assert process.wait(10) == 3
-    assert process.stderr is not None
-    assert process.stderr.read().startswith("relay: ")
+    process = start("deaf", wish=0.1)
+    process.send(signal.SIGTERM)
+    process.says("asked")
+    assert process.is_running()
+    process.send(second)
+    assert process.code() == 3
+    assert process.last_words().startswith("relay: ")
 
 
 def test_a_process_that_is_stuck_ends_when_its_time_is_over(start: Start) -> None:
-    process = start(0.5, "deaf")
-    process.send_signal(signal.SIGINT)
-    assert process.wait(10) == 3
+    process = start("deaf", seconds=0.5)
+    process.send(signal.SIGINT)
+    assert process.code() == 3
 
 
-@pytest.mark.parametrize(("kind", "code"), [("obedient", 0), ("deaf", 4)])
-def test_a_timeout_asks_to_stop_and_then_forces_the_end(start: Start, kind: str, code: int) -> None:
-    process = start(0.5 if kind == "deaf" else 30, kind, 0.2)
-    assert process.wait(10) == code
+def test_a_timeout_asks_to_stop(start: Start) -> None:
+    process = start("obedient", timeout=0.2)
+    process.says("asked")
+    process.let_on()
+    process.says("over")
+    process.let_on()
+    assert process.code() == 0
+
+
+def test_a_timeout_forces_the_end_of_what_does_not_stop(start: Start) -> None:
+    assert start("deaf", seconds=0.5, timeout=0.2).code() == 4
 
 
 def test_everybody_who_waits_is_woken() -> None:
@@ -121,7 +192,7 @@ def test_everybody_who_waits_is_woken() -> None:
         thread.start()
     stop.request()
     for thread in threads:
-        thread.join(5)
+        thread.join(LONG)
     assert woken == [True] * 3
     assert stop.wait(30)
 
@@ -132,7 +203,7 @@ def test_without_a_request_a_wait_lasts() -> None:
 
 HAMMERED = """
 import signal
-from outbox_core.process.stopping import StopToken
+from outbox_core.process.stopping import ONE_WISH_SECONDS, StopToken
 for round in range(400):
     stop = StopToken()
     signal.signal(signal.SIGALRM, lambda *_: stop.request())

@@ -55,7 +55,7 @@ def test_a_child_that_does_not_stop_is_killed(processes: Processes, monkeypatch:
     monkeypatch.setattr("demo.processes.STOP_SECONDS", 0.2)
     with processes:
         child = processes.start("stubborn", python(STUBBORN), lasting=True)
-        wait_until(lambda: "hello" in child.log.read_text(), 10, "the child is up")
+        wait_until(lambda: "hello" in child.log.read_text(), 60, "the child is up")
     assert child.exit_code == -signal.SIGKILL
 
 
@@ -65,13 +65,13 @@ def test_children_do_not_outlive_a_demo_that_is_killed(tmp_path: Path) -> None:
         assert demo.stdout is not None
         pid = int(demo.stdout.readline())
         demo.kill()
-    wait_until(lambda: not is_alive(pid), 15, "the child is gone")
+    wait_until(lambda: not is_alive(pid), 60, "the child is gone")
 
 
 def test_one_that_ends_on_its_own_is_named_with_the_end_of_its_log(processes: Processes) -> None:
     with processes:
         child = processes.start("relay-7", python("print('last words'); exit(3)"), lasting=True)
-        wait_until(lambda: child.exit_code is not None, 10, "the child ends")
+        wait_until(lambda: child.exit_code is not None, 60, "the child ends")
         with pytest.raises(ProcessEnded, match=r"relay-7 ended on its own \(exit code 3\)(?s:.*)last words"):
             processes.check()
 
@@ -85,7 +85,7 @@ def test_one_that_was_killed_on_purpose_is_not_missed(processes: Processes) -> N
 def test_a_command_that_fails_is_named_with_the_end_of_its_log(processes: Processes) -> None:
     with processes:
         child = processes.start("migrate", python("exit('no such table')"), lasting=False)
-        wait_until(lambda: child.exit_code is not None, 10, "the command ends")
+        wait_until(lambda: child.exit_code is not None, 60, "the command ends")
         processes.check()
         with pytest.raises(CommandFailed, match=r"migrate failed \(exit code 1\)(?s:.*)no such table"):
             processes.finished(child)
@@ -94,10 +94,10 @@ def test_a_command_that_fails_is_named_with_the_end_of_its_log(processes: Proces
 def test_one_that_is_started_again_goes_on_in_the_same_log(processes: Processes) -> None:
     with processes:
         child = processes.start("relay", python(SLEEP), lasting=True)
-        wait_until(lambda: "hello" in child.log.read_text(), 10, "the child is up")
+        wait_until(lambda: "hello" in child.log.read_text(), 60, "the child is up")
         processes.kill(child)
         again = processes.again(child)
-        wait_until(lambda: child.log.read_text().count("hello") == 2, 10, "it is up again")
+        wait_until(lambda: child.log.read_text().count("hello") == 2, 60, "it is up again")
         assert again.pid != child.pid
 
 
@@ -105,7 +105,7 @@ def test_what_makes_no_progress_is_named_with_its_log(processes: Processes) -> N
     now = 0.0
     with processes:
         child = processes.start("crm", python(SLEEP), lasting=True)
-        wait_until(lambda: "hello" in child.log.read_text(), 10, "the child is up")
+        wait_until(lambda: "hello" in child.log.read_text(), 60, "the child is up")
         patience = Patience("The consumer crm", [child], seconds=60, clock=lambda: now)
         patience.see(1)
         now = 59.0

@@ -28,7 +28,7 @@ def processes(tmp_path: Path) -> Iterator[Processes]:
 
 
 def ended(child: Child) -> None:
-    wait_until(lambda: child.exit_code is not None, 10, f"{child.name} ends")
+    wait_until(lambda: child.exit_code is not None, 60, f"{child.name} ends")
 
 
 def test_a_process_that_is_killed_is_started_again_at_once(
@@ -54,7 +54,7 @@ def test_one_that_ends_at_once_is_started_again_after_a_pause_and_given_up_in_th
     revived.look()
     assert lines == [], "it is not started again before its pause is over"
     with pytest.raises(ProcessEnded, match="relay keeps ending"):
-        wait_until(revived.look, 20, "it is given up")
+        wait_until(revived.look, 60, "it is given up")
     assert lines
 
 

@@ -115,7 +115,7 @@ def test_a_rolled_back_order_that_got_out_is_seen(stage: Stage, purchases: Purch
         )
     producer = KafkaProducer(bootstrap_servers=stage.topology.bootstrap_servers)
     headers = [("ce_id", b"made-up"), ("ce_type", b"shop.order.paid")]
-    producer.send(f"{stage.topology.prefix}shop.orders", b"{}", order_id.encode(), headers).get(timeout=10)
+    producer.send(f"{stage.topology.prefix}shop.orders", b"{}", order_id.encode(), headers).get(timeout=60)
     producer.close()
     assert {(Fault.ROLLED_BACK, "Kafka"), (Fault.PHANTOM, "Kafka")} <= faults(reconcile(stage, purchases))
 

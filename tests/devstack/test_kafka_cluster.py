@@ -30,7 +30,7 @@ def cluster() -> Iterator[Cluster]:
 
 def _send(cluster: Cluster, value: bytes) -> None:
     producer = KafkaProducer(bootstrap_servers=cluster.bootstrap_servers, acks="all")
-    producer.send(TOPIC, value).get(timeout=30)
+    producer.send(TOPIC, value).get(timeout=60)
     producer.close()
 
 

@@ -54,7 +54,7 @@ def test_a_standby_follows_and_takes_over(cluster: Cluster, numbers: str) -> Non
     try:
         with psycopg.connect(numbers) as connection:
             connection.execute("INSERT INTO number VALUES (2)")
-        wait_until(lambda: _read(standby.url("numbers")) == [1, 2], 20, "the standby has what was written")
+        wait_until(lambda: _read(standby.url("numbers")) == [1, 2], 60, "the standby has what was written")
         standby.promote()
         with psycopg.connect(standby.url("numbers")) as connection:
             connection.execute("INSERT INTO number VALUES (3)")

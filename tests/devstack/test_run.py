@@ -70,7 +70,7 @@ def test_a_second_sigterm_kills_a_command_that_ignores_the_first(devstack: Start
     run = devstack(*RUN, "sh", "-c", deaf)
     server = run.await_command()
     run.signal(signal.SIGTERM)
-    wait_until(lambda: "deaf" in run.out.read_text(), 10, "the first one reaches the command")
+    wait_until(lambda: "deaf" in run.out.read_text(), 60, "the first one reaches the command")
     run.signal(signal.SIGTERM)
     assert run.end() == 128 + signal.SIGKILL
     assert server.is_gone()
@@ -81,7 +81,7 @@ def test_nothing_outlives_a_devstack_that_is_killed(devstack: Start) -> None:
     server = run.await_command()
     run.signal(signal.SIGKILL)
     run.end()
-    wait_until(server.is_gone, 20, "PostgreSQL and its data are gone")
+    wait_until(server.is_gone, 60, "PostgreSQL and its data are gone")
     assert "served to the end" in run.out.read_text()
 
 

@@ -63,7 +63,7 @@ def _consume(bootstrap_servers: str, count: int) -> set[bytes]:
         return len(values) == count
 
     try:
-        wait_until(read, 30, f"{count} records have come")
+        wait_until(read, 60, f"{count} records have come")
     finally:
         consumer.close()
     return values

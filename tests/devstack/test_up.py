@@ -49,7 +49,7 @@ def test_status_says_when_a_server_is_up_no_more(verb: Verb) -> None:
     server = Server.at(_exported(verb("up", "--postgres-only").stdout))
     postmaster = int((server.data / "postmaster.pid").read_text().split()[0])
     subprocess.run(["kill", f"-{signal.SIGQUIT.value}", str(postmaster)], check=True)
-    wait_until(lambda: verb("status").returncode == 1, 20, "status sees it")
+    wait_until(lambda: verb("status").returncode == 1, 60, "status sees it")
     assert "DOES NOT ANSWER" in verb("status").stdout
 
 

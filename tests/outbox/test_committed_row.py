@@ -2,51 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.core.exceptions import ImproperlyConfigured
 from django.db import connection, transaction
 from django.db.models import F
-from django.db.models.signals import post_delete, post_save, pre_save
+from django.db.models.signals import post_save
 from django.dispatch import receiver as django_receiver
 
-import outbox
 from outbox.testing import CapturedEvents
-from tests.outbox.hearing import note
+from tests.outbox.seen import Seen, price, seen
 from tests.testapp.models import ExpressParcel, Parcel, Price, SpecialPrice, TrackedParcel
 
+__all__ = ["price", "seen"]
 pytestmark = pytest.mark.django_db
-
-
-class Seen:
-    """What a receiver got."""
-
-    def __init__(self, sender: Any = Price, **options: Any) -> None:
-        self.instances: list[Any] = []
-        self.previous: list[Any] = []
-
-        @outbox.receiver(post_save, sender=sender, **options)
-        def seen(instance: Any, **kwargs: Any) -> None:
-            self.instances.append(instance)
-            self.previous.append(kwargs.get("previous", "not asked for"))
-
-    @property
-    def last(self) -> Any:
-        return self.instances[-1]
-
-
-@pytest.fixture
-def price(seen: Seen) -> Price:
-    return Price.objects.create(name="a", amount=Decimal("1.00"), count=1)
-
-
-@pytest.fixture
-def seen() -> Seen:
-    return Seen()
 
 
 def stored(instance: Any) -> dict[str, Any]:
@@ -256,59 +227,6 @@ def test_of_another_database(seen: Seen) -> None:
     price.save(using="other")
     assert seen.last.amount == Price.objects.using("other").get().amount
     assert seen.last._state.db == "other"
-
-
-class TestPrevious:
-    def test_is_the_row_before_the_change(self) -> None:
-        seen = Seen(previous=True)
-        price = Price.objects.create(name="a", count=1)
-        price.count = 2
-        price.save()
-        price.name = "b"
-        price.save(update_fields=["name"])
-        assert seen.previous[0] is None
-        assert [(row.name, row.count) for row in seen.previous[1:]] == [("a", 1), ("a", 2)]
-
-    def test_is_given_only_to_those_that_ask(self, seen: Seen) -> None:
-        asking = Seen(previous=True)
-        Price.objects.create(name="a")
-        assert (seen.previous, asking.previous) == (["not asked for"], [None])
-
-    def test_is_read_once_for_all(self, django_assert_num_queries: Any) -> None:
-        price = Price.objects.create(name="a")
-        Seen(previous=True), Seen(previous=True)
-        with django_assert_num_queries(2):
-            price.save()
-
-    def test_is_given_before_the_save_too(self) -> None:
-        found = []
-
-        @outbox.receiver(pre_save, sender=Price, previous=True)
-        def changing(instance: Price, previous: Price | None, **kwargs: Any) -> None:
-            found.append((previous and previous.name, instance.name))
-
-        price = Price.objects.create(name="a")
-        price.name = "b"
-        price.save()
-        assert found == [(None, "a"), ("a", "b")]
-
-    @pytest.mark.parametrize(
-        "write",
-        [
-            lambda rows, price: rows.update(name="b"),
-            lambda rows, price: rows.bulk_update([price], ["name"]),
-        ],
-    )
-    def test_of_bulk_writes(self, write: Callable[..., object]) -> None:
-        seen = Seen(previous=True)
-        price = Price.objects.create(name="a")
-        price.name = "b"
-        write(Price.objects.all(), price)
-        assert (seen.previous[-1].name, seen.last.name) == ("a", "b")
-
-    def test_of_another_signal_is_refused(self) -> None:
-        with pytest.raises(ImproperlyConfigured, match="previous=True"):
-            note(post_delete, Price, previous=True)
 
 
 @pytest.mark.django_db(transaction=True)

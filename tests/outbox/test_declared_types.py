@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, timezone
@@ -11,10 +10,7 @@ from decimal import Decimal
 from typing import Annotated, Any, Literal, NewType, Optional, TypeVar
 from uuid import UUID
 
-import attrs
-import msgspec
 import pytest
-from django.core.exceptions import ImproperlyConfigured
 from django.core.files.base import ContentFile
 from django.db.models import F, Value
 from django.db.models.functions import Now
@@ -26,9 +22,9 @@ from hypothesis import strategies as st
 
 import outbox
 from outbox.write.encode import encode
+from tests.outbox.declaring import Money, written
 from tests.testapp.models import Parcel
 
-Money = Annotated[Decimal, outbox.Places(2)]
 Code = NewType("Code", str)
 T = TypeVar("T")
 
@@ -58,15 +54,6 @@ class Node:
 
 
 PLUS_TWO = timezone(timedelta(hours=2))
-
-
-def event(declared: Any) -> Any:
-    """A class whose one field declares that."""
-    return msgspec.defstruct("Sample", [("value", declared)])
-
-
-def written(declared: Any, value: object) -> Any:
-    return json.loads(encode(event(declared)(value)))["value"]
 
 
 @pytest.mark.parametrize(
@@ -250,57 +237,6 @@ def test_a_missing_field_is_refused() -> None:
     line.product = 1
     with pytest.raises(outbox.InvalidField, match=r"Line\.price .*missing"):
         encode(line)
-
-
-@attrs.frozen
-class Attrs:
-    total: Money
-
-
-class Struct(msgspec.Struct, tag="line", rename="camel"):
-    unit_price: Money
-
-
-def test_attrs_classes_and_structs_are_converted_alike() -> None:
-    assert encode(Attrs(Decimal(1))) == b'{"total":"1.00"}'
-    assert encode(Struct(Decimal(1))) == b'{"type":"line","unitPrice":"1.00"}'
-
-
-def test_pydantic_models_are_converted_alike() -> None:
-    pydantic = pytest.importorskip("pydantic", reason="pydantic is not installed")
-    model = pydantic.create_model("Model", total=(Money, ...), at=(datetime | None, None))
-    assert encode(model(total=1)) == b'{"total":"1.00","at":null}'
-    with pytest.raises(outbox.InvalidField, match=r"Model\.total is a str"):
-        encode(model.model_construct(total="x", at=None))
-
-
-def test_annotations_may_name_what_only_the_function_around_knows() -> None:
-    @dataclass
-    class Inner:
-        value: Money
-
-    @outbox.event("test.local", topic="t", key="name")
-    @dataclass
-    class Outer:
-        name: str
-        inner: Inner
-
-    assert encode(Outer("a", Inner(Decimal(1)))) == b'{"name":"a","inner":{"value":"1.00"}}'
-
-
-def test_an_annotation_that_cannot_be_read_is_named_when_an_event_is_made_of_it() -> None:
-    cls: Any = dataclass(
-        type("Broken", (), {"__annotations__": {"value": "Missing"}, "__module__": __name__})
-    )
-    with pytest.raises(ImproperlyConfigured, match=r"Broken cannot be read: .*'Missing'"):
-        encode(cls(1))
-
-
-def test_a_type_without_a_form_in_json_is_named() -> None:
-    with pytest.raises(outbox.InvalidField, match=r"Sample\.value is a int: Parcel has no form in JSON"):
-        written(Parcel, 1)
-    with pytest.raises(outbox.NotEncodable, match=r"Sample\.value is a Parcel: .* primary key"):
-        written(Parcel, Parcel(code="a"))
 
 
 def test_the_key_is_the_text_of_the_converted_value() -> None:

@@ -20,8 +20,6 @@ from outbox.models import OutboxEvent
 from outbox.write.row import MAX_KEY_BYTES, NewRow
 from outbox_core.people.text import is_plain
 
-UNICODE = st.text(st.characters(exclude_categories=["Cs"]))
-
 
 @dataclass
 class Keyed:

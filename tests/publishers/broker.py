@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
+from kafka import KafkaAdminClient
 from kafka.admin import (
     ACL,
     ACLOperation,
@@ -24,6 +24,7 @@ from kafka.protocol.admin import AlterClientQuotasRequest
 import devstack.kafka
 from devstack import ports
 from devstack.kafka.properties import Node
+from tests.reading import records_of
 from tests.torture.proxy import Proxy
 
 USER, PASSWORD = "relay", "relay-secret"
@@ -91,6 +92,7 @@ class Broker:
         """It keeps its connections, and answers nothing."""
         pid = self._server.pid
         os.kill(pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, pid, os.WSTOPPED | os.WNOWAIT)  # until then some of its threads may go on
         try:
             yield
         finally:
@@ -146,18 +148,10 @@ class Broker:
 
     def read(self, topic: str) -> list[Received]:
         """Every record of a topic, partition by partition."""
-        consumer = KafkaConsumer(bootstrap_servers=self.address, auto_offset_reset="earliest", group_id=None)
-        try:
-            parts = [TopicPartition(topic, p) for p in sorted(consumer.partitions_for_topic(topic) or ())]
-            consumer.assign(parts)
-            ends = consumer.end_offsets(parts)
-            found: dict[TopicPartition, list[Received]] = {part: [] for part in parts}
-            while any(consumer.position(part) < ends[part] for part in parts):
-                for part, records in consumer.poll(timeout_ms=500).items():
-                    found[part] += [Received(r.partition, r.key, r.value, list(r.headers)) for r in records]
-        finally:
-            consumer.close()
-        return [record for part in parts for record in found[part]]
+        return [
+            Received(record.partition, record.key, record.value, list(record.headers))
+            for record in records_of(self.address, topic)
+        ]
 
     def _admin(self) -> KafkaAdminClient:
         return KafkaAdminClient(bootstrap_servers=self.address, request_timeout_ms=20_000)

@@ -35,6 +35,20 @@ def client(request: pytest.FixtureRequest) -> Client:
     return CLIENTS[request.param]
 
 
+Patience = Callable[[float], None]
+
+
+@pytest.fixture
+def patience(monkeypatch: pytest.MonkeyPatch) -> Patience:
+    """Sets how many seconds ``prepare`` waits for the broker."""
+
+    def be(seconds: float) -> None:
+        for module in ("kafka_python", "confluent"):
+            monkeypatch.setattr(f"relay.publishers.{module}.publisher.PREPARE_SECONDS", seconds)
+
+    return be
+
+
 @pytest.fixture
 def connect(client: Client) -> Iterator[Callable[..., Publisher]]:
     """As ``client``; what it makes is closed when the test is over."""

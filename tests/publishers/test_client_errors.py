@@ -41,9 +41,9 @@ def test_a_user_who_may_not_publish_idempotently_waits_until_it_may(broker: Brok
             heard.append(str(error))
         return any("grant WRITE" in each or "IDEMPOTENT_WRITE" in each for each in heard)
 
-    wait_until(is_refused, 20, f"the reason among {heard}")
+    wait_until(is_refused, 60, f"the reason among {heard}")
     broker.allow(topic, "WRITE", "DESCRIBE", user=OUTSIDER)
-    wait_until(lambda: not deliver(publisher, records(topic, ["k"], 1)), 20, "the grant is in force")
+    wait_until(lambda: not deliver(publisher, records(topic, ["k"], 1)), 60, "the grant is in force")
     broker.forbid(topic, "WRITE", "DESCRIBE", user=OUTSIDER)
 
 

@@ -17,6 +17,7 @@ from relay.errors import PublisherUnavailable
 from relay.publishers.base import Publisher, Trouble
 from tests.publishers.broker import PASSWORD, Broker
 from tests.publishers.clients import Client, deliver, records
+from tests.publishers.conftest import Patience
 from tests.waiting import wait_until
 
 pytestmark = [
@@ -36,8 +37,8 @@ def nothing_left() -> Iterator[None]:
 
     threads, files = set(threading.enumerate()), descriptors()
     yield
-    wait_until(lambda: descriptors() <= files, 15, "the file descriptors are closed")
-    wait_until(lambda: set(threading.enumerate()) <= threads, 15, "the threads have ended")
+    wait_until(lambda: descriptors() <= files, 60, "the file descriptors are closed")
+    wait_until(lambda: set(threading.enumerate()) <= threads, 60, "the threads have ended")
 
 
 def test_closing_leaves_nothing(broker: Broker, client: Client) -> None:
@@ -48,8 +49,10 @@ def test_closing_leaves_nothing(broker: Broker, client: Client) -> None:
         publisher.close(5)
 
 
-def test_attempts_to_connect_leave_nothing(broker: Broker, client: Client) -> None:
+def test_attempts_to_connect_leave_nothing(broker: Broker, client: Client, patience: Patience) -> None:
     """To a broker that is down, and to one that does not know the password; then to one that hangs."""
+
+    patience(0.5)
 
     def attempt(address: str) -> None:
         publisher = client(address, password="wrong")
@@ -69,7 +72,7 @@ def test_waves_that_fail_leave_nothing(broker: Broker, client: Client) -> None:
     broker.allow(topic, "WRITE", "DESCRIBE")
     with nothing_left():
         publisher = client(broker.secured, password=PASSWORD, delivery_seconds=1.0)
-        wait_until(lambda: not deliver(publisher, records(topic, ["key"], 1)), 10, "the ACLs are in force")
+        wait_until(lambda: not deliver(publisher, records(topic, ["key"], 1)), 60, "the ACLs are in force")
         for _ in range(3):
             publisher.prepare([topic])
             [failure] = publisher.publish(records(topic, ["key"], 1, padding=20_000))
@@ -93,9 +96,9 @@ def test_a_process_that_ends_without_closing_says_nothing(broker: Broker, name: 
     assert process.stdout.readline() == "published\n"
     if frozen:
         with broker.frozen():
-            output, _ = process.communicate("again\n", timeout=30)
+            output, _ = process.communicate("again\n", timeout=60)
     else:
-        output, _ = process.communicate("\n", timeout=30)
+        output, _ = process.communicate("\n", timeout=60)
     assert (process.returncode, output) == (0, "")
 
 

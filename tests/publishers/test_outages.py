@@ -12,9 +12,10 @@ import pytest
 
 from outbox_core.wire.encode import Record
 from relay.errors import PublisherUnavailable
-from relay.publishers.base import Failure, Outcome, Publisher, Trouble
+from relay.publishers.base import PREPARE_SECONDS, Failure, Outcome, Publisher, Trouble
 from tests.publishers.broker import Broker
 from tests.publishers.clients import CLIENTS, deliver, records
+from tests.publishers.conftest import Patience
 from tests.publishers.contract import by_key
 from tests.waiting import wait_until
 
@@ -22,8 +23,8 @@ pytestmark = pytest.mark.real_kafka
 Connect = Callable[..., Publisher]
 
 KEYS = [f"key-{n}" for n in range(20)]
-IN_TIME = 4.0
-"""Seconds that ``prepare`` may take, on a machine that is busy."""
+IN_TIME = 10.0
+"""Seconds that an answer may take which does not wait for the broker, on a machine that is busy."""
 
 
 def assert_whole(broker: Broker, topic: str, wanted: Sequence[Record]) -> None:
@@ -36,17 +37,21 @@ def assert_whole(broker: Broker, topic: str, wanted: Sequence[Record]) -> None:
         assert sorted(set(numbers)) == list(range(len(wanted) // len(KEYS))), numbers
 
 
-def test_a_hanging_broker_is_told_by_prepare_in_time(broker: Broker, connect: Connect) -> None:
+def test_a_hanging_broker_is_told_by_prepare_in_time(
+    broker: Broker, connect: Connect, patience: Patience
+) -> None:
     """By a publisher that has never seen it, and by one that is connected."""
     topic, other = broker.topic(), broker.topic()
     connected, fresh = connect(broker.address), connect(broker.address)
     connected.prepare([topic])
+    patience(0.5)
     with broker.frozen():
         for publisher in (fresh, connected):
             since = time.monotonic()
             with pytest.raises(PublisherUnavailable):
                 publisher.prepare([topic, other])
             assert time.monotonic() - since < IN_TIME
+    patience(PREPARE_SECONDS)
     for publisher in (fresh, connected):
         deliver(publisher, records(other, KEYS, 1))
 
@@ -74,7 +79,7 @@ def test_a_short_hang_is_outlasted_without_sending_anything_twice(broker: Broker
             wave = thread.submit(publisher.publish, records(topic, KEYS, 5, first=5))
             time.sleep(1)
             assert not wave.done()
-        assert wave.result(30) == [None] * 100
+        assert wave.result(60) == [None] * 100
     assert by_key(broker.read(topic)) == {key.encode(): [b"%d" % n for n in range(10)] for key in KEYS}
 
 
@@ -128,9 +133,9 @@ def test_a_killed_broker_leaves_no_hole(broker: Broker) -> None:
         with broker.frozen():
             for each in publishers:
                 each.gates[4].set()
-            wait_until(lambda: all(each.waits for each in publishers), 30, "both wait")
+            wait_until(lambda: all(each.waits for each in publishers), 60, "both wait")
             broker.kill()
-        wait_until(lambda: all(each.failed for each in publishers), 30, "both have noticed")
+        wait_until(lambda: all(each.failed for each in publishers), 60, "both have noticed")
         broker.start()
         failures: list[list[Failure]] = [each.result(200) for each in running]
     for publisher in publishers:

@@ -14,6 +14,7 @@ from relay.publishers.base import Publisher
 from relay.publishers.reasons import explained
 from tests.publishers.broker import Broker
 from tests.publishers.clients import Client, Security, kafka_python
+from tests.publishers.conftest import Patience
 from tests.publishers.listeners import ALERT, speaking_tls
 from tests.waiting import wait_until
 
@@ -26,6 +27,11 @@ REASONS = {
     "no mechanism in common": (r"mechanism", "SASL mechanism"),
     "wrong password": (r"authentication", "user name and the password"),
 }
+
+
+@pytest.fixture(autouse=True)
+def attempts_are_short(patience: Patience) -> None:
+    patience(0.5)
 
 
 def reached(broker: Broker, case: str) -> tuple[str, Security | None]:
@@ -52,7 +58,7 @@ def said(publisher: Publisher, pattern: str) -> str:
         return bool(heard) and re.search(pattern, heard[-1], re.IGNORECASE) is not None
 
     try:
-        wait_until(is_said, 20, pattern)
+        wait_until(is_said, 60, pattern)
     except AssertionError:
         raise AssertionError(f"{pattern} is not in {heard}") from None
     return heard[-1]

@@ -11,6 +11,7 @@ import pytest
 from relay.publishers.base import Publisher
 from tests.publishers.broker import Broker
 from tests.publishers.clients import deliver, records
+from tests.publishers.conftest import Patience
 
 pytestmark = pytest.mark.real_kafka
 Connect = Callable[..., Publisher]
@@ -51,11 +52,12 @@ def test_a_link_that_becomes_slow_costs_one_copy_at_most(broker: Broker, connect
     assert max(found.values()) <= 2
 
 
-def test_a_link_of_a_long_way_is_used(broker: Broker, connect: Connect) -> None:
+def test_a_link_of_a_long_way_is_used(broker: Broker, connect: Connect, patience: Patience) -> None:
     """Every answer takes longer than ``prepare`` waits."""
-    topic, publisher = broker.topic(), connect(broker.slow, delivery_seconds=12.0)
-    broker.proxy.delay = 1.3
-    deliver(publisher, records(topic, ["k"], 40, padding=1_000), seconds=90)
+    patience(1.0)
+    topic, publisher = broker.topic(), connect(broker.slow, delivery_seconds=5.0)
+    broker.proxy.delay = 0.55
+    deliver(publisher, records(topic, ["k"], 40, padding=400), seconds=90)
     assert set(copies(broker, topic).values()) == {1}
 
 

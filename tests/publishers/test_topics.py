@@ -45,11 +45,11 @@ def test_a_topic_that_is_deleted_in_mid_flow_keeps_no_other_waiting(broker: Brok
     wanted = [*records(deleted, ["key"], 2), *records(other, ["key"], 2)]
     assert deliver(publisher, wanted) == []
     broker.delete(deleted)
-    wait_until(lambda: not broker.exists(deleted), 10, "the topic is gone")
+    wait_until(lambda: not broker.exists(deleted), 60, "the topic is gone")
     publisher.prepare([deleted, other])
     began = time.monotonic()
     assert troubles(publisher.publish(wanted)) == [*[Trouble.TOPIC_MISSING] * 2, None, None]
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 40
     assert deliver(publisher, records(other, ["key"], 2, first=2)) == []
 
 
@@ -66,9 +66,9 @@ def test_a_consumer_makes_no_topic(broker: Broker) -> None:
         offsets=MemoryOffsets(),
     )
     with closing(source):
-        wait_until(lambda: source.poll(0.1) == [] and len(source.partitions()) == 1, 20, "it reads the topic")
+        wait_until(lambda: source.poll(0.1) == [] and len(source.partitions()) == 1, 60, "it reads the topic")
         broker.delete(topic)
-        wait_until(lambda: source.poll(0.1) == [] and topic in source.waits_for(), 20, "it misses the topic")
+        wait_until(lambda: source.poll(0.1) == [] and topic in source.waits_for(), 60, "it misses the topic")
         source.poll(1.0)
         assert not broker.exists(topic)
 
@@ -78,7 +78,7 @@ def test_a_topic_that_is_made_after_all_is_found(broker: Broker, connect: Connec
     [failure] = deliver(publisher, records(topic, ["key"], 1))
     assert failure.trouble is Trouble.TOPIC_MISSING
     broker.create(topic, 1)
-    wait_until(lambda: not deliver(publisher, records(topic, ["key"], 1)), 5, "the topic is found")
+    wait_until(lambda: not deliver(publisher, records(topic, ["key"], 1)), 60, "the topic is found")
 
 
 @pytest.mark.parametrize("name", ["..", "no/topic", "t" * 250])
@@ -100,14 +100,14 @@ def test_a_topic_of_kafka_itself_is_forbidden(broker: Broker, connect: Connect, 
         publisher.prepare([name, other])
         return troubles(publisher.publish(wanted))
 
-    wait_until(lambda: told() == [Trouble.TOPIC_FORBIDDEN, None], 20, "the topic is there, and refused")
+    wait_until(lambda: told() == [Trouble.TOPIC_FORBIDDEN, None], 60, "the topic is there, and refused")
 
 
 def test_a_topic_recreated_with_fewer_partitions_is_written_again(broker: Broker, connect: Connect) -> None:
     topic, publisher, keys = broker.topic(6), connect(broker.address, delivery_seconds=3.0), list("abcdefgh")
     assert deliver(publisher, records(topic, keys, 1)) == []
     broker.delete(topic)
-    wait_until(lambda: not broker.exists(topic), 10, "the topic is gone")
+    wait_until(lambda: not broker.exists(topic), 60, "the topic is gone")
     broker.create(topic, 2)
     deliver(publisher, records(topic, keys, 3))
     assert by_key(broker.read(topic)) == {key.encode(): [b"0", b"1", b"2"] for key in keys}
@@ -129,7 +129,7 @@ def test_a_forbidden_topic_is_told_before_anything_is_sent(broker: Broker, conne
     broker.allow(allowed, "WRITE", "DESCRIBE")
     broker.allow(readable, "READ", "DESCRIBE")
     publisher = connect(broker.secured, password=PASSWORD)
-    wait_until(lambda: not deliver(publisher, records(allowed, ["key"], 1)), 10, "the ACLs are in force")
+    wait_until(lambda: not deliver(publisher, records(allowed, ["key"], 1)), 60, "the ACLs are in force")
     for forbidden in (readable, hidden):
         publisher.prepare([allowed, forbidden])
         outcomes = publisher.publish([*records(allowed, ["key"], 2), *records(forbidden, ["key"], 2)])
@@ -145,7 +145,7 @@ def test_a_topic_that_is_forbidden_in_mid_wave_is_told_from_the_others(
     broker.allow(withdrawn, "WRITE", "DESCRIBE")
     publisher = connect(broker.secured, password=PASSWORD)
     wanted = [*records(withdrawn, ["key"], 2), *records(allowed, ["key"], 2)]
-    wait_until(lambda: not deliver(publisher, wanted), 10, "the ACLs are in force")
+    wait_until(lambda: not deliver(publisher, wanted), 60, "the ACLs are in force")
     broker.forbid(withdrawn, "WRITE")
 
     def refused() -> bool:
@@ -155,7 +155,7 @@ def test_a_topic_that_is_forbidden_in_mid_wave_is_told_from_the_others(
         assert Trouble.TOPIC_FORBIDDEN not in found[2:]
         return found[0] is not None
 
-    wait_until(refused, 10, "the ACL is withdrawn")
+    wait_until(refused, 60, "the ACL is withdrawn")
     assert deliver(publisher, records(allowed, ["key"], 2)) == []
 
 
@@ -170,7 +170,7 @@ def test_the_broker_judges_where_the_limit_is_not_known(broker: Broker, connect:
     topic = broker.topic(1, **{"max.message.bytes": "20000"})
     broker.allow(topic, "WRITE", "DESCRIBE")
     publisher = connect(broker.secured, password=PASSWORD)
-    wait_until(lambda: not deliver(publisher, records(topic, ["key"], 1)), 10, "the ACLs are in force")
+    wait_until(lambda: not deliver(publisher, records(topic, ["key"], 1)), 60, "the ACLs are in force")
     good, bad = (
         records(topic, ["key"], 40, first=1, padding=1_000),
         records(topic, ["key"], 1, padding=30_000),

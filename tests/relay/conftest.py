@@ -1,10 +1,12 @@
-"""Writers with connections of their own, and shards published into memory."""
+"""Writers with connections of their own; shards published into memory; relays in processes of their own."""
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -13,7 +15,7 @@ import pytest
 from django.db import connection, transaction
 
 from outbox.models import OutboxEvent
-from outbox.operations import pausing
+from outbox.operations import pausing, resharding
 from outbox.write.buckets import bucket_of
 from outbox_core.wire.encode import BinaryEncoder, Record
 from relay.cluster.lease import Lease
@@ -24,6 +26,9 @@ from relay.log.session import Session
 from relay.publishers.memory import MemoryPublisher
 from relay.sender import Sender
 from relay.shard.owned import OwnedShard
+from tests.reading import records_of
+from tests.relay.processes import RelayProcess
+from tests.waiting import wait_until
 
 LEASE_SECONDS = 60.0
 """Nobody renews a desk's lease: it outlasts a test."""
@@ -147,13 +152,30 @@ def running_relay(relay: Relay) -> Iterator[Relay]:
         yield relay
     finally:
         relay.stop()
-        thread.join(20)
+        thread.join(60)
 
 
 def insert(bucket: int, topic: str, count: int = 1) -> None:
     """Commit events of a bucket."""
     with connection.cursor() as cursor:
         cursor.execute(INSERT, {"bucket": bucket, "topic": topic, "key": "k", "first": 1, "last": count})
+
+
+def divide(count: int) -> None:
+    """Have so many shards."""
+    resharding.reshard("default", count)
+
+
+def wait_for_lock(text: str) -> None:
+    """Return when a statement with this in its text waits for a lock."""
+    query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE %s"
+
+    def waits() -> bool:
+        with connection.cursor() as cursor:
+            cursor.execute(query, [f"%{text}%"])
+            return bool(cursor.fetchone()[0])
+
+    wait_until(waits, 60, f"{text} waits for a lock")
 
 
 def pause(topic: str) -> None:
@@ -181,3 +203,39 @@ def desk(transactional_db: None) -> Iterator[Callable[..., Desk]]:
             return new
 
         yield make
+
+
+@pytest.fixture
+def relay(
+    transactional_db: None, tmp_path: Path, kafka_bootstrap: str
+) -> Iterator[Callable[..., RelayProcess]]:
+    """Starts relays; those that a test leaves behind are killed."""
+    started: list[RelayProcess] = []
+
+    def start(*arguments: str, **environment: str) -> RelayProcess:
+        new = RelayProcess(tmp_path / f"relay-{len(started)}.log", *arguments, **environment)
+        started.append(new)
+        return new
+
+    yield start
+    for each in started:
+        each.process.kill()
+        each.process.wait()
+
+
+@pytest.fixture
+def published(kafka_bootstrap: str) -> Callable[[str], list[str]]:
+    """Reads a topic from its start to its present end; the payloads, partition by partition."""
+    return lambda topic: [(record.value or b"").decode() for record in records_of(kafka_bootstrap, topic)]
+
+
+@pytest.fixture(params=["kafka-refuses", "kafka-is-silent", "postgres-refuses", "postgres-is-silent"])
+def away(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
+    """What tells a relay that a service is where nobody listens, or listens and never answers."""
+    service, _, how = request.param.partition("-")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = 1 if how == "refuses" else silent.getsockname()[1]
+        yield {
+            "kafka": {"KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{port}"},
+            "postgres": {"SHOP_DATABASE_URL": f"postgresql://postgres@127.0.0.1:{port}/none"},
+        }[service]

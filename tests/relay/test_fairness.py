@@ -22,15 +22,11 @@ from relay.conf import RelaySettings
 from relay.engine import Relay
 from relay.log.session import Session, qualified
 from relay.publishers.memory import MemoryPublisher
-from tests.relay.conftest import Desk, Writer, insert
+from tests.relay.conftest import Desk, Writer, divide, insert
 
 Desks = Callable[..., Desk]
 Writers = Callable[[], Writer]
 ATTEMPT_SECONDS = 0.5
-
-
-def divide(count: int) -> None:
-    resharding.reshard("default", count)
 
 
 def test_all_free_shards_are_taken_at_once(transactional_db: None) -> None:
@@ -139,7 +135,7 @@ def test_a_drain_waits_for_the_shards_of_a_relay_that_died(transactional_db: Non
     insert(0, "t")
     insert(200, "t")
     broker = MemoryPublisher()
-    relay = Relay("default", RelaySettings(lease_seconds=1), broker, BinaryEncoder("/test"))
+    relay = Relay("default", RelaySettings(), broker, BinaryEncoder("/test"))
     assert relay.run(drain=True)
     assert len(broker.records) == 2
 

@@ -237,7 +237,7 @@ def test_a_logical_subscriber_is_refused(source: Place, elsewhere: Cluster) -> N
             write_in("streamed", 5)
             desk.drain()
         last = one.execute(LAST).fetchone()
-        wait_until(lambda: two.execute(LAST).fetchone() == last, 30, "the subscriber has the last position")
+        wait_until(lambda: two.execute(LAST).fetchone() == last, 60, "the subscriber has the last position")
         two.execute("DROP SUBSCRIPTION outbox")
         sequence_behind_its_table(target)
         two.execute("SELECT setval('outbox_event_id_seq', (SELECT max(id) FROM outbox_event))")

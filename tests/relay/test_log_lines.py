@@ -87,9 +87,7 @@ def test_a_slow_broker_is_told_once_for_as_long_as_it_is_slow(
     slow = boottime() - began
     it.turn()
     lines = told()
-    assert [line for line in lines if "no acknowledgement" in line] == [
-        "Kafka: no acknowledgement for 0 s. Nothing is lost; retrying."
-    ]
+    assert len([line for line in lines if line.startswith("Kafka: no acknowledgement for ")]) == 1
     (recovered,) = [line for line in lines if line.startswith("Recovered after")]
     assert 0.5 < float(recovered.split()[2]) <= slow + 1
 

@@ -47,9 +47,9 @@ def owners() -> Iterator[list[object]]:
 def owner_and_standby(its: MemoryPublisher, others: MemoryPublisher) -> Iterator[tuple[Relay, Relay]]:
     """Two relays, each with a broker of its own; the first owns the shard."""
     with running(its, **FAST) as first:
-        wait_until(lambda: bool(first.shards), 10, "the first relay owns the shard")
+        wait_until(lambda: bool(first.shards), 60, "the first relay owns the shard")
         with running(others, **FAST) as second:
-            wait_until(lambda: second.state is State.STANDBY, 10, "the second one stands by")
+            wait_until(lambda: second.state is State.STANDBY, 60, "the second one stands by")
             yield first, second
 
 
@@ -65,12 +65,12 @@ def test_a_relay_that_alone_does_not_reach_kafka_lets_another_one_publish(
     cut, good = unavailable(), MemoryPublisher()
     with owner_and_standby(cut, good) as (first, second):
         insert(0, "t")
-        wait_until(lambda: len(good.records) == 1, 10, "the second one publishes")
+        wait_until(lambda: len(good.records) == 1, 60, "the second one publishes")
         assert (first.state, "switched off" in first.condition.detail) == (State.DEGRADED, True)
         insert(0, "t")
-        wait_until(lambda: len(good.records) == 2, 10, "it goes on")
+        wait_until(lambda: len(good.records) == 2, 60, "it goes on")
         cut.available = True
-        wait_until(lambda: first.state is State.STANDBY, 10, "Kafka answers the first one again")
+        wait_until(lambda: first.state is State.STANDBY, 60, "Kafka answers the first one again")
         assert owners == [first.id, second.id]
 
 
@@ -88,15 +88,15 @@ def test_in_an_outage_for_all_the_last_one_goes_on_trying(
 ) -> None:
     brokers = unavailable(), unavailable()
     with running(brokers[0], **FAST) as first, running(brokers[1], **FAST) as second:
-        wait_until(lambda: all_is_well(first, second), 10, "both run")
+        wait_until(lambda: all_is_well(first, second), 60, "both run")
         insert(0, "t")
-        wait_until(lambda: len(owners) == 2, 10, "one has handed over")
-        wait_until(lambda: any(map(has_tried_for_long, (first, second))), 20, "the other one tries for long")
+        wait_until(lambda: len(owners) == 2, 60, "one has handed over")
+        wait_until(lambda: any(map(has_tried_for_long, (first, second))), 60, "the other one tries for long")
         assert len(owners) == 2
         for broker in brokers:
             broker.available = True
-        wait_until(lambda: len(brokers[0].records + brokers[1].records) == 1, 10, "the event is published")
-        wait_until(lambda: all_is_well(first, second), 10, "all is well again")
+        wait_until(lambda: len(brokers[0].records + brokers[1].records) == 1, 60, "the event is published")
+        wait_until(lambda: all_is_well(first, second), 60, "all is well again")
         assert len(owners) == 2
 
 
@@ -105,15 +105,15 @@ def test_who_has_handed_over_takes_part_again_where_nobody_else_is_left(
 ) -> None:
     cut, good = unavailable(), MemoryPublisher()
     with running(cut, **FAST) as first:
-        wait_until(lambda: bool(first.shards), 10, "the first relay owns the shard")
+        wait_until(lambda: bool(first.shards), 60, "the first relay owns the shard")
         with running(good, **FAST) as second:
-            wait_until(lambda: second.state is State.STANDBY, 10, "the second one stands by")
+            wait_until(lambda: second.state is State.STANDBY, 60, "the second one stands by")
             insert(0, "t")
-            wait_until(lambda: len(good.records) == 1, 10, "the second one publishes")
+            wait_until(lambda: len(good.records) == 1, 60, "the second one publishes")
         insert(0, "t")
-        wait_until(lambda: has_tried_for_long(first), 10, "the first one goes on trying")
+        wait_until(lambda: has_tried_for_long(first), 60, "the first one goes on trying")
         cut.available = True
-        wait_until(lambda: len(cut.records) == 1, 10, "it publishes")
+        wait_until(lambda: len(cut.records) == 1, 60, "it publishes")
         assert owners == [first.id, second.id, first.id]
 
 
@@ -130,7 +130,7 @@ def test_who_is_cut_off_in_mid_wave_hands_over(transactional_db: None, owners: l
     good = MemoryPublisher()
     with owner_and_standby(CutInMidWave(), good) as (first, second):
         insert(0, "t", 2)
-        wait_until(lambda: len(good.records) == 1, 10, "the second one publishes the rest")
+        wait_until(lambda: len(good.records) == 1, 60, "the second one publishes the rest")
         assert owners == [first.id, second.id]
 
 
@@ -139,12 +139,12 @@ def test_who_has_only_held_events_to_publish_hands_over(transactional_db: None, 
     pause("t")
     insert(0, "t")
     with running(cut, **FAST) as first:
-        wait_until(lambda: Held.objects.exists(), 10, "the event is held")
+        wait_until(lambda: Held.objects.exists(), 60, "the event is held")
         with running(good, **FAST) as second:
-            wait_until(lambda: second.state is State.STANDBY, 10, "the second one stands by")
+            wait_until(lambda: second.state is State.STANDBY, 60, "the second one stands by")
             cut.available = False
             resume("t")
-            wait_until(lambda: len(good.records) == 1, 10, "the second one publishes")
+            wait_until(lambda: len(good.records) == 1, 60, "the second one publishes")
             assert owners == [first.id, second.id]
 
 
@@ -168,8 +168,8 @@ def test_who_is_answered_hands_nothing_over(
     refusing = Refusing()
     with owner_and_standby(refusing, MemoryPublisher()) as (first, _):
         wait_until(
-            lambda: first.connected is not None and first.connected.coordinator.others == 1, 10, "seen"
+            lambda: first.connected is not None and first.connected.coordinator.others == 1, 60, "seen"
         )
         insert(0, "t")
-        wait_until(lambda: refusing.attempts > 5 or len(owners) > 1, 10, "it has tried often")
+        wait_until(lambda: refusing.attempts > 5 or len(owners) > 1, 60, "it has tried often")
         assert owners == [first.id]

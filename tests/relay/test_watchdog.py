@@ -7,6 +7,7 @@ import pytest
 from outbox_core.process.clock import boottime
 from outbox_core.process.exit_codes import ExitCode
 from relay.watchdog import Watchdog
+from tests.waiting import wait_until
 
 STATEMENT_SECONDS = 30.0
 
@@ -68,10 +69,9 @@ def test_the_thread_looks_until_it_is_stopped(process: Process) -> None:
     process.deadline = boottime() - 1
     process.watchdog.start()
     try:
-        while not process.codes:
-            process.watchdog.join(0.05)
+        wait_until(lambda: process.codes, 60, "it has looked")
     finally:
         process.watchdog.stop()
-        process.watchdog.join(5)
+        process.watchdog.join(60)
     assert not process.watchdog.is_alive()
     assert process.codes[0] == ExitCode.ERROR

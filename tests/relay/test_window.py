@@ -10,6 +10,7 @@ import pytest
 from outbox.log.position import NOTHING, Position, Snapshot
 from outbox.operations import resharding
 from tests.relay.conftest import Desk, Writer, payloads
+from tests.waiting import wait_until
 
 Desks = Callable[..., Desk]
 Writers = Callable[[], Writer]
@@ -84,8 +85,7 @@ def test_what_commits_behind_a_pinned_window_is_no_part_of_it(desk: Desks, write
     late.insert("late", 5)
     w.insert("a", 30)
     w.commit()
-    while not office.broker.records:
-        office.shard.step()
+    wait_until(lambda: office.shard.step() and office.broker.records, 60, "something is sent", every=0)
     assert office.shard._checkpoints.position.hi is not None
     late.commit()
     office.drain()

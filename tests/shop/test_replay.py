@@ -122,7 +122,7 @@ def alarm() -> Iterator[None]:
 @pytest.mark.usefixtures("alarm")
 def test_ctrl_c_ends_a_single_writer_that_waits_for_its_next_turn(path: Path) -> None:
     def interrupt_behind_the_first() -> None:
-        wait_until(Order.objects.exists, 15, "the first purchase is there")
+        wait_until(Order.objects.exists, 60, "the first purchase is there")
         connection.close()
         os.kill(os.getpid(), signal.SIGINT)
 

@@ -19,6 +19,7 @@ PAGE_ROWS = 100
 """RELAY["PAGE_ROWS"] of the relays: a wave has no more."""
 TWO_AT_ONCE = 0.25
 BETWEEN_SECONDS = (0.2, 2.0)
+LITTLE_BETWEEN = (0.1, 0.5)
 
 
 def heed_signals() -> None:
@@ -60,8 +61,16 @@ def chosen(seed: int, count: int, among: Sequence[Fault]) -> list[tuple[Fault, .
     return picked
 
 
-def run(trial: Trial, picked: Sequence[tuple[Fault, ...]], *, tell: Callable[[str], None] = say) -> None:
-    """Cause them, each when the one before is over and every shard publishes again."""
+def run(
+    trial: Trial,
+    picked: Sequence[tuple[Fault, ...]],
+    *,
+    tell: Callable[[str], None] = say,
+    between: tuple[float, float] = BETWEEN_SECONDS,
+) -> None:
+    """Cause them, each when the one before is over and every shard publishes again; ``between`` two of them
+    all is well for so many seconds, at least and at most.
+    """
     chance = random.Random(trial.seed)
     if trial.await_publishing() is None:
         trial.complaints.append("the relays did not begin to publish")
@@ -72,7 +81,7 @@ def run(trial: Trial, picked: Sequence[tuple[Fault, ...]], *, tell: Callable[[st
             tell(f"{number:4}/{len(picked)} {_told(incident)}")
             if incident.recovered is None:
                 _heal(trial)
-            time.sleep(chance.uniform(*BETWEEN_SECONDS))
+            time.sleep(chance.uniform(*between))
     except KeyboardInterrupt:
         tell("interrupted: what has been is judged")
         _heal(trial)

@@ -79,7 +79,7 @@ GUARDS = [
     ),
     Guard(
         "a topic held at once",
-        f"{RELAY}/test_holds.py::test_topics_that_cannot_be_written_are_held_at_once_and_stop_no_other",
+        f"{RELAY}/test_missing_topics.py::test_topics_that_cannot_be_written_are_held_at_once_and_stop_no_other",
     ),
     Guard(
         "the refusal of another history",
@@ -87,7 +87,7 @@ GUARDS = [
     ),
     Guard(
         "the order in which events were held",
-        f"{RELAY}/test_holds.py::test_a_released_key_is_published_in_order_before_what_comes_later",
+        f"{RELAY}/test_released_holds.py::test_a_released_key_is_published_in_order_before_what_comes_later",
     ),
     Guard(
         "planner settings",

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from kafka import KafkaConsumer, TopicPartition
-
+from tests.reading import records_of
 from tests.torture.ledger import digest
-
-POLL_MS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,34 +27,7 @@ class Record:
 
 def read(bootstrap_servers: str, topics: Sequence[str]) -> list[Record]:
     """All records of the topics, partition by partition, in the order of their offsets."""
-    consumer = KafkaConsumer(
-        bootstrap_servers=bootstrap_servers.split(","),
-        auto_offset_reset="earliest",
-        isolation_level="read_committed",
-        group_id=None,
-    )
-    try:
-        parts = [
-            TopicPartition(topic, number)
-            for topic in topics
-            for number in sorted(consumer.partitions_for_topic(topic) or ())
-        ]
-        consumer.assign(parts)
-        found: dict[TopicPartition, list[Record]] = {part: [] for part in parts}
-        for part, records in _polled(consumer, parts):
-            found[part] += map(_record, records)
-        return [record for part in parts for record in found[part]]
-    finally:
-        consumer.close()
-
-
-def _polled(
-    consumer: KafkaConsumer, parts: Sequence[TopicPartition]
-) -> Iterator[tuple[TopicPartition, Sequence[Any]]]:
-    ends = consumer.end_offsets(parts)
-    consumer.seek_to_beginning(*parts)
-    while any(consumer.position(part) < ends[part] for part in parts):
-        yield from consumer.poll(timeout_ms=POLL_MS).items()
+    return [_record(record) for record in records_of(bootstrap_servers, *topics)]
 
 
 def _record(record: Any) -> Record:

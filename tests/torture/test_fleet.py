@@ -38,9 +38,9 @@ def test_a_relay_that_thaws_behind_its_lease_ends_with_1_although_it_was_asked_t
     fleet = Fleet(tmp_path, {"TORTURE_PROGRAM": "stands_in"}, 1)
     fleet.start()
     [member] = fleet.members()
-    wait_until(lambda: "ready" in member.log.read_text(), 20, "it runs")
+    wait_until(lambda: "ready" in member.log.read_text(), 60, "it runs")
     fleet.resize(0)
-    wait_until(lambda: bool(fleet.exits or fleet.failed_to_leave), 20, "it has ended")
+    wait_until(lambda: bool(fleet.exits or fleet.failed_to_leave), 60, "it has ended")
     fleet.close()
     assert (fleet.exits, fleet.failed_to_leave) == (Counter(exits), Counter(failed))
     assert not member.is_running

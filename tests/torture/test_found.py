@@ -16,20 +16,28 @@ __all__ = ["desk", "nothing_before", "writer"]
 def test_transactions_that_commit_while_a_position_is_loaded_do_not_make_it_suspicious(
     desk: Callable[..., Desk], writer: Callable[[], Writer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Under load some always do; the shard then stood still and somebody was asked to run outbox_rebase."""
+    """Under load some always do; the shard then stood still and somebody was asked to run outbox_rebase.
+
+    Here another transaction commits before and after every statement with which a shard is taken over.
+    """
     office, w = desk(), writer()
     w.insert("a")
     w.commit()
     office.drain()
+    statements: list[str] = []
     fetch = Session.fetch
 
     def commit_meanwhile(session: Session, name: str, parameters: Mapping[str, Any]) -> Any:
+        statements.append(name)
+        w.insert("a")
+        w.commit()
         rows = fetch(session, name, parameters)
-        if name == "log/load":
-            w.insert("a")
-            w.commit()
+        w.insert("a")
+        w.commit()
         return rows
 
-    monkeypatch.setattr(Session, "fetch", commit_meanwhile)
-    office.reopen()
-    assert office.drain() == ["a:2"]
+    with monkeypatch.context() as patch:
+        patch.setattr(Session, "fetch", commit_meanwhile)
+        office.reopen()
+    assert "log/load" in statements
+    assert office.drain() == [f"a:{number}" for number in range(2, 2 + 2 * len(statements))]

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
 
 import pytest
 
@@ -25,17 +24,6 @@ ROUNDS = {
     "topics": ["topic-missing", "kill-released-not-deleted"],
     "failover": ["promote"],
 }
-
-
-@pytest.fixture(scope="module")
-def ground() -> Iterator[Ground]:
-    """Servers of this module's own, as it kills them."""
-    try:
-        made = Ground()
-    except Unavailable as reason:
-        pytest.skip(str(reason))
-    with contextlib.closing(made):
-        yield made
 
 
 @pytest.mark.parametrize("kind", ROUNDS)
@@ -59,6 +47,6 @@ def test_every_promise_holds_behind_a_pooler() -> None:
 
 def _torture(ground: Ground, names: list[str], publisher: str = "kafka-python") -> None:
     with Trial(ground, seed=SEED, writers=2, publisher=publisher) as trial:
-        campaign.run(trial, [(FAULTS[name],) for name in names])
+        campaign.run(trial, [(FAULTS[name],) for name in names], between=campaign.LITTLE_BETWEEN)
         verdict = trial.verdict()
     assert verdict.holds, verdict.table()

@@ -134,7 +134,7 @@ class ConfluentPublisher:
         since = time.monotonic()
         delivery = Delivery(producer, wave.records)
         if not delivery.wait(self._delivery_seconds, self._topics.refusals, is_new=self._is_new):
-            if delivery.is_uncertain:
+            if delivery.is_uncertain or delivery.gone:  # the purge may still reach what it is given next
                 self._discard()
             if delivery.fatal is None and not delivery.gone and (delivery.is_uncertain or not self._is_new):
                 self._pace.late(wave.size)

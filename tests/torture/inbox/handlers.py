@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+import psycopg
 from django.db import DatabaseError, connection
 
 import inbox
@@ -47,9 +49,9 @@ def _fail(poison: str, event: inbox.Event) -> None:
         _execute(TAKE_EFFECT, _values(event, -1))
     if poison == "dies":
         os._exit(DIED)
-    if poison == "swallowed":
-        with suppress(DatabaseError):
-            _execute("COMMIT", None)
+    if poison in CAUGHT:
+        with suppress(psycopg.Error, DatabaseError):
+            CAUGHT[poison]()
         return
     if poison in STATEMENTS:
         _execute(STATEMENTS[poison], None)
@@ -72,6 +74,13 @@ STATEMENTS = {
     "commit": "COMMIT",
     "rollback": "ROLLBACK",
 }
+CAUGHT: dict[str, Callable[[], object]] = {
+    "swallowed": lambda: _execute("SELECT 1 / 0", None),
+    "committed": lambda: connection.connection.commit(),
+}
+"""What raises an error that the handler catches: the first leaves a transaction that can only roll back, the
+second one that is over.
+"""
 
 
 def _values(event: inbox.Event, n: int) -> dict[str, Any]:

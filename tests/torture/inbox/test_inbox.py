@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-from collections.abc import Iterator
 from dataclasses import fields
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import pytest
 
-from devstack.errors import Unavailable
 from inbox.handling.routing import Delivery, Identity
 from inbox.signals import event_held
 from outbox_core.wire.consumed import Record
@@ -42,20 +39,9 @@ ONE, TWO, THREE = (Effect(sent.event_id, "t", "k", sent.n, sent.n - 1) for sent 
 SEEN = Effect(ROTTEN.event_id, "t", "r", 1, 0)
 
 
-@pytest.fixture(scope="module")
-def ground() -> Iterator[Ground]:
-    """Servers of this module's own, as it stops them."""
-    try:
-        made = Ground()
-    except Unavailable as reason:
-        pytest.skip(str(reason))
-    with contextlib.closing(made):
-        yield made
-
-
 def test_every_effect_comes_once_and_in_order_whatever_happens(ground: Ground) -> None:
     with ConsumerTrial(ground, seed=SEED) as trial:
-        campaign.run(trial, [(FAULTS[name],) for name in SHORT])
+        campaign.run(trial, [(FAULTS[name],) for name in SHORT], between=campaign.LITTLE_BETWEEN)
         verdict = trial.verdict()
     assert verdict.holds, verdict.table()
 
