@@ -14,6 +14,7 @@ InboxError
 ├── HandlerHung           a handler ran for longer than INBOX["HANDLER_SECONDS"]
 ├── HandlerLeft           a handler raised SystemExit, KeyboardInterrupt or the like
 ├── SourceUnavailable     Kafka does not answer
+│   └── TopicDeleted      a topic was deleted while Kafka was asked about it
 └── Abandoned             the rest of a batch is not handled now: partitions were revoked, or it must stop
     └── OffsetsMoved      the database went back in time: the records that it lost must be read again first
 Interrupted               raised inside a handler that runs for too long; a BaseException
@@ -87,6 +88,10 @@ class HandlerLeft(InboxError):
 
 class SourceUnavailable(InboxError):
     """Kafka does not answer."""
+
+
+class TopicDeleted(SourceUnavailable):
+    """A topic was deleted while Kafka was asked about it."""
 
 
 class Abandoned(InboxError):

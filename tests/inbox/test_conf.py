@@ -52,6 +52,7 @@ def test_system_check(settings: Settings, changed: dict[str, Any], check: str, w
     [
         ({"enable_auto_commit": True}, "'enable_auto_commit', which the inbox sets itself"),
         ({"enable.auto.commit": "true"}, "'enable_auto_commit', which the inbox sets itself"),
+        ({"group.instance.id": "a"}, "'group_instance_id', which the inbox sets itself"),
         ({"max_pol_records": 1}, "Did you mean 'max_poll_records'?"),
         ({"compression_type": "lz4"}, "an option of a producer"),
         ({"enable.ssl.certificate.verification": False}, "'enable.ssl.certificate.verification'"),
