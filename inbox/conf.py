@@ -54,7 +54,9 @@ class Settings:
     topic_prefix: str = ""
     """Text before the name of every topic and group."""
     database: str = "default"
-    """The alias of the inbox's database. Effects of handlers must be in the same database."""
+    """The alias of the inbox's database. Effects of handlers must be in the same database, and its
+    transactions must be READ COMMITTED, PostgreSQL's default.
+    """
     attempts: Positive = 3
     """How many failures that count against an event it may have before it is held until a person decides."""
     retention_days: Positive = 30

@@ -4,6 +4,7 @@ InboxError
 ├── HandlerError          a handler is registered wrongly: its signature, its payload type, or twice
 ├── UnknownConsumer       no consumer of that name in INBOX["CONSUMERS"]
 ├── MigrationsMissing     the database has migrations that are not applied
+├── WrongIsolation        the database does not run transactions as READ COMMITTED
 ├── NotHandling           Batch.current() outside a handler
 ├── HandlerFailed         a handler failed; the cause is what it raised
 ├── Poison                this event cannot be handled, however often it is tried
@@ -22,6 +23,8 @@ Interrupted               raised inside a handler that runs for too long; a Base
 
 from __future__ import annotations
 
+from django.core.exceptions import ImproperlyConfigured
+
 
 class InboxError(Exception):
     """The inbox could not do what was requested."""
@@ -37,6 +40,10 @@ class UnknownConsumer(InboxError):
 
 class MigrationsMissing(InboxError):
     """The database has unapplied migrations of the inbox."""
+
+
+class WrongIsolation(InboxError, ImproperlyConfigured):
+    """The database does not run transactions as READ COMMITTED."""
 
 
 class NotHandling(InboxError):

@@ -11,7 +11,7 @@ from typing import TypeVar
 from django.db import DatabaseError, InterfaceError
 
 from inbox.database import drop_dead_connection
-from inbox.errors import Abandoned, Poison
+from inbox.errors import Abandoned, Poison, WrongIsolation
 from inbox.handling.retriable import is_of_the_database, is_worth_a_second_try
 from inbox.handling.routing import Delivery, Routes
 from inbox.handling.unit_of_work import Applied, UnitOfWork
@@ -72,7 +72,7 @@ class Processor:
             batch = records[start : start + self._batch_size]
             try:
                 yield from self._batch(batch)
-            except Abandoned:
+            except (Abandoned, WrongIsolation):
                 with suppress(DatabaseError, InterfaceError):
                     self._suspects.let_go(batch)
                 raise
@@ -140,7 +140,7 @@ class Processor:
         while True:
             try:
                 self._note(self._unit.apply(deliveries))
-            except Abandoned:
+            except (Abandoned, WrongIsolation):
                 raise
             except Exception as error:
                 drop_dead_connection(self._unit.database)
