@@ -8,9 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TypeVar
 
-from django.db import DatabaseError, InterfaceError
-
-from inbox.database import drop_dead_connection
+from inbox.database import UNAVAILABLE, drop_dead_connection
 from inbox.errors import Abandoned, Poison, WrongIsolation
 from inbox.handling.retriable import is_of_the_database, is_worth_a_second_try
 from inbox.handling.routing import Delivery, Routes
@@ -73,13 +71,13 @@ class Processor:
             try:
                 yield from self._batch(batch)
             except (Abandoned, WrongIsolation):
-                with suppress(DatabaseError, InterfaceError):
+                with suppress(*UNAVAILABLE):
                     self._suspects.let_go(batch)
                 raise
 
     def start_over(self, partitions: Collection[Partition]) -> None:
         """These are read again from an earlier offset, so notes about them are not valid any more."""
-        with suppress(DatabaseError, InterfaceError):
+        with suppress(*UNAVAILABLE):
             self._suspects.forget(partitions)
 
     def _batch(self, batch: Sequence[Record]) -> Iterator[Record]:
@@ -163,7 +161,7 @@ class Processor:
         for delay in delays():
             try:
                 self._unit.probe()
-            except (DatabaseError, InterfaceError) as trouble:
+            except UNAVAILABLE as trouble:
                 waited = True
                 self._stand_still(trouble, delay)
             else:
@@ -233,7 +231,7 @@ class Processor:
         for delay in delays():
             try:
                 result = action()
-            except (DatabaseError, InterfaceError) as error:
+            except UNAVAILABLE as error:
                 self._stand_still(error, delay)
             else:
                 self._outages.end(WRITING)

@@ -82,6 +82,7 @@ class Retries:
         self._attempts = attempts
         self._failed = failed
         self._careful = True
+        self.handled = 0
 
     def run(self, go_on: Callable[[], None] = lambda: None) -> Outcome:
         """One round. Raises errors of ``go_on``, and of a database that cannot be written."""
@@ -218,6 +219,7 @@ class Retries:
                 raise
             return self._culprit(error, taken)
         outcome.handled += len(taken)
+        self.handled += len(taken)
         self._judge.succeeded([delivery for _, delivery in taken if delivery is not None])
         return None
 

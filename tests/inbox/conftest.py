@@ -78,8 +78,8 @@ def send_steps(consumer: MemoryConsumer, key: str, *numbers: int, fail: str = ""
         consumer.send("test.step", data, key=key, event_id=f"{key}-{number}")
 
 
-def raising(error: BaseException) -> Callable[[], object]:
-    def fail() -> None:
+def raising(error: BaseException) -> Callable[..., object]:
+    def fail(*_: object, **__: object) -> None:
         raise error
 
     return fail

@@ -30,7 +30,7 @@ def source() -> MemorySource:
 
 @pytest.fixture
 def heartbeat(source: MemorySource, outages: Outages) -> Iterator[Heartbeat]:
-    heartbeat = Heartbeat("test", source, outages)
+    heartbeat = Heartbeat("test", source, outages, lambda: 0, every=0.0)
     yield heartbeat
     _set_read_only("off")
 
@@ -43,16 +43,16 @@ def _set_read_only(on_or_off: str) -> None:
 def test_a_read_only_database_is_waited_for(heartbeat: Heartbeat, outages: Outages) -> None:
     """As while a disk is nearly full, or behind a failover to what is still a standby."""
     _set_read_only("on")
-    heartbeat.beat(now=True)
+    heartbeat.beat()
     assert "read-only" in outages.detail
     _set_read_only("off")
-    heartbeat.beat(now=True)
+    heartbeat.beat()
     assert outages.detail == ""
     assert Instance.objects.count() == 1
 
 
 def test_leaving_a_read_only_database_is_no_error(heartbeat: Heartbeat) -> None:
-    heartbeat.beat(now=True)
+    heartbeat.beat()
     _set_read_only("on")
     heartbeat.stop()
     assert Instance.objects.count() == 1
@@ -63,11 +63,11 @@ def test_what_the_source_waits_for_is_for_somebody_to_look_at(
 ) -> None:
     source.lack = "topics that do not exist, or that it may not read: shop.orders"
     outages.begin("Kafka", OSError("gone"))
-    heartbeat.beat(now=True)
+    heartbeat.beat()
     [status] = statuses([CONSUMER], "default", None)
     assert status.waiting_for == f"Kafka: OSError: gone; {source.lack}"
     source.lack = ""
     outages.end("Kafka")
-    heartbeat.beat(now=True)
+    heartbeat.beat()
     [status] = statuses([CONSUMER], "default", None)
     assert status.waiting_for == ""
