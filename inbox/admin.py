@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.helpers import ActionForm
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
@@ -18,16 +16,12 @@ from inbox.operations import discarding, releasing
 from outbox_core.operations.bulk import REQUEST_SECONDS, Tally, within
 from outbox_core.operations.outcome import sentences
 from outbox_core.operations.selection import Selection
-from outbox_core.people.admin import LIMIT, ReadOnlyAdmin
+from outbox_core.people.admin import LIMIT, ReadOnlyAdmin, ReasonForm
 from outbox_core.people.ledger_admin import LedgerAdmin, history
 from outbox_core.people.markup import ago
 from outbox_core.people.record_view import headers_table, payload_block
 from outbox_core.people.redaction import Redactor
 from outbox_core.people.text import line
-
-
-class ReasonForm(ActionForm):
-    reason = forms.CharField(required=False, max_length=1_000, label="Reason to discard")
 
 
 class InboxAdmin(ReadOnlyAdmin):

@@ -23,7 +23,7 @@ Interrupted               raised inside a handler that runs for too long; a Base
 
 from __future__ import annotations
 
-from django.core.exceptions import ImproperlyConfigured
+from django.core import exceptions
 
 
 class InboxError(Exception):
@@ -42,7 +42,7 @@ class MigrationsMissing(InboxError):
     """The database has unapplied migrations of the inbox."""
 
 
-class WrongIsolation(InboxError, ImproperlyConfigured):
+class WrongIsolation(InboxError, exceptions.ImproperlyConfigured):
     """The database does not run transactions as READ COMMITTED."""
 
 

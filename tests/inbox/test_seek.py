@@ -91,10 +91,18 @@ def test_dry_run_says_what_would_be_done(log: KafkaTopic, kafka_bootstrap: str) 
 def test_asks_before_events_are_skipped(
     log: KafkaTopic, kafka_bootstrap: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
     monkeypatch.setattr("builtins.input", lambda _: "no")
     assert seek(log, "--to-end") == (1, "Nothing was changed.")
     assert offsets(log, kafka_bootstrap) == (3, 3)
     assert seek(log, "--to-beginning")[0] == 0
+
+
+def test_without_a_terminal_it_asks_for_yes(log: KafkaTopic, kafka_bootstrap: str) -> None:
+    code, text = seek(log, "--to-end")
+    assert (code, "--yes" in text) == (1, True)
+    assert offsets(log, kafka_bootstrap) == (3, 3)
+    assert seek(log, "--to-end", "--yes")[0] == 0
 
 
 def test_refuses_while_an_instance_is_alive(log: KafkaTopic, kafka_bootstrap: str) -> None:
