@@ -39,6 +39,8 @@ def test_unknown_consumer_is_answered_with_the_nearest(settings: Settings) -> No
     [
         ({"OPTION": {}}, "inbox.E001", "OPTION"),
         ({"DATABASE": "nowhere"}, "inbox.E008", "nowhere"),
+        ({"OTHER_DATABASES": ["nowhere"]}, "inbox.E012", "nowhere"),
+        ({"KAFKA": {"BACKEND": "confluent"}}, "inbox.W002", "kafka-python"),
         ({"CONSUMERS": {"x": {"TOPICS": ["x"], "HANDLERS": ["no.such"]}}}, "inbox.E006", "'x'"),
     ],
 )
@@ -66,6 +68,12 @@ def test_options_that_its_client_does_not_have_are_named(
 ) -> None:
     settings.INBOX = {**settings.INBOX, "KAFKA": {"OPTIONS": options}}
     assert [words in m.msg + (m.hint or "") for m in run_checks() if m.id == "inbox.E010"] == [True]
+
+
+def test_backend_that_the_inbox_has_anyway_is_no_warning(settings: Settings) -> None:
+    for backend in ("", "kafka-python"):
+        settings.INBOX = {**settings.INBOX, "KAFKA": {"BACKEND": backend}}
+        assert [m for m in run_checks() if m.id == "inbox.W002"] == []
 
 
 def test_options_of_a_project_that_publishes_with_confluent_are_translated(settings: Settings) -> None:
