@@ -105,8 +105,7 @@ class Settings:
     def kafka_client(self) -> tuple[list[str], dict[str, Any]]:
         """The addresses of Kafka and the other options of its client. Raises as ``kafka_options`` does."""
         options = self.kafka_options()
-        servers = options.pop("bootstrap_servers")
-        return servers.split(",") if isinstance(servers, str) else list(servers), options
+        return list(options.pop("bootstrap_servers")), options
 
 
 @cache

@@ -29,7 +29,7 @@ from outbox_core.wire.consumed import Record
 KAFKA = "Kafka"
 POLL_SECONDS = 0.5
 KEEP_ALIVE_EVERY = 1.0
-RETRYING = "what retrying held events needs"
+RETRYING = "PostgreSQL (retrying held events)"
 RETRY_EVERY = 1.0
 
 

@@ -22,7 +22,7 @@ from outbox_core.process.backoff import delays
 from outbox_core.wire.consumed import Record
 
 T = TypeVar("T")
-WRITING = "what holding events needs"
+WRITING = "PostgreSQL (storing events)"
 AGAIN = 2
 """How often a batch is retried at once after an error that may pass quickly, such as a deadlock."""
 SWEEP_SECONDS = 1.0

@@ -29,10 +29,6 @@ class HeldEventQuerySet(models.QuerySet["HeldEvent"]):
         waiting = self.filter(discarded_at=None).order_by("id")
         return waiting if consumer is None else waiting.filter(consumer=consumer)
 
-    def undecided(self) -> HeldEventQuerySet:
-        """Events that stay held until a person decides."""
-        return self.waiting().filter(UNDECIDED)
-
     def key_hashes(self, consumer: str, among: Iterable[int | None]) -> set[int]:
         """The keys that have held events, so that later ones must wait behind them."""
         known = [key_hash for key_hash in among if key_hash is not None]

@@ -116,7 +116,7 @@ def test_heartbeat_says_what_is_waited_for(consume: Make, effects: Effects) -> N
     consumer.drain()
     instance = Instance.objects.get()
     assert (instance.consumer, instance.state) == ("test", "waiting")
-    assert instance.detail == "what tests.inbox.conftest.Effects.step needs: RetryLater: rates"
+    assert instance.detail == "handler tests.inbox.conftest.Effects.step: RetryLater: rates"
 
 
 def test_heartbeat_counts(consumer: MemoryConsumer, effects: Effects) -> None:

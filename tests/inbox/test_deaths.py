@@ -16,7 +16,7 @@ from inbox.offsets import DatabaseOffsets, Stored
 from inbox.signals import deaths_suspected
 from inbox.testing import MemoryConsumer
 from outbox_core.wire.consumed import Record
-from tests.inbox.conftest import Effects, send_steps
+from tests.inbox.conftest import Effects, send_steps, undecided
 
 
 class Death(BaseException):
@@ -59,7 +59,7 @@ def test_killer_is_held_and_the_rest_is_handled(
     kill("bad-2")
     assert live(consumer) == 4, "once with what was in hand, and ATTEMPTS times alone"
     assert (effects.of("good"), effects.of("bad")) == ([0, 1, 2, 3, 4], [0, 1])
-    row = HeldEvent.objects.undecided().get()
+    row = undecided().get()
     assert (row.event_id, row.attempts, row.handler) == ("bad-2", 3, "tests.inbox.conftest.Effects.step")
     assert "INBOX['ATTEMPTS']" in row.error
     kill("")
@@ -97,7 +97,7 @@ def test_killer_among_the_released_is_found_too(
     kill("k3-1")
     HeldEvent.objects.all().release()
     assert live(consumer) <= 4
-    assert [row.event_id for row in HeldEvent.objects.undecided()] == ["k3-1"]
+    assert [row.event_id for row in undecided()] == ["k3-1"]
 
 
 @pytest.fixture

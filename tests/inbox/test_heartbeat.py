@@ -13,6 +13,7 @@ from inbox.models import Instance
 from inbox.status.consumers import statuses
 from inbox.status.heartbeat import Heartbeat
 from inbox.status.outages import Outages
+from tests.inbox.conftest import without_lag
 
 CONSUMER = ConsumerSettings(name="test", topics=("test",), handlers=("consumers.crm.handlers",))
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -64,10 +65,10 @@ def test_what_the_source_waits_for_is_for_somebody_to_look_at(
     source.lack = "topics that do not exist, or that it may not read: shop.orders"
     outages.begin("Kafka", OSError("gone"))
     heartbeat.beat()
-    [status] = statuses([CONSUMER], "default", None)
+    [status] = statuses([CONSUMER], "default", without_lag())
     assert status.waiting_for == f"Kafka: OSError: gone; {source.lack}"
     source.lack = ""
     outages.end("Kafka")
     heartbeat.beat()
-    [status] = statuses([CONSUMER], "default", None)
+    [status] = statuses([CONSUMER], "default", without_lag())
     assert status.waiting_for == ""

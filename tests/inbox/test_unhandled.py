@@ -15,7 +15,7 @@ from inbox.models import Unhandled
 from inbox.status.consumers import statuses
 from inbox.status.report import Thresholds, read
 from inbox.testing import MemoryConsumer
-from tests.inbox.conftest import Effects, send_steps
+from tests.inbox.conftest import Effects, send_steps, without_lag
 
 
 def test_types_that_nobody_handles_are_counted_said_once_and_stored(
@@ -51,10 +51,10 @@ def test_types_that_are_ignored_on_purpose_are_not_counted(
 def test_status_shows_handlers_and_what_none_of_them_takes(db: None) -> None:
     Unhandled.objects.create(consumer="crm", type="shop.order.payd", count=3)
     Unhandled.objects.create(consumer="crm", type="shop.order.paid", count=5)
-    (status,) = statuses([settings().consumer("crm")], "default")
+    (status,) = statuses([settings().consumer("crm")], "default", without_lag())
     assert status.unhandled == {"shop.order.payd": 3}, "the other one has a handler by now"
     assert status.handlers["shop.order.paid"].startswith("consumers.crm.handlers.")
-    report = read([settings().consumer("crm")], "default", Thresholds())
+    report = read([settings().consumer("crm")], "default", Thresholds(), without_lag())
     assert ["crm", "shop.order.payd", "3", "shop.order.paid"] in [
         row for t in report.tables for row in t.rows
     ]
