@@ -145,6 +145,26 @@ def test_stop_lets_a_waiting_event_be_delivered_again(consume: Make, effects: Ef
     assert [effects.of(key) for key in "abcde"] == [[1], [2], [2], [2], [2]]
 
 
+def test_retries_that_take_long_leave_as_much_time_for_new_events(
+    consumer: MemoryConsumer, effects: Effects
+) -> None:
+    def slow() -> None:
+        consumer.time.now += 5
+        raise ConnectionError
+
+    def calls_after(seconds: float) -> int:
+        before = len(effects.calls)
+        HeldEvent.objects.all().release()  # so that it is due
+        consumer.time.now += seconds
+        consumer.consumer.tick()
+        return len(effects.calls) - before
+
+    effects.fails["slow"] = slow
+    send_steps(consumer, "a", 1, fail="slow")
+    consumer.poll()
+    assert [calls_after(seconds) for seconds in (60, 4, 2)] == [1, 0, 1]
+
+
 def test_events_that_were_held_count_when_they_are_handled(consume: Make, effects: Effects) -> None:
     consumer = consume(SkippedTime())
     effects.fails["wait"] = Recovering(ConnectionError("gone"), 3)
