@@ -156,7 +156,7 @@ class Consumer:
         done: dict[Partition, int] = {}
         try:
             for record in self._processor.process(records):
-                done[record.topic, record.partition] = record.offset + 1
+                done[record.place] = record.offset + 1
         except OffsetsMoved:
             self._read_again()
             done.clear()  # these are read again
@@ -260,7 +260,6 @@ class Consumer:
 def _first_offsets(records: Sequence[Record], done: dict[Partition, int]) -> dict[Partition, int]:
     first: dict[Partition, int] = {}
     for record in records:
-        partition = (record.topic, record.partition)
-        if record.offset >= done.get(partition, 0):
-            first.setdefault(partition, record.offset)
+        if record.offset >= done.get(record.place, 0):
+            first.setdefault(record.place, record.offset)
     return first

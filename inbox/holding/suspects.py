@@ -31,7 +31,7 @@ class Suspects:
         """Note these if they are the first batch. Returns the partitions that have notes of other
         processes.
         """
-        ranges = _ranges(record for record in records if _partition(record) not in self._trusted)
+        ranges = _ranges(record for record in records if record.place not in self._trusted)
         return {
             partition for partition, offsets in sorted(ranges.items()) if not self._note(partition, offsets)
         }
@@ -74,7 +74,7 @@ class Suspects:
             self._mine.pop(partition, None)
 
     def _unknown(self, records: Sequence[Record]) -> set[Partition]:
-        return {_partition(record) for record in records} - self._trusted
+        return {record.place for record in records} - self._trusted
 
     @property
     def _notes(self) -> InHandQuerySet:
@@ -84,10 +84,6 @@ class Suspects:
 def _ranges(records: Iterable[Record]) -> dict[Partition, Range]:
     ranges: dict[Partition, Range] = {}
     for record in records:
-        first, _ = ranges.get(_partition(record), (record.offset, 0))
-        ranges[_partition(record)] = (first, record.offset)
+        first, _ = ranges.get(record.place, (record.offset, 0))
+        ranges[record.place] = (first, record.offset)
     return ranges
-
-
-def _partition(record: Record) -> Partition:
-    return record.topic, record.partition
