@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.helpers import ActionForm
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
@@ -18,16 +16,16 @@ from inbox.operations import discarding, releasing
 from outbox_core.operations.bulk import REQUEST_SECONDS, Tally, within
 from outbox_core.operations.outcome import sentences
 from outbox_core.operations.selection import Selection
-from outbox_core.people.admin import LIMIT, ReadOnlyAdmin
+from outbox_core.people.admin import LIMIT, ReadOnlyAdmin, ReasonForm
 from outbox_core.people.ledger_admin import LedgerAdmin, history
 from outbox_core.people.markup import ago
 from outbox_core.people.record_view import headers_table, payload_block
 from outbox_core.people.redaction import Redactor
 from outbox_core.people.text import line
 
-
-class ReasonForm(ActionForm):
-    reason = forms.CharField(required=False, max_length=1_000, label="Reason to discard")
+OLDEST = 10_000
+"""The held events whose values the filters offer."""
+CHOICES = 100
 
 
 class InboxAdmin(ReadOnlyAdmin):
@@ -58,6 +56,34 @@ class InstanceAdmin(InboxAdmin):
         return line(instance.detail)
 
 
+class OfOldest(admin.SimpleListFilter):
+    """Offers the values of a field that the oldest held events have: all of them would be a scan of the
+    table.
+    """
+
+    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
+        name, rows = str(self.parameter_name), HeldEvent.objects.using(settings().database)
+        oldest = rows.filter(pk__in=rows.order_by("pk").values("pk")[:OLDEST])
+        values = oldest.order_by(name).values_list(name, flat=True)
+        return [(value, line(value, 80)) for value in values.distinct()[:CHOICES]]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        value = self.value()
+        return queryset if value is None else queryset.filter(**{str(self.parameter_name): value})
+
+
+class ConsumerFilter(OfOldest):
+    title = parameter_name = "consumer"
+
+
+class TopicFilter(OfOldest):
+    title = parameter_name = "topic"
+
+
+class TypeFilter(OfOldest):
+    title = parameter_name = "type"
+
+
 @admin.register(HeldEvent)
 class HeldEventAdmin(InboxAdmin):
     """Events that could not be handled. Release them when the cause is removed, or discard them with a
@@ -69,7 +95,7 @@ class HeldEventAdmin(InboxAdmin):
         *("id", "consumer", "type_shown", "topic", "key_shown", "state"),
         *("attempts", "held_since", "short_error"),
     )
-    list_filter = ("consumer", "topic", "type", ("discarded_at", admin.EmptyFieldListFilter))
+    list_filter = (ConsumerFilter, TopicFilter, TypeFilter, ("discarded_at", admin.EmptyFieldListFilter))
     lookups = frozenset({"consumer", "topic", "type", "discarded_at__isempty"})
     search_fields = ("=event_id", "=key", "error__startswith")
     search_help_text = "An event id or a key, exactly; or the beginning of an error."
@@ -91,6 +117,9 @@ class HeldEventAdmin(InboxAdmin):
         ("Done by hand", {"fields": ("done_by_hand",)}),
         ("Record", {"fields": ("headers", "payload")}),
     )
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).defer("record")
 
     def has_release_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("inbox.release_held")

@@ -16,6 +16,7 @@ from inbox.conf import ConsumerSettings, Settings, settings
 from inbox.errors import HandlerError
 from inbox.handling.registry import registry
 from outbox_core.kafka import check_kafka
+from outbox_core.kafka_options import KAFKA_PYTHON
 from outbox_core.process.settings import problems
 from outbox_core.suggestion import did_you_mean
 
@@ -33,6 +34,7 @@ def check_inbox(app_configs: Sequence[Any] | None, **_: Any) -> list[CheckMessag
     return [
         *_check_database(inbox),
         *options,
+        *_check_backend(inbox),
         *_check_handlers(inbox),
         *_check_other_databases(inbox),
         *_check_models(inbox),
@@ -75,8 +77,16 @@ def _check_options(inbox: Settings) -> list[CheckMessage]:
             ),
             id="inbox.E010",
         )
-        for option in options.keys() - known - {"bootstrap_servers"}
+        for option in sorted(options.keys() - known - {"bootstrap_servers"})
     ]
+
+
+def _check_backend(inbox: Settings) -> list[CheckMessage]:
+    backend = inbox.kafka.backend
+    if backend in ("", KAFKA_PYTHON):
+        return []
+    text = f"INBOX['KAFKA']['BACKEND'] is {backend!r}, but the inbox always reads through {KAFKA_PYTHON}."
+    return [Warning(text, hint="Remove it: it has no effect.", id="inbox.W002")]
 
 
 def _check_handlers(inbox: Settings) -> list[CheckMessage]:
@@ -108,7 +118,7 @@ def _check_ignored(consumer: ConsumerSettings, handlers: Collection[str]) -> lis
         Error(
             f"IGNORE of consumer {consumer.name!r} names {type_}, which one of its handlers takes.",
             hint="Remove it from IGNORE, or remove the handler.",
-            id="inbox.E008",
+            id="inbox.E011",
         )
         for type_ in both
     ]
@@ -116,7 +126,7 @@ def _check_ignored(consumer: ConsumerSettings, handlers: Collection[str]) -> lis
 
 def _check_other_databases(inbox: Settings) -> list[CheckMessage]:
     return [
-        Error(f"INBOX['OTHER_DATABASES'] names {alias!r}, which is not in DATABASES.", id="inbox.E009")
+        Error(f"INBOX['OTHER_DATABASES'] names {alias!r}, which is not in DATABASES.", id="inbox.E012")
         for alias in inbox.other_databases
         if alias not in connections
     ]

@@ -54,7 +54,9 @@ class Settings:
     topic_prefix: str = ""
     """Text before the name of every topic and group."""
     database: str = "default"
-    """The alias of the inbox's database. Effects of handlers must be in the same database."""
+    """The alias of the inbox's database. Effects of handlers must be in the same database, and its
+    transactions must be READ COMMITTED, PostgreSQL's default.
+    """
     attempts: Positive = 3
     """How many failures that count against an event it may have before it is held until a person decides."""
     retention_days: Positive = 30
@@ -103,8 +105,7 @@ class Settings:
     def kafka_client(self) -> tuple[list[str], dict[str, Any]]:
         """The addresses of Kafka and the other options of its client. Raises as ``kafka_options`` does."""
         options = self.kafka_options()
-        servers = options.pop("bootstrap_servers")
-        return servers.split(",") if isinstance(servers, str) else list(servers), options
+        return list(options.pop("bootstrap_servers")), options
 
 
 @cache

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 
-from django.db import DatabaseError, InterfaceError
-
 from inbox.conf import ConsumerSettings, Settings
-from inbox.database import drop_dead_connection
+from inbox.database import UNAVAILABLE, drop_dead_connection
 from inbox.errors import Abandoned, OffsetsMoved, SourceUnavailable
 from inbox.handling import other_databases
 from inbox.handling.processor import Processor
@@ -30,7 +29,7 @@ from outbox_core.wire.consumed import Record
 KAFKA = "Kafka"
 POLL_SECONDS = 0.5
 KEEP_ALIVE_EVERY = 1.0
-RETRYING = "what retrying held events needs"
+RETRYING = "PostgreSQL (retrying held events)"
 RETRY_EVERY = 1.0
 
 
@@ -63,31 +62,44 @@ class Consumer:
         self._stop = stop
         self._clock = clock
         self._outages = Outages(consumer.name, clock)
+        every = inbox.heartbeat_seconds
         self._heartbeat = Heartbeat(
-            consumer.name,
-            source,
-            self._outages,
+            *(consumer.name, source, self._outages, self._handled),
             database=inbox.database,
-            every=inbox.heartbeat_seconds,
+            every=every,
             clock=clock,
         )
-        handlers = routes.handlers
-        self._unhandled = UnhandledTypes(
-            consumer, inbox.database, handlers.keys(), clock, inbox.heartbeat_seconds
-        )
-        routes = replace(routes, skip=self._unhandled)
+        self._unhandled = UnhandledTypes(consumer, inbox.database, routes.handlers.keys(), clock, every)
+        self._divide(inbox, consumer, replace(routes, skip=self._unhandled), ahead, failed)
+        other_databases.install(inbox.database, inbox.other_databases)
+        self._delays = delays()
+        self._check_every = every
+        self._alive_at = self._retry_at = self._checked_at = clock()
+        self._unstored: dict[Partition, int] = {}
+
+    def _divide(
+        self,
+        inbox: Settings,
+        consumer: ConsumerSettings,
+        routes: Routes,
+        ahead: Callable[[], float],
+        failed: Callable[[BaseException], None],
+    ) -> None:
+        """New events and held events are handled by the same unit of work, and judged by the same
+        evidence.
+        """
         unit = UnitOfWork(
             consumer=consumer.name,
-            offsets=offsets,
+            offsets=self._offsets,
             database=inbox.database,
             idle_seconds=inbox.transaction_idle_seconds,
             ahead=ahead,
         )
         judge = Judge(
-            handlers={handler.name for handler in handlers.values()},
+            handlers={handler.name for handler in routes.handlers.values()},
             outages=self._outages,
             attempts=inbox.attempts,
-            clock=clock,
+            clock=self._clock,
         )
         self._processor = Processor(
             routes=routes,
@@ -100,24 +112,21 @@ class Consumer:
             failed=failed,
         )
         self._retries = Retries(unit=unit, route=routes, judge=judge, attempts=inbox.attempts, failed=failed)
-        other_databases.install(inbox.database, inbox.other_databases)
-        self._delays = delays()
-        self._check_every = inbox.heartbeat_seconds
-        self._alive_at = self._retry_at = self._checked_at = clock()
-        self._unstored: dict[Partition, int] = {}
 
     def run(self) -> int:
         """Consume until asked to stop, finish the current work, and leave. Returns how many events were
         handled.
         """
-        try:
+        with ExitStack() as leaving:
+            leaving.callback(self._source.close)
+            leaving.callback(self._heartbeat.stop)
+            leaving.callback(self._unhandled.write, now=True)
             while not self._stop.requested:
                 self.tick()
-        finally:
-            self._unhandled.write(now=True)
-            self._heartbeat.stop()
-            self._source.close()
-        return self._processor.handled
+        return self._handled()
+
+    def _handled(self) -> int:
+        return self._processor.handled + self._retries.handled
 
     def tick(self) -> None:
         """One round: poll, handle, commit; then retry held events that are due."""
@@ -135,7 +144,7 @@ class Consumer:
             self._outages.begin(KAFKA, error)
             self._stop.wait(next(self._delays))
             return ()
-        except (DatabaseError, InterfaceError) as error:
+        except UNAVAILABLE as error:
             self._lack_database(error)
             self._stop.wait(next(self._delays))
             return ()
@@ -147,14 +156,13 @@ class Consumer:
         done: dict[Partition, int] = {}
         try:
             for record in self._processor.process(records):
-                done[record.topic, record.partition] = record.offset + 1
+                done[record.place] = record.offset + 1
         except OffsetsMoved:
             self._read_again()
             done.clear()  # these are read again
         except Abandoned:
             self._source.rewind(_first_offsets(records, done))
         finally:
-            self._heartbeat.handled = self._processor.handled
             self._commit(done)
 
     def _commit(self, done: dict[Partition, int]) -> None:
@@ -172,7 +180,7 @@ class Consumer:
             self._offsets.catch_up(done)
         except OffsetsMoved:
             self._read_again()
-        except (DatabaseError, InterfaceError) as error:
+        except UNAVAILABLE as error:
             self._lack_database(error)
         else:
             return True
@@ -187,7 +195,7 @@ class Consumer:
             self._offsets.keep(self._source.partitions())
             if self._offsets.went_back():
                 self._read_again()
-        except (DatabaseError, InterfaceError) as error:
+        except UNAVAILABLE as error:
             self._lack_database(error)
 
     def _read_again(self) -> None:
@@ -206,10 +214,10 @@ class Consumer:
             return
         self._retry_at = began_at + RETRY_EVERY
         try:
-            outcome = self._retries.run(self._go_on)
+            outcome = self._retries.run(self._go_on_retrying)
         except Abandoned:
             return  # no polled record is lost, because none is being handled
-        except (DatabaseError, InterfaceError) as error:
+        except UNAVAILABLE as error:
             self._outages.begin(RETRYING, error)
             drop_dead_connection(self._database)
             return
@@ -219,13 +227,23 @@ class Consumer:
         self._retry_at = now if outcome.more else now + max(RETRY_EVERY, now - began_at)
 
     def _go_on(self) -> None:
+        if not self._stay() or self._stop.requested:
+            raise Abandoned
+
+    def _go_on_retrying(self) -> None:
+        """Held events are handled whoever has their partition, and while Kafka is unavailable."""
+        self._stay()
+        if self._stop.requested:
+            raise Abandoned
+
+    def _stay(self) -> bool:
+        """Write the heartbeat, and stay a member of the group. False if partitions were revoked."""
         self._progress()
         self._heartbeat.beat()
-        overdue = self._clock() >= self._alive_at + KEEP_ALIVE_EVERY
-        if overdue:
-            self._alive_at = self._clock()
-        if self._stop.requested or (overdue and not self._source.keep_alive()):
-            raise Abandoned
+        if self._clock() < self._alive_at + KEEP_ALIVE_EVERY:
+            return True
+        self._alive_at = self._clock()
+        return self._source.keep_alive()
 
     def _wait(self, seconds: float) -> None:
         until = self._clock() + seconds
@@ -242,7 +260,6 @@ class Consumer:
 def _first_offsets(records: Sequence[Record], done: dict[Partition, int]) -> dict[Partition, int]:
     first: dict[Partition, int] = {}
     for record in records:
-        partition = (record.topic, record.partition)
-        if record.offset >= done.get(partition, 0):
-            first.setdefault(partition, record.offset)
+        if record.offset >= done.get(record.place, 0):
+            first.setdefault(record.place, record.offset)
     return first

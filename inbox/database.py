@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from django.db import connections
+from django.db import DatabaseError, InterfaceError, connections
 from django.db.migrations.executor import MigrationExecutor
 
 from inbox.errors import MigrationsMissing
+
+UNAVAILABLE = (DatabaseError, InterfaceError)
+"""What a statement raises when the database does not answer, or refuses it."""
 
 
 def require_migrations(database: str) -> None:

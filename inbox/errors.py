@@ -5,6 +5,7 @@ InboxError
 ├── UnknownConsumer       no consumer of that name in INBOX["CONSUMERS"]
 ├── MigrationsMissing     the database has migrations that are not applied
 ├── NoHandler             a test sent an event that no handler of the consumer takes
+├── WrongIsolation        the database does not run transactions as READ COMMITTED
 ├── NotHandling           Batch.current() outside a handler
 ├── HandlerFailed         a handler failed; the cause is what it raised
 ├── Poison                this event cannot be handled, however often it is tried
@@ -15,12 +16,15 @@ InboxError
 ├── HandlerHung           a handler ran for longer than INBOX["HANDLER_SECONDS"]
 ├── HandlerLeft           a handler raised SystemExit, KeyboardInterrupt or the like
 ├── SourceUnavailable     Kafka does not answer
+│   └── TopicDeleted      a topic was deleted while Kafka was asked about it
 └── Abandoned             the rest of a batch is not handled now: partitions were revoked, or it must stop
     └── OffsetsMoved      the database went back in time: the records that it lost must be read again first
 Interrupted               raised inside a handler that runs for too long; a BaseException
 """
 
 from __future__ import annotations
+
+from django.core import exceptions
 
 
 class InboxError(Exception):
@@ -41,6 +45,10 @@ class MigrationsMissing(InboxError):
 
 class NoHandler(InboxError):
     """No handler of the consumer takes an event of this type. Only tests raise it."""
+
+
+class WrongIsolation(InboxError, exceptions.ImproperlyConfigured):
+    """The database does not run transactions as READ COMMITTED."""
 
 
 class NotHandling(InboxError):
@@ -92,6 +100,10 @@ class HandlerLeft(InboxError):
 
 class SourceUnavailable(InboxError):
     """Kafka does not answer."""
+
+
+class TopicDeleted(SourceUnavailable):
+    """A topic was deleted while Kafka was asked about it."""
 
 
 class Abandoned(InboxError):

@@ -46,7 +46,7 @@ def _event_held(sender: str, delivery: Delivery, **_: Any) -> None:
     fields = {"consumer": sender, "event_id": delivery.identity.event_id, **_place(delivery.record)}
     if not delivery.error:
         message = "%s: %s is held behind an event of its key."
-        _log(logging.WARNING, "inbox.held_behind", message, sender, _name(delivery), **fields)
+        _log(logging.DEBUG, "inbox.held_behind", message, sender, _name(delivery), **fields)
         return
     others = "No other event" if delivery.key_hash is None else "Later events of its key wait; no other key"
     words = (sender, _name(delivery), _why(delivery.handler, delivery.error), delivery.attempts, others)
@@ -88,10 +88,10 @@ def _hold_kept(
     outage: bool,
     **_: Any,
 ) -> None:
-    record = held.as_record()
     fields = {"consumer": sender, "event_id": held.event_id, "handler": handler, "attempts": attempts}
-    fields |= _place(record)
-    name, why = f"{held} ({record})", _why(handler, error)
+    fields |= {"topic": held.topic, "partition": held.partition, "offset": held.offset}
+    where = f"{held.topic}/{held.partition} offset {held.offset}"
+    name, why = f"{held} ({where})", _why(handler, error)
     if seconds is None:
         message = (
             "%s: %s is held until a person releases or discards it. %s. Failed attempts: %d, the limit is "
@@ -111,7 +111,7 @@ def _held_retried(sender: str, handled: int, failed: int, **_: Any) -> None:
     counts = (handled + failed, handled, failed)
     _log(
         level,
-        "inbox.hold_released",
+        "inbox.hold_retried",
         message,
         sender,
         *counts,

@@ -172,6 +172,6 @@ def _move(partition: Partition, known: _Known, offset: int) -> dict[str, Any]:
 def _next_offsets(records: Iterable[Record]) -> dict[Partition, int]:
     offsets: dict[Partition, int] = {}
     for record in records:
-        partition = (record.topic, record.partition)
+        partition = record.place
         offsets[partition] = max(offsets.get(partition, 0), record.offset + 1)
     return offsets

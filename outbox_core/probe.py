@@ -7,13 +7,13 @@ PATH is the ``--liveness-file`` of a ``run_relay`` or ``run_consumer``. Exit cod
 from __future__ import annotations
 
 import argparse
-import math
 import stat
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
+
+from outbox_core.process.arguments import seconds
 
 MAX_AGE_SECONDS = 60.0
 CLOCK_TOLERANCE_SECONDS = 5.0
@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("path", type=Path, metavar="PATH", help="the process's --liveness-file")
     parser.add_argument(
         "--max-age",
-        type=_seconds,
+        type=seconds,
         default=MAX_AGE_SECONDS,
         metavar="SECONDS",
         help="how long the loop may be without progress (default: %(default)g); more than the longest "
@@ -60,13 +60,6 @@ def _printable(path: Path) -> str:
     with path.open("rb") as file:
         text = file.read(200).decode("ascii", "replace")
     return "".join(letter for letter in text if letter.isprintable()) or "the process"
-
-
-def _seconds(text: str) -> float:
-    with suppress(ValueError):
-        if math.isfinite(seconds := float(text)) and seconds > 0:
-            return seconds
-    raise argparse.ArgumentTypeError(f"{text!r} is not a positive number of seconds")
 
 
 if __name__ == "__main__":

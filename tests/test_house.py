@@ -165,3 +165,26 @@ def test_every_module_says_what_it_is_for(package: str) -> None:
         if ast.get_docstring(ast.parse(text)) is None
     ]
     assert silent == []
+
+
+CHECK_ID = re.compile(r"(outbox|relay|inbox)\.[EWI]\d{3}")
+
+
+def check_ids(path: Path) -> Iterator[tuple[str, str]]:
+    """The ids of a module's system checks, each with the function that has it."""
+    for function in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(function, ast.FunctionDef):
+            for node in ast.walk(function):
+                if isinstance(node, ast.Constant) and CHECK_ID.fullmatch(str(node.value)):
+                    yield str(node.value), f"{path}: {function.name}"
+
+
+@pytest.mark.parametrize("package", PUBLIC)
+def test_the_id_of_a_system_check_means_one_thing(package: str) -> None:
+    """SILENCED_SYSTEM_CHECKS must not silence another one."""
+    found: dict[str, set[str]] = {}
+    for path in (ROOT / package).rglob("*.py"):
+        for id_, place in check_ids(path):
+            found.setdefault(id_, set()).add(place)
+    assert found
+    assert {id_: places for id_, places in found.items() if len(places) > 1} == {}

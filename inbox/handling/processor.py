@@ -8,10 +8,8 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TypeVar
 
-from django.db import DatabaseError, InterfaceError
-
-from inbox.database import drop_dead_connection
-from inbox.errors import Abandoned, Poison
+from inbox.database import UNAVAILABLE, drop_dead_connection
+from inbox.errors import Abandoned, Poison, WrongIsolation
 from inbox.handling.retriable import is_of_the_database, is_worth_a_second_try
 from inbox.handling.routing import Delivery, Routes
 from inbox.handling.unit_of_work import Applied, UnitOfWork
@@ -24,7 +22,7 @@ from outbox_core.process.backoff import delays
 from outbox_core.wire.consumed import Record
 
 T = TypeVar("T")
-WRITING = "what holding events needs"
+WRITING = "PostgreSQL (storing events)"
 AGAIN = 2
 """How often a batch is retried at once after an error that may pass quickly, such as a deadlock."""
 SWEEP_SECONDS = 1.0
@@ -72,14 +70,14 @@ class Processor:
             batch = records[start : start + self._batch_size]
             try:
                 yield from self._batch(batch)
-            except Abandoned:
-                with suppress(DatabaseError, InterfaceError):
+            except (Abandoned, WrongIsolation):
+                with suppress(*UNAVAILABLE):
                     self._suspects.let_go(batch)
                 raise
 
     def start_over(self, partitions: Collection[Partition]) -> None:
         """These are read again from an earlier offset, so notes about them are not valid any more."""
-        with suppress(DatabaseError, InterfaceError):
+        with suppress(*UNAVAILABLE):
             self._suspects.forget(partitions)
 
     def _batch(self, batch: Sequence[Record]) -> Iterator[Record]:
@@ -102,14 +100,14 @@ class Processor:
     def _without_suspects(self, batch: Sequence[Record], deliveries: list[Delivery]) -> list[Delivery]:
         """Hold the deliveries that may have killed a process, to try them alone. Returns the others."""
         dead = self._insist(lambda: self._suspects.begin(batch))
-        suspects = [d for d in deliveries if (d.record.topic, d.record.partition) in dead]
+        suspects = [d for d in deliveries if d.record.place in dead]
         if not suspects:
             return deliveries
         if len(suspects) == 1:
             suspects = [replace(suspects[0], attempts=1)]  # it is the only one, so it is the cause
         held = self._insist(lambda: self._unit.hold(suspects, 0.0, alone=True))
         deaths_suspected.send(self._unit.consumer, deliveries=held)
-        return [d for d in deliveries if (d.record.topic, d.record.partition) not in dead]
+        return [d for d in deliveries if d.record.place not in dead]
 
     def _settle(self, deliveries: Sequence[Delivery]) -> Iterator[Delivery]:
         """Handle or hold these. Yields the last finished one after each step."""
@@ -140,7 +138,7 @@ class Processor:
         while True:
             try:
                 self._note(self._unit.apply(deliveries))
-            except Abandoned:
+            except (Abandoned, WrongIsolation):
                 raise
             except Exception as error:
                 drop_dead_connection(self._unit.database)
@@ -159,17 +157,7 @@ class Processor:
         """Whether it was an outage of the database. If so, wait until it is over."""
         if not is_of_the_database(error):
             return False
-        waited = False
-        for delay in delays():
-            try:
-                self._unit.probe()
-            except (DatabaseError, InterfaceError) as trouble:
-                waited = True
-                self._stand_still(trouble, delay)
-            else:
-                self._outages.end(WRITING)
-                return waited
-        raise AssertionError
+        return self._wait_until_done(self._unit.probe)[1]
 
     def _held(self, delivery: Delivery, failure: Failure) -> bool:
         """Hold the failed event. False if nothing succeeds: then no event is held."""
@@ -230,17 +218,20 @@ class Processor:
 
     def _insist(self, action: Callable[[], T]) -> T:
         """Do something that only the database can prevent, and wait until it succeeds."""
+        return self._wait_until_done(action)[0]
+
+    def _wait_until_done(self, action: Callable[[], T]) -> tuple[T, bool]:
+        """The result of the action, and whether the database was unavailable before."""
+        waited = False
         for delay in delays():
             try:
                 result = action()
-            except (DatabaseError, InterfaceError) as error:
-                self._stand_still(error, delay)
+            except UNAVAILABLE as error:
+                waited = True
+                drop_dead_connection(self._unit.database)
+                self._outages.begin(WRITING, error)
+                self._wait(delay)
             else:
                 self._outages.end(WRITING)
-                return result
+                return result, waited
         raise AssertionError
-
-    def _stand_still(self, error: Exception, delay: float) -> None:
-        drop_dead_connection(self._unit.database)
-        self._outages.begin(WRITING, error)
-        self._wait(delay)

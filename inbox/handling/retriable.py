@@ -14,8 +14,8 @@ from inbox.errors import HandlerFailed, HandlerHung, RetryLater
 # Classes of SQLSTATE (PostgreSQL docs, appendix A): connection, transaction rollback (deadlock,
 # serialization), insufficient resources (disk full, too many connections), operator intervention (shutdown,
 # cancel), system error.
-TRANSIENT_CLASSES = frozenset({"08", "40", "53", "57", "58"})
-TRANSIENT_STATES = frozenset(
+RETRIABLE_CLASSES = frozenset({"08", "40", "53", "57", "58"})
+RETRIABLE_STATES = frozenset(
     {
         "25006",  # read-only transaction: a standby, or a full disk
         "25P03",  # idle_in_transaction_session_timeout
@@ -31,7 +31,7 @@ AT_ONCE = frozenset({"08", "40"})
 
 def is_retriable(error: BaseException) -> bool:
     """Whether an outage may be the cause, of this error or of one that it was raised for."""
-    return not isinstance(error, HandlerHung) and any(map(_is_transient, chain(error)))
+    return not isinstance(error, HandlerHung) and any(map(_is_itself_retriable, chain(error)))
 
 
 def is_worth_a_second_try(error: BaseException) -> bool:
@@ -46,7 +46,7 @@ def is_worth_a_second_try(error: BaseException) -> bool:
 def is_of_the_database(error: BaseException) -> bool:
     """Whether it may be an outage of a database."""
     error = cause(error)
-    return _is_transient(error) and (sqlstate(error) is not None or isinstance(error, DATABASE_ERRORS))
+    return _is_itself_retriable(error) and (sqlstate(error) is not None or isinstance(error, DATABASE_ERRORS))
 
 
 def cause(error: BaseException) -> BaseException:
@@ -68,10 +68,10 @@ def sqlstate(error: BaseException) -> str | None:
     return getattr(error.__cause__, "sqlstate", None) or getattr(error, "sqlstate", None)
 
 
-def _is_transient(error: BaseException) -> bool:
+def _is_itself_retriable(error: BaseException) -> bool:
     state = sqlstate(error)
     if state is not None:
-        return state[:2] in TRANSIENT_CLASSES or state in TRANSIENT_STATES
+        return state[:2] in RETRIABLE_CLASSES or state in RETRIABLE_STATES
     return isinstance(error, (RetryLater, *DATABASE_ERRORS)) or _is_of_the_network(error)
 
 

@@ -57,6 +57,7 @@ class Delivery:
             try:
                 handler(self.event, arguments)
             except BaseException as error:
+                running.current = None  # first, so that the time limit does not interrupt what follows
                 if isinstance(error, KeyboardInterrupt) and asked_by_a_person():
                     raise
                 raise HandlerFailed(index, handler.name, call.seconds) from as_error(error, call)

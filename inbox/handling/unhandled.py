@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Callable, Collection
 from difflib import get_close_matches
 
-from django.db import DatabaseError, InterfaceError, transaction
+from django.db import transaction
 
 from inbox.conf import ConsumerSettings
-from inbox.database import drop_dead_connection
+from inbox.database import UNAVAILABLE, drop_dead_connection
 from inbox.models import Unhandled
 from inbox.signals import type_unhandled
 from outbox_core.wire.event import Event
@@ -56,7 +56,7 @@ class UnhandledTypes:
             try:
                 with transaction.atomic(using=self._database):
                     Unhandled.objects.db_manager(self._database).add(self._consumer.name, self._counts)
-            except (DatabaseError, InterfaceError):
+            except UNAVAILABLE:
                 drop_dead_connection(self._database)
             else:
                 self._counts.clear()

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import random
-import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
 
 from django.db import OperationalError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -15,6 +13,7 @@ from psycopg.pq import TransactionStatus
 
 from inbox.errors import EffectsLost, HandlerFailed, Poison
 from inbox.handling.batch import gathering
+from inbox.handling.endings import ENDED, refuse_to_end
 from inbox.handling.routing import Delivery
 from inbox.models import HeldEvent, Processed, Unit
 from inbox.models.held_queries import HeldEventQuerySet
@@ -24,17 +23,6 @@ CAUGHT = (
     "a handler caught a database error inside the transaction, which can only roll back now; "
     "let the error out, or wrap the statement in transaction.atomic() for a savepoint"
 )
-ENDED = (
-    "a handler ended the transaction that it runs in (COMMIT, ROLLBACK, or closing the connection), which "
-    "has the effects of other events too: leave that to the inbox; use transaction.atomic() for savepoints"
-)
-
-_ENDS = re.compile(
-    r"\s*(COMMIT|END|ABORT|BEGIN|START\s+TRANSACTION|PREPARE\s+TRANSACTION"
-    r"|ROLLBACK(?!\s+(WORK\s+|TRANSACTION\s+)?TO\b))\b",
-    re.IGNORECASE,
-)
-
 New = list[tuple[int, Delivery]]
 """Deliveries that were not handled before, each with its index in the batch."""
 
@@ -131,7 +119,7 @@ class UnitOfWork:
         unit = random.getrandbits(62) + 1
         with transaction.atomic(using=self.database):
             new = self._begin(unit, deliveries, moves)
-            with gathering():
+            with connections[self.database].execute_wrapper(refuse_to_end), gathering():
                 yield new
             self._refuse_broken()
             if not Unit.objects.db_manager(self.database).end(unit):
@@ -172,8 +160,7 @@ class UnitOfWork:
 
     def _run(self, connection: BaseDatabaseWrapper, index: int, delivery: Delivery) -> None:
         try:
-            with connection.execute_wrapper(_refuse_to_end):
-                delivery.run(index)
+            delivery.run(index)
         except HandlerFailed as failure:
             if _is_refused_commit(failure) or self._was_closed():
                 raise HandlerFailed(index, failure.handler, failure.seconds) from EffectsLost(ENDED)
@@ -217,17 +204,6 @@ class UnitOfWork:
             raise EffectsLost(ENDED)
         if connection.needs_rollback or status == TransactionStatus.INERROR:
             raise EffectsLost(CAUGHT)
-
-
-def _refuse_to_end(
-    execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: dict[str, Any]
-) -> Any:
-    """Refuse a statement that ends the transaction before it runs: after a ROLLBACK, a COMMIT by another
-    handler would succeed.
-    """
-    if isinstance(sql, str) and _ENDS.match(sql):
-        raise EffectsLost(ENDED)
-    return execute(sql, params, many, context)
 
 
 def _is_refused_commit(error: BaseException | None) -> bool:

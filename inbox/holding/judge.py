@@ -77,7 +77,7 @@ class Judge:
             self.evidence.forget(event)
             return Verdict(attempts + 1, None, outage=False)
         if judgement.outage:
-            self._outages.begin(what(handler), error)
+            self._outages.begin(outage_of(handler), error)
         attempts += judgement.against
         if not judgement.against:
             return Verdict(attempts, max(judgement.pause, failure.seconds), judgement.outage)
@@ -95,7 +95,7 @@ class Judge:
             over = self.evidence.succeeded(names)
             self._over |= over
             for name in over:
-                self._outages.end(what(name))
+                self._outages.end(outage_of(name))
             for delivery in deliveries:
                 self.evidence.forget(delivery.identity)
 
@@ -114,6 +114,6 @@ class Judge:
         return over
 
 
-def what(handler: str) -> str:
+def outage_of(handler: str) -> str:
     """The name of a handler's outage."""
-    return f"what {handler} needs"
+    return f"handler {handler}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from inbox.database import drop_dead_connection
 from inbox.errors import HandlerFailed
@@ -49,6 +50,15 @@ class Culprit:
     is_certain: bool
 
 
+class Failed(NamedTuple):
+    """What is stored with a held event that failed: ``retry_in`` seconds, or None if a person must decide."""
+
+    error: str
+    handler: str
+    attempts: int
+    retry_in: float | None
+
+
 class Retries:
     """Retries held events that are due: each key in order, and many keys in one transaction while none fails.
 
@@ -72,6 +82,7 @@ class Retries:
         self._attempts = attempts
         self._failed = failed
         self._careful = True
+        self.handled = 0
 
     def run(self, go_on: Callable[[], None] = lambda: None) -> Outcome:
         """One round. Raises errors of ``go_on``, and of a database that cannot be written."""
@@ -125,22 +136,45 @@ class Retries:
         held = self._held.waiting().filter(id=head).first()
         if held is None:
             return
-        alone = held.alone or self._careful
-        if held.alone and held.attempts >= self._attempts:
-            self._keep_held(held, held.error, held.handler, held.attempts, None)
+        if held.alone or self._careful:
+            self._alone(head, outcome)
             return
-        if alone:
-            self._begin_alone(held)
-        again = alone or (held.error and held.released_at is None)
-        culprit = self._together([head], outcome, 1 if again else ROWS)
+        culprit = self._together([head], outcome, 1 if held.error and held.released_at is None else ROWS)
         if culprit is not None and not culprit.is_certain:
             culprit = self._together([head], outcome, 1)
         if culprit is not None and culprit.before:
             culprit = self._together([head], outcome, culprit.before) or culprit
         if culprit is not None:
-            outcome.failed += self._blame(culprit, held if culprit.held.pk == head else culprit.held)
+            outcome.failed += self._blame(culprit, culprit.held)
 
-    def _begin_alone(self, held: HeldEvent) -> None:
+    def _alone(self, head: int, outcome: Outcome) -> None:
+        """Try one event, and count the attempt before it, unless all its attempts are used up."""
+        held = self._begin(head)
+        if held is not None:
+            culprit = self._together([head], outcome, 1, begun=True)
+            if culprit is not None:
+                outcome.failed += self._blame(culprit, held)
+
+    def _begin(self, head: int) -> HeldEvent | None:
+        """Begin to try an event alone. Returns it as it was before; None if it is not to be tried now:
+        another process tries it, or did since it was due, or a person must decide.
+        """
+        with self._unit.transaction():
+            queues = self._held.take(self._unit.consumer, [head], 1, ahead=self._unit.ahead())
+            held = queues[0][0] if queues else None
+            if held is None or held.pk != head:
+                return None
+            is_over = held.alone and held.attempts >= self._attempts
+            said = Failed(held.error, held.handler, held.attempts, None)
+            if is_over:
+                self._held.failed(held, **said._asdict())
+            else:
+                self._count(held)
+        if is_over:
+            self._report_kept(held, said)
+        return None if is_over else held
+
+    def _count(self, held: HeldEvent) -> None:
         delivery = self._route(held.as_record())
         calls = () if delivery is None else delivery.calls
         self._held.begin_alone(
@@ -154,33 +188,27 @@ class Retries:
         """Keep it held. False if a person changed it, or if it was handled meanwhile."""
         failure, held = culprit.failure, culprit.held
         verdict = self._judge.failed(held.identity, held.key_hash, failure, attempts=before.attempts)
-        said = (culprit.error, failure.handler, verdict.attempts)
-        return self._keep_held(before, *said, verdict.retry_in, outage=verdict.outage)
-
-    def _keep_held(
-        self,
-        held: HeldEvent,
-        error: str,
-        handler: str,
-        attempts: int,
-        retry_in: float | None,
-        *,
-        outage: bool = False,
-    ) -> bool:
+        said = Failed(culprit.error, failure.handler, verdict.attempts, verdict.retry_in)
         with self._unit.transaction():
             self._held.lock([held.own_key])
-            kept = self._held.failed(held, error=error, handler=handler, attempts=attempts, retry_in=retry_in)
+            kept = self._held.failed(before, **said._asdict())
         if kept:
-            fields = {"error": error, "handler": handler, "attempts": attempts, "seconds": retry_in}
-            hold_kept.send(self._unit.consumer, held=held, outage=outage, **fields)
+            self._report_kept(before, said, outage=verdict.outage)
         return kept
 
-    def _together(self, heads: Sequence[int], outcome: Outcome, rows: int = ROWS) -> Culprit | None:
+    def _report_kept(self, held: HeldEvent, said: Failed, *, outage: bool = False) -> None:
+        fields = {"error": said.error, "handler": said.handler, "attempts": said.attempts}
+        hold_kept.send(self._unit.consumer, held=held, seconds=said.retry_in, outage=outage, **fields)
+
+    def _together(
+        self, heads: Sequence[int], outcome: Outcome, rows: int = ROWS, *, begun: bool = False
+    ) -> Culprit | None:
         """Handle up to ``rows`` events of each key. If one fails, nothing is changed and it is returned."""
         taken: list[Taken] = []
         try:
             with self._unit.transaction():
-                for queue in self._held.take(self._unit.consumer, heads, rows):
+                ahead = self._unit.ahead()
+                for queue in self._held.take(self._unit.consumer, heads, rows, ahead=ahead, begun=begun):
                     taken += self._ready(queue, heads)
                 for index, (held, delivery) in enumerate(taken):
                     self._unit.retry(held, delivery, index)
@@ -191,11 +219,12 @@ class Retries:
                 raise
             return self._culprit(error, taken)
         outcome.handled += len(taken)
+        self.handled += len(taken)
         self._judge.succeeded([delivery for _, delivery in taken if delivery is not None])
         return None
 
     def _ready(self, queue: Sequence[HeldEvent], heads: Sequence[int]) -> list[Taken]:
-        """The events of a key that can be handled now, if its first event is due."""
+        """The events of a key that can be handled now, if its first event is one of ``heads``."""
         ready: list[Taken] = []
         for held in queue if queue[0].pk in heads else ():
             if ready and (held.alone or (held.error and held.released_at is None)):

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from kafka import KafkaConsumer
+from kafka import KafkaConsumer, TopicPartition
+
+from inbox.errors import TopicDeleted
 
 FIXED = {
     "enable_auto_commit": False,  # offsets follow the database, never the clock
     "isolation_level": "read_committed",
     "allow_auto_create_topics": False,
     "metrics_enabled": False,
+    "group_instance_id": None,  # a static member of a cooperative group can leave a partition unread
 }
 DEFAULTS = {
     "auto_offset_reset": "earliest",
@@ -29,11 +32,11 @@ RESERVED = {
     *FIXED,
     "bootstrap_servers",
     "group_id",
-    "group_instance_id",  # a static member of a cooperative group can leave a partition without a reader
     "key_deserializer",
     "value_deserializer",
     "kafka_client",
 }
+WITHOUT_GROUP: Mapping[str, Any] = {"group_id": None, "auto_offset_reset": "earliest"}
 ANSWER_MS = 3_000  # after this time without an answer Kafka counts as unavailable
 
 
@@ -42,16 +45,21 @@ def known_options() -> set[str]:
     return set(KafkaConsumer.DEFAULT_CONFIG) - RESERVED
 
 
-def connect(config: Mapping[str, Any]) -> Any:
+def config(servers: Sequence[str], options: Mapping[str, Any], **own: Any) -> dict[str, Any]:
+    """All options of a client: those of a person, and ``own``, which are for this client only."""
+    return {**DEFAULTS, **options, **FIXED, "bootstrap_servers": list(servers), **own}
+
+
+def connect(options: Mapping[str, Any]) -> Any:
     """A consumer with these options."""
     made: list[Any] = []
 
-    def remembered(**options: Any) -> Any:
-        made.append(KafkaConsumer.DEFAULT_CONFIG["kafka_client"](**options))
+    def remembered(**given: Any) -> Any:
+        made.append(KafkaConsumer.DEFAULT_CONFIG["kafka_client"](**given))
         return made[-1]
 
     try:
-        consumer = KafkaConsumer(**config, kafka_client=remembered)
+        consumer = KafkaConsumer(**options, kafka_client=remembered)
     except BaseException:
         for client in made:  # a consumer whose constructor fails leaves its thread running
             client.close()
@@ -59,6 +67,23 @@ def connect(config: Mapping[str, Any]) -> Any:
     # The client does not pass this option on, and would create a deleted topic again, with default settings.
     consumer._client.cluster.config["allow_auto_create_topics"] = False
     return consumer
+
+
+def bounds(
+    client: Any, partitions: Collection[TopicPartition], timeout_ms: int
+) -> dict[TopicPartition, tuple[int, int]]:
+    """The first offset and the end offset of each partition.
+
+    Raises KafkaTimeoutError, and TopicDeleted.
+    """
+    asked = list(partitions)
+    try:
+        beginnings = client.beginning_offsets(asked, timeout_ms=timeout_ms)
+        ends = client.end_offsets(asked, timeout_ms=timeout_ms)
+    except KeyError as error:  # the client raises this for a topic that was deleted meanwhile
+        names = ", ".join(sorted({partition.topic for partition in asked}))
+        raise TopicDeleted(f"a topic was deleted a moment ago, one of: {names}") from error
+    return {partition: (beginnings[partition], ends[partition]) for partition in asked}
 
 
 def cluster_id(client: Any) -> str:

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from django.db import DatabaseError, InterfaceError
 from kafka import TopicPartition
 from kafka.errors import KafkaError
 
+from inbox.database import UNAVAILABLE
 from inbox.offsets import OffsetStore
 from inbox.signals import records_missed
 
@@ -40,9 +40,7 @@ class OffsetGaps:
             self._next[partition] = beginning
             where = {"topic": partition.topic, "partition": partition.partition}
             records_missed.send(self._consumer, **where, first=expected, last=beginning - 1)
-            with suppress(
-                DatabaseError, InterfaceError
-            ):  # the log line has it; the records must still be handled
+            with suppress(*UNAVAILABLE):  # the log line has it; the records must still be handled
                 self._store.missed((partition.topic, partition.partition), expected, beginning - 1)
 
     def check(

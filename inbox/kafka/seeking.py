@@ -11,7 +11,7 @@ from kafka import KafkaAdminClient, TopicPartition
 from kafka.errors import KafkaError
 
 from inbox.errors import SourceUnavailable
-from inbox.kafka.client import ANSWER_MS, DEFAULTS, FIXED, cluster_id, connect, topic_ids
+from inbox.kafka.client import ANSWER_MS, bounds, cluster_id, config, connect, topic_ids
 from inbox.kafka.topic_ids import TopicIds
 
 WAIT = {"timeout_ms": ANSWER_MS}
@@ -29,10 +29,7 @@ class Group:
         self._servers = ",".join(servers)
         self._ids = TopicIds(consumer)
         with self._translated():
-            self._client = connect(
-                {**DEFAULTS, **options, **FIXED, "bootstrap_servers": list(servers), "group_id": group}
-                | {"group_instance_id": None}
-            )
+            self._client = connect(config(servers, options, group_id=group))
 
     def members(self) -> int:
         """How many members the group has, including dead ones whose session has not timed out yet."""
@@ -49,15 +46,13 @@ class Group:
         with self._translated():
             names = self._client.topics()
             self._ids.note(cluster_id(self._client), topic_ids(self._client))
-            numbers = self._client.partitions_for_topic(topic) if topic in names else ()
+            numbers = (self._client.partitions_for_topic(topic) or ()) if topic in names else ()
         return [TopicPartition(topic, number) for number in sorted(numbers)]
 
     def bounds(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, tuple[int, int]]:
         """The first offset and the end offset of each partition."""
         with self._translated():
-            beginnings = self._client.beginning_offsets(list(partitions), **WAIT)
-            ends = self._client.end_offsets(list(partitions), **WAIT)
-        return {partition: (beginnings[partition], ends[partition]) for partition in partitions}
+            return bounds(self._client, partitions, ANSWER_MS)
 
     def at_time(self, partitions: Collection[TopicPartition], when: datetime) -> dict[TopicPartition, int]:
         """The offset of the first record at this time or later; the end of a partition without one."""

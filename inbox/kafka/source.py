@@ -12,7 +12,7 @@ from kafka import OffsetAndMetadata, TopicPartition
 from kafka.errors import KafkaConfigurationError, KafkaError, KafkaTimeoutError
 
 from inbox.errors import SourceUnavailable
-from inbox.kafka.client import ANSWER_MS, DEFAULTS, FIXED, connect
+from inbox.kafka.client import ANSWER_MS, WITHOUT_GROUP, config, connect
 from inbox.kafka.gaps import OffsetGaps
 from inbox.kafka.membership import Membership
 from inbox.kafka.offsets import StartOffsets
@@ -25,7 +25,6 @@ from outbox_core.wire.consumed import Record
 
 ASK_EVERY = 5.0  # after so many seconds without a record, a request checks that Kafka answers
 SLICE = 0.1  # the longest wait for records, in seconds, between two polls of the group
-WITHOUT_GROUP: dict[str, Any] = {"group_id": None, "group_instance_id": None, "auto_offset_reset": "earliest"}
 
 
 class KafkaSource:
@@ -49,8 +48,7 @@ class KafkaSource:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._servers = ",".join(bootstrap_servers)
-        servers = {"bootstrap_servers": list(bootstrap_servers), "group_id": group}
-        self._config = {**DEFAULTS, **options, **FIXED, **servers}
+        self._config = config(bootstrap_servers, options, group_id=group)
         self._clock = clock
         self._group: Membership | None = None
         self._reader = Reader(self._connect_without_group)
@@ -220,7 +218,7 @@ class KafkaSource:
         A separate client asks for them: a broker answers the requests of one connection in order, and during
         a rebalance it lets a request of the member wait.
         """
-        with closing(connect({**self._config, "group_instance_id": None})) as client:
+        with closing(connect(self._config)) as client:
             wait = {"metadata": True, "timeout_ms": ANSWER_MS}
             return {partition: client.committed(partition, **wait) for partition in partitions}
 

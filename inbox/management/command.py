@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db import connections
+
 from inbox.conf import settings
 from inbox.errors import InboxError
 from outbox_core.operations.command import OperatorCommand
@@ -23,9 +25,11 @@ class InboxCommand(OperatorCommand):
         )
 
     def database(self, options: dict[str, Any]) -> str:
-        """The alias of the database."""
-        alias: str | None = options.get("database")
-        return alias or settings().database
+        """The alias of the database. Raises InboxError if it is not in DATABASES."""
+        alias: str = options.get("database") or settings().database
+        if alias not in connections:
+            raise InboxError(f"There is no database {alias!r} in DATABASES: {', '.join(connections)}.")
+        return alias
 
     def explain(self, error: BaseException, options: dict[str, Any]) -> Problem:
         return explain(self.database(options), "inbox", error)

@@ -29,10 +29,6 @@ class HeldEventQuerySet(models.QuerySet["HeldEvent"]):
         waiting = self.filter(discarded_at=None).order_by("id")
         return waiting if consumer is None else waiting.filter(consumer=consumer)
 
-    def undecided(self) -> HeldEventQuerySet:
-        """Events that stay held until a person decides."""
-        return self.waiting().filter(UNDECIDED)
-
     def key_hashes(self, consumer: str, among: Iterable[int | None]) -> set[int]:
         """The keys that have held events, so that later ones must wait behind them."""
         known = [key_hash for key_hash in among if key_hash is not None]
@@ -79,14 +75,23 @@ class HeldEventQuerySet(models.QuerySet["HeldEvent"]):
         parameters = {"consumer": consumer, "limit": limit, "ahead": ahead, "without": sorted(without)}
         return [id_ for (id_,) in self._fetch("due", handler=handler, **parameters)]
 
-    def take(self, consumer: str, ids: Sequence[int], rows: int) -> list[list[HeldEvent]]:
+    def take(
+        self, consumer: str, ids: Sequence[int], rows: int, *, ahead: float = 0.0, begun: bool = False
+    ) -> list[list[HeldEvent]]:
         """Lock the keys of these, except keys that another process has locked. Returns up to ``rows`` waiting
-        events of each locked key.
+        events of each locked key that is due. ``begun``: of each, because ``begin_alone`` has postponed them.
         """
         locked = self._fetch("lock_due", ids=list(ids))
         key_hashes = sorted({key_hash for _, key_hash in locked if key_hash is not None})
         singles = [id_ for id_, key_hash in locked if key_hash is None]
-        parameters = {"consumer": consumer, "key_hashes": key_hashes, "ids": singles, "rows": rows}
+        parameters = {
+            "consumer": consumer,
+            "key_hashes": key_hashes,
+            "ids": singles,
+            "rows": rows,
+            "ahead": ahead,
+            "begun": begun,
+        }
         queues: dict[Key, list[HeldEvent]] = {}
         for held in self.raw(statement("take"), parameters, using=self.db) if locked else ():
             queues.setdefault(held.own_key, []).append(held)
@@ -109,7 +114,9 @@ class HeldEventQuerySet(models.QuerySet["HeldEvent"]):
         late.order_by().update(retry_at=Now())
 
     def begin_alone(self, held: HeldEvent, *, error: str, handler: str, retry_in: float) -> None:
-        """Count an attempt before it is made, because it may kill the process. ``error`` says so."""
+        """Count an attempt before it is made, because it may kill the process. ``error`` says so. Its key
+        must be locked. Until ``retry_in`` seconds are over, no other process finds it due.
+        """
         retry_at = Now() + timedelta(seconds=retry_in)
         mine = self.filter(id=held.pk)
         values = {"alone": True, "error": error, "handler": handler, "retry_at": retry_at}

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from django.db import connections, models
 
+from inbox.errors import WrongIsolation
 from inbox.handling.routing import Identity
 from inbox.models.ledger import Ledger
 from inbox.sql import statement
@@ -25,7 +26,7 @@ class UnitManager(models.Manager["Unit"]):
         """Begin a unit in the current transaction. Until it ends, that transaction cannot be committed.
 
         It stores the offsets, then records the events as handled. Returns the number of stored offsets, and
-        the events that were not recorded before.
+        the events that were not recorded before. Raises WrongIsolation.
         """
         parameters: dict[str, str | int] = {
             "unit": unit,
@@ -37,6 +38,12 @@ class UnitManager(models.Manager["Unit"]):
         with connections[self.db].cursor() as cursor:
             cursor.execute(statement("begin"), parameters)
             rows = cursor.fetchall()
+        if rows[0][1] != "read committed":
+            raise WrongIsolation(
+                f"database {self.db!r} runs transactions as {rows[0][1].upper()}, but the inbox needs READ "
+                f"COMMITTED: remove isolation_level from the OPTIONS of DATABASES[{self.db!r}], or run ALTER "
+                "ROLE … RESET default_transaction_isolation"
+            )
         claimed = {Identity(source, event_id) for _, _, source, event_id in rows if source is not None}
         return rows[0][0], claimed
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from inbox.errors import InboxError
-from inbox.models import HeldEvent, Ledger
+from inbox.models import Ledger
 from inbox.operations import selected
-from outbox_core.operations.bulk import CHUNK, Step, steps
-from outbox_core.operations.ledger import Record
+from outbox_core.operations.bulk import Step
+from outbox_core.operations.ledger import NEEDS_REASON, Record
 from outbox_core.operations.selection import Selection
 
 
@@ -18,7 +18,7 @@ def discard(selection: Selection, using: str, who: str, reason: str) -> Iterator
     Raises InboxError without a reason.
     """
     if not reason.strip():
-        raise InboxError("Discarding an event needs a reason. The ledger keeps it.")
+        raise InboxError(NEEDS_REASON)
     chosen = selected.held(selection, using)
     record = Record(
         Ledger,
@@ -30,14 +30,4 @@ def discard(selection: Selection, using: str, who: str, reason: str) -> Iterator
         reason=reason.strip(),
         before="held",
     )
-
-    def chunk(after: int) -> Step:
-        ids = list(chosen.filter(pk__gt=after).order_by("pk").values_list("pk", flat=True)[:CHUNK])
-        done = (
-            HeldEvent.objects.using(using).filter(pk__in=ids).discard(by=who, reason=reason.strip())
-            if ids
-            else 0
-        )
-        return Step(done=done, events=done, after=ids[-1] if len(ids) == CHUNK else None)
-
-    return steps(chunk, record, using)
+    return selected.steps(chosen, lambda events: events.discard(by=who, reason=reason.strip()), record, using)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from inbox.models import HeldEvent, Ledger
+from inbox.models import Ledger
+from inbox.models.held_queries import HeldEventQuerySet
 from inbox.operations import selected
-from outbox_core.operations.bulk import CHUNK, Step, steps
+from outbox_core.operations.bulk import Step
 from outbox_core.operations.ledger import Record
 from outbox_core.operations.selection import Selection
 
@@ -23,10 +24,4 @@ def release(selection: Selection, using: str, who: str) -> Iterator[Step]:
         selection=selection.as_json("event"),
         before="held",
     )
-
-    def chunk(after: int) -> Step:
-        ids = list(chosen.filter(pk__gt=after).order_by("pk").values_list("pk", flat=True)[:CHUNK])
-        done = HeldEvent.objects.using(using).filter(pk__in=ids).release() if ids else 0
-        return Step(done=done, events=done, after=ids[-1] if len(ids) == CHUNK else None)
-
-    return steps(chunk, record, using)
+    return selected.steps(chosen, HeldEventQuerySet.release, record, using)

@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
 from django.db.models import Q
 
 from inbox.models import HeldEvent
 from inbox.models.held_queries import HeldEventQuerySet
+from outbox_core.operations import bulk
+from outbox_core.operations.bulk import CHUNK, Step
+from outbox_core.operations.ledger import Record
 from outbox_core.operations.selection import Selection
+
+
+def steps(
+    chosen: HeldEventQuerySet, change: Callable[[HeldEventQuerySet], int], record: Record, using: str
+) -> Iterator[Step]:
+    """Change the chosen events chunk by chunk. ``change`` returns how many events it changed."""
+
+    def chunk(after: int) -> Step:
+        ids = list(chosen.filter(pk__gt=after).order_by("pk").values_list("pk", flat=True)[:CHUNK])
+        done = change(HeldEvent.objects.using(using).filter(pk__in=ids)) if ids else 0
+        return Step(done=done, events=done, after=ids[-1] if len(ids) == CHUNK else None)
+
+    return bulk.steps(chunk, record, using)
 
 
 def held(selection: Selection, using: str) -> HeldEventQuerySet:

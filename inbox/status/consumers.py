@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -48,23 +48,12 @@ class ConsumerStatus:
     oldest_held_at: datetime | None
 
 
-def statuses(
-    consumers: Iterable[ConsumerSettings],
-    database: str,
-    asking: Asking | None = None,
-) -> list[ConsumerStatus]:
-    """The status of each of these consumers. Without ``asking`` their lag is unknown."""
+def statuses(consumers: Iterable[ConsumerSettings], database: str, asking: Asking) -> list[ConsumerStatus]:
+    """The status of each of these consumers."""
     return [
-        replace(
-            _status(consumer, database),
-            **_behind(Lag() if asking is None else _ask(asking, consumer, database)),
-        )
+        _status(consumer, database, asking.lag(consumer.name, consumer.topics, database))
         for consumer in consumers
     ]
-
-
-def _ask(asking: Asking, consumer: ConsumerSettings, database: str) -> Lag:
-    return asking.lag(consumer.name, consumer.topics, database)
 
 
 def _behind(lag: Lag) -> dict[str, Any]:
@@ -72,7 +61,7 @@ def _behind(lag: Lag) -> dict[str, Any]:
     return {"lag": lag.records, "lag_seconds": age, "lag_unknown": lag.reason}
 
 
-def _status(consumer: ConsumerSettings, database: str) -> ConsumerStatus:
+def _status(consumer: ConsumerSettings, database: str, lag: Lag) -> ConsumerStatus:
     name = consumer.name
     alive = Instance.objects.using(database).filter(consumer=name).alive()
     totals = alive.aggregate(instances=Count("id"), handled=Sum("handled"), progress_at=Max("progress_at"))
@@ -96,9 +85,7 @@ def _status(consumer: ConsumerSettings, database: str) -> ConsumerStatus:
         consumer=name,
         instances=totals["instances"],
         waiting_for="; ".join(sorted(set(details))),
-        lag=None,
-        lag_seconds=None,
-        lag_unknown="",
+        **_behind(lag),
         missed=tuple(
             f"{gap.topic}/{gap.partition} offsets {gap.missed_first} to {gap.missed_last}" for gap in gaps
         ),

@@ -9,10 +9,9 @@ import uuid
 from collections.abc import Callable
 from datetime import timedelta
 
-from django.db import DatabaseError
 from django.db.models.functions import Now
 
-from inbox.database import drop_dead_connection
+from inbox.database import UNAVAILABLE, drop_dead_connection
 from inbox.handling.retriable import is_retriable
 from inbox.models import Instance
 from inbox.source import Source
@@ -25,22 +24,25 @@ DATABASE = "PostgreSQL"
 
 
 class Heartbeat:
-    """Writes the state of a consumer process, from its own loop: a process that hangs writes nothing."""
+    """Writes the state of a consumer process, from its own loop: a process that hangs writes nothing.
+    ``handled``: how many events it has handled.
+    """
 
     def __init__(
         self,
         consumer: str,
         source: Source,
         outages: Outages,
+        handled: Callable[[], int],
         *,
         database: str = "default",
         every: float = 5.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.handled = 0
         self._consumer = consumer
         self._source = source
         self._outages = outages
+        self._handled = handled
         self._database = database
         self._every = every
         self._clock = clock
@@ -48,14 +50,14 @@ class Heartbeat:
         self._handled_before = 0
         self._id = uuid.uuid4()
 
-    def beat(self, *, now: bool = False) -> None:
+    def beat(self) -> None:
         """Write the heartbeat if it is due. An unavailable database is an outage, not an error."""
-        if not now and self._clock() < self._next_at:
+        if self._clock() < self._next_at:
             return
         self._next_at = self._clock() + self._every
         try:
             self._write()
-        except DatabaseError as error:
+        except UNAVAILABLE as error:
             if not is_retriable(error):
                 raise
             self._outages.begin(DATABASE, error)
@@ -69,23 +71,24 @@ class Heartbeat:
         try:
             rows.filter(id=self._id).delete()
             rows.filter(heartbeat_at__lt=Now() - FORGET_AFTER).delete()
-        except DatabaseError as error:
+        except UNAVAILABLE as error:
             if not is_retriable(error):
                 raise
             drop_dead_connection(self._database)
 
     def _write(self) -> None:
         waits_for = (self._outages.detail, self._source.waits_for())
+        handled = self._handled()
         detail = line(without_rows("; ".join(filter(None, waits_for))))
         values = {
             "state": Instance.State.WAITING if detail else Instance.State.RUNNING,
             "detail": detail,
             "partitions": len(self._source.partitions()),
-            "handled": self.handled,
+            "handled": handled,
             "heartbeat_at": Now(),
         }
-        if self.handled > self._handled_before:
-            self._handled_before = self.handled
+        if handled > self._handled_before:
+            self._handled_before = handled
             values["progress_at"] = Now()
         rows = Instance.objects.using(self._database)
         if not rows.filter(id=self._id).update(**values):

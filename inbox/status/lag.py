@@ -13,14 +13,13 @@ from typing import Any
 from kafka import TopicPartition
 from kafka.errors import KafkaError
 
-from inbox.kafka.client import DEFAULTS, FIXED, connect
+from inbox.errors import TopicDeleted
+from inbox.kafka.client import WITHOUT_GROUP, bounds, config, connect
 from inbox.models import Offset
 
 ANSWER_SECONDS = 3.0
-BOUNDED: dict[str, Any] = {
-    "group_id": None,
-    "group_instance_id": None,
-    "auto_offset_reset": "earliest",
+BOUNDED: Mapping[str, Any] = {
+    **WITHOUT_GROUP,
     "bootstrap_timeout_ms": int(ANSWER_SECONDS * 1000),
     "fetch_max_wait_ms": 100,
 }
@@ -48,8 +47,7 @@ class Asking:
         options: Mapping[str, Any],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        servers = {"bootstrap_servers": list(bootstrap_servers)}
-        self._config = {**DEFAULTS, **options, **FIXED, **servers, **BOUNDED}
+        self._config = config(bootstrap_servers, options, **BOUNDED)
         self._servers = ",".join(bootstrap_servers)
         self._clock = clock
 
@@ -66,6 +64,8 @@ class Asking:
         try:
             with closing(connect(self._config)) as client:
                 return self._lag(client, topics, stored)
+        except TopicDeleted as error:
+            return Lag(reason=str(error))
         except KafkaError as error:
             return Lag(reason=f"Kafka does not answer ({self._servers}: {type(error).__name__})")
 
@@ -74,14 +74,11 @@ class Asking:
         if missing:
             return Lag(reason=f"topics do not exist, or may not be read: {', '.join(missing)}")
         partitions = [
-            TopicPartition(topic, n) for topic in topics for n in client.partitions_for_topic(topic)
+            TopicPartition(topic, n) for topic in topics for n in client.partitions_for_topic(topic) or ()
         ]
-        wait = {"timeout_ms": int(ANSWER_SECONDS * 1000)}
-        beginnings, ends = (
-            client.beginning_offsets(partitions, **wait),
-            client.end_offsets(partitions, **wait),
-        )
-        starts = {p: max(stored.get(p, 0), beginnings[p]) for p in partitions}
+        found = bounds(client, partitions, int(ANSWER_SECONDS * 1000))
+        starts = {p: max(stored.get(p, 0), first) for p, (first, _) in found.items()}
+        ends = {p: end for p, (_, end) in found.items()}
         behind = {p: start for p, start in starts.items() if start < ends[p]}
         oldest = self._first_records(client, behind, ends)
         records = sum(ends[p] - start for p, start in behind.items() if oldest.get(p, 0) is not None)

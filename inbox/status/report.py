@@ -33,10 +33,8 @@ class Thresholds:
     max_age: float | None = None
 
 
-def read(
-    chosen: Sequence[ConsumerSettings], using: str, thresholds: Thresholds, asking: Asking | None = None
-) -> Report:
-    """The status of these consumers; without ``asking`` their lag is not known."""
+def read(chosen: Sequence[ConsumerSettings], using: str, thresholds: Thresholds, asking: Asking) -> Report:
+    """The status of these consumers."""
     consumers = statuses(chosen, using, asking)
     held = causes.read([consumer.name for consumer in chosen], using)
     return build(using, consumers, held, tuple(_problems(consumers, held, thresholds)))

@@ -34,14 +34,14 @@ class SkippedTime:
     def __init__(self, stop_after: int | None = None) -> None:
         self.now = 0.0
         self.sleeps = 0
-        self._stop_after = stop_after
+        self.stop_after = stop_after
 
     def __call__(self) -> float:
         return self.now
 
     @property
     def requested(self) -> bool:
-        return self._stop_after is not None and self.sleeps >= self._stop_after
+        return self.stop_after is not None and self.sleeps >= self.stop_after
 
     def wait(self, seconds: float) -> None:
         self.now += max(seconds, 0.001)

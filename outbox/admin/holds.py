@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.helpers import ActionForm
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 
@@ -18,7 +16,7 @@ from outbox.operations.discarding import discard
 from outbox_core.operations.bulk import REQUEST_SECONDS, within
 from outbox_core.operations.outcome import sentences
 from outbox_core.operations.selection import Selection
-from outbox_core.people.admin import LIMIT, ReadOnlyAdmin
+from outbox_core.people.admin import LIMIT, ReadOnlyAdmin, ReasonForm
 from outbox_core.people.humanize import amount
 from outbox_core.people.ledger_admin import history
 from outbox_core.people.markup import ago
@@ -33,10 +31,6 @@ if TYPE_CHECKING:
 COUNT_UP_TO = 10_000
 LIST_EVENTS = 100
 LIST_TOPICS = 100
-
-
-class ReasonForm(ActionForm):
-    reason = forms.CharField(required=False, max_length=1_000, label="Reason to discard")
 
 
 class TopicFilter(admin.SimpleListFilter):

@@ -11,7 +11,7 @@ from outbox.fields import ClockTimestamp
 from outbox.models import Held, Hold, Ledger
 from outbox.operations import selected
 from outbox_core.operations.bulk import CHUNK, Step, steps
-from outbox_core.operations.ledger import Record
+from outbox_core.operations.ledger import NEEDS_REASON, Record
 from outbox_core.operations.selection import Selection
 
 
@@ -22,7 +22,7 @@ def discard(selection: Selection, using: str, who: str, reason: str) -> Iterator
     waiting events ends, unless it is a pause. Raises OutboxError without a reason.
     """
     if not reason.strip():
-        raise OutboxError("Discarding an event needs a reason. The ledger keeps it.")
+        raise OutboxError(NEEDS_REASON)
     chosen = selected.held(selection, using)
     record = Record(
         Ledger,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from tqdm import tqdm
 
 from outbox_core.operations import actor
 from outbox_core.operations.bulk import Step, Tally
-from outbox_core.operations.command import OperatorCommand, until_reader_leaves
+from outbox_core.operations.command import OperatorCommand, at_a_terminal, until_reader_leaves
 from outbox_core.operations.selection import Selection
 from outbox_core.people.humanize import plural
 from outbox_core.people.text import line
@@ -70,7 +69,7 @@ class BulkCommand(OperatorCommand):
             would = f"Would {self.verb} {preview.words}:"
             self._print([would, *self._listed(preview), "Nothing was changed."])
             return
-        self._confirm(preview, selection, options)
+        self._confirm_selection(preview, selection, options)
         tally = self._work(self.steps(selection, who, options), preview, options)
         self._print(
             [
@@ -88,14 +87,12 @@ class BulkCommand(OperatorCommand):
         if missing:
             self.stderr.write(line(f"Not held any more: {len(missing):,} of the ids. {why}", 2_000))
 
-    def _confirm(self, preview: Preview, selection: Selection, options: dict[str, Any]) -> None:
+    def _confirm_selection(self, preview: Preview, selection: Selection, options: dict[str, Any]) -> None:
         """At a terminal, a selection by filter must be confirmed. A script is not asked."""
-        if options["yes"] or selection.ids or not sys.stdin.isatty():
+        if options["yes"] or selection.ids or not at_a_terminal():
             return
         self._print([*self._listed(preview)])
-        answer = input(f"{self.verb.capitalize()} {preview.words}? [y/N] ")
-        if answer.strip().lower() not in ("y", "yes"):
-            raise CommandError("Nothing was changed.", returncode=2)
+        self.confirm(f"{self.verb.capitalize()} {preview.words}?")
 
     def _work(self, steps: Iterator[Step], preview: Preview, options: dict[str, Any]) -> Tally:
         tally = Tally()

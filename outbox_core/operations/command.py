@@ -5,10 +5,8 @@ from __future__ import annotations
 import os
 import sys
 from abc import ABC, abstractmethod
-from argparse import ArgumentTypeError
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from math import isfinite
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
@@ -19,17 +17,15 @@ from django.db import DatabaseError, InterfaceError
 from outbox_core.operations.report import Problem, Report, State, render
 from outbox_core.people.failure import describe
 from outbox_core.people.text import in_json, line
+from outbox_core.process.arguments import amount
 
 AGES = 100_000 * 86_400.0
 """Seconds within which everything has happened, and which PostgreSQL and Python can subtract from now."""
 
 
-def amount(text: str) -> float:
-    """The argparse type of a number that is neither infinite nor none at all."""
-    with suppress(ValueError):
-        if isfinite(number := float(text)):
-            return number
-    raise ArgumentTypeError(f"{text!r} is not a number")
+def at_a_terminal() -> bool:
+    """Whether a person can answer a question."""
+    return sys.stdin is not None and sys.stdin.isatty()
 
 
 class OperatorCommand(BaseCommand, ABC):
@@ -47,12 +43,28 @@ class OperatorCommand(BaseCommand, ABC):
     def execute(self, *args: Any, **options: Any) -> str | None:
         try:
             return super().execute(*args, **options)
-        except self.expected as error:
+        except self._explained as error:
             raise CommandError(line(error, 2_000), returncode=self.failure_code) from error
         except (DatabaseError, InterfaceError) as error:
             problem = self.explain(error, options)
             said = line(f"{problem.text} {problem.remedy}", 2_000)
             raise CommandError(said, returncode=self.failure_code) from error
+
+    @property
+    def _explained(self) -> tuple[type[Exception], ...]:
+        return (*self.expected, ImproperlyConfigured)
+
+    def confirm(self, question: str, *, code: int = 2) -> None:
+        """Ask at the terminal. Raises CommandError with this exit code unless the answer is yes."""
+        if not at_a_terminal():
+            said = "Nothing was changed: there is no terminal at which to confirm it. Add --yes."
+            raise CommandError(said, returncode=code)
+        try:
+            answer = input(f"{question} [y/N] ")
+        except EOFError:
+            answer = ""
+        if answer.strip().lower() not in ("y", "yes"):
+            raise CommandError("Nothing was changed.", returncode=code)
 
     def say(self, text: str) -> None:
         """Print a line. Control characters in user data are escaped."""
@@ -78,7 +90,7 @@ class StatusCommand(OperatorCommand):
         )
         parser.add_argument(
             "--max-age",
-            type=float,
+            type=amount,
             metavar="SECONDS",
             default=max_age,
             help=f"behind when one waits for longer (default: {no_limit})",
@@ -105,7 +117,7 @@ class StatusCommand(OperatorCommand):
         except (DatabaseError, InterfaceError) as error:
             problem = self.explain(error, options)
         except Exception as error:
-            if isinstance(error, (*self.expected, ImproperlyConfigured)):
+            if isinstance(error, self._explained):
                 remedy, text = "Correct the settings or the options.", str(error)
             elif options["json"]:
                 remedy, text = (

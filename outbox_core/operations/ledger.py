@@ -12,8 +12,7 @@ from django.db.models.functions import Now
 
 IN_PART = "in part"
 DONE = "done"
-
-
+NEEDS_REASON = "Discarding an event needs a reason. The ledger keeps it."
 FACETS = ("consumer", "topic", "key", "type", "cause", "hold", "event", "row")
 
 

@@ -15,6 +15,6 @@ def sentences(verb: str, noun: str, tally: Tally, command: str, then: str = "") 
     if tally.skipped:
         yield f"Not changed: {plural(tally.skipped, noun)}, which are being released."
     if not tally.done and not tally.skipped:
-        yield f"Nothing was {verb.lower()}: it no longer exists."
+        yield f"Nothing was {verb.lower()}: it is no longer held, or is being released already."
     if not tally.complete:
         yield f"One request cannot do all of it. Repeat it, or run the command for the rest: {command}"

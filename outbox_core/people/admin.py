@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+from django import forms
 from django.contrib import admin
+from django.contrib.admin.helpers import ActionForm
 from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -12,6 +14,12 @@ from django.utils.functional import cached_property
 
 LIMIT = 10_000
 """The most rows that a list counts and shows pages for."""
+
+
+class ReasonForm(ActionForm):
+    """The form of the actions, with a reason."""
+
+    reason = forms.CharField(required=False, max_length=1_000, label="Reason to discard")
 
 
 class CappedPaginator(Paginator):  # type: ignore[type-arg]

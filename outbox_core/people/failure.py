@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from outbox_core.people.redaction import Redactor
-from outbox_core.people.text import LIMIT, line
+from outbox_core.people.text import line
 
 _QUOTED = re.compile(
     r"^\s*(DETAIL|CONTEXT|QUERY|STATEMENT|WHERE|LINE \d+|PARAMETERS|\[parameters)\b.*", re.S | re.M
@@ -14,10 +14,10 @@ _QUOTED = re.compile(
 _ROW = re.compile(r"\((?:[^()]|\([^()]*\))*\)=\(.*?\)(?=[\s.,;]|$)", re.S)
 
 
-def describe(error: BaseException, *, limit: int = LIMIT) -> str:
-    """``ValueError: no such customer``, at most ``limit`` characters, with secrets hidden."""
+def describe(error: BaseException) -> str:
+    """``ValueError: no such customer``, with secrets hidden."""
     said = without_rows(str(error))
-    return line(f"{type(error).__name__}: {said}" if said else type(error).__name__, limit)
+    return line(f"{type(error).__name__}: {said}" if said else type(error).__name__)
 
 
 def without_rows(message: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Model
 from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
@@ -81,8 +80,3 @@ def history(entries: LedgerQuerySet) -> SafeString:
         mark_safe(head),
         format_html_join("", "<tr>" + "<td>{}</td>" * 6 + "</tr>", rows),
     )
-
-
-def may_see(request: HttpRequest, model: type[Model]) -> bool:
-    """Whether the user may see the ledger ``model``."""
-    return request.user.has_perm(f"{model._meta.app_label}.view_{model._meta.model_name}")

@@ -45,11 +45,6 @@ def in_json(text: str) -> str:
     return "\n".join(_DECEPTIVE.sub(lambda found: json.dumps(found[0])[1:-1], row) for row in rows)
 
 
-def is_plain(text: str) -> bool:
-    """Whether it has nothing to escape."""
-    return _DECEPTIVE.search(text) is None
-
-
 def has_controls(text: str) -> bool:
     """Whether it has control characters or ones that override the direction of reading.
 

@@ -19,6 +19,11 @@ class Record:
     timestamp: int = -1
 
     @property
+    def place(self) -> tuple[str, int]:
+        """Its topic and partition."""
+        return self.topic, self.partition
+
+    @property
     def key_hash(self) -> int | None:
         """What must stay in order: a number for the topic and key, None for a record without a key."""
         if self.key is None:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import msgspec
 
-STRUCTURED = "application/cloudevents+json"
+from outbox_core.wire.decode import STRUCTURED, is_json
 
 
 class Row(NamedTuple):
@@ -123,8 +123,7 @@ def _data(content_type: str, payload: bytes) -> dict[str, object]:
     """The payload as the JSON format holds it: JSON as it is, anything else in base64 (JSON event format,
     section 3.1).
     """
-    media_type = content_type.partition(";")[0].strip().lower()
-    if media_type.endswith("json"):
+    if is_json(content_type):
         return {"data": msgspec.Raw(payload)}
     return {"data_base64": b64encode(payload).decode()}
 

@@ -18,6 +18,7 @@ from consumers.notifications.models import WelcomeMail
 from inbox.handling.unit_of_work import UnitOfWork
 from inbox.models import HeldEvent
 from tests.consumers.conftest import Shop
+from tests.inbox.conftest import undecided
 
 
 class MailServer:
@@ -107,7 +108,7 @@ def test_mail_server_that_is_away_is_waited_for(
     notifications.consumer.poll()
     for _ in range(10):
         notifications.consumer.retry()
-    assert (server.mails, HeldEvent.objects.undecided().count()) == ([], 0)
+    assert (server.mails, undecided().count()) == ([], 0)
     settings.EMAIL_PORT = port
     notifications.consumer.drain()
     assert sorted(server.recipients) == ["user1@example.org", "user2@example.org"]

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from outbox_core.errors import InvalidEvent
 from outbox_core.wire.consumed import Record
 from outbox_core.wire.decode import parse
+from outbox_core.wire.encode import Row, StructuredEncoder
 from outbox_core.wire.event import Event
 
 HEADERS = {
@@ -191,3 +192,22 @@ def test_any_record_is_an_event_or_is_refused(
         return
     assert event.id
     assert "\x00" not in (event.key or "")
+
+
+@pytest.mark.parametrize(
+    ("content_type", "payload"),
+    [
+        ("application/json", b'{"a":1}'),
+        ("application/vnd.shop+json; charset=utf-8", b'{"a":1}'),
+        ("application/geo.notjson", b"\x00\xff"),
+        ("text/plain", b"hello"),
+    ],
+)
+def test_structured_mode_brings_back_the_data_of_every_type(content_type: str, payload: bytes) -> None:
+    """Writer and reader agree on which types are JSON."""
+    row = Row(1, "t", "42", "shop.x", None, content_type, "1", payload, "{}", "2026-01-02T03:04:05Z")
+    sent = StructuredEncoder("/shop")(row)
+    event = parse(
+        Record(topic="t", partition=0, offset=0, key=sent.key, value=sent.value, headers=(*sent.headers,))
+    )
+    assert (event.data, event.content_type) == (payload, content_type)

@@ -10,7 +10,9 @@ import pytest
 
 import inbox
 from inbox.handling.registry import Registry
-from inbox.models import Processed
+from inbox.models import HeldEvent, Processed
+from inbox.models.held_queries import UNDECIDED, HeldEventQuerySet
+from inbox.status.lag import Asking, Lag
 from inbox.testing import MemoryConsumer, SkippedTime
 from tests.inbox.topics import KafkaTopic
 
@@ -80,8 +82,13 @@ def send_steps(consumer: MemoryConsumer, key: str, *numbers: int, fail: str = ""
         consumer.send("test.step", data, key=key, event_id=f"{key}-{number}")
 
 
-def raising(error: BaseException) -> Callable[[], object]:
-    def fail() -> None:
+def undecided() -> HeldEventQuerySet:
+    """The events that stay held until a person decides."""
+    return HeldEvent.objects.waiting().filter(UNDECIDED)
+
+
+def raising(error: BaseException) -> Callable[..., object]:
+    def fail(*_: object, **__: object) -> None:
         raise error
 
     return fail
@@ -97,3 +104,10 @@ def kafka_topic(kafka_bootstrap: str, topic: Callable[..., str]) -> Iterator[Kaf
 def logged(caplog: pytest.LogCaptureFixture, action: str) -> list[Any]:
     """The log records of the inbox with this action."""
     return [record for record in caplog.records if getattr(record, "action", "") == f"inbox.{action}"]
+
+
+def without_lag() -> Asking:
+    """Asks no Kafka: the lag of every consumer is unknown, without a reason."""
+    asking = Asking([], {})
+    asking.lag = lambda *_: Lag()  # type: ignore[method-assign]
+    return asking

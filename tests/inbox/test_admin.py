@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 from django.contrib.auth.models import Permission, User
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from inbox.models import HeldEvent, Ledger
 from inbox.testing import MemoryConsumer
@@ -104,3 +106,24 @@ def test_viewer_cannot_act(held: list[HeldEvent]) -> None:
 def test_instances_are_listed(admin_client: Client, held: list[HeldEvent]) -> None:
     page = admin_client.get("/admin/inbox/instance/").content.decode()
     assert "running" in page
+
+
+def test_list_reads_no_records(admin_client: Client, held: list[HeldEvent]) -> None:
+    """A page of fifty may have fifty megabytes of them."""
+    with CaptureQueriesContext(connection) as queries:
+        admin_client.get(LIST)
+    assert [query["sql"] for query in queries if '"record"' in query["sql"]] == []
+
+
+def test_filters_offer_the_values_of_the_oldest_events_and_take_any(
+    admin_client: Client, db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They take no longer where millions are held."""
+    monkeypatch.setattr("inbox.admin.OLDEST", 2)
+    for number, topic in enumerate(("topic-a", "topic-b", "topic-c")):
+        row = {"topic": topic, "type": f"type-{number}", "partition": 0, "offset": number, "record": b""}
+        HeldEvent.objects.create(consumer="c", event_id=str(number), error="E: x", **row)
+    page = admin_client.get(LIST, {"type": "type-2"}).content.decode()
+    assert ("?topic=topic-b" in page, "?topic=topic-c" in page) == (True, False)
+    assert ("topic-c" in page, "E: x" in page) == (True, True), "the one event of this type is listed"
+    assert 'field-topic">topic-a<' not in page

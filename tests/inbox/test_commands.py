@@ -16,7 +16,9 @@ from uuid import uuid4
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.db.models.functions import Now
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -189,6 +191,30 @@ def test_unknown_consumer_is_a_usage_error_also_as_json(db: None) -> None:
     assert status("--database", "nix")[0] == 2
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["inbox_prune"],
+        ["inbox_release", "--all"],
+        ["inbox_discard", "--all", "--reason", "x"],
+        ["inbox_status"],
+    ],
+    ids=lambda command: command[0],
+)
+def test_an_unknown_database_is_one_line_that_names_the_known_ones(db: None, command: list[str]) -> None:
+    code, text = run(*command, "--database", "nix")
+    assert code == (2 if command == ["inbox_status"] else 1)
+    assert "'nix'" in text
+    assert "default" in text
+
+
+@pytest.mark.parametrize("command", [["inbox_prune"], ["inbox_release", "--all"]], ids=lambda c: c[0])
+def test_wrong_settings_are_one_line(db: None, settings: Settings, command: list[str]) -> None:
+    settings.INBOX = {"CONSUMER": {}}
+    code, text = run(*command)
+    assert (code, "CONSUMER" in text) == (1, True)
+
+
 def test_a_failure_is_json_too(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise RuntimeError("a bug\nDETAIL: Key (email)=(mara@example.org)")
@@ -285,6 +311,21 @@ def test_prune_keeps_the_notes_of_held_events(settings: Settings) -> None:
         text = run("inbox_prune", "--older-than", "0", *dry)[1]
         assert "the notes of 1 handled event and 0 discarded events" in text
     assert list(Processed.objects.values_list("event_id", flat=True)) == ["held"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_prune_deletes_discarded_events_chunk_by_chunk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One statement over millions of rows would lock them, and be lost when it is interrupted."""
+    monkeypatch.setattr("inbox.management.commands.inbox_prune.CHUNK", 2)
+    row = {"topic": "t", "partition": 0, "record": b""}
+    for number in range(6):
+        HeldEvent.objects.create(consumer="c", event_id=str(number), offset=number, **row)
+    HeldEvent.objects.exclude(event_id="5").discard(by="me", reason="")
+    with CaptureQueriesContext(connection) as queries:
+        text = run("inbox_prune", "--older-than", "0")[1]
+    deletes = [query for query in queries if query["sql"].startswith('DELETE FROM "inbox_held"')]
+    assert (len(deletes), "5 discarded events" in text) == (3, True)
+    assert HeldEvent.objects.get().event_id == "5"
 
 
 @pytest.mark.parametrize("days", ["-1", "nan", "inf", "x"])

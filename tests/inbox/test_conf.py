@@ -39,6 +39,8 @@ def test_unknown_consumer_is_answered_with_the_nearest(settings: Settings) -> No
     [
         ({"OPTION": {}}, "inbox.E001", "OPTION"),
         ({"DATABASE": "nowhere"}, "inbox.E008", "nowhere"),
+        ({"OTHER_DATABASES": ["nowhere"]}, "inbox.E012", "nowhere"),
+        ({"KAFKA": {"BACKEND": "confluent"}}, "inbox.W002", "kafka-python"),
         ({"CONSUMERS": {"x": {"TOPICS": ["x"], "HANDLERS": ["no.such"]}}}, "inbox.E006", "'x'"),
     ],
 )
@@ -52,6 +54,7 @@ def test_system_check(settings: Settings, changed: dict[str, Any], check: str, w
     [
         ({"enable_auto_commit": True}, "'enable_auto_commit', which the inbox sets itself"),
         ({"enable.auto.commit": "true"}, "'enable_auto_commit', which the inbox sets itself"),
+        ({"group.instance.id": "a"}, "'group_instance_id', which the inbox sets itself"),
         ({"max_pol_records": 1}, "Did you mean 'max_poll_records'?"),
         ({"compression_type": "lz4"}, "an option of a producer"),
         ({"enable.ssl.certificate.verification": False}, "'enable.ssl.certificate.verification'"),
@@ -65,6 +68,12 @@ def test_options_that_its_client_does_not_have_are_named(
 ) -> None:
     settings.INBOX = {**settings.INBOX, "KAFKA": {"OPTIONS": options}}
     assert [words in m.msg + (m.hint or "") for m in run_checks() if m.id == "inbox.E010"] == [True]
+
+
+def test_backend_that_the_inbox_has_anyway_is_no_warning(settings: Settings) -> None:
+    for backend in ("", "kafka-python"):
+        settings.INBOX = {**settings.INBOX, "KAFKA": {"BACKEND": backend}}
+        assert [m for m in run_checks() if m.id == "inbox.W002"] == []
 
 
 def test_options_of_a_project_that_publishes_with_confluent_are_translated(settings: Settings) -> None:

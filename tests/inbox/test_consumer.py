@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
-from django.db import OperationalError, ProgrammingError
+from django.db import InterfaceError, OperationalError, ProgrammingError
 
 from inbox import RetryLater
 from inbox.errors import SourceUnavailable
 from inbox.models import HeldEvent, Instance
 from inbox.models.held_queries import HeldEventQuerySet
+from inbox.models.instance import InstanceQuerySet
 from inbox.testing import MemoryConsumer, SkippedTime
 from tests.inbox.conftest import Effects, raising, send_steps
 
@@ -114,7 +116,7 @@ def test_heartbeat_says_what_is_waited_for(consume: Make, effects: Effects) -> N
     consumer.drain()
     instance = Instance.objects.get()
     assert (instance.consumer, instance.state) == ("test", "waiting")
-    assert instance.detail == "what tests.inbox.conftest.Effects.step needs: RetryLater: rates"
+    assert instance.detail == "handler tests.inbox.conftest.Effects.step: RetryLater: rates"
 
 
 def test_heartbeat_counts(consumer: MemoryConsumer, effects: Effects) -> None:
@@ -141,6 +143,68 @@ def test_stop_lets_a_waiting_event_be_delivered_again(consume: Make, effects: Ef
     again.log.records, again.log.committed = consumer.log.records, consumer.log.committed
     again.drain()
     assert [effects.of(key) for key in "abcde"] == [[1], [2], [2], [2], [2]]
+
+
+def test_retries_that_take_long_leave_as_much_time_for_new_events(
+    consumer: MemoryConsumer, effects: Effects
+) -> None:
+    def slow() -> None:
+        consumer.time.now += 5
+        raise ConnectionError
+
+    def calls_after(seconds: float) -> int:
+        before = len(effects.calls)
+        HeldEvent.objects.all().release()  # so that it is due
+        consumer.time.now += seconds
+        consumer.consumer.tick()
+        return len(effects.calls) - before
+
+    effects.fails["slow"] = slow
+    send_steps(consumer, "a", 1, fail="slow")
+    consumer.poll()
+    assert [calls_after(seconds) for seconds in (60, 4, 2)] == [1, 0, 1]
+
+
+def test_events_that_were_held_count_when_they_are_handled(consume: Make, effects: Effects) -> None:
+    consumer = consume(SkippedTime())
+    effects.fails["wait"] = Recovering(ConnectionError("gone"), 3)
+    send_steps(consumer, "a", 1)
+    send_steps(consumer, "b", 2, 3, fail="wait")
+    consumer.drain()
+    consumer.time.now += 10
+    consumer.consumer.tick()
+    assert effects.of("b") == [2, 3]
+    assert Instance.objects.get().handled == 3
+    consumer.time.stop_after = 0
+    assert consumer.consumer.run() == 3
+
+
+def test_held_events_are_retried_while_kafka_is_unavailable(
+    consumer: MemoryConsumer, effects: Effects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is no group then, so there is none to stay in."""
+    effects.fails["wait"] = raising(ConnectionError("gone"))
+    send_steps(consumer, "a", 1, fail="wait")
+    consumer.poll()
+    effects.fails.clear()
+    consumer.source.outage = "k:9092 does not answer"
+    monkeypatch.setattr(consumer.source, "keep_alive", lambda: False)
+    for _ in range(5):
+        consumer.retry()
+    assert effects.of("a") == [1]
+
+
+@pytest.mark.parametrize("error", [ProgrammingError("permission denied"), InterfaceError("closed")])
+def test_a_consumer_leaves_its_group_whatever_the_database_answers(
+    consume: Make, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    consumer = consume(SkippedTime(stop_after=0))
+    closed: list[bool] = []
+    monkeypatch.setattr(consumer.source, "close", lambda: closed.append(True))
+    monkeypatch.setattr(InstanceQuerySet, "filter", raising(error))
+    with pytest.raises(ProgrammingError) if isinstance(error, ProgrammingError) else nullcontext():
+        consumer.consumer.run()
+    assert closed == [True]
 
 
 def test_stopped_consumer_leaves_no_heartbeat(consume: Make) -> None:

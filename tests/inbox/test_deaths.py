@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
+from typing import Any
 
 import pytest
+from django.db import DatabaseError
 
 from inbox.handling.routing import Delivery
+from inbox.holding.suspects import Suspects
 from inbox.models import HeldEvent, InHand, Offset, Processed
+from inbox.models.in_hand import InHandQuerySet
 from inbox.offsets import DatabaseOffsets, Stored
 from inbox.signals import deaths_suspected
 from inbox.testing import MemoryConsumer
-from tests.inbox.conftest import Effects, send_steps
+from outbox_core.wire.consumed import Record
+from tests.inbox.conftest import Effects, send_steps, undecided
 
 
 class Death(BaseException):
@@ -54,7 +59,7 @@ def test_killer_is_held_and_the_rest_is_handled(
     kill("bad-2")
     assert live(consumer) == 4, "once with what was in hand, and ATTEMPTS times alone"
     assert (effects.of("good"), effects.of("bad")) == ([0, 1, 2, 3, 4], [0, 1])
-    row = HeldEvent.objects.undecided().get()
+    row = undecided().get()
     assert (row.event_id, row.attempts, row.handler) == ("bad-2", 3, "tests.inbox.conftest.Effects.step")
     assert "INBOX['ATTEMPTS']" in row.error
     kill("")
@@ -92,7 +97,7 @@ def test_killer_among_the_released_is_found_too(
     kill("k3-1")
     HeldEvent.objects.all().release()
     assert live(consumer) <= 4
-    assert [row.event_id for row in HeldEvent.objects.undecided()] == ["k3-1"]
+    assert [row.event_id for row in undecided()] == ["k3-1"]
 
 
 @pytest.fixture
@@ -143,3 +148,62 @@ def test_a_note_that_counts_in_another_topic_goes_with_the_offset(db: None) -> N
     restore_to_a_moment_with_events_in_hand()
     DatabaseOffsets("test").begin(("test", 0), Stored(0), replace=True)
     assert not InHand.objects.exists()
+
+
+BATCH = [Record(topic="test", partition=partition, offset=0, key=None, value=None) for partition in (0, 1)]
+PARTITIONS = {("test", 0), ("test", 1)}
+
+
+def refuse_once(method: Callable[..., Any], *, at: int) -> Callable[..., Any]:
+    """The database goes away at call number ``at``, and comes back."""
+    calls = 0
+
+    def refused(*arguments: Any, **values: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == at:
+            raise DatabaseError("gone")
+        return method(*arguments, **values)
+
+    return refused
+
+
+def test_a_process_does_not_suspect_the_note_that_it_wrote_itself(
+    db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database went away after the note of one partition, and the notes are written again."""
+    suspects = Suspects("test", "default")
+    monkeypatch.setattr(InHandQuerySet, "create", refuse_once(InHandQuerySet.create, at=2))
+    with pytest.raises(DatabaseError):
+        suspects.begin(BATCH)
+    assert InHand.objects.count() == 1
+    assert suspects.begin(BATCH) == set()
+    assert Suspects("test", "default").begin(BATCH) == PARTITIONS, "another process does"
+
+
+@pytest.mark.parametrize("finished_before", [False, True])
+def test_partitions_that_come_back_are_noted_again_without_suspicion(
+    db: None, monkeypatch: pytest.MonkeyPatch, finished_before: bool
+) -> None:
+    """The database was away when they were revoked, so the notes could not be deleted."""
+    suspects = Suspects("test", "default")
+    suspects.begin(BATCH)
+    if finished_before:
+        suspects.end(BATCH[:1])
+    with monkeypatch.context() as patch:
+        patch.setattr(InHandQuerySet, "remove", refuse_once(InHandQuerySet.remove, at=1))
+        with pytest.raises(DatabaseError):
+            suspects.let_go(BATCH)
+    assert suspects.begin(BATCH) == set()
+    assert InHand.objects.count() == 2
+
+
+def test_what_another_process_notes_after_this_one_let_go_is_not_taken_for_its_own(db: None) -> None:
+    suspects = Suspects("test", "default")
+    for leave in (suspects.end, suspects.let_go, lambda _: suspects.forget(PARTITIONS)):
+        suspects.begin(BATCH)
+        leave(BATCH)
+        suspects.forget(())
+        assert Suspects("test", "default").begin(BATCH) == set()
+        assert suspects.begin(BATCH) == PARTITIONS
+        suspects.forget(PARTITIONS)

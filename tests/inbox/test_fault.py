@@ -17,7 +17,7 @@ from inbox.handling.running import Limit
 from inbox.models import HeldEvent, Processed
 from inbox.testing import MemoryConsumer
 from outbox_core.process.exit_codes import ExitCode
-from tests.inbox.conftest import Effects, raising, send_steps
+from tests.inbox.conftest import Effects, raising, send_steps, undecided
 
 
 def statement(sql: str) -> Callable[[], object]:
@@ -75,7 +75,7 @@ def test_one_key_that_fails_in_any_disguise_stops_no_other(
         consumer.poll()
     assert effects.of("good") == list(range(12))
     assert effects.of("bad") == []
-    row = HeldEvent.objects.undecided().get()
+    row = undecided().get()
     assert (row.event_id, row.attempts) == ("bad-0", 3)
     assert effects.calls.count(("bad", 0)) <= 8, "effects outside of the database are bounded"
     effects.fails.clear()
@@ -92,7 +92,7 @@ def test_retry_later_is_never_given_up_and_stops_nobody(consumer: MemoryConsumer
         consumer.time.now += 61
         consumer.poll()
     assert effects.of("b") == list(range(30))
-    assert not HeldEvent.objects.undecided().exists()
+    assert not undecided().exists()
     effects.fails.clear()
     consumer.drain()
     assert effects.of("a") == [0]
@@ -117,7 +117,7 @@ def test_handler_that_is_out_does_not_stop_the_others(consumer: MemoryConsumer, 
     assert all(effects.of(f"k{number}") == [1] for number in range(20))
     for _ in range(5):
         consumer.retry()
-    assert not HeldEvent.objects.undecided().exists()
+    assert not undecided().exists()
     failing = False
     consumer.drain()
     assert sorted(called) == list(range(0, 40, 2))
@@ -138,7 +138,7 @@ def test_many_keys_that_fail_are_judged_by_those_that_do_not(
         send_steps(consumer, "good", number)
         consumer.time.now += 61
         consumer.poll()
-    assert HeldEvent.objects.undecided().count() == 10
+    assert undecided().count() == 10
 
 
 def test_handler_that_hangs_is_interrupted(consumer: MemoryConsumer, effects: Effects) -> None:
@@ -210,7 +210,7 @@ def test_handler_that_ends_the_transaction_costs_only_its_own_event(
     consumer.drain()
     assert (effects.of("a"), effects.of("b")) == ([1, 2, 3], [1])
     assert not Processed.objects.filter(consumer="early").exists()
-    row = HeldEvent.objects.undecided().get()
+    row = undecided().get()
     assert row.event_id == "bad-1"
     assert row.error.startswith("EffectsLost: a handler ended the transaction")
 
@@ -237,9 +237,9 @@ def test_of_keys_that_are_released_together_only_the_one_that_ends_the_transacti
         send_steps(consumer, "sound", number)
         consumer.drain()
         consumer.time.now += 60
-    assert HeldEvent.objects.undecided().count() == 4
+    assert undecided().count() == 4
     effects.fails["broken"] = lambda: None
-    HeldEvent.objects.undecided().release()
+    undecided().release()
     consumer.drain()
     assert [effects.of(key) for key in ("a", "b", "c")] == [[1, 2]] * 3
     assert HeldEvent.objects.get().event_id == "bad-1"
@@ -267,7 +267,7 @@ def test_so_does_one_that_ends_it_through_the_connection(effects: Effects, end: 
     send_steps(consumer, "a", 2)
     consumer.drain()
     assert effects.of("a") == [1, 2]
-    assert [row.event_id for row in HeldEvent.objects.undecided()] == ["bad-1"]
+    assert [row.event_id for row in undecided()] == ["bad-1"]
 
 
 def test_consumer_of_tests_raises_what_a_handler_raises(effects: Effects, db: None) -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from django.db import transaction
 from django.test import Client
 
 from inbox import Batch
-from inbox.holding.retries import Retries
+from inbox.holding.retries import Culprit, Retries
 from inbox.models import HeldEvent, Processed
 from inbox.testing import MemoryConsumer
 from tests.inbox.conftest import Effects, raising, send_steps
@@ -60,13 +59,13 @@ def test_discard_while_a_released_event_fails_lets_the_rest_of_the_key_go_on(
 ) -> None:
     poison(consumer, effects)
     HeldEvent.objects.waiting().release()
-    keep = Retries._keep_held
+    blame = Retries._blame
 
-    def after_a_discard(release: Retries, held: HeldEvent, *said: Any, **values: Any) -> bool:
-        HeldEvent.objects.filter(event_id=held.event_id).discard(by="me", reason="a test")
-        return keep(release, held, *said, **values)
+    def after_a_discard(retries: Retries, culprit: Culprit, before: HeldEvent) -> bool:
+        HeldEvent.objects.filter(event_id=before.event_id).discard(by="me", reason="a test")
+        return blame(retries, culprit, before)
 
-    monkeypatch.setattr(Retries, "_keep_held", after_a_discard)
+    monkeypatch.setattr(Retries, "_blame", after_a_discard)
     for _ in range(3):
         consumer.retry()
     assert (effects.of("a"), waiting()) == ([2, 3], [])

@@ -14,7 +14,7 @@ from inbox.models import HeldEvent, Processed
 from inbox.models.held_queries import HeldEventQuerySet
 from inbox.signals import held_retried
 from inbox.testing import MemoryConsumer
-from tests.inbox.conftest import Effects, raising, send_steps
+from tests.inbox.conftest import Effects, logged, raising, send_steps, undecided
 
 BROKEN = raising(ValueError("broken\x00 handler"))
 
@@ -47,7 +47,7 @@ def test_poison_is_held_with_the_later_events_of_its_key(poisoned: MemoryConsume
     assert held() == [("a-2", ERROR), ("a-3", "")]
     assert effects.order("a").count(2) == 3, "as often as ATTEMPTS says"
     assert effects.order("a").count(1) == 2, "once in the batch that failed, and once without what failed"
-    assert HeldEvent.objects.undecided().get().handler == "tests.inbox.conftest.Effects.step"
+    assert undecided().get().handler == "tests.inbox.conftest.Effects.step"
 
 
 def test_later_batches_wait_behind_it_too(poisoned: MemoryConsumer, effects: Effects) -> None:
@@ -98,7 +98,7 @@ def test_released_event_that_fails_again_stays_with_its_key(
     poisoned.drain()
     assert held() == [("a-2", ERROR), ("a-3", "")]
     assert not HeldEvent.objects.exclude(retry_at=None).exists()
-    assert [row.attempts for row in HeldEvent.objects.undecided()] == [3], "released, it has them all again"
+    assert [row.attempts for row in undecided()] == [3], "released, it has them all again"
     assert effects.of("a") == [1]
 
 
@@ -118,6 +118,18 @@ def test_log_says_how_many_failed_again(
     HeldEvent.objects.all().release()
     poisoned.retry()
     assert counts == [(0, 1), (2, 0)]
+    assert [(r.handled, r.failed) for r in logged(caplog, "hold_retried")] == counts
+
+
+def test_of_a_key_only_the_event_that_failed_is_reported_to_a_person(
+    poisoned: MemoryConsumer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Thousands may wait behind it."""
+    caplog.set_level(logging.DEBUG, "inbox")
+    send_steps(poisoned, "a", 4, 5, 6)
+    poisoned.drain()
+    assert [r.levelno for r in logged(caplog, "held_behind")] == [logging.DEBUG] * 3
+    assert [r for r in caplog.records if r.levelno > logging.DEBUG] == []
 
 
 @pytest.mark.parametrize(
@@ -134,18 +146,19 @@ def test_failure_does_not_undo_what_somebody_did_meanwhile(
     overtake: Callable[[HeldEventQuerySet], object],
 ) -> None:
     failed = HeldEventQuerySet.failed
+    rows = HeldEvent.objects.filter(event_id="a-2")
+    seen: list[tuple[bool, object]] = []
 
-    def too_late(rows: HeldEventQuerySet, held: HeldEvent, **values: Any) -> bool:
-        monkeypatch.undo()
-        overtake(rows.filter(id=held.pk))
-        return failed(rows, held, **values)
+    def too_late(held_events: HeldEventQuerySet, held: HeldEvent, **values: Any) -> bool:
+        overtake(rows.all())
+        before = rows.values().get()
+        seen.append((failed(held_events, held, **values), before))
+        return seen[-1][0]
 
     monkeypatch.setattr(HeldEventQuerySet, "failed", too_late)
     HeldEvent.objects.all().release()
     poisoned.retry()
-    row = HeldEvent.objects.get(event_id="a-2")
-    assert row.discarded_at is not None or row.released_at is not None
-    assert row.retry_at is None or row.attempts <= 1
+    assert seen == [(False, rows.values().get())]
 
 
 def test_outage_leaves_a_released_event_released(poisoned: MemoryConsumer, effects: Effects) -> None:
@@ -215,7 +228,7 @@ def test_record_that_is_no_event_keeps_its_place_in_the_order_of_its_key(
     send_steps(consumer, "b", 1)
     consumer.drain()
     assert (effects.of("a"), effects.of("b")) == ([], [1])
-    row = HeldEvent.objects.undecided().get()
+    row = undecided().get()
     assert (row.source, row.event_id, row.type, row.key) == ("kafka:test", "0/0", "", "a")
     assert row.error.startswith("InvalidEvent: specversion is missing")
     assert row.as_record() == consumer.log.records["test", 0][0]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 
 from inbox.conf import ConsumerSettings
 from inbox.models import Instance, Offset
@@ -110,6 +110,20 @@ def test_a_record_that_cannot_be_decoded_counts_and_has_no_age(
 
 def test_a_topic_that_does_not_exist_is_named(asking: Asking) -> None:
     assert asking.lag("crm", ["test.nosuch"], "default").reason.endswith(": test.nosuch")
+
+
+def test_a_topic_that_is_deleted_meanwhile_is_said(
+    asking: Asking, kafka_topic: KafkaTopic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the client answers for a topic that it knew a moment ago."""
+
+    def gone(_: object, partitions: list[TopicPartition], **__: object) -> None:
+        raise KeyError(partitions[0])
+
+    monkeypatch.setattr(KafkaConsumer, "end_offsets", gone)
+    found = lag(asking, kafka_topic)
+    assert found.records is None
+    assert kafka_topic.topic in found.reason
 
 
 def status(asking: Asking, log: KafkaTopic, **limits: Any) -> int:

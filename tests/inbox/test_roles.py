@@ -9,9 +9,8 @@ import pytest
 from django.db import connection
 
 from inbox.database import require_migrations
-from inbox.models import HeldEvent
 from inbox.testing import MemoryConsumer
-from tests.inbox.conftest import Effects, raising, send_steps
+from tests.inbox.conftest import Effects, raising, send_steps, undecided
 from tests.inbox.test_commands import run
 from tests.relay.test_roles import GRANT, PAGE
 
@@ -43,7 +42,7 @@ def test_the_page_has_every_privilege_that_a_consumer_and_its_commands_need(
         send_steps(consumer, key, 1, fail="poison")
         send_steps(consumer, key, 2)
     consumer.drain()
-    assert HeldEvent.objects.undecided().count() == 2
+    assert undecided().count() == 2
     assert run("inbox_release", "a-1")[0] == 0
     effects.fails.clear()
     consumer.drain()

@@ -129,8 +129,8 @@ def test_database_that_goes_away_is_waited_for(service: Service) -> None:
     service.wait_until_booked()
     assert process.end() == 0
     assert (
-        told(process, "what holding events needs is not available")
-        == told(process, "what holding events needs is available again")
+        told(process, "PostgreSQL (storing events) is not available")
+        == told(process, "PostgreSQL (storing events) is available again")
         == 1
     )
     assert told(process, "Traceback") == 0

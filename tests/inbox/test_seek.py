@@ -91,10 +91,18 @@ def test_dry_run_says_what_would_be_done(log: KafkaTopic, kafka_bootstrap: str) 
 def test_asks_before_events_are_skipped(
     log: KafkaTopic, kafka_bootstrap: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
     monkeypatch.setattr("builtins.input", lambda _: "no")
     assert seek(log, "--to-end") == (1, "Nothing was changed.")
     assert offsets(log, kafka_bootstrap) == (3, 3)
     assert seek(log, "--to-beginning")[0] == 0
+
+
+def test_without_a_terminal_it_asks_for_yes(log: KafkaTopic, kafka_bootstrap: str) -> None:
+    code, text = seek(log, "--to-end")
+    assert (code, "--yes" in text) == (1, True)
+    assert offsets(log, kafka_bootstrap) == (3, 3)
+    assert seek(log, "--to-end", "--yes")[0] == 0
 
 
 def test_refuses_while_an_instance_is_alive(log: KafkaTopic, kafka_bootstrap: str) -> None:
@@ -110,7 +118,7 @@ def test_refuses_while_the_group_has_members(log: KafkaTopic, kafka_bootstrap: s
     source = log.open()
     read(source, 3)
     code, text = seek(log, "--to-end", "--yes")
-    assert (code, "1 members" in text) == (1, True)
+    assert (code, "1 member in" in text) == (1, True)
     source.close()
     assert offsets(log, kafka_bootstrap) == (3, 3)
 
@@ -127,6 +135,17 @@ def test_what_cannot_be_is_a_usage_error(log: KafkaTopic, arguments: list[str]) 
 def test_a_topic_of_another_consumer_is_a_usage_error(log: KafkaTopic) -> None:
     code, text = run("inbox_seek", "c", "--topic", "elsewhere", "--to-end")
     assert (code, log.topic in text) == (2, True)
+
+
+def test_a_topic_that_is_deleted_meanwhile_is_one_line(
+    log: KafkaTopic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(_: object, partitions: list[TopicPartition], **__: object) -> None:
+        raise KeyError(partitions[0])
+
+    monkeypatch.setattr(KafkaConsumer, "end_offsets", gone)
+    code, text = seek(log, "--to-end", "--yes")
+    assert (code, log.topic in text) == (1, True)
 
 
 def test_kafka_that_does_not_answer_is_one_line(log: KafkaTopic, settings: Settings) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from outbox_core.people.failure import describe
 from outbox_core.people.logs import BoundaryFilter, BoundaryFormatter, guard
-from outbox_core.people.text import block, escape, in_json, is_plain, line
+from outbox_core.people.text import block, escape, in_json, line
 
 EVIL = (
     "evil\n2026-01-01 CRITICAL relay: All events were deleted",
@@ -23,6 +23,11 @@ EVIL = (
     "a\ud800b",
     "a\rb\tc\x00d\x7fe",
 )
+
+
+def is_plain(text: str) -> bool:
+    """Whether nothing has to be escaped."""
+    return escape(text) == text
 
 
 @pytest.mark.parametrize("text", EVIL)

@@ -10,6 +10,7 @@ from inbox.management.bulk import HeldCommand
 from inbox.operations import discarding
 from outbox_core.operations.bulk import Step, Tally
 from outbox_core.operations.bulk_command import Preview
+from outbox_core.operations.ledger import NEEDS_REASON
 from outbox_core.operations.selection import Selection
 from outbox_core.people.humanize import plural
 
@@ -28,7 +29,7 @@ class Command(HeldCommand):
 
     def preview(self, selection: Selection, options: dict[str, Any]) -> Preview:
         if not options["reason"].strip():
-            raise InboxError("Discarding an event needs a reason. The ledger keeps it.")
+            raise InboxError(NEEDS_REASON)
         return super().preview(selection, options)
 
     def steps(self, selection: Selection, who: str, options: dict[str, Any]) -> Iterator[Step]:

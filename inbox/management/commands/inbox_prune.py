@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -12,8 +13,10 @@ from tqdm import tqdm
 from inbox.conf import settings
 from inbox.management.command import InboxCommand
 from inbox.models import HeldEvent, Processed
-from outbox_core.operations.command import AGES, amount
+from inbox.models.held_queries import HeldEventQuerySet
+from outbox_core.operations.command import AGES
 from outbox_core.people.humanize import plural
+from outbox_core.process.arguments import amount
 from outbox_core.process.exit_codes import ExitCode
 
 CHUNK = 5_000
@@ -49,13 +52,27 @@ class Command(InboxCommand):
         if dry_run:
             verb, forgotten, gone = "Would delete", notes.old(before).count(), discarded.count()
         else:
-            verb, forgotten = "Deleted", 0
             with tqdm(unit="event", unit_scale=True, disable=None if verbosity else True) as progress:
-                while count := notes.prune(before, CHUNK):
-                    forgotten += count
-                    progress.update(count)
-            gone, _ = discarded.delete()
+                verb = "Deleted"
+                forgotten = _total(iter(lambda: notes.prune(before, CHUNK), 0), progress)
+                gone = _total(_delete(discarded), progress)
         self.stdout.write(
             f"{verb} the notes of {plural(forgotten, 'handled event')} and {plural(gone, 'discarded event')} "
             f"older than {plural(days, 'day')}."
         )
+
+
+def _delete(rows: HeldEventQuerySet) -> Iterator[int]:
+    """Delete these chunk by chunk, and yield how many each was."""
+    after = 0
+    while ids := list(rows.filter(pk__gt=after).order_by("pk").values_list("pk", flat=True)[:CHUNK]):
+        yield rows.filter(pk__in=ids).delete()[0]
+        after = ids[-1]
+
+
+def _total(counts: Iterator[int], progress: tqdm[Any]) -> int:
+    total = 0
+    for count in counts:
+        total += count
+        progress.update(count)
+    return total

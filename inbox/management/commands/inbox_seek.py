@@ -86,9 +86,7 @@ class Command(InboxCommand):
 
     def _ask(self, targets: dict[TopicPartition, int], before: dict[TopicPartition, int]) -> None:
         if any(offset > before.get(partition, 0) for partition, offset in targets.items()):
-            answer = input("Events that are skipped are never handled. Type 'yes' to continue: ")
-            if answer != "yes":
-                raise CommandError("Nothing was changed.", returncode=REFUSED)
+            self.confirm("Events that are skipped are never handled. Continue?", code=REFUSED)
 
 
 def _consumer(name: str, topic: str) -> ConsumerSettings:

@@ -14,6 +14,7 @@ from outbox.models import EventStatus, Held, Hold, OutboxEvent
 from outbox.operations import discarding, selected
 from outbox_core.operations.bulk import Step, Tally
 from outbox_core.operations.bulk_command import COUNT_UP_TO, LINES, BulkCommand, Preview
+from outbox_core.operations.ledger import NEEDS_REASON
 from outbox_core.operations.selection import Selection, add_selection
 from outbox_core.people.humanize import plural
 
@@ -39,7 +40,7 @@ class Command(BulkCommand, OutboxCommand):
 
     def preview(self, selection: Selection, options: dict[str, Any]) -> Preview:
         if not options["reason"].strip():
-            raise OutboxError("Discarding an event needs a reason. The ledger keeps it.")
+            raise OutboxError(NEEDS_REASON)
         held = selected.held(selection, options["database"])
         if selection.ids:
             missing = sorted(set(selection.ids) - set(held.values_list("event__event_id", flat=True)))

@@ -11,8 +11,9 @@ from tqdm import tqdm
 from outbox.log import privileges
 from outbox.management.operator import OutboxCommand
 from outbox.operations import retention
-from outbox_core.operations.command import AGES, amount
+from outbox_core.operations.command import AGES
 from outbox_core.people.humanize import plural
+from outbox_core.process.arguments import amount
 
 
 class Command(OutboxCommand):

@@ -9,7 +9,8 @@ from django.core.management.base import CommandError, CommandParser
 from outbox.log import privileges
 from outbox.management.operator import OutboxCommand
 from outbox.operations.resharding import rebase
-from outbox_core.operations.command import AGES, amount
+from outbox_core.operations.command import AGES
+from outbox_core.process.arguments import amount
 
 
 class Command(OutboxCommand):

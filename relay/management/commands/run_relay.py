@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import gc
 import sys
-from argparse import ArgumentTypeError
-from contextlib import suppress
-from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +12,7 @@ from django.db import DEFAULT_DB_ALIAS, connections
 
 from outbox.conf import settings as outbox_settings
 from outbox.errors import LogUnsafe
+from outbox_core.process.arguments import seconds
 from outbox_core.process.command import ProcessCommand
 from outbox_core.process.exit_codes import ExitCode
 from outbox_core.wire.encode import encoder
@@ -38,7 +36,7 @@ class Command(ProcessCommand):
         parser.add_argument("--drain", action="store_true", help="publish what there is, then end")
         parser.add_argument(
             "--timeout",
-            type=_seconds,
+            type=seconds,
             metavar="SECONDS",
             help="with --drain: give up after this many seconds, with exit code 4 (default: no limit)",
         )
@@ -85,13 +83,6 @@ def _refuse_misuse(database: str, drain: bool, timeout: float | None) -> None:
         problem = "--timeout needs --drain."
     if problem:
         raise CommandError(problem, returncode=ExitCode.USAGE)
-
-
-def _seconds(text: str) -> float:
-    with suppress(ValueError):
-        if isfinite(seconds := float(text)) and seconds > 0:
-            return seconds
-    raise ArgumentTypeError(f"{text!r} is not a positive number of seconds")
 
 
 def _spare_the_collector() -> None:

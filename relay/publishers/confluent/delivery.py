@@ -76,7 +76,8 @@ class Delivery:
                 self._flush(2 * seconds, refusals)
         except CLIENT_ERRORS as error:
             self.fatal = error
-        self._purge()
+        if len(self._producer):  # a purge without need may still reach what comes next
+            self._purge()
         return False
 
     def _flush(self, until: float, refusals: Refusals) -> bool:

@@ -1,0 +1,42 @@
+"""Refuses statements with which a handler would end the transaction that it shares with other events."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from inbox.errors import EffectsLost
+
+ENDED = (
+    "a handler ended the transaction that it runs in (COMMIT, ROLLBACK, or closing the connection), which "
+    "has the effects of other events too: leave that to the inbox; use transaction.atomic() for savepoints"
+)
+_ENDS = re.compile(
+    r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)*"
+    r"(COMMIT|END|ABORT|BEGIN|START\s+TRANSACTION|PREPARE\s+TRANSACTION"
+    r"|ROLLBACK(?!\s+(WORK\s+|TRANSACTION\s+)?TO\b))\b",
+    re.IGNORECASE | re.DOTALL,
+)
+_QUOTED = re.compile(
+    r"""E'(?:[^'\\]|\\.|'')*' | '(?:[^']|'')*' | "(?:[^"]|"")*" | (\$\w*\$).*?\1 | --[^\n]* | /\*.*?\*/""",
+    re.IGNORECASE | re.DOTALL | re.VERBOSE,
+)
+
+
+def ends(sql: str) -> bool:
+    """Whether a statement, or one of several in one string, ends the transaction."""
+    if _ENDS.match(sql):
+        return True
+    return ";" in sql and any(map(_ENDS.match, _QUOTED.sub(" ", sql).split(";")))
+
+
+def refuse_to_end(
+    execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: dict[str, Any]
+) -> Any:
+    """An execute wrapper. It refuses a statement before it runs: after the ROLLBACK of one handler the COMMIT
+    of another one would succeed.
+    """
+    if isinstance(sql, str) and ends(sql):
+        raise EffectsLost(ENDED)
+    return execute(sql, params, many, context)

@@ -1,0 +1,116 @@
+"""A handler cannot end the transaction that it shares with the other events of its batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from django.db import connection
+
+import inbox
+from inbox.handling.endings import ends
+from inbox.models import Processed
+from inbox.testing import MemoryConsumer, SkippedTime
+from tests.inbox.conftest import Effects, Step, send_steps, undecided
+
+
+@pytest.mark.parametrize(
+    ("sql", "is_one"),
+    [
+        ("COMMIT", True),
+        ("commit", True),
+        ("Rollback Work", True),
+        ("ABORT", True),
+        ("END TRANSACTION", True),
+        ("BEGIN", True),
+        ("START  TRANSACTION", True),
+        ("PREPARE TRANSACTION 'x'", True),
+        ("ROLLBACK AND CHAIN", True),
+        ("  -- a remark\n\tCOMMIT", True),
+        ("/* a remark,\n of two lines */ COMMIT", True),
+        ("SELECT 1; COMMIT", True),
+        ("SELECT 1;\n-- a remark\nROLLBACK; BEGIN", True),
+        ("SELECT 'it''s'; COMMIT", True),
+        (r"SELECT E'\''; COMMIT", True),
+        ("SELECT $$;$$; COMMIT", True),
+        ("SAVEPOINT s", False),
+        ("RELEASE SAVEPOINT s", False),
+        ("ROLLBACK TO SAVEPOINT s", False),
+        ("rollback work to s", False),
+        ("SELECT 1; SAVEPOINT s; ROLLBACK TO s", False),
+        ("SELECT 1", False),
+        ("UPDATE commits SET n = 1", False),
+        ("SELECT 'a; COMMIT'", False),
+        (r"SELECT E'a\'; COMMIT'", False),
+        ('SELECT 1 AS "; COMMIT"', False),
+        ("SELECT 1 -- ; COMMIT", False),
+        ("SELECT 1 /* ; COMMIT */", False),
+        ("DO $body$ BEGIN NULL; END; $body$", False),
+        ("SELECT CASE WHEN true THEN 1 END; SELECT 2", False),
+    ],
+)
+def test_what_ends_a_transaction(sql: str, is_one: bool) -> None:
+    assert ends(sql) is is_one
+
+
+def executing(sql: str) -> Callable[[], object]:
+    def run() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(sql)
+
+    return run
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("rollback", "commit"),
+    [
+        ("ROLLBACK", "COMMIT"),
+        ("/* a remark */ ROLLBACK", "/* a remark */ COMMIT"),
+        ("SELECT 1; ROLLBACK; BEGIN", "SELECT 1; COMMIT"),
+    ],
+)
+def test_a_commit_behind_a_rollback_commits_nothing(effects: Effects, rollback: str, commit: str) -> None:
+    """After the ROLLBACK of one handler, PostgreSQL would let the COMMIT of another one succeed."""
+    consumer = MemoryConsumer("test", handlers=effects.registry, time=SkippedTime(stop_after=500))
+    effects.fails |= {"rollback": executing(rollback), "commit": executing(commit)}
+    send_steps(consumer, "a", 1)
+    send_steps(consumer, "one", 1, fail="rollback")
+    send_steps(consumer, "a", 2)
+    send_steps(consumer, "two", 1, fail="commit")
+    send_steps(consumer, "a", 3)
+    consumer.drain()
+    assert effects.of("a") == [1, 2, 3]
+    assert (effects.of("one"), effects.of("two")) == ([], [])
+    assert {row.event_id for row in undecided()} == {"one-1", "two-1"}
+
+
+class Ending(inbox.Batch):
+    """Rows that are written with a statement that ends the transaction."""
+
+    sql = ""
+
+    def write(self) -> None:
+        executing(self.sql)()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("sql", ["COMMIT", "ROLLBACK"])
+def test_neither_can_the_write_of_a_batch(
+    effects: Effects, monkeypatch: pytest.MonkeyPatch, sql: str
+) -> None:
+    monkeypatch.setattr(Ending, "sql", sql)
+
+    @effects.registry.handler("test.ending")
+    def end(step: Step) -> None:
+        Processed.objects.create(consumer="early", source="", event_id="1")
+        Ending.current()
+
+    consumer = MemoryConsumer("test", handlers=effects.registry, time=SkippedTime(stop_after=500))
+    send_steps(consumer, "a", 1)
+    consumer.send("test.ending", {"number": 1}, key="bad", event_id="bad-1")
+    send_steps(consumer, "a", 2)
+    consumer.drain()
+    assert effects.of("a") == [1, 2]
+    assert not Processed.objects.filter(consumer="early").exists()
+    assert [(row.event_id, row.error.partition(":")[0]) for row in undecided()] == [("bad-1", "EffectsLost")]
