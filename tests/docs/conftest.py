@@ -17,6 +17,8 @@ import json, os, django
 from dataclasses import astuple
 os.environ["DJANGO_SETTINGS_MODULE"] = "docsite.settings"
 django.setup()
+from django.apps import apps
+from django.contrib.auth.management import _get_all_permissions
 from docsite import pages
 from docsite.reference import actions, checks, commands, settings, tables, wire
 from docsite.settings import PACKAGES
@@ -30,6 +32,7 @@ print(json.dumps({
     "checks": checks.found(),
     "actions": {package: [astuple(each) for each in actions.found(package)] for package in PACKAGES},
     "numbers": list(checks.of_settings()),
+    "permissions": [name for model in apps.get_models() for name, _ in _get_all_permissions(model._meta)],
     "tables": [model._meta.db_table for model in tables.models()],
     "headers": sorted(wire.found()),
     "meanings": sorted(wire.MEANING),
