@@ -10,7 +10,7 @@ import pytest
 from django.core.management import get_commands, load_command_class
 from django.db import connection, transaction
 
-from tests.docs.examples import ROOT, Example, commands, examples
+from tests.docs.examples import PAGES, ROOT, Example, commands, examples
 
 LANGUAGES = {"python", "shell", "sql", "text", "toml", "yaml"}
 TARGETS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
@@ -49,8 +49,9 @@ def test_statements_run(example: Example) -> None:
         transaction.set_rollback(True)
 
 
-def test_nothing_is_left_out_because_of_its_language() -> None:
-    found = set()
-    for page in {example.page for language in LANGUAGES for example in examples(language)}:
-        found |= set(re.findall(r"^ *```(\w+)", page.read_text(encoding="utf-8"), re.MULTILINE))
-    assert found <= LANGUAGES
+def test_every_example_is_fenced_and_names_its_language() -> None:
+    for page in PAGES:
+        fences = re.findall(r"^ *```(.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+        begins, ends = fences[::2], fences[1::2]
+        assert {begin.partition(" ")[0] for begin in begins} <= LANGUAGES, page.name
+        assert set(ends) <= {""}, page.name
