@@ -18,8 +18,8 @@ from docsite.reference import markdown, sources, words
 
 HEAD = """# Settings
 
-Each app reads one dictionary of Django's settings; relay and inbox also read `KAFKA`. `manage.py check` names an
-unknown key, and suggests the one that was meant.
+Each app reads one dictionary of Django's settings; relay and inbox also read `KAFKA`. `manage.py check`
+names an unknown key, and suggests the one that was meant.
 """
 BOUNDS = {
     "gt": "above {}",
