@@ -13,6 +13,9 @@ HEAD = """# Log actions
 Every line that a relay or a consumer logs has an `action`, an attribute of the log record. It stays the
 same when the sentence changes: filter and alert by it. What is filled in stands in angle brackets, or as
 `…`. In lines of the inbox, `<sender>` is the name of the consumer.
+
+A process that ends at once prints one more line to standard error, with the reason and without an action:
+`relay: …` or `inbox: …`.
 """
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
+import re
+import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
 from itertools import pairwise
@@ -35,13 +37,14 @@ def modules() -> Iterator[ModuleType]:
 
 
 def names(module: ModuleType) -> Iterator[str]:
-    """The public names of a module: its ``__all__``, or what it defines itself."""
+    """The public names of a module: its ``__all__``, or what it defines and its package does not list."""
     if hasattr(module, "__all__"):
         yield from sorted(module.__all__)
         return
+    listed = getattr(sys.modules[module.__name__.partition(".")[0]], "__all__", ())
     for name, value in sorted(vars(module).items()):
         own = isinstance(value, Signal) or getattr(value, "__module__", None) == module.__name__
-        if own and not name.startswith("_"):
+        if own and name not in listed and not name.startswith("_"):
             yield name
 
 
@@ -69,6 +72,6 @@ def _signature(value: object) -> str:
     if inspect.isclass(value) and issubclass(value, BaseException):
         return f"({value.__base__.__name__})" if value.__base__ else ""
     try:
-        return str(inspect.signature(value)) if callable(value) else ""
+        return re.sub(r"(: |-> )'([^']*)'", r"\1\2", str(inspect.signature(value))) if callable(value) else ""
     except ValueError:
         return ""
