@@ -122,7 +122,7 @@ def _documented(name: str) -> str:
 
 def _said(remedy: ast.expr | None, tree: ast.AST) -> str:
     text = words.text(remedy, tree)
-    return text if FILLED.sub("", text).strip() else "As printed."
+    return text if FILLED.sub("", text).strip() else "See the message."
 
 
 def _remedy(call: ast.Call, tree: ast.AST) -> ast.expr | None:

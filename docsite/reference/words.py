@@ -46,6 +46,10 @@ def word(node: ast.expr) -> str:
     match node:
         case ast.Name(id=name):
             return name.rstrip("_").replace("_", " ")
+        case ast.Attribute(
+            attr="__name__" | "__qualname__", value=ast.Call(func=ast.Name(id="type"), args=[of])
+        ):
+            return f"type of {word(of)}"
         case ast.Attribute(value=value, attr=attr) if attr.startswith("_") or attr in OF_WHICH:
             return word(value)
         case ast.Attribute(attr=attr):
