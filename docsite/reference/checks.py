@@ -88,7 +88,9 @@ def _chosen(call: ast.Call, tree: ast.AST) -> Iterator[tuple[str, ast.expr]]:
 
 def _message(call: ast.Call, identity: str, tree: ast.AST) -> str:
     """The message; if all of it is filled in, what the function or the error says of itself."""
-    message = words.text(call.args[0] if call.args else sources.keyword(call, "msg"), tree)
+    message = words.text(
+        _value(call.args[0] if call.args else sources.keyword(call, "msg"), call, tree), tree
+    )
     if FILLED.sub("", message).strip():
         return message
     function = sources.function_of(call, tree)
@@ -127,4 +129,9 @@ def _said(remedy: ast.expr | None, tree: ast.AST) -> str:
 
 def _remedy(call: ast.Call, tree: ast.AST) -> ast.expr | None:
     hint = sources.keyword(call, "hint") or (call.args[1] if len(call.args) > 1 else None)
-    return sources.assigned(hint.id, call, tree) or hint if isinstance(hint, ast.Name) else hint
+    return _value(hint, call, tree)
+
+
+def _value(node: ast.expr | None, call: ast.Call, tree: ast.AST) -> ast.expr | None:
+    """What a name was assigned above the call; anything else as it is."""
+    return sources.assigned(node.id, call, tree) or node if isinstance(node, ast.Name) else node
