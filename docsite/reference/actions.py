@@ -6,22 +6,18 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from docsite.reference import markdown, sources
+from docsite.reference import markdown, sources, words
 
 HEAD = """# Log actions
 
-Every line that a relay or a consumer logs carries an `action`, which stays the same when the sentence is
-reworded: filter and alert by it. What is filled in stands as `%s` or in angle brackets.
+Every line that a relay or a consumer logs has an `action`, an attribute of the log record. It stays the
+same when the sentence changes: filter and alert by it. What is filled in stands in angle brackets, or as
+`…`. In lines of the inbox, `<sender>` is the name of the consumer.
+
+A process that ends at once prints one more line to standard error, with the reason and without an action:
+`relay: …` or `inbox: …`.
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Logger:
-    """A function that logs: the places of action and message among its arguments, and the prefix."""
-
-    action: int
-    message: int
-    prefix: str
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -35,7 +31,7 @@ def page() -> str:
     sections = []
     for package in sorted({module.partition(".")[0] for module in sources.trees()}):
         rows = [
-            (markdown.code(each.name), each.level, each.message.replace("<", "&lt;"))
+            (markdown.code(each.name), each.level, markdown.escaped(each.message))
             for each in sorted(set(found(package)))
         ]
         if rows:
@@ -47,61 +43,51 @@ def found(package: str) -> Iterator[Action]:
     """The actions of a package."""
     for name, tree in sources.trees().items():
         if name.partition(".")[0] == package:
-            loggers = _loggers(tree)
+            loggers = set(_loggers(tree))
             for call in sources.calls(tree):
-                yield from _direct(call)
                 if isinstance(call.func, ast.Name) and call.func.id in loggers:
-                    yield _through(call, loggers[call.func.id], tree)
+                    yield _through(call, tree)
+                elif isinstance(action := _extra(call), ast.Constant):
+                    yield _direct(call, str(action.value), tree)
 
 
-def _loggers(tree: ast.AST) -> dict[str, Logger]:
-    """The functions of a module that pass their parameter ``action`` on to a log record."""
-    loggers: dict[str, Logger] = {}
-    for function in ast.walk(tree):
-        if isinstance(function, ast.FunctionDef):
-            names = [argument.arg for argument in function.args.args]
-            extras = [action for call in sources.calls(function) if (action := _extra(call)) is not None]
-            if extras and {"action", "message"} <= set(names):
-                prefix = sources.text(extras[0]).replace("<action>", "")
-                loggers[function.name] = Logger(names.index("action"), names.index("message"), prefix)
-    return loggers
+def _loggers(tree: ast.AST) -> Iterator[str]:
+    """The functions of a module that take level, action and message, and log them with their arguments."""
+    for function in sources.functions(tree):
+        names = [argument.arg for argument in function.args.args]
+        if names == ["level", "action", "message"] and any(map(_extra, sources.calls(function))):
+            yield function.name
 
 
 def _extra(call: ast.Call) -> ast.expr | None:
-    """The action that a call of the logging module carries."""
+    """The action that a call of the logging module has."""
     extra = sources.keyword(call, "extra")
     if not isinstance(extra, ast.Dict):
         return None
     pairs = zip(extra.keys, extra.values, strict=True)
-    return next((value for key, value in pairs if sources.text(key) == "action"), None)
+    return next((value for key, value in pairs if words.text(key) == "action"), None)
 
 
-def _direct(call: ast.Call) -> Iterator[Action]:
-    action = _extra(call)
-    if isinstance(action, ast.Constant) and isinstance(call.func, ast.Attribute):
-        by_level = call.func.attr == "log"
-        level = sources.text(call.args[0]).strip("<>") if by_level else call.func.attr
-        yield Action(sources.text(action), _level(level), sources.text(call.args[1 if by_level else 0]))
+def _direct(call: ast.Call, action: str, tree: ast.AST) -> Action:
+    """Of ``logger.warning(message, …)``."""
+    assert isinstance(call.func, ast.Attribute)
+    return Action(action, call.func.attr.upper(), _message(call.args[0], call.args[1:], call, tree))
 
 
-def _through(call: ast.Call, logger: Logger, tree: ast.AST) -> Action:
-    name = logger.prefix + sources.text(call.args[logger.action])
-    return Action(name, _level(sources.text(call.args[0])), _message(call.args[logger.message], call, tree))
+def _through(call: ast.Call, tree: ast.AST) -> Action:
+    level, action, message, *arguments = call.args
+    levels = " or ".join(dict.fromkeys(_levels(level, call, tree)))
+    return Action(words.text(action), levels, _message(message, arguments, call, tree))
 
 
-def _message(node: ast.expr, call: ast.Call, tree: ast.AST) -> str:
-    if not isinstance(node, ast.Name):
-        return sources.text(node)
-    above = [
-        each
-        for each in ast.walk(tree)
-        if isinstance(each, ast.Assign)
-        and ast.unparse(each.targets[0]) == node.id
-        and each.lineno <= call.lineno
-    ]
-    return sources.text(max(above, key=lambda each: each.lineno).value if above else node)
+def _message(node: ast.expr, arguments: list[ast.expr], call: ast.Call, tree: ast.AST) -> str:
+    said = sources.assigned(node.id, call, tree) if isinstance(node, ast.Name) else node
+    return words.filled(words.text(said, tree), arguments, call, tree)
 
 
-def _level(text: str) -> str:
-    word = text.strip("<>").rpartition(".")[2].upper()
-    return word if word in {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"} else "INFO or WARNING"
+def _levels(node: ast.expr, call: ast.Call, tree: ast.AST) -> list[str]:
+    """Each level that an expression may have, the lowest first."""
+    if isinstance(node, ast.Name) and (value := sources.assigned(node.id, call, tree)) is not None:
+        return _levels(value, call, tree)
+    named = {each.attr for each in ast.walk(node) if isinstance(each, ast.Attribute)}
+    return [level for level in LEVELS if level in named]

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import inspect
+import re
+import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
+from itertools import pairwise
 from types import ModuleType
 
-from docsite.reference import markdown
+from django.dispatch import Signal
+
+from docsite.reference import markdown, sources, words
 from docsite.settings import PACKAGES
 
 HEAD = """# Public API
 
 What is listed here stays as it is within a major version. Everything else may move.
 """
-MODULES = ("", ".errors", ".testing", ".signals")
+MODULES = ("", ".errors", ".middleware", ".signals", ".testing")
 
 
 def page() -> str:
@@ -31,28 +37,41 @@ def modules() -> Iterator[ModuleType]:
 
 
 def names(module: ModuleType) -> Iterator[str]:
-    """The public names of a module: its ``__all__``, or what it defines itself."""
+    """The public names of a module: its ``__all__``, or what it defines and its package does not list."""
     if hasattr(module, "__all__"):
         yield from sorted(module.__all__)
         return
+    listed = getattr(sys.modules[module.__name__.partition(".")[0]], "__all__", ())
     for name, value in sorted(vars(module).items()):
-        if not name.startswith("_") and getattr(value, "__module__", None) == module.__name__:
+        own = isinstance(value, Signal) or getattr(value, "__module__", None) == module.__name__
+        if own and name not in listed and not name.startswith("_"):
             yield name
 
 
 def _section(module: ModuleType) -> str:
-    entries = [_entry(name, getattr(module, name)) for name in names(module)]
+    below = strings_below(module)
+    entries = [_entry(name, getattr(module, name), below) for name in names(module)]
     return "\n".join([f"## {module.__name__}\n", markdown.doc(module), "", *entries])
 
 
-def _entry(name: str, value: object) -> str:
-    return f"### {name}\n\n```text\n{name}{_signature(value)}\n```\n\n{markdown.doc(value)}\n"
+def strings_below(module: ModuleType) -> dict[str, str]:
+    """What stands below each assignment of a module."""
+    found: dict[str, str] = {}
+    for line, following in pairwise(sources.trees()[module.__name__].body):
+        if isinstance(line, ast.Assign) and isinstance(following, ast.Expr):
+            found[ast.unparse(line.targets[0])] = words.text(following.value)
+    return found
+
+
+def _entry(name: str, value: object, below: dict[str, str]) -> str:
+    said = markdown.doc(below.get(name) or value)
+    return f"### {name}\n\n```text\n{name}{_signature(value)}\n```\n\n{said}\n"
 
 
 def _signature(value: object) -> str:
     if inspect.isclass(value) and issubclass(value, BaseException):
         return f"({value.__base__.__name__})" if value.__base__ else ""
     try:
-        return str(inspect.signature(value)) if callable(value) else ""
+        return re.sub(r"(: |-> )'([^']*)'", r"\1\2", str(inspect.signature(value))) if callable(value) else ""
     except ValueError:
         return ""

@@ -4,96 +4,134 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterator
+from typing import NamedTuple
 
-from docsite.reference import markdown, sources
+from docsite.reference import markdown, sources, words
 
 HEAD = """# System checks
 
 `manage.py check` and `manage.py migrate` print these. What is filled in stands in angle brackets. Errors (E)
 stop the commands, warnings (W) and notes (I) do not. To silence one, name its id in `SILENCED_SYSTEM_CHECKS`.
 """
-IDENTITY = re.compile(r"^[a-z_]+\.[EWIC]\d{3}$")
-TOLD = re.compile(r"\b([EWIC]\d{3})\b:?\s+([^.,]+)")
+IDENTITY = re.compile(r"[a-z_]+\.[EWIC]\d{3}")
+TOLD = re.compile(r"\b([EWIC]\d{3})\b((?:,\s[EWIC]\d{3})*):?\s+(.+?)(?=,?\s[EWIC]\d{3}\b|$)")
 OF_SETTINGS = """## Settings that cannot be read
 
-Every dictionary of settings is checked in the same way; `<name>` is its name in lower case.
+Every dictionary of settings is checked in the same way. `<name>` is `kafka`, `outbox`, `relay` or `inbox`.
+The message names the key.
 """
+FILLED = re.compile(r"<[^<>]*>| at |\.$")
+
+
+class Check(NamedTuple):
+    """What a check prints."""
+
+    message: str
+    remedy: str
 
 
 def page() -> str:
-    rows = [(markdown.code(identity), message, remedy) for identity, (message, remedy) in found().items()]
+    rows = [
+        (markdown.code(identity), markdown.escaped(each.message), markdown.escaped(each.remedy))
+        for identity, checks in found().items()
+        for each in checks
+    ]
     settings = [(markdown.code(f"<name>.{number}"), meaning) for number, meaning in of_settings().items()]
     return "\n".join(
         [
             HEAD,
             markdown.table(("Id", "Message", "Remedy"), rows),
-            OF_SETTINGS if settings else "",
-            markdown.table(("Id", "Meaning"), settings) if settings else "",
+            OF_SETTINGS,
+            markdown.table(("Id", "Meaning"), settings),
         ]
     )
 
 
-def found() -> dict[str, tuple[str, str]]:
-    """Message and remedy of every check with an id of its own, by id."""
-    messages: dict[str, tuple[str, str]] = {}
+def found() -> dict[str, list[Check]]:
+    """What the checks with an id of their own print, by id."""
+    checks: dict[str, list[Check]] = {}
     for tree in sources.trees().values():
         for call in sources.calls(tree):
-            identity = sources.keyword(call, "id")
-            if identity is not None and IDENTITY.match(sources.text(identity)):
-                messages[sources.text(identity)] = _message(call), _remedy(call, tree)
-        for identity_text in _mentioned(tree):
-            messages.setdefault(identity_text, (_documented(tree, identity_text), ""))
-    return dict(sorted(messages.items()))
+            for identity, remedy in _identities(call, tree):
+                check = Check(_message(call, identity, tree), _said(remedy, tree))
+                if check.message and check not in checks.setdefault(identity, []):
+                    checks[identity].append(check)
+    return dict(sorted(checks.items()))
 
 
 def of_settings() -> dict[str, str]:
     """What the checks of every settings dictionary say, whose ids are put together: number -> meaning."""
-    return {
-        number: meaning
-        for tree in sources.trees().values()
-        for node in ast.walk(tree)
-        if isinstance(node, ast.FunctionDef) and node.name == "check_settings"
-        for number, meaning in TOLD.findall(" ".join((ast.get_docstring(node) or "").split()))
-    }
+    meanings: dict[str, str] = {}
+    for tree in sources.trees().values():
+        for function in sources.functions(tree):
+            if function.name == "check_settings":
+                meanings |= _told(function)
+    return meanings
 
 
-def _message(call: ast.Call) -> str:
-    message = call.args[0] if call.args else sources.keyword(call, "msg")
-    return _escaped(sources.text(message))
+def _identities(call: ast.Call, tree: ast.AST) -> Iterator[tuple[str, ast.expr | None]]:
+    """The ids of the messages that a call makes, each with its remedy."""
+    identity = sources.keyword(call, "id")
+    if isinstance(identity, ast.Constant) and IDENTITY.fullmatch(words.text(identity)):
+        yield words.text(identity), _remedy(call, tree)
+    elif isinstance(identity, ast.Name):
+        yield from _chosen(call, tree)
 
 
-def _remedy(call: ast.Call, tree: ast.AST) -> str:
+def _chosen(call: ast.Call, tree: ast.AST) -> Iterator[tuple[str, ast.expr]]:
+    """Ids that a function chooses among tuples of a kind, a remedy and an id."""
+    for choice in ast.walk(sources.function_of(call, tree) or ast.Module([], [])):
+        if isinstance(choice, ast.Tuple) and IDENTITY.fullmatch(words.text(choice.elts[-1])):
+            yield words.text(choice.elts[-1]), choice.elts[-2]
+
+
+def _message(call: ast.Call, identity: str, tree: ast.AST) -> str:
+    """The message; if all of it is filled in, what the function or the error says of itself."""
+    message = words.text(
+        _value(call.args[0] if call.args else sources.keyword(call, "msg"), call, tree), tree
+    )
+    if FILLED.sub("", message).strip():
+        return message
+    function = sources.function_of(call, tree)
+    told = _told(function) if function is not None else {}
+    said = told.get(identity.partition(".")[2]) or _of_error(call, tree)
+    return said[:1].upper() + said[1:]
+
+
+def _told(function: ast.FunctionDef) -> dict[str, str]:
+    """What a docstring says of the ids that it names: ``E001 unknown key, E002 wrong type``."""
+    said = " ".join((ast.get_docstring(function) or "").split())
+    return {number: meaning for number, _, meaning in TOLD.findall(markdown.doc(said))}
+
+
+def _of_error(call: ast.Call, tree: ast.AST) -> str:
+    """What the class of the error that a call reports says of itself, if it is one of ours."""
+    for handler in ast.walk(tree):
+        if isinstance(handler, ast.ExceptHandler) and any(each is call for each in ast.walk(handler)):
+            return _documented(ast.unparse(handler.type) if handler.type else "")
+    return ""
+
+
+def _documented(name: str) -> str:
+    """The docstring of one of our classes."""
+    for tree in sources.trees().values():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef) and node.name == name:
+                return markdown.sentence(ast.get_docstring(node) or "")
+    return ""
+
+
+def _said(remedy: ast.expr | None, tree: ast.AST) -> str:
+    text = words.text(remedy, tree)
+    return text if FILLED.sub("", text).strip() else "See the message."
+
+
+def _remedy(call: ast.Call, tree: ast.AST) -> ast.expr | None:
     hint = sources.keyword(call, "hint") or (call.args[1] if len(call.args) > 1 else None)
-    if isinstance(hint, ast.Name):
-        hint = _assigned(hint.id, call, tree) or hint
-    return _escaped(sources.text(hint))
+    return _value(hint, call, tree)
 
 
-def _assigned(name: str, call: ast.Call, tree: ast.AST) -> ast.expr | None:
-    """What was last assigned to a name above a call."""
-    above = [
-        node
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Assign)
-        and ast.unparse(node.targets[0]) == name
-        and node.lineno <= call.lineno
-    ]
-    return max(above, key=lambda node: node.lineno).value if above else None
-
-
-def _mentioned(tree: ast.AST) -> set[str]:
-    """Ids that stand in the code elsewhere than in a call that makes a message."""
-    constants = (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant))
-    return {value for value in constants if isinstance(value, str) and IDENTITY.match(value)}
-
-
-def _documented(tree: ast.AST, identity: str) -> str:
-    """The docstring of the function that knows an id."""
-    number = identity.partition(".")[2]
-    documented = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
-    texts = [ast.get_docstring(node) or "" for node in documented]
-    return _escaped(next((" ".join(text.split()) for text in texts if number in text), ""))
-
-
-def _escaped(text: str) -> str:
-    return text.replace("<", "&lt;")
+def _value(node: ast.expr | None, call: ast.Call, tree: ast.AST) -> ast.expr | None:
+    """What a name was assigned above the call; anything else as it is."""
+    return sources.assigned(node.id, call, tree) or node if isinstance(node, ast.Name) else node

@@ -19,8 +19,21 @@ def code(value: object) -> str:
 
 def doc(thing: object) -> str:
     """The docstring of an object or a text as Markdown: one paragraph of it for each of its own."""
-    found = thing if isinstance(thing, str) else inspect.getdoc(thing) or ""
-    return re.sub(r"``([^`]+)``", r"`\1`", inspect.cleandoc(found)).replace("<", "&lt;")
+    found = inspect.cleandoc(thing if isinstance(thing, str) else inspect.getdoc(thing) or "")
+    return "\n\n".join(map(_paragraph, found.split("\n\n")))
+
+
+def _paragraph(text: str) -> str:
+    """Trees and code keep their lines."""
+    if re.search(r"^├|^class \w+:|^@\w+", text, re.MULTILINE):
+        return f"```text\n{text}\n```"
+    return escaped(re.sub(r"``([^`]+)``", r"`\1`", text))
+
+
+def escaped(text: str) -> str:
+    """Text whose angle brackets are no tags. Code shows an escape as it is written, so it has none."""
+    parts = re.split(r"(`[^`]+`)", text)
+    return "".join(part if part.startswith("`") else part.replace("<", "&lt;") for part in parts)
 
 
 def sentence(thing: object) -> str:

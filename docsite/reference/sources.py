@@ -32,25 +32,37 @@ def calls(tree: ast.AST) -> Iterator[ast.Call]:
     return (node for node in ast.walk(tree) if isinstance(node, ast.Call))
 
 
+def functions(tree: ast.AST) -> Iterator[ast.FunctionDef]:
+    return (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
+
+
 def keyword(call: ast.Call, name: str) -> ast.expr | None:
     """The value of a keyword argument of a call."""
     return next((each.value for each in call.keywords if each.arg == name), None)
 
 
-def text(node: ast.expr | None) -> str:
-    """A string for readers: values that are filled in are in angle brackets."""
-    match node:
-        case ast.Constant(value=str(value)):
-            return value
-        case ast.JoinedStr(values=values):
-            return "".join(text(value) for value in values)
-        case ast.BinOp(left=left, op=ast.Add(), right=right):
-            return text(left) + text(right)
-        case ast.FormattedValue(value=value):
-            return f"<{ast.unparse(value)}>"
-        case None:
-            return ""
-    return f"<{ast.unparse(node)}>"
+def assigned(name: str, node: ast.expr, tree: ast.AST) -> ast.expr | None:
+    """What a name has at a node: what its function assigned last before it, or else what the module did."""
+    function = function_of(node, tree)
+    above = [
+        each
+        for each in ast.walk(function or ast.Module([], []))
+        if isinstance(each, ast.Assign)
+        and ast.unparse(each.targets[0]) == name
+        and each.lineno <= node.lineno
+    ]
+    return max(above, key=lambda each: each.lineno).value if above else constant(name, tree)
+
+
+def constant(name: str, tree: ast.AST) -> ast.expr | None:
+    """What a module assigns to a name."""
+    assignments = (each for each in getattr(tree, "body", ()) if isinstance(each, ast.Assign))
+    return next((each.value for each in assignments if ast.unparse(each.targets[0]) == name), None)
+
+
+def function_of(node: ast.expr, tree: ast.AST) -> ast.FunctionDef | None:
+    """The function that a node is in."""
+    return next((each for each in functions(tree) if any(child is node for child in ast.walk(each))), None)
 
 
 def _paths() -> list[Path]:

@@ -22,9 +22,9 @@ def page() -> str:
 
 
 def models() -> list[type[Model]]:
-    """Our models, by the name of their table."""
+    """Our models, by the name of their table. A proxy has none of its own."""
     ours = [model for model in apps.get_models() if model._meta.app_label in PACKAGES]
-    return sorted((model for model in ours if model._meta.managed or model._meta.db_table), key=_table)
+    return sorted((model for model in ours if not model._meta.proxy), key=_table)
 
 
 def _table(model: type[Model]) -> str:
@@ -33,15 +33,11 @@ def _table(model: type[Model]) -> str:
 
 def _section(model: type[Model]) -> str:
     rows = [
-        (
-            markdown.code(field.column),
-            _type(field),
-            _more(field) or markdown.naming(_said(model), field.column),
-        )
+        (markdown.code(field.column), _type(field), _note(field))
         for field in model._meta.local_fields
         if field.concrete and field.column
     ]
-    columns = markdown.table(("Column", "Type", "Meaning"), rows)
+    columns = markdown.table(("Column", "Type", "Note"), rows)
     return f"## {_table(model)}\n\n{markdown.doc(_said(model))}\n\n{columns}"
 
 
@@ -56,7 +52,7 @@ def _type(field: Field[Any, Any]) -> str:
     return kind + ("" if field.null else ", not null")
 
 
-def _more(field: Field[Any, Any]) -> str:
+def _note(field: Field[Any, Any]) -> str:
     words = [str(field.help_text)] if field.help_text else []
     if field.primary_key:
         words.append("primary key")

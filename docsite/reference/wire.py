@@ -1,68 +1,70 @@
-"""The page of headers on the wire: every one that the code knows, with its meaning."""
+"""The page of headers on the wire: every one that a record may have, with its meaning."""
 
 from __future__ import annotations
 
-import ast
-import re
+import json
 
-from docsite.reference import markdown, sources
+from docsite.reference import markdown
+from outbox.write.attributes import RESERVED
+from outbox_core.wire.encode import BinaryEncoder, Row
 
 BINDING = "https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-protocol-binding.md"
 HEAD = f"""# On the wire
 
 Records follow the [CloudEvents 1.0 Kafka binding]({BINDING}).
-In *binary* mode the payload is the value of the record, and what describes it is in headers. In *structured*
-mode the value is one JSON object that has both. The key of the record is the key of the event. A deletion is
-a record without a value (a tombstone).
+In *binary* mode, the default, the payload is the value of the record, and headers describe it. In
+*structured* mode (`RELAY["CONTENT_MODE"]`) the value is one JSON object that has both. The payload is its
+`data`, or `data_base64` if it is not JSON. The other names are those below without `ce_`; `content-type` is
+`datacontenttype` there. The key of the record is the key of the event. A deletion is a record without a
+value (a tombstone), in binary mode always.
+"""
+TAIL = """
+Extension attributes of your own are headers, too: `tenant` is sent as `ce_tenant`. The names above are
+reserved.
+
+A *re-send* happens after some failures: the same key, value, headers and `ce_id` at a new offset. A
+*replay* is something else: the producer sends an event again on purpose, with `ce_replay`. No command of
+this package does that. The inbox passes such an event only to handlers with `replays=True`, once for each
+time that it was sent.
 """
 MEANING = {
     "content-type": "The media type of the value.",
     "ce_specversion": "`1.0`.",
     "ce_id": "The id of the event. It stays the same however often the event is sent.",
-    "ce_source": '`OUTBOX["SOURCE"]`. Source and id together name an event.',
+    "ce_source": '`OUTBOX["SOURCE"]`. Source and id together identify an event.',
     "ce_type": "The type of the event, such as `shop.order.placed`.",
     "ce_time": "When the event was emitted, RFC 3339 in UTC.",
-    "ce_subject": "What the event is about, where the event type says so.",
+    "ce_subject": "What the event is about, if the event type declares it.",
     "ce_partitionkey": "The key of the record once more, as text.",
     "ce_sequence": "The event's id in the table, twenty digits. It grows, with gaps.",
-    "ce_dataschema": "The schema of the payload, where the event type names one.",
-    "ce_dataversion": "The version of the event type, where it is above 1.",
+    "ce_dataschema": "The schema of the payload, if the event type declares one.",
+    "ce_dataversion": "The version of the event type.",
     "ce_traceparent": "The trace that the event belongs to (W3C Trace Context).",
     "ce_tracestate": "What tracing systems add to the trace.",
     "ce_correlationid": "What a request and all that follows from it have in common.",
     "ce_causationid": "The id of the event whose handler emitted this one.",
     "ce_actor": "Who did it.",
-    "ce_replay": "There on events that an operator has sent again.",
+    "ce_replay": "`true` on an event that its producer sent again on purpose (see below).",
 }
-HEADER = re.compile(r"^(?:ce_[a-z]+|content-type)$")
+NOT_SENT = {"data", "datacontenttype"}
+"""Attributes of the structured mode. In binary mode they are the value and ``content-type``."""
 
 
 def page() -> str:
-    rows = [(markdown.code(name), MEANING.get(name, "")) for name in sorted(found() | known_extensions())]
-    return f"{HEAD}\n{markdown.table(('Header', 'Meaning'), rows)}"
+    rows = [(markdown.code(name), MEANING.get(name, "")) for name in sorted(found())]
+    return f"{HEAD}\n{markdown.table(('Header', 'Meaning'), rows)}{TAIL}"
 
 
 def found() -> set[str]:
-    """The headers whose names stand in the code."""
-    constants = (
-        node.value.decode("latin-1") if isinstance(node.value, bytes) else node.value
-        for tree in sources.trees().values()
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Constant) and isinstance(node.value, str | bytes)
+    """The headers of a record that has every attribute with a meaning."""
+    fixed = {name for name, _ in _encoded({})}
+    others = {name for name in RESERVED if f"ce_{name}" not in fixed} - NOT_SENT
+    return {name for name, _ in _encoded(dict.fromkeys(others, "x"))}
+
+
+def _encoded(attributes: dict[str, str]) -> list[tuple[str, bytes]]:
+    extensions = json.dumps(attributes)
+    row = Row(
+        1, "topic", "key", "type", "subject", "application/json", "id", b"{}", extensions, "time", "/source"
     )
-    return {value for value in constants if HEADER.match(value)}
-
-
-def known_extensions() -> set[str]:
-    """The headers of the extension attributes that a context puts on an event."""
-    return {f"ce_{name}" for name in _constants("context") if f"ce_{name}" in MEANING}
-
-
-def _constants(module: str) -> set[str]:
-    return {
-        node.value
-        for name, tree in sources.trees().items()
-        if name.rpartition(".")[2] == module
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Constant) and isinstance(node.value, str)
-    }
+    return BinaryEncoder("/source")(row).headers

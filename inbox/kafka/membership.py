@@ -83,7 +83,7 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]
         finally:
             coordinator = getattr(self.client, "_coordinator", None)
             join = getattr(coordinator, "_join_task", None)
-            if isinstance(join, Future):
+            if coordinator is not None and isinstance(join, Future):
                 coordinator._join_task = JoinInProgress(join)
 
     def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:

@@ -86,7 +86,12 @@ def add_selection(
     parser.add_argument("--topic", help="of this topic, as Kafka knows it")
     parser.add_argument("--key", help="of this key")
     parser.add_argument("--type", help="of this event type")
-    parser.add_argument(*cause_flags, choices=list(causes) if causes else None, help="held for this reason")
+    of_error = "held for this type of error, such as ValueError: the column REASON of the status"
+    parser.add_argument(
+        *cause_flags,
+        choices=list(causes) if causes else None,
+        help="held for this reason" if causes else of_error,
+    )
     parser.add_argument("--all", action="store_true", help="all held events")
     parser.add_argument("--dry-run", action="store_true", help="print what would be done, and do nothing")
     parser.add_argument("--yes", action="store_true", help="do not ask for confirmation at a terminal")
