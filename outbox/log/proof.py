@@ -71,7 +71,7 @@ def refusals(read: Read, found: Facts, *, strict: bool = False) -> list[LogUnsaf
     """Reasons against moving a position on this log; empty if there are none. ``strict`` also refuses what
     cannot be read.
     """
-    return [*blind(found)] or [*_damaged(found)] or [*_ids(read, found, strict=strict)]
+    return [*blind(found)] or [*damaged(found)] or [*misnumbered(read, found, strict=strict)]
 
 
 def blind(found: Facts) -> Iterator[LogUnsafe]:
@@ -100,7 +100,7 @@ def blind(found: Facts) -> Iterator[LogUnsafe]:
         )
 
 
-def _damaged(found: Facts) -> Iterator[LogUnsafe]:
+def damaged(found: Facts) -> Iterator[LogUnsafe]:
     """The tables differ from what the migrations create."""
     schema = found.schema
     if found.unlogged is False:
@@ -122,7 +122,7 @@ def _damaged(found: Facts) -> Iterator[LogUnsafe]:
             )
 
 
-def _ids(read: Read, found: Facts, *, strict: bool) -> Iterator[LogUnsafe]:
+def misnumbered(read: Read, found: Facts, *, strict: bool = False) -> Iterator[LogUnsafe]:
     """New ids may be smaller than earlier ones."""
     sequence = found.sequence
     if sequence is None:
