@@ -10,8 +10,9 @@ from django.db import connections
 
 from outbox.conf import settings
 from outbox.errors import LogUnsafe
-from outbox.log.privileges import STATUS, grants, pairs
+from outbox.log.privileges import STATUS, pairs
 from outbox.sql import text
+from outbox_core.grants import grants
 
 Read = Callable[[str, Mapping[str, Any]], Sequence[tuple[Any, ...]]]
 """Runs a statement and returns its rows."""

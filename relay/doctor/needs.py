@@ -7,8 +7,8 @@ from collections.abc import Collection, Mapping
 from outbox.conf import settings as outbox_settings
 from outbox.operations.registered import topics
 from outbox.write.registry import EventType
+from outbox_core.operations.doctor.probe_record import probe_record
 from outbox_core.operations.doctor.topics import Needs
-from outbox_core.wire.encode import Row, encoder
 from relay.conf import settings
 from relay.publishers.base import BATCH_HEADER, size
 
@@ -35,21 +35,6 @@ def _needs(types: Collection[EventType], creates: bool, largest: int) -> Needs:
 
 def record_bytes(payload_bytes: int) -> int:
     """The bytes of a batch with one event whose payload has so many bytes."""
-    record = encoder(outbox_settings().source, settings().content_mode)(row("", b"0" * payload_bytes))
+    source, mode = outbox_settings().source, settings().content_mode
+    record = probe_record("", KEY_OF_USUAL_LENGTH, source, mode, payload=b"0" * payload_bytes)
     return BATCH_HEADER + size(record)
-
-
-def row(topic: str, payload: bytes, event_id: str = KEY_OF_USUAL_LENGTH, at: str = "") -> Row:
-    """An event that no one emitted."""
-    return Row(
-        id=0,
-        topic=topic,
-        key=event_id,
-        type="outbox.doctor.test",
-        subject=None,
-        content_type="application/json",
-        event_id=event_id,
-        payload=payload,
-        headers="{}",
-        created_at=at or "2026-01-01T00:00:00.000000Z",
-    )

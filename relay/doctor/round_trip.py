@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from uuid import uuid4
 
 from outbox.conf import settings as outbox_settings
@@ -13,23 +11,16 @@ from outbox_core.errors import KafkaUnreachable
 from outbox_core.kafka_reasons import remedy_of
 from outbox_core.operations.doctor.cluster import Inspector, Trouble
 from outbox_core.operations.doctor.kafka import ASK_SECONDS
+from outbox_core.operations.doctor.probe_record import probe_record
 from outbox_core.operations.doctor.reading_back import ends, read_back
 from outbox_core.operations.doctor.step import Said, failed
 from outbox_core.people.humanize import milliseconds
-from outbox_core.wire.encode import Record, encoder
+from outbox_core.wire.encode import Record
 from relay.conf import settings
-from relay.doctor.needs import row
 from relay.errors import PublisherUnavailable
 from relay.publishers.base import Failure, Publisher
 
 CLOSE_SECONDS = 2.0
-
-
-def test_record(topic: str, key: str) -> Record:
-    """A valid CloudEvent, so that a consumer that meets it can say what it is."""
-    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    payload = json.dumps({"note": "A test of outbox_doctor. Ignore it."}).encode()
-    return encoder(outbox_settings().source, settings().content_mode)(row(topic, payload, key, now))
 
 
 def round_trip(topic: str, make: Callable[[], Publisher], inspector: Inspector) -> Iterator[Said]:
@@ -37,7 +28,7 @@ def round_trip(topic: str, make: Callable[[], Publisher], inspector: Inspector) 
     if inspector.topics([topic])[0].trouble is Trouble.MISSING:
         yield failed(f"Topic {topic} does not exist.", "Name one that exists.")
         return
-    record = test_record(topic, str(uuid4()))
+    record = probe_record(topic, str(uuid4()), outbox_settings().source, settings().content_mode)
     before = ends(inspector, topic)
     publisher = make()
     since = time.monotonic()

@@ -37,12 +37,14 @@ class Partition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Topic:
-    """A topic. ``operations`` are what this client may do with it, None if the broker does not say.
+    """A topic. ``id`` changes when it is deleted and created again (KIP-516). ``operations`` are what this
+    client may do with it, None if the broker does not say.
 
     ``configs`` are empty if this client may not read them.
     """
 
     name: str
+    id: str = ""
     trouble: Trouble | None = None
     partitions: tuple[Partition, ...] = ()
     operations: frozenset[str] | None = None

@@ -44,8 +44,14 @@ class KafkaWay:
     def inspector(self) -> Inspector:
         return self._inspect()
 
+    @property
+    def found(self) -> Cluster:
+        """The cluster, behind the step ``login``."""
+        assert self._found is not None
+        return self._found
+
     @cached_property
-    def _topics(self) -> Mapping[str, Topic]:
+    def topics(self) -> Mapping[str, Topic]:
         return {topic.name: topic for topic in self.inspector.topics(list(self._needs))}
 
     def steps(self) -> Iterator[Step]:
@@ -89,6 +95,8 @@ class KafkaWay:
     def _remedy(self, reason: str) -> str:
         if not self.endpoint.uses_tls and any(map(speaks_tls, self.endpoint.addresses)):
             return "This listener speaks TLS: set security_protocol to SSL or SASL_SSL."
+        for address in self.endpoint.addresses:
+            reason = reason.replace(str(address), "")  # a host may be called ssl
         if known := remedy_of(reason):
             return known
         if self.endpoint.uses_sasl:
@@ -97,9 +105,8 @@ class KafkaWay:
 
     def _brokers(self) -> Iterator[Said]:
         """The addresses that the cluster itself gives to clients."""
-        assert self._found is not None
-        others = [each for each in self._found.brokers if each not in self.endpoint.addresses]
-        for said in (said for address in self._found.brokers for said in network.reach(address)):
+        others = [each for each in self.found.brokers if each not in self.endpoint.addresses]
+        for said in (said for address in self.found.brokers for said in network.reach(address)):
             yield self._advertised(said) if isinstance(said, Finding) else said
         if self.endpoint.uses_tls and others:
             yield from tls(self.endpoint, others)
@@ -113,12 +120,11 @@ class KafkaWay:
         found = [
             said
             for name, needs in self._needs.items()
-            for said in topics.acl(self._topics[name], needs, self.endpoint.principal)
+            for said in topics.acl(self.topics[name], needs, self.endpoint.principal)
         ]
         if not found:
             yield f"every operation is allowed on {plural(len(self._needs), 'topic')}"
         yield from found
 
     def _topic(self, name: str) -> Iterator[Said]:
-        assert self._found is not None
-        return topics.judge(self._topics[name], self._needs[name], self._found)
+        return topics.judge(self.topics[name], self._needs[name], self.found)

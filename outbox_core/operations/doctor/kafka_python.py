@@ -13,6 +13,8 @@ from outbox_core.operations.doctor.endpoint import Address
 from outbox_core.operations.doctor.topics import CONFIGS
 
 T = TypeVar("T")
+COORDINATOR_SECONDS = 5.0
+RETRY_SECONDS = 0.2
 
 
 class KafkaPythonInspector:
@@ -45,21 +47,40 @@ class KafkaPythonInspector:
         configs = self._asked(self._configs_of(names))
         return [self._topic(described[name], configs.get(name, {})) for name in names]
 
-    def group(self, name: str) -> frozenset[str]:
-        """What this client may do with a consumer group; empty if the broker does not say.
+    def group(self, name: str) -> frozenset[str] | None:
+        """What this client may do with a consumer group, empty if the broker does not say. None: nothing."""
+        errors = self._kafka.errors
 
-        Raises KafkaUnreachable if it may not even ask.
-        """
-        found = self._asked(lambda admin: admin.describe_groups([name]))
-        return frozenset(found.get(name, {}).get("authorized_operations") or ())
+        def ask(admin: Any) -> frozenset[str] | None:
+            try:
+                found = admin.describe_groups([name])
+            except errors.GroupAuthorizationFailedError:
+                return None
+            return frozenset(found.get(name, {}).get("authorized_operations") or ())
 
-    def ends(self, topic: str) -> Mapping[int, int]:
-        def ask(client: Any) -> Mapping[int, int]:
+        deadline = time.monotonic() + COORDINATOR_SECONDS
+        while True:  # the first group of a cluster makes it create the topic of its coordinators
+            try:
+                return self._asked(ask)
+            except KafkaUnreachable as error:
+                coordinating = isinstance(error.__cause__, errors.CoordinatorNotAvailableError)
+                if not coordinating or time.monotonic() > deadline:
+                    raise
+                time.sleep(RETRY_SECONDS)
+
+    def bounds(self, topic: str) -> Mapping[int, tuple[int, int]]:
+        """The first offset and the end offset of each partition."""
+
+        def ask(client: Any) -> Mapping[int, tuple[int, int]]:
             numbers = client.partitions_for_topic(topic) or ()
-            ends = client.end_offsets([self._kafka.TopicPartition(topic, number) for number in numbers])
-            return {partition.partition: end for partition, end in ends.items()}
+            partitions = [self._kafka.TopicPartition(topic, number) for number in numbers]
+            firsts, ends = client.beginning_offsets(partitions), client.end_offsets(partitions)
+            return {each.partition: (firsts[each], ends[each]) for each in partitions}
 
         return self._read(ask)
+
+    def ends(self, topic: str) -> Mapping[int, int]:
+        return {number: end for number, (_, end) in self.bounds(topic).items()}
 
     def read(self, topic: str, starts: Mapping[int, int], key: bytes, seconds: float) -> float | None:
         def ask(client: Any) -> float | None:
@@ -97,6 +118,7 @@ class KafkaPythonInspector:
         allowed = described.get("authorized_operations")
         return Topic(
             name=described["name"],
+            id=str(described.get("topic_id") or ""),
             trouble=self._trouble(described),
             partitions=tuple(map(_partition, described["partitions"])),
             operations=None if allowed is None else frozenset(allowed),

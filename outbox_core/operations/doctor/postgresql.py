@@ -38,7 +38,7 @@ def migrations(database: str, app: str | None) -> Iterator[Said]:
     except Exception as error:
         if not isinstance(error.__cause__, InsufficientPrivilege):
             raise
-        yield "this role may not read django_migrations, which it does not need; see the next step"
+        yield "unknown, because this role may not read django_migrations"
         return
     if missing:
         names = ", ".join(f"{each.app_label}.{each.name}" for each in missing[:5])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from outbox_core.operations.doctor.cluster import Cluster, Topic, Trouble
@@ -62,7 +62,7 @@ def judge(topic: Topic, needs: Needs, cluster: Cluster) -> Iterator[Said]:
     elif topic.trouble is Trouble.MISSING:
         yield _missing(topic, needs)
     else:
-        yield f"{topic.name}: {_summary(topic)}"
+        yield f"{topic.name}: {_summary(topic, CONFIGS[:3] if needs.writes else CONFIGS[2:4])}"
         yield from _partitions(topic)
         if not topic.configs:
             yield warning(
@@ -91,9 +91,9 @@ def _missing(topic: Topic, needs: Needs) -> Said:
     return failed(f"Topic {topic.name} does not exist.", create)
 
 
-def _summary(topic: Topic) -> str:
+def _summary(topic: Topic, configs: Sequence[str]) -> str:
     replicas = sorted({each.replicas for each in topic.partitions})
-    known = [f"{name} {topic.configs[name]}" for name in CONFIGS[:3] if name in topic.configs]
+    known = [f"{name} {topic.configs[name]}" for name in configs if name in topic.configs]
     return ", ".join(
         [
             plural(len(topic.partitions), "partition"),
