@@ -19,6 +19,7 @@ from outbox_core.database import pinned
 from outbox_core.operations.doctor import postgresql
 from outbox_core.operations.doctor.kafka import SETTINGS
 from outbox_core.operations.doctor.step import Finding, Said, Step, failed, warning
+from outbox_core.operations.doctor.walk import briefly
 from relay.errors import NotPrimary
 from relay.log.session import Session
 
@@ -45,7 +46,7 @@ class LogWay:
 
     def close(self) -> None:
         if self._session is not None:
-            self._session.close()
+            briefly(self._session.close)
 
     def _database(self) -> Iterator[Said]:
         if self.alias not in connections:

@@ -8,8 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from outbox_core.kafka_options import BY_NAME, SERVERS
+from outbox_core.people.names import SecretNames
+from outbox_core.people.redaction import HIDDEN
 
 PORT = 9092
+PROXIES = ("proxy_url", "socks5_proxy")
+SECRET_NAMES = SecretNames()
 _ADDRESS = re.compile(r"(?:\w+://)?(?P<host>\[[^\]]+\]|[^:]*)(?::(?P<port>\d+))?")
 
 
@@ -58,6 +62,18 @@ class Endpoint:
     @property
     def uses_sasl(self) -> bool:
         return self.protocol.startswith("SASL")
+
+    @property
+    def proxy(self) -> str:
+        """The option of a proxy, through which everything goes; empty without one."""
+        return next((name for name in PROXIES if self.options.get(name)), "")
+
+    def hide(self, text: str) -> str:
+        """A text of the client without the secrets that its options hold."""
+        for name, value in self.options.items():
+            if isinstance(value, str) and value and name in SECRET_NAMES:
+                text = text.replace(value, HIDDEN)
+        return text
 
     @property
     def login(self) -> str:

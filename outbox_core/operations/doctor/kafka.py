@@ -11,9 +11,9 @@ from outbox_core.kafka_reasons import remedy_of
 from outbox_core.operations.doctor import network, topics
 from outbox_core.operations.doctor.cluster import Cluster, Inspector, Topic
 from outbox_core.operations.doctor.endpoint import Endpoint
-from outbox_core.operations.doctor.step import Finding, Said, Step, failed
+from outbox_core.operations.doctor.step import Finding, Look, NotUsed, Said, Step, failed
 from outbox_core.operations.doctor.tls import speaks_tls, tls
-from outbox_core.people.failure import without_rows
+from outbox_core.operations.doctor.walk import briefly
 from outbox_core.people.humanize import plural
 
 SETTINGS = "settings"
@@ -71,22 +71,29 @@ class KafkaWay:
     def close(self) -> None:
         """Give up the connections."""
         if "inspector" in self.__dict__:
-            self.inspector.close()
+            briefly(self.inspector.close)
 
     def _dns(self) -> Iterator[Said]:
-        return network.dns(self.endpoint.addresses)
+        return self._directly(lambda: network.dns(self.endpoint.addresses))
 
     def _tcp(self) -> Iterator[Said]:
-        return network.tcp(self.endpoint.addresses)
+        return self._directly(lambda: network.tcp(self.endpoint.addresses))
 
     def _tls(self) -> Iterator[Said]:
-        return tls(self.endpoint, self.endpoint.addresses)
+        return self._directly(lambda: tls(self.endpoint, self.endpoint.addresses))
+
+    def _directly(self, look: Look) -> Iterator[Said]:
+        """Look, unless only a proxy sees that place."""
+        if self.endpoint.proxy:
+            yield NotUsed(f"the client connects through {self.endpoint.proxy}")
+        else:
+            yield from look()
 
     def _login(self) -> Iterator[Said]:
         try:
             self._found = self.inspector.cluster()
         except KafkaUnreachable as error:
-            reason = without_rows(str(error)).rstrip(".")
+            reason = self.endpoint.hide(str(error)).rstrip(".")
             yield failed(f"{self.endpoint.login}: {reason}.", self._remedy(reason))
         else:
             brokers = plural(len(self._found.brokers), "broker")
@@ -105,6 +112,9 @@ class KafkaWay:
 
     def _brokers(self) -> Iterator[Said]:
         """The addresses that the cluster itself gives to clients."""
+        yield from self._directly(self._reach_brokers)
+
+    def _reach_brokers(self) -> Iterator[Said]:
         others = [each for each in self.found.brokers if each not in self.endpoint.addresses]
         for said in (said for address in self.found.brokers for said in network.reach(address)):
             yield self._advertised(said) if isinstance(said, Finding) else said

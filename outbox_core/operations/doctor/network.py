@@ -37,7 +37,7 @@ def reach(address: Address) -> Iterator[Said]:
 def each(addresses: Sequence[Address], attempt: Try) -> Iterator[Said]:
     """Try them all. While one of them works, the failures of others are warnings: a client tries the next."""
     found = [list(attempt(address)) for address in addresses]
-    works = any(not any(_is_failure(said) for said in one) for one in found)
+    works = any(one and not any(_is_failure(said) for said in one) for one in found)
     for said in (said for one in found for said in one):
         if works and isinstance(said, Finding) and _is_failure(said):
             said = Finding(Outcome.WARNING, said.text, said.remedy)
@@ -64,6 +64,8 @@ def _resolve(address: Address) -> Iterator[Said]:
 def _connect(address: Address) -> Iterator[Said]:
     try:
         socket.create_connection(address, CONNECT_SECONDS).close()
+    except socket.gaierror:
+        return  # the step before has said so
     except TimeoutError:
         yield failed(
             f"{address} does not answer within {CONNECT_SECONDS:g} s.",

@@ -9,7 +9,6 @@ from outbox_core.errors import KafkaUnreachable
 from outbox_core.operations.doctor.cluster import Inspector
 from outbox_core.operations.doctor.postgresql import CLOCK_SECONDS
 from outbox_core.operations.doctor.step import Said, failed, warning
-from outbox_core.people.failure import without_rows
 
 READ_SECONDS = 6.0
 Ends = Mapping[int, int] | str
@@ -20,7 +19,7 @@ def ends(inspector: Inspector, topic: str) -> Ends:
     try:
         return inspector.ends(topic)
     except KafkaUnreachable as error:
-        return without_rows(str(error)).rstrip(".")
+        return str(error).rstrip(".")
 
 
 def read_back(inspector: Inspector, topic: str, before: Ends, key: bytes) -> Iterator[Said]:
@@ -32,7 +31,7 @@ def read_back(inspector: Inspector, topic: str, before: Ends, key: bytes) -> Ite
         stamped = inspector.read(topic, before, key, READ_SECONDS)
         kind = inspector.topics([topic])[0].configs.get("message.timestamp.type")
     except KafkaUnreachable as error:
-        yield _unread(without_rows(str(error)).rstrip("."))
+        yield _unread(str(error).rstrip("."))
         return
     if stamped is None:
         yield failed(

@@ -39,9 +39,9 @@ def render(result: Result, paint: Paint, width: int, marks: Mapping[Outcome, str
 
 def _paragraphs(result: Result) -> Iterator[tuple[Outcome | None, str]]:
     """Texts with the outcome that they stand for; facts and remedies stand for none."""
-    said = "; ".join(result.facts)
     if result.outcome in (Outcome.NOT_TRIED, Outcome.NOT_USED):
-        yield None, f"{result.outcome}: {said}"
+        what = result.name.partition(" ")[2]
+        yield None, f"{result.outcome}: {what} {'; '.join(result.facts)}".replace(":  ", ": ")
         return
     yield from ((None, fact) for fact in result.facts)
     for finding in result.findings:

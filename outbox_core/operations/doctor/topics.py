@@ -58,7 +58,7 @@ def acl(topic: Topic, needs: Needs, principal: str) -> Iterator[Said]:
 def judge(topic: Topic, needs: Needs, cluster: Cluster) -> Iterator[Said]:
     """Everything about a topic that its writers or readers depend on."""
     if topic.trouble is Trouble.FORBIDDEN:
-        yield NotTried(f"{topic.name} needs acls")
+        yield NotTried("needs acls")
     elif topic.trouble is Trouble.MISSING:
         yield _missing(topic, needs)
     else:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from django.db import connections
 
 from outbox_core.operations.doctor.step import Outcome, Result, Said, Step, failed
 from outbox_core.people.failure import describe
 
+CLOSE_SECONDS = 2.0
 NO_ANSWER = "See whether what this step asks is overloaded, or a firewall drops its packets."
 
 
@@ -23,6 +24,13 @@ def walk(steps: Iterable[Step]) -> Iterator[Result]:
         if not result.is_open:
             closed.add(step.name)
         yield result
+
+
+def briefly(action: Callable[[], object], seconds: float = CLOSE_SECONDS) -> None:
+    """Do it, and do not wait for longer: a client that hangs also hangs when it is closed."""
+    thread = threading.Thread(target=action, name="doctor-close", daemon=True)
+    thread.start()
+    thread.join(seconds)
 
 
 def _not_tried(step: Step, missing: list[str]) -> Result:

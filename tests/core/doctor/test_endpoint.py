@@ -52,6 +52,12 @@ def test_an_ipv6_address_is_shown_in_brackets() -> None:
     assert str(Address("::1", 9092)) == "[::1]:9092"
 
 
+def test_the_secrets_of_the_options_are_hidden_in_a_text_and_nothing_else() -> None:
+    said = Endpoint.of(LIBRDKAFKA).hide(f"SASL authentication failed: user relay, {SECRET}")
+    assert SECRET not in said
+    assert said.startswith("SASL authentication failed: user relay, ")
+
+
 def test_without_a_protocol_there_is_neither_tls_nor_a_login() -> None:
     endpoint = Endpoint.of({"bootstrap_servers": "kafka:1"})
     assert not endpoint.uses_tls

@@ -108,6 +108,13 @@ def test_what_was_not_tried_says_why() -> None:
     ]
 
 
+def test_the_topic_that_was_not_tried_is_named() -> None:
+    result = Result(name="topic orders", outcome=Outcome.NOT_TRIED, facts=("needs login",))
+    assert list(render(result, lambda text, outcome: text, 80, MARKS)) == [
+        "- topic       not tried: orders needs login"
+    ]
+
+
 def test_json_has_every_step_and_the_exit_code() -> None:
     results = list(walk([step("a", failed("closed", "open it")), step("b", needs=("a",))]))
     data = as_data({"database": "default"}, results)
