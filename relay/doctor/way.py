@@ -16,12 +16,14 @@ from outbox_core.operations.doctor.cluster import Inspector
 from outbox_core.operations.doctor.endpoint import Endpoint
 from outbox_core.operations.doctor.kafka import ASK_SECONDS, SETTINGS, KafkaWay
 from outbox_core.operations.doctor.postgresql import system_checks
-from outbox_core.operations.doctor.step import NotUsed, Said, Step, failed
+from outbox_core.operations.doctor.step import Said, Step, failed
 from outbox_core.operations.doctor.topics import Needs
+from outbox_core.operations.doctor.walk import CLOSE_SECONDS, briefly
 from relay.conf import settings
 from relay.doctor.log import LogWay
 from relay.doctor.needs import needs
 from relay.doctor.round_trip import round_trip
+from relay.errors import PublisherUnavailable
 from relay.publishers.base import Publisher
 
 ROUND_TRIP_SECONDS = 60.0
@@ -44,9 +46,10 @@ class Way:
         if self._speaks_kafka:
             yield from self._kafka.steps()
         else:
-            yield Step(name="kafka", look=self._of_its_own, needs=(SETTINGS,))
+            yield Step(name="publisher", look=self._of_its_own, needs=(SETTINGS,))
         if self._topic is not None:
-            yield Step(name="round-trip", look=self._round_trip, needs=("login",), seconds=ROUND_TRIP_SECONDS)
+            needs = (SETTINGS, "login", "publisher")
+            yield Step(name="round-trip", look=self._round_trip, needs=needs, seconds=ROUND_TRIP_SECONDS)
 
     def close(self) -> None:
         """Give up the connections."""
@@ -77,7 +80,17 @@ class Way:
             return True
 
     def _of_its_own(self) -> Iterator[Said]:
-        yield NotUsed(f"{type(self._publisher).__name__} is a publisher without an inspector")
+        """A publisher without an inspector can only be asked to connect."""
+        name = type(self._publisher).__name__
+        publisher = settings().make_publisher()
+        try:
+            publisher.prepare(())
+        except PublisherUnavailable as error:
+            yield failed(f"{name}: {str(error).rstrip('.')}.", "See the documentation of this publisher.")
+        else:
+            yield f"{name} connects; it has no inspector, so its topics are not examined"
+        finally:
+            briefly(partial(publisher.close, CLOSE_SECONDS))
 
     def _inspector(self) -> Inspector:
         publisher: Any = self._publisher
@@ -104,4 +117,5 @@ class Way:
                 "Name another topic, or add --even-events.",
             )
             return
-        yield from round_trip(self._topic, settings().make_publisher, self._kafka.inspector)
+        inspector = self._kafka.inspector if self._speaks_kafka else None
+        yield from round_trip(self._topic, settings().make_publisher, inspector)

@@ -25,8 +25,11 @@ pytestmark = pytest.mark.django_db(transaction=True)
 class Own(MemoryPublisher):
     """A publisher that speaks to something else."""
 
+    connects = True
+
     def __init__(self, options: Mapping[str, Any]) -> None:
         super().__init__()
+        self.available = self.connects
 
 
 class Doctor:
@@ -159,11 +162,14 @@ def test_settings_that_cannot_be_read(settings: Settings) -> None:
     assert doctor.outcome("database", "dns") == ["not tried", "not tried"]
 
 
-def test_a_publisher_of_the_users_own(settings: Settings) -> None:
+def test_a_publisher_of_the_users_own(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.RELAY = {"KAFKA": {"BACKEND": f"{__name__}.Own"}}
-    doctor = Doctor()()
-    assert doctor.outcome("settings", "kafka") == ["ok", "not used"]
+    doctor = Doctor()("--round-trip", "scratch")
+    assert doctor.outcome("settings", "publisher", "round-trip") == ["ok", "ok", "ok"]
     assert "login" not in doctor.steps
+    monkeypatch.setattr(Own, "connects", False)
+    doctor("--round-trip", "scratch")
+    assert doctor.outcome("publisher", "round-trip") == ["failed", "not tried"]
 
 
 def test_the_doctor_leaves_no_session_behind(place: Place) -> None:

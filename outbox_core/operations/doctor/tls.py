@@ -18,7 +18,7 @@ from outbox_core.people.humanize import duration
 EXPIRES_SOON_SECONDS = 14 * 86_400.0
 NO_CHECK_TIME = 0x200000
 """X509_V_FLAG_NO_CHECK_TIME of OpenSSL, which the module ssl does not name."""
-NOT_YET_VALID, EXPIRED, WRONG_NAME = 9, 10, 62
+NOT_YET_VALID, EXPIRED, WRONG_NAME, WRONG_NUMBER = 9, 10, 62, 64
 """Results of OpenSSL's X509_verify_cert()."""
 _NOT_TLS = ("WRONG_VERSION_NUMBER", "UNEXPECTED_EOF_WHILE_READING")
 Certificate = Mapping[str, Any]
@@ -131,7 +131,7 @@ def _refusal(address: Address, error: ssl.SSLCertVerificationError, shown: Certi
         return text, "Renew the broker's certificate. If it is valid, check the clock of this machine."
     if error.verify_code == NOT_YET_VALID:
         return text, "Check the clock of this machine, and the first day of the certificate."
-    if error.verify_code == WRONG_NAME:
+    if error.verify_code in (WRONG_NAME, WRONG_NUMBER):
         names = ", ".join(names_of(shown)) or "none"
         return text, (
             f"Connect with a name that is in the certificate ({names}), or issue one that names "

@@ -100,6 +100,8 @@ def test_a_certificate_of_another_name_is_shown_with_its_names(authority: Author
     found = shown(authority, certificate)
     assert found.outcome is Outcome.FAILED
     assert "kafka.example" in problem(found).remedy
+    by_number = shown(authority, certificate, host="127.0.0.1")
+    assert "kafka.example" in problem(by_number).remedy
     unchecked: dict[str, Any] = {"ssl.endpoint.identification.algorithm": "none"}
     assert shown(authority, certificate, **unchecked).outcome is Outcome.OK
 
