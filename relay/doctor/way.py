@@ -10,8 +10,6 @@ from django.core.exceptions import ImproperlyConfigured
 
 from outbox.conf import settings as outbox_settings
 from outbox.operations.registered import topics
-from outbox_core import kafka
-from outbox_core.kafka_options import PRODUCER
 from outbox_core.operations.doctor.cluster import Inspector
 from outbox_core.operations.doctor.endpoint import Endpoint
 from outbox_core.operations.doctor.kafka import ASK_SECONDS, SETTINGS, KafkaWay
@@ -36,7 +34,7 @@ class Way:
         self._log = LogWay(alias)
         self._topic = topic
         self._even_events = even_events
-        self._kafka = KafkaWay(self._options, self._inspector, self._needs())
+        self._kafka = KafkaWay(lambda: settings().kafka_options, self._inspector, self._needs())
 
     def steps(self) -> Iterator[Step]:
         """From the settings to the topics."""
@@ -97,14 +95,12 @@ class Way:
         inspector: Inspector = publisher.inspector(ASK_SECONDS)
         return inspector
 
-    def _options(self) -> Mapping[str, Any]:
-        client = getattr(type(self._publisher), "client", "")
-        return kafka.options("RELAY", settings().kafka, client=client, side=PRODUCER)
-
     def _needs(self) -> Mapping[str, Needs]:
         """Without readable settings the topics are not known, and their steps are left out."""
         try:
-            creates = Endpoint.of(self._options()).options.get("allow_auto_create_topics", True) is True
+            creates = (
+                Endpoint.of(settings().kafka_options).options.get("allow_auto_create_topics", True) is True
+            )
             return needs(creates=creates)
         except ImproperlyConfigured:
             return {}

@@ -46,7 +46,9 @@ def examine(way: Callable[..., Way]) -> Examine:
 
     def walked(address: str, topic: str = "", needs: Needs = WRITER, **options: Any) -> dict[str, Result]:
         made = way(address, **options)
-        kafka = KafkaWay(made._options, made._inspector, {topic: needs} if topic else {})
+        kafka = KafkaWay(
+            lambda: relay_settings().kafka_options, made._inspector, {topic: needs} if topic else {}
+        )
         try:
             steps = [Step(name=SETTINGS, look=made._settings), *kafka.steps()]
             return {result.name.partition(" ")[0]: result for result in walk(steps)}

@@ -75,11 +75,14 @@ class Endpoint:
                 text = text.replace(value, HIDDEN)
         return text
 
+    def __str__(self) -> str:
+        return f"{', '.join(map(str, self.addresses)) or 'no address'} ({self.login})"
+
     @property
     def login(self) -> str:
         """How the client logs in, in words."""
         if not self.uses_sasl:
-            return f"no login ({self.protocol})"
+            return f"no login, {self.protocol}"
         user = self.options.get("sasl_plain_username")
         return f"SASL {self.options.get('sasl_mechanism') or 'GSSAPI'}" + (f" as {user}" if user else "")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -12,7 +13,7 @@ from outbox_core.operations.doctor.endpoint import Address
 
 @dataclass(slots=True)
 class MemoryInspector:
-    """``reason`` is why it does not answer. ``records`` have a key and a time in seconds."""
+    """``reason`` is why it does not answer. ``records`` have a key, and a time so many seconds from now."""
 
     brokers: tuple[Address, ...] = ()
     known: Mapping[str, Topic] = field(default_factory=dict)
@@ -34,7 +35,7 @@ class MemoryInspector:
 
     def read(self, topic: str, starts: Mapping[int, int], key: bytes, seconds: float) -> float | None:
         self._answer()
-        return self.records.get(key)
+        return time.time() + self.records[key] if key in self.records else None
 
     def close(self) -> None:
         self.closed = True

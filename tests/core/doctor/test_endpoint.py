@@ -31,7 +31,8 @@ def test_both_spellings_mean_the_same_and_no_secret_is_shown(options: dict[str, 
     assert endpoint.addresses == (Address("one", 1), Address("two", 2))
     assert (endpoint.uses_tls, endpoint.uses_sasl, endpoint.principal) == (True, True, "User:relay")
     assert endpoint.options["ssl_check_hostname"] is False
-    assert SECRET not in f"{endpoint!r} {endpoint.login}"
+    assert str(endpoint) == "one:1, two:2 (SASL PLAIN as relay)"
+    assert SECRET not in f"{endpoint!r} {endpoint}"
 
 
 @pytest.mark.parametrize(
