@@ -13,6 +13,7 @@ from django.core.management import call_command
 from pytest_django import Settings
 
 from devstack import ports
+from outbox_core.operations.doctor.report import MARKS
 from relay.doctor.log import LogWay
 from relay.publishers.memory import MemoryPublisher
 from tests.relay.clusters import Place
@@ -152,6 +153,23 @@ def test_a_clock_that_differs(monkeypatch: pytest.MonkeyPatch, place: Place, doc
     with place.is_default():
         doctor()
     assert doctor.outcome("clock") == ["warning"]
+
+
+@pytest.mark.real_kafka
+def test_the_whole_way_is_printed_for_a_terminal(
+    place: Place, settings: Settings, kafka_bootstrap: str
+) -> None:
+    settings.KAFKA = {"OPTIONS": {"bootstrap_servers": [kafka_bootstrap]}}
+    out = StringIO()
+    with place.is_default(user=granted(place)), pytest.raises(SystemExit) as end:
+        call_command("outbox_doctor", stdout=out)
+    rows = out.getvalue().splitlines()
+    assert end.value.code in (0, 1), rows
+    assert max(map(len, rows)) <= 80
+    named = [row.split()[1] for row in rows if row[:1] in MARKS.values()]
+    steps = ["settings", "checks", *DATABASE, "dns", "tcp", "tls", "login", "brokers", "acls"]
+    assert named[: len(steps)] == steps
+    assert set(named[len(steps) :]) == {"topic"}
 
 
 def test_settings_that_cannot_be_read(settings: Settings) -> None:

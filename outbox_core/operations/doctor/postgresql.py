@@ -72,7 +72,11 @@ def clock(rows: Rows) -> Iterator[Said]:
 
 def system_checks(packages: Sequence[str]) -> Iterator[Said]:
     """The system checks of these packages, which run_relay and run_consumer also run when they start."""
-    ours = [check for check in checks.get_checks() if check.__module__.partition(".")[0] in packages]
+    ours = [
+        check
+        for check in checks.get_checks()
+        if getattr(check, "__module__", "").partition(".")[0] in packages
+    ]
     found: list[CheckMessage] = [
         message for check in ours for message in check(app_configs=None, databases=None)
     ]

@@ -55,7 +55,7 @@ def _look(step: Step, said: list[Said]) -> None:
     try:
         for each in step.look():
             said.append(each)
-    except Exception as error:
+    except BaseException as error:  # also what ends a thread without a word
         remedy = "This step could not be judged. If the text does not help, this is a bug: please report it."
         said.append(failed(describe(error), remedy))
     finally:

@@ -92,6 +92,15 @@ def test_an_unexpected_error_is_a_failure_without_its_secrets() -> None:
     assert "hunter2" not in result.findings[0].text
 
 
+def test_a_step_that_ends_its_thread_is_a_failure() -> None:
+    def leave() -> Iterator[Said]:
+        yield "begun"
+        raise SystemExit(3)
+
+    [result] = walk([Step(name="a", look=leave)])
+    assert result.outcome is Outcome.FAILED
+
+
 def test_a_step_is_printed_with_its_problem_and_remedy_below_its_facts() -> None:
     result = Result.of("topic orders", ["3 partitions", warning("odd " * 20, "look")], 0.1)
     shown = list(render(result, lambda text, outcome: text, 50, MARKS))
