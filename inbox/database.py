@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from django.db import DatabaseError, InterfaceError, connections
-from django.db.migrations.executor import MigrationExecutor
 
 from inbox.errors import MigrationsMissing
+from outbox_core.migrations import unapplied
 
 UNAVAILABLE = (DatabaseError, InterfaceError)
 """What a statement raises when the database does not answer, or refuses it."""
@@ -17,11 +17,10 @@ def require_migrations(database: str) -> None:
     Raises:
         MigrationsMissing: the message names them and the command that applies them.
     """
-    executor = MigrationExecutor(connections[database])
-    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    if plan:
-        names = ", ".join(f"{migration.app_label}.{migration.name}" for migration, _ in plan[:5])
-        more = f" and {len(plan) - 5} more" if len(plan) > 5 else ""
+    missing = unapplied(database)
+    if missing:
+        names = ", ".join(f"{migration.app_label}.{migration.name}" for migration in missing[:5])
+        more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
         raise MigrationsMissing(
             f"database {database!r} has unapplied migrations: {names}{more}. Run: manage.py migrate"
         )

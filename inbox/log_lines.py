@@ -23,9 +23,10 @@ DECIDE = "Correct the handler or the data, then use inbox_release; or use inbox_
 
 
 @receiver(signals.started)
-def _started(sender: str, topics: Collection[str], group: str, **_: Any) -> None:
-    message = "%s: reading %s as group %s."
-    _log(logging.INFO, "inbox.started", message, sender, ", ".join(sorted(topics)), group, consumer=sender)
+def _started(sender: str, topics: Collection[str], group: str, kafka: str, **_: Any) -> None:
+    message = "%s: reading %s as group %s from Kafka at %s. Run inbox_doctor to examine the way."
+    names = ", ".join(sorted(topics))
+    _log(logging.INFO, "inbox.started", message, sender, names, group, kafka, consumer=sender, kafka=kafka)
 
 
 @receiver(signals.stopped)

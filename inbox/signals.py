@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.dispatch import Signal
 
 started = Signal()
-"""The consumer runs. Arguments: topics, group."""
+"""The consumer runs. Arguments: topics, group, and kafka: where it connects, and as whom."""
 
 stopped = Signal()
 """The consumer has stopped and left its group. Arguments: handled."""

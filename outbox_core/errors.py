@@ -3,6 +3,7 @@
 ProcessError
 └── LivenessFileUnusable    it cannot be written, or a live process uses it
 InvalidEvent                a record is not a CloudEvent
+KafkaUnreachable            Kafka does not answer a question of a doctor
 """
 
 from __future__ import annotations
@@ -18,3 +19,7 @@ class LivenessFileUnusable(ProcessError):
 
 class InvalidEvent(Exception):
     """A record is not a CloudEvent; the message says what is wrong with it."""
+
+
+class KafkaUnreachable(Exception):
+    """Kafka does not answer a question; the message is the client's reason."""

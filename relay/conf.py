@@ -85,6 +85,12 @@ class RelaySettings:
                 f'"{CONFLUENT}" or the dotted path of a publisher class.'
             ) from error
 
+    @property
+    def kafka_options(self) -> dict[str, Any]:
+        """The options of KAFKA under the names of the publisher's client. Raises ImproperlyConfigured."""
+        client = getattr(self.publisher, "client", "")
+        return kafka.options("RELAY", self.kafka, client=client, side=PRODUCER)
+
     def make_publisher(self) -> Publisher:
         """A publisher as configured, not yet connected. It gets the options of KAFKA and, as keyword
         arguments, ``batch_bytes`` and ``delivery_seconds`` where they are set.
@@ -93,7 +99,7 @@ class RelaySettings:
             ImproperlyConfigured: naming the option.
         """
         make = self.publisher
-        options = kafka.options("RELAY", self.kafka, client=getattr(make, "client", ""), side=PRODUCER)
+        options = self.kafka_options
         set_here = {"batch_bytes": self.batch_bytes, "delivery_seconds": self.delivery_seconds}
         arguments = {name: value for name, value in set_here.items() if value is not None}
         try:

@@ -23,6 +23,11 @@ def listen() -> None:
         getattr(signals, name).connect(log_line, dispatch_uid="relay.log_lines")
 
 
+def _started(*, database: str, kafka: str, **_: Any) -> None:
+    message = "Publishing the outbox of database %s to %s. Run outbox_doctor to examine the way."
+    _log(logging.INFO, "relay.started", message, database, kafka, database=database, kafka=kafka)
+
+
 def _state_changed(
     *, old: State, new: State, cause: Cause | None, detail: str, seconds: float, **_: Any
 ) -> None:
@@ -109,6 +114,7 @@ def _log(level: int, action: str, message: str, *arguments: object, **fields: ob
 
 
 RECEIVERS = {
+    "started": _started,
     "state_changed": _state_changed,
     "shard_acquired": _shard_acquired,
     "shard_lost": _shard_lost,

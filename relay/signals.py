@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from django.dispatch import Signal
 
+started = Signal()
+"""The process begins. ``database``, and ``kafka``: where its publisher connects, or which one it is."""
 state_changed = Signal()
 """``relay``, ``old``, ``new`` (of ``relay.condition.State``), ``cause`` (of ``relay.condition.Cause``, or
 None), ``detail``, and ``seconds`` spent in the old state. An outage whose cause changes counts as one.

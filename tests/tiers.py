@@ -30,7 +30,11 @@ SERVICES = {
 }
 """Fixtures of a service. Tests of fixtures that use one are found through it."""
 CONNECTED = {
+    "tests/core/doctor/test_kafka_way.py",
+    "tests/core/doctor/test_network.py",
     "tests/inbox/test_sources.py",
+    "tests/publishers/test_doctor.py",
+    "tests/publishers/test_doctor_tls.py",
     "tests/publishers/test_kafka_python.py::test_what_is_given_up",
     "tests/publishers/test_reasons.py",
     "tests/torture/test_proxy.py",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.checks import CheckMessage, Error, Info, Tags, Warning, register
 from django.db import DEFAULT_DB_ALIAS, OperationalError, connections, router
-from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.recorder import MigrationRecorder
 from django.db.models.signals import post_save, pre_save
 
 from outbox.capture.querysets import CapturedQuerySet
@@ -23,6 +23,7 @@ from outbox.discovery import check_imports
 from outbox.log import proof, tables
 from outbox.write.registry import is_topic, registry
 from outbox_core.database import pinned
+from outbox_core.migrations import unapplied
 from outbox_core.process.settings import problems
 
 if TYPE_CHECKING:
@@ -156,13 +157,11 @@ def _log(connection: BaseDatabaseWrapper) -> Iterator[CheckMessage]:
 
 
 def _migrations(connection: BaseDatabaseWrapper) -> Iterator[CheckMessage]:
-    executor = MigrationExecutor(connection)
-    if not executor.recorder.has_table():
+    if not MigrationRecorder(connection).has_table():
         return  # an empty database, which this run of migrate fills
-    targets = [node for node in executor.loader.graph.leaf_nodes() if node[0] == "outbox"]
-    plan = executor.migration_plan(targets)
-    if plan:
-        names = ", ".join(migration.name for migration, _ in plan if migration.app_label == "outbox")
+    missing = unapplied(connection.alias, "outbox")
+    if missing:
+        names = ", ".join(migration.name for migration in missing)
         yield Warning(
             f"Database {connection.alias!r} has unapplied migrations of the outbox: {names}.",
             hint=f"Run `manage.py migrate outbox --database {connection.alias}`.",

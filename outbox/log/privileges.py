@@ -50,15 +50,3 @@ def pairs(needs: Mapping[str, str]) -> tuple[list[str], list[str]]:
     """The tables and the privileges, one of each for every privilege."""
     each = [(table, privilege) for table, many in needs.items() for privilege in many.split(", ")]
     return [table for table, _ in each], [privilege for _, privilege in each]
-
-
-def grants(missing: list[tuple[str, str]], schema: str, role: str) -> str:
-    """The statements that give what is missing, ``(table, privilege)`` each."""
-    by_table: dict[str, list[str]] = {}
-    for table, privilege in missing:
-        by_table.setdefault(table, []).append(privilege)
-    prefix = "" if schema == "public" else f"{schema}."
-    return " ".join(
-        f"GRANT {', '.join(privileges)} ON {prefix}{table} TO {role};"
-        for table, privileges in by_table.items()
-    )

@@ -10,8 +10,9 @@ from django.db import connections
 
 from outbox.conf import settings
 from outbox.errors import LogUnsafe
-from outbox.log.privileges import STATUS, grants, pairs
+from outbox.log.privileges import STATUS, pairs
 from outbox.sql import text
+from outbox_core.grants import grants
 
 Read = Callable[[str, Mapping[str, Any]], Sequence[tuple[Any, ...]]]
 """Runs a statement and returns its rows."""
@@ -71,7 +72,7 @@ def refusals(read: Read, found: Facts, *, strict: bool = False) -> list[LogUnsaf
     """Reasons against moving a position on this log; empty if there are none. ``strict`` also refuses what
     cannot be read.
     """
-    return [*blind(found)] or [*_damaged(found)] or [*_ids(read, found, strict=strict)]
+    return [*blind(found)] or [*damaged(found)] or [*misnumbered(read, found, strict=strict)]
 
 
 def blind(found: Facts) -> Iterator[LogUnsafe]:
@@ -100,7 +101,7 @@ def blind(found: Facts) -> Iterator[LogUnsafe]:
         )
 
 
-def _damaged(found: Facts) -> Iterator[LogUnsafe]:
+def damaged(found: Facts) -> Iterator[LogUnsafe]:
     """The tables differ from what the migrations create."""
     schema = found.schema
     if found.unlogged is False:
@@ -122,7 +123,7 @@ def _damaged(found: Facts) -> Iterator[LogUnsafe]:
             )
 
 
-def _ids(read: Read, found: Facts, *, strict: bool) -> Iterator[LogUnsafe]:
+def misnumbered(read: Read, found: Facts, *, strict: bool = False) -> Iterator[LogUnsafe]:
     """New ids may be smaller than earlier ones."""
     sequence = found.sequence
     if sequence is None:

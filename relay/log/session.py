@@ -94,11 +94,12 @@ class Session:
 
     def prove(self) -> None:
         """Raise LogUnsafe unless this session sees the log that writers write, whole and in order."""
-        found = proof.facts(self._read, RELAY)
-        for refusal in proof.refusals(self._read, found, strict=True) if found else ():
+        found = proof.facts(self.read, RELAY)
+        for refusal in proof.refusals(self.read, found, strict=True) if found else ():
             raise refusal
 
-    def _read(self, query: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    def read(self, query: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """The rows of any statement."""
         with self._pinned():
             return self.connection.execute(query, parameters).fetchall()
 

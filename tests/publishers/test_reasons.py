@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
+from outbox_core.kafka_reasons import explained
 from relay.errors import PublisherUnavailable
 from relay.publishers.base import Publisher
-from relay.publishers.reasons import explained
 from tests.publishers.broker import Broker
 from tests.publishers.clients import Client, Security, kafka_python
 from tests.publishers.conftest import Patience

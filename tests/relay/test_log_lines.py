@@ -69,6 +69,13 @@ def test_one_trouble_behind_another_lasts_from_the_beginning(told: Told, relay: 
     ]
 
 
+def test_the_first_line_says_where_it_publishes(told: Told, caplog: pytest.LogCaptureFixture) -> None:
+    signals.started.send(Relay, database="default", kafka="Kafka at one:1 (no login, PLAINTEXT)")
+    record = next(each for each in caplog.records if getattr(each, "action", "") == "relay.started")
+    assert vars(record)["database"] == "default"
+    assert "one:1" in vars(record)["kafka"]
+
+
 class Slow(MemoryPublisher):
     def publish(self, records: Sequence[Record]) -> list[Outcome]:
         time.sleep(0.2)

@@ -80,7 +80,7 @@ def test_assume_role_applies(place: Place) -> None:
     with place.is_default(user=f"{place.name}_login", assume_role=role):
         with closing(Session("default")) as session:
             session.prove()
-            assert session._read("SELECT current_user::text", {}) == [(role,)]
+            assert session.read("SELECT current_user::text", {}) == [(role,)]
         assert drained() == ["a"]
 
 
@@ -128,11 +128,11 @@ def test_defaults_of_the_database_do_not_reach_the_log(place: Place, port: int) 
     with place.is_default(port=port):
         with closing(Session("default", statement_seconds=7.0)) as session:
             session.prove()
-            shown = session._read(SHOWN, {"names": list(HOSTILE)})
+            shown = session.read(SHOWN, {"names": list(HOSTILE)})
             assert dict(shown) == {**EXPECTED, "statement_timeout": "7s"}
-            assert session._read("SELECT pg_sleep(0.6)", {})
-            assert session._read("SHOW transaction_isolation", {}) == [("read committed",)]
-            assert session._read("SHOW transaction_read_only", {}) == [("off",)]
+            assert session.read("SELECT pg_sleep(0.6)", {})
+            assert session.read("SHOW transaction_isolation", {}) == [("read committed",)]
+            assert session.read("SHOW transaction_read_only", {}) == [("off",)]
         assert drained() == ["a"]
         assert status.read().state is status.State.NO_RELAY
         assert reshard("default", 2).renumbered == 0

@@ -20,6 +20,7 @@ from inbox.offsets import DatabaseOffsets
 from inbox.signals import started, stopped
 from inbox.status.heartbeat import DATABASE
 from inbox.status.outages import Outages
+from outbox_core.operations.doctor.endpoint import Endpoint
 from outbox_core.process.backoff import delays
 from outbox_core.process.command import Process, ProcessCommand
 from outbox_core.process.exit_codes import ExitCode
@@ -54,7 +55,8 @@ class Command(ProcessCommand):
             offsets = DatabaseOffsets(name, inbox.database)
             source = _source(inbox, consumer, offsets)
             routes = Routes(registry.of(consumer.handlers))
-            started.send(name, topics=consumer.topics, group=consumer.group)
+            kafka = str(Endpoint.of(inbox.kafka_options()))
+            started.send(name, topics=consumer.topics, group=consumer.group, kafka=kafka)
             running = Consumer(
                 inbox, consumer, source, offsets, routes, process.stop, progress=process.progress
             )

@@ -12,13 +12,15 @@ from django.db import DEFAULT_DB_ALIAS, connections
 
 from outbox.conf import settings as outbox_settings
 from outbox.errors import LogUnsafe
+from outbox_core.operations.doctor.endpoint import Endpoint
 from outbox_core.process.arguments import seconds
 from outbox_core.process.command import ProcessCommand
 from outbox_core.process.exit_codes import ExitCode
 from outbox_core.wire.encode import encoder
-from relay import log_lines
-from relay.conf import settings
+from relay import log_lines, signals
+from relay.conf import RelaySettings, settings
 from relay.engine import Relay
+from relay.publishers.base import Publisher
 
 GC_THRESHOLD = 50_000, 20, 20
 
@@ -63,6 +65,7 @@ class Command(ProcessCommand):
             encode = encoder(outbox_settings().source, config.content_mode)
             publisher = config.make_publisher()
             relay = Relay(database, config, publisher, encode, process.stop, process.progress)
+            signals.started.send(Relay, database=database, kafka=_destination(config, publisher))
             _spare_the_collector()
             try:
                 drained = relay.run(drain=drain)
@@ -71,6 +74,13 @@ class Command(ProcessCommand):
         if drain and not drained:
             self.stderr.write("relay: not drained; run it again. Nothing is lost.")
             sys.exit(ExitCode.NOT_DRAINED)
+
+
+def _destination(config: RelaySettings, publisher: Publisher) -> str:
+    """Where the publisher connects. One of the user's own is only named."""
+    if getattr(publisher, "client", ""):
+        return f"Kafka at {Endpoint.of(config.kafka_options)}"
+    return type(publisher).__name__
 
 
 def _refuse_misuse(database: str, drain: bool, timeout: float | None) -> None:

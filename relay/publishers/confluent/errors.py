@@ -6,8 +6,8 @@ from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException
 
+from outbox_core.kafka_reasons import explained
 from relay.publishers.base import Failure, Trouble
-from relay.publishers.reasons import explained
 
 CLIENT_ERRORS = (KafkaException, BufferError, OSError, RuntimeError)
 """What the client raises: RuntimeError for a handle that has ended."""

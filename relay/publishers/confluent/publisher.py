@@ -11,12 +11,14 @@ from typing import Any
 from confluent_kafka import KafkaError, Producer
 
 from outbox_core.kafka_options import CONFLUENT
+from outbox_core.kafka_reasons import explained
 from outbox_core.wire.encode import Record
 from relay.errors import PublisherUnavailable
 from relay.publishers.base import PREPARE_SECONDS, Outcome, size
 from relay.publishers.confluent.client_reports import ClientReports
 from relay.publishers.confluent.delivery import Delivery
 from relay.publishers.confluent.errors import CLIENT_ERRORS, is_fatal, words
+from relay.publishers.confluent.inspector import Inspector
 from relay.publishers.confluent.options import (
     client_options,
     compresses,
@@ -28,7 +30,6 @@ from relay.publishers.confluent.topics import TopicDescriber
 from relay.publishers.creation import create
 from relay.publishers.pace import Pace
 from relay.publishers.quota import wait_for_quota
-from relay.publishers.reasons import explained
 from relay.publishers.topics import TopicDirectory
 from relay.publishers.wave import Wave, fit
 
@@ -161,6 +162,10 @@ class ConfluentPublisher:
             with contextlib.suppress(*CLIENT_ERRORS):
                 producer.purge()  # close() would wait without end for what is buffered
                 producer.close()
+
+    def inspector(self, seconds: float) -> Inspector:
+        """Asks about the cluster with the same options, for outbox_doctor."""
+        return Inspector(self._options, seconds)
 
     def close(self, timeout: float) -> None:
         self._topics.close()

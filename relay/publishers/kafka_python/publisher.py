@@ -11,12 +11,14 @@ from kafka import errors as kafka_errors
 from kafka.partitioner.default import murmur2
 
 from outbox_core.kafka_options import KAFKA_PYTHON
+from outbox_core.kafka_reasons import explained
 from outbox_core.wire.encode import Record
 from relay.errors import PublisherUnavailable
 from relay.publishers.base import PREPARE_SECONDS, Failure, Outcome, Trouble
 from relay.publishers.creation import create
 from relay.publishers.kafka_python.delivery import Delivery
 from relay.publishers.kafka_python.errors import is_of_client
+from relay.publishers.kafka_python.inspector import Inspector
 from relay.publishers.kafka_python.network import Network, words
 from relay.publishers.kafka_python.options import made, patient, producer_options
 from relay.publishers.kafka_python.producer import Producer
@@ -24,7 +26,6 @@ from relay.publishers.kafka_python.topics import TopicDescriber
 from relay.publishers.pace import Pace
 from relay.publishers.question import Question
 from relay.publishers.quota import wait_for_quota
-from relay.publishers.reasons import explained
 from relay.publishers.topics import TopicDirectory
 from relay.publishers.wave import Wave, fit
 
@@ -175,6 +176,10 @@ class KafkaPythonPublisher:
         if self._connecting is not None and self._network is not None:
             self._network.abandon(seconds)
         self._connecting = None
+
+    def inspector(self, seconds: float) -> Inspector:
+        """Asks about the cluster with the same options, for outbox_doctor."""
+        return Inspector(self._options, seconds)
 
     def close(self, timeout: float) -> None:
         self._topics.close()

@@ -28,10 +28,13 @@ _REMEDIES = {
 }
 
 
+def remedy_of(reason: str) -> str:
+    """The remedy for a reason, empty if none is known."""
+    matches = (remedy for pattern, remedy in _REMEDIES.items() if re.search(pattern, reason, re.IGNORECASE))
+    return next(matches, "")
+
+
 def explained(reason: str) -> str:
     """The reason, with its remedy if one is known."""
     text = " ".join(reason.split()).rstrip(". ")
-    for pattern, remedy in _REMEDIES.items():
-        if re.search(pattern, text, re.IGNORECASE):
-            return f"{text}. {remedy}"
-    return f"{text}."
+    return f"{text}. {remedy_of(text)}".rstrip()

@@ -1,0 +1,125 @@
+"""All steps of inbox_doctor, in their order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+
+from django.core.exceptions import ImproperlyConfigured
+
+from inbox.conf import ConsumerSettings, Settings, settings
+from inbox.doctor import offsets
+from inbox.doctor.database import DatabaseWay
+from inbox.doctor.inspector import Inspector
+from inbox.doctor.round_trip import round_trip
+from inbox.models import Offset
+from outbox_core.operations.doctor.kafka import SETTINGS, KafkaWay
+from outbox_core.operations.doctor.postgresql import system_checks
+from outbox_core.operations.doctor.step import Said, Step, failed
+from outbox_core.operations.doctor.topics import DAY_MS, Needs
+from outbox_core.people.humanize import plural
+
+READING = ("READ", "DESCRIBE")
+STEP_SECONDS = 15.0
+ROUND_TRIP_SECONDS = 60.0
+
+
+class Way:
+    """The way of these consumers on database ``alias``. ``topic`` is for a round trip, if one is wanted.
+
+    Without readable settings, ``inbox`` is None and there are no consumers.
+    """
+
+    def __init__(
+        self,
+        inbox: Settings | None,
+        consumers: Sequence[ConsumerSettings],
+        alias: str,
+        topic: str | None,
+        *,
+        even_events: bool,
+    ) -> None:
+        self._inbox = inbox
+        self._consumers = consumers
+        self._alias = alias
+        self._topic = topic
+        self._even_events = even_events
+        self._kafka = KafkaWay(lambda: settings().kafka_options(), self._inspect, self._needs())
+
+    def steps(self) -> Iterator[Step]:
+        """From the settings to the offsets."""
+        yield Step(name=SETTINGS, look=self._settings)
+        yield Step(name="checks", look=partial(system_checks, ("inbox",)))
+        yield from DatabaseWay(self._alias).steps()
+        yield from self._kafka.steps()
+        for consumer in self._consumers:
+            yield from self._steps_of(consumer)
+        if self._topic is not None:
+            look = partial(self._round_trip, self._topic)
+            yield Step(name="round-trip", look=look, needs=("login",), seconds=ROUND_TRIP_SECONDS)
+
+    def _steps_of(self, consumer: ConsumerSettings) -> Iterator[Step]:
+        name, seconds = consumer.name, STEP_SECONDS
+        group, stored = partial(self._group, consumer), partial(self._offsets, consumer)
+        yield Step(name=f"group {name}", look=group, needs=("login",), seconds=seconds)
+        yield Step(name=f"offsets {name}", look=stored, needs=("login", "grants"), seconds=seconds)
+
+    def close(self) -> None:
+        """Give up the connections."""
+        self._kafka.close()
+
+    def _inspect(self) -> Inspector:
+        return Inspector(settings().kafka_options())
+
+    @property
+    def _inspector(self) -> Inspector:
+        inspector = self._kafka.inspector
+        assert isinstance(inspector, Inspector)
+        return inspector
+
+    def _needs(self) -> Mapping[str, Needs]:
+        if self._inbox is None:
+            return {}
+        needs = Needs(operations=READING, writes=False, kept_ms=self._inbox.retention_days * DAY_MS)
+        return dict.fromkeys(sorted({topic for each in self._consumers for topic in each.topics}), needs)
+
+    def _settings(self) -> Iterator[Said]:
+        try:
+            settings().kafka_options()
+        except ImproperlyConfigured as error:
+            yield failed(str(error), "Correct the settings; `manage.py check` reads them, too.")
+        else:
+            names = ", ".join(each.name for each in self._consumers)
+            yield f"INBOX and KAFKA are readable; {plural(len(self._consumers), 'consumer')}: {names}"
+
+    def _group(self, consumer: ConsumerSettings) -> Iterator[Said]:
+        allowed = self._inspector.group(consumer.group)
+        if allowed is None or (allowed and "READ" not in allowed):
+            principal = self._kafka.endpoint.principal
+            yield failed(
+                f"{principal} may not Read group {consumer.group}.",
+                f"kafka-acls.sh --add --allow-principal {principal} --operation Read "
+                f"--group {consumer.group}",
+            )
+        else:
+            yield f"{consumer.name}: group {consumer.group} may be joined"
+
+    def _offsets(self, consumer: ConsumerSettings) -> Iterator[Said]:
+        rows = Offset.objects.using(self._alias).filter(consumer=consumer.name, topic__in=consumer.topics)
+        found = offsets.judge(rows, self._kafka.found, self._kafka.topics, self._inspector.bounds)
+        for said in found:
+            yield f"{consumer.name}: {said}" if isinstance(said, str) else said
+
+    def _round_trip(self, topic: str) -> Iterator[Said]:
+        if topic in _topics(settings()) and not self._even_events:
+            yield failed(
+                f"{topic} is a topic of events, whose consumers would get the test record.",
+                "Name another topic, or add --even-events.",
+            )
+            return
+        yield from round_trip(topic, self._inspector)
+
+
+def _topics(inbox: Settings) -> set[str]:
+    """The topics of all consumers, with the prefix."""
+    return {topic for name in inbox.consumers for topic in inbox.consumer(name).topics}

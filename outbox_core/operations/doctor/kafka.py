@@ -1,0 +1,140 @@
+"""The steps to Kafka and its topics, which relay and consumer go alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property, partial
+from typing import Any
+
+from outbox_core.errors import KafkaUnreachable
+from outbox_core.kafka_reasons import remedy_of
+from outbox_core.operations.doctor import network, topics
+from outbox_core.operations.doctor.cluster import Cluster, Inspector, Topic
+from outbox_core.operations.doctor.endpoint import Endpoint
+from outbox_core.operations.doctor.step import Finding, Look, NotUsed, Said, Step, failed
+from outbox_core.operations.doctor.tls import speaks_tls, tls
+from outbox_core.operations.doctor.walk import briefly
+from outbox_core.people.humanize import plural
+
+SETTINGS = "settings"
+"""The step that reads the settings, which all of these need."""
+ASK_SECONDS = 8.0
+"""How long an inspector may ask. Its step takes a little longer, and has the reason."""
+
+
+class KafkaWay:
+    """The way to Kafka. ``options`` are those of the client; ``inspect`` makes a client that asks."""
+
+    def __init__(
+        self,
+        options: Callable[[], Mapping[str, Any]],
+        inspect: Callable[[], Inspector],
+        needs: Mapping[str, topics.Needs],
+    ) -> None:
+        self._options = options
+        self._inspect = inspect
+        self._needs = needs
+        self._found: Cluster | None = None
+
+    @cached_property
+    def endpoint(self) -> Endpoint:
+        return Endpoint.of(self._options())
+
+    @cached_property
+    def inspector(self) -> Inspector:
+        return self._inspect()
+
+    @property
+    def found(self) -> Cluster:
+        """The cluster, behind the step ``login``."""
+        assert self._found is not None
+        return self._found
+
+    @cached_property
+    def topics(self) -> Mapping[str, Topic]:
+        return {topic.name: topic for topic in self.inspector.topics(list(self._needs))}
+
+    def steps(self) -> Iterator[Step]:
+        """From the host name to the topics."""
+        limit = 4 * network.CONNECT_SECONDS + 3
+        yield Step(name="dns", look=self._dns, needs=(SETTINGS,), seconds=limit)
+        yield Step(name="tcp", look=self._tcp, needs=("dns",), seconds=limit)
+        yield Step(name="tls", look=self._tls, needs=("tcp",), seconds=2 * limit)
+        yield Step(name="login", look=self._login, needs=("tls",), seconds=ASK_SECONDS + 4)
+        yield Step(name="brokers", look=self._brokers, needs=("login",), seconds=limit)
+        if self._needs:
+            yield Step(name="acls", look=self._acls, needs=("login",), seconds=ASK_SECONDS + 4)
+        for name in self._needs:
+            look = partial(self._topic, name)
+            yield Step(name=f"topic {name}", look=look, needs=("login",), seconds=ASK_SECONDS + 4)
+
+    def close(self) -> None:
+        """Give up the connections."""
+        if "inspector" in self.__dict__:
+            briefly(self.inspector.close)
+
+    def _dns(self) -> Iterator[Said]:
+        return self._directly(lambda: network.dns(self.endpoint.addresses))
+
+    def _tcp(self) -> Iterator[Said]:
+        return self._directly(lambda: network.tcp(self.endpoint.addresses))
+
+    def _tls(self) -> Iterator[Said]:
+        return self._directly(lambda: tls(self.endpoint, self.endpoint.addresses))
+
+    def _directly(self, look: Look) -> Iterator[Said]:
+        """Look, unless only a proxy sees that place."""
+        if self.endpoint.proxy:
+            yield NotUsed(f"the client connects through {self.endpoint.proxy}")
+        else:
+            yield from look()
+
+    def _login(self) -> Iterator[Said]:
+        try:
+            self._found = self.inspector.cluster()
+        except KafkaUnreachable as error:
+            reason = self.endpoint.hide(str(error)).rstrip(".")
+            yield failed(f"{self.endpoint.login}: {reason}.", self._remedy(reason))
+        else:
+            brokers = plural(len(self._found.brokers), "broker")
+            yield f"{self.endpoint.login}: cluster {self._found.id or 'without id'}, {brokers}"
+
+    def _remedy(self, reason: str) -> str:
+        if not self.endpoint.uses_tls and any(map(speaks_tls, self.endpoint.addresses)):
+            return "This listener speaks TLS: set security_protocol to SSL or SASL_SSL."
+        for address in self.endpoint.addresses:
+            reason = reason.replace(str(address), "")  # a host may be called ssl
+        if known := remedy_of(reason):
+            return known
+        if self.endpoint.uses_sasl:
+            return "Check sasl_mechanism, the user name and the password. The broker's log has the reason."
+        return "Check security_protocol: the listener may expect a login (SASL_PLAINTEXT, SASL_SSL)."
+
+    def _brokers(self) -> Iterator[Said]:
+        """The addresses that the cluster itself gives to clients."""
+        yield from self._directly(self._reach_brokers)
+
+    def _reach_brokers(self) -> Iterator[Said]:
+        others = [each for each in self.found.brokers if each not in self.endpoint.addresses]
+        for said in (said for address in self.found.brokers for said in network.reach(address)):
+            yield self._advertised(said) if isinstance(said, Finding) else said
+        if self.endpoint.uses_tls and others:
+            yield from tls(self.endpoint, others)
+
+    @staticmethod
+    def _advertised(found: Finding) -> Finding:
+        remedy = f"The brokers advertise this address: correct advertised.listeners. {found.remedy}"
+        return failed(found.text, remedy)
+
+    def _acls(self) -> Iterator[Said]:
+        found = [
+            said
+            for name, needs in self._needs.items()
+            for said in topics.acl(self.topics[name], needs, self.endpoint.principal)
+        ]
+        if not found:
+            yield f"every operation is allowed on {plural(len(self._needs), 'topic')}"
+        yield from found
+
+    def _topic(self, name: str) -> Iterator[Said]:
+        return topics.judge(self.topics[name], self._needs[name], self.found)

@@ -1,0 +1,50 @@
+"""manage.py outbox_doctor: walk the way of the relay, from the settings to each topic.
+
+It is a command of the app ``relay``, because it opens the relay's session and asks through its publisher.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.db import DEFAULT_DB_ALIAS
+
+from outbox.errors import OutboxError
+from outbox.log.privileges import RELAY
+from outbox.status.failure import problem_of
+from outbox_core.operations.doctor.command import DoctorCommand
+from outbox_core.operations.doctor.step import Step
+from outbox_core.operations.report import Problem
+from relay.doctor.way import Way
+
+
+class Command(DoctorCommand):
+    help = (
+        "Walk the way of the relay step by step, from the settings over PostgreSQL and Kafka to each topic "
+        "of the registered events, and name what is wrong with its remedy. It changes nothing, unless "
+        "--round-trip is given. Exit code: 0 all well; 1 warnings; 2 a step failed."
+    )
+    expected = (OutboxError,)
+    logger = "relay"
+
+    def add_arguments(self, parser: Any) -> None:
+        super().add_arguments(parser)
+        parser.add_argument(
+            "--database",
+            default=DEFAULT_DB_ALIAS,
+            help="the database of the outbox, an alias of DATABASES (default: %(default)s)",
+        )
+
+    def subject(self, options: dict[str, Any]) -> dict[str, str]:
+        return {"database": options["database"]}
+
+    def steps(self, options: dict[str, Any]) -> Iterable[Step]:
+        way = Way(options["database"], options["round_trip"], even_events=options["even_events"])
+        try:
+            yield from way.steps()
+        finally:
+            way.close()
+
+    def explain(self, error: BaseException, options: dict[str, Any]) -> Problem:
+        return problem_of(options["database"], error, RELAY)

@@ -1,0 +1,85 @@
+"""The way to Kafka, with a cluster in memory behind a real port."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from outbox_core.operations.doctor.cluster import Topic
+from outbox_core.operations.doctor.endpoint import Address
+from outbox_core.operations.doctor.kafka import SETTINGS, KafkaWay
+from outbox_core.operations.doctor.reading_back import ends, read_back
+from outbox_core.operations.doctor.step import Outcome, Result, Step
+from outbox_core.operations.doctor.walk import walk
+from tests.core.doctor.clusters import MemoryInspector
+
+CLOSED = Address("127.0.0.1", 1)
+
+
+@pytest.fixture
+def listener() -> Iterator[Address]:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield Address("127.0.0.1", server.getsockname()[1])
+
+
+def walked(inspector: MemoryInspector, address: Address, **options: Any) -> dict[str, Result]:
+    given = {"bootstrap_servers": [str(address)], **options}
+    way = KafkaWay(lambda: given, lambda: inspector, {})
+    results = list(walk([Step(name=SETTINGS, look=lambda: iter(())), *way.steps()]))
+    way.close()
+    return {result.name: result for result in results}
+
+
+def test_a_broker_that_advertises_an_address_that_is_closed(listener: Address) -> None:
+    found = walked(MemoryInspector(brokers=(listener, CLOSED)), listener)
+    assert (found["tcp"].outcome, found["brokers"].outcome) == (Outcome.OK, Outcome.FAILED)
+    assert "advertised.listeners" in found["brokers"].findings[0].remedy
+
+
+def test_the_connections_are_given_up(listener: Address) -> None:
+    inspector = MemoryInspector(brokers=(listener,))
+    walked(inspector, listener)
+    assert inspector.closed
+
+
+def test_a_host_name_does_not_decide_the_remedy(listener: Address) -> None:
+    host = Address("localhost", listener.port)
+    reason = f"no bootstrap from {host}"
+    said = walked(MemoryInspector(reason=reason), host, security_protocol="SASL_PLAINTEXT")["login"]
+    assert said.outcome is Outcome.FAILED
+    assert "sasl_mechanism" in said.findings[0].remedy
+
+
+def test_a_reason_is_shown_without_the_password(listener: Address) -> None:
+    options = {"security_protocol": "SASL_PLAINTEXT", "sasl_plain_password": "hunter2"}
+    found = walked(MemoryInspector(reason="refused hunter2"), listener, **options)["login"]
+    assert "hunter2" not in repr(found)
+
+
+@pytest.mark.parametrize("option", ["proxy_url", "socks5_proxy"])
+def test_behind_a_proxy_only_the_client_can_look(option: str) -> None:
+    found = walked(MemoryInspector(brokers=(CLOSED,)), CLOSED, **{option: "http://proxy:3128"})
+    outcomes = [found[name].outcome for name in ("dns", "tcp", "tls", "login", "brokers")]
+    assert outcomes == [*[Outcome.NOT_USED] * 3, Outcome.OK, Outcome.NOT_USED]
+
+
+APPENDED = {"t": Topic(name="t", configs={"message.timestamp.type": "LogAppendTime"})}
+
+
+@pytest.mark.parametrize(
+    ("inspector", "outcome"),
+    [
+        (MemoryInspector(known=APPENDED, records={b"k": 0.0}), Outcome.OK),
+        (MemoryInspector(known=APPENDED, records={b"k": -3_600.0}), Outcome.WARNING),
+        (MemoryInspector(records={b"k": -3_600.0}), Outcome.OK),
+        (MemoryInspector(), Outcome.FAILED),
+        (MemoryInspector(reason="forbidden"), Outcome.OK),
+    ],
+    ids=["clock agrees", "clock differs", "time of the writer", "not there", "forbidden"],
+)
+def test_what_reading_back_shows(inspector: MemoryInspector, outcome: Outcome) -> None:
+    said = read_back(inspector, "t", ends(inspector, "t"), b"k")
+    assert Result.of("round-trip", list(said), 0.0).outcome is outcome

@@ -1,0 +1,135 @@
+"""DNS, TCP and TLS: what is wrong on the way to a port, and the remedy that fits."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from outbox_core.operations.doctor import network
+from outbox_core.operations.doctor.endpoint import Address, Endpoint
+from outbox_core.operations.doctor.step import Finding, Outcome, Result
+from outbox_core.operations.doctor.tls import speaks_tls, tls
+from tests.core.doctor.certificates import Authority, Certificate, showing
+from tests.publishers.listeners import speaking_tls
+
+NOWHERE = Address("nowhere.invalid", 9092)
+CLOSED = Address("127.0.0.1", 1)
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    if shutil.which("openssl") is None:
+        pytest.skip("needs openssl")
+    return Authority(tmp_path_factory.mktemp("ca"))
+
+
+@pytest.fixture
+def listener() -> Any:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield Address("127.0.0.1", server.getsockname()[1])
+
+
+def result(*said: Any) -> Result:
+    return Result.of("step", list(said), 0.0)
+
+
+def problem(found: Result) -> Finding:
+    [one] = found.findings
+    return one
+
+
+def test_a_host_without_an_address() -> None:
+    found = result(*network.dns([NOWHERE]))
+    assert found.outcome is Outcome.FAILED
+    assert NOWHERE.host in problem(found).text
+
+
+def test_one_host_that_is_found_is_enough_to_go_on() -> None:
+    assert result(*network.dns([NOWHERE, Address("localhost", 1)])).outcome is Outcome.WARNING
+
+
+def test_an_address_needs_no_dns() -> None:
+    assert result(*network.dns([CLOSED])).outcome is Outcome.NOT_USED
+
+
+def test_a_closed_port(listener: Address) -> None:
+    found = result(*network.tcp([CLOSED]))
+    assert found.outcome is Outcome.FAILED
+    assert str(CLOSED) in problem(found).text
+    assert result(*network.tcp([CLOSED, listener])).outcome is Outcome.WARNING
+    assert result(*network.tcp([listener])).outcome is Outcome.OK
+
+
+def handshake(port: int, ca: Path | None, host: str = "localhost", **options: Any) -> Result:
+    files = {"ssl_cafile": str(ca)} if ca else {}
+    endpoint = Endpoint.of(
+        {"bootstrap_servers": f"{host}:{port}", "security_protocol": "SSL", **files, **options}
+    )
+    return result(*tls(endpoint, endpoint.addresses))
+
+
+def shown(authority: Authority, certificate: Certificate, **options: Any) -> Result:
+    with showing(certificate) as port:
+        return handshake(port, authority.file, **options)
+
+
+def test_a_certificate_that_is_well_is_shown_with_names_and_dates(authority: Authority) -> None:
+    found = shown(authority, authority.issue("DNS:localhost", "IP:127.0.0.1"))
+    assert found.outcome is Outcome.OK
+    assert "localhost, 127.0.0.1" in " ".join(found.facts)
+    assert "Test authority" in " ".join(found.facts)
+
+
+def test_a_certificate_that_expires_soon(authority: Authority) -> None:
+    assert shown(authority, authority.issue("DNS:localhost", days=2)).outcome is Outcome.WARNING
+
+
+def test_an_expired_certificate_is_shown_with_its_dates(authority: Authority) -> None:
+    found = shown(authority, authority.issue("DNS:localhost", days=-1))
+    assert found.outcome is Outcome.FAILED
+    assert "expired" in problem(found).text
+    assert "valid 20" in " ".join(found.facts)
+
+
+def test_a_certificate_of_another_name_is_shown_with_its_names(authority: Authority) -> None:
+    certificate = authority.issue("DNS:kafka.example")
+    found = shown(authority, certificate)
+    assert found.outcome is Outcome.FAILED
+    assert "kafka.example" in problem(found).remedy
+    by_number = shown(authority, certificate, host="127.0.0.1")
+    assert "kafka.example" in problem(by_number).remedy
+    unchecked: dict[str, Any] = {"ssl.endpoint.identification.algorithm": "none"}
+    assert shown(authority, certificate, **unchecked).outcome is Outcome.OK
+
+
+def test_an_authority_that_is_not_trusted(authority: Authority, tmp_path: Path) -> None:
+    certificate = authority.issue("DNS:localhost")
+    with showing(certificate) as port:
+        found = handshake(port, Authority(tmp_path).file)
+        assert found.outcome is Outcome.FAILED
+        assert "ssl_cafile" in problem(found).remedy
+        assert "localhost" in " ".join(found.facts)
+        unverified: dict[str, Any] = {"enable.ssl.certificate.verification": False}
+        assert handshake(port, Authority(tmp_path).file, **unverified).outcome is Outcome.OK
+
+
+def test_a_listener_without_tls() -> None:
+    with speaking_tls(b"") as text:
+        address = Address.parse(text)
+        found = handshake(address.port, None)
+        assert not speaks_tls(address)
+    assert found.outcome is Outcome.FAILED
+    assert "PLAINTEXT" in problem(found).remedy
+
+
+def test_a_ca_file_that_is_not_there(tmp_path: Path) -> None:
+    assert handshake(1, tmp_path / "missing.pem").outcome is Outcome.FAILED
+
+
+def test_tls_that_is_not_asked_for() -> None:
+    endpoint = Endpoint.of({"bootstrap_servers": "localhost:1"})
+    assert result(*tls(endpoint, endpoint.addresses)).outcome is Outcome.NOT_USED
