@@ -5,8 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 
+import psycopg
 import pytest
 
+from outbox_core.errors import KafkaUnreachable
 from outbox_core.operations.doctor.report import MARKS, as_data, render, summary
 from outbox_core.operations.doctor.step import (
     NotTried,
@@ -90,6 +92,24 @@ def test_an_unexpected_error_is_a_failure_without_its_secrets() -> None:
     assert result.outcome is Outcome.FAILED
     assert "RuntimeError" in result.findings[0].text
     assert "hunter2" not in result.findings[0].text
+
+
+@pytest.mark.parametrize(
+    ("error", "remedy"),
+    [
+        (KafkaUnreachable("connection refused"), "Kafka runs"),
+        (KafkaUnreachable("no answer"), "broker's log"),
+        (psycopg.OperationalError("server closed the connection"), "pg_stat_activity"),
+        (ValueError("x"), "report"),
+    ],
+)
+def test_an_error_between_two_steps_has_a_remedy(error: Exception, remedy: str) -> None:
+    def fail() -> Iterator[Said]:
+        yield "begun"
+        raise error
+
+    [result] = walk([Step(name="a", look=fail)])
+    assert remedy in result.findings[0].remedy
 
 
 def test_a_step_that_ends_its_thread_is_a_failure() -> None:
