@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from psycopg.sql import Composable
+
 from inbox.errors import EffectsLost
 
 ENDED = (
@@ -31,12 +33,18 @@ def ends(sql: str) -> bool:
     return ";" in sql and any(map(_ENDS.match, _QUOTED.sub(" ", sql).split(";")))
 
 
+def _text(sql: Any) -> str:
+    if isinstance(sql, Composable):
+        return sql.as_string(None)
+    return sql.decode(errors="replace") if isinstance(sql, bytes) else str(sql)
+
+
 def refuse_to_end(
     execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: dict[str, Any]
 ) -> Any:
     """An execute wrapper. It refuses a statement before it runs: after the ROLLBACK of one handler the COMMIT
     of another one would succeed.
     """
-    if isinstance(sql, str) and ends(sql):
+    if ends(sql if isinstance(sql, str) else _text(sql)):
         raise EffectsLost(ENDED)
     return execute(sql, params, many, context)

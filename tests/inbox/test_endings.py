@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.db import connection
+from psycopg.sql import SQL
 
 import inbox
 from inbox.handling.endings import ends
@@ -53,7 +55,18 @@ def test_what_ends_a_transaction(sql: str, is_one: bool) -> None:
     assert ends(sql) is is_one
 
 
-def executing(sql: str) -> Callable[[], object]:
+@pytest.mark.parametrize("sql", [b"COMMIT", SQL("{} {}").format(SQL("ROLLBACK"), SQL("WORK"))], ids=repr)
+def test_a_statement_need_not_be_text(consumer: MemoryConsumer, effects: Effects, sql: object) -> None:
+    effects.fails["end"] = executing(sql)
+    send_steps(consumer, "a", 1)
+    send_steps(consumer, "bad", 1, fail="end")
+    send_steps(consumer, "a", 2)
+    consumer.drain()
+    assert effects.of("a") == [1, 2]
+    assert [row.error.partition(":")[0] for row in undecided()] == ["EffectsLost"]
+
+
+def executing(sql: Any) -> Callable[[], object]:
     def run() -> None:
         with connection.cursor() as cursor:
             cursor.execute(sql)

@@ -13,6 +13,7 @@ from django.db import DatabaseError, OperationalError, connection, transaction
 from django.db.utils import DatabaseErrorWrapper
 
 import inbox
+from inbox.handling import running
 from inbox.handling.running import Limit
 from inbox.models import HeldEvent, Processed
 from inbox.testing import MemoryConsumer
@@ -158,6 +159,24 @@ def test_handler_that_hangs_is_interrupted(consumer: MemoryConsumer, effects: Ef
     finally:
         limit.stop()
         signal.signal(signal.SIGVTALRM, before)
+
+
+def test_what_follows_a_failure_is_not_interrupted(
+    consumer: MemoryConsumer, effects: Effects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The call is over when its handler has failed, not when the failure has been looked at."""
+    calls: list[running.Call | None] = []
+
+    def look(error: BaseException, call: running.Call) -> Exception:
+        calls.append(running.current)
+        return running.as_error(error, call)
+
+    monkeypatch.setattr("inbox.handling.routing.as_error", look)
+    effects.fails["fail"] = raising(ValueError())
+    send_steps(consumer, "a", 1, fail="fail")
+    consumer.poll()
+    assert calls
+    assert set(calls) == {None}
 
 
 def test_handler_that_cannot_be_interrupted_ends_the_process(

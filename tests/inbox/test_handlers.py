@@ -92,11 +92,11 @@ async def asynchronous(order: Order) -> None: ...
 @pytest.mark.parametrize(
     ("function", "complaint"),
     [
-        (no_parameter, "is to take"),
+        (no_parameter, "must take"),
         (not_annotated, "annotate 'order'"),
-        (three, "is to take"),
-        (second_is_no_event, "its second parameter 'event' is to be an inbox.Event"),
-        (keyword_only, "is to take"),
+        (three, "must take"),
+        (second_is_no_event, "its second parameter 'event' must be annotated inbox.Event"),
+        (keyword_only, "must take"),
         (unreadable, "cannot be read from JSON"),
         (unresolvable, "annotation cannot be resolved"),
         (asynchronous, "is async"),

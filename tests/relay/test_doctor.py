@@ -17,7 +17,7 @@ from outbox_core.operations.doctor.report import MARKS
 from relay.doctor.log import LogWay
 from relay.publishers.memory import MemoryPublisher
 from tests.relay.clusters import Place
-from tests.relay.test_session import SEQUENCE, drained, emit, granted, place, template
+from tests.relay.places import SEQUENCE, drained, emit, granted, place, template
 
 __all__ = ["place", "template"]
 pytestmark = pytest.mark.django_db(transaction=True)

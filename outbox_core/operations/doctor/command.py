@@ -60,7 +60,7 @@ class DoctorCommand(OperatorCommand):
             return
         width = shutil.get_terminal_size((80, 24)).columns
         for row in render(result, self._paint, width, self._marks):
-            self.stdout.write(row)
+            self.stdout.write(row.encode(self._encoding, "replace").decode(self._encoding))
         self.stdout.flush()
 
     def _end(self, subject: dict[str, str], results: list[Result], options: dict[str, Any]) -> None:
@@ -71,11 +71,14 @@ class DoctorCommand(OperatorCommand):
         self.stdout.flush()
 
     @property
+    def _encoding(self) -> str:
+        return getattr(self.stdout, "encoding", None) or "utf-8"
+
+    @property
     def _marks(self) -> dict[Outcome, str]:
-        encoding = getattr(self.stdout, "encoding", None) or "utf-8"
         try:
-            "".join(MARKS.values()).encode(encoding)
-        except (UnicodeEncodeError, LookupError):
+            "".join(MARKS.values()).encode(self._encoding)
+        except UnicodeEncodeError:
             return PLAIN_MARKS
         return MARKS
 

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from io import BytesIO, TextIOWrapper
+from typing import Any
 
+import psycopg
 import pytest
+from django.core.management import call_command
 
+from outbox_core.errors import KafkaUnreachable
+from outbox_core.operations.doctor.command import DoctorCommand
 from outbox_core.operations.doctor.report import MARKS, as_data, render, summary
 from outbox_core.operations.doctor.step import (
     NotTried,
@@ -20,6 +26,7 @@ from outbox_core.operations.doctor.step import (
     warning,
 )
 from outbox_core.operations.doctor.walk import walk
+from outbox_core.operations.report import Problem
 
 
 def step(name: str, *said: Said, needs: tuple[str, ...] = ()) -> Step:
@@ -92,6 +99,24 @@ def test_an_unexpected_error_is_a_failure_without_its_secrets() -> None:
     assert "hunter2" not in result.findings[0].text
 
 
+@pytest.mark.parametrize(
+    ("error", "remedy"),
+    [
+        (KafkaUnreachable("connection refused"), "Kafka runs"),
+        (KafkaUnreachable("no answer"), "broker's log"),
+        (psycopg.OperationalError("server closed the connection"), "pg_stat_activity"),
+        (ValueError("x"), "report"),
+    ],
+)
+def test_an_error_between_two_steps_has_a_remedy(error: Exception, remedy: str) -> None:
+    def fail() -> Iterator[Said]:
+        yield "begun"
+        raise error
+
+    [result] = walk([Step(name="a", look=fail)])
+    assert remedy in result.findings[0].remedy
+
+
 def test_a_step_that_ends_its_thread_is_a_failure() -> None:
     def leave() -> Iterator[Said]:
         yield "begun"
@@ -121,6 +146,35 @@ def test_the_topic_that_was_not_tried_is_named() -> None:
     result = Result(name="topic orders", outcome=Outcome.NOT_TRIED, facts=("needs login",))
     assert list(render(result, lambda text, outcome: text, 80, MARKS)) == [
         "- topic       not tried: orders needs login"
+    ]
+
+
+class Examined(DoctorCommand):
+    """A doctor of two steps."""
+
+    logger = "outbox"
+
+    def subject(self, options: dict[str, Any]) -> dict[str, str]:
+        return {}
+
+    def steps(self, options: dict[str, Any]) -> list[Step]:
+        return [step("a", "fact"), step("b", failed("closed", "open it with …"))]
+
+    def explain(self, error: BaseException, options: dict[str, Any]) -> Problem:
+        raise AssertionError
+
+
+def test_a_terminal_without_unicode_gets_plain_marks() -> None:
+    written = BytesIO()
+    out = TextIOWrapper(written, encoding="ascii")
+    with pytest.raises(SystemExit) as end:
+        call_command(Examined(stdout=out), no_color=True)
+    out.flush()
+    assert end.value.code == 2
+    assert written.getvalue().decode().splitlines()[:3] == [
+        "+ a           fact",
+        "X b           closed",
+        "              -> open it with ?",
     ]
 
 
