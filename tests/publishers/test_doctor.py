@@ -28,8 +28,11 @@ WRITER = Needs(operations=WRITING, writes=True)
 
 
 @pytest.fixture(params=["kafka-python", "confluent"])
-def way(request: pytest.FixtureRequest, settings: Settings) -> Callable[..., Way]:
-    """The way of a relay with these options, which creates no topics."""
+def way(
+    request: pytest.FixtureRequest, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Way]:
+    """The way of a relay with these options, which creates no topics and asks for a short time."""
+    monkeypatch.setattr("relay.doctor.way.ASK_SECONDS", 4.0)
 
     def make(address: str, **options: Any) -> Way:
         given = {"bootstrap_servers": [address], "allow_auto_create_topics": False, **options}

@@ -50,7 +50,9 @@ class Reader:
 
 
 @pytest.fixture
-def reader(broker: Broker, settings: Settings) -> Reader:
+def reader(broker: Broker, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Reader:
+    times = {"request_timeout_ms": 4_000, "bootstrap_timeout_ms": 4_000}
+    monkeypatch.setattr("inbox.doctor.inspector.TIMES", times)
     return Reader(broker, settings)
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import shutil
 import sys
 from abc import abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from outbox_core.operations.command import OperatorCommand, until_reader_leaves
-from outbox_core.operations.doctor.report import MARKS, PLAIN_MARKS, as_data, render, summary
+from outbox_core.operations.doctor.report import MARKS, PLAIN_MARKS, as_data, merged, render, summary
 from outbox_core.operations.doctor.step import Outcome, Result, Step, exit_code
 from outbox_core.operations.doctor.walk import walk
 from outbox_core.operations.listing import as_json
@@ -49,8 +49,7 @@ class DoctorCommand(OperatorCommand):
         subject, steps = self.subject(options), self.steps(options)
         results: list[Result] = []
         with until_reader_leaves():
-            for result in walk(steps):
-                results.append(result)
+            for result in merged(_noted(walk(steps), results)):
                 self._print(result, options)
             self._end(subject, results, options)
         sys.exit(exit_code(results))
@@ -86,3 +85,10 @@ class DoctorCommand(OperatorCommand):
         if outcome in (Outcome.NOT_USED, Outcome.NOT_TRIED):
             return text
         return (self.style.SUCCESS, self.style.WARNING, self.style.ERROR)[outcome.exit_code](text)
+
+
+def _noted(results: Iterable[Result], into: list[Result]) -> Iterator[Result]:
+    """Each of them, after it was added to a list."""
+    for result in results:
+        into.append(result)
+        yield result

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from outbox_core.operations.doctor.step import Outcome, Result, exit_code
@@ -26,6 +27,31 @@ INDENT = 14
 _WRAP: dict[str, Any] = {"break_long_words": False, "break_on_hyphens": False}
 
 
+def merged(results: Iterable[Result]) -> Iterator[Result]:
+    """As they are printed: steps of one kind that were not tried for one reason become one."""
+    waiting: list[Result] = []
+    for result in results:
+        if waiting and (_kind(result), result.facts) != (_kind(waiting[0]), waiting[0].facts):
+            yield _joined(waiting)
+            waiting = []
+        if result.outcome is Outcome.NOT_TRIED:
+            waiting.append(result)
+        else:
+            yield result
+    if waiting:
+        yield _joined(waiting)
+
+
+def _kind(result: Result) -> tuple[Outcome, str]:
+    return result.outcome, result.name.partition(" ")[0]
+
+
+def _joined(results: Sequence[Result]) -> Result:
+    kind, _, _ = results[0].name.partition(" ")
+    names = ", ".join(result.name.partition(" ")[2] for result in results)
+    return replace(results[0], name=f"{kind} {names}".rstrip())
+
+
 def render(result: Result, paint: Paint, width: int, marks: Mapping[Outcome, str]) -> Iterator[str]:
     """The lines of one step: its facts, and below them each problem with its remedy."""
     head = f"{marks[result.outcome]} {result.name.partition(' ')[0]}"
@@ -41,7 +67,7 @@ def _paragraphs(result: Result) -> Iterator[tuple[Outcome | None, str]]:
     """Texts with the outcome that they stand for; facts and remedies stand for none."""
     if result.outcome in (Outcome.NOT_TRIED, Outcome.NOT_USED):
         what = result.name.partition(" ")[2]
-        yield None, f"{result.outcome}: {what} {'; '.join(result.facts)}".replace(":  ", ": ")
+        yield None, f"{result.outcome}: {'; '.join(result.facts)}{f' ({what})' if what else ''}"
         return
     yield from ((None, fact) for fact in result.facts)
     for finding in result.findings:

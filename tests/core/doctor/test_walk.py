@@ -13,7 +13,7 @@ from django.core.management import call_command
 
 from outbox_core.errors import KafkaUnreachable
 from outbox_core.operations.doctor.command import DoctorCommand
-from outbox_core.operations.doctor.report import MARKS, as_data, render, summary
+from outbox_core.operations.doctor.report import MARKS, as_data, merged, render, summary
 from outbox_core.operations.doctor.step import (
     NotTried,
     NotUsed,
@@ -145,8 +145,21 @@ def test_what_was_not_tried_says_why() -> None:
 def test_the_topic_that_was_not_tried_is_named() -> None:
     result = Result(name="topic orders", outcome=Outcome.NOT_TRIED, facts=("needs login",))
     assert list(render(result, lambda text, outcome: text, 80, MARKS)) == [
-        "- topic       not tried: orders needs login"
+        "- topic       not tried: needs login (orders)"
     ]
+
+
+def test_topics_that_were_not_tried_for_one_reason_are_one_line() -> None:
+    way = [
+        step("login", failed("closed", "open it")),
+        step("acls", needs=("login",)),
+        step("topic a", needs=("login",)),
+        step("topic b", needs=("login",)),
+        step("topic c", "fact"),
+        step("topic d", needs=("login",)),
+    ]
+    names = [result.name for result in merged(walk(way))]
+    assert names == ["login", "acls", "topic a, b", "topic c", "topic d"]
 
 
 class Examined(DoctorCommand):
