@@ -14,6 +14,7 @@ import devstack.kafka
 import devstack.postgres
 from tests import services as run
 from tests import tiers
+from tests.flushing import delete_instead
 from tests.sealed import sealed
 
 Topics = Callable[..., str]
@@ -95,8 +96,11 @@ def services(postgres: devstack.postgres.Server, kafka_bootstrap: str) -> devsta
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(
     django_db_modify_db_settings_parallel_suffix: None, postgres: devstack.postgres.Server
-) -> None:
-    """The test database is made on a PostgreSQL that answers."""
+) -> Iterator[None]:
+    """The test database is made on a PostgreSQL that answers, and emptied quickly."""
+    with pytest.MonkeyPatch.context() as patch:
+        delete_instead(patch)
+        yield
 
 
 @pytest.fixture
