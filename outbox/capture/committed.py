@@ -45,7 +45,11 @@ def read_before(instance: Model, using: str) -> Any:
 def as_stored(instance: Any, values: Mapping[str, Any]) -> Any:
     """The instance itself if it has these values; otherwise a copy with them and its other attributes."""
     own = instance.__dict__
-    changed = {name: value for name, value in values.items() if not _same(own.get(name, _MISSING), value)}
+    changed = {
+        name: value
+        for name, value in values.items()
+        if (assigned := own.get(name, _MISSING)) is not value and not _same(assigned, value)
+    }
     return _copy(instance, changed) if changed else instance
 
 
@@ -53,8 +57,6 @@ def _same(assigned: Any, stored: Any) -> bool:
     """Whether the two look equal to a receiver: ``Decimal("1.5")`` is not ``Decimal("1.50")``, and 02:00
     in Berlin is not midnight UTC.
     """
-    if assigned is stored:
-        return True
     kind = type(stored)
     if type(assigned) is kind:
         if kind in _PLAIN:

@@ -71,8 +71,8 @@ class SaveHook:
 
     def stored(self, *, read: bool) -> Any:
         """The instance with the row's values, from the write itself or read once more."""
-        names = (field.attname for field in self.instance._meta.concrete_fields)
-        if not read and self._read is None and all(name in self._row for name in names):
+        is_whole = len(self._row) == len(self.instance._meta.concrete_fields)
+        if is_whole and not read and self._read is None:
             return as_stored(self.instance, self._row)
         if self._read is None:
             self._read = read_again(self.instance, self.using)

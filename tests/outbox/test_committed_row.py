@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import F, Value
 from django.db.models.signals import post_delete, post_save, pre_save
 from django.dispatch import receiver as django_receiver
 
@@ -189,6 +189,13 @@ class TestTrigger:
         Price.objects.create(name="a")
         assert seen.last.name == "A"
 
+    def test_that_keeps_the_row_out_leaves_what_was_assigned(self, seen: Seen) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(TRIGGER.format(when="BEFORE", body="RETURN NULL;"))
+        price = Price.objects.create(name="a")
+        assert seen.last is price
+        assert price._state.adding is False
+
     def test_that_runs_after_it_is_seen_on_request(self) -> None:
         seen, plain, off = Seen(refresh=True), Seen(), Seen(refresh=False)
         body = "UPDATE testapp_price SET name = 'after' WHERE id = NEW.id; RETURN NULL;"
@@ -196,6 +203,14 @@ class TestTrigger:
             cursor.execute(TRIGGER.format(when="AFTER", body=body))
         Price.objects.create(name="a")
         assert (seen.last.name, plain.last.name, off.last.name) == ("after", "after", "a")
+
+
+def test_expressions_and_plain_values_may_follow_each_other(seen: Seen) -> None:
+    amounts: list[Any] = [Decimal("1.00"), Value(2) + Value(3), Decimal("4.00"), Value(5) + Value(6)]
+    for amount in amounts:
+        Price.objects.create(name="a", amount=amount)
+    assert [each.amount for each in seen.instances] == [1, 5, 4, 11]
+    assert list(Price.objects.order_by("pk").values_list("amount", flat=True)) == [1, 5, 4, 11]
 
 
 def test_refresh_may_be_forbidden(django_assert_num_queries: Any) -> None:
