@@ -17,17 +17,19 @@ Written = tuple[str, Sequence[Any]]
 
 _PLAIN = frozenset({str, int, bool, float, type(None), Decimal, UUID, datetime, date, time, timedelta, bytes})
 
+_COMPILED = ("as_sql", "resolve_expression", "prepare_database_save")
+
 _statements: dict[tuple[Any, ...], str] = {}
 
 
 def known(model: type[Model], using: str, fields: Any, values: Mapping[str, Any]) -> Written | None:
     """The statement of an earlier INSERT of these fields with its new parameters; None for expressions."""
     statement = _statements.get((model, using, *values))
-    if statement is None or not _are_plain(values.values()):
+    if statement is None or not are_plain(values.values()):
         return None
     connection = connections[using]
     parameters = [field.get_db_prep_save(values[field.attname], connection) for field in fields]
-    return (statement, parameters) if _are_plain(parameters) else None
+    return (statement, parameters) if are_plain(parameters) else None
 
 
 def compiled(model: type[Model], using: str, fields: Any, values: Mapping[str, Any]) -> Written:
@@ -36,17 +38,17 @@ def compiled(model: type[Model], using: str, fields: Any, values: Mapping[str, A
     query.insert_values(fields, cast("list[Model]", [row]), raw=True)
     ((statement, parameters),) = query.get_compiler(using).as_sql()
     plain = ", ".join(["%s"] * len(fields))
-    if statement.endswith(f" VALUES ({plain})") and not any(map(_has_placeholder, fields)):
+    if statement.endswith(f" VALUES ({plain})") and not any(map(has_placeholder, fields)):
         _statements[model, using, *values] = statement
     return statement, parameters
 
 
-def _has_placeholder(field: Any) -> bool:
+def has_placeholder(field: Any) -> bool:
     return hasattr(field, "get_placeholder") or hasattr(field, "get_placeholder_sql")  # Django 6.1
 
 
-def _are_plain(values: Collection[Any]) -> bool:
-    """Whether none of them is an expression."""
+def are_plain(values: Collection[Any]) -> bool:
+    """Whether none of them is an expression or a model instance."""
     return _PLAIN.issuperset(map(type, values)) or not any(
-        hasattr(value, "as_sql") or hasattr(value, "resolve_expression") for value in values
+        hasattr(value, name) for value in values for name in _COMPILED
     )

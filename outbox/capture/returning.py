@@ -10,11 +10,12 @@ from collections.abc import Callable, Sequence
 from functools import cache, wraps
 from typing import TYPE_CHECKING, Any
 
+from django.core.exceptions import EmptyResultSet
 from django.db import connections
 from django.db.models import Field, Model
 from django.db.models.sql import UpdateQuery
 
-from outbox.capture import inserts
+from outbox.capture import inserts, updates
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -80,7 +81,7 @@ def _returning_update(model: Any, collector_of: CollectorOf) -> Any:
         if collect is None or not values or self._meta.select_on_save:
             original = own.__get__(self) if own else super(model, self)._do_update
             return original(base_qs, using, pk_val, values, update_fields, forced_update, *returning_fields)
-        row = _update(base_qs.filter(pk=pk_val), using, values)
+        row = _update(base_qs, using, pk_val, values)
         if row is not None:
             collect(row)
         if not returning_fields:
@@ -99,13 +100,13 @@ def _insert(
     return _row_of(model, using, *written)
 
 
-def _update(rows: Any, using: str, values: Any) -> Mapping[str, Any] | None:
-    """As ``QuerySet._update``: the row afterwards, None if there was none."""
-    query = rows.query.chain(UpdateQuery)
-    query.add_update_fields(values)
-    query.annotations = {}
-    compiler = query.get_compiler(using)
-    return _row_of(query.get_meta().model, using, *compiler.as_sql())
+def _update(rows: Any, using: str, pk: object, values: Any) -> Mapping[str, Any] | None:
+    """As ``QuerySet._update`` of one row: the row afterwards, None if there was none."""
+    try:
+        written = updates.known(rows, using, pk, values) or updates.compiled(rows, using, pk, values)
+    except EmptyResultSet:  # no row can have this key
+        return None
+    return _row_of(rows.model, using, *written)
 
 
 def _row_of(

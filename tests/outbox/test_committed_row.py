@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
-from django.db import connection, transaction
+from django.db import DataError, connection, transaction
 from django.db.models import F, Value
 from django.db.models.signals import post_delete, post_save, pre_save
 from django.dispatch import receiver as django_receiver
 
 import outbox
+from outbox.capture import updates
 from outbox.testing import CapturedEvents
 from tests.outbox.hearing import note
 from tests.testapp.models import ExpressParcel, Parcel, Price, SpecialPrice, TrackedParcel
@@ -211,6 +212,32 @@ def test_expressions_and_plain_values_may_follow_each_other(seen: Seen) -> None:
         Price.objects.create(name="a", amount=amount)
     assert [each.amount for each in seen.instances] == [1, 5, 4, 11]
     assert list(Price.objects.order_by("pk").values_list("amount", flat=True)) == [1, 5, 4, 11]
+
+
+def test_updates_of_every_kind_may_follow_each_other(seen: Seen, price: Price) -> None:
+    amounts: list[Any] = [Decimal("2.00"), F("amount") + 1, "4.00", Value(5) + Value(6), Decimal("7.00")]
+    seen_amounts = []
+    for amount in amounts:
+        price.amount = amount
+        price.save()
+        seen_amounts.append(seen.last.amount)
+        price.refresh_from_db()
+        assert price.amount == seen.last.amount
+    assert seen_amounts == [2, 3, 4, 11, 7]
+
+
+def test_rows_that_a_manager_filters_are_updated_with_its_filter(seen: Seen, price: Price) -> None:
+    price.save()
+    rows, name = Price._base_manager.using("default"), Price._meta.get_field("name")
+    values: Any = [(name, None, "b")]
+    updates.compiled(rows, "default", price.pk, values)
+    assert updates.known(rows, "default", price.pk, values) is not None
+    assert updates.known(rows.filter(count=1), "default", price.pk, values) is None
+
+
+def test_a_key_that_no_row_can_have_is_refused_by_the_database(seen: Seen) -> None:
+    with pytest.raises(DataError), transaction.atomic():
+        Price(pk=2**70, name="a").save()
 
 
 def test_refresh_may_be_forbidden(django_assert_num_queries: Any) -> None:
