@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 from copy import copy
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -63,6 +63,8 @@ def _same(assigned: Any, stored: Any) -> bool:
             return bool(assigned == stored)
         if kind is Decimal:
             return bool(assigned == stored) and assigned.same_quantum(stored)
+        if kind is datetime and assigned.tzinfo is stored.tzinfo is UTC:
+            return bool(assigned == stored)
     elif not isinstance(assigned, kind) or type(assigned) is bool:
         return False
     return bool(assigned == stored) and str(assigned) == str(stored)

@@ -9,7 +9,6 @@ from types import SimpleNamespace
 from typing import Any, cast
 from uuid import UUID
 
-from django.db import connections
 from django.db.models import Model
 from django.db.models.sql import InsertQuery
 
@@ -22,12 +21,11 @@ _COMPILED = ("as_sql", "resolve_expression", "prepare_database_save")
 _statements: dict[tuple[Any, ...], str] = {}
 
 
-def known(model: type[Model], using: str, fields: Any, values: Mapping[str, Any]) -> Written | None:
+def known(model: type[Model], connection: Any, fields: Any, values: Mapping[str, Any]) -> Written | None:
     """The statement of an earlier INSERT of these fields with its new parameters; None for expressions."""
-    statement = _statements.get((model, using, *values))
+    statement = _statements.get((model, connection.alias, *values))
     if statement is None or not are_plain(values.values()):
         return None
-    connection = connections[using]
     parameters = [field.get_db_prep_save(values[field.attname], connection) for field in fields]
     return (statement, parameters) if are_plain(parameters) else None
 

@@ -20,6 +20,8 @@ from outbox.capture import inserts, updates
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from django.db.backends.base.base import BaseDatabaseWrapper
+
 Collector = Callable[["Mapping[str, Any]"], None]
 CollectorOf = Callable[[Model], "Collector | None"]
 
@@ -96,31 +98,33 @@ def _insert(
 ) -> Mapping[str, Any] | None:
     """As ``QuerySet._insert`` of one instance: its row, None if a trigger has suppressed it."""
     values = {f.attname: getattr(instance, f.attname) if raw else f.pre_save(instance, True) for f in fields}
-    written = inserts.known(model, using, fields, values) or inserts.compiled(model, using, fields, values)
-    return _row_of(model, using, *written)
+    connection = connections[using]
+    known = inserts.known(model, connection, fields, values)
+    return _row_of(model, connection, *(known or inserts.compiled(model, using, fields, values)))
 
 
 def _update(rows: Any, using: str, pk: object, values: Any) -> Mapping[str, Any] | None:
     """As ``QuerySet._update`` of one row: the row afterwards, None if there was none."""
+    connection = connections[using]
     try:
-        written = updates.known(rows, using, pk, values) or updates.compiled(rows, using, pk, values)
+        written = updates.known(rows, connection, pk, values) or updates.compiled(rows, using, pk, values)
     except EmptyResultSet:  # no row can have this key
         return None
-    return _row_of(rows.model, using, *written)
+    return _row_of(rows.model, connection, *written)
 
 
 def _row_of(
-    model: type[Model], using: str, statement: str, parameters: Sequence[Any]
+    model: type[Model], connection: BaseDatabaseWrapper, statement: str, parameters: Sequence[Any]
 ) -> Mapping[str, Any] | None:
     """Run the write of one row of a table; the row by attribute, None if nothing was written."""
-    names, columns, converters = _returned(model, using)
-    with connections[using].cursor() as cursor:
+    names, columns, converters = _returned(model, connection.alias)
+    with connection.cursor() as cursor:
         cursor.execute(f"{statement} RETURNING {columns}", parameters)
         row = cursor.fetchone()
     if row is None:
         return None
     if converters:
-        (row,) = UpdateQuery(model).get_compiler(using).apply_converters([row], converters)
+        (row,) = UpdateQuery(model).get_compiler(connection.alias).apply_converters([row], converters)
     return dict(zip(names, row, strict=True))
 
 

@@ -103,7 +103,7 @@ def _forget(saving: SaveHook | None, model: type[Model], pk: object = None) -> N
 
 def _collector_of(instance: Model) -> Callable[[Mapping[str, Any]], None] | None:
     saving, model = SaveHook.of(instance), type(instance)
-    if saving is None or not (wants_row[model] or wants_row[None]):
+    if saving is None or not (wants_row.get(model) or wants_row.get(None)):
         return None
     return saving.collect if can_return(model, saving.using) else None
 
@@ -151,7 +151,7 @@ def _saving(instance: Model, using: str, *, may_exist: bool) -> Iterator[None]:
     if outer is not None and not instance._state.adding:
         # A receiver of post_save saves it again; the earlier events stay first.
         insert(outer.take(), outer.using)
-    asked = wants_previous[type(instance)] or wants_previous[None]
+    asked = wants_previous.get(type(instance)) or wants_previous.get(None)
     previous = read_before(instance, using) if asked and may_exist and instance.pk is not None else None
     saving = SaveHook(instance, using, _running.get(), previous)
     token = _running.set(saving)

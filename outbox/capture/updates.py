@@ -17,13 +17,13 @@ Values = Sequence[tuple[Any, Any, Any]]
 _statements: dict[tuple[Any, ...], str] = {}
 
 
-def known(rows: QuerySet[Any], using: str, pk: object, values: Values) -> Written | None:
+def known(rows: QuerySet[Any], connection: Any, pk: object, values: Values) -> Written | None:
     """The statement of an earlier UPDATE of these fields with its new parameters; None for expressions."""
-    statement = _statements.get((rows.model, using, *[field.attname for field, _, _ in values]))
+    statement = _statements.get((rows.model, connection.alias, *[field.attname for field, _, _ in values]))
     if statement is None or not _is_whole_table(rows):
         return None
     plain = are_plain([pk, *[value for _, _, value in values]])
-    parameters = _parameters(rows.model, using, pk, values) if plain else None
+    parameters = _parameters(rows.model, connection, pk, values) if plain else None
     return (statement, parameters) if parameters is not None and are_plain(parameters) else None
 
 
@@ -47,8 +47,7 @@ def _is_whole_table(rows: QuerySet[Any]) -> bool:
     return not (query.where or query.annotations or query.extra or query.combinator or query.is_sliced)
 
 
-def _parameters(model: type[Model], using: str, pk: object, values: Values) -> list[Any]:
-    connection = connections[using]
+def _parameters(model: type[Model], connection: Any, pk: object, values: Values) -> list[Any]:
     new = [field.get_db_prep_save(value, connection) for field, _, value in values]
     return [*new, model._meta.pk.get_db_prep_value(pk, connection)]
 

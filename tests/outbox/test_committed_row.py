@@ -231,8 +231,8 @@ def test_rows_that_a_manager_filters_are_updated_with_its_filter(seen: Seen, pri
     rows, name = Price._base_manager.using("default"), Price._meta.get_field("name")
     values: Any = [(name, None, "b")]
     updates.compiled(rows, "default", price.pk, values)
-    assert updates.known(rows, "default", price.pk, values) is not None
-    assert updates.known(rows.filter(count=1), "default", price.pk, values) is None
+    assert updates.known(rows, connection, price.pk, values) is not None
+    assert updates.known(rows.filter(count=1), connection, price.pk, values) is None
 
 
 def test_a_key_that_no_row_can_have_is_refused_by_the_database(seen: Seen) -> None:
