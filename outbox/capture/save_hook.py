@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from functools import wraps
 from typing import TYPE_CHECKING, Any
@@ -131,7 +131,9 @@ def _guarded(model: type[Model]) -> Callable[..., Any]:
         using = using or router.db_for_write(self.__class__, instance=self)
         parent: Any = super(model, self)
         original = own.__get__(self) if own else parent.save_base
-        with _one_transaction(self, using), _saving(self, using, may_exist=not force_insert):
+        is_open = transactions.is_open(connections[using])
+        atomic = nullcontext() if is_open else _one_transaction(self, using)
+        with atomic, _saving(self, using, may_exist=not force_insert):
             return original(
                 raw=raw,
                 force_insert=force_insert,
@@ -164,13 +166,10 @@ def _saving(instance: Model, using: str, *, may_exist: bool) -> Iterator[None]:
 
 @contextmanager
 def _one_transaction(instance: Model, using: str) -> Iterator[None]:
-    """A transaction in autocommit. Inside a transaction it does nothing: an error that the caller catches
-    there must not spoil it.
+    """A transaction for a save in autocommit. Inside a transaction there is no other one: an error that the
+    caller catches there must not spoil it.
     """
     connection = connections[using]
-    if transactions.is_open(connection):
-        yield
-        return
     with transaction.atomic(using=using):
         try:
             yield
