@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection
-from functools import partial
 from typing import Any
 
 from django.dispatch import receiver
@@ -13,13 +12,12 @@ from inbox import signals
 from inbox.handling.routing import Delivery
 from inbox.models import HeldEvent
 from outbox_core.people.failure import without_rows
-from outbox_core.people.logs import guard, log
+from outbox_core.people.logs import guard
 from outbox_core.wire.consumed import Record
 from outbox_core.wire.event import Event
 
 logger = logging.getLogger("inbox")
 guard(logger)
-_log = partial(log, logger)
 
 DECIDE = "Correct the handler or the data, then use inbox_release; or use inbox_discard."
 
@@ -292,6 +290,10 @@ def _partition_decodable(sender: str, topic: str, partition: int, seconds: float
         **_partition(sender, topic, partition),
         seconds=seconds,
     )
+
+
+def _log(level: int, action: str, message: str, *arguments: object, **fields: object) -> None:
+    logger.log(level, message, *arguments, extra={"action": action, **fields})
 
 
 def _place(record: Record) -> dict[str, Any]:

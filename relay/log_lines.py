@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import logging
-from functools import partial
 from typing import Any
 
-from outbox_core.people.logs import guard, log
+from outbox_core.people.logs import guard
 from relay import signals
 from relay.condition import Cause, State
 
 logger = logging.getLogger("relay")
-_log = partial(log, logger)
 HELD = {
     "key": ("and later events of its key", "no other key is affected"),
     "event": ("alone", "no other event is affected"),
@@ -104,6 +102,10 @@ def _hold_released(*, release: Any, **_: Any) -> None:
         topic=release.topic,
         reason=release.reason,
     )
+
+
+def _log(level: int, action: str, message: str, *arguments: object, **fields: object) -> None:
+    logger.log(level, message, *arguments, extra={"action": action, **fields})
 
 
 RECEIVERS = {

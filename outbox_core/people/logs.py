@@ -41,13 +41,6 @@ def guard(logger: logging.Logger) -> None:
         logger.addFilter(BoundaryFilter())
 
 
-def log(
-    logger: logging.Logger, level: int, action: str, message: str, *arguments: object, **fields: object
-) -> None:
-    """Log a line with a stable ``action`` and fields for machines."""
-    logger.log(level, message, *arguments, extra={"action": action, **fields})
-
-
 def stderr_handler(fmt: str) -> logging.Handler:
     """The handler of a command, if the project configures none."""
     handler = logging.StreamHandler()
