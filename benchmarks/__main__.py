@@ -12,22 +12,26 @@ import sys
 import devstack
 
 NAMES = ("drain", "hotkey", "emit", "idle", "memory", "transaction", "snapshot", "openwriter", "takeover")
+WITH_EVENTS = ("drain", "hotkey", "memory", "transaction", "snapshot")
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)}; all by default")
-    parser.add_argument("--events", type=int, help="size of the backlog, where a benchmark has one")
+    parser.add_argument("--events", type=int, help=f"size of the backlog, for {', '.join(WITH_EVENTS)}")
     options = parser.parse_args()
     unknown = set(options.names) - set(NAMES)
     if unknown:
         parser.error(f"no benchmark {', '.join(sorted(unknown))}: there are {', '.join(NAMES)}")
+    names = options.names or NAMES
+    if options.events and (without := [name for name in names if name not in WITH_EVENTS]):
+        parser.error(f"--events is for {', '.join(WITH_EVENTS)}; {', '.join(without)} would ignore it")
     with devstack.start() as stack:
         os.environ.update(stack.environ(), DJANGO_SETTINGS_MODULE="benchmarks.settings")
         from benchmarks.ground import prepare
 
         prepare()
-        for name in options.names or NAMES:
+        for name in names:
             print(f"\n{name}", flush=True)
             benchmark = importlib.import_module(f"benchmarks.{name}")
             for line in benchmark.run(**({"events": options.events} if options.events else {})):

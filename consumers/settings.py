@@ -29,9 +29,7 @@ if PRODUCTION:
     SECURE_HSTS_SECONDS = 31_536_000
     SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = True
     SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
-    if (
-        os.environ.get("BEHIND_PROXY", "0") == "1"
-    ):  # one that sets this header itself, whatever the client sends
+    if os.environ.get("BEHIND_PROXY", "0") == "1":  # a proxy that always sets this header itself
         SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
 ADMIN_APPS = [
@@ -89,7 +87,7 @@ def database(service: str) -> dict[str, Any]:
     own = os.environ.get(f"{service.upper()}_DATABASE_URL")
     shared = os.environ.get("DATABASE_URL", "postgresql://postgres@127.0.0.1:5432/")
     config: dict[str, Any] = {**dj_database_url.parse(own or shared, conn_max_age=60)}
-    if own is None:
+    if not own:
         config["NAME"] = service
     # A server that is cut off is noticed in seconds, not when TCP gives up.
     config["OPTIONS"] = {"connect_timeout": 5, "tcp_user_timeout": 20_000, **config.get("OPTIONS", {})}

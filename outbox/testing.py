@@ -42,7 +42,7 @@ class CapturedEvents(Sequence[EmittedEvent]):
 
     def __init__(self, using: str = DEFAULT_DB_ALIAS) -> None:
         self._using = using
-        self._after = self._last_id()
+        self._after = OutboxEvent.objects.using(using).last_id()
         self._until: int | None = None
 
     @overload
@@ -63,7 +63,7 @@ class CapturedEvents(Sequence[EmittedEvent]):
 
     def stop(self) -> None:
         """Ignore events that are written from now on."""
-        self._until = self._last_id()
+        self._until = OutboxEvent.objects.using(self._using).last_id()
 
     @property
     def types(self) -> list[str]:
@@ -89,11 +89,6 @@ class CapturedEvents(Sequence[EmittedEvent]):
         if self._until is not None:
             rows = rows.filter(id__lte=self._until)
         return [_emitted(row) for row in rows]
-
-    def _last_id(self) -> int:
-        return (
-            OutboxEvent.objects.using(self._using).order_by("-id").values_list("id", flat=True).first() or 0
-        )
 
 
 @contextmanager

@@ -9,7 +9,15 @@ class MyPublisher:                                          # KAFKA = {"BACKEND"
 
 from __future__ import annotations
 
-from relay.errors import Fenced, HoldReleased, LeaseLost, NotPrimary, PublisherUnavailable, RelayError
+from relay.errors import (
+    Fenced,
+    HoldReleased,
+    LeaseLost,
+    NotPrimary,
+    PublisherUnavailable,
+    RelayError,
+    Throttled,
+)
 from relay.publishers.base import Failure, Outcome, Publisher, Record, Trouble
 
 __all__ = [
@@ -23,5 +31,6 @@ __all__ = [
     "PublisherUnavailable",
     "Record",
     "RelayError",
+    "Throttled",
     "Trouble",
 ]

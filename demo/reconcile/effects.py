@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Hashable, Iterator
 
 from demo.reconcile import expected
-from demo.reconcile.facts import Analytics, Buyer, Crm, Figure, Ledgers, Notifications, Shop
+from demo.reconcile.facts import Analytics, Buyer, Crm, Figure, Notifications, Shop
 from demo.reconcile.findings import Fault, Finding
 
 
@@ -58,13 +58,6 @@ def compare_mails(shop: Shop, notifications: Notifications) -> Iterator[Finding]
     for where, addresses in (("notifications", notifications.welcomed), ("mailbox", notifications.mails)):
         for finding in _each_once(where, customers, addresses):
             yield finding._replace(fault=Fault.MAIL, what=f"{finding.what} ({finding.fault})")
-
-
-def find_all(ledgers: Ledgers) -> Iterator[Finding]:
-    yield from compare_outbox(ledgers.shop)
-    yield from compare_crm(ledgers.shop, ledgers.crm)
-    yield from compare_analytics(ledgers.shop, ledgers.analytics)
-    yield from compare_mails(ledgers.shop, ledgers.notifications)
 
 
 def _each_once(where: str, ours: Collection[Hashable], theirs: Collection[Hashable]) -> Iterator[Finding]:

@@ -24,7 +24,6 @@ class HeldCommand(BulkCommand, InboxCommand):
             id_help="ids of events (ce_id)",
             metavar="EVENT_ID",
             consumer=True,
-            cause_flags=self.cause_flags,
         )
 
     def preview(self, selection: Selection, options: dict[str, Any]) -> Preview:

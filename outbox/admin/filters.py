@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from datetime import timedelta
 from functools import partial
@@ -106,7 +107,7 @@ class TimeFilter(admin.SimpleListFilter):
         return queryset.filter(reach(request, queryset), created_at__gte=since)
 
 
-class ColumnFilter(admin.SimpleListFilter):
+class ColumnFilter(ABC, admin.SimpleListFilter):
     """By a column without an index. Values that no registered event type has can be chosen, too."""
 
     column = ""
@@ -116,9 +117,9 @@ class ColumnFilter(admin.SimpleListFilter):
         found = {row[self.column] for row in newest}
         return [(name, line(name, 80)) for name in sorted(found.union(self.registered()))[:LISTED]]
 
+    @abstractmethod
     def registered(self) -> Iterable[str]:
         """The values of registered event types."""
-        raise NotImplementedError
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         value = self.value()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 from copy import copy
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -45,7 +45,11 @@ def read_before(instance: Model, using: str) -> Any:
 def as_stored(instance: Any, values: Mapping[str, Any]) -> Any:
     """The instance itself if it has these values; otherwise a copy with them and its other attributes."""
     own = instance.__dict__
-    changed = {name: value for name, value in values.items() if not _same(own.get(name, _MISSING), value)}
+    changed = {
+        name: value
+        for name, value in values.items()
+        if (assigned := own.get(name, _MISSING)) is not value and not _same(assigned, value)
+    }
     return _copy(instance, changed) if changed else instance
 
 
@@ -53,14 +57,14 @@ def _same(assigned: Any, stored: Any) -> bool:
     """Whether the two look equal to a receiver: ``Decimal("1.5")`` is not ``Decimal("1.50")``, and 02:00
     in Berlin is not midnight UTC.
     """
-    if assigned is stored:
-        return True
     kind = type(stored)
     if type(assigned) is kind:
         if kind in _PLAIN:
             return bool(assigned == stored)
         if kind is Decimal:
             return bool(assigned == stored) and assigned.same_quantum(stored)
+        if kind is datetime and assigned.tzinfo is stored.tzinfo is UTC:
+            return bool(assigned == stored)
     elif not isinstance(assigned, kind) or type(assigned) is bool:
         return False
     return bool(assigned == stored) and str(assigned) == str(stored)

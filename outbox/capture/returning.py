@@ -10,58 +10,57 @@ from collections.abc import Callable, Sequence
 from functools import cache, wraps
 from typing import TYPE_CHECKING, Any
 
-from django.db import connections, transaction
+from django.core.exceptions import EmptyResultSet
+from django.db import connections
 from django.db.models import Field, Model
 from django.db.models.sql import UpdateQuery
+
+from outbox.capture import inserts, updates
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from django.db.backends.base.base import BaseDatabaseWrapper
+
 Collector = Callable[["Mapping[str, Any]"], None]
 CollectorOf = Callable[[Model], "Collector | None"]
 
-
-def can_return(model: type[Model], using: str) -> bool:
-    """Whether the columns of a model come back as they are selected (those of PostGIS do not)."""
-    return connections[using].vendor == "postgresql" and _selects_plainly(model)
+_INSERT: Any = Model._do_insert  # type: ignore[attr-defined]
+_UPDATE: Any = Model._do_update
 
 
 @cache
-def _selects_plainly(model: type[Model]) -> bool:
-    return all(type(field).select_format is Field.select_format for field in model._meta.concrete_fields)
+def can_return(model: type[Model], using: str) -> bool:
+    """Whether the columns of a model come back as they are selected (those of PostGIS do not)."""
+    return connections[using].vendor == "postgresql" and all(
+        type(field).select_format is Field.select_format for field in model._meta.concrete_fields
+    )
 
 
 def wrap_writes(model: Any, collector_of: CollectorOf) -> None:
-    """Make the saves of a model pass their rows to the collector that ``collector_of`` names."""
-    if not getattr(model._do_insert, "guarded_by_outbox", False):
-        setattr(model, "_do_insert", _marked(_returning_insert(model, collector_of)))  # noqa: B010
-    if model._do_update is Model._do_update:  # a model that overrides it is read again
-        setattr(model, "_do_update", _marked(_returning_update(model, collector_of)))  # noqa: B010
-
-
-def _marked(function: Any) -> Any:
-    function.guarded_by_outbox = True
-    return function
+    """Make the saves of a model pass their rows to the collector that ``collector_of`` names. A model that
+    overrides one of the two writes is read again after it.
+    """
+    if model._do_insert is _INSERT:
+        setattr(model, "_do_insert", _returning_insert(model, collector_of))  # noqa: B010
+    if model._do_update is _UPDATE:
+        setattr(model, "_do_update", _returning_update(model, collector_of))  # noqa: B010
 
 
 def _returning_insert(model: Any, collector_of: CollectorOf) -> Any:
     own = model.__dict__.get("_do_insert")
 
-    @wraps(model._do_insert)
+    @wraps(_INSERT)
     def _do_insert(self: Any, manager: Any, using: str, fields: Any, returning_fields: Any, raw: bool) -> Any:
-        original = own.__get__(self) if own else super(model, self)._do_insert
         collect = collector_of(self)
         if collect is None:
+            original = own.__get__(self) if own else super(model, self)._do_insert
             return original(manager, using, fields, returning_fields, raw)
-        asked = list(returning_fields)
-        every = [
-            *asked,
-            *(field for field in manager.model._meta.local_concrete_fields if field not in asked),
-        ]
-        rows = original(manager, using, fields, every, raw)
-        if rows:
-            collect(_by_attribute(every, rows[0]))
-        return [row[: len(asked)] for row in rows]
+        row = _insert(self, manager.model, using, fields, raw)
+        if row is None:  # a trigger has put it elsewhere
+            return []
+        collect(row)
+        return [[row[field.attname] for field in returning_fields]]
 
     return _do_insert
 
@@ -69,7 +68,7 @@ def _returning_insert(model: Any, collector_of: CollectorOf) -> Any:
 def _returning_update(model: Any, collector_of: CollectorOf) -> Any:
     own = model.__dict__.get("_do_update")
 
-    @wraps(model._do_update)
+    @wraps(_UPDATE)
     def _do_update(
         self: Any,
         base_qs: Any,
@@ -84,7 +83,7 @@ def _returning_update(model: Any, collector_of: CollectorOf) -> Any:
         if collect is None or not values or self._meta.select_on_save:
             original = own.__get__(self) if own else super(model, self)._do_update
             return original(base_qs, using, pk_val, values, update_fields, forced_update, *returning_fields)
-        row = _update(base_qs.filter(pk=pk_val), using, values)
+        row = _update(base_qs, using, pk_val, values)
         if row is not None:
             collect(row)
         if not returning_fields:
@@ -94,34 +93,49 @@ def _returning_update(model: Any, collector_of: CollectorOf) -> Any:
     return _do_update
 
 
-def _update(rows: Any, using: str, values: Any) -> Mapping[str, Any] | None:
-    """As ``QuerySet._update``: the row afterwards, None if there was none."""
-    query = rows.query.chain(UpdateQuery)
-    query.add_update_fields(values)
-    query.annotations = {}
-    compiler = query.get_compiler(using)
-    statement, parameters = compiler.as_sql()
-    fields, columns, converters = _returned(query.get_meta().model, using)
-    with transaction.mark_for_rollback_on_error(using=using), connections[using].cursor() as cursor:
+def _insert(
+    instance: Model, model: type[Model], using: str, fields: Any, raw: bool
+) -> Mapping[str, Any] | None:
+    """As ``QuerySet._insert`` of one instance: its row, None if a trigger has suppressed it."""
+    values = {f.attname: getattr(instance, f.attname) if raw else f.pre_save(instance, True) for f in fields}
+    connection = connections[using]
+    known = inserts.known(model, connection, fields, values)
+    return _row_of(model, connection, *(known or inserts.compiled(model, using, fields, values)))
+
+
+def _update(rows: Any, using: str, pk: object, values: Any) -> Mapping[str, Any] | None:
+    """As ``QuerySet._update`` of one row: the row afterwards, None if there was none."""
+    connection = connections[using]
+    try:
+        written = updates.known(rows, connection, pk, values) or updates.compiled(rows, using, pk, values)
+    except EmptyResultSet:  # no row can have this key
+        return None
+    return _row_of(rows.model, connection, *written)
+
+
+def _row_of(
+    model: type[Model], connection: BaseDatabaseWrapper, statement: str, parameters: Sequence[Any]
+) -> Mapping[str, Any] | None:
+    """Run the write of one row of a table; the row by attribute, None if nothing was written."""
+    names, columns, converters = _returned(model, connection.alias)
+    with connection.cursor() as cursor:
         cursor.execute(f"{statement} RETURNING {columns}", parameters)
         row = cursor.fetchone()
     if row is None:
         return None
-    (converted,) = compiler.apply_converters([row], converters) if converters else [row]
-    return _by_attribute(fields, converted)
+    if converters:
+        (row,) = UpdateQuery(model).get_compiler(connection.alias).apply_converters([row], converters)
+    return dict(zip(names, row, strict=True))
 
 
 @cache
-def _returned(model: Any, using: str) -> tuple[Sequence[Any], str, Any]:
-    """The fields of a table, their columns, and how their values are converted: PostgreSQL's own backend adds
-    no converters that belong to one connection.
+def _returned(model: Any, using: str) -> tuple[Sequence[str], str, Any]:
+    """The attributes of a table, their columns, and how their values are converted: PostgreSQL's own backend
+    adds no converters that belong to one connection.
     """
     options, quote = model._meta, connections[using].ops.quote_name
     fields = options.local_concrete_fields
     columns = ", ".join(f"{quote(options.db_table)}.{quote(field.column)}" for field in fields)
     compiler = UpdateQuery(model).get_compiler(using)
-    return fields, columns, compiler.get_converters([field.get_col(options.db_table) for field in fields])
-
-
-def _by_attribute(fields: Sequence[Any], row: Sequence[Any]) -> Mapping[str, Any]:
-    return {field.attname: value for field, value in zip(fields, row, strict=True)}
+    converters = compiler.get_converters([field.get_col(options.db_table) for field in fields])
+    return [field.attname for field in fields], columns, converters

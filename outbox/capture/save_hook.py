@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from functools import wraps
 from typing import TYPE_CHECKING, Any
@@ -71,8 +71,8 @@ class SaveHook:
 
     def stored(self, *, read: bool) -> Any:
         """The instance with the row's values, from the write itself or read once more."""
-        names = (field.attname for field in self.instance._meta.concrete_fields)
-        if not read and self._read is None and all(name in self._row for name in names):
+        is_whole = len(self._row) == len(self.instance._meta.concrete_fields)
+        if is_whole and not read and self._read is None:
             return as_stored(self.instance, self._row)
         if self._read is None:
             self._read = read_again(self.instance, self.using)
@@ -103,7 +103,7 @@ def _forget(saving: SaveHook | None, model: type[Model], pk: object = None) -> N
 
 def _collector_of(instance: Model) -> Callable[[Mapping[str, Any]], None] | None:
     saving, model = SaveHook.of(instance), type(instance)
-    if saving is None or not (wants_row[model] or wants_row[None]):
+    if saving is None or not (wants_row.get(model) or wants_row.get(None)):
         return None
     return saving.collect if can_return(model, saving.using) else None
 
@@ -131,7 +131,9 @@ def _guarded(model: type[Model]) -> Callable[..., Any]:
         using = using or router.db_for_write(self.__class__, instance=self)
         parent: Any = super(model, self)
         original = own.__get__(self) if own else parent.save_base
-        with _one_transaction(self, using), _saving(self, using, may_exist=not force_insert):
+        is_open = transactions.is_open(connections[using])
+        atomic = nullcontext() if is_open else _one_transaction(self, using)
+        with atomic, _saving(self, using, may_exist=not force_insert):
             return original(
                 raw=raw,
                 force_insert=force_insert,
@@ -151,7 +153,7 @@ def _saving(instance: Model, using: str, *, may_exist: bool) -> Iterator[None]:
     if outer is not None and not instance._state.adding:
         # A receiver of post_save saves it again; the earlier events stay first.
         insert(outer.take(), outer.using)
-    asked = wants_previous[type(instance)] or wants_previous[None]
+    asked = wants_previous.get(type(instance)) or wants_previous.get(None)
     previous = read_before(instance, using) if asked and may_exist and instance.pk is not None else None
     saving = SaveHook(instance, using, _running.get(), previous)
     token = _running.set(saving)
@@ -164,13 +166,10 @@ def _saving(instance: Model, using: str, *, may_exist: bool) -> Iterator[None]:
 
 @contextmanager
 def _one_transaction(instance: Model, using: str) -> Iterator[None]:
-    """A transaction in autocommit. Inside a transaction it does nothing: an error that the caller catches
-    there must not spoil it.
+    """A transaction for a save in autocommit. Inside a transaction there is no other one: an error that the
+    caller catches there must not spoil it.
     """
     connection = connections[using]
-    if transactions.is_open(connection):
-        yield
-        return
     with transaction.atomic(using=using):
         try:
             yield

@@ -30,7 +30,8 @@ def check_events(**kwargs: object) -> list[CheckMessage]:
     return [
         Error(
             problem,
-            hint="Declare one of the types in docs/reference/types-on-the-wire.md.",
+            hint="Declare text, numbers, dates, UUIDs, Decimals, Enums, or lists, dicts and dataclasses of "
+            "those. Import them at run time, not under TYPE_CHECKING only.",
             obj=event_type.cls,
             id="outbox.E009",
         )

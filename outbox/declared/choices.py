@@ -14,34 +14,44 @@ Plain = Callable[[Any], Any]
 
 
 def union_of(arms: list[Converter]) -> Converter:
-    native: dict[type, list[Converter]] = {}
-    for arm in arms:
-        for cls in arm.natives:
-            native.setdefault(cls, []).append(arm)
-    label = " | ".join(arm.label for arm in arms)
-    real = [arm for arm in arms if arm is not NONE]
+    union = _Union(arms)
+    exact = frozenset(cls for cls, own in union.native.items() if cls in own[0].exact)
+    return Converter(union.label, union.convert, frozenset(union.native), exact)
 
-    def convert(value: Any) -> Any:
-        own = native.get(type(value))
+
+class _Union:
+    """Chooses the arm that a value belongs to: that of its own class, otherwise the first that takes it."""
+
+    def __init__(self, arms: list[Converter]) -> None:
+        self.label = " | ".join(arm.label for arm in arms)
+        self.native: dict[type, list[Converter]] = {}
+        for arm in arms:
+            for cls in arm.natives:
+                self.native.setdefault(cls, []).append(arm)
+        self._real = [arm for arm in arms if arm is not NONE]
+        self._is_single = len(arms) == 1
+
+    def convert(self, value: Any) -> Any:
+        own = self.native.get(type(value))
         if own is not None:
-            return own[0].convert(value) if len(own) == len(arms) == 1 else _of_several(value, own)
+            return own[0].convert(value) if self._is_single and len(own) == 1 else self._by_class(value, own)
         wrong = never(value)
         if wrong is not None:
             raise wrong
-        if len(real) == 1:
-            return real[0].convert(value)
-        return _first(value, [arm for arm in real if isinstance(value, tuple(arm.natives))])
+        if len(self._real) == 1:
+            return self._real[0].convert(value)
+        return self._first(value, [arm for arm in self._real if isinstance(value, tuple(arm.natives))])
 
-    def _of_several(value: Any, own: list[Converter]) -> Any:
+    def _by_class(self, value: Any, own: list[Converter]) -> Any:
         if len(own) > 1:
-            return _unchanged(value, own)
+            return self._unchanged(value, own)
         try:
             return own[0].convert(value)
         except Refused as refused:
-            return _first(value, [], refused)
+            return self._first(value, [], refused)
 
-    def _unchanged(value: Any, own: list[Converter]) -> Any:
-        """By the first type that takes the value as it is; otherwise by the first that takes it."""
+    def _unchanged(self, value: Any, own: list[Converter]) -> Any:
+        """By the first arm that takes the value as it is; otherwise by the first that takes it."""
         for arm in own:
             try:
                 converted = arm.convert(value)
@@ -49,18 +59,15 @@ def union_of(arms: list[Converter]) -> Converter:
                 continue
             if repr(converted) == repr(_as_list(value)):
                 return converted
-        return _first(value, own)
+        return self._first(value, own)
 
-    def _first(value: Any, preferred: list[Converter], refused: Refused | None = None) -> Any:
-        for arm in [*preferred, *real]:
+    def _first(self, value: Any, preferred: list[Converter], refused: Refused | None = None) -> Any:
+        for arm in [*preferred, *self._real]:
             try:
                 return arm.convert(value)
             except Refused:
                 continue
-        raise refused or refuse(value, label)
-
-    exact = frozenset(cls for cls, own in native.items() if cls in own[0].exact)
-    return Converter(label, convert, frozenset(native), exact)
+        raise refused or refuse(value, self.label)
 
 
 def _as_list(value: Any) -> Any:

@@ -62,7 +62,8 @@ _classes: dict[Any, Converter] = {}
 
 def wire_form(value: object) -> Any:
     """What msgspec writes for an event or any other value. Raises Refused."""
-    return ANY.convert(value)
+    converter = _classes.get(type(value), ANY)
+    return converter.convert(value)
 
 
 def compiled(declared: Any, scope: Scope = None) -> Converter:

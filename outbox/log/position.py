@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A ``pg_snapshot``: everything below ``xmax`` was complete, save what is in ``xip`` (PostgreSQL docs,
+    """A ``pg_snapshot``: everything below ``xmax`` was complete, except what is in ``xip`` (PostgreSQL docs,
     9.27.9).
     """
 

@@ -96,7 +96,7 @@ def blind(found: Facts) -> Iterator[LogUnsafe]:
         )
     if found.kind not in "rp":
         yield LogUnsafe(
-            f"{found.schema}.outbox_event is no table.",
+            f"{found.schema}.outbox_event is not a table.",
             "Set OUTBOX['SCHEMA'] to the schema that holds the table outbox_event.",
         )
 

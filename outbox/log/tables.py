@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from typing import TYPE_CHECKING
 
 from django.apps import apps
@@ -21,6 +22,16 @@ def qualifier() -> str:
     """What goes before the name of a table in SQL: empty, or a quoted schema with its dot."""
     schema = settings().schema
     return f'"{schema}".' if schema else ""
+
+
+def qualified(statement: str) -> str:
+    """A statement with its ``{schema}`` filled in."""
+    return _filled(statement, qualifier())
+
+
+@cache
+def _filled(statement: str, schema: str) -> str:
+    return statement.format(schema=schema)
 
 
 def remedy(using: str) -> str:

@@ -57,12 +57,6 @@ class OutboxEventQuerySet(QuerySet["OutboxEvent"]):
         """Events that were discarded: the newest, up to ``limit``."""
         return self._aside(limit, discarded_at__isnull=False)
 
-    def newest(self, count: int) -> Self:
-        """Events with an id among the last ``count``. Asks for the last id first, because the planner uses a
-        bound that it knows.
-        """
-        return self.filter(pk__gt=self.last_id() - count)
-
     def last_id(self) -> int:
         """The largest id of the log, 0 where it is empty."""
         events = self.model._default_manager.using(self.db)

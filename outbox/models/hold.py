@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from django.db import models, transaction
+from django.db import models
 from django.db.models import Value
 from django.db.models.functions import Coalesce
 
@@ -112,24 +112,3 @@ class Held(models.Model):
 
     def __str__(self) -> str:
         return f"event {self.event_id} behind hold {self.hold_id}"
-
-    def discard(self, reason: str) -> None:
-        """Give up the event: it is never published. If nothing else waits behind its hold, the hold ends too,
-        unless it is a pause.
-
-        Raises OutboxError for an event that is already discarded, or that a relay may be publishing now.
-        """
-        database = self._state.db
-        with transaction.atomic(using=database):
-            holds = Hold.objects.using(database).select_for_update(no_key=True).with_due()
-            hold = holds.filter(pk=self.hold_id).first() if self.hold_id else None
-            if hold is not None and hold.due:
-                raise OutboxError(
-                    f"{hold} is being released, so a relay may be publishing event #{self.event_id}."
-                )
-            row = Held.objects.using(database).waiting().filter(pk=self.pk)
-            if not row.update(discarded_at=ClockTimestamp(), discard_reason=reason):
-                raise OutboxError(f"Event #{self.event_id} is not held any more.")
-            if hold is not None and hold.reason != Hold.Reason.PAUSED and not hold.held.waiting().exists():
-                hold.release()
-        self.refresh_from_db()

@@ -46,7 +46,7 @@ class HoldQuerySet(QuerySet["Hold"]):
         return self.filter(scope=self.model.Scope.TOPIC, reason=self.model.Reason.PAUSED)
 
     def ending_by_themselves(self, seconds: float) -> Self:
-        """Those of topics that the relays try again, behind which events wait, for ``seconds`` at most."""
+        """Holds of topics that the relays try again, made at most ``seconds`` ago, with waiting events."""
         since = ClockTimestamp() - timedelta(seconds=seconds)
         young = self.filter(scope=self.model.Scope.TOPIC, release_at__isnull=False, created_at__gt=since)
         return young.filter(held__discarded_at__isnull=True, held__isnull=False)

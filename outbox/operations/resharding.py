@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import uuid4
 
 from django.db import connections
@@ -124,10 +124,10 @@ def _replace(
     """
     if dry_run:
         return [Shard(id=n, first_bucket=first, last_bucket=last) for n, (first, last) in enumerate(ranges)]
-    shards, checkpoints = Shard.objects.using(using), Checkpoint.objects.using(using)
+    shards = Shard.objects.using(using)
     epoch = (shards.aggregate(epoch=Max("epoch"))["epoch"] or 0) + 1
     published = Position.objects.using(using).aggregate(n=Sum("published"))["n"] or 0
-    stored_at = checkpoints.aggregate(latest=Max("created_at"))["latest"]
+    stored_at = Checkpoint.objects.using(using).aggregate(latest=Max("created_at"))["latest"]
     with connections[using].cursor() as cursor:
         cursor.execute(statement("rollup_all"))
     shards.all().delete()
@@ -137,19 +137,24 @@ def _replace(
             for n, (first, last) in enumerate(ranges)
         ]
     )
-    checkpoints.bulk_create(
-        [
-            Checkpoint(
-                shard=shard,
-                epoch=epoch,
-                seq=0,
-                lo=lo,
-                hi=hi,
-                pos=pos,
-                published=0 if shard.id else published,
-                created_at=Greatest(ClockTimestamp(), stored_at),
-            )
-            for shard, (lo, hi, pos) in zip(new, positions, strict=True)
-        ]
+    Checkpoint.objects.using(using).bulk_create(
+        _first_checkpoint(shard, position, 0 if shard.id else published, stored_at)
+        for shard, position in zip(new, positions, strict=True)
     )
     return new
+
+
+def _first_checkpoint(shard: Shard, position: Place, published: int, after: datetime | None) -> Checkpoint:
+    """It is not older than ``after``, the time of the latest checkpoint so far."""
+    lo, hi, pos = position
+    created_at = Greatest(ClockTimestamp(), after)
+    return Checkpoint(
+        shard=shard,
+        epoch=shard.epoch,
+        seq=0,
+        lo=lo,
+        hi=hi,
+        pos=pos,
+        published=published,
+        created_at=created_at,
+    )

@@ -6,15 +6,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from outbox.status.report import Status, Thresholds
-from outbox_core.operations.report import Problem, State, held_text
+from outbox_core.operations.report import Problem, State, held_text, worst_first
 from outbox_core.people.humanize import amount, duration, plural
 
 
 def diagnose(status: Status, thresholds: Thresholds) -> Status:
     """The same status with its problems, the worst first, and the state that follows."""
-    found = [*status.problems, *_problems(status, thresholds)]
-    problems = sorted(found, key=lambda problem: -problem.state.severity)
-    return replace(status, state=problems[0].state if problems else State.OK, problems=tuple(problems))
+    problems = worst_first([*status.problems, *_problems(status, thresholds)])
+    return replace(status, state=problems[0].state if problems else State.OK, problems=problems)
 
 
 def _problems(status: Status, thresholds: Thresholds) -> Iterator[Problem]:

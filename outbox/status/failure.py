@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from django.db import DatabaseError, InterfaceError
+from django.db import DatabaseError, InterfaceError, connections
 from psycopg.errors import InsufficientPrivilege
 
+from outbox.conf import settings
 from outbox.errors import LogUnsafe
 from outbox.log import privileges, proof, tables
 from outbox.status.report import Status
@@ -49,10 +50,13 @@ def refused(error: LogUnsafe) -> Problem:
 
 
 def _grants(database: str, needs: Mapping[str, str]) -> str:
-    """The statements that grant the missing privileges."""
+    """The statements that grant the missing privileges; where those are unknown, all that are needed."""
     try:
         found = proof.facts(proof.through(database), needs)
     except (DatabaseError, InterfaceError):  # in a transaction that the refusal ended
         found = None
     remedies = [refusal.remedy for refusal in proof.blind(found)] if found else []
-    return " ".join(remedies) or "See docs/how-to/roles.md for the privileges that each role needs."
+    if remedies:
+        return " ".join(remedies)
+    schema, role = settings().schema or "public", connections[database].settings_dict["USER"]
+    return privileges.grants(list(zip(*privileges.pairs(needs), strict=True)), schema, role)

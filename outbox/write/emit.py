@@ -47,8 +47,9 @@ def emit_many(
     attributes: Mapping[str, object] | None = None,
 ) -> list[UUID]:
     """Like ``emit``, for any number of events. One INSERT writes them in their order."""
-    transactions.require(connections[using])
-    return insert([NewRow.of(event, attributes) for event in events], using)
+    connection = connections[using]
+    transactions.require(connection)
+    return _insert([NewRow.of(event, attributes) for event in events], connection)
 
 
 async def aemit(
@@ -71,6 +72,12 @@ def insert(entries: Sequence[NewRow], using: str) -> list[UUID]:
         return []
     connection = connections[using]
     transactions.require(connection)
+    return _insert(entries, connection)
+
+
+def _insert(entries: Sequence[NewRow], connection: BaseDatabaseWrapper) -> list[UUID]:
+    if not entries:
+        return []
     _require_postgresql(connection)
     keys = [entry.key for entry in entries if entry.serialize]
     if keys:
@@ -80,6 +87,7 @@ def insert(entries: Sequence[NewRow], using: str) -> list[UUID]:
     except ProgrammingError as error:
         if getattr(error.__cause__, "sqlstate", None) != _UNDEFINED_TABLE:
             raise
+        using = connection.alias
         raise TablesMissing(
             f"Database {using!r} has no table outbox_event. Run `manage.py migrate outbox --database "
             f"{using}`; if it is there in another schema, set OUTBOX['SCHEMA']."
@@ -88,12 +96,11 @@ def insert(entries: Sequence[NewRow], using: str) -> list[UUID]:
 
 
 def _execute(connection: BaseDatabaseWrapper, entries: Sequence[NewRow]) -> None:
-    qualifier = tables.qualifier()
     if len(entries) == 1:
-        transactions.execute(connection, INSERT_EVENT.format(schema=qualifier), entries[0].columns())
+        transactions.execute(connection, tables.qualified(INSERT_EVENT), entries[0].columns())
     else:
         columns = [list(column) for column in zip(*(entry.columns() for entry in entries), strict=True)]
-        transactions.execute(connection, INSERT_EVENTS.format(schema=qualifier), columns)
+        transactions.execute(connection, tables.qualified(INSERT_EVENTS), columns)
 
 
 def _require_postgresql(connection: BaseDatabaseWrapper) -> None:

@@ -20,17 +20,19 @@ from outbox.write.uuid7 import uuid7
 from outbox_core.people.text import has_controls, line
 
 MAX_KEY_BYTES = 1024
+_KEYS = (str, int, UUID)
 
 
 class NewRow(NamedTuple):
-    """The columns of outbox_event in their order, and whether the writers of the key wait for each other."""
+    """The columns that INSERT_EVENT names, in its order, and whether the writers of the key wait for each
+    other.
+    """
 
     bucket: int
     topic: str
     key: str
     type: str
     subject: str | None
-    content_type: str
     event_id: UUID
     payload: bytes | None
     headers: str
@@ -42,7 +44,7 @@ class NewRow(NamedTuple):
         """The row of an event in the current context. Raises a kind of EventRejected."""
         event_type = registry.of(event)
         written = wire(event)
-        key = _plain_text(event_type, "key", event_type.key_of(event), written, InvalidKey)
+        key = _text(event_type, "key", event_type.key_of(event), written, InvalidKey)
         subject = event_type.subject_of(event)
         return cls(
             bucket=bucket_of(key),
@@ -51,8 +53,7 @@ class NewRow(NamedTuple):
             type=event_type.name,
             subject=None
             if subject is None
-            else _plain_text(event_type, "subject", subject, written, InvalidSubject),
-            content_type="application/json",
+            else _text(event_type, "subject", subject, written, InvalidSubject),
             event_id=uuid7(),
             payload=None if event_type.tombstone else _payload(event_type, event, written),
             headers=_headers(event_type, event, written, attributes),
@@ -64,41 +65,48 @@ class NewRow(NamedTuple):
         return self[:-1]
 
 
-def _plain_text(
+def _text(
     event_type: EventType,
     role: str,
     value: object,
     written: Mapping[str, object],
     error: type[EventRejected],
 ) -> str:
-    """The text of a key or subject. Refuses what has no single plain text, and what Kafka or PostgreSQL
-    cannot take.
-    """
+    """The text of a key or subject."""
     source = getattr(event_type, role)
-    value = event_type.as_written(source, value, written)
-    what = f"{role} of {event_type.name} ({source if isinstance(source, str) else 'computed'})"
+    try:
+        return _checked(event_type.as_written(source, value, written))
+    except ValueError as wrong:
+        name = source if isinstance(source, str) else "computed"
+        raise error(f"The {role} of {event_type.name} ({name}) is {wrong}") from None
+
+
+def _checked(value: object) -> str:
+    """Raise ValueError for what has no single plain text, and for what Kafka or PostgreSQL cannot take."""
     plain = value.value if isinstance(value, Enum) else value
-    if isinstance(plain, bool) or not isinstance(plain, str | int | UUID):
-        raise error(f"The {what} is {line(repr(plain), 100)}; it has to be a str, an int or a UUID.")
+    if isinstance(plain, bool) or not isinstance(plain, _KEYS):
+        raise ValueError(  # noqa: TRY004
+            f"{line(repr(plain), 100)}; it has to be a str, an int or a UUID."
+        )
     try:
         text = plain_text(plain)
     except ValueError:
-        raise error(f"The {what} is an int of too many digits.") from None
+        raise ValueError("an int of too many digits.") from None
     if not text:
-        raise error(f"The {what} is empty.")
+        raise ValueError("empty.")
     if "\x00" in text:
-        raise error(f"The {what} is '{line(text, 100)}', with a NUL character.")
+        raise ValueError(f"'{line(text, 100)}', with a NUL character.")
     try:
         size = len(text.encode())
-    except UnicodeEncodeError as cause:
-        raise error(f"The {what} is '{line(text, 100)}', which is not valid Unicode.") from cause
+    except UnicodeEncodeError:
+        raise ValueError(f"'{line(text, 100)}', which is not valid Unicode.") from None
     if has_controls(text) and not settings().allow_control_characters:
-        raise error(
-            f"The {what} is '{line(text, 100)}', with control characters, which deceive its readers. "
+        raise ValueError(
+            f"'{line(text, 100)}', with control characters, which deceive its readers. "
             'Remove them, or set OUTBOX["ALLOW_CONTROL_CHARACTERS"].'
         )
     if size > MAX_KEY_BYTES:
-        raise error(f"The {what} is {size} bytes long; at most {MAX_KEY_BYTES} are allowed.")
+        raise ValueError(f"{size} bytes long; at most {MAX_KEY_BYTES} are allowed.")
     return text
 
 

@@ -27,7 +27,7 @@ def serialize_writers(connection: BaseDatabaseWrapper, keys: Collection[str]) ->
     """
     limit = settings().max_serialized_keys
     _refuse_over(limit, len(set(keys)))
-    rows = execute(connection, SERIALIZE_KEYS, [NAMESPACE, list(keys)])
+    rows = execute(connection, SERIALIZE_KEYS, [NAMESPACE, list(keys)], returns=True)
     xid = rows[0][0]
     known_xid, numbers = _taken.get(connection, ("", set()))
     numbers = numbers if known_xid == xid else set()

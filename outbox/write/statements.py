@@ -4,20 +4,20 @@ from __future__ import annotations
 
 # One event: VALUES is twice as fast as unnest here, and a fifth of the text to parse.
 INSERT_EVENT = """
-INSERT INTO {schema}outbox_event (bucket, topic, key, type, subject, content_type, event_id, payload, headers,
-                                   source)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb, %s)
+INSERT INTO {schema}outbox_event (bucket, topic, key, type, subject, event_id, payload, headers, source,
+                                   content_type)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s::jsonb, %s, 'application/json')
 """
 
-# Several: ten parameters however many rows. They are sorted before their ids are drawn.
+# Several: nine parameters however many rows. They are sorted before their ids are drawn.
 INSERT_EVENTS = """
-INSERT INTO {schema}outbox_event (bucket, topic, key, type, subject, content_type, event_id, payload, headers,
-                                   source)
-SELECT bucket, topic, key, type, subject, content_type, event_id, payload, headers::jsonb, source
-FROM unnest(%s::smallint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
+INSERT INTO {schema}outbox_event (bucket, topic, key, type, subject, event_id, payload, headers, source,
+                                   content_type)
+SELECT bucket, topic, key, type, subject, event_id, payload, headers::jsonb, source, 'application/json'
+FROM unnest(%s::smallint[], %s::text[], %s::text[], %s::text[], %s::text[],
             %s::uuid[], %s::bytea[], %s::text[], %s::text[])
      WITH ORDINALITY
-     AS _ (bucket, topic, key, type, subject, content_type, event_id, payload, headers, source, place)
+     AS _ (bucket, topic, key, type, subject, event_id, payload, headers, source, place)
 ORDER BY place
 """
 

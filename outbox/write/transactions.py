@@ -29,11 +29,17 @@ def is_doomed(connection: BaseDatabaseWrapper) -> bool:
     return connection.vendor == "postgresql" and raw.info.transaction_status == TransactionStatus.INERROR
 
 
-def execute(connection: BaseDatabaseWrapper, statement: str, parameters: Sequence[Any]) -> list[Any]:
+def execute(
+    connection: BaseDatabaseWrapper, statement: str, parameters: Sequence[Any], *, returns: bool = False
+) -> list[Any]:
     """Run a statement of the outbox and return its rows; if it fails, the transaction cannot commit."""
-    with transaction.mark_for_rollback_on_error(using=connection.alias), connection.cursor() as cursor:
-        cursor.execute(statement, parameters)
-        return cursor.fetchall() if cursor.description else []
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(statement, parameters)
+            return cursor.fetchall() if returns else []
+    except Exception:
+        with transaction.mark_for_rollback_on_error(using=connection.alias):
+            raise
 
 
 def require(connection: BaseDatabaseWrapper) -> None:

@@ -44,8 +44,6 @@ class BulkCommand(OperatorCommand):
     verb = ""
     verb_done = ""
     nothing_matches = ""
-    cause_flags: tuple[str, ...] = ("--cause",)
-    """The option that selects by the reason of a hold. It is not discard's --reason."""
 
     @abstractmethod
     def preview(self, selection: Selection, options: dict[str, Any]) -> Preview:
@@ -60,7 +58,7 @@ class BulkCommand(OperatorCommand):
         """What was done, in words."""
 
     def handle(self, *args: object, **options: Any) -> None:
-        selection = Selection.of(options, self.cause_flags[0].removeprefix("--"))
+        selection = Selection.of(options)
         who = actor.of_command(options["user"])
         preview = self.preview(selection, options)
         if not preview.count:

@@ -30,22 +30,20 @@ class Selection:
     FILTERS = ("consumer", "topic", "key", "type", "cause")
 
     @classmethod
-    def of(cls, options: dict[str, Any], cause: str = "cause") -> Selection:
-        """The selection that the options make. ``cause`` is the name of the option for the cause. Raises
-        CommandError, exit code 2, if they select nothing.
-        """
+    def of(cls, options: dict[str, Any]) -> Selection:
+        """The selection that the options make. Raises CommandError, exit code 2, if they select nothing."""
         chosen = cls(
             ids=tuple(options["ids"]),
             topic=options["topic"],
             key=options["key"],
             type=options["type"],
             consumer=options.get("consumer"),
-            cause=options[cause],
+            cause=options["cause"],
             all=options["all"],
         )
         if not (chosen.ids or chosen.all or chosen.filters):
             raise CommandError(
-                "Say which: ids, --topic, --key, --type, --reason or --cause, --consumer, or --all. "
+                "Say which: ids, --topic, --key, --type, --cause, --consumer, or --all. "
                 "The status command lists what is held.",
                 returncode=2,
             )
@@ -77,7 +75,7 @@ class Selection:
 
 def add_selection(
     parser: ArgumentParser, *, id_type: Any, id_help: str, metavar: str, causes: Iterable[str] | None = None,
-    consumer: bool = False, cause_flags: tuple[str, ...] = ("--cause",),
+    consumer: bool = False,
 ) -> None:  # fmt: skip
     """The options of a selection."""
     parser.add_argument("ids", nargs="*", metavar=metavar, type=id_type, help=id_help)
@@ -88,7 +86,7 @@ def add_selection(
     parser.add_argument("--type", help="of this event type")
     of_error = "held for this type of error, such as ValueError: the column REASON of the status"
     parser.add_argument(
-        *cause_flags,
+        "--cause",
         choices=list(causes) if causes else None,
         help="held for this reason" if causes else of_error,
     )

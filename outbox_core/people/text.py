@@ -50,7 +50,7 @@ def has_controls(text: str) -> bool:
 
     Invisible characters are part of some languages: they are allowed, and shown as escapes.
     """
-    return _CONTROL.search(text) is not None
+    return not text.isprintable() and _CONTROL.search(text) is not None
 
 
 def _escaped(found: re.Match[str]) -> str:

@@ -114,7 +114,7 @@ class HoldReleases:
 
     def _keep(self, due: Release, row: Row, failure: Failure) -> None:
         """Keep the hold, because its release failed. Poison behind a topic's hold gets its own hold."""
-        if failure.trouble is Trouble.TRANSIENT:
+        if failure.trouble is Trouble.RETRIABLE:
             raise PublisherUnavailable(failure.detail)
         if failure.trouble is Trouble.RECORD and due.scope == Hold.Scope.TOPIC:
             self._holds.move_to_own_hold(due, row, failure)

@@ -20,7 +20,7 @@ FLUSH_SLICE_SECONDS = 1.0
 class Trouble(Enum):
     """Why a record was not acknowledged."""
 
-    TRANSIENT = "transient"
+    RETRIABLE = "retriable"
     """An outage: the same record may succeed later. Never counted, never held."""
     RECORD = "record"
     """The record itself is impossible: too large for the topic, or invalid. Only certain if it was sent
@@ -48,7 +48,7 @@ Refusals = Callable[[Collection[str]], Mapping[str, Failure]]
 
 def no_acknowledgement(seconds: float) -> Failure:
     """The failure of a record that is still under way when its wave is given up."""
-    return Failure(Trouble.TRANSIENT, f"No acknowledgement from Kafka within {seconds:.0f} s.")
+    return Failure(Trouble.RETRIABLE, f"No acknowledgement from Kafka within {seconds:.0f} s.")
 
 
 class Publisher(Protocol):

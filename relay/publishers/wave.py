@@ -59,7 +59,7 @@ class Wave:
         return outcomes
 
 
-_NOT_TAKEN = Failure(Trouble.TRANSIENT, "The client took no more records.")
+_NOT_TAKEN = Failure(Trouble.RETRIABLE, "The client took no more records.")
 
 
 def fit(

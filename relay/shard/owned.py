@@ -152,7 +152,7 @@ class OwnedShard:
         if first.trouble is Trouble.RECORD and in_flight.isolate(sent):
             return
         in_flight.scopes = None
-        if first.trouble is Trouble.TRANSIENT:
+        if first.trouble is Trouble.RETRIABLE:
             raise PublisherUnavailable(first.detail)
         self._holds.make(row, first)
         for other, failure in failures.values():

@@ -11,6 +11,8 @@ from django.db import connection, transaction
 from django.test import Client
 
 from outbox.models import Checkpoint, Held, Hold, OutboxEvent, Relay, Shard
+from outbox.operations import discarding
+from outbox_core.operations.selection import Selection
 
 INSERT = """
     INSERT INTO outbox_event
@@ -88,6 +90,11 @@ class Log:
         hold = Hold.objects.create(scope=scope, topic=topic, key=key, reason=reason, detail="too large")
         Held.objects.bulk_create(Held(hold=hold, event_id=event, bucket=0) for event in events)
         return hold
+
+    def discard(self, event: int, reason: str = "a test") -> None:
+        """Discard a held event."""
+        selection = Selection(ids=(OutboxEvent.objects.get(pk=event).event_id,))
+        assert sum(step.done for step in discarding.discard(selection, "default", "a test", reason)) == 1
 
     def split(self, buckets: int = 128) -> None:
         """Two shards, the first with so many buckets."""

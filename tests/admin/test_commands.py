@@ -102,7 +102,7 @@ def test_a_database_that_is_not_there_is_one_clear_message_and_no_traceback(comm
     assert "Traceback" not in said
 
 
-def test_release_by_id_by_topic_and_by_reason(log: Log) -> None:
+def test_release_by_id_by_topic_and_by_cause(log: Log) -> None:
     first = log.hold(log.insert(1), key="a")
     second, third = log.hold(key="b", reason="topic-missing"), log.hold(topic="test.parcels", key="c")
     paused = log.hold(reason="paused", key=None)
@@ -110,7 +110,7 @@ def test_release_by_id_by_topic_and_by_reason(log: Log) -> None:
     assert f"Hold {first.pk} (poison) of key a of test.notes: 1 waiting" in text
     assert "Released 1 hold" in text
     assert "already" in run("outbox_release", first.pk)
-    run("outbox_release", reason="topic-missing")
+    run("outbox_release", cause="topic-missing")
     run("outbox_release", topic="test.parcels")
     assert {hold.pk for hold in Hold.objects.with_due() if hold.due} == {first.pk, second.pk, third.pk}
     with pytest.raises(CommandError, match=r"outbox_resume test\.notes"):

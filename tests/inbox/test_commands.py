@@ -255,9 +255,9 @@ def test_ids_that_are_gone_do_not_stop_the_others(held: MemoryConsumer) -> None:
 
 
 def test_release_by_cause_and_by_type(held: MemoryConsumer) -> None:
-    assert run("inbox_release", "--reason", "KeyError")[0] == 2
+    assert run("inbox_release", "--cause", "KeyError")[0] == 2
     assert run("inbox_release", "--type", "nix")[0] == 2
-    assert run("inbox_release", "--reason", "ValueError", "--type", "test.step", "--yes")[0] == 0
+    assert run("inbox_release", "--cause", "ValueError", "--type", "test.step", "--yes")[0] == 0
     assert not HeldEvent.objects.unreleased().exists()
 
 

@@ -7,11 +7,12 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.db import connection, transaction
-from django.db.models import F
+from django.db import DataError, connection, transaction
+from django.db.models import F, Value
 from django.db.models.signals import post_save
 from django.dispatch import receiver as django_receiver
 
+from outbox.capture import updates
 from outbox.testing import CapturedEvents
 from tests.outbox.seen import Seen, price, seen
 from tests.testapp.models import ExpressParcel, Parcel, Price, SpecialPrice, TrackedParcel
@@ -160,6 +161,13 @@ class TestTrigger:
         Price.objects.create(name="a")
         assert seen.last.name == "A"
 
+    def test_that_keeps_the_row_out_leaves_what_was_assigned(self, seen: Seen) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(TRIGGER.format(when="BEFORE", body="RETURN NULL;"))
+        price = Price.objects.create(name="a")
+        assert seen.last is price
+        assert price._state.adding is False
+
     def test_that_runs_after_it_is_seen_on_request(self) -> None:
         seen, plain, off = Seen(refresh=True), Seen(), Seen(refresh=False)
         body = "UPDATE testapp_price SET name = 'after' WHERE id = NEW.id; RETURN NULL;"
@@ -167,6 +175,40 @@ class TestTrigger:
             cursor.execute(TRIGGER.format(when="AFTER", body=body))
         Price.objects.create(name="a")
         assert (seen.last.name, plain.last.name, off.last.name) == ("after", "after", "a")
+
+
+def test_expressions_and_plain_values_may_follow_each_other(seen: Seen) -> None:
+    amounts: list[Any] = [Decimal("1.00"), Value(2) + Value(3), Decimal("4.00"), Value(5) + Value(6)]
+    for amount in amounts:
+        Price.objects.create(name="a", amount=amount)
+    assert [each.amount for each in seen.instances] == [1, 5, 4, 11]
+    assert list(Price.objects.order_by("pk").values_list("amount", flat=True)) == [1, 5, 4, 11]
+
+
+def test_updates_of_every_kind_may_follow_each_other(seen: Seen, price: Price) -> None:
+    amounts: list[Any] = [Decimal("2.00"), F("amount") + 1, "4.00", Value(5) + Value(6), Decimal("7.00")]
+    seen_amounts = []
+    for amount in amounts:
+        price.amount = amount
+        price.save()
+        seen_amounts.append(seen.last.amount)
+        price.refresh_from_db()
+        assert price.amount == seen.last.amount
+    assert seen_amounts == [2, 3, 4, 11, 7]
+
+
+def test_rows_that_a_manager_filters_are_updated_with_its_filter(seen: Seen, price: Price) -> None:
+    price.save()
+    rows, name = Price._base_manager.using("default"), Price._meta.get_field("name")
+    values: Any = [(name, None, "b")]
+    updates.compiled(rows, "default", price.pk, values)
+    assert updates.known(rows, connection, price.pk, values) is not None
+    assert updates.known(rows.filter(count=1), connection, price.pk, values) is None
+
+
+def test_a_key_that_no_row_can_have_is_refused_by_the_database(seen: Seen) -> None:
+    with pytest.raises(DataError), transaction.atomic():
+        Price(pk=2**70, name="a").save()
 
 
 def test_refresh_may_be_forbidden(django_assert_num_queries: Any) -> None:

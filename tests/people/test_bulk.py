@@ -187,7 +187,7 @@ def test_at_a_terminal_a_filter_is_confirmed_and_ids_are_not(holds: list[Hold], 
     with pytest.raises(CommandError, match="Nothing was changed") as error:
         call_command("outbox_release", all=True)
     assert (error.value.returncode, due()) == (2, 0)
-    call_command("outbox_release", cause="x", reason="topic-missing")
+    call_command("outbox_release", cause="topic-missing")
     assert due() == 5
     call_command("outbox_release", holds[1].pk)
     call_command("outbox_release", all=True, yes=True)

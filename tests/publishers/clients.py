@@ -112,14 +112,14 @@ def deliver(publisher: Publisher, wanted: Sequence[Record], *, seconds: float = 
         try:
             publisher.prepare({record.topic for record in pending})
         except PublisherUnavailable as error:
-            failures.append(Failure(Trouble.TRANSIENT, str(error)))
+            failures.append(Failure(Trouble.RETRIABLE, str(error)))
             continue
         outcomes = publisher.publish(pending)
         assert outcomes
         failed = [record for record, outcome in zip(pending, outcomes, strict=False) if outcome]
         failures += [outcome for outcome in outcomes if outcome]
         pending = failed + pending[len(outcomes) :]
-        if any(failure.trouble is not Trouble.TRANSIENT for failure in failures):
+        if any(failure.trouble is not Trouble.RETRIABLE for failure in failures):
             break
     return failures
 

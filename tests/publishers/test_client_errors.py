@@ -72,7 +72,7 @@ def test_a_fatal_error_of_librdkafka_is_an_outage(
     assert deliver(publisher, records(topic, ["k"], 1)) == []
     dying = True
     failures = deliver(publisher, records(topic, ["k"], 2, first=1))
-    assert {failure.trouble for failure in failures} == {Trouble.TRANSIENT}
+    assert {failure.trouble for failure in failures} == {Trouble.RETRIABLE}
     assert "the broker has had enough" in failures[0].detail
     assert len(made) == 2
     assert by_key(broker.read(topic))[b"k"][:1] == [b"0"]
@@ -106,7 +106,7 @@ def test_what_kafka_python_raises_is_an_outage(
 
     monkeypatch.setattr(KafkaPythonProducer, method, die)
     failures = deliver(publisher, records(topic, ["k"], 2, first=1))
-    assert {failure.trouble for failure in failures} == {Trouble.TRANSIENT}
+    assert {failure.trouble for failure in failures} == {Trouble.RETRIABLE}
     assert str(error).split("] ")[-1] in failures[0].detail
     assert by_key(broker.read(topic)) == {b"k": [b"0", b"1", b"2"]}
     publisher.close(5)

@@ -65,7 +65,7 @@ def test_a_wave_that_a_hanging_broker_does_not_take_fails_for_now(broker: Broker
         outcomes = publisher.publish(wanted)
         assert time.monotonic() - since < 1.5 + IN_TIME
     assert len(outcomes) == len(wanted)
-    assert {outcome.trouble for outcome in outcomes if outcome} == {Trouble.TRANSIENT}
+    assert {outcome.trouble for outcome in outcomes if outcome} == {Trouble.RETRIABLE}
     assert None not in outcomes
     deliver(publisher, [*wanted, *records(topic, KEYS, 10, first=20)])
     assert_whole(broker, topic, records(topic, KEYS, 30))
@@ -141,6 +141,6 @@ def test_a_killed_broker_leaves_no_hole(broker: Broker) -> None:
     for publisher in publishers:
         publisher.close(5)
     assert all(failures)
-    assert {failure.trouble for each in failures for failure in each} == {Trouble.TRANSIENT}
+    assert {failure.trouble for each in failures for failure in each} == {Trouble.RETRIABLE}
     for topic, sent in zip(topics, wanted, strict=True):
         assert_whole(broker, topic, sent)

@@ -70,7 +70,7 @@ def test_an_outage_sets_nothing_aside(desk: Desks, writer: Writers) -> None:
     office, w = desk(), writer()
     w.insert("a", 3)
     w.commit()
-    office.broker.failures.extend([Failure(Trouble.TRANSIENT, "no leader")] * 5)
+    office.broker.failures.extend([Failure(Trouble.RETRIABLE, "no leader")] * 5)
     for _ in range(5):
         with pytest.raises(PublisherUnavailable, match="no leader"):
             office.shard.step()

@@ -17,7 +17,7 @@ from relay.publishers.base import Failure, Outcome, Trouble
 from relay.shard.in_flight import InFlight
 
 LO, HI = Snapshot(5, 5), Snapshot(90, 90)
-TRANSIENT = Failure(Trouble.TRANSIENT, "down")
+RETRIABLE = Failure(Trouble.RETRIABLE, "down")
 
 
 def row(number: int, key: str = "k") -> Row:
@@ -32,7 +32,7 @@ def in_flight(rows: Sequence[Row], held: Sequence[str] = ()) -> InFlight:
     return InFlight(page, {r.id: encode(r) for r in rows}, Scopes(keys={("t", key): 7 for key in held}))
 
 
-outcomes = st.sampled_from([None, None, None, TRANSIENT])
+outcomes = st.sampled_from([None, None, None, RETRIABLE])
 
 
 @given(st.lists(st.sampled_from("abc"), min_size=1, max_size=30), st.sets(st.sampled_from("abc")), st.data())
@@ -67,7 +67,7 @@ def test_every_row_is_acknowledged_or_held_once_and_in_order(
 def test_a_failed_wave_comes_again_without_what_was_acknowledged() -> None:
     task = in_flight([row(1), row(2, "x"), row(3)])
     first, _, _ = wave = task.wave()
-    assert task.note(wave, [TRANSIENT, None, TRANSIENT]) == {first.topic: (first, TRANSIENT)}
+    assert task.note(wave, [RETRIABLE, None, RETRIABLE]) == {first.topic: (first, RETRIABLE)}
     assert task.prefix() is None
     assert [r.id for r in task.wave()] == [1, 3]
 

@@ -123,7 +123,7 @@ class CutInMidWave(MemoryPublisher):
     def publish(self, records: Sequence[Record]) -> list[Outcome]:
         super().publish(records[:1])
         self.available = False
-        return [None, Failure(Trouble.TRANSIENT, "connection reset")]
+        return [None, Failure(Trouble.RETRIABLE, "connection reset")]
 
 
 def test_who_is_cut_off_in_mid_wave_hands_over(transactional_db: None, owners: list[object]) -> None:
@@ -157,7 +157,7 @@ class Refusing(MemoryPublisher):
 
     def publish(self, records: Sequence[Record]) -> list[Outcome]:
         self.attempts += 1
-        return [Failure(Trouble.TRANSIENT, "not enough replicas")] * len(records)
+        return [Failure(Trouble.RETRIABLE, "not enough replicas")] * len(records)
 
 
 def test_who_is_answered_hands_nothing_over(

@@ -34,7 +34,7 @@ class HalfDown(MemoryPublisher):
 
     def publish(self, records: Sequence[Record]) -> list[Outcome]:
         if records[0].topic == "bad":
-            return [Failure(Trouble.TRANSIENT, "no leader")]
+            return [Failure(Trouble.RETRIABLE, "no leader")]
         return super().publish(records)
 
 

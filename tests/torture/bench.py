@@ -183,7 +183,7 @@ class Bench:
         list(prune(older_than=timedelta(0), chunk=5))
 
     def fail_next(self, number: int) -> None:
-        self.relays[number].broker.failures.append(Failure(Trouble.TRANSIENT, "no leader"))
+        self.relays[number].broker.failures.append(Failure(Trouble.RETRIABLE, "no leader"))
 
     def pause(self) -> None:
         Hold.objects.pause("t")

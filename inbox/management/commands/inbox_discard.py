@@ -19,7 +19,8 @@ class Command(HeldCommand):
     help = (
         "Discard held events: they are never handled. What waited behind them is handled then. Only what is "
         "selected is discarded, not the rest of its key. "
-        "May be interrupted and run again. Exit codes: 0 done, 1 failed, 2 nothing matches."
+        "May be interrupted and run again. Exit codes: 0 done, 1 failed, 2 nothing matches or is confirmed, "
+        "130 interrupted."
     )
     verb, verb_done = "discard", "discarded"
 

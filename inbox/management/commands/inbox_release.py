@@ -17,10 +17,10 @@ class Command(HeldCommand):
     help = (
         "Have held events handled again by the running consumer, with what is held of the same keys, in the "
         "order in which it arrived. One that fails again stays held, and its key with it. "
-        "May be interrupted and run again. Exit codes: 0 done, 1 failed, 2 nothing matches."
+        "May be interrupted and run again. Exit codes: 0 done, 1 failed, 2 nothing matches or is confirmed, "
+        "130 interrupted."
     )
     verb, verb_done = "release", "released"
-    cause_flags = ("--reason", "--cause")
 
     def steps(self, selection: Selection, who: str, options: dict[str, Any]) -> Iterator[Step]:
         return releasing.release(selection, self.database(options), who)

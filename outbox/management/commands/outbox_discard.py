@@ -22,7 +22,8 @@ from outbox_core.people.humanize import plural
 class Command(BulkCommand, OutboxCommand):
     help = (
         "Discard held events: they are never published. Other events of their holds stay held. "
-        "May be interrupted and run again. Exit codes: 0 done, 1 failed, 2 nothing matches."
+        "May be interrupted and run again. Exit codes: 0 done, 1 failed, 2 nothing matches or is confirmed, "
+        "130 interrupted."
     )
     verb, verb_done = "discard", "discarded"
     nothing_matches = "No held event matches. Run outbox_status to list what is held."

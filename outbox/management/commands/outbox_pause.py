@@ -11,7 +11,10 @@ from outbox.operations import pausing
 
 
 class Command(DeedCommand):
-    help = "Stop publishing to a topic: its events are held, in order, until outbox_resume."
+    help = (
+        "Stop publishing to a topic: its events are held, in order, until outbox_resume. "
+        "Exit codes: 0 done, 1 failed, 2 usage."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)

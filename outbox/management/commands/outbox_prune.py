@@ -14,13 +14,15 @@ from outbox.operations import retention
 from outbox_core.operations.command import AGES
 from outbox_core.people.humanize import plural
 from outbox_core.process.arguments import amount
+from outbox_core.process.exit_codes import ExitCode
 
 
 class Command(OutboxCommand):
     needs = privileges.RETENTION
     help = (
         "Delete published events that are old, a few thousand at a time, without delaying other sessions. "
-        "Held and pending events are never deleted. May be interrupted and run again at any time."
+        "Held and pending events are never deleted. May be interrupted and run again at any time. "
+        "Exit codes: 0 done, 1 failed, 2 usage."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -37,7 +39,8 @@ class Command(OutboxCommand):
     def handle(self, *args: object, **options: Any) -> None:
         database, days = options["database"], options["older_than"]
         if days < 0:
-            raise CommandError(f"--older-than {days:g}: give a number of days, 0 or more.")
+            said = f"--older-than {days:g}: give a number of days, 0 or more."
+            raise CommandError(said, returncode=ExitCode.USAGE)
         deleted = self._prune(
             database, timedelta(seconds=min(days * 86_400, AGES)), dry_run=options["dry_run"]
         )

@@ -11,6 +11,7 @@ from outbox.management.operator import OutboxCommand
 from outbox.operations.resharding import rebase
 from outbox_core.operations.command import AGES
 from outbox_core.process.arguments import amount
+from outbox_core.process.exit_codes import ExitCode
 
 
 class Command(OutboxCommand):
@@ -18,7 +19,7 @@ class Command(OutboxCommand):
     help = (
         "After a restore, when a relay refuses its position: publish what the stored position does not "
         "cover, and all younger events. Events of the last --margin seconds before it may be published "
-        "twice; none is lost."
+        "twice; none is lost. Exit codes: 0 done, 1 failed, 2 usage."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -34,7 +35,9 @@ class Command(OutboxCommand):
 
     def handle(self, *, margin: float, database: str, dry_run: bool, **_: Any) -> None:
         if margin < 0:
-            raise CommandError(f"--margin is {margin}: give a number of seconds, 0 or more.", returncode=2)
+            raise CommandError(
+                f"--margin is {margin}: give a number of seconds, 0 or more.", returncode=ExitCode.USAGE
+            )
         change = rebase(database, min(margin, AGES), dry_run=dry_run)
         would = "would get" if dry_run else "got"
         self.stdout.write(f"{change.renumbered:,} events {would} a transaction id of this history.")

@@ -21,10 +21,10 @@ EVENTS = 10_000
 class Command(BulkCommand, OutboxCommand):
     help = (
         "Publish the events that wait behind holds, in order, and end the holds. outbox_status lists them. "
-        "May be interrupted and run again. Exit codes: 0 done, 1 failed, 2 nothing matches."
+        "May be interrupted and run again. Exit codes: 0 done, 1 failed, 2 nothing matches or is confirmed, "
+        "130 interrupted."
     )
     verb, verb_done = "release", "released"
-    cause_flags = ("--reason", "--cause")
     nothing_matches = "No hold matches. Run outbox_status to list what is held."
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -36,7 +36,6 @@ class Command(BulkCommand, OutboxCommand):
             id_help="ids of holds",
             metavar="HOLD",
             causes=reasons,
-            cause_flags=self.cause_flags,
         )
 
     def preview(self, selection: Selection, options: dict[str, Any]) -> Preview:

@@ -11,7 +11,10 @@ from outbox.operations import pausing
 
 
 class Command(DeedCommand):
-    help = "End outbox_pause: what was held is published in order, then new events."
+    help = (
+        "End outbox_pause: what was held is published in order, then new events. "
+        "Exit codes: 0 done, 1 failed, 2 usage."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)

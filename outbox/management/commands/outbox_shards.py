@@ -9,13 +9,14 @@ from django.core.management.base import CommandError, CommandParser
 from outbox.log import privileges
 from outbox.management.operator import OutboxCommand
 from outbox.operations.resharding import reshard
+from outbox_core.process.exit_codes import ExitCode
 
 
 class Command(OutboxCommand):
     needs = privileges.SHARDS
     help = (
         "Divide the log into N shards, on a live system. Relays share the shards, so that several publish at "
-        "once. What is in flight meanwhile may be published once more."
+        "once. What is in flight meanwhile may be published once more. Exit codes: 0 done, 1 failed, 2 usage."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -27,7 +28,7 @@ class Command(OutboxCommand):
         try:
             change = reshard(database, count, dry_run=dry_run)
         except ValueError as error:
-            raise CommandError(str(error), returncode=2) from error
+            raise CommandError(str(error), returncode=ExitCode.USAGE) from error
         would = "Would divide" if dry_run else "Divided"
         self.stdout.write(f"{would} the log into {count} shard{'s' * (count != 1)}:")
         for shard in change.shards:

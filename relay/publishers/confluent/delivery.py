@@ -118,7 +118,7 @@ class Delivery:
         if topic in self.gone:
             return self.gone[topic]
         if self.fatal is not None:
-            return Failure(Trouble.TRANSIENT, failure(self.fatal).detail)
+            return Failure(Trouble.RETRIABLE, failure(self.fatal).detail)
         return no_acknowledgement(self._waited)
 
 

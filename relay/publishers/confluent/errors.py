@@ -48,6 +48,6 @@ def failure(error: Any) -> Failure:
     """The failure for a report's error or for an exception of the client."""
     own = error if isinstance(error, KafkaError) else of(error)
     if own is None:
-        return Failure(Trouble.TRANSIENT, explained(words(error)))
-    trouble = Trouble.TRANSIENT if own.fatal() else _TROUBLES.get(own.code(), Trouble.TRANSIENT)
+        return Failure(Trouble.RETRIABLE, explained(words(error)))
+    trouble = Trouble.RETRIABLE if own.fatal() else _TROUBLES.get(own.code(), Trouble.RETRIABLE)
     return Failure(trouble, explained(f"{own.name()}: {own.str()}"))

@@ -73,11 +73,7 @@ def client_options(options: Mapping[str, Any], delivery_seconds: float) -> dict[
     """
     configuration.check(options, required="bootstrap.servers", fixed=_FIXED, files=_FILES)
     milliseconds = max(MINIMUM_MS, int(delivery_seconds * 500))
-    result = {
-        **_DEFAULTS,
-        "socket.timeout.ms": milliseconds,
-        **{name: _text(value) for name, value in options.items()},
-    }
+    result = {**_DEFAULTS, "socket.timeout.ms": milliseconds, **options}
     _try({**result, **_DECIDED})
     return result
 
@@ -98,11 +94,6 @@ def producer_options(
 def compresses(options: Mapping[str, Any]) -> bool:
     """Whether batches are compressed."""
     return any(options.get(name, "none") != "none" for name in ("compression.type", "compression.codec"))
-
-
-def _text(value: Any) -> Any:
-    """Several addresses may also be a list."""
-    return ",".join(value) if isinstance(value, (list, tuple)) else value
 
 
 def _try(options: Mapping[str, Any]) -> None:

@@ -36,7 +36,7 @@ def _is_raised_in_client(error: Exception) -> bool:
 
 def failure(topic: str, error: BaseException) -> Failure:
     """An error that ended the producer applies to everything in flight, whatever the topic."""
-    trouble = Trouble.TRANSIENT
+    trouble = Trouble.RETRIABLE
     if isinstance(error, _OF_RECORD):
         trouble = Trouble.RECORD
     elif _is_of_topic(topic, error):

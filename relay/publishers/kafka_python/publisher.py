@@ -157,7 +157,7 @@ class KafkaPythonPublisher:
             if not is_of_client(error):
                 self._discard(ABANDON_SECONDS)
                 raise
-            return [Failure(Trouble.TRANSIENT, explained(words(error)))] * len(wave.sent)
+            return [Failure(Trouble.RETRIABLE, explained(words(error)))] * len(wave.sent)
         except BaseException:
             self._discard(ABANDON_SECONDS)
             raise
