@@ -12,6 +12,7 @@ from outbox.conf import settings
 from outbox.errors import LogUnsafe
 from outbox.log import privileges, proof, tables
 from outbox.status.report import Status
+from outbox_core.grants import grants
 from outbox_core.operations.database_failure import explain
 from outbox_core.operations.report import Problem, State
 
@@ -59,4 +60,4 @@ def _grants(database: str, needs: Mapping[str, str]) -> str:
     if remedies:
         return " ".join(remedies)
     schema, role = settings().schema or "public", connections[database].settings_dict["USER"]
-    return privileges.grants(list(zip(*privileges.pairs(needs), strict=True)), schema, role)
+    return grants(list(zip(*privileges.pairs(needs), strict=True)), schema, role)

@@ -85,7 +85,9 @@ def executing(sql: Any) -> Callable[[], object]:
 )
 def test_a_commit_behind_a_rollback_commits_nothing(effects: Effects, rollback: str, commit: str) -> None:
     """After the ROLLBACK of one handler, PostgreSQL would let the COMMIT of another one succeed."""
-    consumer = MemoryConsumer("test", handlers=effects.registry, raises=False, time=SkippedTime(stop_after=500))
+    consumer = MemoryConsumer(
+        "test", handlers=effects.registry, raises=False, time=SkippedTime(stop_after=500)
+    )
     effects.fails |= {"rollback": executing(rollback), "commit": executing(commit)}
     send_steps(consumer, "a", 1)
     send_steps(consumer, "one", 1, fail="rollback")
@@ -119,7 +121,9 @@ def test_neither_can_the_write_of_a_batch(
         Processed.objects.create(consumer="early", source="", event_id="1")
         Ending.current()
 
-    consumer = MemoryConsumer("test", handlers=effects.registry, raises=False, time=SkippedTime(stop_after=500))
+    consumer = MemoryConsumer(
+        "test", handlers=effects.registry, raises=False, time=SkippedTime(stop_after=500)
+    )
     send_steps(consumer, "a", 1)
     consumer.send("test.ending", {"number": 1}, key="bad", event_id="bad-1")
     send_steps(consumer, "a", 2)
