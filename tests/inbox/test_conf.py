@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.core.checks import run_checks
 from pytest_django import Settings
 
 from inbox.conf import settings as inbox_settings
 from inbox.errors import UnknownConsumer
+from tests.checking import run_checks
 
 GOOD: dict[str, Any] = {"CONSUMERS": {"crm": {"TOPICS": ["orders"]}}}
 

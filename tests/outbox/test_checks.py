@@ -14,6 +14,7 @@ from django.db.models.signals import m2m_changed, post_delete, post_save
 from django.dispatch import Signal
 
 import outbox
+from tests.checking import run_checks
 from tests.testapp import events
 from tests.testapp.events import Note, ParcelSaved
 from tests.testapp.models import Document, Invoice, Parcel, Stamp, TrackedParcel
@@ -24,10 +25,11 @@ if TYPE_CHECKING:
 
 def found(id: str, *about: object, databases: list[str] | None = None) -> list[CheckMessage]:
     """The messages of one id, of certain objects only if any are named."""
-    messages = checks.run_checks(databases=databases)
+    messages = run_checks(databases)
     return [message for message in messages if message.id == id and (not about or message.obj in about)]
 
 
+@pytest.mark.django_db
 def test_a_clean_project_has_no_message_about_the_testapp() -> None:
     assert not [message for message in checks.run_checks() if "tests.testapp" in str(message.obj)]
 

@@ -17,6 +17,7 @@ from django.dispatch import receiver as django_receiver
 
 import outbox
 from outbox.write.registry import registry
+from tests.checking import run_checks
 from tests.testapp.events import Note
 from tests.testapp.models import Document, Invoice, Parcel, Price, Stamp
 
@@ -24,7 +25,7 @@ arrived = Signal()
 
 
 def found(id: str) -> list[CheckMessage]:
-    return [message for message in checks.run_checks() if message.id == id]
+    return [message for message in run_checks() if message.id == id]
 
 
 def nothing(**kwargs: Any) -> None: ...
@@ -167,7 +168,7 @@ class TestBaseManager:
 
 
 def test_a_clean_project_has_none_of_these() -> None:
-    ours = [message for message in checks.run_checks() if str(message.id).startswith("outbox.")]
+    ours = [message for message in run_checks() if str(message.id).startswith("outbox.")]
     assert [message.id for message in ours if message.level >= checks.WARNING] == []
 
 
