@@ -14,6 +14,6 @@ def run_checks(databases: Sequence[str] | None = None) -> list[CheckMessage]:
     return [
         message
         for check in registry.get_checks()
-        if check.__name__ != check_all_models.__name__
+        if getattr(check, "__name__", "") != check_all_models.__name__
         for message in check(app_configs=None, databases=databases)
     ]
