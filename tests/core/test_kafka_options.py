@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from confluent_kafka import KafkaException, Producer
-from django.core.checks import run_checks
 from hypothesis import given
 from hypothesis import strategies as st
 from kafka import KafkaConsumer, KafkaProducer
@@ -22,6 +21,7 @@ from outbox_core.kafka_options import (
     Option,
 )
 from outbox_core.kafka_translation import resolve
+from tests.checking import run_checks
 
 SERVERS = {"bootstrap_servers": ["a:1"]}
 CLIENTS = {PRODUCER: set(KafkaProducer.DEFAULT_CONFIG), CONSUMER: set(KafkaConsumer.DEFAULT_CONFIG)}

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.core.checks import run_checks
 from django.core.exceptions import ImproperlyConfigured
 from django.test.utils import override_settings
 
 from relay.conf import settings
 from relay.publishers.confluent import ConfluentPublisher
 from relay.publishers.kafka_python import KafkaPythonPublisher
+from tests.checking import run_checks
 
 SERVERS = {"bootstrap_servers": ["127.0.0.1:1"]}
 KAFKA = {"OPTIONS": SERVERS}
