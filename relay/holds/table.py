@@ -28,11 +28,14 @@ REASONS = {
 
 @dataclass(slots=True)
 class Scopes:
-    """The holds that cover some rows, by scope."""
+    """The holds that cover some rows, by scope. It is false if there are none."""
 
     topics: dict[str, int] = field(default_factory=dict)
     keys: dict[tuple[str, str], int] = field(default_factory=dict)
     events: dict[int, int] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.topics or self.keys or self.events)
 
     def hold_of(self, row: Row) -> int | None:
         """The hold that the row waits behind: the narrowest one, so that all waiting events of a key are in

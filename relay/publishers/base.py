@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 from typing import Protocol
 
 from outbox_core.wire.encode import Record as Record
@@ -90,7 +91,14 @@ class Publisher(Protocol):
 def size(record: Record) -> int:
     """An upper bound of a record's bytes in a batch without compression (KIP-98, message format v2)."""
     _, key, value, headers = record
-    total = 36 + len(key) + (len(value) if value is not None else 0)
-    for name, content in headers:
-        total += (len(name) if name.isascii() else len(name.encode())) + len(content) + 10
-    return total
+    total = 36 + len(key) + (0 if value is None else len(value))
+    if not headers:
+        return total
+    names, contents = zip(*headers, strict=True)
+    return total + _size_of_names(names) + len(b"".join(contents))
+
+
+@lru_cache(maxsize=4096)
+def _size_of_names(names: tuple[str, ...]) -> int:
+    """With the lengths of names and contents."""
+    return sum(len(name.encode()) + 10 for name in names)

@@ -97,14 +97,15 @@ def _prefix(
     wave_bytes: int | None,
 ) -> Wave:
     wave, total, most = Wave(), 0, sys.maxsize if wave_bytes is None else wave_bytes
-    send, name, topic = wave.sent.append, None, None
+    send, name, topic, limit = wave.sent.append, None, None, sys.maxsize
     rooms: dict[tuple[str, int], int] = {}
     for index, record in enumerate(records):
         if topic is None or record.topic != name:
             name = record.topic
             topic = topics[name]
+            limit = sys.maxsize if topic.max_bytes is None or not judge else topic.max_bytes - BATCH_HEADER
         needed = size(record)
-        if topic.trouble is not None or (judge and topic.is_too_small_for(BATCH_HEADER + needed)):
+        if topic.trouble is not None or needed > limit:
             refusal = topic.refusal(BATCH_HEADER + needed if judge else 0)
             assert refusal is not None
             if refusal.trouble is not Trouble.RECORD or not index:

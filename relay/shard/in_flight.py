@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import takewhile
+from itertools import islice, takewhile
 
 from outbox.log.position import Position
 from outbox_core.wire.encode import Record, Row
@@ -45,11 +45,9 @@ class InFlight:
 
     def wave(self) -> list[Row]:
         """The next rows to hand over, in order: not acknowledged and not held."""
-        rows = [
-            row
-            for row in self.page.rows[self.done :]
-            if row.id not in self.acknowledged and self._hold(row) is None
-        ]
+        rows = self.page.rows[self.done :]
+        if self.acknowledged or self.scopes:
+            rows = [row for row in rows if row.id not in self.acknowledged and self._hold(row) is None]
         return rows[: self.limit]
 
     def note(self, wave: Sequence[Row], outcomes: Sequence[Outcome]) -> dict[str, tuple[Row, Failure]]:
@@ -71,15 +69,17 @@ class InFlight:
 
     def prefix(self) -> Prefix | None:
         """The next rows that are acknowledged or held."""
-        rows = list(takewhile(self._settled, self.page.rows[self.done :]))
+        rows = list(takewhile(self._settled, islice(self.page.rows, self.done, None)))
         if not rows:
             return None
-        published = [row for row in rows if row.id in self.acknowledged]
+        published = [row for row in rows if row.id in self.acknowledged] if self.scopes else rows
         return Prefix(
             rows,
             position=self.page.position_after(self.done + len(rows)),
             carried=replace(tally(published), newest=max(row.created_at for row in rows)),
-            held=[(hold, row.id) for row in rows if (hold := self._hold(row)) is not None],
+            held=[(hold, row.id) for row in rows if (hold := self._hold(row)) is not None]
+            if self.scopes
+            else [],
         )
 
     def step_over(self, prefix: Prefix) -> None:
@@ -88,9 +88,7 @@ class InFlight:
         self.acknowledged.difference_update(row.id for row in prefix.rows)
 
     def _hold(self, row: Row) -> int | None:
-        return (
-            self.scopes.hold_of(row) if self.scopes is not None and row.id not in self.acknowledged else None
-        )
+        return self.scopes.hold_of(row) if self.scopes and row.id not in self.acknowledged else None
 
     def _settled(self, row: Row) -> bool:
         return row.id in self.acknowledged or self._hold(row) is not None
