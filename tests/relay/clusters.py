@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -120,15 +121,18 @@ def upgraded(old: Cluster, new: Cluster) -> None:
     work = new.folder / "upgrade"
     work.mkdir()
     identity = new._account.identity() if new._account else {}
-    if new._account:
-        os.chown(work, new._account.uid, new._account.gid)
-    run = subprocess.run(
-        [
-            new.binaries.program("pg_upgrade"), "--username", "postgres", "--socketdir", str(work),
-            "--old-bindir", str(old.binaries.folder), "--new-bindir", str(new.binaries.folder),
-            "--old-datadir", str(old.data), "--new-datadir", str(new.data),
-            "--old-port", str(old.port), "--new-port", str(new.port),
-        ],
-        capture_output=True, text=True, check=False, cwd=work, **identity,
-    )  # fmt: skip
+    # The path of a socket has at most 107 bytes.
+    with tempfile.TemporaryDirectory(prefix="pg-", dir="/tmp") as sockets:
+        if new._account:
+            os.chown(work, new._account.uid, new._account.gid)
+            os.chown(sockets, new._account.uid, new._account.gid)
+        run = subprocess.run(
+            [
+                new.binaries.program("pg_upgrade"), "--username", "postgres", "--socketdir", sockets,
+                "--old-bindir", str(old.binaries.folder), "--new-bindir", str(new.binaries.folder),
+                "--old-datadir", str(old.data), "--new-datadir", str(new.data),
+                "--old-port", str(old.port), "--new-port", str(new.port),
+            ],
+            capture_output=True, text=True, check=False, cwd=work, **identity,
+        )  # fmt: skip
     assert run.returncode == 0, run.stdout + run.stderr
