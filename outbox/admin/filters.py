@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from outbox.models import EventStatus, Hold, OutboxEvent
 from outbox.models.event_queries import LIMIT, OutboxEventQuerySet
-from outbox.operations import topics
+from outbox.operations import registered
 from outbox.write.registry import registry
 from outbox_core.people.text import line
 
@@ -138,4 +138,4 @@ class TopicFilter(ColumnFilter):
 
     def registered(self) -> Iterable[str]:
         held = Hold.objects.order_by("topic").values_list("topic", flat=True).distinct()
-        return {*topics.registered(), *held[:LISTED]}
+        return {*registered.topics(), *held[:LISTED]}

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 
 from outbox.errors import OutboxError
 from outbox.models import Hold, Ledger
-from outbox.operations import topics
+from outbox.operations import registered
 from outbox_core.operations import actor
 from outbox_core.operations.ledger import Record
 from outbox_core.people.humanize import plural
@@ -53,7 +53,7 @@ def resume(topic: str, using: str, *, who: str | None = None) -> str:
 
 
 def _refuse_unknown(topic: str, *, any_topic: bool) -> None:
-    known = topics.registered()
+    known = registered.topics()
     if topic not in known and not any_topic:
         close = get_close_matches(topic, known, n=1)
         hint = f"Did you mean {close[0]!r}?" if close else f"Known: {', '.join(known) or 'none'}."

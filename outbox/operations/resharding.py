@@ -17,9 +17,8 @@ from outbox.log import tables
 from outbox.log.history import refuse_another_history
 from outbox.models import Checkpoint, Position, Shard
 from outbox.sql import statement
-from outbox.sql.planning import by_index
 from outbox.write.buckets import BUCKETS
-from outbox_core.database import pinned
+from outbox_core.database import by_index, pinned
 
 CLAIM = timedelta(minutes=10)
 """How long relays leave the shards alone if the process that claimed them dies."""

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from django.db import transaction
 
 from outbox_core.operations.ledger import Record
+from outbox_core.people.humanize import plural
 
 CHUNK = 1_000
 REQUEST_SECONDS = 5.0
@@ -68,3 +69,15 @@ def within(seconds: float, work: Iterator[Step], clock: Callable[[], float] = ti
 def to_the_end(work: Iterator[Step]) -> Tally:
     """Take every step."""
     return within(float("inf"), work)
+
+
+def sentences(verb: str, noun: str, tally: Tally, command: str, then: str = "") -> Iterator[str]:
+    """``Released 3 holds: …``. If the request could not finish, it names the command that does the rest."""
+    if tally.done:
+        yield f"{verb} {plural(tally.done, noun)}{then}."
+    if tally.skipped:
+        yield f"Not changed: {plural(tally.skipped, noun)}, which are being released."
+    if not tally.done and not tally.skipped:
+        yield f"Nothing was {verb.lower()}: it is no longer held, or is being released already."
+    if not tally.complete:
+        yield f"One request cannot do all of it. Repeat it, or run the command for the rest: {command}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import shutil
 from abc import abstractmethod
@@ -54,6 +55,19 @@ class ListingCommand(OperatorCommand):
                 for row in render(listing, shutil.get_terminal_size((80, 24)).columns):
                     self.stdout.write(row)
             self.stdout.flush()
+
+
+def source_line(defined: Any) -> str:
+    """Where a class or function is defined: ``shop.events:53``; without the line if the source cannot be
+    read.
+    """
+    defined = inspect.unwrap(defined)
+    code = getattr(defined, "__code__", None)
+    try:
+        number = code.co_firstlineno if code is not None else inspect.findsource(defined)[1] + 1
+    except (OSError, TypeError):
+        return str(defined.__module__)
+    return f"{defined.__module__}:{number}"
 
 
 def as_json(data: object) -> str:
