@@ -164,8 +164,8 @@ class Bulk:
 
     def _before(self, pks: Sequence[Any]) -> dict[Any, Model]:
         """The locked rows before the change, if a receiver asks for them."""
-        heard = [*receivers_of(pre_save, self._model), *receivers_of(post_save, self._model)]
-        return {row.pk: row for row in self._rows(pks)} if any(each.previous for each in heard) else {}
+        receivers = [*receivers_of(pre_save, self._model), *receivers_of(post_save, self._model)]
+        return {row.pk: row for row in self._rows(pks)} if any(each.previous for each in receivers) else {}
 
     def _announce_updated(
         self, pks: Sequence[Any], before: Mapping[Any, Model], fields: frozenset[str]
