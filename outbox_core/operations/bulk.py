@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from django.db import transaction
 
-from outbox_core.operations.ledger import Record
+from outbox_core.operations.ledger import OpenEntry
 from outbox_core.people.humanize import plural
 
 CHUNK = 1_000
@@ -43,7 +43,7 @@ class Tally(NamedTuple):
         )
 
 
-def steps(chunk: Callable[[int], Step], record: Record, using: str) -> Iterator[Step]:
+def steps(chunk: Callable[[int], Step], entry: OpenEntry, using: str) -> Iterator[Step]:
     """Run ``chunk`` until nothing is left. Each chunk and its part of the ledger entry share a
     transaction.
     """
@@ -51,7 +51,7 @@ def steps(chunk: Callable[[int], Step], record: Record, using: str) -> Iterator[
     while after is not None:
         with transaction.atomic(using=using):
             step = chunk(after)
-            record.add(step.done, last=step.after is None)
+            entry.add(step.done, last=step.after is None)
         after = step.after
         yield step
 

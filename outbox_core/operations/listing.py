@@ -11,12 +11,10 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
-import msgspec
-
-from outbox_core.operations.command import OperatorCommand, until_reader_leaves
+from outbox_core.operations.command import OperatorCommand, json_text, until_reader_leaves
 from outbox_core.operations.database_failure import explain
 from outbox_core.operations.report import Problem, Table
-from outbox_core.people.text import in_json, line
+from outbox_core.people.text import line
 
 GAP = "  "
 LEAST = 10
@@ -50,7 +48,7 @@ class ListingCommand(OperatorCommand):
         listing = self.read(**options)
         with until_reader_leaves():
             if options["json"]:
-                self.stdout.write(as_json(listing.data))
+                self.stdout.write(json_text(listing.data))
             else:
                 for row in render(listing, shutil.get_terminal_size((80, 24)).columns):
                     self.stdout.write(row)
@@ -68,12 +66,6 @@ def source_line(defined: Any) -> str:
     except (OSError, TypeError):
         return str(defined.__module__)
     return f"{defined.__module__}:{number}"
-
-
-def as_json(data: object) -> str:
-    """Indented JSON, whose characters a terminal can print."""
-    text = msgspec.json.encode(data, order="deterministic")
-    return in_json(msgspec.json.format(text, indent=2).decode())
 
 
 def render(listing: Listing, width: int) -> Iterator[str]:
