@@ -20,7 +20,7 @@ from outbox.admin.filters import (
     TimeFilter,
     TopicFilter,
     TypeFilter,
-    reach,
+    search_range,
 )
 from outbox.conf import settings
 from outbox.log import rows
@@ -112,7 +112,7 @@ class OutboxEventAdmin(ReadOnlyAdmin):
         try:
             return queryset.filter(event_id=UUID(term)), False
         except ValueError:
-            by_key = queryset.filter(reach(request, queryset), key=term)
+            by_key = queryset.filter(search_range(request, queryset), key=term)
         if term.isdecimal() and int(term) <= BIGGEST_ID:
             # A sequence or a key: as one condition, the two would have no index in common.
             ids = [int(term), *by_key.order_by("-pk").values_list("pk", flat=True)[:LIMIT]]
