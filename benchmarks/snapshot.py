@@ -11,7 +11,7 @@ from django.db import connection
 
 from benchmarks.ground import address, drain_rate, fill, topic
 from outbox.log.position import Snapshot
-from relay.log.reader import GLANCE_FACTOR
+from relay.log.reader import POLL_FACTOR
 from relay.log.session import Session
 
 
@@ -46,7 +46,7 @@ def _poll_ms() -> float:
         "first": 0,
         "last": 255,
         "rows": 2_000,
-        "most": 2_000 * GLANCE_FACTOR,
+        "most": 2_000 * POLL_FACTOR,
         "bytes": 4_000_000,
     }
     times = []

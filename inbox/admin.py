@@ -13,8 +13,7 @@ from inbox.errors import InboxError
 from inbox.models import HeldEvent, Instance, Ledger
 from inbox.models.held_queries import HeldEventQuerySet
 from inbox.operations import discarding, releasing
-from outbox_core.operations.bulk import REQUEST_SECONDS, Tally, within
-from outbox_core.operations.outcome import sentences
+from outbox_core.operations.bulk import REQUEST_SECONDS, Tally, sentences, within
 from outbox_core.operations.selection import Selection
 from outbox_core.people.admin import LIMIT, ReadOnlyAdmin, ReasonForm
 from outbox_core.people.ledger_admin import LedgerAdmin, history

@@ -70,14 +70,14 @@ class Consumer:
             clock=clock,
         )
         self._unhandled = UnhandledTypes(consumer, inbox.database, routes.handlers.keys(), clock, every)
-        self._divide(inbox, consumer, replace(routes, skip=self._unhandled), ahead, failed)
+        self._set_up_handling(inbox, consumer, replace(routes, skip=self._unhandled), ahead, failed)
         other_databases.install(inbox.database, inbox.other_databases)
         self._delays = delays()
         self._check_every = every
         self._alive_at = self._retry_at = self._checked_at = clock()
         self._unstored: dict[Partition, int] = {}
 
-    def _divide(
+    def _set_up_handling(
         self,
         inbox: Settings,
         consumer: ConsumerSettings,
@@ -107,7 +107,7 @@ class Consumer:
             judge=judge,
             outages=self._outages,
             wait=self._wait,
-            go_on=self._go_on,
+            check_stop=self._check_stop,
             batch_size=consumer.batch_size,
             failed=failed,
         )
@@ -145,7 +145,7 @@ class Consumer:
             self._stop.wait(next(self._delays))
             return ()
         except UNAVAILABLE as error:
-            self._lack_database(error)
+            self._database_failed(error)
             self._stop.wait(next(self._delays))
             return ()
         self._kafka_answers()
@@ -181,7 +181,7 @@ class Consumer:
         except OffsetsMoved:
             self._read_again()
         except UNAVAILABLE as error:
-            self._lack_database(error)
+            self._database_failed(error)
         else:
             return True
         return False
@@ -196,7 +196,7 @@ class Consumer:
             if self._offsets.went_back():
                 self._read_again()
         except UNAVAILABLE as error:
-            self._lack_database(error)
+            self._database_failed(error)
 
     def _read_again(self) -> None:
         self._unstored = {}
@@ -204,7 +204,7 @@ class Consumer:
         self._processor.start_over(self._source.partitions())
         self._source.reread()
 
-    def _lack_database(self, error: Exception) -> None:
+    def _database_failed(self, error: Exception) -> None:
         self._outages.begin(DATABASE, error)  # the heartbeat finds its end
         drop_dead_connection(self._database)
 
@@ -214,7 +214,7 @@ class Consumer:
             return
         self._retry_at = began_at + RETRY_EVERY
         try:
-            outcome = self._retries.run(self._go_on_retrying)
+            outcome = self._retries.run(self._check_stop_retrying)
         except Abandoned:
             return  # no polled record is lost, because none is being handled
         except UNAVAILABLE as error:
@@ -226,17 +226,17 @@ class Consumer:
         # Failing events take no more time than new ones.
         self._retry_at = now if outcome.more else now + max(RETRY_EVERY, now - began_at)
 
-    def _go_on(self) -> None:
-        if not self._stay() or self._stop.requested:
+    def _check_stop(self) -> None:
+        if not self._stay_member() or self._stop.requested:
             raise Abandoned
 
-    def _go_on_retrying(self) -> None:
+    def _check_stop_retrying(self) -> None:
         """Held events are handled whoever has their partition, and while Kafka is unavailable."""
-        self._stay()
+        self._stay_member()
         if self._stop.requested:
             raise Abandoned
 
-    def _stay(self) -> bool:
+    def _stay_member(self) -> bool:
         """Write the heartbeat, and stay a member of the group. False if partitions were revoked."""
         self._progress()
         self._heartbeat.beat()
@@ -247,10 +247,10 @@ class Consumer:
 
     def _wait(self, seconds: float) -> None:
         until = self._clock() + seconds
-        self._go_on()
+        self._check_stop()
         while (remaining := until - self._clock()) > 0:
             self._stop.wait(min(remaining, KEEP_ALIVE_EVERY / 2))
-            self._go_on()
+            self._check_stop()
 
     def _kafka_answers(self) -> None:
         self._outages.end(KAFKA)

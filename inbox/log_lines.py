@@ -24,7 +24,7 @@ DECIDE = "Correct the handler or the data, then use inbox_release; or use inbox_
 
 @receiver(signals.started)
 def _started(sender: str, topics: Collection[str], group: str, kafka: str, **_: Any) -> None:
-    message = "%s: reading %s as group %s from Kafka at %s. Run inbox_doctor to examine the way."
+    message = "%s: reading %s as group %s from Kafka at %s. inbox_doctor checks each step."
     names = ", ".join(sorted(topics))
     _log(logging.INFO, "inbox.started", message, sender, names, group, kafka, consumer=sender, kafka=kafka)
 

@@ -127,5 +127,14 @@ def pinned(
             transaction.set_rollback(True, using=using)
 
 
+@contextmanager
+def by_index(using: str, **settings: str) -> Iterator[None]:
+    """A transaction in which the planner uses the indexes, even with wrong statistics. Only read in it: it
+    ends with a rollback. ``settings`` are more settings of PostgreSQL, such as ``statement_timeout``.
+    """
+    with pinned(using, BY_INDEX | settings, undo=True):
+        yield
+
+
 def _version(connection: BaseDatabaseWrapper) -> int:
     return int(connection.connection.info.server_version)

@@ -24,7 +24,7 @@ def listen() -> None:
 
 
 def _started(*, database: str, kafka: str, **_: Any) -> None:
-    message = "Publishing the outbox of database %s to %s. Run outbox_doctor to examine the way."
+    message = "Publishing the outbox of database %s to %s. outbox_doctor checks each step."
     _log(logging.INFO, "relay.started", message, database, kafka, database=database, kafka=kafka)
 
 

@@ -32,7 +32,7 @@ class Processor:
     """Handles records: a batch in one transaction. An event that fails is held, and the rest is handled. Only
     if every handler fails for every key, it waits.
 
-    ``wait`` sleeps and ``go_on`` is asked between transactions; both raise Abandoned when the rest is
+    ``wait`` sleeps and ``check_stop`` is asked between transactions; both raise Abandoned when the rest is
     dropped. ``failed`` is called for each failure.
     """
 
@@ -44,7 +44,7 @@ class Processor:
         judge: Judge,
         outages: Outages,
         wait: Callable[[float], None],
-        go_on: Callable[[], None],
+        check_stop: Callable[[], None],
         batch_size: int,
         failed: Callable[[BaseException], None] = lambda error: None,
     ) -> None:
@@ -54,7 +54,7 @@ class Processor:
         self._judge = judge
         self._outages = outages
         self._wait = wait
-        self._go_on = go_on
+        self._check_stop = check_stop
         self._batch_size = batch_size
         self._failed = failed
         self._suspects = Suspects(unit.consumer, unit.database)
@@ -66,7 +66,7 @@ class Processor:
             Abandoned: the records not yet yielded are to be delivered again.
         """
         for start in range(0, len(records), self._batch_size):
-            self._go_on()
+            self._check_stop()
             batch = records[start : start + self._batch_size]
             try:
                 yield from self._batch(batch)
@@ -119,7 +119,7 @@ class Processor:
                 return
             if failure.index is None and len(rest) > 1:
                 for delivery in rest:
-                    self._go_on()
+                    self._check_stop()
                     yield from self._settle([delivery])
                 return
             index = failure.index or 0
@@ -130,7 +130,7 @@ class Processor:
                 yield rest.pop(0)
             else:
                 self._wait_for_any(rest)
-            self._go_on()
+            self._check_stop()
 
     def _try(self, deliveries: Sequence[Delivery]) -> Failure | None:
         """Handle them in one transaction. Returns the failure, if there is one."""
@@ -190,7 +190,7 @@ class Processor:
             if swept <= 0 or self._judge.now() >= until:
                 self._wait(self._judge.pause(delivery))
             swept -= 1
-            self._go_on()
+            self._check_stop()
             failure = self._attempt(delivery)
             if not self._judge.nothing_succeeds:
                 return

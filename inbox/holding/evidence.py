@@ -12,7 +12,7 @@ LONGEST = 4.0
 
 
 @dataclass(slots=True)
-class Record:
+class Results:
     """The results of one handler since its first failure."""
 
     successes: int = 0
@@ -22,7 +22,7 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class Assessment:
     """``against``: the failure counts against the event. ``outage``: the handler fails for every key.
 
     ``pause``: seconds until the handler is tried again if the failure does not count against the event.
@@ -42,58 +42,58 @@ class Evidence:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._records: dict[str, Record] = {}
+        self._results: dict[str, Results] = {}
         self._seen: dict[Hashable, int] = {}
 
     def __bool__(self) -> bool:
         """Whether anything has failed, so that successes matter."""
-        return bool(self._records)
+        return bool(self._results)
 
     def note(self, handler: str) -> None:
         """A handler is failing: from now on its successes count."""
-        self._records.setdefault(handler, Record())
+        self._results.setdefault(handler, Results())
 
-    def failed(self, handler: str, key: Hashable, event: Hashable, *, suspicious: bool) -> Judgement:
-        record = self._records.setdefault(handler, Record())
-        others = record.successes > self._seen.get(event, record.successes)
-        self._seen[event] = record.successes
-        record.failing.add(key)
-        out = len(record.failing) >= DISTINCT
-        record.pause = min(max(record.pause * 2, 0.25), LONGEST)
-        record.next_at = self._clock() + record.pause
-        return Judgement(others or (suspicious and not out), out, record.pause)
+    def failed(self, handler: str, key: Hashable, event: Hashable, *, suspicious: bool) -> Assessment:
+        results = self._results.setdefault(handler, Results())
+        others = results.successes > self._seen.get(event, results.successes)
+        self._seen[event] = results.successes
+        results.failing.add(key)
+        out = len(results.failing) >= DISTINCT
+        results.pause = min(max(results.pause * 2, 0.25), LONGEST)
+        results.next_at = self._clock() + results.pause
+        return Assessment(others or (suspicious and not out), out, results.pause)
 
     def succeeded(self, handlers: Iterable[str]) -> set[str]:
         """These succeeded. Returns those whose outage is over."""
         over = set()
         for name in handlers:
-            if (record := self._records.get(name)) is not None:
-                if self.is_out(name):
+            if (results := self._results.get(name)) is not None:
+                if self.is_in_outage(name):
                     over.add(name)
-                record.successes += 1
-                record.failing.clear()
-                record.pause = 0.0
+                results.successes += 1
+                results.failing.clear()
+                results.pause = 0.0
         return over
 
     def forget(self, event: Hashable) -> None:
         """The event is handled, or a person must decide."""
         self._seen.pop(event, None)
 
-    def is_out(self, handler: str) -> bool:
+    def is_in_outage(self, handler: str) -> bool:
         """Whether this handler fails for every key."""
-        record = self._records.get(handler)
-        return record is not None and len(record.failing) >= DISTINCT
+        results = self._results.get(handler)
+        return results is not None and len(results.failing) >= DISTINCT
 
-    def out(self) -> set[str]:
-        return {name for name in self._records if self.is_out(name)}
+    def in_outage(self) -> set[str]:
+        return {name for name in self._results if self.is_in_outage(name)}
 
-    def all_out(self, handlers: Collection[str]) -> bool:
-        return bool(handlers) and all(map(self.is_out, handlers))
+    def all_in_outage(self, handlers: Collection[str]) -> bool:
+        return bool(handlers) and all(map(self.is_in_outage, handlers))
 
     def pause(self, handler: str) -> float:
-        record = self._records.get(handler)
-        return record.pause if record is not None and record.pause else 1.0
+        results = self._results.get(handler)
+        return results.pause if results is not None and results.pause else 1.0
 
     def due(self, handler: str) -> bool:
         """Whether a handler in an outage may be tried again."""
-        return self._clock() >= self._records[handler].next_at
+        return self._clock() >= self._results[handler].next_at

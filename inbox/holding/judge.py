@@ -70,17 +70,17 @@ class Judge:
     def failed(self, event: Hashable, key_hash: int | None, failure: Failure, *, attempts: int) -> Verdict:
         """An event has failed that had ``attempts`` against it."""
         error, handler = failure.cause, failure.handler
-        judgement = self.evidence.failed(
+        assessment = self.evidence.failed(
             handler, event if key_hash is None else key_hash, event, suspicious=not is_retriable(error)
         )
         if isinstance(error, Poison):
             self.evidence.forget(event)
             return Verdict(attempts + 1, None, outage=False)
-        if judgement.outage:
+        if assessment.outage:
             self._outages.begin(outage_of(handler), error)
-        attempts += judgement.against
-        if not judgement.against:
-            return Verdict(attempts, max(judgement.pause, failure.seconds), judgement.outage)
+        attempts += assessment.against
+        if not assessment.against:
+            return Verdict(attempts, max(assessment.pause, failure.seconds), assessment.outage)
         if attempts >= self._attempts and not isinstance(error, RetryLater):
             self.evidence.forget(event)
             return Verdict(attempts, None, outage=False)
@@ -102,7 +102,7 @@ class Judge:
     @property
     def nothing_succeeds(self) -> bool:
         """Whether every handler of this consumer fails for every key."""
-        return self.evidence.all_out(self._handlers)
+        return self.evidence.all_in_outage(self._handlers)
 
     def pause(self, delivery: Delivery) -> float:
         """Seconds to wait before this one is retried."""

@@ -84,15 +84,15 @@ class Retries:
         self._careful = True
         self.handled = 0
 
-    def run(self, go_on: Callable[[], None] = lambda: None) -> Outcome:
-        """One round. Raises errors of ``go_on``, and of a database that cannot be written."""
+    def run(self, check_stop: Callable[[], None] = lambda: None) -> Outcome:
+        """One round. Raises errors of ``check_stop``, and of a database that cannot be written."""
         if over := self._judge.take_over():
             self._held.hurry(self._unit.consumer, sorted(over))
         outcome = Outcome()
         due = self._due()
         if due:
             try:
-                self._round(due, outcome, go_on)
+                self._round(due, outcome, check_stop)
             finally:
                 if outcome.handled or outcome.failed:
                     counts = {"handled": outcome.handled, "failed": outcome.failed}
@@ -105,15 +105,15 @@ class Retries:
         whether the outage is over.
         """
         consumer, ahead = self._unit.consumer, self._unit.ahead()
-        out = self._judge.evidence.out()
+        out = self._judge.evidence.in_outage()
         due = self._held.due(consumer, KEYS, ahead=ahead, without=out)
         for handler in sorted(out):
             if self._judge.evidence.due(handler):
                 due += self._held.due(consumer, 1, ahead=ahead, handler=handler)
         return due
 
-    def _round(self, due: Sequence[int], outcome: Outcome, go_on: Callable[[], None]) -> None:
-        go_on()
+    def _round(self, due: Sequence[int], outcome: Outcome, check_stop: Callable[[], None]) -> None:
+        check_stop()
         alone = self._careful or self._held.filter(id__in=due, alone=True).exists()
         if not alone and len(due) > 1:
             culprit = self._together(due, outcome)
@@ -125,7 +125,7 @@ class Retries:
                 due = [head for head in due if head != culprit.held.pk]
         until = self._judge.now() + ROUND_SECONDS
         for head in due:
-            go_on()
+            check_stop()
             self._key(head, outcome)
             if outcome.failed and self._judge.now() >= until:
                 break

@@ -54,7 +54,7 @@ class TopicIds:
     def is_of_another_topic(self, topic: str, stored: Stored) -> bool:
         """Whether a stored offset belongs to a deleted topic of this name, or to another cluster."""
         if stored.cluster_id and self._cluster and stored.cluster_id != self._cluster:
-            self._say_moved(topic, stored.cluster_id)
+            self._report_moved(topic, stored.cluster_id)
             return True
         mine = self._ids.get(topic)
         another = mine is not None and stored.topic_id is not None and mine != stored.topic_id
@@ -74,7 +74,7 @@ class TopicIds:
         """Whether an offset of a deleted topic of this name was found."""
         return self._mark(topic) in self._reported
 
-    def _say_moved(self, topic: str, cluster: str) -> None:
+    def _report_moved(self, topic: str, cluster: str) -> None:
         if topic not in self._moved:
             self._moved.add(topic)
             cluster_changed.send(self._consumer, topic=topic, before=cluster, now=self._cluster)

@@ -79,13 +79,13 @@ class UndecodablePartitions:
             return
         self._retry_at = self._clock() + RETRY_EVERY
         for partition in self.among(partitions):
-            if self._goes_on(partition, positions.get(partition)):
+            if self._is_readable(partition, positions.get(partition)):
                 del self._offsets[partition]
                 seconds = self._clock() - self._since.pop(partition)
                 where = {"topic": partition.topic, "partition": partition.partition}
                 partition_decodable.send(self._consumer, **where, seconds=seconds)
 
-    def _goes_on(self, partition: TopicPartition, position: int | None) -> bool:
+    def _is_readable(self, partition: TopicPartition, position: int | None) -> bool:
         if position is None:
             return False
         moved = position != self._offsets[partition]  # another member could read it meanwhile

@@ -8,7 +8,7 @@ from inbox.errors import InboxError
 from inbox.models import Ledger
 from inbox.operations import selected
 from outbox_core.operations.bulk import Step
-from outbox_core.operations.ledger import NEEDS_REASON, Record
+from outbox_core.operations.ledger import NEEDS_REASON, OpenEntry
 from outbox_core.operations.selection import Selection
 
 
@@ -20,7 +20,7 @@ def discard(selection: Selection, using: str, who: str, reason: str) -> Iterator
     if not reason.strip():
         raise InboxError(NEEDS_REASON)
     chosen = selected.held(selection, using)
-    record = Record(
+    entry = OpenEntry(
         Ledger,
         using,
         who=who,
@@ -30,4 +30,4 @@ def discard(selection: Selection, using: str, who: str, reason: str) -> Iterator
         reason=reason.strip(),
         before="held",
     )
-    return selected.steps(chosen, lambda events: events.discard(by=who, reason=reason.strip()), record, using)
+    return selected.steps(chosen, lambda events: events.discard(by=who, reason=reason.strip()), entry, using)

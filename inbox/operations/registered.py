@@ -10,9 +10,8 @@ import msgspec
 
 from inbox.conf import Settings, settings
 from inbox.handling.registry import Handler, registry
-from outbox_core.operations.listing import Listing
+from outbox_core.operations.listing import Listing, source_line
 from outbox_core.operations.report import Table
-from outbox_core.operations.source_line import source_line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

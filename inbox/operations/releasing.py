@@ -8,14 +8,14 @@ from inbox.models import Ledger
 from inbox.models.held_queries import HeldEventQuerySet
 from inbox.operations import selected
 from outbox_core.operations.bulk import Step
-from outbox_core.operations.ledger import Record
+from outbox_core.operations.ledger import OpenEntry
 from outbox_core.operations.selection import Selection
 
 
 def release(selection: Selection, using: str, who: str) -> Iterator[Step]:
     """Release the held events of a selection; a step counts them with the rest of their keys."""
     chosen = selected.held(selection, using).unreleased()
-    record = Record(
+    entry = OpenEntry(
         Ledger,
         using,
         who=who,
@@ -24,4 +24,4 @@ def release(selection: Selection, using: str, who: str) -> Iterator[Step]:
         selection=selection.as_json("event"),
         before="held",
     )
-    return selected.steps(chosen, HeldEventQuerySet.release, record, using)
+    return selected.steps(chosen, HeldEventQuerySet.release, entry, using)

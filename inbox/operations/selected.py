@@ -10,12 +10,12 @@ from inbox.models import HeldEvent
 from inbox.models.held_queries import HeldEventQuerySet
 from outbox_core.operations import bulk
 from outbox_core.operations.bulk import CHUNK, Step
-from outbox_core.operations.ledger import Record
+from outbox_core.operations.ledger import OpenEntry
 from outbox_core.operations.selection import Selection
 
 
 def steps(
-    chosen: HeldEventQuerySet, change: Callable[[HeldEventQuerySet], int], record: Record, using: str
+    chosen: HeldEventQuerySet, change: Callable[[HeldEventQuerySet], int], entry: OpenEntry, using: str
 ) -> Iterator[Step]:
     """Change the chosen events chunk by chunk. ``change`` returns how many events it changed."""
 
@@ -24,7 +24,7 @@ def steps(
         done = change(HeldEvent.objects.using(using).filter(pk__in=ids)) if ids else 0
         return Step(done=done, events=done, after=ids[-1] if len(ids) == CHUNK else None)
 
-    return bulk.steps(chunk, record, using)
+    return bulk.steps(chunk, entry, using)
 
 
 def held(selection: Selection, using: str) -> HeldEventQuerySet:

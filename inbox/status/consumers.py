@@ -66,19 +66,6 @@ def _status(consumer: ConsumerSettings, database: str, lag: Lag) -> ConsumerStat
     alive = Instance.objects.using(database).filter(consumer=name).alive()
     totals = alive.aggregate(instances=Count("id"), handled=Sum("handled"), progress_at=Max("progress_at"))
     details = alive.filter(state=Instance.State.WAITING).values_list("detail", flat=True)
-    held = (
-        HeldEvent.objects.using(database)
-        .waiting(name)
-        .order_by()
-        .aggregate(
-            held=Count("id"),
-            released=Count("id", filter=Q(released_at__isnull=False)),
-            undecided=Count("id", filter=UNDECIDED),
-            retrying=Count("id", filter=Q(retry_at__isnull=False)),
-            retried_since=Min("held_at", filter=Q(retry_at__isnull=False)),
-            oldest=Min("held_at"),
-        )
-    )
     handlers = {type_: handler.name for type_, handler in sorted(registry.of(consumer.handlers).items())}
     gaps = Offset.objects.db_manager(database).with_gaps(name)
     return ConsumerStatus(
@@ -91,14 +78,22 @@ def _status(consumer: ConsumerSettings, database: str, lag: Lag) -> ConsumerStat
         ),
         handled=totals["handled"] or 0,
         progress_at=totals["progress_at"],
-        held=held["held"],
-        released=held["released"],
-        undecided=held["undecided"],
-        retrying=held["retrying"],
-        retried_since=held["retried_since"],
+        **_held(name, database),
         handlers=handlers,
         unhandled=_unhandled(consumer, handlers, database),
-        oldest_held_at=held["oldest"],
+    )
+
+
+def _held(consumer: str, database: str) -> dict[str, Any]:
+    will_be_retried = Q(retry_at__isnull=False)
+    waiting = HeldEvent.objects.using(database).waiting(consumer).order_by()
+    return waiting.aggregate(
+        held=Count("id"),
+        released=Count("id", filter=Q(released_at__isnull=False)),
+        undecided=Count("id", filter=UNDECIDED),
+        retrying=Count("id", filter=will_be_retried),
+        retried_since=Min("held_at", filter=will_be_retried),
+        oldest_held_at=Min("held_at"),
     )
 
 

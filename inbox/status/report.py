@@ -84,7 +84,9 @@ def _data(
 
 def _problems(consumers: Sequence[ConsumerStatus], held: Causes, thresholds: Thresholds) -> Iterator[Problem]:
     for consumer in consumers:
-        yield from _of_consumer(consumer, thresholds)
+        yield from _process_problems(consumer)
+        yield from _lag_problems(consumer, thresholds)
+        yield from _event_problems(consumer)
     if any(consumer.undecided for consumer in consumers):
         yield Problem(
             state=State.HELD,
@@ -94,7 +96,7 @@ def _problems(consumers: Sequence[ConsumerStatus], held: Causes, thresholds: Thr
         )
 
 
-def _of_consumer(consumer: ConsumerStatus, thresholds: Thresholds) -> Iterator[Problem]:
+def _process_problems(consumer: ConsumerStatus) -> Iterator[Problem]:
     name = consumer.consumer
     if not consumer.instances:
         yield Problem(
@@ -108,6 +110,10 @@ def _of_consumer(consumer: ConsumerStatus, thresholds: Thresholds) -> Iterator[P
             text=f"Consumer {name} waits for {consumer.waiting_for}",
             remedy="Nothing is lost, and it keeps trying. Check that what it names answers from that host.",
         )
+
+
+def _lag_problems(consumer: ConsumerStatus, thresholds: Thresholds) -> Iterator[Problem]:
+    name = consumer.consumer
     if consumer.lag_unknown:
         yield Problem(
             state=State.DEGRADED,
@@ -120,6 +126,11 @@ def _of_consumer(consumer: ConsumerStatus, thresholds: Thresholds) -> Iterator[P
             text=f"Consumer {name} is {plural(consumer.lag or 0, 'record')} behind{_oldest(consumer)}.",
             remedy="If this grows, start more processes, up to the number of partitions, or look at its log.",
         )
+
+
+def _event_problems(consumer: ConsumerStatus) -> Iterator[Problem]:
+    """Events that fail, and records that are lost."""
+    name = consumer.consumer
     if consumer.retried_since is not None and _age(consumer.retried_since) > RETRIES_SECONDS:
         yield Problem(
             state=State.DEGRADED,

@@ -19,8 +19,7 @@ from outbox.models import Hold
 from outbox.operations import pausing
 from outbox.operations.releasing import release
 from outbox_core.database import pinned
-from outbox_core.operations.bulk import REQUEST_SECONDS, within
-from outbox_core.operations.outcome import sentences
+from outbox_core.operations.bulk import REQUEST_SECONDS, sentences, within
 from outbox_core.operations.selection import Selection
 from outbox_core.people.humanize import plural
 from outbox_core.people.text import line

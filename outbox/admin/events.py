@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from django.conf import settings as django_settings
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.urls import URLPattern, path, reverse
@@ -19,19 +20,20 @@ from outbox.admin.filters import (
     TimeFilter,
     TopicFilter,
     TypeFilter,
-    reach,
+    search_range,
 )
-from outbox.admin.wire import record
 from outbox.conf import settings
+from outbox.log import rows
 from outbox.models import EventStatus, Held, Ledger, OutboxEvent
 from outbox.models.event_queries import LIMIT
-from outbox.sql.planning import by_index
+from outbox_core.database import by_index
 from outbox_core.people.admin import ReadOnlyAdmin
 from outbox_core.people.ledger_admin import history
 from outbox_core.people.markup import ago, badge
 from outbox_core.people.record_view import headers_table, payload_block
 from outbox_core.people.redaction import Redactor
 from outbox_core.people.text import line
+from outbox_core.wire.encode import Record, encoder
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
@@ -110,7 +112,7 @@ class OutboxEventAdmin(ReadOnlyAdmin):
         try:
             return queryset.filter(event_id=UUID(term)), False
         except ValueError:
-            by_key = queryset.filter(reach(request, queryset), key=term)
+            by_key = queryset.filter(search_range(request, queryset), key=term)
         if term.isdecimal() and int(term) <= BIGGEST_ID:
             # A sequence or a key: as one condition, the two would have no index in common.
             ids = [int(term), *by_key.order_by("-pk").values_list("pk", flat=True)[:LIMIT]]
@@ -210,3 +212,10 @@ class OutboxEventAdmin(ReadOnlyAdmin):
 
     def _redactor(self) -> Redactor:
         return Redactor(settings().redact)
+
+
+def record(event: OutboxEvent) -> Record:
+    """The Kafka record of an event, in the content mode that RELAY asks for."""
+    content_mode = getattr(django_settings, "RELAY", {}).get("CONTENT_MODE", "binary")
+    (row,) = rows.read(event._state.db or "default", "page.id = %(id)s", {"id": event.pk})
+    return encoder(settings().source, content_mode)(row)

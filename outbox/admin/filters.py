@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from outbox.models import EventStatus, Hold, OutboxEvent
 from outbox.models.event_queries import LIMIT, OutboxEventQuerySet
-from outbox.operations import topics
+from outbox.operations import registered
 from outbox.write.registry import registry
 from outbox_core.people.text import line
 
@@ -31,7 +31,7 @@ LISTED = 200
 Choices = Iterable[tuple[str, str]]
 
 
-def reach(request: HttpRequest, events: OutboxEventQuerySet) -> Q:
+def search_range(request: HttpRequest, events: OutboxEventQuerySet) -> Q:
     """The newest events, or those before ``?before=``. All events, if a status already limits the list."""
     if request.GET.get("status"):
         return Q()
@@ -86,7 +86,7 @@ class BeforeFilter(admin.SimpleListFilter):
             yield str(end - NEWEST), f"older: the {NEWEST:,} before {end - NEWEST}"
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
-        return queryset if _before(request) is None else queryset.filter(reach(request, queryset))
+        return queryset if _before(request) is None else queryset.filter(search_range(request, queryset))
 
 
 class TimeFilter(admin.SimpleListFilter):
@@ -104,7 +104,7 @@ class TimeFilter(admin.SimpleListFilter):
         if not (value.isascii() and value.isdecimal() and len(value) < 8):
             return queryset
         since = timezone.now() - timedelta(minutes=int(value))
-        return queryset.filter(reach(request, queryset), created_at__gte=since)
+        return queryset.filter(search_range(request, queryset), created_at__gte=since)
 
 
 class ColumnFilter(ABC, admin.SimpleListFilter):
@@ -123,7 +123,7 @@ class ColumnFilter(ABC, admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         value = self.value()
-        return queryset.filter(reach(request, queryset), **{self.column: value}) if value else queryset
+        return queryset.filter(search_range(request, queryset), **{self.column: value}) if value else queryset
 
 
 class TypeFilter(ColumnFilter):
@@ -138,4 +138,4 @@ class TopicFilter(ColumnFilter):
 
     def registered(self) -> Iterable[str]:
         held = Hold.objects.order_by("topic").values_list("topic", flat=True).distinct()
-        return {*topics.registered(), *held[:LISTED]}
+        return {*registered.topics(), *held[:LISTED]}

@@ -13,8 +13,7 @@ from outbox.admin.actions import released
 from outbox.errors import OutboxError
 from outbox.models import Held, Hold, Ledger, OutboxEvent
 from outbox.operations.discarding import discard
-from outbox_core.operations.bulk import REQUEST_SECONDS, within
-from outbox_core.operations.outcome import sentences
+from outbox_core.operations.bulk import REQUEST_SECONDS, sentences, within
 from outbox_core.operations.selection import Selection
 from outbox_core.people.admin import LIMIT, ReadOnlyAdmin, ReasonForm
 from outbox_core.people.humanize import amount

@@ -14,7 +14,7 @@ from outbox.admin import databases
 from outbox.admin.actions import PauseView, ReleaseCauseView, ReleaseView
 from outbox.admin.plot import Plot
 from outbox.models import OutboxStatus
-from outbox.operations import topics
+from outbox.operations import registered
 from outbox_core.operations.report import Cause
 from outbox_core.people.admin import ReadOnlyAdmin
 
@@ -65,7 +65,7 @@ class OutboxStatusAdmin(ReadOnlyAdmin):
             "plot": Plot(report.minutes) if report.minutes else None,
             "databases": databases.choices(),
             "at_home": database == databases.home(),
-            "topics": topics.registered(),
+            "topics": list(registered.topics()),
         }
 
     def _permissions(self, request: HttpRequest) -> dict[str, bool]:

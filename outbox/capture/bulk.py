@@ -42,12 +42,12 @@ class Bulk:
     def create(self, instances: list[Any], batch_size: int | None) -> list[Any]:
         with transaction.atomic(using=self._using):
             for chunk in _chunks(instances):
-                entries = self._entries(pre_save, chunk)
+                new_rows = self._new_rows(pre_save, chunk)
                 self._plain().bulk_create(chunk, batch_size)
                 forget_rows(self._model)
                 self._require_keys(chunk)
-                entries += self._entries(post_save, self._stored(chunk), created=True)
-                insert(entries, self._using)
+                new_rows += self._new_rows(post_save, self._stored(chunk), created=True)
+                insert(new_rows, self._using)
         return instances
 
     def _require_keys(self, instances: Sequence[Model]) -> None:
@@ -65,10 +65,10 @@ class Bulk:
             locked = set(pks)
             matching = [instance for instance in instances if self._pk_of(instance) in locked]
             before = self._before(pks)
-            entries = self._entries(pre_save, matching, before, update_fields=frozenset(fields))
+            new_rows = self._new_rows(pre_save, matching, before, update_fields=frozenset(fields))
             rows = self._plain().bulk_update(instances, fields, batch_size)
             forget_rows(self._model)
-            insert(entries, self._using)
+            insert(new_rows, self._using)
             for chunk in _chunks(pks):
                 self._announce_updated(chunk, before, frozenset(fields))
         return rows
@@ -87,10 +87,10 @@ class Bulk:
             for chunk in _chunks(pks):
                 before = self._before(chunk)
                 changing = self._about_to_be(chunk, values)
-                entries = self._entries(pre_save, changing, before, update_fields=names)
+                new_rows = self._new_rows(pre_save, changing, before, update_fields=names)
                 self._write(chunk, values)
                 forget_rows(self._model)
-                insert(entries, self._using)
+                insert(new_rows, self._using)
                 self._announce_updated(chunk, before, names)
         return len(pks)
 
@@ -164,16 +164,16 @@ class Bulk:
 
     def _before(self, pks: Sequence[Any]) -> dict[Any, Model]:
         """The locked rows before the change, if a receiver asks for them."""
-        heard = [*receivers_of(pre_save, self._model), *receivers_of(post_save, self._model)]
-        return {row.pk: row for row in self._rows(pks)} if any(each.previous for each in heard) else {}
+        receivers = [*receivers_of(pre_save, self._model), *receivers_of(post_save, self._model)]
+        return {row.pk: row for row in self._rows(pks)} if any(each.previous for each in receivers) else {}
 
     def _announce_updated(
         self, pks: Sequence[Any], before: Mapping[Any, Model], fields: frozenset[str]
     ) -> None:
-        entries = self._entries(post_save, self._rows(pks), before, created=False, update_fields=fields)
-        insert(entries, self._using)
+        new_rows = self._new_rows(post_save, self._rows(pks), before, created=False, update_fields=fields)
+        insert(new_rows, self._using)
 
-    def _entries(
+    def _new_rows(
         self,
         signal: Signal,
         instances: Iterable[Model],
@@ -183,10 +183,10 @@ class Bulk:
         receivers = receivers_of(signal, self._model)
         common = {"raw": False, "using": self._using, "update_fields": None, **kwargs}
         return [
-            entry
+            new_row
             for instance in instances
             for receiver in receivers
-            for entry in receiver.entries(
+            for new_row in receiver.new_rows(
                 signal=signal,
                 sender=self._model,
                 instance=instance,

@@ -37,7 +37,7 @@ _ASYNC = "async code"
 _warned: set[tuple[str, str]] = set()
 
 
-def notice(signal: Signal, signal_name: str, receiver: object, using: str) -> None:
+def warn_or_refuse(signal: Signal, signal_name: str, receiver: object, using: str) -> None:
     """Warn once per place, or refuse, as OUTBOX["OUTSIDE_TRANSACTION"] says. Raises TransactionRequired."""
     policy = settings().outside_transaction
     if policy == "allow" or any(signal is expected for expected in EXPECTED):

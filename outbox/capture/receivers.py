@@ -90,20 +90,33 @@ class Receiver:
             return []
         using = kwargs.get("using") or self.using
         if signal in (pre_save, post_save):
-            saving = SaveHook.of(kwargs["instance"])
-            if saving is not None:
-                return self._of_save(saving, signal=signal, sender=sender, **kwargs)
+            hook = SaveHook.of(kwargs["instance"])
+            if hook is not None:
+                return self._of_save(hook, signal=signal, sender=sender, **kwargs)
             if signal is post_save:
                 kwargs["instance"] = self._stored(None, kwargs["instance"], using)
             if kwargs.get("raw"):  # a fixture is loaded past the wrapper of save_base
-                return insert(self.entries(signal=signal, sender=sender, **kwargs), using)
-        entries = partial(self.entries, signal=signal, sender=sender, **kwargs)
+                return insert(self.new_rows(signal=signal, sender=sender, **kwargs), using)
+        new_rows = partial(self.new_rows, signal=signal, sender=sender, **kwargs)
         if signal in (pre_migrate, post_migrate) and not tables.exist(using):
-            logger.warning(NO_TABLES, using, self, name_of(signal))
+            self._skip_without_tables(signal, using)
             return []
-        return self._elsewhere(signal, using, entries)
+        return self._of_other_signal(signal, using, new_rows)
 
-    def entries(self, *, signal: Signal, sender: object, **kwargs: Any) -> list[NewRow]:
+    def _skip_without_tables(self, signal: Signal, using: str) -> None:
+        name = name_of(signal)
+        logger.warning(
+            NO_TABLES,
+            *(using, self, name),
+            extra={
+                "action": "outbox.tables_missing",
+                "database": using,
+                "receiver": repr(self),
+                "signal": name,
+            },
+        )
+
+    def new_rows(self, *, signal: Signal, sender: object, **kwargs: Any) -> list[NewRow]:
         """The events that the function returns for a signal, ready to insert."""
         if self.previous:
             kwargs.setdefault("previous", None)
@@ -127,7 +140,7 @@ class Receiver:
         return tuple(self._connected)
 
     def models(self, *of: Signal) -> list[type[Model]]:
-        """The models whose signals it receives; with ``signals``, only those signals."""
+        """The models whose signals it receives; with ``of``, only of those signals."""
         found = (sender for signal, sender in self._connected if not of or signal in of)
         models = [sender for sender in found if isinstance(sender, type) and issubclass(sender, Model)]
         return list(dict.fromkeys(models))
@@ -178,38 +191,40 @@ class Receiver:
         if signal in (pre_save, post_save) and self.previous:
             wants_previous[sender] += by
 
-    def _of_save(self, saving: SaveHook, *, signal: Signal, instance: Model, **kwargs: Any) -> list[UUID]:
+    def _of_save(self, hook: SaveHook, *, signal: Signal, instance: Model, **kwargs: Any) -> list[UUID]:
         if signal is pre_save:
-            entries = self.entries(signal=signal, instance=instance, previous=saving.previous, **kwargs)
-            saving.defer(entries)
+            new_rows = self.new_rows(signal=signal, instance=instance, previous=hook.previous, **kwargs)
+            hook.defer(new_rows)
         else:
-            insert(saving.take(), saving.using)  # before the function runs: it may save the instance again
-            stored = self._stored(saving, instance, saving.using)
-            entries = self.entries(signal=signal, instance=stored, previous=saving.previous, **kwargs)
-            insert(entries, saving.using)
-        return [entry.event_id for entry in entries]
+            insert(hook.take(), hook.using)  # before the function runs: it may save the instance again
+            stored = self._stored(hook, instance, hook.using)
+            new_rows = self.new_rows(signal=signal, instance=stored, previous=hook.previous, **kwargs)
+            insert(new_rows, hook.using)
+        return [new_row.event_id for new_row in new_rows]
 
-    def _stored(self, saving: SaveHook | None, instance: Model, using: str) -> Model:
+    def _stored(self, hook: SaveHook | None, instance: Model, using: str) -> Model:
         """The instance with the values of the stored row. If nothing differs, it is the caller's own
         instance.
         """
         if self.refresh is False:
             return instance
         stored: Model = (
-            saving.stored(read=self.refresh is True)
-            if saving
+            hook.stored(read=self.refresh is True)
+            if hook
             else as_stored(instance, read_again(instance, using))
         )
         return stored
 
-    def _elsewhere(self, signal: Signal, using: str, entries: Callable[[], list[NewRow]]) -> list[UUID]:
+    def _of_other_signal(
+        self, signal: Signal, using: str, new_rows: Callable[[], list[NewRow]]
+    ) -> list[UUID]:
         connection = connections[using]
         was_closed = connection.connection is None
         if transactions.is_open(connection):
-            return insert(entries(), using)
-        outside.notice(signal, name_of(signal), self, using)
+            return insert(new_rows(), using)
+        outside.warn_or_refuse(signal, name_of(signal), self, using)
         with transaction.atomic(using=using):
-            event_ids = insert(entries(), using)
+            event_ids = insert(new_rows(), using)
         if signal is request_finished and was_closed:
             connection.close()  # as it was before; under ASGI no other code would ever close it
         return event_ids
@@ -246,21 +261,21 @@ def receiver(
     Raises ImproperlyConfigured for signals and senders that cannot be used.
     """
     _refuse_a_function(signal)
-    heard: Sequence[Any] = signal if isinstance(signal, list | tuple) else [signal]
+    wanted: Sequence[Any] = signal if isinstance(signal, list | tuple) else [signal]
     senders = sender if isinstance(sender, list | tuple) else [sender]
-    if not heard or not senders:
+    if not wanted or not senders:
         raise ImproperlyConfigured("@outbox.receiver of no signal, or of no sender, would never be called.")
 
     def connect(function: F) -> F:
-        _check(function, heard)
-        if previous and not all(each in (pre_save, post_save) for each in heard):
+        _check(function, wanted)
+        if previous and not all(each in (pre_save, post_save) for each in wanted):
             raise ImproperlyConfigured(
                 f"@outbox.receiver of {function!r}: previous=True is for pre_save and post_save only."
             )
         connected = Receiver(
             function, dispatch_uid=dispatch_uid, raw=raw, using=using, refresh=refresh, previous=previous
         )
-        for each in heard:
+        for each in wanted:
             for one in senders:
                 connected.connect(each, one)
         return function
@@ -307,7 +322,7 @@ def _refuse_a_function(signal: object) -> None:
         )
 
 
-def _check(function: Callable[..., object], heard: Iterable[object]) -> None:
+def _check(function: Callable[..., object], wanted: Iterable[object]) -> None:
     name = getattr(function, "__qualname__", repr(function))
     if iscoroutinefunction(function):
         raise ImproperlyConfigured(
@@ -317,7 +332,7 @@ def _check(function: Callable[..., object], heard: Iterable[object]) -> None:
         raise ImproperlyConfigured(
             f"@outbox.receiver: {name} must accept **kwargs, as every receiver of a signal."
         )
-    for signal in heard:
+    for signal in wanted:
         if not isinstance(signal, Signal):
             raise ImproperlyConfigured(f"@outbox.receiver of {name}: {signal!r} is no signal.")
 

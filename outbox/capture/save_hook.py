@@ -42,23 +42,23 @@ class SaveHook:
         self.using = using
         self.outer = outer
         self.previous = previous
-        self._entries: list[NewRow] = []
+        self._new_rows: list[NewRow] = []
         self._row: dict[str, Any] = {}
         self._read: Mapping[str, Any] | None = None
 
     @staticmethod
     def of(instance: object) -> SaveHook | None:
         """The innermost running save, if it is one of ``instance``."""
-        saving = _running.get()
-        return saving if saving is not None and saving.instance is instance else None
+        hook = _running.get()
+        return hook if hook is not None and hook.instance is instance else None
 
-    def defer(self, entries: Iterable[NewRow]) -> None:
-        self._entries += entries
+    def defer(self, new_rows: Iterable[NewRow]) -> None:
+        self._new_rows += new_rows
 
     def take(self) -> list[NewRow]:
         """The deferred rows. The caller must insert them."""
-        entries, self._entries = self._entries, []
-        return entries
+        new_rows, self._new_rows = self._new_rows, []
+        return new_rows
 
     def collect(self, values: Mapping[str, Any]) -> None:
         """Store what a statement wrote. A save around this one must read its row again."""
@@ -93,19 +93,19 @@ def forget_rows(model: type[Model]) -> None:
     _forget(_running.get(), model)
 
 
-def _forget(saving: SaveHook | None, model: type[Model], pk: object = None) -> None:
-    while saving is not None:
-        instance = saving.instance
+def _forget(hook: SaveHook | None, model: type[Model], pk: object = None) -> None:
+    while hook is not None:
+        instance = hook.instance
         if instance._meta.concrete_model is model._meta.concrete_model and pk in (None, instance.pk):
-            saving.forget()
-        saving = saving.outer
+            hook.forget()
+        hook = hook.outer
 
 
 def _collector_of(instance: Model) -> Callable[[Mapping[str, Any]], None] | None:
-    saving, model = SaveHook.of(instance), type(instance)
-    if saving is None or not (wants_row.get(model) or wants_row.get(None)):
+    hook, model = SaveHook.of(instance), type(instance)
+    if hook is None or not (wants_row.get(model) or wants_row.get(None)):
         return None
-    return saving.collect if can_return(model, saving.using) else None
+    return hook.collect if can_return(model, hook.using) else None
 
 
 def guard(model: type[Model]) -> None:
@@ -155,11 +155,11 @@ def _saving(instance: Model, using: str, *, may_exist: bool) -> Iterator[None]:
         insert(outer.take(), outer.using)
     asked = wants_previous.get(type(instance)) or wants_previous.get(None)
     previous = read_before(instance, using) if asked and may_exist and instance.pk is not None else None
-    saving = SaveHook(instance, using, _running.get(), previous)
-    token = _running.set(saving)
+    hook = SaveHook(instance, using, _running.get(), previous)
+    token = _running.set(hook)
     try:
         yield
-        insert(saving.take(), using)
+        insert(hook.take(), using)
     finally:
         _running.reset(token)
 

@@ -25,14 +25,12 @@ from uuid import UUID
 from django.core.exceptions import ImproperlyConfigured
 
 from outbox.declared import texts
-from outbox.declared.annotations import Places
 from outbox.declared.choices import enum_of, literal_of, union_of
 from outbox.declared.containers import at, dict_of, list_of, set_of, tuple_of
 from outbox.declared.converter import Converter
-from outbox.declared.fields import Field, fields_of, has_fields, tag_of
-from outbox.declared.generics import bindings, put_in
+from outbox.declared.fields import Field, bindings, fields_of, has_fields, put_in, tag_of
 from outbox.declared.named import is_named_tuple, is_typed_dict, named_tuple_of, required_keys, typed_dict_of
-from outbox.declared.numbers import BOOL, DECIMAL, FLOAT, INT, decimal_of
+from outbox.declared.numbers import BOOL, DECIMAL, FLOAT, INT, Places, decimal_of
 from outbox.declared.refusal import Refused, never, refuse
 
 Scope = dict[str, Any] | None

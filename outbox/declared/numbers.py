@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
 from math import isfinite
@@ -14,6 +15,20 @@ from outbox.declared.refusal import Refused, refuse
 _INTEGER = re.compile(r"[+-]?[0-9]{1,1000}")
 _NUMBER = re.compile(r"[+-]?[0-9]{1,1000}(\.[0-9]{1,1000})?([eE][+-]?[0-9]{1,3})?")
 _LONGEST = 1000  # digits in front of or behind the point
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """``Annotated[Decimal, outbox.Places(2)]``: always written with so many decimal places.
+
+    A value with more of them, other than zeros, is refused: round it, or give what the row holds.
+    """
+
+    places: int
+
+    def __post_init__(self) -> None:
+        if type(self.places) is not int or not 0 <= self.places <= 100:
+            raise ValueError(f"Places({self.places!r}): give a whole number from 0 to 100.")
 
 
 def to_bool(value: Any) -> bool:

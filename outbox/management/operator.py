@@ -41,7 +41,7 @@ class OutboxCommand(OperatorCommand):
         return problem_of(options["database"], error, self.needs)
 
 
-class DeedCommand(OutboxCommand):
+class ActionCommand(OutboxCommand):
     """One action in one transaction. --dry-run rolls it back."""
 
     def add_arguments(self, parser: CommandParser) -> None:

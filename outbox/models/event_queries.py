@@ -51,17 +51,17 @@ class OutboxEventQuerySet(QuerySet["OutboxEvent"]):
 
     def held(self, limit: int = LIMIT) -> Self:
         """Events behind holds: the newest, up to ``limit``."""
-        return self._aside(limit, discarded_at__isnull=True)
+        return self._among_held(limit, discarded_at__isnull=True)
 
     def discarded(self, limit: int = LIMIT) -> Self:
         """Events that were discarded: the newest, up to ``limit``."""
-        return self._aside(limit, discarded_at__isnull=False)
+        return self._among_held(limit, discarded_at__isnull=False)
 
     def last_id(self) -> int:
         """The largest id of the log, 0 where it is empty."""
         events = self.model._default_manager.using(self.db)
         return events.order_by("-pk").values_list("pk", flat=True).first() or 0
 
-    def _aside(self, limit: int, **condition: bool) -> Self:
+    def _among_held(self, limit: int, **condition: bool) -> Self:
         held = apps.get_model("outbox", "Held")._default_manager.using(self.db).filter(**condition)
         return self.filter(OneOf(F("pk"), Subquery(held.order_by("-event_id").values("event_id")[:limit])))

@@ -29,13 +29,13 @@ def event_status() -> Combinable:
     return Case(
         When(held__discarded_at__isnull=False, then=Value(EventStatus.DISCARDED)),
         When(held__isnull=False, then=Value(EventStatus.HELD)),
-        When(Q(_passed()), then=Value(EventStatus.PUBLISHED)),
+        When(Q(_is_covered()), then=Value(EventStatus.PUBLISHED)),
         default=Value(EventStatus.PENDING),
         output_field=models.TextField(),
     )
 
 
-def _passed() -> Subquery:
+def _is_covered() -> Subquery:
     """Whether the position of the event's shard covers it. NULL if the shard has no position yet."""
     event = OuterRef("pk"), OuterRef("xid")
     visible_in_lo = Q(VisibleIn(event[1], F("lo"), output_field=models.BooleanField()))
@@ -43,5 +43,5 @@ def _passed() -> Subquery:
     position = apps.get_model("outbox", "Position").objects.filter(
         lo__isnull=False, first_bucket__lte=OuterRef("bucket"), last_bucket__gte=OuterRef("bucket")
     )
-    passed = Case(When(visible_in_lo | behind_pos, then=True), default=False)
-    return Subquery(position.values(passed=passed)[:1], output_field=models.BooleanField())
+    covered = Case(When(visible_in_lo | behind_pos, then=True), default=False)
+    return Subquery(position.values(covered=covered)[:1], output_field=models.BooleanField())

@@ -11,7 +11,7 @@ from outbox.fields import ClockTimestamp
 from outbox.models import Held, Hold, Ledger
 from outbox.operations import selected
 from outbox_core.operations.bulk import CHUNK, Step, steps
-from outbox_core.operations.ledger import NEEDS_REASON, Record
+from outbox_core.operations.ledger import NEEDS_REASON, OpenEntry
 from outbox_core.operations.selection import Selection
 
 
@@ -24,7 +24,7 @@ def discard(selection: Selection, using: str, who: str, reason: str) -> Iterator
     if not reason.strip():
         raise OutboxError(NEEDS_REASON)
     chosen = selected.held(selection, using)
-    record = Record(
+    entry = OpenEntry(
         Ledger,
         using,
         who=who,
@@ -48,7 +48,7 @@ def discard(selection: Selection, using: str, who: str, reason: str) -> Iterator
             after=found[-1][0] if len(found) == CHUNK else None,
         )
 
-    return steps(chunk, record, using)
+    return steps(chunk, entry, using)
 
 
 def _lock(ids: Collection[int], using: str) -> set[int]:

@@ -9,9 +9,9 @@ from difflib import get_close_matches
 
 from outbox.errors import OutboxError
 from outbox.models import Hold, Ledger
-from outbox.operations import topics
+from outbox.operations import registered
 from outbox_core.operations import actor
-from outbox_core.operations.ledger import Record
+from outbox_core.operations.ledger import OpenEntry
 from outbox_core.people.humanize import plural
 
 COUNT_UP_TO = 10_000
@@ -53,7 +53,7 @@ def resume(topic: str, using: str, *, who: str | None = None) -> str:
 
 
 def _refuse_unknown(topic: str, *, any_topic: bool) -> None:
-    known = topics.registered()
+    known = registered.topics()
     if topic not in known and not any_topic:
         close = get_close_matches(topic, known, n=1)
         hint = f"Did you mean {close[0]!r}?" if close else f"Known: {', '.join(known) or 'none'}."
@@ -62,7 +62,7 @@ def _refuse_unknown(topic: str, *, any_topic: bool) -> None:
 
 def _record(using: str, who: str | None, verb: str, topic: str, **values: str) -> None:
     selection = {"topic": topic}
-    record = Record(
+    entry = OpenEntry(
         Ledger,
         using,
         who=who or actor.shell(),
@@ -71,4 +71,4 @@ def _record(using: str, who: str | None, verb: str, topic: str, **values: str) -
         selection=selection,
         **values,
     )
-    record.add(1, last=True)
+    entry.add(1, last=True)

@@ -14,9 +14,8 @@ from outbox.capture.receivers import registered as receivers
 from outbox.checks.hints import returned_types
 from outbox.conf import settings
 from outbox.write.registry import EventType, registry
-from outbox_core.operations.listing import Listing
+from outbox_core.operations.listing import Listing, source_line
 from outbox_core.operations.report import Table
-from outbox_core.operations.source_line import source_line
 
 EVERY = "(any)"
 """The sender of a receiver that takes the signal of every sender."""

@@ -8,7 +8,7 @@ from outbox.errors import OutboxError
 from outbox.models import Held, Hold, Ledger
 from outbox.operations import selected
 from outbox_core.operations.bulk import CHUNK, Step, steps
-from outbox_core.operations.ledger import Record
+from outbox_core.operations.ledger import OpenEntry
 from outbox_core.operations.selection import Selection
 
 COUNT_UP_TO = 100_000
@@ -23,7 +23,7 @@ def release(selection: Selection, using: str, who: str) -> Iterator[Step]:
     chosen = selected.holds(selection, using)
     if selection.ids:
         _refuse_pauses(selection, using)
-    record = Record(
+    entry = OpenEntry(
         Ledger,
         using,
         who=who,
@@ -48,7 +48,7 @@ def release(selection: Selection, using: str, who: str) -> Iterator[Step]:
             skipped=len(found) - len(ids),
         )
 
-    return steps(chunk, record, using)
+    return steps(chunk, entry, using)
 
 
 def _refuse_pauses(selection: Selection, using: str) -> None:

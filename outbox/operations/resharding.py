@@ -17,9 +17,8 @@ from outbox.log import tables
 from outbox.log.history import refuse_another_history
 from outbox.models import Checkpoint, Position, Shard
 from outbox.sql import statement
-from outbox.sql.planning import by_index
 from outbox.write.buckets import BUCKETS
-from outbox_core.database import pinned
+from outbox_core.database import by_index, pinned
 
 CLAIM = timedelta(minutes=10)
 """How long relays leave the shards alone if the process that claimed them dies."""
@@ -30,7 +29,7 @@ FROM concerned WHERE event.id = concerned.id
 """
 COUNT = "\nSELECT FROM concerned"
 
-Place = tuple[str, str | None, int | None]
+StoredPosition = tuple[str, str | None, int | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +100,8 @@ def _renumber(using: str, *, margin: float | None, dry_run: bool) -> tuple[str, 
     with connections[using].cursor() as cursor:
         cursor.execute("SELECT pg_current_snapshot()::text")
         (now,) = cursor.fetchone()
-        deed = COUNT if dry_run else RENUMBER.format(schema=tables.qualifier())
-        cursor.execute(statement("renumber") + deed, {"margin": margin, "now": now})
+        action = COUNT if dry_run else RENUMBER.format(schema=tables.qualifier())
+        cursor.execute(statement("renumber") + action, {"margin": margin, "now": now})
         return str(now), cursor.rowcount
 
 
@@ -111,13 +110,13 @@ def _parent(old: Sequence[Shard], first: int, last: int) -> Shard | None:
     return next((s for s in old if s.first_bucket <= first and last <= s.last_bucket), None)
 
 
-def _position(using: str, shard: Shard) -> Place:
+def _position(using: str, shard: Shard) -> StoredPosition:
     stored = Position.objects.using(using).get(shard=shard)
     return (stored.lo, stored.hi, stored.pos) if stored.lo else ("1:1:", None, None)
 
 
 def _replace(
-    using: str, ranges: Sequence[tuple[int, int]], positions: Sequence[Place], *, dry_run: bool
+    using: str, ranges: Sequence[tuple[int, int]], positions: Sequence[StoredPosition], *, dry_run: bool
 ) -> list[Shard]:
     """New shards at new positions. Their epoch is above that of every earlier shard. The first shard keeps
     the statistics of all. A dry run touches no row, because relays renew their leases meanwhile.
@@ -144,7 +143,9 @@ def _replace(
     return new
 
 
-def _first_checkpoint(shard: Shard, position: Place, published: int, after: datetime | None) -> Checkpoint:
+def _first_checkpoint(
+    shard: Shard, position: StoredPosition, published: int, after: datetime | None
+) -> Checkpoint:
     """It is not older than ``after``, the time of the latest checkpoint so far."""
     lo, hi, pos = position
     created_at = Greatest(ClockTimestamp(), after)

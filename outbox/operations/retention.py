@@ -13,8 +13,7 @@ from outbox.conf import settings
 from outbox.log.history import refuse_another_history
 from outbox.models import OutboxEvent
 from outbox.sql import statement
-from outbox.sql.planning import by_index
-from outbox_core.database import BY_INDEX, pinned
+from outbox_core.database import BY_INDEX, by_index, pinned
 
 CHUNK = 5_000
 

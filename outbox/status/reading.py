@@ -12,11 +12,11 @@ from outbox.log import proof
 from outbox.log.history import refusal
 from outbox.models import Relay
 from outbox.sql import statement
-from outbox.sql.planning import by_index
 from outbox.status import causes
 from outbox.status.diagnosis import diagnose
 from outbox.status.failure import refused, unreadable
 from outbox.status.report import RelayReport, ShardReport, Status, Thresholds
+from outbox_core.database import by_index
 from outbox_core.operations.report import Problem, State
 
 COUNT_UP_TO = 10_000

@@ -66,24 +66,24 @@ async def aemit(
     return await sync_to_async(emit)(event, *more, using=using, attributes=attributes)
 
 
-def insert(entries: Sequence[NewRow], using: str) -> list[UUID]:
+def insert(new_rows: Sequence[NewRow], using: str) -> list[UUID]:
     """Write rows that ``NewRow.of`` made. Returns the event ids."""
-    if not entries:
+    if not new_rows:
         return []
     connection = connections[using]
     transactions.require(connection)
-    return _insert(entries, connection)
+    return _insert(new_rows, connection)
 
 
-def _insert(entries: Sequence[NewRow], connection: BaseDatabaseWrapper) -> list[UUID]:
-    if not entries:
+def _insert(new_rows: Sequence[NewRow], connection: BaseDatabaseWrapper) -> list[UUID]:
+    if not new_rows:
         return []
     _require_postgresql(connection)
-    keys = [entry.key for entry in entries if entry.serialize]
+    keys = [new_row.key for new_row in new_rows if new_row.serialize]
     if keys:
         serialize_writers(connection, keys)
     try:
-        _execute(connection, entries)
+        _execute(connection, new_rows)
     except ProgrammingError as error:
         if getattr(error.__cause__, "sqlstate", None) != _UNDEFINED_TABLE:
             raise
@@ -92,14 +92,14 @@ def _insert(entries: Sequence[NewRow], connection: BaseDatabaseWrapper) -> list[
             f"Database {using!r} has no table outbox_event. Run `manage.py migrate outbox --database "
             f"{using}`; if it is there in another schema, set OUTBOX['SCHEMA']."
         ) from error
-    return [entry.event_id for entry in entries]
+    return [new_row.event_id for new_row in new_rows]
 
 
-def _execute(connection: BaseDatabaseWrapper, entries: Sequence[NewRow]) -> None:
-    if len(entries) == 1:
-        transactions.execute(connection, tables.qualified(INSERT_EVENT), entries[0].columns())
+def _execute(connection: BaseDatabaseWrapper, new_rows: Sequence[NewRow]) -> None:
+    if len(new_rows) == 1:
+        transactions.execute(connection, tables.qualified(INSERT_EVENT), new_rows[0].columns())
     else:
-        columns = [list(column) for column in zip(*(entry.columns() for entry in entries), strict=True)]
+        columns = [list(column) for column in zip(*(new_row.columns() for new_row in new_rows), strict=True)]
         transactions.execute(connection, tables.qualified(INSERT_EVENTS), columns)
 
 

@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from django.db import transaction
 
-from outbox_core.operations.ledger import Record
+from outbox_core.operations.ledger import OpenEntry
+from outbox_core.people.humanize import plural
 
 CHUNK = 1_000
 REQUEST_SECONDS = 5.0
@@ -42,7 +43,7 @@ class Tally(NamedTuple):
         )
 
 
-def steps(chunk: Callable[[int], Step], record: Record, using: str) -> Iterator[Step]:
+def steps(chunk: Callable[[int], Step], entry: OpenEntry, using: str) -> Iterator[Step]:
     """Run ``chunk`` until nothing is left. Each chunk and its part of the ledger entry share a
     transaction.
     """
@@ -50,7 +51,7 @@ def steps(chunk: Callable[[int], Step], record: Record, using: str) -> Iterator[
     while after is not None:
         with transaction.atomic(using=using):
             step = chunk(after)
-            record.add(step.done, last=step.after is None)
+            entry.add(step.done, last=step.after is None)
         after = step.after
         yield step
 
@@ -68,3 +69,15 @@ def within(seconds: float, work: Iterator[Step], clock: Callable[[], float] = ti
 def to_the_end(work: Iterator[Step]) -> Tally:
     """Take every step."""
     return within(float("inf"), work)
+
+
+def sentences(verb: str, noun: str, tally: Tally, command: str, then: str = "") -> Iterator[str]:
+    """``Released 3 holds: …``. If the request could not finish, it names the command that does the rest."""
+    if tally.done:
+        yield f"{verb} {plural(tally.done, noun)}{then}."
+    if tally.skipped:
+        yield f"Not changed: {plural(tally.skipped, noun)}, which are being released."
+    if not tally.done and not tally.skipped:
+        yield f"Nothing was {verb.lower()}: it is no longer held, or is being released already."
+    if not tally.complete:
+        yield f"One request cannot do all of it. Repeat it, or run the command for the rest: {command}"

@@ -23,6 +23,12 @@ AGES = 100_000 * 86_400.0
 """Seconds within which everything has happened, and which PostgreSQL and Python can subtract from now."""
 
 
+def json_text(data: object) -> str:
+    """Indented JSON, whose characters a terminal can print."""
+    text = msgspec.json.encode(data, order="deterministic")
+    return in_json(msgspec.json.format(text, indent=2).decode())
+
+
 def at_a_terminal() -> bool:
     """Whether a person can answer a question."""
     return sys.stdin is not None and sys.stdin.isatty()
@@ -131,8 +137,7 @@ class StatusCommand(OperatorCommand):
 
     def _print(self, report: Report, *, as_json: bool) -> None:
         if as_json:
-            text = msgspec.json.encode(report.data, order="deterministic")
-            self.stdout.write(in_json(msgspec.json.format(text, indent=2).decode()))
+            self.stdout.write(json_text(report.data))
         else:
             for row in render(report, self._paint):
                 self.stdout.write(row)

@@ -68,8 +68,8 @@ class LedgerEntry(models.Model):
         return f"{self.who}: {self.verb} {self.scope}"
 
 
-class Record:
-    """The entry of an action while it runs. An action that changes nothing writes nothing."""
+class OpenEntry:
+    """The ledger entry of an action that still runs. An action that changes nothing writes no entry."""
 
     def __init__(self, model: type[LedgerEntry], using: str, **values: Any) -> None:
         self._entries = model._default_manager.using(using)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import shutil
 from abc import abstractmethod
@@ -10,12 +11,10 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
-import msgspec
-
-from outbox_core.operations.command import OperatorCommand, until_reader_leaves
+from outbox_core.operations.command import OperatorCommand, json_text, until_reader_leaves
 from outbox_core.operations.database_failure import explain
 from outbox_core.operations.report import Problem, Table
-from outbox_core.people.text import in_json, line
+from outbox_core.people.text import line
 
 GAP = "  "
 LEAST = 10
@@ -49,17 +48,24 @@ class ListingCommand(OperatorCommand):
         listing = self.read(**options)
         with until_reader_leaves():
             if options["json"]:
-                self.stdout.write(as_json(listing.data))
+                self.stdout.write(json_text(listing.data))
             else:
                 for row in render(listing, shutil.get_terminal_size((80, 24)).columns):
                     self.stdout.write(row)
             self.stdout.flush()
 
 
-def as_json(data: object) -> str:
-    """Indented JSON, whose characters a terminal can print."""
-    text = msgspec.json.encode(data, order="deterministic")
-    return in_json(msgspec.json.format(text, indent=2).decode())
+def source_line(defined: Any) -> str:
+    """Where a class or function is defined: ``shop.events:53``; without the line if the source cannot be
+    read.
+    """
+    defined = inspect.unwrap(defined)
+    code = getattr(defined, "__code__", None)
+    try:
+        number = code.co_firstlineno if code is not None else inspect.findsource(defined)[1] + 1
+    except (OSError, TypeError):
+        return str(defined.__module__)
+    return f"{defined.__module__}:{number}"
 
 
 def render(listing: Listing, width: int) -> Iterator[str]:

@@ -7,130 +7,33 @@ from collections.abc import Sequence
 from functools import lru_cache
 from unicodedata import normalize
 
-ANYWHERE = (
-    *(
-        "password",
-        "passwd",
-        "passphrase",
-        "passcode",
-        "passwort",
-        "kennwort",
-        "secret",
-        "token",
-        "credential",
-    ),
-    *(
-        "authorization",
-        "authentication",
-        "cookie",
-        "apikey",
-        "accesskey",
-        "privatekey",
-        "secretkey",
-        "signingkey",
-    ),
-    *(
-        "encryptionkey",
-        "sessionid",
-        "sessionkey",
-        "cardnumber",
-        "creditcard",
-        "cardno",
-        "securitycode",
-        "signature",
-    ),
-    *("onetimecode", "recoverycode", "backupcode", "verificationcode", "connectionstring", "otpauth"),
-)
+
+def _split(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+ANYWHERE = _split("""
+    password passwd passphrase passcode passwort kennwort secret token credential authorization
+    authentication cookie apikey accesskey privatekey secretkey signingkey encryptionkey sessionid
+    sessionkey cardnumber creditcard cardno securitycode signature onetimecode recoverycode
+    backupcode verificationcode connectionstring otpauth
+""")
 """Words so long that hardly any other word contains them; the few that do are hidden, too."""
-WORDS = (
-    *(
-        "pwd",
-        "pass",
-        "pw",
-        "psw",
-        "pin",
-        "puk",
-        "pan",
-        "otp",
-        "totp",
-        "hotp",
-        "mfa",
-        "jwt",
-        "jws",
-        "jwe",
-        "bearer",
-    ),
-    *(
-        "session",
-        "sid",
-        "sess",
-        "auth",
-        "oauth",
-        "creds",
-        "cred",
-        "cvc",
-        "cvv",
-        "cvn",
-        "csc",
-        "iban",
-        "ssn",
-        "csrf",
-    ),
-    *("xsrf", "nonce", "sig", "hmac", "dsn", "phpsessid", "jsessionid", "sso", "saml"),
-)
+WORDS = _split("""
+    pwd pass pw psw pin puk pan otp totp hotp mfa jwt jws jwe bearer session sid sess auth oauth
+    creds cred cvc cvv cvn csc iban ssn csrf xsrf nonce sig hmac dsn phpsessid jsessionid sso saml
+""")
 """Secrets as a separate word, alone or with other words: ``userpin``, ``pin_code``, ``cvv2``."""
-COMPANIONS = (
-    *(
-        "user",
-        "usr",
-        "db",
-        "database",
-        "card",
-        "new",
-        "old",
-        "current",
-        "login",
-        "my",
-        "sms",
-        "email",
-        "mail",
-    ),
-    *("client", "app", "web", "admin", "root", "account", "access", "refresh", "id", "code", "hash", "value"),
-    *(
-        "number",
-        "num",
-        "no",
-        "key",
-        "header",
-        "data",
-        "info",
-        "http",
-        "ftp",
-        "smtp",
-        "ssh",
-        "api",
-        "bank",
-        "confirm",
-    ),
-    *(
-        "x",
-        "basic",
-        "plain",
-        "raw",
-        "encrypted",
-        "hashed",
-        "full",
-        "debit",
-        "credit",
-        "wifi",
-        "temp",
-        "tmp",
-        "word",
-    ),
-)
+COMPANIONS = _split("""
+    user usr db database card new old current login my sms email mail client app web admin root
+    account access refresh id code hash value number num no key header data info http ftp smtp ssh
+    api bank confirm x basic plain raw encrypted hashed full debit credit wifi temp tmp word
+""")
+"""Words that WORDS are joined with: ``userpin`` is a secret, and ``spinner`` is not."""
 INNOCENT = re.compile(
     r"secretar|tokeni[sz]|tokenomic|signatures?(?:count|page)|nosession|cookiecutter|cookie(?:recipe|dough)"
 )
+"""What contains a word of ANYWHERE and is not a secret."""
 _WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[^\W\d_A-Za-z]+")
 
 

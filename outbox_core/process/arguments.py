@@ -8,7 +8,7 @@ from math import isfinite
 
 
 def amount(text: str) -> float:
-    """A number that is neither infinite nor none at all."""
+    """A finite number."""
     with suppress(ValueError):
         if isfinite(number := float(text)):
             return number

@@ -36,7 +36,7 @@ def read(into: type[T], name: str) -> T:
     reader = _Reader(name)
     value = reader.dataclass(into, name, getattr(django_settings, name, {}))
     if value is None:
-        raise ImproperlyConfigured(said(reader.problems))
+        raise ImproperlyConfigured(in_one_line(reader.problems))
     return value
 
 
@@ -49,8 +49,8 @@ def problems(into: type[DataclassInstance], name: str) -> list[CheckMessage]:
     return reader.problems
 
 
-def said(found: list[CheckMessage]) -> str:
-    """Messages of a check in one line."""
+def in_one_line(found: list[CheckMessage]) -> str:
+    """The messages of a check and their hints."""
     return " ".join(f"{problem.msg} {problem.hint or ''}".strip() for problem in found)
 
 

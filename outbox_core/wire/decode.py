@@ -5,19 +5,21 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 
 from outbox_core.errors import InvalidEvent
 from outbox_core.wire.consumed import Record
 from outbox_core.wire.event import Event
-from outbox_core.wire.times import read_time
 
 STRUCTURED = "application/cloudevents+json"
 MAX_NAME_BYTES = 1000  # of id and source, which are indexed
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_TIME = re.compile(
+    r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d):(\d\d)(?:[.,](\d+))?(Z|[+-]\d\d(?::?\d\d)?)", re.ASCII | re.IGNORECASE
+)
 _ATTRIBUTES = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
@@ -40,7 +42,9 @@ def parse(record: Record) -> Event:
 
 
 def _decoded(headers: tuple[tuple[str, bytes | None], ...]) -> dict[str, str]:
-    """The attributes, each by its last value that can be read: other programs add headers of their own."""
+    """The headers of the event, by name. Of several equal names the last readable one counts: other programs
+    add headers, too.
+    """
     decoded: dict[str, str] = {}
     for name, value in headers:
         small = name.lower()
@@ -80,7 +84,7 @@ def _text(raw: msgspec.Raw) -> str | None:
 
 
 def is_json(content_type: str | None) -> bool:
-    """Whether data of this type is JSON; it is where nothing else is said."""
+    """Whether data of this type is JSON. Data without a content type counts as JSON."""
     essence = (content_type or "application/json").split(";")[0].strip().lower()
     return essence.endswith(("/json", "+json"))
 
@@ -129,9 +133,30 @@ def _time(value: str | None, record: Record) -> datetime:
     if time is not None and time.tzinfo is not None:
         return time
     try:
-        return read_time(value)
+        return _read_time(value)
     except (ValueError, OverflowError) as error:
         raise InvalidEvent(f"ce_time is not an RFC 3339 time with a time zone: {value!r}") from error
+
+
+def _read_time(text: str) -> datetime:
+    """RFC 3339, and forms close to it: small letters, a fraction of any length, an offset without a colon. A
+    leap second is the first moment of the next minute.
+
+    Raises:
+        ValueError: it is not a time, or has no time zone.
+    """
+    match = _TIME.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(f"not an RFC 3339 time with a time zone: {text!r}")
+    date, minute, second, fraction, zone = match.groups()
+    leap = second == "60"
+    zone = "+00:00" if zone in "Zz" else zone
+    start = datetime.fromisoformat(f"{date}T{minute}:00{zone}")
+    if int(second) > 60:
+        raise ValueError(f"no such second: {text!r}")
+    microseconds = 0 if leap else int((fraction or "")[:6].ljust(6, "0"))
+    time = start + timedelta(seconds=int(second), microseconds=microseconds)
+    return time.replace(tzinfo=UTC) if time.utcoffset() == timedelta(0) else time
 
 
 def printable(raw: bytes | str) -> str:

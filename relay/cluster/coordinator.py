@@ -11,8 +11,9 @@ from outbox_core.process.clock import boottime
 from relay.cluster.lease import Lease
 from relay.log.session import Session
 
-LOOK_STANDBY_SECONDS = 0.25
-LOOK_OWNER_SECONDS = 1.0
+STANDBY_POLL_SECONDS = 0.25
+OWNER_POLL_SECONDS = 1.0
+"""How often a relay with and without shards reads the state of the cluster."""
 
 
 class Coordinator:
@@ -21,40 +22,40 @@ class Coordinator:
     def __init__(self, session: Session, identity: UUID, host: str, pid: int, ttl: float) -> None:
         self._session = session
         self._identity = identity
-        self._card = {"id": str(identity), "host": host, "pid": pid}
+        self._process = {"id": str(identity), "host": host, "pid": pid}
         self._ttl = ttl
         self.shards = self.others = 0
         """The number of shards and of other healthy relays, when last read."""
         self._beat_at = 0.0
-        self._look_at = 0.0
+        self._poll_at = 0.0
 
     def beat(self, state: str, detail: str, *, now: bool = False) -> None:
         """Write the heartbeat, three times within a lease: it shows that this relay is alive."""
         if now or boottime() >= self._beat_at:
-            self._session.run("cluster/heartbeat", {**self._card, "state": state, "detail": detail})
+            self._session.run("cluster/heartbeat", {**self._process, "state": state, "detail": detail})
             self._beat_at = boottime() + self._ttl / 3
 
     def balance(self, owned: Collection[int]) -> tuple[Lease | None, bool]:
         """The shard that was taken over, if this relay had less than its share, and whether it has more than
         its share and should give one up.
         """
-        if boottime() < self._look_at:
+        if boottime() < self._poll_at:
             return None, False
         free, until_end = self._cluster_state(owned)
         share, lease = ceil(self.shards / (1 + self.others)), None
         if free and len(owned) < share:
             lease = Lease.acquire(self._session, self._identity, self._ttl, owned)
         patience = self._patience(len(owned), lease)
-        self._look_at = boottime() + (patience if until_end is None else min(patience, until_end))
+        self._poll_at = boottime() + (patience if until_end is None else min(patience, until_end))
         return lease, len(owned) > share
 
     def is_needed(self) -> bool:
         """Whether a shard has no owner and no healthy relay is there to take it."""
-        if boottime() < self._look_at:
+        if boottime() < self._poll_at:
             return False
         free, _ = self._cluster_state(())
-        self._look_at = 0.0 if free and not self.others else boottime() + LOOK_STANDBY_SECONDS
-        return not self._look_at
+        self._poll_at = 0.0 if free and not self.others else boottime() + STANDBY_POLL_SECONDS
+        return not self._poll_at
 
     def _cluster_state(self, owned: Collection[int]) -> tuple[int, float | None]:
         """How many shards are free, and in how many seconds more may be."""
@@ -69,12 +70,12 @@ class Coordinator:
 
     def balance_soon(self) -> None:
         """Read the cluster state at the next call of ``balance``."""
-        self._look_at = 0.0
+        self._poll_at = 0.0
 
     def _patience(self, owned: int, lease: Lease | None) -> float:
         if lease is not None:
             return 0.0
-        return LOOK_OWNER_SECONDS if owned else LOOK_STANDBY_SECONDS
+        return OWNER_POLL_SECONDS if owned else STANDBY_POLL_SECONDS
 
     def leave(self) -> None:
         """Remove this relay from the table, so that others see at once that it ended."""

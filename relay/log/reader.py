@@ -11,10 +11,14 @@ from outbox_core.wire.encode import Row
 from relay.cluster.lease import Lease
 from relay.log.session import Session
 
-GLANCE_FACTOR = 2
+POLL_FACTOR = 2
+"""If more pages than this wait, in all shards together, a window is pinned."""
 SCAN_FACTOR = 8
+"""How many pages of rows, of all shards, one scan of a window may read."""
 PIECE = 200_000
+"""How many entries of the (xid, id) index one statement may read."""
 NEVER = 2**63 - 1
+"""Larger than any id."""
 MISSING = ""
 
 
@@ -85,7 +89,7 @@ class Log:
     ) -> None:
         self._session = session
         self._range = {"first": lease.first, "last": lease.last, "rows": rows, "bytes": size}
-        self._glance = rows * GLANCE_FACTOR
+        self._poll_limit = rows * POLL_FACTOR
         self._rows = rows
         self._tick = tick
 
@@ -94,7 +98,7 @@ class Log:
         return self._poll(position) if position.hi is None else self._scan_window(position)
 
     def _poll(self, position: Position) -> Page:
-        parameters = {**self._range, "most": self._glance, **_open_end(position.lo)}
+        parameters = {**self._range, "most": self._poll_limit, **_open_end(position.lo)}
         fetched = self._session.fetch("log/poll", parameters)
         hi, token, partial, found = fetched[0][:4]
         token, rows = token or MISSING, _rows(fetched, 4)

@@ -116,7 +116,7 @@ class OwnedShard:
             outcomes = self._deliver(records, meanwhile=partial(self._read_ahead, in_flight))
         failures = in_flight.note(wave, outcomes)
         if self._advance(in_flight) and failures:
-            self._face(failures, in_flight, len(outcomes))
+            self._handle_failures(failures, in_flight, len(outcomes))
 
     def _deliver(
         self, records: Sequence[Record], *, meanwhile: Callable[[], None] | None = None
@@ -144,7 +144,9 @@ class OwnedShard:
         signals.wave_published.send(type(self), lease=self.lease, tally=prefix.carried, held=len(prefix.held))
         return True
 
-    def _face(self, failures: Mapping[str, tuple[Row, Failure]], in_flight: InFlight, sent: int) -> None:
+    def _handle_failures(
+        self, failures: Mapping[str, tuple[Row, Failure]], in_flight: InFlight, sent: int
+    ) -> None:
         """Decide about the records that were not acknowledged, by the first of them: wait, isolate it, or
         hold its scope. Topics that cannot be written are held together, however many they are.
         """

@@ -11,7 +11,7 @@ from django.test import Client, override_settings
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from outbox.admin import filters, wire
+from outbox.admin import events, filters
 from outbox.models import OutboxEvent
 from tests.admin.conftest import Log, Staff
 
@@ -123,7 +123,7 @@ def test_the_page_shows_the_headers_as_the_relay_sends_them(staff: Staff, log: L
     event = OutboxEvent.objects.get(pk=log.insert(1, "a<b"))
     text = page(staff("view_outboxevent"), event.pk)
     rows = re.findall(r'<th scope="row">([^<]*)</th><td>([^<]*)</td>', text)
-    sent = [(name, value.decode().replace("<", "&lt;")) for name, value in wire.record(event).headers]
+    sent = [(name, value.decode().replace("<", "&lt;")) for name, value in events.record(event).headers]
     assert rows == [("(topic)", "test.notes"), ("(key)", "a&lt;b"), *sent]
     assert dict(sent) | {"ce_id": str(event.event_id), "ce_correlationid": "req-1"} == dict(sent)
 

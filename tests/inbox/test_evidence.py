@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from inbox.holding.evidence import LONGEST, Evidence, Judgement
+from inbox.holding.evidence import LONGEST, Assessment, Evidence
 
 Step = Callable[[Evidence], object]
 
@@ -23,11 +23,11 @@ def forget(event: str) -> Step:
     return lambda evidence: evidence.forget(event)
 
 
-def after(*steps: Step) -> Judgement:
+def after(*steps: Step) -> Assessment:
     """The judgement on the last step."""
     evidence = Evidence(lambda: 0.0)
     judgements = [step(evidence) for step in steps]
-    assert isinstance(judgements[-1], Judgement)
+    assert isinstance(judgements[-1], Assessment)
     return judgements[-1]
 
 
@@ -79,11 +79,15 @@ def test_an_outage_is_of_one_handler_until_it_succeeds() -> None:
     evidence = Evidence(lambda: 0.0)
     for key in "abc":
         evidence.failed("h", key, key, suspicious=False)
-    assert (evidence.out(), evidence.all_out(["h"]), evidence.all_out(["h", "g"])) == ({"h"}, True, False)
-    assert not evidence.all_out([]), "a consumer without handlers has no outage"
+    assert (evidence.in_outage(), evidence.all_in_outage(["h"]), evidence.all_in_outage(["h", "g"])) == (
+        {"h"},
+        True,
+        False,
+    )
+    assert not evidence.all_in_outage([]), "a consumer without handlers has no outage"
     assert evidence.succeeded(["g", "h"]) == {"h"}
     assert evidence.succeeded(["h"]) == set(), "its end is reported once"
-    assert evidence.out() == set()
+    assert evidence.in_outage() == set()
 
 
 def test_successes_count_only_of_handlers_that_failed() -> None:

@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 from outbox.models import Relay, Shard
 from outbox.operations import resharding
 from outbox_core.process.clock import boottime
-from relay.cluster.coordinator import LOOK_OWNER_SECONDS, Coordinator
+from relay.cluster.coordinator import OWNER_POLL_SECONDS, Coordinator
 from relay.cluster.lease import Lease
 from relay.log.session import Session
 from tests.waiting import wait_until
@@ -47,10 +47,10 @@ def other(lease_left: float, heartbeat_left: float) -> None:
 def test_an_owner_looks_again_as_soon_as_another_one_counts_as_dead(
     coordinator: Coordinator, lease_left: float, heartbeat_left: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("relay.cluster.coordinator.LOOK_OWNER_SECONDS", 600.0)
+    monkeypatch.setattr("relay.cluster.coordinator.OWNER_POLL_SECONDS", 600.0)
     other(lease_left, heartbeat_left)
     assert coordinator.balance([0]) == (None, False)
-    assert coordinator._look_at - boottime() <= LEFT
+    assert coordinator._poll_at - boottime() <= LEFT
 
     taken: list[Lease] = []
 
@@ -68,7 +68,7 @@ def test_without_another_relay_it_is_patient(coordinator: Coordinator) -> None:
     Relay.objects.exclude(host="here").delete()
     began = boottime()
     assert coordinator.balance([0]) == (None, False)
-    assert coordinator._look_at >= began + LOOK_OWNER_SECONDS
+    assert coordinator._poll_at >= began + OWNER_POLL_SECONDS
 
 
 def test_a_table_of_shards_that_somebody_has_emptied_is_filled_again(transactional_db: None) -> None:

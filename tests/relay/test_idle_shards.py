@@ -33,7 +33,7 @@ def rows_read(office: Desk) -> int:
     lo = office.shard._checkpoints.position.lo
     parameters = {
         **office.shard._log._range,
-        "most": office.shard._log._glance,
+        "most": office.shard._log._poll_limit,
         "xmax": str(lo.xmax),
         "xip": [str(xid) for xid in lo.xip],
     }

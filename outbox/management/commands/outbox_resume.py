@@ -6,11 +6,11 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from outbox.management.operator import DeedCommand
+from outbox.management.operator import ActionCommand
 from outbox.operations import pausing
 
 
-class Command(DeedCommand):
+class Command(ActionCommand):
     help = (
         "End outbox_pause: what was held is published in order, then new events. "
         "Exit codes: 0 done, 1 failed, 2 usage."

@@ -8,11 +8,10 @@ from abc import abstractmethod
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from outbox_core.operations.command import OperatorCommand, until_reader_leaves
+from outbox_core.operations.command import OperatorCommand, json_text, until_reader_leaves
 from outbox_core.operations.doctor.report import MARKS, PLAIN_MARKS, as_data, merged, render, summary
 from outbox_core.operations.doctor.step import Outcome, Result, Step, exit_code
 from outbox_core.operations.doctor.walk import walk
-from outbox_core.operations.listing import as_json
 from outbox_core.process import logs
 
 
@@ -64,7 +63,7 @@ class DoctorCommand(OperatorCommand):
 
     def _end(self, subject: dict[str, str], results: list[Result], options: dict[str, Any]) -> None:
         if options["json"]:
-            self.stdout.write(as_json(as_data(subject, results)))
+            self.stdout.write(json_text(as_data(subject, results)))
         else:
             self.stdout.write(f"\n{summary(results)}")
         self.stdout.flush()

@@ -15,7 +15,7 @@ from outbox_core.kafka_reasons import explained
 from outbox_core.wire.encode import Record
 from relay.errors import PublisherUnavailable
 from relay.publishers.base import PREPARE_SECONDS, Outcome, size
-from relay.publishers.confluent.client_reports import ClientReports
+from relay.publishers.confluent.client_reports import ClientReports, Throttle
 from relay.publishers.confluent.delivery import Delivery
 from relay.publishers.confluent.errors import CLIENT_ERRORS, is_fatal, words
 from relay.publishers.confluent.inspector import Inspector
@@ -25,7 +25,6 @@ from relay.publishers.confluent.options import (
     patient,
     producer_options,
 )
-from relay.publishers.confluent.throttle import Throttle
 from relay.publishers.confluent.topics import TopicDescriber
 from relay.publishers.creation import create
 from relay.publishers.pace import Pace

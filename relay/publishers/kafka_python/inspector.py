@@ -10,19 +10,14 @@ import kafka.errors
 
 from outbox_core.operations.doctor.kafka_python import KafkaPythonInspector
 from relay.publishers.kafka_python.network import Network, words
-from relay.publishers.kafka_python.options import made
+from relay.publishers.kafka_python.options import answered_within, made
 
 
 class Inspector(KafkaPythonInspector):
     """Its network keeps the reason for which a connection failed, such as a wrong password."""
 
     def __init__(self, options: Mapping[str, Any], seconds: float) -> None:
-        milliseconds = int(seconds * 1000)
-        self._options = {
-            **options,
-            "request_timeout_ms": milliseconds,
-            "bootstrap_timeout_ms": milliseconds,
-        }
+        self._options = answered_within(options, seconds)
         self._networks: list[Network] = []
         super().__init__(
             kafka,

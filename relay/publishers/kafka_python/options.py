@@ -79,6 +79,12 @@ def patient(options: Mapping[str, Any], delivery_seconds: float) -> dict[str, An
     return {**options, "request_timeout_ms": max(options["request_timeout_ms"], milliseconds)}
 
 
+def answered_within(options: Mapping[str, Any], seconds: float) -> dict[str, Any]:
+    """The same for a client whose connection and requests each take ``seconds`` at most."""
+    milliseconds = int(seconds * 1000)
+    return {**options, "request_timeout_ms": milliseconds, "bootstrap_timeout_ms": milliseconds}
+
+
 def made(client: Callable[..., T], **options: Any) -> T:
     """Makes a client, which checks the values of its options. Raises ImproperlyConfigured."""
     try:

@@ -14,7 +14,7 @@ from kafka.protocol.metadata import MetadataRequest
 
 from relay.publishers.base import Trouble
 from relay.publishers.kafka_python.network import Network
-from relay.publishers.kafka_python.options import made
+from relay.publishers.kafka_python.options import answered_within, made
 from relay.publishers.topics import MAX_MESSAGE_BYTES, Topic, internal, unnameable
 
 CLOSE_SECONDS = 1.0
@@ -66,12 +66,7 @@ class _Admin:
     """One admin client. The first question connects it. It answers one question at a time."""
 
     def __init__(self, options: Mapping[str, Any], seconds: float) -> None:
-        milliseconds = int(seconds * 1000)
-        self._options = {
-            **options,
-            "request_timeout_ms": milliseconds,
-            "bootstrap_timeout_ms": milliseconds,
-        }
+        self._options = answered_within(options, seconds)
         self._lock = Lock()
         self._network: Network | None = None
         self._client: KafkaAdminClient | None = None

@@ -75,7 +75,7 @@ INBOX: dict[str, Mutation] = {
         "inbox.handling.unit_of_work.UnitOfWork._refuse_broken", lambda _: None
     ),
     "evidence before an event is given up": instead(
-        "inbox.holding.evidence.Evidence.is_out", lambda *_: False
+        "inbox.holding.evidence.Evidence.is_in_outage", lambda *_: False
     ),
     "attempts counted before they are made": instead(
         "inbox.models.held_queries.HeldEventQuerySet.begin_alone", lambda *_, **__: None
