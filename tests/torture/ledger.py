@@ -67,7 +67,6 @@ def emit(
             key,
             "torture.event",
             None,
-            "application/octet-stream",
             ident,
             payload,
             "{}",
@@ -76,14 +75,19 @@ def emit(
         for ident, payload in zip(ids, payloads, strict=True)
     ]
     if len(columns) == 1:
-        connection.execute(INSERT_EVENT.format(schema=""), columns[0])
+        connection.execute(_of_bytes(INSERT_EVENT), columns[0])
     else:
         turned = [list(column) for column in zip(*columns, strict=True)]
-        connection.execute(INSERT_EVENTS.format(schema=""), turned)
+        connection.execute(_of_bytes(INSERT_EVENTS), turned)
     numbers = list(range(first, first + len(ids)))
     enter = [ids, [topic] * len(ids), [key] * len(ids), numbers, [digest(p) for p in payloads]]
     connection.execute(ENTER, enter)
     return ids
+
+
+def _of_bytes(statement: str) -> str:
+    """The outbox's statement for payloads that are no JSON."""
+    return statement.format(schema="").replace("application/json", "application/octet-stream")
 
 
 def read(url: str) -> dict[UUID, Entry]:

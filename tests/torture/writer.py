@@ -7,7 +7,6 @@ follows from the seed; how far they get, from what happens to the database meanw
 from __future__ import annotations
 
 import argparse
-import contextlib
 import random
 import signal
 
@@ -33,11 +32,16 @@ class Writer:
 
     def run(self) -> None:
         while not self.stop.requested:
-            with contextlib.suppress(psycopg.Error, psycopg.Rollback):  # the latter if the connection is gone
+            try:
                 with psycopg.connect(self._url, connect_timeout=3, prepare_threshold=None) as connection:
                     while not self.stop.requested:
                         self.transaction(connection)
                         self.stop.wait(self._chance.expovariate(1 / self._pace))
+            except psycopg.Rollback:  # the connection is gone
+                pass
+            except psycopg.Error as error:
+                if isinstance(error, psycopg.ProgrammingError) and error.sqlstate is None:
+                    raise  # not the database's fault, but ours
             self.stop.wait(RETRY_SECONDS)
 
     def transaction(self, connection: psycopg.Connection) -> None:
