@@ -215,7 +215,7 @@ def _contains(value: Any, part: Any) -> bool:
         )
     if isinstance(part, list):
         return isinstance(value, list) and all(any(_contains(each, one) for each in value) for one in part)
-    return bool(value == part)
+    return bool(value == part) and isinstance(value, bool) is isinstance(part, bool)
 
 
 def _emitted(row: OutboxEvent) -> EmittedEvent:

@@ -84,6 +84,8 @@ class Bulk:
         names = frozenset(field.name for field in fields)
         with transaction.atomic(using=self._using):
             pks = self._lock(self._queryset)
+            if not pks:
+                self._write(pks, values)  # refuses what Django refuses, without a query
             for chunk in _chunks(pks):
                 before = self._before(chunk)
                 changing = self._about_to_be(chunk, values)

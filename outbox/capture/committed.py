@@ -11,10 +11,13 @@ import functools
 from copy import copy
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from inspect import getattr_static
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.db.models import QuerySet
+from django.db.models.fields.files import FileDescriptor
+from django.db.models.fields.related_descriptors import ForeignKeyDeferredAttribute
 from django.utils.functional import cached_property
 
 if TYPE_CHECKING:
@@ -77,7 +80,8 @@ def _copy(instance: Any, changed: Mapping[str, Any]) -> Any:
     other._state.fields_cache = dict(instance._state.fields_cache)
     if "_prefetched_objects_cache" in other.__dict__:
         other._prefetched_objects_cache = dict(instance._prefetched_objects_cache)
-    other.__dict__.update(changed)
+    for name, value in changed.items():
+        _load(other, name, value)
     for name in [name for name in other.__dict__ if _is_cached_property(instance, name)]:
         del other.__dict__[name]  # it may come of what is not stored
     for field in instance._meta.concrete_fields:
@@ -86,6 +90,18 @@ def _copy(instance: Any, changed: Mapping[str, Any]) -> Any:
             if getattr(related, field.target_field.attname, None) != changed[field.attname]:
                 field.delete_cached_value(other)
     return other
+
+
+def _load(instance: Any, name: str, value: Any) -> None:
+    """Through a descriptor that a field brings along, as when Django loads a row: it may convert the value.
+    Those of files and foreign keys would open the file, and forget the related object.
+    """
+    descriptor = getattr_static(type(instance), name, None)
+    is_plain = isinstance(descriptor, FileDescriptor | ForeignKeyDeferredAttribute)
+    if hasattr(descriptor, "__set__") and not is_plain:
+        descriptor.__set__(instance, value)
+    else:
+        instance.__dict__[name] = value
 
 
 def _is_cached_property(instance: object, name: str) -> bool:

@@ -23,7 +23,7 @@ _statements: dict[tuple[Any, ...], str] = {}
 
 def known(model: type[Model], connection: Any, fields: Any, values: Mapping[str, Any]) -> Written | None:
     """The statement of an earlier INSERT of these fields with its new parameters; None for expressions."""
-    statement = _statements.get((model, connection.alias, *values))
+    statement = _statements.get((model, model._meta.db_table, connection.alias, *values))
     if statement is None or not are_plain(values.values()):
         return None
     parameters = [field.get_db_prep_save(values[field.attname], connection) for field in fields]
@@ -37,7 +37,7 @@ def compiled(model: type[Model], using: str, fields: Any, values: Mapping[str, A
     ((statement, parameters),) = query.get_compiler(using).as_sql()
     plain = ", ".join(["%s"] * len(fields))
     if statement.endswith(f" VALUES ({plain})") and not any(map(has_placeholder, fields)):
-        _statements[model, using, *values] = statement
+        _statements[model, model._meta.db_table, using, *values] = statement
     return statement, parameters
 
 

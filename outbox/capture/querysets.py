@@ -57,7 +57,7 @@ class CapturedQuerySet(models.QuerySet[M]):
     def update(self, **kwargs: Any) -> int:
         """As Django's; raises CannotCapture for a change of the primary key."""
         bulk = Bulk(self)
-        if not bulk.has_receivers or self.query.is_sliced or self.query.combinator:
+        if not (kwargs and bulk.has_receivers) or self.query.is_sliced or self.query.combinator:
             return super().update(**kwargs)
         rows = bulk.update(kwargs)
         self._result_cache = None

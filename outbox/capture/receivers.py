@@ -31,7 +31,7 @@ from django.utils.inspect import func_accepts_kwargs
 from outbox.capture import outside
 from outbox.capture.committed import as_stored, read_again
 from outbox.capture.save_hook import SaveHook, guard, wants_previous, wants_row
-from outbox.capture.senders import is_reached, reached
+from outbox.capture.senders import is_of_migrations, is_reached, reached
 from outbox.declared.fields import has_fields
 from outbox.errors import OutboxError
 from outbox.log import tables
@@ -86,7 +86,7 @@ class Receiver:
         return f"<outbox receiver {self.function.__module__}.{self.__qualname__}>"
 
     def __call__(self, *, signal: Signal, sender: object, **kwargs: Any) -> list[UUID]:
-        if kwargs.get("raw") and not self.raw:
+        if (kwargs.get("raw") and not self.raw) or is_of_migrations(sender):
             return []
         using = kwargs.get("using") or self.using
         if signal in (pre_save, post_save):

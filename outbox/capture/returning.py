@@ -31,9 +31,14 @@ _UPDATE: Any = Model._do_update
 
 @cache
 def can_return(model: type[Model], using: str) -> bool:
-    """Whether the columns of a model come back as they are selected (those of PostGIS do not)."""
-    return connections[using].vendor == "postgresql" and all(
-        type(field).select_format is Field.select_format for field in model._meta.concrete_fields
+    """Whether the columns of a model come back as they are selected (those of PostGIS do not). The table of
+    an unmanaged model may be a view, whose rules need not know RETURNING.
+    """
+    options = model._meta
+    return (
+        connections[using].vendor == "postgresql"
+        and all(each._meta.managed for each in (model, *options.all_parents))
+        and all(type(field).select_format is Field.select_format for field in options.concrete_fields)
     )
 
 
@@ -135,7 +140,7 @@ def _returned(model: Any, using: str) -> tuple[Sequence[str], str, Any]:
     """
     options, quote = model._meta, connections[using].ops.quote_name
     fields = options.local_concrete_fields
-    columns = ", ".join(f"{quote(options.db_table)}.{quote(field.column)}" for field in fields)
+    columns = ", ".join(quote(field.column) for field in fields)
     compiler = UpdateQuery(model).get_compiler(using)
     converters = compiler.get_converters([field.get_col(options.db_table) for field in fields])
     return [field.attname for field in fields], columns, converters

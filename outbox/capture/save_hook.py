@@ -61,9 +61,8 @@ class SaveHook:
         return new_rows
 
     def collect(self, values: Mapping[str, Any]) -> None:
-        """Store what a statement wrote. A save around this one must read its row again."""
+        """Store what a statement wrote."""
         self._row.update(values)
-        _forget(self.outer, type(self.instance), self.instance.pk)
 
     def forget(self) -> None:
         """Other code has written the row: read it again when it is needed."""
@@ -95,10 +94,22 @@ def forget_rows(model: type[Model]) -> None:
 
 def _forget(hook: SaveHook | None, model: type[Model], pk: object = None) -> None:
     while hook is not None:
-        instance = hook.instance
-        if instance._meta.concrete_model is model._meta.concrete_model and pk in (None, instance.pk):
+        if _may_share_row(hook.instance, model, pk):
             hook.forget()
         hook = hook.outer
+
+
+def _may_share_row(instance: Model, model: type[Model], pk: object) -> bool:
+    """Whether a write to ``model`` can have changed the row of ``instance``. Keys of two types, such as a
+    UUID and its text, may be equal in the database.
+    """
+    if instance._meta.concrete_model is not model._meta.concrete_model:
+        return not _tables(type(instance)).isdisjoint(_tables(model))
+    return pk is None or type(pk) is not type(instance.pk) or pk == instance.pk
+
+
+def _tables(model: type[Model]) -> set[type[Model] | None]:
+    return {each._meta.concrete_model for each in (model, *model._meta.all_parents)}
 
 
 def _collector_of(instance: Model) -> Callable[[Mapping[str, Any]], None] | None:
@@ -162,6 +173,7 @@ def _saving(instance: Model, using: str, *, may_exist: bool) -> Iterator[None]:
         insert(hook.take(), using)
     finally:
         _running.reset(token)
+        _forget(hook.outer, type(instance), instance.pk)
 
 
 @contextmanager

@@ -36,3 +36,10 @@ def _family(cls: type[Model]) -> Iterator[type[Model]]:
     yield cls
     for child in cls.__subclasses__():
         yield from _family(child)
+
+
+def is_of_migrations(sender: object) -> bool:
+    """Whether it is a historical model, or the table of applied migrations. Both may be written before there
+    is an outbox, and only a receiver of all models would hear of them.
+    """
+    return getattr(sender, "__module__", "") in ("__fake__", "django.db.migrations.recorder")

@@ -19,7 +19,7 @@ _statements: dict[tuple[Any, ...], str] = {}
 
 def known(rows: QuerySet[Any], connection: Any, pk: object, values: Values) -> Written | None:
     """The statement of an earlier UPDATE of these fields with its new parameters; None for expressions."""
-    statement = _statements.get((rows.model, connection.alias, *[field.attname for field, _, _ in values]))
+    statement = _statements.get(_key(rows.model, connection.alias, [field for field, _, _ in values]))
     if statement is None or not _is_whole_table(rows):
         return None
     plain = are_plain([pk, *[value for _, _, value in values]])
@@ -37,9 +37,12 @@ def compiled(rows: QuerySet[Any], using: str, pk: object, values: Values) -> Wri
     nulls = {field.attname for field, _, value in values if value is None}
     is_plain = statement == _text(rows.model, using, fields, nulls)
     if is_plain and not any(map(has_placeholder, fields)) and not rows.model._meta.pk.is_relation:
-        key = (rows.model, using, *[field.attname for field in fields])
-        _statements[key] = _text(rows.model, using, fields)
+        _statements[_key(rows.model, using, fields)] = _text(rows.model, using, fields)
     return statement, parameters
+
+
+def _key(model: type[Model], using: str, fields: Sequence[Any]) -> tuple[Any, ...]:
+    return (model, model._meta.db_table, using, *[field.attname for field in fields])
 
 
 def _is_whole_table(rows: QuerySet[Any]) -> bool:

@@ -204,14 +204,18 @@ def _annotated(declared: Any, scope: Scope) -> Converter:
 
 
 def _placed(inner: Any, extra: Places, scope: Scope) -> Converter:
-    if inner is Decimal:
+    if _is_decimal(inner):
         return decimal_of(extra.places)
     arms = get_args(inner) if get_origin(inner) in (Union, types.UnionType) else ()
-    if Decimal not in arms:
+    if not any(map(_is_decimal, arms)):
         raise TypeError(f"{extra} belongs to a Decimal, and not to {_name_of(inner)}")
     return union_of(
-        [decimal_of(extra.places) if arm is Decimal else converter_of(arm, scope) for arm in arms]
+        [decimal_of(extra.places) if _is_decimal(arm) else converter_of(arm, scope) for arm in arms]
     )
+
+
+def _is_decimal(declared: Any) -> bool:
+    return getattr(declared, "__supertype__", declared) is Decimal
 
 
 def _generic(declared: Any, origin: Any, scope: Scope) -> Converter:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync
-from django.core.exceptions import FieldDoesNotExist
+from django.core.exceptions import FieldDoesNotExist, FieldError
 from django.db import connection, transaction
 from django.db.models import Count, Exists, F, OuterRef, QuerySet
 from django.db.models.signals import post_save, pre_save
@@ -213,6 +213,22 @@ class TestUpdate:
         assert not events
         parcel.refresh_from_db()
         assert parcel.weight == 2
+
+    @pytest.mark.parametrize(
+        ("values", "error"),
+        [({"weight": "abc"}, ValueError), ({"weight": F("stamps__value")}, FieldError), ({}, None)],
+    )
+    @pytest.mark.parametrize("matches", [True, False])
+    def test_what_django_refuses_is_refused_whether_rows_match_or_not(
+        self, values: dict[str, Any], error: type[Exception] | None, matches: bool
+    ) -> None:
+        Parcel.objects.bulk_create([Parcel(code="a")])
+        rows = Parcel.objects.filter(code="a" if matches else "b")
+        if error is None:
+            assert rows.update(**values) == QuerySet(Parcel).filter(code="a").update(**values) == 0
+        else:
+            with pytest.raises(error):
+                rows.update(**values)
 
 
 class TestBulkUpdate:

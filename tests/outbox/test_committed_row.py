@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.db import DataError, connection, transaction
@@ -15,7 +17,7 @@ from django.dispatch import receiver as django_receiver
 from outbox.capture import updates
 from outbox.testing import CapturedEvents
 from tests.outbox.seen import Seen, price, seen
-from tests.testapp.models import ExpressParcel, Parcel, Price, SpecialPrice, TrackedParcel
+from tests.testapp.models import ExpressParcel, Parcel, Price, SpecialPrice, TrackedParcel, UuidKey
 
 __all__ = ["price", "seen"]
 pytestmark = pytest.mark.django_db
@@ -235,6 +237,53 @@ def test_a_save_inside_another_receiver_is_seen_by_the_later_ones(price: Price) 
         assert [each.count for each in seen.instances] == [5, 5, 5]
     finally:
         post_save.disconnect(sender=Price, dispatch_uid="nested")
+
+
+@pytest.fixture
+def before_all() -> Iterator[Any]:
+    """Connects a plain receiver of post_save of a model; receivers that are made later come behind it."""
+    connected: list[Any] = []
+
+    def connect(model: Any, function: Any) -> None:
+        def once(instance: Any, **kwargs: Any) -> None:
+            if not connected[1:]:
+                connected.append(model)
+                function(instance)
+
+        connected.append(once)
+        post_save.connect(once, sender=model)
+
+    yield connect
+    post_save.disconnect(connected[0], sender=connected[1])
+
+
+def test_a_nested_save_of_a_row_whose_key_was_given_as_text_is_seen(before_all: Any) -> None:
+    def save_again(instance: UuidKey) -> None:
+        row = UuidKey.objects.get(pk=instance.pk)
+        row.title = "nested"
+        row.save()
+
+    before_all(UuidKey, save_again)
+    seen = Seen(UuidKey)
+    UuidKey(id=str(uuid4()), title="a").save()
+    assert [each.title for each in seen.instances] == ["nested", "nested"]
+
+
+@pytest.mark.parametrize(("outer", "inner"), [(SpecialPrice, Price), (Price, SpecialPrice)])
+def test_a_nested_save_of_another_model_of_the_same_table_is_seen(
+    before_all: Any, outer: Any, inner: Any
+) -> None:
+    special = SpecialPrice.objects.create(name="a")
+
+    def save_as_the_other(instance: Any) -> None:
+        row = inner.objects.get(pk=instance.pk)
+        row.name = "nested"
+        row.save()
+
+    before_all(outer, save_as_the_other)
+    seen = Seen(Price)
+    outer.objects.get(pk=special.pk).save()
+    assert [each.name for each in seen.instances] == ["nested", "nested"]
 
 
 def test_an_update_inside_another_receiver_is_seen_by_the_later_ones(price: Price) -> None:

@@ -89,6 +89,8 @@ PLUS_TWO = timezone(timedelta(hours=2))
         (Annotated[Decimal | None, outbox.Places(2)], None, None),
         (Annotated[Decimal | None, outbox.Places(2)], 3, "3.00"),
         (Money | None, Decimal(3), "3.00"),
+        (Annotated[NewType("Rate", Decimal), outbox.Places(2)], Decimal("1.5"), "1.50"),
+        (Annotated[NewType("Rate", Decimal) | None, outbox.Places(2)], Decimal("1.5"), "1.50"),
         (datetime, datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), "2026-01-02T03:04:05.000000Z"),
         (datetime, datetime(2026, 1, 2, 3, 4, 5, 60, tzinfo=PLUS_TWO), "2026-01-02T01:04:05.000060Z"),
         (datetime, "2026-01-02T03:04:05+02:00", "2026-01-02T01:04:05.000000Z"),

@@ -11,13 +11,16 @@ from django.apps import apps
 from django.core.management import call_command
 from django.core.management.sql import emit_post_migrate_signal
 from django.db import connection
-from django.db.models.signals import post_migrate, pre_migrate
+from django.db.migrations.state import ProjectState
+from django.db.models import Model
+from django.db.models.signals import post_migrate, post_save, pre_migrate
 
 import outbox
 from outbox.log.seed import seed
 from outbox.models import OutboxEvent, Shard
 from outbox.testing import CapturedEvents
 from tests.testapp.events import Note
+from tests.testapp.models import Tag
 
 
 @pytest.fixture
@@ -55,6 +58,34 @@ def test_first_migration_announces_its_end_and_says_that_it_cannot_announce_its_
     (warning,) = [each for each in warnings if "migrated" in str(each.__dict__["receiver"])]
     assert (warning.__dict__["database"], warning.__dict__["signal"]) == ("default", "pre_migrate")
     assert Shard.objects.values_list("id", "first_bucket", "last_bucket").get() == (0, 0, 255)
+
+
+@pytest.fixture
+def saved() -> list[object]:
+    """The models of which a receiver of all models was called."""
+    senders: list[object] = []
+
+    @outbox.receiver(post_save)
+    def of_all(sender: type[Model], **kwargs: Any) -> Note:
+        senders.append(sender)
+        return Note(sender.__name__)
+
+    return senders
+
+
+@pytest.mark.usefixtures("empty_database")
+def test_first_migration_is_not_stopped_by_a_receiver_of_all_models(saved: list[object]) -> None:
+    """Django saves a row for each migration that is done, before there is an outbox."""
+    call_command("migrate", verbosity=0)
+    assert not OutboxEvent.objects.filter(type="test.note").exists()
+
+
+@pytest.mark.django_db
+def test_historical_models_have_no_receivers_not_even_of_all_models(saved: list[object]) -> None:
+    historical: Any = ProjectState.from_apps(apps).apps.get_model("testapp", "Tag")
+    historical.objects.create(name="of a migration")
+    Tag.objects.create(name="of the application")
+    assert saved == [Tag]
 
 
 @pytest.mark.django_db(transaction=True)
