@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from inbox.database import UNAVAILABLE, drop_dead_connection
 from inbox.errors import Abandoned, Poison, WrongIsolation
+from inbox.handling.pace import Pace
 from inbox.handling.retriable import is_of_the_database, is_worth_a_second_try
 from inbox.handling.routing import Delivery, Routes
 from inbox.handling.unit_of_work import Applied, UnitOfWork
@@ -55,9 +56,9 @@ class Processor:
         self._outages = outages
         self._wait = wait
         self._go_on = go_on
-        self._batch_size = batch_size
+        self._pace = Pace(batch_size)
         self._failed = failed
-        self._suspects = Suspects(unit.consumer, unit.database)
+        self._suspects = Suspects(unit.consumer, unit.database, batch_size)
 
     def process(self, records: Sequence[Record]) -> Iterator[Record]:
         """Yield each record when it is handled or held.
@@ -65,15 +66,19 @@ class Processor:
         Raises:
             Abandoned: the records not yet yielded are to be delivered again.
         """
-        for start in range(0, len(records), self._batch_size):
+        start = 0
+        while start < len(records):
             self._go_on()
-            batch = records[start : start + self._batch_size]
+            batch = records[start : start + self._pace.size]
+            start += len(batch)
+            began_at = self._judge.now()
             try:
                 yield from self._batch(batch)
             except (Abandoned, WrongIsolation):
                 with suppress(*UNAVAILABLE):
                     self._suspects.let_go(batch)
                 raise
+            self._pace.took(len(batch), self._judge.now() - began_at)
 
     def start_over(self, partitions: Collection[Partition]) -> None:
         """These are read again from an earlier offset, so notes about them are not valid any more."""
