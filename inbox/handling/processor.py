@@ -57,6 +57,8 @@ class Processor:
         self._wait = wait
         self._go_on = go_on
         self._pace = Pace(batch_size)
+        self._later: Sequence[Record] = ()
+        self._routed: dict[tuple[Partition, int], Delivery | None] = {}
         self._failed = failed
         self._suspects = Suspects(unit.consumer, unit.database, batch_size)
 
@@ -66,11 +68,13 @@ class Processor:
         Raises:
             Abandoned: the records not yet yielded are to be delivered again.
         """
+        self._routed.clear()
         start = 0
         while start < len(records):
             self._go_on()
             batch = records[start : start + self._pace.size]
             start += len(batch)
+            self._later = records[start:]
             began_at = self._judge.now()
             try:
                 yield from self._batch(batch)
@@ -87,7 +91,7 @@ class Processor:
 
     def _batch(self, batch: Sequence[Record]) -> Iterator[Record]:
         left = deque(batch)
-        deliveries = [delivery for record in batch if (delivery := self._routes(record)) is not None]
+        deliveries = self._deliveries(batch)
         self._report_refused(deliveries)
         if deliveries:
             for last in self._settle(self._without_suspects(batch, deliveries)):
@@ -96,6 +100,16 @@ class Processor:
                 yield left.popleft()
             self._insist(lambda: self._suspects.end(batch))
         yield from left
+
+    def _deliveries(self, records: Sequence[Record]) -> list[Delivery]:
+        """Those that a handler takes. Each record is asked about once, because events that no handler takes
+        are counted.
+        """
+        for record in records:
+            if (where := (record.place, record.offset)) not in self._routed:
+                self._routed[where] = self._routes(record)
+        routed = [self._routed[record.place, record.offset] for record in records]
+        return [delivery for delivery in routed if delivery is not None]
 
     def _report_refused(self, deliveries: Sequence[Delivery]) -> None:
         for delivery in deliveries:
@@ -184,9 +198,11 @@ class Processor:
                 event_retried.send(self._unit.consumer, delivery=delivery, seconds=retry_in, outage=outage)
 
     def _wait_for_any(self, deliveries: Sequence[Delivery]) -> None:
-        """Wait until an event of any key takes effect. All keys are tried for a second, then one at a time,
-        with pauses. They may be tried out of order, because each event takes effect once.
+        """Wait until an event of any key takes effect, also one of the next batches. All keys are tried for a
+        second, then one at a time, with pauses. They may be tried out of order, because each event takes
+        effect once.
         """
+        deliveries = [*deliveries, *self._deliveries(self._later)]
         candidates = deque({d.key_hash or d.identity: d for d in reversed(deliveries)}.values())
         candidates.reverse()
         swept, until = len(candidates), self._judge.now() + SWEEP_SECONDS
