@@ -71,13 +71,18 @@ class Evidence:
                 if self.is_out(name):
                     over.add(name)
                 record.successes += 1
-                record.failing.clear()
-                record.pause = 0.0
+                self.doubt(name)
         return over
 
     def forget(self, event: Hashable) -> None:
         """The event is handled, or a person must decide."""
         self._seen.pop(event, None)
+
+    def doubt(self, handler: str) -> None:
+        """Nothing shows any more that this handler fails for every key."""
+        record = self._records[handler]
+        record.failing.clear()
+        record.pause = 0.0
 
     def is_out(self, handler: str) -> bool:
         """Whether this handler fails for every key."""
