@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from inbox.database import UNAVAILABLE, drop_dead_connection
 from inbox.errors import Abandoned, Poison, WrongIsolation
+from inbox.handling.pace import Pace
 from inbox.handling.retriable import is_of_the_database, is_worth_a_second_try
 from inbox.handling.routing import Delivery, Routes
 from inbox.handling.unit_of_work import Applied, UnitOfWork
@@ -55,9 +56,11 @@ class Processor:
         self._outages = outages
         self._wait = wait
         self._check_stop = check_stop
-        self._batch_size = batch_size
+        self._pace = Pace(batch_size)
+        self._later: Sequence[Record] = ()
+        self._routed: dict[tuple[Partition, int], Delivery | None] = {}
         self._failed = failed
-        self._suspects = Suspects(unit.consumer, unit.database)
+        self._suspects = Suspects(unit.consumer, unit.database, batch_size)
 
     def process(self, records: Sequence[Record]) -> Iterator[Record]:
         """Yield each record when it is handled or held.
@@ -65,15 +68,21 @@ class Processor:
         Raises:
             Abandoned: the records not yet yielded are to be delivered again.
         """
-        for start in range(0, len(records), self._batch_size):
+        self._routed.clear()
+        start = 0
+        while start < len(records):
             self._check_stop()
-            batch = records[start : start + self._batch_size]
+            batch = records[start : start + self._pace.size]
+            start += len(batch)
+            self._later = records[start:]
+            began_at = self._judge.now()
             try:
                 yield from self._batch(batch)
             except (Abandoned, WrongIsolation):
                 with suppress(*UNAVAILABLE):
                     self._suspects.let_go(batch)
                 raise
+            self._pace.took(len(batch), self._judge.now() - began_at)
 
     def start_over(self, partitions: Collection[Partition]) -> None:
         """These are read again from an earlier offset, so notes about them are not valid any more."""
@@ -82,7 +91,7 @@ class Processor:
 
     def _batch(self, batch: Sequence[Record]) -> Iterator[Record]:
         left = deque(batch)
-        deliveries = [delivery for record in batch if (delivery := self._routes(record)) is not None]
+        deliveries = self._deliveries(batch)
         self._report_refused(deliveries)
         if deliveries:
             for last in self._settle(self._without_suspects(batch, deliveries)):
@@ -91,6 +100,16 @@ class Processor:
                 yield left.popleft()
             self._insist(lambda: self._suspects.end(batch))
         yield from left
+
+    def _deliveries(self, records: Sequence[Record]) -> list[Delivery]:
+        """Those that a handler takes. Each record is asked about once, because events that no handler takes
+        are counted.
+        """
+        for record in records:
+            if (where := (record.place, record.offset)) not in self._routed:
+                self._routed[where] = self._routes(record)
+        routed = [self._routed[record.place, record.offset] for record in records]
+        return [delivery for delivery in routed if delivery is not None]
 
     def _report_refused(self, deliveries: Sequence[Delivery]) -> None:
         for delivery in deliveries:
@@ -106,7 +125,8 @@ class Processor:
         if len(suspects) == 1:
             suspects = [replace(suspects[0], attempts=1)]  # it is the only one, so it is the cause
         held = self._insist(lambda: self._unit.hold(suspects, 0.0, alone=True))
-        deaths_suspected.send(self._unit.consumer, deliveries=held)
+        if held:
+            deaths_suspected.send(self._unit.consumer, deliveries=held)
         return [d for d in deliveries if d.record.place not in dead]
 
     def _settle(self, deliveries: Sequence[Delivery]) -> Iterator[Delivery]:
@@ -179,9 +199,11 @@ class Processor:
                 event_retried.send(self._unit.consumer, delivery=delivery, seconds=retry_in, outage=outage)
 
     def _wait_for_any(self, deliveries: Sequence[Delivery]) -> None:
-        """Wait until an event of any key takes effect. All keys are tried for a second, then one at a time,
-        with pauses. They may be tried out of order, because each event takes effect once.
+        """Wait until an event of any key takes effect, also one of the next batches. All keys are tried for a
+        second, then one at a time, with pauses. They may be tried out of order, because each event takes
+        effect once.
         """
+        deliveries = [*deliveries, *self._deliveries(self._later)]
         candidates = deque({d.key_hash or d.identity: d for d in reversed(deliveries)}.values())
         candidates.reverse()
         swept, until = len(candidates), self._judge.now() + SWEEP_SECONDS

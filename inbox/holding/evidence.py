@@ -71,13 +71,18 @@ class Evidence:
                 if self.is_in_outage(name):
                     over.add(name)
                 results.successes += 1
-                results.failing.clear()
-                results.pause = 0.0
+                self.doubt(name)
         return over
 
     def forget(self, event: Hashable) -> None:
         """The event is handled, or a person must decide."""
         self._seen.pop(event, None)
+
+    def doubt(self, handler: str) -> None:
+        """Nothing shows any more that this handler fails for every key."""
+        results = self._results[handler]
+        results.failing.clear()
+        results.pause = 0.0
 
     def is_in_outage(self, handler: str) -> bool:
         """Whether this handler fails for every key."""

@@ -99,6 +99,11 @@ class Judge:
             for delivery in deliveries:
                 self.evidence.forget(delivery.identity)
 
+    def nothing_waits(self, handler: str) -> None:
+        """No event waits for this handler. Others handled them, or a person discarded them."""
+        self.evidence.doubt(handler)
+        self._outages.end(outage_of(handler))
+
     @property
     def nothing_succeeds(self) -> bool:
         """Whether every handler of this consumer fails for every key."""

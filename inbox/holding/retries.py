@@ -108,7 +108,9 @@ class Retries:
         out = self._judge.evidence.in_outage()
         due = self._held.due(consumer, KEYS, ahead=ahead, without=out)
         for handler in sorted(out):
-            if self._judge.evidence.due(handler):
+            if not self._held.retried(consumer, handler).exists():
+                self._judge.nothing_waits(handler)
+            elif self._judge.evidence.due(handler):
                 due += self._held.due(consumer, 1, ahead=ahead, handler=handler)
         return due
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 
 from django.db import transaction
@@ -16,19 +16,21 @@ Range = tuple[int, int]
 
 
 class Suspects:
-    """Notes the first batch of each partition before this process handles it, and finds the notes of
-    processes that died before they deleted them. Later batches are not noted: one that kills the process is
-    the first batch of the next process.
+    """Notes the first batches of each partition before this process handles them, and finds the notes of
+    processes that died before they deleted them. After ``most`` events, the largest batch, nothing is noted:
+    a batch that kills the process is among those that the next process notes.
     """
 
-    def __init__(self, consumer: str, database: str) -> None:
+    def __init__(self, consumer: str, database: str, most: int) -> None:
         self._consumer = consumer
         self._database = database
+        self._most = most
+        self._finished = Counter[Partition]()
         self._trusted: set[Partition] = set()
         self._mine: dict[Partition, set[Range]] = defaultdict(set)
 
     def begin(self, records: Sequence[Record]) -> set[Partition]:
-        """Note these if they are the first batch. Returns the partitions that have notes of other
+        """Note these if they are among the first. Returns the partitions that have notes of other
         processes.
         """
         ranges = _ranges(record for record in records if record.place not in self._trusted)
@@ -37,36 +39,42 @@ class Suspects:
         }
 
     def _note(self, partition: Partition, offsets: Range) -> bool:
-        """Note these offsets. False if another process has noted some of them."""
+        """Note these offsets. False if another process has noted some of them. Its note of later offsets
+        stays.
+        """
         first, last = offsets
-        values = {"first_offset": first, "last_offset": last}
-        key = {"consumer": self._consumer, "topic": partition[0], "partition": partition[1]}
         with transaction.atomic(using=self._database):
-            note = self._notes.filter(**key)
-            same = note.filter(first_offset__lte=last, last_offset__gte=first)
-            if set(same.values_list("first_offset", "last_offset")) - self._mine[partition]:
-                return False
+            note = self._notes.of(self._consumer, partition)
+            noted = note.filter(last_offset__gte=first).values_list("first_offset", "last_offset").first()
+            if noted is not None and noted not in self._mine[partition]:
+                return noted[0] > last
             self._mine[partition].add(offsets)  # before the commit, whose answer may be lost
-            if not note.update(**values):
-                self._notes.create(**key, **values)
+            note.write(self._consumer, partition, offsets)
         return True
 
     def end(self, records: Sequence[Record]) -> None:
-        """These are finished. Later batches of their partitions are not noted."""
-        partitions = self._unknown(records)
-        self._remove(partitions)
-        self._trusted |= partitions
+        """These are finished."""
+        ranges = _ranges(record for record in records if record.place not in self._trusted)
+        for partition, (_, last) in sorted(ranges.items()):
+            self._notes.of(self._consumer, partition).finish(last)
+            self._mine.pop(partition, None)
+        self._finished.update(record.place for record in records)
+        self._trusted |= {partition for partition in ranges if self._finished[partition] >= self._most}
 
     def let_go(self, records: Sequence[Record]) -> None:
         """These are dropped, because partitions were revoked. The next owner notes them again."""
-        unknown = self._unknown(records)
-        self._trusted.clear()
-        self._remove(unknown)
+        ours = {partition for partition in self._unknown(records) if self._mine.get(partition)}
+        self._trust_none()
+        self._remove(ours)
 
     def forget(self, partitions: Collection[Partition]) -> None:
         """The database went back in time, so it may have old notes of batches that were finished."""
-        self._trusted.clear()
+        self._trust_none()
         self._remove(partitions)
+
+    def _trust_none(self) -> None:
+        self._trusted.clear()
+        self._finished.clear()
 
     def _remove(self, partitions: Collection[Partition]) -> None:
         self._notes.remove(self._consumer, partitions)

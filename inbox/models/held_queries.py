@@ -29,6 +29,10 @@ class HeldEventQuerySet(models.QuerySet["HeldEvent"]):
         waiting = self.filter(discarded_at=None).order_by("id")
         return waiting if consumer is None else waiting.filter(consumer=consumer)
 
+    def retried(self, consumer: str, handler: str) -> HeldEventQuerySet:
+        """Events that this handler failed with and is retried with, without a person."""
+        return self.waiting(consumer).filter(handler=handler, retry_at__isnull=False)
+
     def key_hashes(self, consumer: str, among: Iterable[int | None]) -> set[int]:
         """The keys that have held events, so that later ones must wait behind them."""
         known = [key_hash for key_hash in among if key_hash is not None]

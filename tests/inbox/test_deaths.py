@@ -100,6 +100,21 @@ def test_killer_among_the_released_is_found_too(
     assert [row.event_id for row in undecided()] == ["k3-1"]
 
 
+def test_killer_that_comes_late_in_a_backlog_ends_no_more_processes(
+    consumer: MemoryConsumer, effects: Effects, kill: Callable[[str], None]
+) -> None:
+    """Each process begins with small batches. Kafka's copy of the offset is still that of the
+    first record.
+    """
+    for number in range(120):
+        send_steps(consumer, f"k{number}", number)
+    kill("k100-100")
+    assert live(consumer) <= 5, "ATTEMPTS + 2"
+    assert [row.event_id for row in undecided()] == ["k100-100"]
+    assert sum(len(effects.of(f"k{number}")) for number in range(120)) == 119
+    assert not InHand.objects.exists()
+
+
 @pytest.fixture
 def suspected() -> Iterator[list[int]]:
     """How many events were suspected, each time that some were."""
@@ -172,13 +187,13 @@ def test_a_process_does_not_suspect_the_note_that_it_wrote_itself(
     db: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The database went away after the note of one partition, and the notes are written again."""
-    suspects = Suspects("test", "default")
+    suspects = Suspects("test", "default", 1)
     monkeypatch.setattr(InHandQuerySet, "create", refuse_once(InHandQuerySet.create, at=2))
     with pytest.raises(DatabaseError):
         suspects.begin(BATCH)
     assert InHand.objects.count() == 1
     assert suspects.begin(BATCH) == set()
-    assert Suspects("test", "default").begin(BATCH) == PARTITIONS, "another process does"
+    assert Suspects("test", "default", 1).begin(BATCH) == PARTITIONS, "another process does"
 
 
 @pytest.mark.parametrize("finished_before", [False, True])
@@ -186,7 +201,7 @@ def test_partitions_that_come_back_are_noted_again_without_suspicion(
     db: None, monkeypatch: pytest.MonkeyPatch, finished_before: bool
 ) -> None:
     """The database was away when they were revoked, so the notes could not be deleted."""
-    suspects = Suspects("test", "default")
+    suspects = Suspects("test", "default", 1)
     suspects.begin(BATCH)
     if finished_before:
         suspects.end(BATCH[:1])
@@ -199,11 +214,11 @@ def test_partitions_that_come_back_are_noted_again_without_suspicion(
 
 
 def test_what_another_process_notes_after_this_one_let_go_is_not_taken_for_its_own(db: None) -> None:
-    suspects = Suspects("test", "default")
+    suspects = Suspects("test", "default", 1)
     for leave in (suspects.end, suspects.let_go, lambda _: suspects.forget(PARTITIONS)):
         suspects.begin(BATCH)
         leave(BATCH)
         suspects.forget(())
-        assert Suspects("test", "default").begin(BATCH) == set()
+        assert Suspects("test", "default", 1).begin(BATCH) == set()
         assert suspects.begin(BATCH) == PARTITIONS
         suspects.forget(PARTITIONS)

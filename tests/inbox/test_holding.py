@@ -14,7 +14,7 @@ from inbox.models import HeldEvent, Processed
 from inbox.models.held_queries import HeldEventQuerySet
 from inbox.signals import held_retried
 from inbox.testing import MemoryConsumer
-from tests.inbox.conftest import Effects, logged, raising, send_steps, undecided
+from tests.inbox.conftest import Effects, Step, logged, raising, send_steps, undecided
 
 BROKEN = raising(ValueError("broken\x00 handler"))
 
@@ -169,6 +169,35 @@ def test_outage_leaves_a_released_event_released(poisoned: MemoryConsumer, effec
     effects.fails.clear()
     poisoned.retry()
     assert effects.of("a") == [1, 2, 3]
+
+
+@pytest.mark.parametrize("by", ["another process", "a person"])
+def test_outage_of_a_handler_ends_when_nothing_waits_for_it(
+    consume: Callable[..., MemoryConsumer], effects: Effects, caplog: pytest.LogCaptureFixture, by: str
+) -> None:
+    """This process cannot see by an event of its own that the handler succeeds again."""
+
+    @effects.registry.handler("test.other")
+    def other(step: Step) -> None:
+        raise NotImplementedError
+
+    caplog.set_level(logging.INFO, "inbox")
+    effects.fails["away"] = raising(ConnectionError("no answer"))
+    consumer = consume()
+    for key in "abcd":
+        send_steps(consumer, key, 1, fail="away")
+    consumer.poll()
+    assert logged(caplog, "degraded")
+    consumer.retry()
+    assert not logged(caplog, "recovered")
+    effects.fails.clear()
+    if by == "another process":
+        consume().drain()
+    else:
+        HeldEvent.objects.all().discard(by="me", reason="test orders")
+    assert not HeldEvent.objects.waiting().exists()
+    consumer.retry()
+    assert len(logged(caplog, "recovered")) == 1
 
 
 def test_discard_lets_the_rest_of_the_key_go_on(poisoned: MemoryConsumer, effects: Effects) -> None:
