@@ -169,11 +169,11 @@ def test_a_batch_stores_its_offsets_with_one_statement(
 ) -> None:
     consumer = consume()
     consumer.drain()
-    send(consumer, 0, 1)
-    consumer.drain()
+    send(consumer, 0, 200)
+    consumer.drain()  # its batches have grown
     seen: list[str] = []
     with connection.execute_wrapper(_counting(seen)):
-        send(consumer, 1, 50)
+        send(consumer, 200, 250)
         consumer.drain()
     assert len([sql for sql in seen if "inbox_offset" in sql]) == 1
 
