@@ -18,6 +18,7 @@ from outbox_core.people.humanize import milliseconds
 from outbox_core.wire.encode import Record
 from relay.conf import settings
 from relay.errors import PublisherUnavailable
+from relay.publishers import base
 from relay.publishers.base import Failure, Publisher
 
 CLOSE_SECONDS = 2.0
@@ -48,13 +49,16 @@ def round_trip(topic: str, make: Callable[[], Publisher], inspector: Inspector |
 
 
 def _published(publisher: Publisher, record: Record) -> Failure | None:
-    """Publish it as the relay does; its first connection may take a while."""
+    """Publish it as the relay does: what may pass quickly, such as a change of the leader, is tried again."""
     deadline = time.monotonic() + ASK_SECONDS
     while True:
+        late = time.monotonic() > deadline
         try:
             publisher.prepare([record.topic])
+            failure = publisher.publish([record])[0]
         except PublisherUnavailable as error:
-            if time.monotonic() > deadline:
+            if late:
                 raise KafkaUnreachable(str(error)) from error
         else:
-            return publisher.publish([record])[0]
+            if failure is None or failure.trouble is not base.Trouble.RETRIABLE or late:
+                return failure
