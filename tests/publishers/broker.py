@@ -19,6 +19,7 @@ from kafka.admin import (
     ResourcePattern,
     ResourceType,
 )
+from kafka.errors import KafkaError
 from kafka.protocol.admin import AlterClientQuotasRequest
 
 import devstack.kafka
@@ -26,6 +27,7 @@ from devstack import ports
 from devstack.kafka.properties import Node
 from tests.reading import records_of
 from tests.torture.proxy import Proxy
+from tests.waiting import wait_until
 
 USER, PASSWORD = "relay", "relay-secret"
 OUTSIDER = "outsider"
@@ -98,6 +100,15 @@ class Broker:
         finally:
             if self._server.is_running and self._server.pid == pid:
                 os.kill(pid, signal.SIGCONT)
+                wait_until(self._takes_topics, 60, "the broker is a member of its cluster again")
+
+    def _takes_topics(self) -> bool:
+        """After a pause the controller may have fenced it for a moment."""
+        try:
+            self.topic()
+        except KafkaError:
+            return False
+        return True
 
     def topic(self, partitions: int = 1, **configs: str) -> str:
         """Create a topic of a name of its own."""
