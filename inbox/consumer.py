@@ -64,7 +64,10 @@ class Consumer:
         self._outages = Outages(consumer.name, clock)
         every = inbox.heartbeat_seconds
         self._heartbeat = Heartbeat(
-            *(consumer.name, source, self._outages, self._handled),
+            consumer.name,
+            source,
+            self._outages,
+            self._handled,
             database=inbox.database,
             every=every,
             clock=clock,

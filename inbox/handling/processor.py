@@ -57,8 +57,7 @@ class Processor:
         self._wait = wait
         self._check_stop = check_stop
         self._pace = Pace(batch_size)
-        self._later: Sequence[Record] = ()
-        self._routed: dict[tuple[Partition, int], Delivery | None] = {}
+        self._later: Sequence[Delivery | None] = ()
         self._failed = failed
         self._suspects = Suspects(unit.consumer, unit.database, batch_size)
 
@@ -68,16 +67,16 @@ class Processor:
         Raises:
             Abandoned: the records not yet yielded are to be delivered again.
         """
-        self._routed.clear()
+        routed = [self._routes(record) for record in records]
         start = 0
         while start < len(records):
             self._check_stop()
-            batch = records[start : start + self._pace.size]
-            start += len(batch)
-            self._later = records[start:]
+            end = start + self._pace.size
+            batch, deliveries = records[start:end], routed[start:end]
+            start, self._later = end, routed[end:]
             began_at = self._judge.now()
             try:
-                yield from self._batch(batch)
+                yield from self._batch(batch, _with_handlers(deliveries))
             except (Abandoned, WrongIsolation):
                 with suppress(*UNAVAILABLE):
                     self._suspects.let_go(batch)
@@ -89,9 +88,8 @@ class Processor:
         with suppress(*UNAVAILABLE):
             self._suspects.forget(partitions)
 
-    def _batch(self, batch: Sequence[Record]) -> Iterator[Record]:
+    def _batch(self, batch: Sequence[Record], deliveries: list[Delivery]) -> Iterator[Record]:
         left = deque(batch)
-        deliveries = self._deliveries(batch)
         self._report_refused(deliveries)
         if deliveries:
             for last in self._settle(self._without_suspects(batch, deliveries)):
@@ -100,16 +98,6 @@ class Processor:
                 yield left.popleft()
             self._insist(lambda: self._suspects.end(batch))
         yield from left
-
-    def _deliveries(self, records: Sequence[Record]) -> list[Delivery]:
-        """Those that a handler takes. Each record is asked about once, because events that no handler takes
-        are counted.
-        """
-        for record in records:
-            if (where := (record.place, record.offset)) not in self._routed:
-                self._routed[where] = self._routes(record)
-        routed = [self._routed[record.place, record.offset] for record in records]
-        return [delivery for delivery in routed if delivery is not None]
 
     def _report_refused(self, deliveries: Sequence[Delivery]) -> None:
         for delivery in deliveries:
@@ -203,7 +191,7 @@ class Processor:
         second, then one at a time, with pauses. They may be tried out of order, because each event takes
         effect once.
         """
-        deliveries = [*deliveries, *self._deliveries(self._later)]
+        deliveries = [*deliveries, *_with_handlers(self._later)]
         candidates = deque({d.key_hash or d.identity: d for d in reversed(deliveries)}.values())
         candidates.reverse()
         swept, until = len(candidates), self._judge.now() + SWEEP_SECONDS
@@ -257,3 +245,8 @@ class Processor:
                 self._outages.end(WRITING)
                 return result, waited
         raise AssertionError
+
+
+def _with_handlers(routed: Sequence[Delivery | None]) -> list[Delivery]:
+    """Those of records that a handler takes."""
+    return [delivery for delivery in routed if delivery is not None]

@@ -54,11 +54,12 @@ class Suspects:
 
     def end(self, records: Sequence[Record]) -> None:
         """These are finished."""
-        ranges = _ranges(record for record in records if record.place not in self._trusted)
+        noted = [record for record in records if record.place not in self._trusted]
+        ranges = _ranges(noted)
         for partition, (_, last) in sorted(ranges.items()):
             self._notes.of(self._consumer, partition).finish(last)
             self._mine.pop(partition, None)
-        self._finished.update(record.place for record in records)
+        self._finished.update(record.place for record in noted)
         self._trusted |= {partition for partition in ranges if self._finished[partition] >= self._most}
 
     def let_go(self, records: Sequence[Record]) -> None:

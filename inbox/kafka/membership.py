@@ -81,9 +81,8 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]
         try:
             self.client.poll(timeout_ms=int(seconds * 1000))
         finally:
-            coordinator = getattr(self.client, "_coordinator", None)
-            join = getattr(coordinator, "_join_task", None)
-            if coordinator is not None and isinstance(join, Future):
+            coordinator: Any = getattr(self.client, "_coordinator", None)
+            if isinstance(join := getattr(coordinator, "_join_task", None), Future):
                 coordinator._join_task = JoinInProgress(join)
 
     def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
