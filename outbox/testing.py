@@ -75,14 +75,14 @@ class CapturedEvents(Sequence[EmittedEvent]):
     ) -> EmittedEvent:
         """Like the function of this name, but among these events only."""
         __tracebackhide__ = True
-        return _find(self._read(), type, key, payload__contains)
+        return _Wanted(type, key, payload__contains).find(self._read())
 
     def assert_not_emitted(
         self, type: str | type, *, key: object = None, payload__contains: Mapping[str, object] | None = None
     ) -> None:
         """Like the function of this name, but among these events only."""
         __tracebackhide__ = True
-        _find_none(self._read(), type, key, payload__contains)
+        _Wanted(type, key, payload__contains).find_none(self._read())
 
     def _read(self) -> list[EmittedEvent]:
         rows = OutboxEvent.objects.using(self._using).filter(id__gt=self._after).order_by("id")
@@ -110,7 +110,7 @@ def assert_emitted(
     AssertionError, which lists the events that were found.
     """
     __tracebackhide__ = True
-    return _find(_all(using), type, key, payload__contains)
+    return _Wanted(type, key, payload__contains).find(_all(using))
 
 
 def assert_not_emitted(
@@ -124,7 +124,7 @@ def assert_not_emitted(
     event that it found.
     """
     __tracebackhide__ = True
-    _find_none(_all(using), type, key, payload__contains)
+    _Wanted(type, key, payload__contains).find_none(_all(using))
 
 
 class Receiver(Protocol):
@@ -164,27 +164,7 @@ def _all(using: str) -> list[EmittedEvent]:
     return [_emitted(row) for row in OutboxEvent.objects.using(using).order_by("id")]
 
 
-def _find(
-    events: Sequence[EmittedEvent], wanted: str | type, key: object, contains: Mapping[str, object] | None
-) -> EmittedEvent:
-    __tracebackhide__ = True
-    wish = _Wish(wanted, key, contains)
-    if (event := wish.first(events)) is not None:
-        return event
-    listing = "".join(f"\n  {event.type} {event.key}: {event.data}" for event in events) or " nothing."
-    raise AssertionError(f"Not emitted: {wish}. Emitted:{listing}")
-
-
-def _find_none(
-    events: Sequence[EmittedEvent], wanted: str | type, key: object, contains: Mapping[str, object] | None
-) -> None:
-    __tracebackhide__ = True
-    wish = _Wish(wanted, key, contains)
-    if (event := wish.first(events)) is not None:
-        raise AssertionError(f"Emitted: {wish}. It is\n  {event.type} {event.key}: {event.data}")
-
-
-class _Wish:
+class _Wanted:
     """What a test asks for: a type, perhaps a key, perhaps a part of the payload."""
 
     def __init__(self, wanted: str | type, key: object, contains: Mapping[str, object] | None) -> None:
@@ -192,9 +172,17 @@ class _Wish:
         self._key = None if key is None else str(key)
         self._part = msgspec.json.decode(encode(contains or {}))
 
-    def first(self, events: Sequence[EmittedEvent]) -> EmittedEvent | None:
-        """The first event that fits."""
-        return next(filter(self._fits, events), None)
+    def find(self, events: Sequence[EmittedEvent]) -> EmittedEvent:
+        __tracebackhide__ = True
+        for event in filter(self._fits, events):
+            return event
+        listing = "".join(f"\n  {event.type} {event.key}: {event.data}" for event in events) or " nothing."
+        raise AssertionError(f"Not emitted: {self}. Emitted:{listing}")
+
+    def find_none(self, events: Sequence[EmittedEvent]) -> None:
+        __tracebackhide__ = True
+        for event in filter(self._fits, events):
+            raise AssertionError(f"Emitted: {self}. It is\n  {event.type} {event.key}: {event.data}")
 
     def _fits(self, event: EmittedEvent) -> bool:
         return (

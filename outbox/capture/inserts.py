@@ -31,7 +31,9 @@ def known(model: type[Model], connection: Any, fields: Any, values: Mapping[str,
 
 
 def compiled(model: type[Model], using: str, fields: Any, values: Mapping[str, Any]) -> Written:
-    """By Django. The statement is kept if each value is one placeholder, whatever the value is."""
+    """The statement that Django writes. It is kept if it has one placeholder for each value, whatever the
+    value is.
+    """
     query, row = InsertQuery(model), SimpleNamespace(**values)
     query.insert_values(fields, cast("list[Model]", [row]), raw=True)
     ((statement, parameters),) = query.get_compiler(using).as_sql()

@@ -47,22 +47,19 @@ def wrap_writes(model: Any, collector_of: CollectorOf) -> None:
     overrides one of the two writes is read again after it.
     """
     if model._do_insert is _INSERT:
-        setattr(model, "_do_insert", _returning_insert(model, collector_of))  # noqa: B010
+        setattr(model, "_do_insert", _returning_insert(collector_of))  # noqa: B010
     if model._do_update is _UPDATE:
-        setattr(model, "_do_update", _returning_update(model, collector_of))  # noqa: B010
+        setattr(model, "_do_update", _returning_update(collector_of))  # noqa: B010
 
 
-def _returning_insert(model: Any, collector_of: CollectorOf) -> Any:
-    own = model.__dict__.get("_do_insert")
-
+def _returning_insert(collector_of: CollectorOf) -> Any:
     @wraps(_INSERT)
     def _do_insert(self: Any, manager: Any, using: str, fields: Any, returning_fields: Any, raw: bool) -> Any:
         collect = collector_of(self)
         if collect is None:
-            original = own.__get__(self) if own else super(model, self)._do_insert
-            return original(manager, using, fields, returning_fields, raw)
+            return _INSERT(self, manager, using, fields, returning_fields, raw)
         row = _insert(self, manager.model, using, fields, raw)
-        if row is None:  # a trigger has put it elsewhere
+        if row is None:  # a trigger has put it into another table, or nowhere
             return []
         collect(row)
         return [[row[field.attname] for field in returning_fields]]
@@ -70,9 +67,7 @@ def _returning_insert(model: Any, collector_of: CollectorOf) -> Any:
     return _do_insert
 
 
-def _returning_update(model: Any, collector_of: CollectorOf) -> Any:
-    own = model.__dict__.get("_do_update")
-
+def _returning_update(collector_of: CollectorOf) -> Any:
     @wraps(_UPDATE)
     def _do_update(
         self: Any,
@@ -86,8 +81,8 @@ def _returning_update(model: Any, collector_of: CollectorOf) -> Any:
     ) -> Any:
         collect = collector_of(self)
         if collect is None or not values or self._meta.select_on_save:
-            original = own.__get__(self) if own else super(model, self)._do_update
-            return original(base_qs, using, pk_val, values, update_fields, forced_update, *returning_fields)
+            arguments = (using, pk_val, values, update_fields, forced_update, *returning_fields)
+            return _UPDATE(self, base_qs, *arguments)
         row = _update(base_qs, using, pk_val, values)
         if row is not None:
             collect(row)

@@ -28,7 +28,9 @@ def known(rows: QuerySet[Any], connection: Any, pk: object, values: Values) -> W
 
 
 def compiled(rows: QuerySet[Any], using: str, pk: object, values: Values) -> Written:
-    """By Django, as ``QuerySet._update``. The statement is kept if it is the plain one of its fields."""
+    """The statement that Django writes in ``QuerySet._update``. It is kept if it is the plain one of its
+    fields.
+    """
     query: Any = rows.filter(pk=pk).query.chain(UpdateQuery)
     query.add_update_fields(values)
     query.annotations = {}
