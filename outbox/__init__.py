@@ -5,8 +5,8 @@ Everything here may be imported before Django's apps are ready, also in models.p
 
 from __future__ import annotations
 
+from outbox.capture.decorator import receiver
 from outbox.capture.querysets import CapturedManager, CapturedQuerySet
-from outbox.capture.receivers import receiver
 from outbox.declared import Places
 from outbox.errors import (
     CannotCapture,

@@ -1,21 +1,17 @@
-"""``@outbox.receiver``: the event that a function returns is written in the transaction of the signal."""
+"""Receivers of signals: the events that a function returns are written in the transaction of the signal."""
 
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache, partial, update_wrapper
-from inspect import iscoroutinefunction
-from types import FunctionType, ModuleType
-from typing import TYPE_CHECKING, Any, TypeVar
+from functools import partial, update_wrapper
+from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
-from django.core import signals as core_signals
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import request_finished
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
-from django.db.models import Model, signals
+from django.db.models import Model
 from django.db.models.signals import (
     ModelSignal,
     class_prepared,
@@ -26,12 +22,12 @@ from django.db.models.signals import (
 )
 from django.db.models.utils import make_model_tuple
 from django.dispatch import Signal
-from django.utils.inspect import func_accepts_kwargs
 
 from outbox.capture import outside
 from outbox.capture.committed import as_stored, read_again
 from outbox.capture.save_hook import SaveHook, guard, wants_previous, wants_row
 from outbox.capture.senders import is_of_migrations, is_reached, reached
+from outbox.capture.signal_names import name_of
 from outbox.declared.fields import has_fields
 from outbox.errors import OutboxError
 from outbox.log import tables
@@ -47,7 +43,6 @@ if TYPE_CHECKING:
 
     Returned = AnyEvent | Iterable[AnyEvent] | None
 
-F = TypeVar("F", bound=Callable[..., "Returned"])
 
 logger = logging.getLogger("outbox")
 
@@ -233,77 +228,9 @@ class Receiver:
 registered: list[Receiver] = []
 
 
-def receiver(
-    signal: Signal | Sequence[Signal],
-    *,
-    sender: object = None,
-    dispatch_uid: Hashable = None,
-    raw: bool = False,
-    using: str = DEFAULT_DB_ALIAS,
-    refresh: bool | None = None,
-    previous: bool = False,
-) -> Callable[[F], F]:
-    """Write the events that the decorated function returns for a signal: one, several, or None for nothing.
-
-    Takes what ``django.dispatch.receiver`` takes: one signal or several, one ``sender`` or several,
-    ``"app.Model"``. A model stands for its proxies and its children too, an abstract one for all of its
-    children. With ``raw=True`` the function is also called for loaded fixtures. Events go to the database
-    that the signal names, or to ``using`` if it names none; inside its transaction, or, where the signal is
-    sent outside of one, in a transaction together with what the function writes (see
-    OUTBOX["OUTSIDE_TRANSACTION"]).
-
-    A receiver of post_save gets the row as the database holds it: the instance itself, or a copy where a
-    value that was assigned differs. ``refresh=True`` always reads the row again, which shows what a trigger
-    that runs after the write did; ``refresh=False`` gives the instance as it was assigned. With
-    ``previous=True`` the function also gets ``previous``: the row before the save, locked, or None for a new
-    one.
-
-    Raises ImproperlyConfigured for signals and senders that cannot be used.
-    """
-    _refuse_a_function(signal)
-    wanted: Sequence[Any] = signal if isinstance(signal, list | tuple) else [signal]
-    senders = sender if isinstance(sender, list | tuple) else [sender]
-    if not wanted or not senders:
-        raise ImproperlyConfigured("@outbox.receiver of no signal, or of no sender, would never be called.")
-
-    def connect(function: F) -> F:
-        _check(function, wanted)
-        if previous and not all(each in (pre_save, post_save) for each in wanted):
-            raise ImproperlyConfigured(
-                f"@outbox.receiver of {function!r}: previous=True is for pre_save and post_save only."
-            )
-        connected = Receiver(
-            function, dispatch_uid=dispatch_uid, raw=raw, using=using, refresh=refresh, previous=previous
-        )
-        for each in wanted:
-            for one in senders:
-                connected.connect(each, one)
-        return function
-
-    return connect
-
-
 def receivers_of(signal: Signal, model: type[Model]) -> list[Receiver]:
     """The receivers of a signal of a model, in the order in which Django calls them."""
     return [receiver for receiver in registered if receiver.receives(signal, model)]
-
-
-def name_of(signal: Signal) -> str:
-    """What a signal is called where it is made: post_save, or shop.signals.order_placed."""
-    known = {**vars(signals), **vars(core_signals)}
-    return next((name for name, value in known.items() if value is signal), None) or _path_of(signal)
-
-
-@lru_cache(maxsize=64)
-def _path_of(signal: Signal) -> str:
-    """The module and name of a signal; its repr if no module has it."""
-    paths = [
-        f"{module}.{name}"
-        for module, loaded in list(sys.modules.items())
-        for name, value in list(vars(loaded).items() if isinstance(loaded, ModuleType) else ())
-        if value is signal
-    ]
-    return min(paths, key=lambda path: (".signals." not in path, len(path)), default=repr(signal))
 
 
 def _several(events: object) -> Iterator[object]:
@@ -312,29 +239,6 @@ def _several(events: object) -> Iterator[object]:
     cls = type(events)
     is_one = cls in registry or isinstance(events, str | bytes | Mapping) or has_fields(cls)
     yield from events if isinstance(events, Iterable) and not is_one else [events]
-
-
-def _refuse_a_function(signal: object) -> None:
-    if isinstance(signal, FunctionType | type):
-        raise ImproperlyConfigured(
-            f"@outbox.receiver of {signal.__module__}.{signal.__qualname__} has no parentheses: name the "
-            "signal, as in @outbox.receiver(post_save, sender=Order)."
-        )
-
-
-def _check(function: Callable[..., object], wanted: Iterable[object]) -> None:
-    name = getattr(function, "__qualname__", repr(function))
-    if iscoroutinefunction(function):
-        raise ImproperlyConfigured(
-            f"@outbox.receiver: {name} is async, but an event is written in a transaction: use a plain def."
-        )
-    if not func_accepts_kwargs(function):
-        raise ImproperlyConfigured(
-            f"@outbox.receiver: {name} must accept **kwargs, as every receiver of a signal."
-        )
-    for signal in wanted:
-        if not isinstance(signal, Signal):
-            raise ImproperlyConfigured(f"@outbox.receiver of {name}: {signal!r} is no signal.")
 
 
 def _connect_new_model(sender: type[Model], **kwargs: object) -> None:

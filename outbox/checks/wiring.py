@@ -17,7 +17,8 @@ from django.db.models import Model
 from django.db.models.signals import ModelSignal, post_save, pre_save
 from django.dispatch import Signal
 
-from outbox.capture.receivers import Receiver, name_of, registered
+from outbox.capture.receivers import Receiver, registered
+from outbox.capture.signal_names import name_of
 from outbox.checks.hints import classes_of, returned_types
 from outbox.declared import problems
 from outbox.write.registry import registry

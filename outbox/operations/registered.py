@@ -9,8 +9,9 @@ from typing import Any
 
 import msgspec
 
-from outbox.capture.receivers import Receiver, name_of
+from outbox.capture.receivers import Receiver
 from outbox.capture.receivers import registered as receivers
+from outbox.capture.signal_names import name_of
 from outbox.checks.hints import returned_types
 from outbox.conf import settings
 from outbox.write.registry import EventType, registry

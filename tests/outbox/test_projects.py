@@ -132,7 +132,7 @@ class TestMistakesAtImport:
         "text",
         [
             "import outbox as ob\n@ob.receiver(Signal())\ndef saved(**kwargs): ...",
-            "from outbox.capture.receivers import receiver\n@receiver(Signal())\ndef saved(**kwargs): ...",
+            "from outbox.capture.decorator import receiver\n@receiver(Signal())\ndef saved(**kwargs): ...",
             "import outbox\noutbox.receiver(Signal())(print)",
         ],
     )
