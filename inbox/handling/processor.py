@@ -72,16 +72,16 @@ class Processor:
         while start < len(records):
             self._check_stop()
             end = start + self._pace.size
-            batch, deliveries = records[start:end], routed[start:end]
-            start, self._later = end, routed[end:]
+            batch, self._later = records[start:end], routed[end:]
             began_at = self._judge.now()
             try:
-                yield from self._batch(batch, _with_handlers(deliveries))
+                yield from self._batch(batch, _with_handlers(routed[start:end]))
             except (Abandoned, WrongIsolation):
                 with suppress(*UNAVAILABLE):
-                    self._suspects.let_go(batch)
+                    self._suspects.let_go(records[start:])
                 raise
             self._pace.took(len(batch), self._judge.now() - began_at)
+            start = end
 
     def start_over(self, partitions: Collection[Partition]) -> None:
         """These are read again from an earlier offset, so notes about them are not valid any more."""
@@ -191,7 +191,17 @@ class Processor:
         second, then one at a time, with pauses. They may be tried out of order, because each event takes
         effect once.
         """
-        deliveries = [*deliveries, *_with_handlers(self._later)]
+        later = _with_handlers(self._later)
+        dead = self._noted([*deliveries, *later])
+        tried = [*deliveries, *(d for d in later if d.record.place not in dead)]
+        self._try_until_one_succeeds(tried)
+        self._noted(deliveries)
+
+    def _noted(self, deliveries: Sequence[Delivery]) -> set[Partition]:
+        """Note what is tried now. Returns the partitions that have notes of other processes."""
+        return self._insist(lambda: self._suspects.begin([each.record for each in deliveries]))
+
+    def _try_until_one_succeeds(self, deliveries: Sequence[Delivery]) -> None:
         candidates = deque({d.key_hash or d.identity: d for d in reversed(deliveries)}.values())
         candidates.reverse()
         swept, until = len(candidates), self._judge.now() + SWEEP_SECONDS

@@ -115,6 +115,25 @@ def test_killer_that_comes_late_in_a_backlog_ends_no_more_processes(
     assert not InHand.objects.exists()
 
 
+def test_killer_that_is_tried_in_an_outage_ends_no_more_processes(
+    consumer: MemoryConsumer, effects: Effects, kill: Callable[[str], None]
+) -> None:
+    """While nothing succeeds, the events behind the batch are tried, too."""
+
+    def away() -> None:
+        if len(effects.calls) < 250:
+            raise ConnectionError("no answer")
+
+    effects.fails["away"] = away
+    for number in range(120):
+        send_steps(consumer, f"k{number}", number, fail="away")
+    kill("k100-100")
+    assert live(consumer) <= 5, "ATTEMPTS + 2"
+    assert [row.event_id for row in undecided()] == ["k100-100"]
+    assert sum(len(effects.of(f"k{number}")) for number in range(120)) == 119
+    assert not InHand.objects.exists()
+
+
 @pytest.fixture
 def suspected() -> Iterator[list[int]]:
     """How many events were suspected, each time that some were."""
