@@ -32,7 +32,7 @@ class ConsumerSettings:
     handlers: tuple[str, ...] = ()
     """The modules whose handlers it runs. Empty: all."""
     batch_size: Positive = 500
-    """The most events in one transaction. It has fewer while handlers are slow, so that it takes about two
+    """The most events in one transaction. It has 8 at first, then as many as their handlers did in about two
     seconds.
     """
     ignore: tuple[str, ...] = ()

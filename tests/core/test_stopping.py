@@ -203,7 +203,7 @@ def test_without_a_request_a_wait_lasts() -> None:
 
 HAMMERED = """
 import signal
-from outbox_core.process.stopping import ONE_WISH_SECONDS, StopToken
+from outbox_core.process.stopping import StopToken
 for round in range(400):
     stop = StopToken()
     signal.signal(signal.SIGALRM, lambda *_: stop.request())

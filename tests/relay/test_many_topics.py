@@ -22,7 +22,7 @@ from tests.relay.conftest import insert, running_relay
 from tests.waiting import wait_until
 
 MISSING = 60
-BOUND_SECONDS = 15.0
+BOUND_SECONDS = 5.0
 """An event of a topic that exists took tens of seconds where each missing one was waited for."""
 
 

@@ -13,7 +13,7 @@ from tests.waiting import wait_until
 
 FROZEN = 3.0
 """Seconds: a relay in order touches its file every second."""
-IN_TIME = 15.0
+IN_TIME = 6.0
 Writers = Callable[[], Writer]
 
 

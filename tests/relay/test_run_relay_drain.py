@@ -32,7 +32,7 @@ def test_a_drain_ends_when_its_time_is_over_whatever_is_away(
     w = writer()
     w.insert("a", topic=topic(1))
     w.commit()
-    drain = relay("--drain", "--timeout", "1", **away)
+    drain = relay("--drain", "--timeout", "3", **away)
     assert drain.code() == 4, drain.text()
     assert "Traceback" not in drain.text()
 
