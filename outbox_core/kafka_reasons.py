@@ -17,7 +17,11 @@ _REMEDIES = {
         "Check the user name and the password."
     ),
     r"idempotent|cluster.?authori[sz]ation": "Grant IDEMPOTENT_WRITE on the cluster to this user.",
-    r"topic.?authori[sz]ation": "Grant WRITE and DESCRIBE on the topic to this user.",
+    r"topic.?authori[sz]ation": (
+        "Grant this user what it needs on the topic: a relay WRITE and DESCRIBE, a consumer READ and "
+        "DESCRIBE."
+    ),
+    r"group.?authori[sz]ation": "Grant READ on the group to this user.",
     r"handshake|wrong.version.number|\bssl\b|\btls\b|record layer": (
         "Check that this listener speaks TLS, and the security protocol."
     ),
@@ -32,6 +36,15 @@ def remedy_of(reason: str) -> str:
     """The remedy for a reason, empty if none is known."""
     matches = (remedy for pattern, remedy in _REMEDIES.items() if re.search(pattern, reason, re.IGNORECASE))
     return next(matches, "")
+
+
+def parted(text: str) -> tuple[str, str]:
+    """A reason and its remedy, also of a text that ``explained`` made."""
+    text = text.rstrip(". ")
+    for remedy in _REMEDIES.values():
+        if text.endswith(remedy.rstrip(".")):
+            return text.removesuffix(remedy.rstrip(".")).rstrip(". "), remedy
+    return text, remedy_of(text)
 
 
 def explained(reason: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import kafka
 import kafka.errors
 
-from inbox.kafka.client import DEFAULTS, FIXED, connect
+from inbox.kafka.client import WITHOUT_GROUP, config, connect
 from outbox_core.operations.doctor.kafka import ASK_SECONDS
 from outbox_core.operations.doctor.kafka_python import KafkaPythonInspector
 
@@ -30,14 +30,16 @@ class Inspector(KafkaPythonInspector):
         return kafka.KafkaAdminClient(**self._known(kafka.KafkaAdminClient), **TIMES)
 
     def _make_a_consumer(self) -> Any:
-        config = {**DEFAULTS, **self._options, **FIXED, **TIMES, "group_id": None, "group_instance_id": None}
-        return connect({**config, "auto_offset_reset": "earliest"})
+        return connect(
+            config(self._options["bootstrap_servers"], {**self._options, **TIMES}, **WITHOUT_GROUP)
+        )
 
     def write(self, topic: str, key: bytes, value: bytes | None, headers: list[tuple[str, bytes]]) -> None:
         """Write a record, and wait until all replicas in sync have it. Raises KafkaUnreachable."""
 
         def ask() -> None:
-            producer = kafka.KafkaProducer(**self._known(kafka.KafkaProducer), **TIMES, acks="all")
+            limits = {**TIMES, "max_block_ms": int(ASK_SECONDS * 1000)}
+            producer = kafka.KafkaProducer(**{**self._known(kafka.KafkaProducer), **limits}, acks="all")
             try:
                 producer.send(topic, value, key=key, headers=headers).get(ASK_SECONDS)
             finally:

@@ -23,7 +23,7 @@ def judge(
     limits = {topic: bounds(topic) for topic in sorted({row.topic for row in stored})}
     found = [said for row in stored for said in _judge(row, cluster, topics[row.topic], limits[row.topic])]
     if not found:
-        yield f"{plural(len(stored), 'partition')} continue where the database says"
+        yield f"the consumer continues {plural(len(stored), 'partition')} where the database says"
     yield from found
 
 
@@ -49,6 +49,6 @@ def _judge(
         )
     elif row.offset > end:
         yield warning(
-            f"The next offset of {where} is {row.offset}, behind the end of the partition, {end}.",
+            f"The next offset of {where} is {row.offset}, but the partition ends at {end}.",
             "Kafka may have lost records. The consumer begins again where auto_offset_reset says.",
         )

@@ -7,10 +7,9 @@ from uuid import uuid4
 
 from inbox.doctor.inspector import Inspector
 from outbox_core.errors import KafkaUnreachable
-from outbox_core.kafka_reasons import remedy_of
 from outbox_core.operations.doctor.cluster import Trouble
 from outbox_core.operations.doctor.probe_record import probe_record
-from outbox_core.operations.doctor.reading_back import ends, read_back
+from outbox_core.operations.doctor.reading_back import ends, not_acknowledged, read_back
 from outbox_core.operations.doctor.step import Said, failed
 
 SOURCE = "/inbox-doctor"
@@ -26,8 +25,7 @@ def round_trip(topic: str, inspector: Inspector) -> Iterator[Said]:
     try:
         inspector.write(*record)
     except KafkaUnreachable as error:
-        remedy = remedy_of(str(error)) or "See the steps above, and the broker's log."
-        yield failed(f"The record was not acknowledged: {str(error).rstrip('.')}.", remedy)
+        yield not_acknowledged(str(error))
         return
     yield f"{topic} acknowledged a record"
     yield from read_back(inspector, topic, before, record.key)

@@ -8,11 +8,10 @@ from uuid import uuid4
 
 from outbox.conf import settings as outbox_settings
 from outbox_core.errors import KafkaUnreachable
-from outbox_core.kafka_reasons import remedy_of
 from outbox_core.operations.doctor.cluster import Inspector, Trouble
 from outbox_core.operations.doctor.kafka import ASK_SECONDS
 from outbox_core.operations.doctor.probe_record import probe_record
-from outbox_core.operations.doctor.reading_back import ends, read_back
+from outbox_core.operations.doctor.reading_back import ends, not_acknowledged, read_back
 from outbox_core.operations.doctor.step import Said, failed
 from outbox_core.people.humanize import milliseconds
 from outbox_core.wire.encode import Record
@@ -22,6 +21,7 @@ from relay.publishers import base
 from relay.publishers.base import Failure, Publisher
 
 CLOSE_SECONDS = 2.0
+RETRY_SECONDS = 0.2
 
 
 def round_trip(topic: str, make: Callable[[], Publisher], inspector: Inspector | None) -> Iterator[Said]:
@@ -40,8 +40,7 @@ def round_trip(topic: str, make: Callable[[], Publisher], inspector: Inspector |
     finally:
         publisher.close(CLOSE_SECONDS)
     if failure is not None:
-        remedy = remedy_of(failure.detail) or "See the steps above, and the broker's log."
-        yield failed(f"The record was not acknowledged: {failure.detail.rstrip('.')}.", remedy)
+        yield not_acknowledged(failure.detail)
         return
     yield f"{topic} acknowledged a record within {milliseconds((time.monotonic() - since) * 1000)}"
     if inspector:
@@ -62,3 +61,4 @@ def _published(publisher: Publisher, record: Record) -> Failure | None:
         else:
             if failure is None or failure.trouble is not base.Trouble.RETRIABLE or late:
                 return failure
+        time.sleep(RETRY_SECONDS)

@@ -73,7 +73,7 @@ class Way:
         Kafka's.
         """
         try:
-            return hasattr(self._publisher, "inspector")
+            return hasattr(settings().publisher, "inspector")
         except ImproperlyConfigured:
             return True
 
@@ -114,4 +114,6 @@ class Way:
             )
             return
         inspector = self._kafka.inspector if self._speaks_kafka else None
-        yield from round_trip(self._topic, settings().make_publisher, inspector)
+        yield from self._kafka.without_secrets(
+            partial(round_trip, self._topic, settings().make_publisher, inspector)
+        )

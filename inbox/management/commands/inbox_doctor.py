@@ -53,6 +53,6 @@ class Command(DoctorCommand, InboxCommand):
 
     def _alias(self, options: dict[str, Any]) -> str:
         try:
-            return self.database(options)
+            return str(options["database"] or settings().database)
         except ImproperlyConfigured:
             return "unknown"

@@ -13,7 +13,7 @@ from outbox_core.people.redaction import HIDDEN
 
 PORT = 9092
 PROXIES = ("proxy_url", "socks5_proxy")
-SECRET_NAMES = SecretNames()
+SECRET_NAMES = SecretNames(more=(*PROXIES, "ssl.key.pem", "sasl.oauthbearer.config"))
 _ADDRESS = re.compile(r"(?:\w+://)?(?P<host>\[[^\]]+\]|[^:]*)(?::(?P<port>\d+))?")
 
 

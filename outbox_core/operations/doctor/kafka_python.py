@@ -99,9 +99,9 @@ class KafkaPythonInspector:
         return self._read(ask)
 
     def close(self) -> None:
-        with suppress(Exception):  # nothing is in flight
-            for client in (self._admin, self._consumer):
-                if client is not None:
+        for client in (self._admin, self._consumer):
+            if client is not None:
+                with suppress(Exception):  # nothing is in flight
                     client.close()
 
     def _configs_of(self, names: Collection[str]) -> Callable[[Any], Mapping[str, Any]]:

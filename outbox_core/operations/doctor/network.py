@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_address
 
 from outbox_core.operations.doctor.endpoint import Address
@@ -36,7 +37,8 @@ def reach(address: Address) -> Iterator[Said]:
 
 def each(addresses: Sequence[Address], attempt: Try) -> Iterator[Said]:
     """Try them all. While one of them works, the failures of others are warnings: a client tries the next."""
-    found = [list(attempt(address)) for address in addresses]
+    with ThreadPoolExecutor(max(1, len(addresses)), "doctor-try") as threads:
+        found = list(threads.map(lambda address: list(attempt(address)), addresses))
     works = any(one and not any(_is_failure(said) for said in one) for one in found)
     for said in (said for one in found for said in one):
         if works and isinstance(said, Finding) and _is_failure(said):
@@ -64,7 +66,7 @@ def _resolve(address: Address) -> Iterator[Said]:
 def _connect(address: Address) -> Iterator[Said]:
     try:
         socket.create_connection(address, CONNECT_SECONDS).close()
-    except socket.gaierror:
+    except (socket.gaierror, UnicodeError):
         return  # the step before has said so
     except TimeoutError:
         yield failed(

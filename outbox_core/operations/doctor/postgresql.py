@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from django.core.checks import ERROR, CheckMessage
+from django.core.checks import ERROR, WARNING, CheckMessage
 from django.core.checks.registry import registry as checks
 from psycopg.errors import InsufficientPrivilege
 
@@ -75,12 +75,12 @@ def system_checks(packages: Sequence[str]) -> Iterator[Said]:
     ours = [
         check
         for check in checks.get_checks()
-        if getattr(check, "__module__", "").partition(".")[0] in packages
+        if getattr(check, "__module__", "").partition(".")[0] in {*packages, "outbox_core"}
     ]
     found: list[CheckMessage] = [
         message for check in ours for message in check(app_configs=None, databases=None)
     ]
-    serious = [message for message in found if not message.is_silenced() and message.level > 20]
+    serious = [message for message in found if not message.is_silenced() and message.level >= WARNING]
     for message in serious:
         kind = failed if message.level >= ERROR else warning
         yield kind(f"{message.id}: {message.msg}", message.hint or "See `manage.py check`.")

@@ -6,9 +6,10 @@ import time
 from collections.abc import Iterator, Mapping
 
 from outbox_core.errors import KafkaUnreachable
+from outbox_core.kafka_reasons import parted
 from outbox_core.operations.doctor.cluster import Inspector
 from outbox_core.operations.doctor.postgresql import CLOCK_SECONDS
-from outbox_core.operations.doctor.step import Said, failed, warning
+from outbox_core.operations.doctor.step import Finding, Said, failed, warning
 
 READ_SECONDS = 6.0
 Ends = Mapping[int, int] | str
@@ -22,14 +23,20 @@ def ends(inspector: Inspector, topic: str) -> Ends:
         return str(error).rstrip(".")
 
 
+def not_acknowledged(why: str) -> Finding:
+    text, remedy = parted(why)
+    known = remedy or "See the steps above, and the broker's log."
+    return failed(f"The record was not acknowledged: {text}.", known)
+
+
 def read_back(inspector: Inspector, topic: str, before: Ends, key: bytes) -> Iterator[Said]:
     """Whether the record with this key can be read. A client that only writes need not be allowed to."""
     if isinstance(before, str):
         yield _unread(before)
         return
     try:
-        stamped = inspector.read(topic, before, key, READ_SECONDS)
         kind = inspector.topics([topic])[0].configs.get("message.timestamp.type")
+        stamped = inspector.read(topic, before, key, READ_SECONDS)
     except KafkaUnreachable as error:
         yield _unread(str(error).rstrip("."))
         return
@@ -45,7 +52,7 @@ def read_back(inspector: Inspector, topic: str, before: Ends, key: bytes) -> Ite
 
 
 def _unread(why: str) -> str:
-    return f"not read back, for which a client needs READ: {why}"
+    return f"not read back: {why} (a client needs READ for that)"
 
 
 def _clock(ahead: float) -> Iterator[Said]:

@@ -82,7 +82,7 @@ def summary(results: list[Result]) -> str:
         untried = f", {count[Outcome.NOT_TRIED]} not tried" if count[Outcome.NOT_TRIED] else ""
         return f"{plural(count[Outcome.FAILED], 'step')} failed{untried}."
     if count[Outcome.WARNING]:
-        return f"The way is open, with {plural(count[Outcome.WARNING], 'warning')}."
+        return f"No step failed; {plural(count[Outcome.WARNING], 'warning')}."
     return f"All {plural(len(results), 'step')} are well."
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
 
@@ -89,7 +89,7 @@ class Result:
     outcome: Outcome
     facts: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
-    seconds: float = field(default=0.0)
+    seconds: float = 0.0
 
     @classmethod
     def of(cls, name: str, said: list[Said], seconds: float) -> Result:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
 import time
@@ -49,8 +50,9 @@ def context_of(endpoint: Endpoint) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     _set_verification(context, options)
     if options.get("ssl_certfile"):
-        files = options["ssl_certfile"], options.get("ssl_keyfile"), options.get("ssl_password")
-        context.load_cert_chain(*files)
+        # Without a password, OpenSSL would ask for it at the terminal.
+        password = options.get("ssl_password") or ""
+        context.load_cert_chain(options["ssl_certfile"], options.get("ssl_keyfile"), password)
     return context
 
 
@@ -63,8 +65,7 @@ def _set_verification(context: ssl.SSLContext, options: Mapping[str, Any]) -> No
     if text:
         context.load_verify_locations(cadata=text)
     elif file and file != "probe":  # librdkafka's name for the system's own files
-        with suppress(IsADirectoryError):
-            context.load_verify_locations(file)
+        context.load_verify_locations(**{"capath" if os.path.isdir(file) else "cafile": file})
     else:
         context.load_default_certs()
 
@@ -73,14 +74,18 @@ def speaks_tls(address: Address) -> bool:
     """Whether a listener answers a TLS handshake, with whatever certificate."""
     try:
         _certificate(address, _trusting())
-    except OSError:
+    except (OSError, UnicodeError):
         return False
     return True
 
 
 def _handshake(address: Address, context: ssl.SSLContext) -> Iterator[Said]:
     try:
-        version, certificate = _certificate(address, context)
+        wire = socket.create_connection(address, CONNECT_SECONDS)
+    except (OSError, UnicodeError):
+        return  # the step before has said so
+    try:
+        version, certificate = _secured(wire, address, context)
     except ssl.SSLCertVerificationError as error:
         shown = shown_by(address)
         yield from _described(address, shown)
@@ -96,10 +101,11 @@ def _handshake(address: Address, context: ssl.SSLContext) -> Iterator[Said]:
 
 def _certificate(address: Address, context: ssl.SSLContext) -> tuple[str, Certificate]:
     """The version of TLS, and the certificate, which is empty if the context does not verify it."""
-    with (
-        socket.create_connection(address, CONNECT_SECONDS) as wire,
-        context.wrap_socket(wire, server_hostname=address.host) as secured,
-    ):
+    return _secured(socket.create_connection(address, CONNECT_SECONDS), address, context)
+
+
+def _secured(wire: socket.socket, address: Address, context: ssl.SSLContext) -> tuple[str, Certificate]:
+    with wire, context.wrap_socket(wire, server_hostname=address.host) as secured:
         return secured.version() or "TLS", secured.getpeercert() or {}
 
 
@@ -144,6 +150,11 @@ def _refusal(address: Address, error: ssl.SSLCertVerificationError, shown: Certi
 
 
 def _explained(address: Address, error: OSError) -> tuple[str, str]:
+    if isinstance(error, TimeoutError):
+        return (
+            f"{address} does not answer the TLS handshake within {CONNECT_SECONDS:g} s.",
+            "The broker may be overloaded, or this listener does not speak TLS.",
+        )
     reason = getattr(error, "reason", None)
     if not isinstance(reason, str) or reason in _NOT_TLS:
         return (
@@ -164,9 +175,10 @@ def _described(address: Address, certificate: Certificate) -> Iterator[str]:
 def _expiry(address: Address, certificate: Certificate) -> Iterator[Said]:
     left = _dates(certificate)[1] - time.time() if certificate else EXPIRES_SOON_SECONDS
     if left < EXPIRES_SOON_SECONDS:
+        when = f"expires in {duration(left)}" if left > 0 else "has expired"
         yield warning(
-            f"The certificate of {address} expires in {duration(left)}.",
-            "Renew it. From then on, clients refuse the broker.",
+            f"The certificate of {address} {when}.",
+            "Renew it. Clients refuse the broker when it has expired.",
         )
 
 

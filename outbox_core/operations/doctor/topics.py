@@ -144,10 +144,10 @@ def _in_sync(topic: Topic, cluster: Cluster) -> Iterator[Said]:
             "Start the brokers that hold the other replicas.",
         )
     elif len(cluster.brokers) >= REPLICAS_OF_A_CLUSTER and least == 1:
-        wanted = "min.insync.replicas=2" if replicas > 1 else "min.insync.replicas=2, and three replicas"
+        first = "" if replicas > 1 else "Add replicas (kafka-reassign-partitions.sh), then: "
         yield warning(
             f"{topic.name} acknowledges an event when one broker has it: it is lost with that broker.",
-            _alter(topic, wanted),
+            f"{first}{_alter(topic, 'min.insync.replicas=2')}",
         )
 
 
@@ -172,7 +172,7 @@ def _cleanup(topic: Topic, needs: Needs) -> Iterator[Said]:
         yield warning(
             f"{topic.name} is compacted: Kafka keeps the last event of each key, and deletes earlier ones "
             "that a consumer may not have read.",
-            f"{_alter(topic, 'cleanup.policy=delete')} Keep it if each event has the whole state of its key.",
+            f"Unless each event has the whole state of its key: {_alter(topic, 'cleanup.policy=delete')}",
         )
 
 

@@ -10,8 +10,8 @@ import psycopg
 from django.db import DatabaseError, InterfaceError, connections
 
 from outbox_core.errors import KafkaUnreachable
-from outbox_core.kafka_reasons import remedy_of
-from outbox_core.operations.doctor.step import Outcome, Result, Said, Step, failed
+from outbox_core.kafka_reasons import parted
+from outbox_core.operations.doctor.step import Finding, Outcome, Result, Said, Step, failed
 from outbox_core.people.failure import describe
 
 CLOSE_SECONDS = 2.0
@@ -54,12 +54,16 @@ def _tried(step: Step) -> Result:
     return Result.of(step.name, found, round(time.monotonic() - since, 3))
 
 
-def _remedy(error: BaseException) -> str:
-    """What to do about an error that the step itself does not explain."""
+def _finding(error: BaseException) -> Finding:
+    """An error that the step itself does not explain."""
     if isinstance(error, KafkaUnreachable):
-        return (
-            remedy_of(str(error)) or "Kafka answered the steps before: repeat it, and see the broker's log."
-        )
+        text, remedy = parted(str(error))
+        known = remedy or "Kafka answered the steps before: repeat it, and see the broker's log."
+        return failed(f"{text}.", known)
+    return failed(describe(error), _remedy(error))
+
+
+def _remedy(error: BaseException) -> str:
     if isinstance(error, psycopg.Error | DatabaseError | InterfaceError):
         return "PostgreSQL answered the steps before: repeat it, and see its log and pg_stat_activity."
     return "This step could not be judged. If the text does not help, this is a bug: please report it."
@@ -70,6 +74,6 @@ def _look(step: Step, said: list[Said]) -> None:
         for each in step.look():
             said.append(each)
     except BaseException as error:  # also what ends a thread without a word
-        said.append(failed(describe(error), _remedy(error)))
+        said.append(_finding(error))
     finally:
         connections.close_all()  # those of this thread

@@ -118,11 +118,13 @@ class Inspector:
     def _asked(self, ask: Callable[[AdminClient], T]) -> T:
         try:
             self._admin = self._admin or AdminClient(self._options, logger=self._reports)
-            return ask(self._admin)
-        except (*CLIENT_ERRORS, TimeoutError) as error:
+            answer = ask(self._admin)
+        except CLIENT_ERRORS as error:
             if self._admin is not None:
                 self._admin.poll(0)
             raise KafkaUnreachable(self._reports.trouble or words(error)) from error
+        self._reports.trouble = ""
+        return answer
 
     def _read(self, ask: Callable[[Consumer], T]) -> T:
         decided = {"group.id": GROUP, "enable.auto.commit": False, "allow.auto.create.topics": False}

@@ -138,6 +138,7 @@ class ConfluentPublisher:
                 self._discard()
             if delivery.fatal is None and not delivery.gone and (delivery.is_uncertain or not self._is_new):
                 self._pace.late(wave.size)
+            self._is_new = self._is_new and all(report is not None for report in delivery.reports)
         elif is_fatal(delivery.refused):
             self._discard()
         elif not any(delivery.reports) and delivery.refused is None:

@@ -35,4 +35,6 @@ class Inspector(KafkaPythonInspector):
         return self._networks[-1]
 
     def _words(self, error: Exception) -> str:
+        if isinstance(error, kafka.errors.BrokerResponseError):
+            return words(error)  # a broker has answered, so the connection is not the reason
         return next((each.trouble for each in self._networks if each.trouble), "") or words(error)

@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import pytest
 
+from outbox_core.errors import KafkaUnreachable
 from outbox_core.operations.doctor.cluster import Topic
 from outbox_core.operations.doctor.endpoint import Address
 from outbox_core.operations.doctor.kafka import SETTINGS, KafkaWay
 from outbox_core.operations.doctor.reading_back import ends, read_back
-from outbox_core.operations.doctor.step import Outcome, Result, Step
+from outbox_core.operations.doctor.step import Outcome, Result, Said, Step, failed
+from outbox_core.operations.doctor.topics import Needs
 from outbox_core.operations.doctor.walk import walk
 from tests.core.doctor.clusters import MemoryInspector
 
 CLOSED = Address("127.0.0.1", 1)
+
+
+class Silent(MemoryInspector):
+    """It does not say anything about topics."""
+
+    asked = 0
+
+    def topics(self, names: Collection[str]) -> list[Topic]:
+        self.asked += 1
+        raise KafkaUnreachable("no answer")
 
 
 @pytest.fixture
@@ -57,6 +69,31 @@ def test_a_reason_is_shown_without_the_password(listener: Address) -> None:
     options = {"security_protocol": "SASL_PLAINTEXT", "sasl_plain_password": "hunter2"}
     found = walked(MemoryInspector(reason="refused hunter2"), listener, **options)["login"]
     assert "hunter2" not in repr(found)
+
+
+@pytest.mark.parametrize("option", ["sasl_plain_password", "ssl.key.pem", "sasl.oauthbearer.config"])
+def test_no_step_shows_a_secret(listener: Address, option: str) -> None:
+    def look() -> Iterator[Said]:
+        yield "the fact s3cr3t"
+        yield failed("the text s3cr3t", "the remedy s3cr3t")
+        raise KafkaUnreachable("the error s3cr3t")
+
+    given = {"bootstrap_servers": [str(listener)], option: "s3cr3t"}
+    way = KafkaWay(lambda: given, MemoryInspector, {})
+    [found] = walk([Step(name="step", look=lambda: way.without_secrets(look))])
+    assert (found.outcome, len(found.findings)) == (Outcome.FAILED, 2)
+    assert "s3cr3t" not in repr(found)
+
+
+def test_topics_that_are_not_told_are_asked_for_once(listener: Address) -> None:
+    inspector = Silent(brokers=(listener,))
+    given = {"bootstrap_servers": [str(listener)]}
+    way = KafkaWay(
+        lambda: given, lambda: inspector, dict.fromkeys("abc", Needs(operations=("READ",), writes=False))
+    )
+    results = list(walk([Step(name=SETTINGS, look=lambda: iter(())), *way.steps()]))
+    assert [r.outcome for r in results if r.name.startswith("topic")] == [Outcome.FAILED] * 3
+    assert inspector.asked == 1
 
 
 @pytest.mark.parametrize("option", ["proxy_url", "socks5_proxy"])

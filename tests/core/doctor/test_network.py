@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import shutil
 import socket
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from outbox_core.operations.doctor import network
+from outbox_core.operations.doctor import tls as doctor_tls
 from outbox_core.operations.doctor.endpoint import Address, Endpoint
 from outbox_core.operations.doctor.step import Finding, Outcome, Result
 from outbox_core.operations.doctor.tls import speaks_tls, tls
@@ -133,3 +135,44 @@ def test_a_ca_file_that_is_not_there(tmp_path: Path) -> None:
 def test_tls_that_is_not_asked_for() -> None:
     endpoint = Endpoint.of({"bootstrap_servers": "localhost:1"})
     assert result(*tls(endpoint, endpoint.addresses)).outcome is Outcome.NOT_USED
+
+
+def test_a_listener_that_does_not_answer_is_not_called_plaintext(
+    listener: Address, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who follows that remedy sends the password in clear."""
+    monkeypatch.setattr(doctor_tls, "CONNECT_SECONDS", 0.3)
+    found = handshake(listener.port, None, host="127.0.0.1")
+    assert found.outcome is Outcome.FAILED
+    assert "PLAINTEXT" not in problem(found).remedy
+
+
+def test_a_closed_port_is_the_step_before(authority: Authority) -> None:
+    assert not handshake(CLOSED.port, authority.file, host=CLOSED.host).findings
+
+
+def test_a_folder_of_authorities(authority: Authority, tmp_path: Path) -> None:
+    hashed = subprocess.run(
+        ["openssl", "x509", "-hash", "-noout", "-in", str(authority.file)],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    shutil.copy(authority.file, tmp_path / f"{hashed.stdout.strip()}.0")
+    with showing(authority.issue("DNS:localhost")) as port:
+        assert handshake(port, tmp_path).outcome is Outcome.OK
+
+
+def test_a_key_with_a_password_asks_nobody(authority: Authority, tmp_path: Path, listener: Address) -> None:
+    made = authority.issue("DNS:client")
+    locked = tmp_path / "locked.key"
+    subprocess.run(
+        ["openssl", "pkey", "-aes256", "-passout", "pass:x", "-in", str(made.key), "-out", str(locked)],
+        check=True,
+    )
+    files = {"ssl_certfile": str(made.certificate), "ssl_keyfile": str(locked)}
+    found = handshake(listener.port, authority.file, **files)
+    assert "ssl_password" in problem(found).remedy
+
+
+def test_a_name_that_cannot_be_one_beside_a_good_one(listener: Address) -> None:
+    found = result(*network.tcp([Address("a..b", 9092), listener]))
+    assert found.outcome is Outcome.OK
