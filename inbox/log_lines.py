@@ -35,6 +35,13 @@ def _stopped(sender: str, handled: int, **_: Any) -> None:
     _log(logging.INFO, "inbox.stopped", message, sender, handled, consumer=sender, handled=handled)
 
 
+@receiver(signals.dead_removed)
+def _dead_removed(sender: str, processes: Collection[str], **_: Any) -> None:
+    message = "%s: %s died without leaving the group, and is removed from it; its partitions are free."
+    names = ", ".join(processes)
+    _log(logging.INFO, "inbox.dead_removed", message, sender, names, consumer=sender, processes=names)
+
+
 @receiver(signals.batch_failed)
 def _batch_failed(sender: str, error: BaseException, size: int, **_: Any) -> None:
     message = "%s: a transaction of %d events was rolled back; looking for the event at fault. %s: %s"

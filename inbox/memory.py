@@ -123,6 +123,9 @@ class MemorySource:
     def waits_for(self) -> str:
         return self.lack
 
+    def member(self) -> str:
+        return ""
+
     def close(self) -> None:
         self._positions.clear()
 

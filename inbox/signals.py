@@ -10,6 +10,10 @@ started = Signal()
 stopped = Signal()
 """The consumer has stopped and left its group. Arguments: handled."""
 
+dead_removed = Signal()
+"""Processes of this host died without leaving the group, which now has forgotten them.
+Arguments: processes, each as host:pid."""
+
 batch_failed = Signal()
 """A batch was rolled back, and the consumer looks for the event that causes it. Arguments: error, size."""
 

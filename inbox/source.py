@@ -38,5 +38,8 @@ class Source(Protocol):
     def waits_for(self) -> str:
         """What it cannot read at the moment, in words; empty if it reads everything."""
 
+    def member(self) -> str:
+        """Its id in the Kafka group; empty while it is not a member."""
+
     def close(self) -> None:
         """Leave the group, so that other members take over at once."""

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from kafka import KafkaConsumer, TopicPartition
+from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 
 from inbox.errors import TopicDeleted
 
@@ -67,6 +67,12 @@ def connect(options: Mapping[str, Any]) -> Any:
     # The client does not pass this option on, and would create a deleted topic again, with default settings.
     consumer._client.cluster.config["allow_auto_create_topics"] = False
     return consumer
+
+
+def connect_admin(servers: Sequence[str], options: Mapping[str, Any]) -> Any:
+    """A client that asks about a group, or changes it, from outside."""
+    known = {n: v for n, v in config(servers, options).items() if n in KafkaAdminClient.DEFAULT_CONFIG}
+    return KafkaAdminClient(**known)
 
 
 def bounds(

@@ -110,6 +110,11 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]
     def joined(self) -> bool:
         return bool(self.client.group_metadata().state == MemberState.STABLE)
 
+    @property
+    def member(self) -> str:
+        """Its id, which the group gives it."""
+        return str(self.client.group_metadata().member_id)
+
     def hangs(self, now: float) -> bool:
         """Whether the client has joined a generation but does not get its assignment.
 

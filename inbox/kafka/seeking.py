@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime
+from functools import partial
 from typing import Any
 
-from kafka import KafkaAdminClient, TopicPartition
+from kafka import TopicPartition
 from kafka.errors import KafkaError
 
 from inbox.errors import SourceUnavailable
-from inbox.kafka.client import ANSWER_MS, bounds, cluster_id, config, connect, topic_ids
+from inbox.kafka.client import ANSWER_MS, bounds, cluster_id, config, connect, connect_admin, topic_ids
 from inbox.kafka.topic_ids import TopicIds
 
 WAIT = {"timeout_ms": ANSWER_MS}
@@ -22,10 +23,7 @@ class Group:
 
     def __init__(self, consumer: str, servers: Sequence[str], group: str, options: Mapping[str, Any]) -> None:
         self._group = group
-        self._admin = {
-            **{name: value for name, value in options.items() if name in KafkaAdminClient.DEFAULT_CONFIG},
-            "bootstrap_servers": list(servers),
-        }
+        self._connect_admin = partial(connect_admin, servers, options)
         self._servers = ",".join(servers)
         self._ids = TopicIds(consumer)
         with self._translated():
@@ -34,11 +32,8 @@ class Group:
     def members(self) -> int:
         """How many members the group has, including dead ones whose session has not timed out yet."""
         with self._translated():
-            admin = KafkaAdminClient(**self._admin)
-            try:
+            with closing(self._connect_admin()) as admin:
                 found = admin.describe_groups([self._group])
-            finally:
-                admin.close()
         return len(found[self._group].get("members") or ()) if self._group in found else 0
 
     def partitions(self, topic: str) -> list[TopicPartition]:

@@ -99,6 +99,9 @@ class KafkaSource:
     def waits_for(self) -> str:
         return "; ".join(filter(None, (str(self._topics.missing), self._undecodable.words(self._owned()))))
 
+    def member(self) -> str:
+        return "" if self._group is None else self._group.member
+
     def close(self) -> None:
         group, self._group = self._group, None
         self._reader.close()

@@ -42,6 +42,7 @@ class Migration(migrations.Migration):
                 ('consumer', models.TextField()),
                 ('host', models.TextField()),
                 ('pid', models.IntegerField()),
+                ('member', models.TextField(default='')),
                 ('state', models.TextField(choices=[('running', 'running'), ('waiting', 'waiting for what is not there')])),
                 ('detail', models.TextField(default='')),
                 ('partitions', models.IntegerField(default=0)),

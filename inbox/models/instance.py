@@ -20,8 +20,9 @@ class Instance(models.Model):
     """A process that runs a consumer, or ran it. Its loop writes the heartbeat, so a process that hangs
     writes none.
 
-    ``handled`` counts the events that it has handled, ``progress_at`` is when it last handled one. The lag is
-    not stored here: see ``inbox.status.lag``. The table is UNLOGGED.
+    ``member`` is its id in the Kafka group, ``handled`` counts the events that it has handled,
+    ``progress_at`` is when it last handled one. The lag is not stored here: see ``inbox.status.lag``. The
+    table is UNLOGGED.
     """
 
     class State(models.TextChoices):
@@ -32,6 +33,7 @@ class Instance(models.Model):
     consumer = models.TextField()
     host = models.TextField()
     pid = models.IntegerField()
+    member = models.TextField(default="")
     state = models.TextField(choices=State.choices)
     detail = models.TextField(default="")
     partitions = models.IntegerField(default=0)

@@ -48,11 +48,14 @@ class Heartbeat:
         self._clock = clock
         self._next_at = clock()
         self._handled_before = 0
+        self._member = ""
         self._id = uuid.uuid4()
 
     def beat(self) -> None:
-        """Write the heartbeat if it is due. An unavailable database is an outage, not an error."""
-        if self._clock() < self._next_at:
+        """Write the heartbeat if it is due, or if the group has given this process another id. An unavailable
+        database is an outage, not an error.
+        """
+        if self._clock() < self._next_at and self._source.member() == self._member:
             return
         self._next_at = self._clock() + self._every
         try:
@@ -79,10 +82,12 @@ class Heartbeat:
     def _write(self) -> None:
         waits_for = (self._outages.detail, self._source.waits_for())
         handled = self._handled()
+        self._member = self._source.member()
         detail = line(without_rows("; ".join(filter(None, waits_for))))
         values = {
             "state": Instance.State.WAITING if detail else Instance.State.RUNNING,
             "detail": detail,
+            "member": self._member,
             "partitions": len(self._source.partitions()),
             "handled": handled,
             "heartbeat_at": Now(),

@@ -16,7 +16,12 @@ INSTALLED_APPS = [*INSTALLED_APPS, "tests.inbox.killed.Killed"]
 INBOX = {
     **INBOX,
     "TRANSACTION_IDLE_SECONDS": 2,
-    "KAFKA": {"OPTIONS": {"max_poll_records": 20, "session_timeout_ms": 6_000}},
+    "KAFKA": {
+        "OPTIONS": {
+            "max_poll_records": 20,
+            "session_timeout_ms": int(os.environ.get("SESSION_TIMEOUT_MS", 6_000)),
+        }
+    },
 }
 
 

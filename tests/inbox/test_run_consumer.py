@@ -64,13 +64,16 @@ def test_sigterm_finishes_and_leaves_the_group(service: Service) -> None:
 
 @pytest.mark.parametrize("point", ["before-commit", "before-offsets", "after-offsets"])
 def test_sigkill_anywhere_repeats_nothing_and_loses_nothing(service: Service, point: str) -> None:
+    """The next process of this machine does not wait until the group notices the death."""
+    patience = {"SESSION_TIMEOUT_MS": "45000"}
     service.buy(200)
-    first = service.start("tests.inbox.killed", KILL_AT=point)
+    first = service.start("tests.inbox.killed", KILL_AT=point, **patience)
     assert first.popen.wait(40) == -signal.SIGKILL
     begun = service.handled()
     assert 0 < begun < 220
-    service.start("tests.inbox.killed")
-    service.wait_until_booked()
+    second = service.start("tests.inbox.killed", **patience)
+    service.wait_until_booked(timeout=20)
+    assert told(second, f"{socket.gethostname()}:{first.popen.pid}") == 1
 
 
 def test_two_instances_share_the_partitions_and_hand_them_over(service: Service) -> None:
@@ -92,6 +95,7 @@ def test_two_instances_share_the_partitions_and_hand_them_over(service: Service)
     assert second.end() == 0
     assert first.handled() + second.handled() == service.handled()
     assert min(first.handled(), second.handled()) > 0
+    assert told(second, f"{socket.gethostname()}:{first.popen.pid}") == 0, "it runs, so it stays a member"
 
 
 def test_frozen_instance_neither_blocks_nor_repeats(service: Service) -> None:

@@ -18,6 +18,7 @@ from inbox.handling.running import Limit
 from inbox.kafka import KafkaSource
 from inbox.offsets import DatabaseOffsets
 from inbox.signals import started, stopped
+from inbox.status.dead import remove_dead
 from inbox.status.heartbeat import DATABASE
 from inbox.status.outages import Outages
 from outbox_core.operations.doctor.endpoint import Endpoint
@@ -52,6 +53,7 @@ class Command(ProcessCommand):
         ) as process:
             Limit(inbox.handler_seconds).install()
             _wait_for_database(inbox, name, process)
+            remove_dead(inbox, consumer)
             offsets = DatabaseOffsets(name, inbox.database)
             source = _source(inbox, consumer, offsets)
             routes = Routes(registry.of(consumer.handlers))
