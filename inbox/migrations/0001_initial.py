@@ -57,6 +57,20 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='InboxStatus',
+            fields=[
+            ],
+            options={
+                'verbose_name': 'inbox status',
+                'verbose_name_plural': ' Inbox status',
+                'proxy': True,
+                'default_permissions': ('view',),
+                'indexes': [],
+                'constraints': [],
+            },
+            bases=('inbox.instance',),
+        ),
+        migrations.CreateModel(
             name='HeldEvent',
             fields=[
                 ('id', models.BigAutoField(primary_key=True, serialize=False)),

@@ -50,3 +50,14 @@ class Instance(models.Model):
 
     def __str__(self) -> str:
         return f"{self.consumer} at {self.host}:{self.pid}"
+
+
+class InboxStatus(Instance):
+    """The admin page of the status. It has no table."""
+
+    class Meta:
+        proxy = True
+        default_permissions = ("view",)
+        verbose_name = "inbox status"
+        # The admin sorts by name: the space puts this page first.
+        verbose_name_plural = " Inbox status"

@@ -14,7 +14,7 @@ from inbox.conf import ConsumerSettings
 from inbox.handling.registry import EVERY, registry
 from inbox.models import HeldEvent, Instance, Offset, Unhandled
 from inbox.models.held_queries import UNDECIDED
-from inbox.status.lag import Asking, Lag
+from inbox.status.lag import Lag, LagReader
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,10 +48,10 @@ class ConsumerStatus:
     oldest_held_at: datetime | None
 
 
-def statuses(consumers: Iterable[ConsumerSettings], database: str, asking: Asking) -> list[ConsumerStatus]:
+def statuses(consumers: Iterable[ConsumerSettings], database: str, lags: LagReader) -> list[ConsumerStatus]:
     """The status of each of these consumers."""
     return [
-        _status(consumer, database, asking.lag(consumer.name, consumer.topics, database))
+        _status(consumer, database, lags.lag(consumer.name, consumer.topics, database))
         for consumer in consumers
     ]
 

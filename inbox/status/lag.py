@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from kafka import TopicPartition
 from kafka.errors import KafkaError
@@ -38,6 +38,13 @@ class Lag:
     reason: str = ""
 
 
+class LagReader(Protocol):
+    """Whoever knows the lag of a consumer."""
+
+    def lag(self, consumer: str, topics: Collection[str], database: str) -> Lag:
+        """The lag of this consumer. Raises errors of the database, but none of Kafka."""
+
+
 class Asking:
     """Asks Kafka for the lag of several consumers, a few seconds each at most. It joins no group."""
 
@@ -52,7 +59,7 @@ class Asking:
         self._clock = clock
 
     def lag(self, consumer: str, topics: Collection[str], database: str) -> Lag:
-        """The lag of this consumer now. Raises errors of the database, but none of Kafka."""
+        """The lag of this consumer now."""
         stored = _stored(consumer, database)
         found: list[Lag] = []
         thread = threading.Thread(target=lambda: found.append(self._ask(topics, stored)), daemon=True)

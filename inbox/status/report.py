@@ -16,7 +16,7 @@ from inbox.handling.unhandled import alike
 from inbox.status import causes
 from inbox.status.causes import Causes
 from inbox.status.consumers import ConsumerStatus, statuses
-from inbox.status.lag import Asking
+from inbox.status.lag import LagReader
 from outbox_core.operations.report import Problem, Report, State, Table, causes_table, held_text, worst_first
 from outbox_core.people.humanize import amount, duration, plural
 
@@ -33,9 +33,9 @@ class Thresholds:
     max_age: float | None = None
 
 
-def read(chosen: Sequence[ConsumerSettings], using: str, thresholds: Thresholds, asking: Asking) -> Report:
+def read(chosen: Sequence[ConsumerSettings], using: str, thresholds: Thresholds, lags: LagReader) -> Report:
     """The status of these consumers."""
-    consumers = statuses(chosen, using, asking)
+    consumers = statuses(chosen, using, lags)
     held = causes.read([consumer.name for consumer in chosen], using)
     return build(using, consumers, held, tuple(_problems(consumers, held, thresholds)))
 

@@ -119,7 +119,7 @@ def test_filters_offer_the_values_of_the_oldest_events_and_take_any(
     admin_client: Client, db: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They take no longer where millions are held."""
-    monkeypatch.setattr("inbox.admin.OLDEST", 2)
+    monkeypatch.setattr("inbox.admin.held.OLDEST", 2)
     for number, topic in enumerate(("topic-a", "topic-b", "topic-c")):
         row = {"topic": topic, "type": f"type-{number}", "partition": 0, "offset": number, "record": b""}
         HeldEvent.objects.create(consumer="c", event_id=str(number), error="E: x", **row)

@@ -1,4 +1,4 @@
-"""The inbox in Django's admin: the consumers, the held events, the ledger."""
+"""The held events, with the actions that release and discard them."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from django.contrib import admin, messages
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
+from inbox.admin.base import InboxAdmin
 from inbox.conf import settings
 from inbox.errors import InboxError
-from inbox.models import HeldEvent, Instance, Ledger
+from inbox.models import HeldEvent, Ledger
 from inbox.models.held_queries import HeldEventQuerySet
 from inbox.operations import discarding, releasing
 from outbox_core.operations.bulk import REQUEST_SECONDS, Tally, sentences, within
 from outbox_core.operations.selection import Selection
-from outbox_core.people.admin import LIMIT, ReadOnlyAdmin, ReasonForm
-from outbox_core.people.ledger_admin import LedgerAdmin, history
+from outbox_core.people.admin import LIMIT, ReasonForm
+from outbox_core.people.ledger_admin import history
 from outbox_core.people.markup import ago
 from outbox_core.people.record_view import headers_table, payload_block
 from outbox_core.people.redaction import Redactor
@@ -25,34 +26,6 @@ from outbox_core.people.text import line
 OLDEST = 10_000
 """The held events whose values the filters offer."""
 CHOICES = 100
-
-
-class InboxAdmin(ReadOnlyAdmin):
-    """Rows of the inbox's database."""
-
-    class Media:
-        css = {"all": ["inbox/admin.css"]}
-
-    def get_queryset(self, request: HttpRequest) -> Any:
-        return super().get_queryset(request).using(settings().database)
-
-
-@admin.register(Ledger)
-class InboxLedgerAdmin(InboxAdmin, LedgerAdmin):
-    pass
-
-
-@admin.register(Instance)
-class InstanceAdmin(InboxAdmin):
-    list_display = (
-        *("consumer", "host", "pid", "state", "detail_shown", "partitions"),
-        *("handled", "heartbeat_at"),
-    )
-    ordering = ("consumer", "started_at")
-
-    @admin.display(description="detail")
-    def detail_shown(self, instance: Instance) -> str:
-        return line(instance.detail)
 
 
 class OfOldest(admin.SimpleListFilter):

@@ -1,0 +1,7 @@
+"""The inbox in Django's admin: its status, the consumers' processes, the held events, the ledger."""
+
+from inbox.admin.held import HeldEventAdmin
+from inbox.admin.processes import InboxLedgerAdmin, InstanceAdmin
+from inbox.admin.status import InboxStatusAdmin
+
+__all__ = ["HeldEventAdmin", "InboxLedgerAdmin", "InboxStatusAdmin", "InstanceAdmin"]

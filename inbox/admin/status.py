@@ -1,0 +1,130 @@
+"""The admin page that shows the status of the inbox."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db import DatabaseError, InterfaceError
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.views.decorators.http import require_POST
+
+from inbox.admin.base import InboxAdmin
+from inbox.conf import Settings, settings
+from inbox.models import InboxStatus, Instance
+from inbox.models.instance import ALIVE
+from inbox.operations import releasing
+from inbox.status import report
+from inbox.status.causes import BEHIND
+from inbox.status.lag import Asking
+from inbox.status.latest_lag import LatestLag
+from outbox_core.operations.bulk import REQUEST_SECONDS, sentences, within
+from outbox_core.operations.database_failure import explain
+from outbox_core.operations.report import Report
+from outbox_core.operations.selection import Selection
+from outbox_core.people.text import line
+
+LEVELS = ("ok", "warning", "critical")
+LIST_PROCESSES = 50
+
+
+@admin.register(InboxStatus)
+class InboxStatusAdmin(InboxAdmin):
+    """One page: the state of the consumers, and the release of what is held."""
+
+    class Media:
+        js = ["inbox/refresh.js"]
+
+    @cached_property
+    def _lag(self) -> LatestLag:
+        return LatestLag(Asking(*settings().kafka_client()))
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view
+        return [
+            path("", view(self.changelist_view), name="inbox_inboxstatus_changelist"),
+            path("release/", view(require_POST(self.release)), name="inbox_inboxstatus_release"),
+        ]
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The page. The number of queries depends on the number of consumers only."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        context = self.admin_site.each_context(request) | self._report() | self._permissions(request)
+        return TemplateResponse(
+            request, "admin/inbox/inboxstatus/status.html", context | (extra_context or {})
+        )
+
+    def release(self, request: HttpRequest) -> HttpResponse:
+        """Release all events that are held for one cause, with the rest of their keys."""
+        if not request.user.has_perm("inbox.release_held"):
+            raise PermissionDenied
+        given = {name: request.POST.get(name, "") for name in ("consumer", "topic", "cause")}
+        if all(given.values()):
+            chosen = Selection(consumer=given["consumer"], topic=given["topic"], cause=given["cause"])
+            work = releasing.release(chosen, settings().database, request.user.get_username())
+            flags = "".join(f" --{name} {value!r}" for name, value in chosen.filters.items())
+            tally = within(REQUEST_SECONDS, work)
+            command, then = f"inbox_release{flags}", ", with the rest of their keys"
+            for sentence in sentences("Released", "event", tally, command, then):
+                messages.success(request, line(sentence))
+        else:
+            messages.error(request, "Nothing was released: the form has no consumer, topic and cause.")
+        return HttpResponseRedirect(reverse("admin:inbox_inboxstatus_changelist"))
+
+    def _report(self) -> dict[str, Any]:
+        inbox = settings()
+        found, processes = self._read(inbox)
+        return {
+            "title": "Inbox status",
+            "opts": self.opts,
+            "media": self.media,
+            "status": found,
+            "level": LEVELS[found.exit_code],
+            "at": timezone.now(),
+            "behind": BEHIND,
+            "processes": processes,
+            **found.data,
+            "consumers": [
+                each | {"idle": _seconds_since(each["progress_at"])} for each in found.data["consumers"]
+            ],
+        }
+
+    def _read(self, inbox: Settings) -> tuple[Report, list[dict[str, Any]]]:
+        chosen = [inbox.consumer(name) for name in sorted(inbox.consumers)]
+        try:
+            found = report.read(chosen, inbox.database, report.Thresholds(), self._lag)
+            return found, list(_processes(inbox.database))
+        except (DatabaseError, InterfaceError) as error:
+            return report.failed(inbox.database, explain(inbox.database, "inbox", error)), []
+
+    def _permissions(self, request: HttpRequest) -> dict[str, bool]:
+        return {
+            "may_see_held": request.user.has_perm("inbox.view_heldevent"),
+            "may_see_ledger": request.user.has_perm("inbox.view_ledger"),
+            "may_release": request.user.has_perm("inbox.release_held"),
+        }
+
+
+def _processes(database: str) -> Iterator[dict[str, Any]]:
+    now = timezone.now()
+    for each in Instance.objects.using(database).order_by("-heartbeat_at")[:LIST_PROCESSES]:
+        yield {
+            "instance": each,
+            "alive": now - each.heartbeat_at <= ALIVE,
+            "silent": _seconds_since(each.heartbeat_at),
+            "uptime": _seconds_since(each.started_at),
+        }
+
+
+def _seconds_since(at: datetime | None) -> float | None:
+    return None if at is None else max((timezone.now() - at).total_seconds(), 0.0)

@@ -1,0 +1,143 @@
+"""The admin page of the inbox's status: what it says, what it costs, and who may do what."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection, Iterator
+
+import pytest
+from django.contrib import admin
+from django.contrib.auth.models import Permission, User
+from django.test import Client
+
+from inbox.models import HeldEvent, InboxStatus, Instance, Ledger
+from inbox.status.lag import Asking, Lag
+from inbox.status.latest_lag import FORGET_AFTER, LatestLag
+from inbox.testing import MemoryConsumer
+from tests.inbox.conftest import Effects, raising, send_steps, without_lag
+from tests.waiting import wait_until
+
+PAGE = "/admin/inbox/inboxstatus/"
+RELEASE = f"{PAGE}release/"
+
+
+@pytest.fixture(autouse=True)
+def no_kafka(monkeypatch: pytest.MonkeyPatch, settings: object) -> None:
+    settings.INBOX = {  # type: ignore[attr-defined]
+        **settings.INBOX,  # type: ignore[attr-defined]
+        "CONSUMERS": {"test": {"TOPICS": ["test"], "HANDLERS": ["tests.inbox.status_page"]}},
+    }
+    monkeypatch.setitem(vars(admin.site.get_model_admin(InboxStatus)), "_lag", without_lag())
+
+
+@pytest.fixture
+def cause(consumer: MemoryConsumer, effects: Effects) -> dict[str, str]:
+    """Two keys are held for one cause, with one event behind."""
+    effects.fails["poison"] = raising(ValueError("<b>bold</b>"))
+    send_steps(consumer, "a", 1, 2, fail="poison")
+    send_steps(consumer, "b", 1, fail="poison")
+    consumer.drain()
+    assert HeldEvent.objects.waiting().count() == 3
+    return {"consumer": "test", "topic": "test", "cause": "ValueError"}
+
+
+def client_with(*permissions: str) -> Client:
+    user = User.objects.create_user("staff", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def test_says_that_nothing_runs_and_what_to_do(admin_client: Client) -> None:
+    page = admin_client.get(PAGE).content.decode()
+    assert "No consumer" in page
+    assert "<code>manage.py run_consumer test</code>" in page
+
+
+def test_groups_what_is_held_by_cause(admin_client: Client, cause: dict[str, str]) -> None:
+    page = admin_client.get(PAGE).content.decode()
+    assert "ValueError: &lt;b&gt;bold&lt;/b&gt;" in page
+    assert page.count("Release all") == 1, "what is held behind its key is released with it"
+
+
+def test_releases_a_cause(
+    admin_client: Client, consumer: MemoryConsumer, effects: Effects, cause: dict[str, str]
+) -> None:
+    effects.fails.clear()
+    assert admin_client.post(RELEASE, cause, follow=True).status_code == 200
+    entry = Ledger.objects.get()
+    assert (entry.verb, entry.who, entry.count) == (Ledger.Verb.RELEASE, "admin", 3)
+    consumer.drain()
+    assert (effects.of("a"), effects.of("b")) == ([1, 2], [1])
+
+
+@pytest.mark.parametrize("missing", ["consumer", "topic", "cause"])
+def test_releases_nothing_without_a_complete_cause(
+    admin_client: Client, cause: dict[str, str], missing: str
+) -> None:
+    admin_client.post(RELEASE, {**cause, missing: ""})
+    assert not HeldEvent.objects.filter(released_at__isnull=False).exists()
+
+
+def test_who_may_only_view_sees_no_button_and_changes_nothing(cause: dict[str, str]) -> None:
+    client = client_with("view_inboxstatus")
+    assert "<button" not in client.get(PAGE).content.decode().partition('id="outbox-status"')[2]
+    assert client.post(RELEASE, cause).status_code == 403
+    assert not HeldEvent.objects.filter(released_at__isnull=False).exists()
+
+
+def test_nobody_else_sees_it(db: None) -> None:
+    assert client_with("view_heldevent").get(PAGE).status_code == 403
+    assert Client().get(PAGE).status_code == 302
+
+
+def test_nothing_is_released_by_following_a_link(admin_client: Client, cause: dict[str, str]) -> None:
+    assert admin_client.get(RELEASE, cause).status_code == 405
+    enforcing = Client(enforce_csrf_checks=True)
+    enforcing.force_login(User.objects.get(username="admin"))
+    assert enforcing.post(RELEASE, cause).status_code == 403
+
+
+def test_the_number_of_queries_does_not_grow(
+    admin_client: Client, cause: dict[str, str], django_assert_max_num_queries: object
+) -> None:
+    Instance.objects.bulk_create(
+        Instance(id=f"{n:032x}", consumer="test", host="web-1", pid=n, state="running") for n in range(20)
+    )
+    with django_assert_max_num_queries(12):  # type: ignore[operator]
+        page = admin_client.get(PAGE).content.decode()
+    assert page.count("web-1:") == 20
+
+
+class Kafka(Asking):
+    """Answers when a test lets it."""
+
+    def __init__(self) -> None:
+        self.answers = threading.Event()
+        self.asked = 0
+
+    def lag(self, consumer: str, topics: Collection[str], database: str) -> Lag:
+        self.asked += 1
+        self.answers.wait(20)
+        return Lag(records=self.asked)
+
+
+@pytest.fixture
+def kafka() -> Iterator[Kafka]:
+    kafka = Kafka()
+    yield kafka
+    kafka.answers.set()
+
+
+def test_the_page_does_not_wait_for_kafka(kafka: Kafka) -> None:
+    time = [0.0]
+    latest = LatestLag(kafka, clock=lambda: time[0])
+    for _ in range(3):
+        assert latest.lag("test", ["test"], "default") == Lag()
+    assert kafka.asked == 1, "one question at a time"
+    kafka.answers.set()
+    wait_until(lambda: latest.lag("test", ["test"], "default") == Lag(records=1), 10, "the answer is shown")
+    time[0] += FORGET_AFTER + 1
+    assert latest.lag("test", ["test"], "default") == Lag(), "an old answer is not shown"
+    wait_until(lambda: latest.lag("test", ["test"], "default") == Lag(records=2), 10, "it is asked again")
