@@ -42,7 +42,7 @@ class Migration(migrations.Migration):
                 ('consumer', models.TextField()),
                 ('host', models.TextField()),
                 ('pid', models.IntegerField()),
-                ('state', models.TextField(choices=[('running', 'running'), ('waiting', 'waiting for what is not there')])),
+                ('state', models.TextField(choices=[('running', 'running'), ('waiting', 'waiting')])),
                 ('detail', models.TextField(default='')),
                 ('partitions', models.IntegerField(default=0)),
                 ('handled', models.BigIntegerField(default=0)),
