@@ -10,8 +10,8 @@ from django.core.exceptions import ImproperlyConfigured
 
 from outbox.conf import settings as outbox_settings
 from outbox.operations.registered import topics
+from outbox_core.kafka_endpoint import Endpoint
 from outbox_core.operations.doctor.cluster import Inspector
-from outbox_core.operations.doctor.endpoint import Endpoint
 from outbox_core.operations.doctor.kafka import ASK_SECONDS, SETTINGS, KafkaWay
 from outbox_core.operations.doctor.postgresql import system_checks
 from outbox_core.operations.doctor.step import Said, Step, failed

@@ -20,7 +20,7 @@ from inbox.offsets import DatabaseOffsets
 from inbox.signals import started, stopped
 from inbox.status.heartbeat import DATABASE
 from inbox.status.outages import Outages
-from outbox_core.operations.doctor.endpoint import Endpoint
+from outbox_core.kafka_endpoint import Endpoint
 from outbox_core.process.backoff import delays
 from outbox_core.process.command import Process, ProcessCommand
 from outbox_core.process.exit_codes import ExitCode

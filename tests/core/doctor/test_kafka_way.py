@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from outbox_core.errors import KafkaUnreachable
+from outbox_core.kafka_endpoint import Address
 from outbox_core.operations.doctor.cluster import Topic
-from outbox_core.operations.doctor.endpoint import Address
 from outbox_core.operations.doctor.kafka import SETTINGS, KafkaWay
 from outbox_core.operations.doctor.reading_back import ends, read_back
 from outbox_core.operations.doctor.step import Outcome, Result, Said, Step, failed

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from outbox_core.kafka_endpoint import Address, Endpoint
 from outbox_core.operations.doctor import network
 from outbox_core.operations.doctor import tls as doctor_tls
-from outbox_core.operations.doctor.endpoint import Address, Endpoint
 from outbox_core.operations.doctor.step import Finding, Outcome, Result
 from outbox_core.operations.doctor.tls import speaks_tls, tls
 from tests.core.doctor.certificates import Authority, Certificate, showing
