@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import DatabaseError, InterfaceError, connections, transaction
 
 from inbox.errors import MigrationsMissing, WrongIsolation
-from outbox_core.migrations import unapplied
+from outbox_core.migrations import listed, unapplied
 
 UNAVAILABLE = (DatabaseError, InterfaceError)
 """What a statement raises when the database does not answer, or refuses it."""
@@ -20,10 +20,8 @@ def require_migrations(database: str) -> None:
     """
     missing = unapplied(database)
     if missing:
-        names = ", ".join(f"{migration.app_label}.{migration.name}" for migration in missing[:5])
-        more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
         raise MigrationsMissing(
-            f"database {database!r} has unapplied migrations: {names}{more}. Run: manage.py migrate"
+            f"database {database!r} has unapplied migrations: {listed(missing)}. Run: manage.py migrate"
         )
 
 

@@ -18,7 +18,7 @@ from outbox_core.operations.doctor.postgresql import system_checks
 from outbox_core.operations.doctor.probe_record import probe_record
 from outbox_core.operations.doctor.round_trip import round_trip
 from outbox_core.operations.doctor.step import Said, Step, failed
-from outbox_core.operations.doctor.topics import DAY_MS, Needs
+from outbox_core.operations.doctor.topics import DAY_MS, Needs, allow
 from outbox_core.people.humanize import plural
 from outbox_core.wire.encode import Record
 
@@ -102,8 +102,7 @@ class Way:
             principal = self._kafka.endpoint.principal
             yield failed(
                 f"{principal} may not Read group {consumer.group}.",
-                f"kafka-acls.sh --add --allow-principal {principal} --operation Read "
-                f"--group {consumer.group}",
+                allow(principal, f"--operation Read --group {consumer.group}"),
             )
         else:
             yield f"{consumer.name}: group {consumer.group} may be joined"

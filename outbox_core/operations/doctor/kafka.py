@@ -171,4 +171,4 @@ class KafkaWay:
         yield from found
 
     def _topic(self, name: str) -> Iterator[Said]:
-        return topics.judge(self.topics[name], self._needs[name], self.found)
+        return topics.judge(self.topics[name], self._needs[name], self.found, self.endpoint.principal)

@@ -41,6 +41,23 @@ def outcome(found: Topic, needs: Needs = WRITER, cluster: Cluster = THREE) -> Ou
     return Result.of("topic", list(judge(found, needs, cluster)), 0.0).outcome
 
 
+def test_commands_name_the_cluster_and_the_client() -> None:
+    """Kafka's tools refuse to begin without --bootstrap-server."""
+    unreadable = replace(topic(), configs={})
+    lacking = replace(topic(), operations=frozenset({"READ"}))
+    missing = Topic(name="orders", trouble=Trouble.MISSING)
+    said = [
+        *acl(lacking, WRITER, "User:relay"),
+        *judge(unreadable, WRITER, THREE, "User:relay"),
+        *judge(missing, WRITER, THREE),
+        *judge(topic(message_timestamp_after_max_ms="1000"), WRITER, THREE),
+    ]
+    remedies = [each.remedy for each in said if isinstance(each, Finding)]
+    assert len(remedies) == 4
+    assert all(".sh --bootstrap-server …" in remedy for remedy in remedies)
+    assert ["--allow-principal User:relay" in remedy for remedy in remedies] == [True, True, False, False]
+
+
 def test_a_healthy_topic_is_well() -> None:
     assert outcome(topic()) is Outcome.OK
     assert outcome(topic(), READER) is Outcome.OK
