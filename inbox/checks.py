@@ -7,13 +7,14 @@ from itertools import pairwise
 from typing import Any
 
 from django.apps import apps
-from django.core.checks import CheckMessage, Error, Warning, register
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections, router
 from django.db.models import Model
 
 from inbox.conf import ConsumerSettings, Settings, settings
-from inbox.errors import HandlerError
+from inbox.database import UNAVAILABLE, require_read_committed
+from inbox.errors import HandlerError, WrongIsolation
 from inbox.handling.registry import registry
 from outbox_core.kafka import check_kafka
 from outbox_core.kafka_options import KAFKA_PYTHON
@@ -39,6 +40,24 @@ def check_inbox(app_configs: Sequence[Any] | None, **_: Any) -> list[CheckMessag
         *_check_other_databases(inbox),
         *_check_models(inbox),
     ]
+
+
+@register(Tags.database)
+def check_isolation(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
+    """Whether the inbox's database is READ COMMITTED. It runs for ``--database`` and in ``migrate``."""
+    if problems(Settings, "INBOX") or (alias := settings().database) not in (databases or ()):
+        return []
+    if connections[alias].vendor != "postgresql":
+        return []  # E009 names it
+    try:
+        require_read_committed(alias)
+    except WrongIsolation as error:
+        return [Error(error.text, hint=error.remedy, id="inbox.E013")]
+    except UNAVAILABLE as error:
+        text = f"Database {alias!r} cannot be reached: {str(error).strip()}"
+        hint = f"Start PostgreSQL, or correct DATABASES[{alias!r}]."
+        return [Error(text, hint=hint, id="inbox.E014")]
+    return []
 
 
 def _check_database(inbox: Settings) -> list[CheckMessage]:

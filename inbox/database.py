@@ -1,14 +1,15 @@
-"""The database of the inbox: its migrations, and its connection after an error."""
+"""The database of the inbox: what it needs there, and its connection after an error."""
 
 from __future__ import annotations
 
-from django.db import DatabaseError, InterfaceError, connections
+from django.db import DatabaseError, InterfaceError, connections, transaction
 
-from inbox.errors import MigrationsMissing
-from outbox_core.migrations import unapplied
+from inbox.errors import MigrationsMissing, WrongIsolation
+from outbox_core.migrations import listed, unapplied
 
 UNAVAILABLE = (DatabaseError, InterfaceError)
 """What a statement raises when the database does not answer, or refuses it."""
+READ_COMMITTED = "read committed"
 
 
 def require_migrations(database: str) -> None:
@@ -19,11 +20,18 @@ def require_migrations(database: str) -> None:
     """
     missing = unapplied(database)
     if missing:
-        names = ", ".join(f"{migration.app_label}.{migration.name}" for migration in missing[:5])
-        more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
         raise MigrationsMissing(
-            f"database {database!r} has unapplied migrations: {names}{more}. Run: manage.py migrate"
+            f"database {database!r} has unapplied migrations: {listed(missing)}. Run: manage.py migrate"
         )
+
+
+def require_read_committed(database: str) -> None:
+    """Raise WrongIsolation unless ``database`` runs transactions as READ COMMITTED."""
+    with transaction.atomic(using=database), connections[database].cursor() as cursor:
+        cursor.execute("SHOW transaction_isolation")
+        (level,) = cursor.fetchone()
+    if level != READ_COMMITTED:
+        raise WrongIsolation(database, level)
 
 
 def drop_dead_connection(database: str) -> None:

@@ -48,7 +48,17 @@ class NoHandler(InboxError):
 
 
 class WrongIsolation(InboxError, exceptions.ImproperlyConfigured):
-    """The database does not run transactions as READ COMMITTED."""
+    """The database does not run transactions as READ COMMITTED, but at ``level``."""
+
+    def __init__(self, database: str, level: str) -> None:
+        self.text = (
+            f"Database {database!r} runs transactions as {level.upper()}, but the inbox needs READ COMMITTED."
+        )
+        self.remedy = (
+            f"Remove isolation_level from the OPTIONS of DATABASES[{database!r}], or run ALTER ROLE … RESET "
+            "default_transaction_isolation."
+        )
+        super().__init__(f"{self.text} {self.remedy}")
 
 
 class NotHandling(InboxError):

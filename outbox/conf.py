@@ -40,6 +40,10 @@ class OutboxSettings:
     allow_control_characters: bool = False
     """Whether keys and subjects may have characters that no reader can see."""
 
+    def in_kafka(self, topic: str) -> str:
+        """The name of an event type's topic in Kafka, with the prefix."""
+        return self.topic_prefix + topic
+
 
 @cache
 def settings() -> OutboxSettings:

@@ -9,6 +9,8 @@ from typing import Any
 from django.apps import apps
 from django.db import DatabaseError, InterfaceError, connections
 
+from inbox.database import require_read_committed
+from inbox.errors import WrongIsolation
 from outbox_core.grants import grants
 from outbox_core.operations.database_failure import explain
 from outbox_core.operations.doctor import postgresql
@@ -51,6 +53,10 @@ class DatabaseWay:
         try:
             [(standby,)] = self._rows("SELECT pg_is_in_recovery()", {})
             yield from postgresql.server(self._rows)
+            require_read_committed(self.alias)
+        except WrongIsolation as error:
+            yield failed(error.text, error.remedy)
+            return
         except (DatabaseError, InterfaceError) as error:
             problem = explain(self.alias, "inbox", error)
             yield failed(problem.text, problem.remedy)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from uuid import uuid4
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -11,17 +12,20 @@ from inbox.conf import ConsumerSettings, Settings, settings
 from inbox.doctor import offsets
 from inbox.doctor.database import DatabaseWay
 from inbox.doctor.inspector import Inspector
-from inbox.doctor.round_trip import round_trip
 from inbox.models import Offset
 from outbox_core.operations.doctor.kafka import SETTINGS, KafkaWay
 from outbox_core.operations.doctor.postgresql import system_checks
+from outbox_core.operations.doctor.probe_record import probe_record
+from outbox_core.operations.doctor.round_trip import round_trip
 from outbox_core.operations.doctor.step import Said, Step, failed
-from outbox_core.operations.doctor.topics import DAY_MS, Needs
+from outbox_core.operations.doctor.topics import DAY_MS, Needs, allow
 from outbox_core.people.humanize import plural
+from outbox_core.wire.encode import Record
 
 READING = ("READ", "DESCRIBE")
 STEP_SECONDS = 15.0
 ROUND_TRIP_SECONDS = 60.0
+SOURCE = "/inbox-doctor"
 
 
 class Way:
@@ -98,8 +102,7 @@ class Way:
             principal = self._kafka.endpoint.principal
             yield failed(
                 f"{principal} may not Read group {consumer.group}.",
-                f"kafka-acls.sh --add --allow-principal {principal} --operation Read "
-                f"--group {consumer.group}",
+                allow(principal, f"--operation Read --group {consumer.group}"),
             )
         else:
             yield f"{consumer.name}: group {consumer.group} may be joined"
@@ -111,13 +114,12 @@ class Way:
             yield f"{consumer.name}: {said}" if isinstance(said, str) else said
 
     def _round_trip(self, topic: str) -> Iterator[Said]:
-        if topic in _topics(settings()) and not self._even_events:
-            yield failed(
-                f"{topic} is a topic of events, whose consumers would get the test record.",
-                "Name another topic, or add --even-events.",
-            )
-            return
-        yield from round_trip(topic, self._inspector)
+        record = probe_record(topic, str(uuid4()), SOURCE)
+        events = () if self._even_events else _topics(settings())
+        return round_trip(record, self._write, self._inspector, events=events)
+
+    def _write(self, record: Record) -> None:
+        self._inspector.write(*record)
 
 
 def _topics(inbox: Settings) -> set[str]:

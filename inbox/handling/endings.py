@@ -1,4 +1,6 @@
-"""Refuses statements with which a handler would end the transaction that it shares with other events."""
+"""Refuses statements with which a handler would end the transaction that it shares with other events, or
+check its constraints too early.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +16,14 @@ ENDED = (
     "a handler ended the transaction that it runs in (COMMIT, ROLLBACK, or closing the connection), which "
     "has the effects of other events too: leave that to the inbox; use transaction.atomic() for savepoints"
 )
+CHECKS = (
+    "a handler ran SET CONSTRAINTS ALL IMMEDIATE (as connection.check_constraints() does), which also checks "
+    "a constraint of the inbox that holds only at the end: name your own constraints instead of ALL"
+)
+SPACE = r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)*"
+_CHECKS = re.compile(SPACE + r"SET\s+CONSTRAINTS\s+ALL\s+IMMEDIATE\b", re.IGNORECASE | re.DOTALL)
 _ENDS = re.compile(
-    r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)*"
-    r"(COMMIT|END|ABORT|BEGIN|START\s+TRANSACTION|PREPARE\s+TRANSACTION"
+    SPACE + r"(COMMIT|END|ABORT|BEGIN|START\s+TRANSACTION|PREPARE\s+TRANSACTION"
     r"|ROLLBACK(?!\s+(WORK\s+|TRANSACTION\s+)?TO\b))\b",
     re.IGNORECASE | re.DOTALL,
 )
@@ -28,12 +35,18 @@ _QUOTED = re.compile(
 
 def ends(sql: str) -> bool:
     """Whether a statement, or one of several in one string, ends the transaction."""
-    if _ENDS.match(sql):
-        return True
-    return ";" in sql and any(map(_ENDS.match, _QUOTED.sub(" ", sql).split(";")))
+    return any(map(_ENDS.match, statements(sql)))
 
 
-def _text(sql: Any) -> str:
+def statements(sql: str) -> list[str]:
+    """The statements of a string. If there are several, without their comments and texts in quotes."""
+    return [sql, *_QUOTED.sub(" ", sql).split(";")] if ";" in sql else [sql]
+
+
+def as_text(sql: Any) -> str:
+    """A statement as text, whatever psycopg was given."""
+    if isinstance(sql, str):
+        return sql
     if isinstance(sql, Composable):
         return sql.as_string(None)
     return sql.decode(errors="replace") if isinstance(sql, bytes) else str(sql)
@@ -45,6 +58,9 @@ def refuse_to_end(
     """An execute wrapper. It refuses a statement before it runs: after the ROLLBACK of one handler the COMMIT
     of another one would succeed.
     """
-    if ends(sql if isinstance(sql, str) else _text(sql)):
+    text = as_text(sql)
+    if ends(text):
         raise EffectsLost(ENDED)
+    if any(map(_CHECKS.match, statements(text))):
+        raise EffectsLost(CHECKS)
     return execute(sql, params, many, context)

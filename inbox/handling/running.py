@@ -72,11 +72,27 @@ def asked_by_a_person() -> bool:
 class Limit:
     """Interrupts a handler ``seconds`` after it was called. If it cannot be interrupted, because it hangs in
     C code, the process ends ``GRACE_SECONDS`` later, and the event counts as one that killed its process.
+
+    Time in which the whole process was frozen (SIGSTOP, a paused container) does not count: ``clock`` went
+    on, but the process took no CPU time (``cpu``), and the thread of the limit did not run either.
     """
 
-    def __init__(self, seconds: float, leave: Callable[[int], object] = os._exit) -> None:
+    def __init__(
+        self,
+        seconds: float,
+        leave: Callable[[int], object] = os._exit,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        cpu: Callable[[], float] = time.process_time,
+    ) -> None:
         self._seconds = seconds
         self._leave = leave
+        self._clock = clock
+        self._cpu = cpu
+        self._every = min(1.0, seconds / 4)
+        self._ticked = (clock(), cpu())
+        self._call: Call | None = None
+        self._frozen = 0.0
         self._stopped = threading.Event()
         self._late: Call | None = None
         self.grace = GRACE_SECONDS
@@ -85,6 +101,7 @@ class Limit:
         """Call it in the main thread, where the handlers run."""
         if self._seconds:
             signal.signal(SIGNAL, self._interrupt)
+            self._ticked = (self._clock(), self._cpu())
             threading.Thread(target=self._watch, name="handler limit", daemon=True).start()
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
@@ -92,24 +109,34 @@ class Limit:
             raise Interrupted
 
     def _watch(self) -> None:
-        while not self._stopped.wait(min(1.0, self._seconds / 4)):
-            self.check()
+        while not self._stopped.wait(self._every):
+            self.tick()
 
     def stop(self) -> None:
         """Interrupt no call from now on."""
         self._stopped.set()
 
+    def tick(self) -> None:
+        """Check, a pause after the last tick, without the time in which the process was frozen meanwhile."""
+        (clock, cpu), self._ticked = self._ticked, (self._clock(), self._cpu())
+        frozen = self._ticked[0] - clock - (self._ticked[1] - cpu) - self._every
+        call = current
+        self._frozen = max(0.0, frozen) + (self._frozen if call is self._call else 0.0)
+        self._call = call
+        self.check()
+
     def check(self) -> None:
         """If the time is over, interrupt the running call, or end the process."""
         call = current
-        if call is None or call.seconds < self._seconds:
+        if call is None:
+            return
+        seconds = call.seconds - (self._frozen if call is self._call else 0.0)
+        if seconds < self._seconds:
             return
         if call is not self._late:
             self._late = call
             signal.pthread_kill(threading.main_thread().ident or 0, SIGNAL)
-        elif call.seconds > self._seconds + self.grace:
-            line = (
-                f"inbox: {call} cannot be interrupted after {call.seconds:.0f} s (INBOX['HANDLER_SECONDS'])"
-            )
+        elif seconds > self._seconds + self.grace:
+            line = f"inbox: {call} cannot be interrupted after {seconds:.0f} s (INBOX['HANDLER_SECONDS'])"
             print(f"{line}; the process ends.", file=sys.stderr, flush=True)
             self._leave(ExitCode.HANDLER_STUCK)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from django.db import OperationalError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -15,6 +15,7 @@ from inbox.errors import EffectsLost, HandlerFailed, Poison
 from inbox.handling.batch import gathering
 from inbox.handling.endings import ENDED, refuse_to_end
 from inbox.handling.routing import Delivery
+from inbox.handling.session import SessionSettings
 from inbox.models import HeldEvent, Processed, Unit
 from inbox.models.held_queries import HeldEventQuerySet
 from inbox.offsets import NO_MOVES, DatabaseOffsets, Moves
@@ -50,6 +51,7 @@ class UnitOfWork:
     database: str = "default"
     idle_seconds: float = 30.0
     ahead: Callable[[], float] = lambda: 0.0
+    session: SessionSettings = field(default_factory=SessionSettings, init=False)
 
     def apply(self, deliveries: Sequence[Delivery]) -> Applied:
         """Handle the new ones, in order, all or none. Hold those that are refused, and later ones of their
@@ -117,13 +119,21 @@ class UnitOfWork:
     def _unit(self, deliveries: Sequence[Delivery] = (), moves: Moves = NO_MOVES) -> Iterator[New]:
         """A transaction that begins by storing the offsets and claiming the events, in one statement."""
         unit = random.getrandbits(62) + 1
+        connection = connections[self.database]
+        self.session.begin()
         with transaction.atomic(using=self.database):
             new = self._begin(unit, deliveries, moves)
-            with connections[self.database].execute_wrapper(refuse_to_end), gathering():
+            with (
+                connection.execute_wrapper(self.session),
+                connection.execute_wrapper(refuse_to_end),
+                gathering(),
+            ):
                 yield new
             self._refuse_broken()
+            self.session.restore(connection)
             if not Unit.objects.db_manager(self.database).end(unit):
                 raise EffectsLost(ENDED)
+        self.session.end(connection)
         self.offsets.confirm(moves)
 
     def _begin(self, unit: int, deliveries: Sequence[Delivery], moves: Moves) -> New:
@@ -171,6 +181,7 @@ class UnitOfWork:
                 self._refuse_broken()
             except (EffectsLost, OperationalError) as error:
                 raise HandlerFailed(index, delivery.calls[0][0].name, 0.0) from error
+        self.session.restore(connection)
 
     def _was_closed(self) -> bool:
         """Whether code closed the connection, as opposed to losing it."""

@@ -43,7 +43,7 @@ class Migration(migrations.Migration):
                 ('host', models.TextField()),
                 ('pid', models.IntegerField()),
                 ('member', models.TextField(default='')),
-                ('state', models.TextField(choices=[('running', 'running'), ('waiting', 'waiting for what is not there')])),
+                ('state', models.TextField(choices=[('running', 'running'), ('waiting', 'waiting')])),
                 ('detail', models.TextField(default='')),
                 ('partitions', models.IntegerField(default=0)),
                 ('handled', models.BigIntegerField(default=0)),

@@ -27,7 +27,7 @@ class Instance(models.Model):
 
     class State(models.TextChoices):
         RUNNING = "running", "running"
-        WAITING = "waiting", "waiting for what is not there"
+        WAITING = "waiting", "waiting"
 
     id = models.UUIDField(primary_key=True)
     consumer = models.TextField()

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from django.db import connections, models
 
+from inbox.database import READ_COMMITTED
 from inbox.errors import WrongIsolation
 from inbox.handling.routing import Identity
 from inbox.models.ledger import Ledger
@@ -38,12 +39,8 @@ class UnitManager(models.Manager["Unit"]):
         with connections[self.db].cursor() as cursor:
             cursor.execute(statement("begin"), parameters)
             rows = cursor.fetchall()
-        if rows[0][1] != "read committed":
-            raise WrongIsolation(
-                f"database {self.db!r} runs transactions as {rows[0][1].upper()}, but the inbox needs READ "
-                f"COMMITTED: remove isolation_level from the OPTIONS of DATABASES[{self.db!r}], or run ALTER "
-                "ROLE … RESET default_transaction_isolation"
-            )
+        if rows[0][1] != READ_COMMITTED:
+            raise WrongIsolation(self.db, rows[0][1])
         claimed = {Identity(source, event_id) for _, _, source, event_id in rows if source is not None}
         return rows[0][0], claimed
 

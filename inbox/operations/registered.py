@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
@@ -41,8 +41,9 @@ class RegisteredHandler:
 def listing() -> Listing:
     """All consumers and handlers. Raises HandlerError if two handlers of a consumer take the same type."""
     inbox = settings()
-    consumers = [_consumer(inbox, name) for name in sorted(inbox.consumers)]
-    handlers = [_handler(each, inbox) for each in sorted(registry, key=lambda each: (each.type, each.name))]
+    run = {name: registry.of(inbox.consumers[name].handlers) for name in sorted(inbox.consumers)}
+    consumers = [_consumer(inbox, name, types) for name, types in run.items()]
+    handlers = [_handler(each, run) for each in sorted(registry, key=lambda each: (each.type, each.name))]
     return Listing(
         tables=[_consumer_table(consumers), _handler_table(handlers)],
         empty="No consumers and no handlers. Name consumers in INBOX['CONSUMERS'].",
@@ -50,30 +51,26 @@ def listing() -> Listing:
     )
 
 
-def _consumer(inbox: Settings, name: str) -> RegisteredConsumer:
+def _consumer(inbox: Settings, name: str, types: Iterable[str]) -> RegisteredConsumer:
     consumer = inbox.consumer(name)
     return RegisteredConsumer(
         name=name,
         group=consumer.group,
         topics=consumer.topics,
         database=inbox.database,
-        types=tuple(sorted(registry.of(consumer.handlers))),
+        types=tuple(sorted(types)),
         ignored=consumer.ignore,
     )
 
 
-def _handler(handler: Handler, inbox: Settings) -> RegisteredHandler:
+def _handler(handler: Handler, run: Mapping[str, Mapping[str, Handler]]) -> RegisteredHandler:
     return RegisteredHandler(
         type=handler.type,
         name=handler.name,
         where=source_line(handler.function),
         payload=handler.reader.name if handler.reader else "Event",
         replays=handler.replays,
-        consumers=tuple(
-            name
-            for name in sorted(inbox.consumers)
-            if handler in registry.of(inbox.consumers[name].handlers).values()
-        ),
+        consumers=tuple(name for name, handlers in run.items() if handlers.get(handler.type) is handler),
     )
 
 

@@ -8,6 +8,7 @@ import socket
 from contextlib import suppress
 
 from inbox.conf import ConsumerSettings, Settings
+from inbox.database import UNAVAILABLE
 from inbox.errors import SourceUnavailable
 from inbox.kafka.removal import remove_members
 from inbox.models import Instance
@@ -16,21 +17,19 @@ from inbox.signals import dead_removed
 
 def remove_dead(inbox: Settings, consumer: ConsumerSettings) -> None:
     """Remove the predecessors of this process from the group, so that it need not wait until their sessions
-    time out. If Kafka is unavailable, it waits.
+    time out. If Kafka or the database is unavailable, it waits.
 
     A process of another container with the same host name cannot be seen, and counts as dead. It joins again.
     """
-    rows = Instance.objects.using(inbox.database).filter(
-        consumer=consumer.name, host=socket.gethostname(), member__gt=""
-    )
-    dead = [row for row in rows if not _runs(row.pid)]
-    if not dead:
-        return
-    servers, options = inbox.kafka_client()
-    with suppress(SourceUnavailable):
-        remove_members(servers, consumer.group, options, [row.member for row in dead])
-        rows.filter(id__in=[row.id for row in dead]).delete()
-        dead_removed.send(consumer.name, processes=[f"{row.host}:{row.pid}" for row in dead])
+    with suppress(SourceUnavailable, *UNAVAILABLE):
+        rows = Instance.objects.using(inbox.database).filter(
+            consumer=consumer.name, host=socket.gethostname(), member__gt=""
+        )
+        if dead := [row for row in rows if not _runs(row.pid)]:
+            servers, options = inbox.kafka_client()
+            remove_members(servers, consumer.group, options, [row.member for row in dead])
+            rows.filter(id__in=[row.id for row in dead]).delete()
+            dead_removed.send(consumer.name, processes=[f"{row.host}:{row.pid}" for row in dead])
 
 
 def _runs(pid: int) -> bool:

@@ -60,17 +60,15 @@ def check_topics(**kwargs: object) -> list[CheckMessage]:
     """E006: a topic that is too long with OUTBOX["TOPIC_PREFIX"]."""
     if problems(OutboxSettings, "OUTBOX"):
         return []
-    prefix = settings().topic_prefix
     return [
         Error(
-            f"Topic {prefix + event_type.topic!r} of event {event_type.name} is longer than the 249 "
-            "characters of Kafka.",
+            f"Topic {topic!r} of event {event_type.name} is longer than the 249 characters of Kafka.",
             hint='Shorten OUTBOX["TOPIC_PREFIX"] or the topic.',
             obj=event_type.cls,
             id="outbox.E006",
         )
         for event_type in registry
-        if not is_topic(prefix + event_type.topic)
+        if not is_topic(topic := settings().in_kafka(event_type.topic))
     ]
 
 

@@ -70,7 +70,7 @@ def topics() -> dict[str, list[EventType]]:
     """The event types of each topic, by its name in Kafka."""
     found: dict[str, list[EventType]] = {}
     for event_type in registry:
-        found.setdefault(settings().topic_prefix + event_type.topic, []).append(event_type)
+        found.setdefault(settings().in_kafka(event_type.topic), []).append(event_type)
     return dict(sorted(found.items()))
 
 
@@ -79,7 +79,7 @@ def _event(event_type: EventType, of: list[RegisteredReceiver]) -> RegisteredEve
     return RegisteredEvent(
         type=event_type.name,
         version=event_type.version,
-        topic=settings().topic_prefix + event_type.topic,
+        topic=settings().in_kafka(event_type.topic),
         key=_name_of_getter(key) if callable(key) else key,
         tombstone=event_type.tombstone,
         serialize=event_type.serialize,

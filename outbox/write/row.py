@@ -48,7 +48,7 @@ class NewRow(NamedTuple):
         subject = event_type.subject_of(event)
         return cls(
             bucket=bucket_of(key),
-            topic=settings().topic_prefix + event_type.topic,
+            topic=settings().in_kafka(event_type.topic),
             key=key,
             type=event_type.name,
             subject=None

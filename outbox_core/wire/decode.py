@@ -14,6 +14,8 @@ from outbox_core.wire.consumed import Record
 from outbox_core.wire.event import Event
 
 STRUCTURED = "application/cloudevents+json"
+TOMBSTONE = "kafka.tombstone"
+"""The type of a record with neither a value nor attributes: another program deletes a key of a topic."""
 MAX_NAME_BYTES = 1000  # of id and source, which are indexed
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -38,6 +40,8 @@ def parse(record: Record) -> Event:
             )
         return _event(record, *_structured(record.value))
     attributes = {name[3:]: value for name, value in headers.items() if name.startswith("ce_")}
+    if record.value is None and not attributes:
+        return _tombstone(record)
     return _event(record, attributes, content_type or None, record.value)
 
 
@@ -109,6 +113,19 @@ def _event(record: Record, attributes: dict[str, str], content_type: str | None,
         partition=record.partition,
         offset=record.offset,
         data=data,
+    )
+
+
+def _tombstone(record: Record) -> Event:
+    return Event(
+        id=f"{record.partition}/{record.offset}",
+        source=f"kafka:{record.topic}",
+        type=TOMBSTONE,
+        time=_time(None, record),
+        key=None if record.key is None else printable(record.key),
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
     )
 
 

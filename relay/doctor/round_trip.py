@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from functools import partial
 from uuid import uuid4
 
 from outbox.conf import settings as outbox_settings
 from outbox_core.errors import KafkaUnreachable
-from outbox_core.operations.doctor.cluster import Inspector, Trouble
+from outbox_core.operations.doctor import round_trip as doctors
+from outbox_core.operations.doctor.cluster import Inspector
 from outbox_core.operations.doctor.kafka import ASK_SECONDS
 from outbox_core.operations.doctor.probe_record import probe_record
-from outbox_core.operations.doctor.reading_back import ends, not_acknowledged, read_back
-from outbox_core.operations.doctor.step import Said, failed
-from outbox_core.people.humanize import milliseconds
+from outbox_core.operations.doctor.step import Said
 from outbox_core.wire.encode import Record
 from relay.conf import settings
 from relay.errors import PublisherUnavailable
@@ -22,29 +22,37 @@ from relay.publishers.base import Failure, Publisher
 
 CLOSE_SECONDS = 2.0
 RETRY_SECONDS = 0.2
+DELIVERY_SECONDS = 20.0
+"""The default of both publishers."""
 
 
-def round_trip(topic: str, make: Callable[[], Publisher], inspector: Inspector | None) -> Iterator[Said]:
-    """Publish a record to a topic that exists, wait for its acknowledgement, and read it if there is an
-    inspector.
+def seconds() -> float:
+    """How long it may take. The first wave of a new producer may take twice DELIVERY_SECONDS, and one that
+    failed is published again. Inspectors answer five times.
     """
-    if inspector and inspector.topics([topic])[0].trouble is Trouble.MISSING:
-        yield failed(f"Topic {topic} does not exist.", "Name one that exists.")
-        return
+    return 7 * ASK_SECONDS + 2 * (settings().delivery_seconds or DELIVERY_SECONDS)
+
+
+def round_trip(
+    topic: str,
+    make: Callable[[], Publisher],
+    inspector: Inspector | None,
+    *,
+    events: Collection[str] = (),
+) -> Iterator[Said]:
+    """See outbox_core.operations.doctor.round_trip. ``make`` makes the publisher."""
     record = probe_record(topic, str(uuid4()), outbox_settings().source, settings().content_mode)
-    before = ends(inspector, topic) if inspector else ""
+    return doctors.round_trip(record, partial(_publish, make), inspector, events=events)
+
+
+def _publish(make: Callable[[], Publisher], record: Record) -> None:
     publisher = make()
-    since = time.monotonic()
     try:
         failure = _published(publisher, record)
     finally:
         publisher.close(CLOSE_SECONDS)
     if failure is not None:
-        yield not_acknowledged(failure.detail)
-        return
-    yield f"{topic} acknowledged a record within {milliseconds((time.monotonic() - since) * 1000)}"
-    if inspector:
-        yield from read_back(inspector, topic, before, record.key)
+        raise KafkaUnreachable(failure.detail)
 
 
 def _published(publisher: Publisher, record: Record) -> Failure | None:

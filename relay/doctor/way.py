@@ -10,8 +10,8 @@ from django.core.exceptions import ImproperlyConfigured
 
 from outbox.conf import settings as outbox_settings
 from outbox.operations.registered import topics
+from outbox_core.kafka_endpoint import Endpoint
 from outbox_core.operations.doctor.cluster import Inspector
-from outbox_core.operations.doctor.endpoint import Endpoint
 from outbox_core.operations.doctor.kafka import ASK_SECONDS, SETTINGS, KafkaWay
 from outbox_core.operations.doctor.postgresql import system_checks
 from outbox_core.operations.doctor.step import Said, Step, failed
@@ -20,11 +20,9 @@ from outbox_core.operations.doctor.walk import CLOSE_SECONDS, briefly
 from relay.conf import settings
 from relay.doctor.log import LogWay
 from relay.doctor.needs import needs
-from relay.doctor.round_trip import round_trip
+from relay.doctor.round_trip import round_trip, seconds
 from relay.errors import PublisherUnavailable
 from relay.publishers.base import Publisher
-
-ROUND_TRIP_SECONDS = 60.0
 
 
 class Way:
@@ -47,7 +45,9 @@ class Way:
             yield Step(name="publisher", look=self._of_its_own, needs=(SETTINGS,))
         if self._topic is not None:
             needs = (SETTINGS, "login", "publisher")
-            yield Step(name="round-trip", look=self._round_trip, needs=needs, seconds=ROUND_TRIP_SECONDS)
+            yield Step(
+                name="round-trip", look=self._round_trip, needs=needs, seconds=self._round_trip_seconds
+            )
 
     def close(self) -> None:
         """Give up the connections."""
@@ -57,6 +57,13 @@ class Way:
     @cached_property
     def _publisher(self) -> Publisher:
         return settings().make_publisher()
+
+    @property
+    def _round_trip_seconds(self) -> float:
+        try:
+            return seconds()
+        except ImproperlyConfigured:
+            return 0.0  # it is not tried
 
     def _settings(self) -> Iterator[Said]:
         try:
@@ -107,13 +114,7 @@ class Way:
 
     def _round_trip(self) -> Iterator[Said]:
         assert self._topic is not None
-        if self._topic in topics() and not self._even_events:
-            yield failed(
-                f"{self._topic} is a topic of events, whose consumers would get the test record.",
-                "Name another topic, or add --even-events.",
-            )
-            return
         inspector = self._kafka.inspector if self._speaks_kafka else None
-        yield from self._kafka.without_secrets(
-            partial(round_trip, self._topic, settings().make_publisher, inspector)
-        )
+        events = () if self._even_events else topics()
+        look = partial(round_trip, self._topic, settings().make_publisher, inspector, events=events)
+        yield from self._kafka.without_secrets(look)

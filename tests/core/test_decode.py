@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from outbox_core.errors import InvalidEvent
 from outbox_core.wire.consumed import Record
-from outbox_core.wire.decode import parse
+from outbox_core.wire.decode import STRUCTURED, TOMBSTONE, parse
 from outbox_core.wire.encode import Row, StructuredEncoder
 from outbox_core.wire.event import Event
 
@@ -67,6 +67,15 @@ def test_binary_mode() -> None:
 
 def test_null_value_is_a_tombstone() -> None:
     assert parse(binary(None)).data is None
+
+
+def test_null_value_without_attributes_is_a_tombstone_of_another_program() -> None:
+    event = parse(replace(binary(None), headers=(("content-type", b"text/plain"), ("origin", b"x"))))
+    assert (event.type, event.source, event.id, event.key) == (TOMBSTONE, "kafka:t", "1/9", "42")
+    assert event.data is None
+    for header in (("ce_type", b"x"), ("content-type", STRUCTURED.encode())):
+        with pytest.raises(InvalidEvent):
+            parse(replace(binary(None), headers=(header,)))
 
 
 def test_event_without_a_time_has_that_of_the_record() -> None:

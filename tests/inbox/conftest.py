@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
 import pytest
+from django.db import connection
 
 import inbox
 from inbox.handling.registry import Registry
@@ -14,6 +16,7 @@ from inbox.models import HeldEvent, Processed
 from inbox.models.held_queries import UNDECIDED, HeldEventQuerySet
 from inbox.status.lag import Asking, Lag
 from inbox.testing import MemoryConsumer, SkippedTime
+from tests.granted import grants
 from tests.inbox.topics import KafkaTopic
 
 
@@ -87,6 +90,25 @@ def undecided() -> HeldEventQuerySet:
     return HeldEvent.objects.waiting().filter(UNDECIDED)
 
 
+ERROR = "ValueError: broken\\x00 handler"
+
+
+@pytest.fixture
+def poisoned(consumer: MemoryConsumer, effects: Effects) -> MemoryConsumer:
+    """Key a: 1 is well, 2 is poison with ERROR, 3 waits; key b is well."""
+    effects.fails["poison"] = raising(ValueError("broken\x00 handler"))
+    send_steps(consumer, "a", 1)
+    send_steps(consumer, "a", 2, fail="poison")
+    send_steps(consumer, "b", 1, 2)
+    send_steps(consumer, "a", 3)
+    consumer.drain()
+    return consumer
+
+
+def held() -> list[tuple[str, str]]:
+    return [(row.event_id, row.error) for row in HeldEvent.objects.waiting()]
+
+
 def raising(error: BaseException) -> Callable[..., object]:
     def fail(*_: object, **__: object) -> None:
         raise error
@@ -111,3 +133,19 @@ def without_lag() -> Asking:
     asking = Asking([], {})
     asking.lag = lambda *_: Lag()  # type: ignore[method-assign]
     return asking
+
+
+def execute(*statements: str) -> None:
+    """Run these on Django's connection."""
+    with connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+
+
+@pytest.fixture
+def role(transactional_db: None) -> Iterator[str]:
+    """The role ``consumer`` of docs/how-to/roles.md. Django's connection has it until the test ends."""
+    name = f"consumer_{uuid4().hex[:12]}"
+    execute(f"CREATE ROLE {name}", *grants("consumer", name), f"SET ROLE {name}")
+    yield name
+    execute("RESET ROLE", f"DROP OWNED BY {name}", f"DROP ROLE {name}")

@@ -21,7 +21,7 @@ def held(consumer: MemoryConsumer, effects: Effects) -> list[HeldEvent]:
     send_steps(consumer, "a", 1, fail="<poison>")
     send_steps(consumer, "a", 2)
     consumer.log.append("test", key=None, value=b"\xff\x00", headers=[("ce_h", b"\xfe")])
-    consumer.log.append("test", key=None, value=None)
+    consumer.log.append("test", key=None, value=None, headers=[("ce_type", b"x")])
     consumer.drain()
     consumer.consumer.tick()
     return list(HeldEvent.objects.waiting())

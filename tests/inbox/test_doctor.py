@@ -19,9 +19,8 @@ from inbox.doctor.offsets import judge
 from inbox.models import Offset
 from outbox_core.operations.doctor.cluster import Cluster, Topic, Trouble
 from outbox_core.operations.doctor.step import Finding, Outcome, Result
-from tests.inbox.test_roles import execute, role
+from tests.inbox.conftest import execute
 
-__all__ = ["role"]
 ONE, TWO = UUID(int=1), UUID(int=2)
 CLUSTER = Cluster(id="here", brokers=())
 

@@ -10,7 +10,7 @@ from django.db import connection
 from psycopg.sql import SQL
 
 import inbox
-from inbox.handling.endings import ends
+from inbox.handling.endings import CHECKS, ends
 from inbox.models import Processed
 from inbox.testing import MemoryConsumer, SkippedTime
 from tests.inbox.conftest import Effects, Step, send_steps, undecided
@@ -72,6 +72,26 @@ def executing(sql: Any) -> Callable[[], object]:
             cursor.execute(sql)
 
     return run
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    "check",
+    [executing("SELECT 1; SET CONSTRAINTS ALL IMMEDIATE"), connection.check_constraints],
+    ids=["SQL", "Django"],
+)
+def test_a_check_of_all_constraints_is_refused_for_what_it_is(
+    effects: Effects, check: Callable[[], object]
+) -> None:
+    """It would also check the constraint of the inbox, which holds only at the end."""
+    consumer = MemoryConsumer("test", handlers=effects.registry, raises=False)
+    effects.fails["all"] = check
+    send_steps(consumer, "a", 1)
+    send_steps(consumer, "bad", 1, fail="all")
+    send_steps(consumer, "a", 2)
+    consumer.drain()
+    assert effects.of("a") == [1, 2]
+    assert [(row.event_id, CHECKS in row.error) for row in undecided()] == [("bad-1", True)]
 
 
 @pytest.mark.django_db(transaction=True)

@@ -6,6 +6,7 @@ import asyncio
 import signal
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import psycopg.errors
 import pytest
@@ -159,6 +160,31 @@ def test_handler_that_hangs_is_interrupted(consumer: MemoryConsumer, effects: Ef
     finally:
         limit.stop()
         signal.signal(signal.SIGVTALRM, before)
+
+
+@pytest.mark.parametrize(("busy", "interrupted"), [(0.0, []), (100.0, [signal.SIGVTALRM])])
+def test_time_in_which_the_whole_process_was_frozen_is_not_the_handlers(
+    monkeypatch: pytest.MonkeyPatch, busy: float, interrupted: list[int]
+) -> None:
+    """After SIGSTOP the clock has gone on. Code that lets no other thread run takes CPU time."""
+    event = inbox.Event(
+        id="1", source="/test", type="test.step", time=datetime.now(UTC), topic="test", partition=0, offset=0
+    )
+    handler = next(iter(Effects().registry))
+    now, cpu, sent = [0.0], [0.0], list[int]()
+    monkeypatch.setattr(signal, "pthread_kill", lambda thread, number: sent.append(number))
+    monkeypatch.setattr(running, "current", running.Call(handler, event, time.monotonic() - 100))
+    limit = Limit(95.0, sent.append, clock=lambda: now[0], cpu=lambda: cpu[0])
+    now[0], cpu[0] = 100.0, busy
+    limit.tick()
+    assert sent == interrupted
+    now[0] += 1.0
+    limit.tick()
+    assert sent == interrupted
+    monkeypatch.setattr(running, "current", running.Call(handler, event, time.monotonic() - 100))
+    now[0] += 1.0
+    limit.tick()
+    assert sent == [*interrupted, signal.SIGVTALRM], "the next call hangs"
 
 
 def test_what_follows_a_failure_is_not_interrupted(

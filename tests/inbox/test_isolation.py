@@ -7,11 +7,18 @@ from contextlib import AbstractContextManager, contextmanager
 
 import psycopg
 import pytest
+from django.core.checks import run_checks
 from django.core.exceptions import ImproperlyConfigured
-from django.db import connection
+from django.db import OperationalError, connection
 
+from inbox.conf import settings
+from inbox.doctor.database import DatabaseWay
+from inbox.management.commands.run_consumer import wait_for_database
 from inbox.models import HeldEvent, InHand, Processed
 from inbox.testing import MemoryConsumer
+from outbox_core.operations.doctor.step import Outcome, Result
+from outbox_core.process.command import Process
+from outbox_core.process.stopping import StopToken
 from tests.inbox.conftest import Effects, raising, send_steps
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -77,3 +84,29 @@ def test_held_events_are_refused(effects: Effects, another_level: Level) -> None
     with another_level(), refused():
         consumer.retry()
     assert (len(effects.calls), HeldEvent.objects.values().get()) == (calls, before)
+
+
+@WAYS
+def test_run_consumer_is_refused_at_its_start(another_level: Level) -> None:
+    with another_level(), refused():
+        wait_for_database(settings(), "crm", Process(StopToken(), lambda: None))
+
+
+@WAYS
+def test_check_and_doctor_report_it(another_level: Level) -> None:
+    with another_level():
+        found = [check.id for check in run_checks(databases=["default"])]
+        step = next(step for step in DatabaseWay("default").steps() if step.name == "database")
+        result = Result.of("database", list(step.look()), 0.0)
+    assert "inbox.E013" in found
+    assert result.outcome is Outcome.FAILED
+    assert "ALTER ROLE" in result.findings[0].remedy
+
+
+def test_read_committed_is_not_reported() -> None:
+    assert "inbox.E013" not in [check.id for check in run_checks(databases=["default"])]
+
+
+def test_a_database_that_does_not_answer_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("inbox.checks.require_read_committed", raising(OperationalError("down")))
+    assert "inbox.E014" in [check.id for check in run_checks(databases=["default"])]

@@ -14,7 +14,7 @@ from inbox.models import Instance, Offset
 from inbox.status import report
 from inbox.status.consumers import statuses
 from inbox.status.lag import Asking, Lag
-from tests.inbox.test_commands import alive
+from tests.inbox.operators import alive
 from tests.inbox.test_undecodable import NotUtf8
 from tests.inbox.topics import KafkaTopic, read
 

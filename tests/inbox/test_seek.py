@@ -11,7 +11,7 @@ from pytest_django import Settings
 
 from inbox.models import Instance, Offset
 from inbox.offsets import DatabaseOffsets
-from tests.inbox.test_commands import alive, run
+from tests.inbox.operators import alive, run
 from tests.inbox.topics import KafkaTopic, read
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -5,16 +5,18 @@ from __future__ import annotations
 import pytest
 from django.db import connection, reset_queries
 
+import inbox
 from inbox import checks
 from inbox.conf import ConsumerSettings, settings
 from inbox.errors import WroteElsewhere
 from inbox.handling import other_databases
 from inbox.handling.batch import gathering
 from inbox.handling.unhandled import alike
-from inbox.models import Unhandled
+from inbox.models import HeldEvent, Unhandled
 from inbox.status.consumers import statuses
 from inbox.status.report import Thresholds, read
 from inbox.testing import MemoryConsumer
+from outbox_core.wire.decode import TOMBSTONE
 from tests.inbox.conftest import Effects, logged, send_steps, without_lag
 
 
@@ -44,6 +46,31 @@ def test_types_that_are_ignored_on_purpose_are_not_counted(
         consumer.send(type_, {})
     consumer.drain()
     assert [row.type for row in Unhandled.objects.all()] == ["more"]
+
+
+def test_tombstones_of_other_programs_are_events_of_a_type_of_their_own(
+    consumer: MemoryConsumer, effects: Effects
+) -> None:
+    """A record without a value and without attributes, as Debezium or a clean-up of a compacted topic sends
+    it, has no type. It stops nobody.
+    """
+    send_steps(consumer, "a", 1)
+    consumer.log.append("test", key=b"a", value=None)
+    send_steps(consumer, "a", 2)
+    consumer.drain()
+    assert effects.of("a") == [1, 2]
+    assert [(row.type, row.count) for row in Unhandled.objects.all()] == [(TOMBSTONE, 1)]
+    deleted: list[str | None] = []
+
+    @effects.registry.handler(TOMBSTONE)
+    def delete(event: inbox.Event) -> None:
+        deleted.append(event.key)
+
+    consumer.restart()
+    consumer.log.append("test", key=b"a", value=None, headers=[("origin", b"x")])
+    consumer.drain()
+    assert deleted == ["a"]
+    assert not HeldEvent.objects.exists()
 
 
 def test_status_shows_handlers_and_what_none_of_them_takes(db: None) -> None:

@@ -225,3 +225,10 @@ def test_what_an_inspector_says_of_topics(broker: Broker, way: Callable[..., Way
     assert [each.has_leader for each in there.partitions] == [True, True]
     assert there.may("WRITE")
     assert there.number("max.message.bytes") == 1_048_588
+
+
+def test_a_round_trip_may_take_as_long_as_two_waves(settings: Settings) -> None:
+    settings.KAFKA = {"OPTIONS": {"bootstrap_servers": ["127.0.0.1:1"]}}
+    settings.RELAY = {"DELIVERY_SECONDS": 90}
+    *_, last = Way("default", "scratch", even_events=True).steps()
+    assert (last.name, last.seconds > 2 * 90) == ("round-trip", True)

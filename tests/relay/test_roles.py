@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from io import StringIO
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -21,15 +20,14 @@ from outbox.models import Held, Hold, OutboxEvent
 from relay.conf import RelaySettings
 from relay.log.session import Session
 from relay.publishers.base import Failure, Trouble
+from tests.granted import GRANT, PAGE, grants
 from tests.relay.clusters import Place
 from tests.relay.conftest import Desk
-from tests.relay.test_session import place, template
+from tests.relay.places import place, template
 from tests.testapp.events import Note
 
 __all__ = ["place", "template"]
 pytestmark = pytest.mark.django_db(transaction=True)
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "roles.md"
-GRANT = re.compile(r"^GRANT ([A-Z, ]+) ON (?:SEQUENCE )?(\w+) TO (\w+);$", re.MULTILINE)
 
 
 class Roles:
@@ -37,16 +35,14 @@ class Roles:
 
     def __init__(self, place: Place) -> None:
         self.place = place
-        self.page = PAGE.read_text(encoding="utf-8")
-        for role in sorted({role for *_, role in GRANT.findall(self.page)} - {"consumer"}):
+        for role in sorted({role for *_, role in GRANT.findall(PAGE)} - {"consumer"}):
             place.execute(f"CREATE ROLE {self.name(role)} LOGIN", *self.grants(role))
 
     def name(self, role: str) -> str:
         return f"{self.place.name}_{role}"
 
     def grants(self, role: str) -> list[str]:
-        found = (match[0] for match in GRANT.finditer(self.page) if match[3] == role)
-        return [statement.replace(f" TO {role};", f" TO {self.name(role)};") for statement in found]
+        return grants(role, self.name(role))
 
     def as_(self, role: str) -> Any:
         """Within this, Django connects as a role of the page."""
@@ -78,7 +74,7 @@ def emit(*names: str) -> None:
     [("relay", [RELAY]), ("retention", [RETENTION]), ("operator", [HOLDS, SHARDS])],
 )
 def test_the_page_says_what_an_error_would_ask_for(role: str, needs: list[Mapping[str, str]]) -> None:
-    page = PAGE.read_text(encoding="utf-8").replace("ON SEQUENCE", "ON sequence")
+    page = PAGE.replace("ON SEQUENCE", "ON sequence")
     given = {
         (table, privilege)
         for many, table, who in GRANT.findall(page)

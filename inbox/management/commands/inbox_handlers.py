@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.exceptions import ImproperlyConfigured
-
 from inbox.errors import InboxError
 from inbox.operations import registered
 from outbox_core.operations.listing import Listing, ListingCommand
@@ -17,7 +15,7 @@ class Command(ListingCommand):
         "event type, the consumers that run them, and the line that defines them. Needs neither Kafka nor "
         "the database."
     )
-    expected = (InboxError, ImproperlyConfigured)
+    expected = (InboxError,)
 
     def read(self, **options: Any) -> Listing:
         return registered.listing()

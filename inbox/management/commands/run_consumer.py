@@ -10,7 +10,7 @@ from django.db import OperationalError
 
 from inbox.conf import ConsumerSettings, Settings, settings
 from inbox.consumer import Consumer
-from inbox.database import drop_dead_connection, require_migrations
+from inbox.database import drop_dead_connection, require_migrations, require_read_committed
 from inbox.errors import MigrationsMissing, UnknownConsumer
 from inbox.handling.registry import registry
 from inbox.handling.routing import Routes
@@ -21,7 +21,7 @@ from inbox.signals import started, stopped
 from inbox.status.dead import remove_dead
 from inbox.status.heartbeat import DATABASE
 from inbox.status.outages import Outages
-from outbox_core.operations.doctor.endpoint import Endpoint
+from outbox_core.kafka_endpoint import Endpoint
 from outbox_core.process.backoff import delays
 from outbox_core.process.command import Process, ProcessCommand
 from outbox_core.process.exit_codes import ExitCode
@@ -52,7 +52,7 @@ class Command(ProcessCommand):
             "inbox", verbosity=verbosity, seconds=inbox.shutdown_seconds, path=liveness_file
         ) as process:
             Limit(inbox.handler_seconds).install()
-            _wait_for_database(inbox, name, process)
+            wait_for_database(inbox, name, process)
             remove_dead(inbox, consumer)
             offsets = DatabaseOffsets(name, inbox.database)
             source = _source(inbox, consumer, offsets)
@@ -77,13 +77,18 @@ def _source(inbox: Settings, consumer: ConsumerSettings, offsets: DatabaseOffset
     )
 
 
-def _wait_for_database(inbox: Settings, name: str, process: Process) -> None:
+def wait_for_database(inbox: Settings, name: str, process: Process) -> None:
+    """Return when the database answers and has all that the inbox needs, or when a stop is requested.
+
+    Raises CommandError without its migrations, WrongIsolation unless it is READ COMMITTED.
+    """
     outages = Outages(name)
     for delay in delays():
         process.progress()
         if process.stop.requested:
             return
         try:
+            require_read_committed(inbox.database)
             require_migrations(inbox.database)
         except OperationalError as error:
             outages.begin(DATABASE, error)

@@ -1,1 +1,3 @@
-"""Walks a way step by step, and names what is closed: what outbox_doctor and inbox_doctor share."""
+"""Tests step by step what a process needs, and names what is wrong: outbox_doctor and
+inbox_doctor share it.
+"""

@@ -9,10 +9,10 @@ from functools import cached_property, partial
 from typing import Any
 
 from outbox_core.errors import KafkaUnreachable
+from outbox_core.kafka_endpoint import Endpoint
 from outbox_core.kafka_reasons import remedy_of
 from outbox_core.operations.doctor import network, topics
 from outbox_core.operations.doctor.cluster import Cluster, Inspector, Topic
-from outbox_core.operations.doctor.endpoint import Endpoint
 from outbox_core.operations.doctor.step import Finding, Look, NotUsed, Said, Step, failed
 from outbox_core.operations.doctor.tls import speaks_tls, tls
 from outbox_core.operations.doctor.walk import briefly
@@ -171,4 +171,4 @@ class KafkaWay:
         yield from found
 
     def _topic(self, name: str) -> Iterator[Said]:
-        return topics.judge(self.topics[name], self._needs[name], self.found)
+        return topics.judge(self.topics[name], self._needs[name], self.found, self.endpoint.principal)

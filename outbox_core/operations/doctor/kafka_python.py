@@ -8,8 +8,8 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 from outbox_core.errors import KafkaUnreachable
+from outbox_core.kafka_endpoint import Address
 from outbox_core.operations.doctor.cluster import Cluster, Partition, Topic, Trouble
-from outbox_core.operations.doctor.endpoint import Address
 from outbox_core.operations.doctor.topics import CONFIGS
 
 T = TypeVar("T")

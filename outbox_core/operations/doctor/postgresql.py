@@ -10,7 +10,7 @@ from django.core.checks import ERROR, WARNING, CheckMessage
 from django.core.checks.registry import registry as checks
 from psycopg.errors import InsufficientPrivilege
 
-from outbox_core.migrations import unapplied
+from outbox_core.migrations import listed, unapplied
 from outbox_core.operations.doctor.step import Said, failed, warning
 from outbox_core.people.humanize import milliseconds, plural
 
@@ -41,10 +41,8 @@ def migrations(database: str, app: str | None) -> Iterator[Said]:
         yield "unknown, because this role may not read django_migrations"
         return
     if missing:
-        names = ", ".join(f"{each.app_label}.{each.name}" for each in missing[:5])
-        more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
         yield failed(
-            f"Database {database!r} lacks {plural(len(missing), 'migration')}: {names}{more}.",
+            f"Database {database!r} lacks {plural(len(missing), 'migration')}: {listed(missing)}.",
             f"Run `manage.py migrate {f'{app} ' if app else ''}--database {database}`.",
         )
     else:

@@ -11,9 +11,9 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
-from outbox_core.operations.doctor.endpoint import Address, Endpoint
+from outbox_core.kafka_endpoint import Address, Endpoint
 from outbox_core.operations.doctor.network import CONNECT_SECONDS, each
-from outbox_core.operations.doctor.step import NotUsed, Said, failed, warning
+from outbox_core.operations.doctor.step import Finding, NotUsed, Said, failed, warning
 from outbox_core.people.humanize import duration
 
 EXPIRES_SOON_SECONDS = 14 * 86_400.0
@@ -22,6 +22,11 @@ NO_CHECK_TIME = 0x200000
 NOT_YET_VALID, EXPIRED, WRONG_NAME, WRONG_NUMBER = 9, 10, 62, 64
 """Results of OpenSSL's X509_verify_cert()."""
 _NOT_TLS = ("WRONG_VERSION_NUMBER", "UNEXPECTED_EOF_WHILE_READING")
+USED = {
+    *("ssl_cafile", "ssl_certfile", "ssl_keyfile", "ssl_password", "ssl_crlfile", "ssl_ciphers"),
+    *("ssl_check_hostname", "ssl_context", "ssl.ca.pem"),
+}
+"""The options of this step. kafka-python uses no others; librdkafka has more, such as keystores."""
 Certificate = Mapping[str, Any]
 
 
@@ -30,15 +35,25 @@ def tls(endpoint: Endpoint, addresses: Sequence[Address]) -> Iterator[Said]:
     if not endpoint.uses_tls:
         yield NotUsed(f"security_protocol is {endpoint.protocol}")
         return
+    unused = sorted(name for name in endpoint.options if name.startswith("ssl") and name not in USED)
+    if unused:
+        yield f"this step does without {', '.join(unused)}, which only the client uses: see login"
     try:
         context = context_of(endpoint)
     except (OSError, ValueError) as error:
         yield failed(
-            f"The certificate files cannot be used: {str(error).rstrip('.')}.",
-            "Check ssl_cafile, ssl_certfile, ssl_keyfile and ssl_password, and who may read the files.",
+            f"The TLS options cannot be used: {str(error).rstrip('.')}.",
+            "Check ssl_cafile, ssl_certfile, ssl_keyfile, ssl_password, ssl_crlfile and ssl_ciphers, and who "
+            "may read the files.",
         )
         return
-    yield from each(addresses, lambda address: _handshake(address, context))
+    for said in each(addresses, lambda address: _handshake(address, context)):
+        yield _doubtful(said) if unused and isinstance(said, Finding) else said
+
+
+def _doubtful(found: Finding) -> Finding:
+    """A handshake that fails here may succeed with the options that this step does without."""
+    return warning(found.text, found.remedy)
 
 
 def context_of(endpoint: Endpoint) -> ssl.SSLContext:
@@ -53,6 +68,8 @@ def context_of(endpoint: Endpoint) -> ssl.SSLContext:
         # Without a password, OpenSSL would ask for it at the terminal.
         password = options.get("ssl_password") or ""
         context.load_cert_chain(options["ssl_certfile"], options.get("ssl_keyfile"), password)
+    if options.get("ssl_ciphers"):
+        context.set_ciphers(options["ssl_ciphers"])
     return context
 
 
@@ -68,6 +85,9 @@ def _set_verification(context: ssl.SSLContext, options: Mapping[str, Any]) -> No
         context.load_verify_locations(**{"capath" if os.path.isdir(file) else "cafile": file})
     else:
         context.load_default_certs()
+    if options.get("ssl_crlfile"):
+        context.load_verify_locations(options["ssl_crlfile"])
+        context.verify_flags |= ssl.VerifyFlags.VERIFY_CRL_CHECK_LEAF
 
 
 def speaks_tls(address: Address) -> bool:

@@ -51,11 +51,21 @@ def acl(topic: Topic, needs: Needs, principal: str) -> Iterator[Said]:
         names = " ".join(f"--operation {_words(each)}" for each in lacking)
         yield failed(
             f"{principal} may not {' and '.join(map(_words, lacking))} topic {topic.name}.",
-            f"kafka-acls.sh --add --allow-principal {principal} {names} --topic {topic.name}",
+            allow(principal, f"{names} --topic {topic.name}"),
         )
 
 
-def judge(topic: Topic, needs: Needs, cluster: Cluster) -> Iterator[Said]:
+def allow(principal: str, what: str) -> str:
+    """The command that gives a right to this client."""
+    return tool("acls", f"--add --allow-principal {principal} {what}")
+
+
+def tool(name: str, arguments: str) -> str:
+    """A command of Kafka's own tools. A cluster with a login needs --command-config, too."""
+    return f"kafka-{name}.sh --bootstrap-server … {arguments}"
+
+
+def judge(topic: Topic, needs: Needs, cluster: Cluster, principal: str = "User:NAME") -> Iterator[Said]:
     """Everything about a topic that its writers or readers depend on."""
     if topic.trouble is Trouble.FORBIDDEN:
         yield NotTried("needs acls")
@@ -67,7 +77,7 @@ def judge(topic: Topic, needs: Needs, cluster: Cluster) -> Iterator[Said]:
         if not topic.configs:
             yield warning(
                 f"The settings of {topic.name} may not be read, so its limits are not checked.",
-                f"kafka-acls.sh --add --operation DescribeConfigs --topic {topic.name} …",
+                allow(principal, f"--operation DescribeConfigs --topic {topic.name}"),
             )
         elif needs.writes:
             yield from _writing(topic, needs, cluster)
@@ -81,7 +91,7 @@ def _words(operation: str) -> str:
 
 
 def _missing(topic: Topic, needs: Needs) -> Said:
-    create = f"kafka-topics.sh --create --topic {topic.name} --partitions … --replication-factor …"
+    create = tool("topics", f"--create --topic {topic.name} --partitions … --replication-factor …")
     if needs.creates:
         return warning(
             f"Topic {topic.name} does not exist. The client asks for it with the first event; a broker with "
@@ -139,8 +149,8 @@ def _in_sync(topic: Topic, cluster: Cluster) -> Iterator[Said]:
         )
     elif short:
         yield failed(
-            f"{topic.name} needs {plural(least, 'replica')} in sync (min.insync.replicas); {_numbers(short)} "
-            "have fewer and refuse events.",
+            f"{topic.name} needs {plural(least, 'replica')} in sync (min.insync.replicas). Events "
+            f"for {_numbers(short)} are refused, because fewer are in sync.",
             "Start the brokers that hold the other replicas.",
         )
     elif len(cluster.brokers) >= REPLICAS_OF_A_CLUSTER and least == 1:
@@ -203,7 +213,7 @@ def _reading(topic: Topic, needs: Needs) -> Iterator[Said]:
 
 
 def _alter(topic: Topic, config: str) -> str:
-    return f"kafka-configs.sh --alter --entity-type topics --entity-name {topic.name} --add-config {config}"
+    return tool("configs", f"--alter --entity-type topics --entity-name {topic.name} --add-config {config}")
 
 
 def _numbers(partitions: list[int]) -> str:

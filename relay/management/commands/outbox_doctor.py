@@ -1,4 +1,4 @@
-"""manage.py outbox_doctor: walk the way of the relay, from the settings to each topic.
+"""manage.py outbox_doctor: test each step of the relay, from the settings to each topic.
 
 It is a command of the app ``relay``, because it opens the relay's session and asks through its publisher.
 """
@@ -21,9 +21,9 @@ from relay.doctor.way import Way
 
 class Command(DoctorCommand):
     help = (
-        "Walk the way of the relay step by step, from the settings over PostgreSQL and Kafka to each topic "
-        "of the registered events, and name what is wrong with its remedy. It changes nothing, unless "
-        "--round-trip is given. Exit code: 0 all well; 1 warnings; 2 a step failed."
+        "Test each step of the relay: settings, PostgreSQL, network, Kafka, and each topic of the registered "
+        "events. Print what is wrong, and its remedy. It changes nothing, unless --round-trip is given. "
+        "Exit code: 0 all well; 1 warnings; 2 a step failed."
     )
     expected = (OutboxError,)
     logger = "relay"

@@ -12,7 +12,7 @@ from django.db import DEFAULT_DB_ALIAS, connections
 
 from outbox.conf import settings as outbox_settings
 from outbox.errors import LogUnsafe
-from outbox_core.operations.doctor.endpoint import Endpoint
+from outbox_core.kafka_endpoint import Endpoint
 from outbox_core.process.arguments import seconds
 from outbox_core.process.command import ProcessCommand
 from outbox_core.process.exit_codes import ExitCode

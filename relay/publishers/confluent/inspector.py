@@ -12,8 +12,8 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicCollectio
 from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 
 from outbox_core.errors import KafkaUnreachable
+from outbox_core.kafka_endpoint import Address
 from outbox_core.operations.doctor.cluster import Cluster, Partition, Topic, Trouble
-from outbox_core.operations.doctor.endpoint import Address
 from outbox_core.operations.doctor.topics import CONFIGS
 from relay.publishers.confluent.client_reports import ClientReports
 from relay.publishers.confluent.errors import CLIENT_ERRORS, of, words

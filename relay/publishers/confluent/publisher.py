@@ -6,7 +6,7 @@ import contextlib
 import time
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from confluent_kafka import KafkaError, Producer
 
@@ -18,7 +18,6 @@ from relay.publishers.base import PREPARE_SECONDS, Outcome, size
 from relay.publishers.confluent.client_reports import ClientReports, Throttle
 from relay.publishers.confluent.delivery import Delivery
 from relay.publishers.confluent.errors import CLIENT_ERRORS, is_fatal, words
-from relay.publishers.confluent.inspector import Inspector
 from relay.publishers.confluent.options import (
     client_options,
     compresses,
@@ -31,6 +30,9 @@ from relay.publishers.pace import Pace
 from relay.publishers.quota import wait_for_quota
 from relay.publishers.topics import TopicDirectory
 from relay.publishers.wave import Wave, fit
+
+if TYPE_CHECKING:
+    from relay.publishers.confluent.inspector import Inspector
 
 ASK_SECONDS = 0.005
 
@@ -165,6 +167,8 @@ class ConfluentPublisher:
 
     def inspector(self, seconds: float) -> Inspector:
         """Asks about the cluster with the same options, for outbox_doctor."""
+        from relay.publishers.confluent.inspector import Inspector  # a relay does without a doctor
+
         return Inspector(self._options, seconds)
 
     def close(self, timeout: float) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache, partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kafka import errors as kafka_errors
 from kafka.partitioner.default import murmur2
@@ -18,7 +18,6 @@ from relay.publishers.base import PREPARE_SECONDS, Failure, Outcome, Trouble
 from relay.publishers.creation import create
 from relay.publishers.kafka_python.delivery import Delivery
 from relay.publishers.kafka_python.errors import is_of_client
-from relay.publishers.kafka_python.inspector import Inspector
 from relay.publishers.kafka_python.network import Network, words
 from relay.publishers.kafka_python.options import made, patient, producer_options
 from relay.publishers.kafka_python.producer import Producer
@@ -28,6 +27,9 @@ from relay.publishers.question import Question
 from relay.publishers.quota import wait_for_quota
 from relay.publishers.topics import TopicDirectory
 from relay.publishers.wave import Wave, fit
+
+if TYPE_CHECKING:
+    from relay.publishers.kafka_python.inspector import Inspector
 
 ABANDON_SECONDS = 2.0
 
@@ -179,6 +181,8 @@ class KafkaPythonPublisher:
 
     def inspector(self, seconds: float) -> Inspector:
         """Asks about the cluster with the same options, for outbox_doctor."""
+        from relay.publishers.kafka_python.inspector import Inspector  # a relay does without a doctor
+
         return Inspector(self._options, seconds)
 
     def close(self, timeout: float) -> None:

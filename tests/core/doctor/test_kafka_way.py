@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 
 from outbox_core.errors import KafkaUnreachable
+from outbox_core.kafka_endpoint import Address
 from outbox_core.operations.doctor.cluster import Topic
-from outbox_core.operations.doctor.endpoint import Address
 from outbox_core.operations.doctor.kafka import SETTINGS, KafkaWay
-from outbox_core.operations.doctor.reading_back import ends, read_back
-from outbox_core.operations.doctor.step import Outcome, Result, Said, Step, failed
+from outbox_core.operations.doctor.round_trip import ends, read_back, round_trip
+from outbox_core.operations.doctor.step import Finding, Outcome, Result, Said, Step, failed
 from outbox_core.operations.doctor.topics import Needs
 from outbox_core.operations.doctor.walk import walk
+from outbox_core.wire.encode import Record
 from tests.core.doctor.clusters import MemoryInspector
 
 CLOSED = Address("127.0.0.1", 1)
@@ -120,3 +121,31 @@ APPENDED = {"t": Topic(name="t", configs={"message.timestamp.type": "LogAppendTi
 def test_what_reading_back_shows(inspector: MemoryInspector, outcome: Outcome) -> None:
     said = read_back(inspector, "t", ends(inspector, "t"), b"k")
     assert Result.of("round-trip", list(said), 0.0).outcome is outcome
+
+
+RECORD = Record("t", b"k", b"{}", [])
+
+
+def test_a_topic_of_events_gets_no_test_record() -> None:
+    said = list(
+        round_trip(
+            RECORD, lambda record: pytest.fail("written"), MemoryInspector(known=APPENDED), events={"t"}
+        )
+    )
+    assert Result.of("round-trip", said, 0.0).outcome is Outcome.FAILED
+    assert isinstance(said[0], Finding)
+    assert "--even-events" in said[0].remedy
+
+
+def test_a_record_that_is_not_acknowledged_is_not_looked_for() -> None:
+    def write(record: Record) -> None:
+        raise KafkaUnreachable("too late")
+
+    said = list(round_trip(RECORD, write, MemoryInspector(known=APPENDED, records={b"k": 0.0})))
+    assert [isinstance(each, Finding) and "too late" in each.text for each in said] == [True]
+
+
+def test_without_an_inspector_the_acknowledgement_is_all() -> None:
+    written: list[Record] = []
+    said = list(round_trip(RECORD, written.append, None))
+    assert (written, len(said), Result.of("", said, 0.0).outcome) == ([RECORD], 1, Outcome.OK)

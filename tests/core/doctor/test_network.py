@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from outbox_core.kafka_endpoint import Address, Endpoint
 from outbox_core.operations.doctor import network
 from outbox_core.operations.doctor import tls as doctor_tls
-from outbox_core.operations.doctor.endpoint import Address, Endpoint
 from outbox_core.operations.doctor.step import Finding, Outcome, Result
 from outbox_core.operations.doctor.tls import speaks_tls, tls
 from tests.core.doctor.certificates import Authority, Certificate, showing
@@ -130,6 +130,37 @@ def test_a_listener_without_tls() -> None:
 
 def test_a_ca_file_that_is_not_there(tmp_path: Path) -> None:
     assert handshake(1, tmp_path / "missing.pem").outcome is Outcome.FAILED
+
+
+@pytest.mark.parametrize("option", ["ssl_ciphers", "ssl.cipher.suites"])
+def test_the_ciphers_of_the_client_are_used(authority: Authority, option: str) -> None:
+    with showing(authority.issue("DNS:localhost")) as port:
+        assert handshake(port, authority.file, **{option: "ECDHE+AESGCM"}).outcome is Outcome.OK
+        refused = handshake(port, authority.file, **{option: "no-such-cipher"})
+    assert "ssl_ciphers" in problem(refused).remedy
+
+
+def test_a_list_of_revoked_certificates_is_used(authority: Authority, tmp_path: Path) -> None:
+    """OpenSSL finds none of this authority in the file, so nothing says that the certificate is
+    not revoked.
+    """
+    with showing(authority.issue("DNS:localhost")) as port:
+        found = handshake(port, authority.file, ssl_crlfile=str(authority.file))
+    assert found.outcome is Outcome.FAILED
+    assert "CRL" in problem(found).text
+
+
+def test_options_of_the_client_that_this_step_does_without_are_named(
+    authority: Authority, tmp_path: Path
+) -> None:
+    """What fails here may succeed with them, so the steps behind it are tried."""
+    only_the_client: dict[str, Any] = {"ssl.keystore.location": "x.p12", "ssl.key.pem": "a key"}
+    with showing(authority.issue("DNS:localhost")) as port:
+        well = handshake(port, authority.file, **only_the_client)
+        found = handshake(port, Authority(tmp_path).file, **only_the_client)
+    assert "ssl.key.pem, ssl.keystore.location" in well.facts[0]
+    assert "a key" not in repr(well)
+    assert (well.outcome, found.outcome) == (Outcome.OK, Outcome.WARNING)
 
 
 def test_tls_that_is_not_asked_for() -> None:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from outbox_core.kafka_endpoint import Address
 from outbox_core.operations.doctor.cluster import Cluster, Partition, Topic, Trouble
-from outbox_core.operations.doctor.endpoint import Address
 from outbox_core.operations.doctor.step import Finding, NotTried, Outcome, Result
 from outbox_core.operations.doctor.topics import DAY_MS, Needs, acl, judge
 
@@ -39,6 +39,23 @@ def topic(*partitions: Partition, **configs: str) -> Topic:
 
 def outcome(found: Topic, needs: Needs = WRITER, cluster: Cluster = THREE) -> Outcome:
     return Result.of("topic", list(judge(found, needs, cluster)), 0.0).outcome
+
+
+def test_commands_name_the_cluster_and_the_client() -> None:
+    """Kafka's tools refuse to begin without --bootstrap-server."""
+    unreadable = replace(topic(), configs={})
+    lacking = replace(topic(), operations=frozenset({"READ"}))
+    missing = Topic(name="orders", trouble=Trouble.MISSING)
+    said = [
+        *acl(lacking, WRITER, "User:relay"),
+        *judge(unreadable, WRITER, THREE, "User:relay"),
+        *judge(missing, WRITER, THREE),
+        *judge(topic(message_timestamp_after_max_ms="1000"), WRITER, THREE),
+    ]
+    remedies = [each.remedy for each in said if isinstance(each, Finding)]
+    assert len(remedies) == 4
+    assert all(".sh --bootstrap-server …" in remedy for remedy in remedies)
+    assert ["--allow-principal User:relay" in remedy for remedy in remedies] == [True, True, False, False]
 
 
 def test_a_healthy_topic_is_well() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from outbox_core.operations.doctor.endpoint import Address, Endpoint
+from outbox_core.kafka_endpoint import Address, Endpoint
 
 SECRET = "hunter2"
 PYTHON = {

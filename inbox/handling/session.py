@@ -1,0 +1,103 @@
+"""Restores the settings of the session that a handler changed, so that later events do not run with them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from inbox.database import UNAVAILABLE
+from inbox.handling.endings import SPACE, as_text, statements
+
+_SETS = re.compile(
+    SPACE + r"(?:SET|RESET)\s+(?!CONSTRAINTS\b|TRANSACTION\b)(?:LOCAL\s+|SESSION\s+(?!AUTHORIZATION\b))?"
+    r'(TIME\s+ZONE\b|SESSION\s+AUTHORIZATION\b|"[^"]+"|[\w.]+)',
+    re.IGNORECASE | re.DOTALL,
+)
+_ALIASES = {
+    "time zone": ("timezone",),
+    "session authorization": ("session_authorization", "role"),
+    "names": ("client_encoding",),
+    "schema": ("search_path",),
+}
+_LITERAL = re.compile("'([^']+)'")
+_OF_THE_UNIT = "idle_in_transaction_session_timeout"
+"""Each unit of work sets it for its own transaction."""
+_BEFORE = "SELECT name, current_setting(name, true) FROM unnest(%s::text[]) AS name"
+_RESTORE = """
+    SELECT set_config(name, coalesce(value, ''), %s)
+    FROM unnest(%s::text[], %s::text[]) AS before (name, value)
+    WHERE current_setting(name, true) IS DISTINCT FROM value
+"""
+
+
+class SessionSettings:
+    """An execute wrapper that stores each setting before a handler changes it. A transaction in which no
+    handler runs SET or set_config() costs no statement. Functions that change settings are not seen.
+    """
+
+    def __init__(self) -> None:
+        self._before: dict[str, str | None] = {}
+        self._is_changed = False
+
+    def __call__(
+        self, execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: dict[str, Any]
+    ) -> Any:
+        if changed := names(as_text(sql), params):
+            self._store(context["connection"], changed)
+        return execute(sql, params, many, context)
+
+    def begin(self) -> None:
+        """A transaction begins. If the last one was rolled back, PostgreSQL has restored everything."""
+        self._before.clear()
+        self._is_changed = False
+
+    def restore(self, connection: BaseDatabaseWrapper) -> None:
+        """An event is handled: the next one of this transaction gets the settings as they were."""
+        if self._is_changed:
+            self._is_changed = False
+            _run(connection, _RESTORE, (True, *_pairs(self._before)))
+
+    def end(self, connection: BaseDatabaseWrapper) -> None:
+        """The transaction is committed: so does the next one."""
+        self._before.pop(_OF_THE_UNIT, None)
+        if self._before:
+            try:
+                _run(connection, _RESTORE, (False, *_pairs(self._before)))
+            except UNAVAILABLE:
+                connection.close()  # a new connection has the settings as they were
+
+    def _store(self, connection: BaseDatabaseWrapper, changed: set[str]) -> None:
+        self._is_changed = True
+        if new := changed - self._before.keys():
+            self._before.update(_run(connection, _BEFORE, (sorted(new),)))
+
+
+def names(sql: str, params: Any) -> set[str]:
+    """The settings that a statement may change. For set_config() these are all texts in it."""
+    found = {name for statement in statements(sql) for name in _set(statement)}
+    if "set_config" in sql or "SET_CONFIG" in sql:
+        values = params.values() if isinstance(params, Mapping) else params or ()
+        found |= {*_LITERAL.findall(sql), *(value for value in values if isinstance(value, str))}
+    return found
+
+
+def _set(statement: str) -> Sequence[str]:
+    match = _SETS.match(statement)
+    if match is None:
+        return ()
+    name = " ".join(match[1].strip('"').lower().split())
+    return _ALIASES.get(name, (name,))
+
+
+def _pairs(before: Mapping[str, str | None]) -> tuple[list[str], list[str | None]]:
+    return list(before), list(before.values())
+
+
+def _run(connection: BaseDatabaseWrapper, sql: str, params: Sequence[Any]) -> list[Any]:
+    """Without the wrappers of handlers."""
+    with connection.wrap_database_errors, connection.connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        return list(cursor.fetchall())

@@ -1,0 +1,104 @@
+"""What a handler sets for its session holds for its own event only."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import connection
+
+import inbox
+from inbox.handling.session import names
+from inbox.models import HeldEvent
+from inbox.testing import MemoryConsumer
+from tests.inbox.conftest import Effects, raising
+
+SETTINGS = ("TimeZone", "search_path", "statement_timeout", "role", "app.tenant")
+
+
+def seen() -> list[str]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT coalesce(current_setting(name, true), '') FROM unnest(%s::text[]) AS name",
+            [list(SETTINGS)],
+        )
+        return [value for (value,) in cursor.fetchall()]
+
+
+@pytest.fixture
+def looks(effects: Effects) -> list[list[str]]:
+    """What each event saw that looks."""
+    looks: list[list[str]] = []
+
+    @effects.registry.handler("test.look")
+    def look(event: inbox.Event) -> None:
+        looks.append(seen())
+
+    @effects.registry.handler("test.change")
+    def change(event: inbox.Event) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute((event.data or b"").decode())
+
+    return looks
+
+
+CHANGES = [
+    "SET timezone = 'Asia/Tokyo'",
+    "SET LOCAL timezone = 'Asia/Tokyo'",
+    "SET SESSION TIME ZONE 'Asia/Tokyo'",
+    "/* a remark */ SELECT 1; SET search_path TO pg_temp, public",
+    "SET statement_timeout = 12345; SET statement_timeout = 54321",
+    "SET ROLE pg_monitor",
+    "SELECT set_config('app.tenant', '7', false)",
+    "SELECT set_config('app.tenant', '7', true), set_config('TimeZone', 'Asia/Tokyo', false)",
+]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("change", CHANGES)
+def test_no_later_event_runs_with_what_a_handler_set(
+    effects: Effects, looks: list[list[str]], change: str
+) -> None:
+    consumer = MemoryConsumer("test", handlers=effects.registry, raises=False)
+    before = seen()
+    for _ in range(2):
+        consumer.send("test.change", change.encode(), key="a")
+        consumer.send("test.look", {}, key="b")
+    consumer.poll()
+    consumer.send("test.look", {}, key="b")
+    consumer.poll()
+    assert not HeldEvent.objects.exists()
+    assert looks == [before] * 3
+    assert seen() == before
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nor_does_a_held_event_that_is_tried_with_others(effects: Effects, looks: list[list[str]]) -> None:
+    consumer = MemoryConsumer("test", handlers=effects.registry, raises=False)
+    effects.fails["fail"] = raising(ConnectionError())
+    before = seen()
+    consumer.send("test.step", {"number": 1, "fail": "fail"}, key="a")
+    consumer.poll()
+    consumer.send("test.change", CHANGES[0].encode(), key="a")
+    consumer.send("test.look", {}, key="a")
+    consumer.poll()
+    effects.fails.clear()
+    consumer.drain()
+    assert looks == [before]
+    assert seen() == before
+
+
+@pytest.mark.parametrize(
+    ("sql", "found"),
+    [
+        ("SET TRANSACTION READ ONLY", set()),
+        ("SET CONSTRAINTS x DEFERRED", set()),
+        ("SELECT 'SET x = 1'", set()),
+        ("UPDATE t SET x = 1", set()),
+        ("RESET work_mem", {"work_mem"}),
+        ("SET SESSION AUTHORIZATION me", {"session_authorization", "role"}),
+        ("SET NAMES 'latin1'", {"client_encoding"}),
+        ('SET "app.tenant" = 7', {"app.tenant"}),
+        ("SELECT set_config(%s, %s, true)", {"app.tenant", "7"}),
+    ],
+)
+def test_which_settings_a_statement_names(sql: str, found: set[str]) -> None:
+    assert names(sql, ["app.tenant", "7"]) == found

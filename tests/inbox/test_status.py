@@ -1,0 +1,139 @@
+"""inbox_status: what it says of consumers that are well, down, behind or hold events."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from inbox.models import HeldEvent
+from inbox.status.lag import Asking, Lag
+from tests.inbox.operators import alive, run, status
+
+
+@pytest.fixture
+def lag(monkeypatch: pytest.MonkeyPatch) -> dict[str, Lag]:
+    """What Kafka and the database would say about each consumer; nothing waits for those that are
+    not here.
+    """
+    known: dict[str, Lag] = {}
+    monkeypatch.setattr(Asking, "lag", lambda _, consumer, topics, database: known.get(consumer, Lag(0)))
+    return known
+
+
+@pytest.fixture(autouse=True)
+def nothing_waits(lag: dict[str, Lag]) -> None:
+    """Unless a test says otherwise."""
+
+
+def states(report: Any) -> list[str]:
+    return [problem["state"] for problem in report["problems"]]
+
+
+def test_status_of_a_consumer_that_is_well(db: None) -> None:
+    alive(progress_at=Now() - timedelta(minutes=2))
+    code, report = status("crm")
+    assert (code, report["state"], report["problems"]) == (0, "ok", [])
+    assert "2 min ago" in run("inbox_status", "crm")[1]
+
+
+def test_status_of_a_consumer_that_is_down(db: None) -> None:
+    alive(heartbeat_at=Now() - timedelta(minutes=5))
+    code, report = status("crm")
+    assert (code, states(report)) == (2, ["no consumer"])
+    assert "manage.py run_consumer crm" in report["problems"][0]["remedy"]
+
+
+def test_status_of_a_consumer_that_waits(db: None) -> None:
+    alive(state="waiting", detail="Kafka: gone")
+    code, report = status("crm")
+    assert (code, states(report)) == (1, ["degraded"])
+    assert "Kafka: gone" in report["problems"][0]["text"]
+
+
+def test_status_looks_at_the_lag(db: None, lag: dict[str, Lag]) -> None:
+    alive()
+    lag["crm"] = Lag(101, timezone.now() - timedelta(minutes=2))
+    assert run("inbox_status", "crm", "--max-lag", "101")[0] == 0
+    assert status("crm", "--max-pending", "100")[0] == 1
+    assert states(status("crm", "--max-age", "60")[1]) == ["behind"]
+    assert status("crm", "--max-age", "180")[0] == 0
+
+
+def test_a_record_whose_age_is_not_known_is_too_old_where_there_is_a_limit(
+    db: None, lag: dict[str, Lag]
+) -> None:
+    alive()
+    lag["crm"] = Lag(1)
+    assert status("crm")[0] == 0
+    assert states(status("crm", "--max-age", "3600")[1]) == ["behind"]
+
+
+def test_a_lag_that_is_not_known_is_said(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    alive()
+    monkeypatch.setattr("inbox.conf.Settings.kafka_client", lambda _: (["127.0.0.1:1"], {}))
+    code, report = status("crm")
+    assert (code, states(report)) == (1, ["degraded"])
+    assert "127.0.0.1:1" in report["problems"][0]["text"]
+
+
+def test_status_groups_what_is_held_by_its_cause(db: None) -> None:
+    alive()
+    row = {"topic": "t", "partition": 0, "record": b""}
+    for number in range(6):
+        error = "" if number == 5 else f"ValueError: no customer {number}"
+        HeldEvent.objects.create(consumer="crm", event_id=str(number), offset=number, error=error, **row)
+    HeldEvent.objects.filter(event_id="2").discard(by="me", reason="")
+    HeldEvent.objects.filter(event_id="1").release()
+    code, report = status("crm")
+    assert (code, states(report), report["held"]) == (1, ["held"], 5)
+    causes = [(c["reason"], c["topic"], c["events"], c["releasing"]) for c in report["causes"]]
+    assert causes == [("ValueError", "t", 4, 1), ("behind its key", "t", 1, 0)]
+    assert "inbox_release" in report["problems"][0]["remedy"]
+
+
+def test_counts_that_stop_at_a_bound_say_so(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("inbox.status.causes.COUNT_UP_TO", 3)
+    row = {"topic": "t", "partition": 0, "record": b"", "error": "E: x"}
+    for number in range(5):
+        HeldEvent.objects.create(consumer="crm", event_id=str(number), offset=number, **row)
+    report = status("crm")[1]
+    assert (report["held"], report["held_capped"], report["causes"][0]["capped"]) == (3, True, True)
+    assert "At least 3 events" in run("inbox_status", "crm")[1]
+
+
+def test_status_needs_nobody_for_what_is_tried_again_by_itself(db: None) -> None:
+    alive()
+    row = {"topic": "t", "partition": 0, "offset": 0, "record": b"", "error": "E: x"}
+    HeldEvent.objects.create(consumer="crm", event_id="1", retry_at=Now(), **row)
+    code, report = status("crm")
+    assert (code, report["held"], report["problems"]) == (0, 1, [])
+    assert (report["consumers"][0]["retrying"], report["consumers"][0]["undecided"]) == (1, 0)
+    HeldEvent.objects.update(held_at=Now() - timedelta(minutes=2))
+    code, report = status("crm")
+    assert (code, states(report)) == (1, ["degraded"])
+    HeldEvent.objects.update(retry_at=None)
+    code, report = status("crm")
+    assert (code, states(report)) == (1, ["held"])
+
+
+def test_status_of_all_as_json(db: None) -> None:
+    alive("crm")
+    code, report = status()
+    found = {each["consumer"]: each for each in report["consumers"]}
+    assert code == report["exit_code"] == 2, "the worst of them"
+    assert set(found) == {"analytics", "crm", "notifications"}
+    assert (found["crm"]["lag"], found["crm"]["instances"]) == (0, 1)
+
+
+def test_a_failure_is_json_too(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("a bug\nDETAIL: Key (email)=(mara@example.org)")
+
+    monkeypatch.setattr("inbox.status.report.statuses", fail)
+    code, report = status("crm")
+    assert (code, report["problems"][0]["text"]) == (2, "RuntimeError: a bug")
