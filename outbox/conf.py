@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from outbox.write.attributes import check_name
 from outbox_core.process.settings import forget_on_change, read
 
 
@@ -31,6 +32,11 @@ class OutboxSettings:
     """The PostgreSQL schema of the outbox, for writers whose search_path changes (one schema a tenant).
     Empty: found on the search_path, as every table of Django is.
     """
+    key_attributes: tuple[str, ...] = ()
+    """Attributes that begin every key, such as ``["tenant"]``: key ``1`` of tenant ``t1`` becomes ``t1:1``,
+    so no tenant waits for another one. ``emit`` refuses events without them. Do not change it while events
+    wait.
+    """
     max_serialized_keys: Annotated[int, msgspec.Meta(ge=1)] = 1_000
     """The most advisory locks that one transaction may take for ``serialize=True``."""
     retention_days: Annotated[int, msgspec.Meta(ge=0)] = 7
@@ -39,6 +45,13 @@ class OutboxSettings:
     """More names whose values the admin hides."""
     allow_control_characters: bool = False
     """Whether keys and subjects may have characters that no reader can see."""
+
+    def __post_init__(self) -> None:
+        try:
+            for name in self.key_attributes:
+                check_name(name)
+        except ValueError as error:
+            raise ValueError(f"KEY_ATTRIBUTES: {error}") from None
 
     def in_kafka(self, topic: str) -> str:
         """The name of an event type's topic in Kafka, with the prefix."""

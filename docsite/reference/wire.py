@@ -19,8 +19,11 @@ In *binary* mode, the default, the payload is the value of the record, and heade
 value (a tombstone), in binary mode always.
 """
 TAIL = """
-Extension attributes of your own are headers, too: `tenant` is sent as `ce_tenant`. The names above are
-reserved.
+Extension attributes of your own are headers, too: `tenant` is sent as `ce_tenant`, and a handler of the
+inbox finds it as `event.headers["tenant"]`. A name has 1 to 20 of a-z and 0-9, and the names above are
+reserved. A value is 1 to 1,024 bytes of text without control characters. With `OUTBOX["KEY_ATTRIBUTES"]`
+the key begins with the values of attributes, each with a colon behind it; in these, `%25` is `%` and `%3A`
+is `:`.
 
 A *re-send* happens after some failures: the same key, value, headers and `ce_id` at a new offset. A
 *replay* is something else: the producer sends an event again on purpose, with `ce_replay`. No command of

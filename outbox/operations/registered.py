@@ -14,6 +14,7 @@ from outbox.capture.receivers import registered as receivers
 from outbox.capture.signal_names import name_of
 from outbox.checks.hints import returned_types
 from outbox.conf import settings
+from outbox.write.key_scope import SEPARATOR
 from outbox.write.registry import EventType, registry
 from outbox_core.operations.listing import Listing, source_line
 from outbox_core.operations.report import Table
@@ -42,7 +43,9 @@ class RegisteredReceiver:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegisteredEvent:
-    """An event type. ``topic`` has the prefix. ``receivers`` say by their annotation that they return it."""
+    """An event type. ``topic`` has the prefix, ``key`` its attributes. ``receivers`` say by their
+    annotation that they return it.
+    """
 
     type: str
     version: int
@@ -76,11 +79,12 @@ def topics() -> dict[str, list[EventType]]:
 
 def _event(event_type: EventType, of: list[RegisteredReceiver]) -> RegisteredEvent:
     key: Any = event_type.key
+    own = _name_of_getter(key) if callable(key) else key
     return RegisteredEvent(
         type=event_type.name,
         version=event_type.version,
         topic=settings().in_kafka(event_type.topic),
-        key=_name_of_getter(key) if callable(key) else key,
+        key=SEPARATOR.join([*settings().key_attributes, own]),
         tombstone=event_type.tombstone,
         serialize=event_type.serialize,
         cls=event_type.cls.__qualname__,

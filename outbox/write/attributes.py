@@ -6,11 +6,13 @@ https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md (naming conv
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum
 from uuid import UUID
 
 MAX_VALUE_BYTES = 1024
+NowOrLater = str | Callable[[], object]
+"""The text of an attribute, or a function that is called when an event is emitted."""
 
 _NAME = re.compile(r"[a-z0-9]{1,20}")
 _TEXT = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]+")
@@ -24,6 +26,28 @@ def checked(given: Mapping[str, object]) -> dict[str, str]:
     for name in given:
         check_name(name)
     return {name: _text(name, value) for name, value in given.items() if value is not None}
+
+
+def of_scope(given: Mapping[str, object]) -> dict[str, NowOrLater]:
+    """The attributes of a scope. Functions are not called yet. Raises as ``checked`` does."""
+    for name in given:
+        check_name(name)
+    return {
+        name: value if callable(value) else _text(name, value)
+        for name, value in given.items()
+        if value is not None
+    }
+
+
+def called(scope: Mapping[str, NowOrLater]) -> dict[str, str]:
+    """The attributes of a scope as they are sent now. Raises as ``checked`` does."""
+    found = dict[str, str]()
+    for name, value in scope.items():
+        if isinstance(value, str):
+            found[name] = value
+        elif (later := value()) is not None:
+            found[name] = _text(name, later)
+    return found
 
 
 def check_name(name: object) -> None:

@@ -11,7 +11,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
-from outbox.write.attributes import checked
+from outbox.write.attributes import called, of_scope
 from outbox_core.wire.event import Event, current_event
 
 _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
@@ -30,8 +30,8 @@ _ALLOWED = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """The origin of the events emitted now. ``actor`` may be a function, which is called when an event is
-    emitted.
+    """The origin of the events emitted now. ``actor`` and attributes may be functions, which are called when
+    an event is emitted.
     """
 
     traceparent: str | None = None
@@ -46,7 +46,7 @@ class Context:
             value = getattr(self, name)
             if not (value is None or callable(value) or is_valid(name, value)):
                 raise ValueError(f"{name} {value!r} is not allowed: {_RULES[name]}.")
-        object.__setattr__(self, "attributes", checked(self.attributes))
+        object.__setattr__(self, "attributes", of_scope(self.attributes))
 
     def inside(self, outer: Context | None) -> Context:
         """Missing values come from the outer context. A trace state is only taken together with
@@ -64,7 +64,9 @@ class Context:
         )
 
     def extensions(self) -> dict[str, str]:
-        """The CloudEvents extension attributes, whose names are lower-case letters and digits only."""
+        """The CloudEvents extension attributes, whose names are lower-case letters and digits only. Raises
+        ValueError for what a function gave as the value of an attribute.
+        """
         actor = self.actor() if callable(self.actor) else self.actor
         known = {
             "traceparent": self.traceparent,
@@ -73,7 +75,8 @@ class Context:
             "causationid": self.causation_id,
             "actor": actor if actor is None or is_valid("actor", actor) else None,
         }
-        return {name: value for name, value in known.items() if value is not None} | dict(self.attributes)
+        extensions = {name: value for name, value in known.items() if value is not None}
+        return extensions | called(self.attributes) if self.attributes else extensions
 
 
 _RULES = {
@@ -153,6 +156,7 @@ class _Scope:
 
     def attributes(self, **attributes: object) -> AbstractContextManager[Context]:
         """Events emitted inside carry these extension attributes: ``tenant="t1"`` travels as ``ce_tenant``.
+        The value may be a function, which is called when an event is emitted.
 
         Raises ValueError for a name or value that CloudEvents does not allow.
         """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -15,6 +15,7 @@ from outbox.write.attributes import checked, plain_text
 from outbox.write.buckets import bucket_of
 from outbox.write.context import current
 from outbox.write.encode import to_json, wire
+from outbox.write.key_scope import scoped
 from outbox.write.registry import EventType, registry
 from outbox.write.uuid7 import uuid7
 from outbox_core.people.text import has_controls, line
@@ -42,13 +43,16 @@ class NewRow(NamedTuple):
     @classmethod
     def of(cls, event: object, attributes: Mapping[str, object] | None = None) -> NewRow:
         """The row of an event in the current context. Raises a kind of EventRejected."""
-        event_type = registry.of(event)
+        event_type, options = registry.of(event), settings()
         written = wire(event)
+        extensions = _extensions(event_type, event, written, attributes)
         key = _text(event_type, "key", event_type.key_of(event), written, InvalidKey)
+        if options.key_attributes:
+            key = _with_attributes(key, event_type, options.key_attributes, extensions)
         subject = event_type.subject_of(event)
         return cls(
             bucket=bucket_of(key),
-            topic=settings().in_kafka(event_type.topic),
+            topic=options.in_kafka(event_type.topic),
             key=key,
             type=event_type.name,
             subject=None
@@ -56,13 +60,23 @@ class NewRow(NamedTuple):
             else _text(event_type, "subject", subject, written, InvalidSubject),
             event_id=uuid7(),
             payload=None if event_type.tombstone else _payload(event_type, event, written),
-            headers=_headers(event_type, event, written, attributes),
-            source=settings().source,
+            headers=msgspec.json.encode(extensions).decode(),
+            source=options.source,
             serialize=event_type.serialize,
         )
 
     def columns(self) -> tuple[Any, ...]:
         return self[:-1]
+
+
+def _with_attributes(
+    key: str, event_type: EventType, names: Sequence[str], extensions: Mapping[str, str]
+) -> str:
+    whole = scoped(key, names, extensions, event_type.name)
+    try:
+        return _checked(whole)
+    except ValueError as wrong:
+        raise InvalidKey(f"The key of {event_type.name} with its attributes is {wrong}") from None
 
 
 def _text(
@@ -123,20 +137,20 @@ def _payload(event_type: EventType, event: object, written: object) -> bytes:
     return payload
 
 
-def _headers(
+def _extensions(
     event_type: EventType,
     event: object,
     written: Mapping[str, object],
     given: Mapping[str, object] | None,
-) -> str:
+) -> dict[str, str]:
     """emit() wins over the event's type, and that over the context."""
     context = current()
     attributes = {"dataversion": str(event_type.version)}
     if event_type.dataschema is not None:
         attributes["dataschema"] = event_type.dataschema
-    if context is not None:
-        attributes |= context.extensions()
     try:
+        if context is not None:
+            attributes |= context.extensions()
         if event_type.attributes:
             sources, getters = event_type.attributes, event_type.attribute_getters
             own = {
@@ -147,4 +161,4 @@ def _headers(
             attributes |= checked(given)
     except ValueError as error:
         raise InvalidAttribute(f"{event_type.name}: {error}") from None
-    return msgspec.json.encode(attributes).decode()
+    return attributes

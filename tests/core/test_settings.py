@@ -141,6 +141,8 @@ def test_the_least_is_enough(settings: Any, name: str) -> None:
         ("OUTBOX", {"TOPIC_PREFIX": "a/b"}, 2),
         ("OUTBOX", {"SCHEMA": 'a"b'}, 2),
         ("OUTBOX", {"MAX_SERIALIZED_KEYS": 0}, 2),
+        ("OUTBOX", {"KEY_ATTRIBUTES": "tenant"}, 2),
+        ("OUTBOX", {"KEY_ATTRIBUTES": ["actor"]}, 4),
         ("OUTBOX", {"RETENTION": 7}, 1),
         ("RELAY", {"PAGE_ROW": 10}, 1),
         ("RELAY", {"PAGE_ROWS": 0}, 2),

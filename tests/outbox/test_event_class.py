@@ -58,6 +58,15 @@ class TestAttributes:
             assert attributes(Note("a")) == {"tenant": "t1", "shard": "3"}
         assert attributes(Note("a")) == {}
 
+    def test_of_a_context_may_be_functions_that_are_called_when_an_event_is_emitted(self) -> None:
+        tenants: list[Any] = [None, "t1", "a\nb"]
+        with outbox.context.attributes(tenant=lambda: tenants.pop(0)):
+            assert attributes(Note("a")) == {}
+            with outbox.context.attributes(shard=2):
+                assert attributes(Note("a")) == {"tenant": "t1", "shard": "2"}
+            with pytest.raises(outbox.InvalidAttribute, match=r"test\.note: .*tenant"):
+                attributes(Note("a"))
+
     def test_the_nearest_wins(self) -> None:
         own: Any = {"tenant": "owner", "kind": lambda event: "x"}
 
