@@ -15,7 +15,7 @@ from inbox.handling.processor import Processor
 from inbox.handling.routing import Routes
 from inbox.handling.unhandled import UnhandledTypes
 from inbox.handling.unit_of_work import UnitOfWork
-from inbox.holding.judge import Judge
+from inbox.holding.judge import HANDLER, Judge
 from inbox.holding.retries import Retries
 from inbox.offsets import DatabaseOffsets
 from inbox.signals import offsets_went_back
@@ -79,6 +79,16 @@ class Consumer:
         self._check_every = every
         self._alive_at = self._retry_at = self._checked_at = clock()
         self._unstored: dict[Partition, int] = {}
+        self._joined = False
+
+    def unready(self) -> str:
+        """Why this consumer can handle no events now; empty if it can, also while a handler fails. Safe in
+        any thread.
+        """
+        details = self._outages.details.items()
+        if services := [detail for what, detail in details if not what.startswith(HANDLER)]:
+            return f"it waits for {'; '.join(services)}"
+        return "" if self._joined else "it has not joined its group yet"
 
     def _set_up_handling(
         self,
@@ -141,6 +151,7 @@ class Consumer:
         self._unhandled.write()
 
     def _poll(self) -> Sequence[Record]:
+        self._joined = self._source.joined
         try:
             records = self._source.poll(POLL_SECONDS)
         except SourceUnavailable as error:

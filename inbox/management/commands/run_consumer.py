@@ -21,6 +21,7 @@ from inbox.signals import started, stopped
 from inbox.status.heartbeat import DATABASE
 from inbox.status.outages import Outages
 from outbox_core.operations.doctor.endpoint import Endpoint
+from outbox_core.process.arguments import Address
 from outbox_core.process.backoff import delays
 from outbox_core.process.command import Process, ProcessCommand
 from outbox_core.process.exit_codes import ExitCode
@@ -41,14 +42,16 @@ class Command(ProcessCommand):
         super().add_arguments(parser)
         parser.add_argument("name", help="one of INBOX['CONSUMERS']")
 
-    def handle(self, *, name: str, liveness_file: Path | None, verbosity: int, **_: Any) -> None:
+    def handle(
+        self, *, name: str, liveness_file: Path | None, http: Address | None, verbosity: int, **_: Any
+    ) -> None:
         inbox = settings()
         try:
             consumer = inbox.consumer(name)
         except UnknownConsumer as error:
             raise CommandError(str(error), returncode=ExitCode.USAGE) from error
         with self.process(
-            "inbox", verbosity=verbosity, seconds=inbox.shutdown_seconds, path=liveness_file
+            "inbox", verbosity=verbosity, seconds=inbox.shutdown_seconds, path=liveness_file, http=http
         ) as process:
             Limit(inbox.handler_seconds).install()
             _wait_for_database(inbox, name, process)
@@ -60,6 +63,8 @@ class Command(ProcessCommand):
             running = Consumer(
                 inbox, consumer, source, offsets, routes, process.stop, progress=process.progress
             )
+            if process.health is not None:
+                process.health.unready = running.unready
             stopped.send(name, handled=running.run())
 
 

@@ -13,7 +13,7 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from outbox.conf import settings as outbox_settings
 from outbox.errors import LogUnsafe
 from outbox_core.operations.doctor.endpoint import Endpoint
-from outbox_core.process.arguments import seconds
+from outbox_core.process.arguments import Address, seconds
 from outbox_core.process.command import ProcessCommand
 from outbox_core.process.exit_codes import ExitCode
 from outbox_core.wire.encode import encoder
@@ -53,6 +53,7 @@ class Command(ProcessCommand):
         timeout: float | None,
         database: str,
         liveness_file: Path | None,
+        http: Address | None,
         verbosity: int,
         **_: Any,
     ) -> None:
@@ -60,11 +61,18 @@ class Command(ProcessCommand):
         log_lines.listen()
         config = settings()
         with self.process(
-            "relay", verbosity=verbosity, seconds=config.shutdown_seconds, path=liveness_file, timeout=timeout
+            "relay",
+            verbosity=verbosity,
+            seconds=config.shutdown_seconds,
+            path=liveness_file,
+            timeout=timeout,
+            http=http,
         ) as process:
             encode = encoder(outbox_settings().source, config.content_mode)
             publisher = config.make_publisher()
             relay = Relay(database, config, publisher, encode, process.stop, process.progress)
+            if process.health is not None:
+                process.health.unready = relay.unready
             signals.started.send(Relay, database=database, kafka=_destination(config, publisher))
             _tune_garbage_collection()
             try:
