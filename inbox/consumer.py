@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 
@@ -67,7 +67,7 @@ class Consumer:
             consumer.name,
             source,
             self._outages,
-            self._handled,
+            lambda: self.handled,
             database=inbox.database,
             every=every,
             clock=clock,
@@ -80,6 +80,16 @@ class Consumer:
         self._alive_at = self._retry_at = self._checked_at = clock()
         self._unstored: dict[Partition, int] = {}
         self._joined = False
+
+    @property
+    def outages(self) -> Collection[str]:
+        """What it waits for now. Safe in any thread."""
+        return self._outages.details.keys()
+
+    @property
+    def partitions(self) -> int:
+        """How many partitions it reads. Safe in any thread."""
+        return len(self._source.partitions())
 
     def unready(self) -> str:
         """Why this consumer can handle no events now; empty if it can, also while a handler fails. Safe in
@@ -136,9 +146,11 @@ class Consumer:
             leaving.callback(self._unhandled.write, now=True)
             while not self._stop.requested:
                 self.tick()
-        return self._handled()
+        return self.handled
 
-    def _handled(self) -> int:
+    @property
+    def handled(self) -> int:
+        """How many events it has handled."""
         return self._processor.handled + self._retries.handled
 
     def tick(self) -> None:

@@ -10,6 +10,13 @@ started = Signal()
 stopped = Signal()
 """The consumer has stopped and left its group. Arguments: handled."""
 
+batch_handled = Signal()
+"""A batch is finished: its events are handled or held. Arguments: size, seconds."""
+
+handler_ended = Signal()
+"""The handlers of an event have returned, or one of them failed with ``error`` (otherwise None). The
+transaction may still be rolled back. Arguments: event, seconds, error."""
+
 batch_failed = Signal()
 """A batch was rolled back, and the consumer looks for the event that causes it. Arguments: error, size."""
 

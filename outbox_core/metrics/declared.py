@@ -58,3 +58,7 @@ def gauge(name: str, said: str, *labels: str) -> Metric:
 def histogram(name: str, said: str, buckets: tuple[float, ...], *labels: str) -> Metric:
     """A histogram: how many values are in each bucket, and their sum."""
     return Metric(name, Kind.HISTOGRAM, said, labels, buckets)
+
+
+PROGRESS_AGE = gauge("outbox_process_progress_age_seconds", "Seconds since the loop last made progress.")
+"""Of a relay as of a consumer."""

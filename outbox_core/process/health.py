@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 from argparse import ArgumentTypeError
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from http import HTTPStatus
 
 from outbox_core.metrics import prometheus
+from outbox_core.metrics.declared import PROGRESS_AGE, Sample
 from outbox_core.probe import MAX_AGE_SECONDS
 from outbox_core.process.arguments import seconds
 from outbox_core.process.http import Answer, Query, Respond
@@ -25,6 +26,7 @@ class Health:
     def __init__(self, name: str, stop: Stop, clock: Callable[[], float] = time.monotonic) -> None:
         self.unready: Callable[[], str] = lambda: "it is starting"
         self.metrics = prometheus.Metrics()
+        self.metrics.read(self._samples, [PROGRESS_AGE])
         self._name = name
         self._stop = stop
         self._clock = clock
@@ -43,6 +45,9 @@ class Health:
     def pages(self) -> dict[str, Respond]:
         """The pages by path."""
         return {"/live": self._live, "/ready": self._ready, "/metrics": self._metrics}
+
+    def _samples(self) -> Iterator[Sample]:
+        yield Sample(PROGRESS_AGE, self.progress_age)
 
     async def _live(self, query: Query) -> Answer:
         try:

@@ -16,7 +16,9 @@ from inbox.handling.registry import registry
 from inbox.handling.routing import Routes
 from inbox.handling.running import Limit
 from inbox.kafka import KafkaSource
+from inbox.metrics import METRICS, Figures
 from inbox.offsets import DatabaseOffsets
+from inbox.process_metrics import ConsumerMetrics
 from inbox.signals import started, stopped
 from inbox.status.heartbeat import DATABASE
 from inbox.status.outages import Outages
@@ -53,6 +55,8 @@ class Command(ProcessCommand):
         with self.process(
             "inbox", verbosity=verbosity, seconds=inbox.shutdown_seconds, path=liveness_file, http=http
         ) as process:
+            if process.health is not None:
+                process.health.metrics.read(Figures(inbox, [consumer]).samples, METRICS)
             Limit(inbox.handler_seconds).install()
             _wait_for_database(inbox, name, process)
             offsets = DatabaseOffsets(name, inbox.database)
@@ -65,6 +69,7 @@ class Command(ProcessCommand):
             )
             if process.health is not None:
                 process.health.unready = running.unready
+                ConsumerMetrics(running, routes.handlers, process.health.metrics).listen()
             stopped.send(name, handled=running.run())
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import gc
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import CommandError, CommandParser
 from django.db import DEFAULT_DB_ALIAS, connections
 
+from outbox import metrics
 from outbox.conf import settings as outbox_settings
 from outbox.errors import LogUnsafe
 from outbox_core.operations.doctor.endpoint import Endpoint
@@ -20,7 +21,11 @@ from outbox_core.wire.encode import encoder
 from relay import log_lines, signals
 from relay.conf import RelaySettings, settings
 from relay.engine import Relay
+from relay.metrics import RelayMetrics
 from relay.publishers.base import Publisher
+
+if TYPE_CHECKING:
+    from outbox_core.process.health import Health
 
 GC_THRESHOLD = 50_000, 20, 20
 
@@ -72,7 +77,7 @@ class Command(ProcessCommand):
             publisher = config.make_publisher()
             relay = Relay(database, config, publisher, encode, process.stop, process.progress)
             if process.health is not None:
-                process.health.unready = relay.unready
+                _watch(relay, process.health)
             signals.started.send(Relay, database=database, kafka=_destination(config, publisher))
             _tune_garbage_collection()
             try:
@@ -82,6 +87,13 @@ class Command(ProcessCommand):
         if drain and not drained:
             self.stderr.write("relay: not drained; run it again. Nothing is lost.")
             sys.exit(ExitCode.NOT_DRAINED)
+
+
+def _watch(relay: Relay, health: Health) -> None:
+    """Have the health of the process say what the relay and its outbox do."""
+    health.unready = relay.unready
+    RelayMetrics(relay, health.metrics).listen()
+    health.metrics.read(metrics.reader(relay.alias), metrics.METRICS)
 
 
 def _destination(config: RelaySettings, publisher: Publisher) -> str:
