@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from outbox_core.process.health import Health
 
+LOG_FORMATS = TEXT, JSON = "text", "json"
+
 
 @dataclass(frozen=True, slots=True)
 class Process:
@@ -58,6 +60,12 @@ class ProcessCommand(BaseCommand):
             help="serve /live, /ready and /metrics there; on 127.0.0.1 if only a port is given (default: "
             "off). Needs the extra `metrics`",
         )
+        parser.add_argument(
+            "--log-format",
+            choices=LOG_FORMATS,
+            default=TEXT,
+            help="text for people, or json: one object a line, with the action and its fields (default: text)",
+        )
 
     @contextmanager
     def process(
@@ -69,11 +77,12 @@ class ProcessCommand(BaseCommand):
         path: Path | None,
         timeout: float | None = None,
         http: Address | None = None,
+        log_format: str = TEXT,
     ) -> Iterator[Process]:
         """The process, with its log, its signals, its liveness file and its HTTP server. ``seconds`` is how
         long it may take to stop. After ``timeout`` seconds it stops without a signal.
         """
-        logs.set_up(self.logger, verbosity)
+        logs.set_up(self.logger, verbosity, as_json=log_format == JSON)
         stop = StopToken()
         signals = StopSignals(name, stop, seconds=seconds)
         with ExitStack() as stack:

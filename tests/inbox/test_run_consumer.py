@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import signal
 import socket
@@ -168,8 +169,9 @@ def test_a_consumer_says_how_it_is_in_outages_and_after_them(service: Service, k
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     process = service.start(
-        "consumers.crm.settings", "--http", "0", KAFKA_BOOTSTRAP_SERVERS=f"127.0.0.1:{port}"
-    )
+        "consumers.crm.settings", "--http", "0", "--log-format", "json",
+        KAFKA_BOOTSTRAP_SERVERS=f"127.0.0.1:{port}",
+    )  # fmt: skip
     scrape, crm = Scrape(process.text, 40), 'consumer="crm"'
     assert (scrape.status("/live"), scrape.status("/ready")) == (200, 503)
     assert scrape[f"inbox_up{{{crm}}}"] == 0
@@ -188,6 +190,9 @@ def test_a_consumer_says_how_it_is_in_outages_and_after_them(service: Service, k
         assert scrape[f"inbox_consumer_partitions{{{crm}}}"] == 6
         assert scrape[kafka] == 0
         assert process.end() == 0
+    lines = [json.loads(line) for line in process.text().splitlines()]
+    recovered = {line["what"] for line in lines if line["action"] == "inbox.recovered"}
+    assert recovered == {"PostgreSQL", "Kafka"}
 
 
 def test_missing_tables_are_a_clear_error(service: Service) -> None:

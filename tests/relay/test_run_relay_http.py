@@ -33,7 +33,8 @@ def test_a_relay_says_how_it_is_in_an_outage_of_kafka_and_after_it(
     w.insert("a", 3, topic=topic(1))
     w.commit()
     settings = json.dumps({"BACKOFF_SECONDS": 0.2})
-    process = relay("--http", "0", KAFKA_BOOTSTRAP_SERVERS=kafka.address, TESTS_RELAY=settings)
+    arguments = ("--http", "0", "--log-format", "json")
+    process = relay(*arguments, KAFKA_BOOTSTRAP_SERVERS=kafka.address, TESTS_RELAY=settings)
     scrape = Scrape(process.text, START_SECONDS)
     wait_until(lambda: scrape[KAFKA_OUT] == 1, START_SECONDS, "the outage is shown")
     assert (scrape.status("/live"), scrape.status("/ready")) == (200, 503)
@@ -45,6 +46,9 @@ def test_a_relay_says_how_it_is_in_an_outage_of_kafka_and_after_it(
     assert scrape["outbox_relay_latency_seconds_count"] == scrape["outbox_relay_wave_events_count"]
     assert scrape[KAFKA_OUT] == 0
     assert process.end() == 0
+    actions = [json.loads(line)["action"] for line in process.text().splitlines()]
+    assert actions[:2] == ["process.http_started", "relay.started"]
+    assert (actions.count("relay.degraded"), actions.count("relay.recovered")) == (1, 1)
 
 
 def test_a_relay_without_its_database_is_alive_and_says_so(relay: Callable[..., RelayProcess]) -> None:

@@ -45,7 +45,14 @@ class Command(ProcessCommand):
         parser.add_argument("name", help="one of INBOX['CONSUMERS']")
 
     def handle(
-        self, *, name: str, liveness_file: Path | None, http: Address | None, verbosity: int, **_: Any
+        self,
+        *,
+        name: str,
+        liveness_file: Path | None,
+        http: Address | None,
+        log_format: str,
+        verbosity: int,
+        **_: Any,
     ) -> None:
         inbox = settings()
         try:
@@ -53,7 +60,12 @@ class Command(ProcessCommand):
         except UnknownConsumer as error:
             raise CommandError(str(error), returncode=ExitCode.USAGE) from error
         with self.process(
-            "inbox", verbosity=verbosity, seconds=inbox.shutdown_seconds, path=liveness_file, http=http
+            "inbox",
+            verbosity=verbosity,
+            seconds=inbox.shutdown_seconds,
+            path=liveness_file,
+            http=http,
+            log_format=log_format,
         ) as process:
             if process.health is not None:
                 process.health.metrics.read(Figures(inbox, [consumer]).samples, METRICS)

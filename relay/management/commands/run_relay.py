@@ -59,6 +59,7 @@ class Command(ProcessCommand):
         database: str,
         liveness_file: Path | None,
         http: Address | None,
+        log_format: str,
         verbosity: int,
         **_: Any,
     ) -> None:
@@ -72,6 +73,7 @@ class Command(ProcessCommand):
             path=liveness_file,
             timeout=timeout,
             http=http,
+            log_format=log_format,
         ) as process:
             encode = encoder(outbox_settings().source, config.content_mode)
             publisher = config.make_publisher()
