@@ -64,7 +64,7 @@ class ProcessCommand(BaseCommand):
             "--log-format",
             choices=LOG_FORMATS,
             default=TEXT,
-            help="text for people, or json: one object a line, with the action and its fields (default: text)",
+            help="text, or json: one object a line, with the action and its fields (default: text)",
         )
 
     @contextmanager

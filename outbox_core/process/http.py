@@ -127,8 +127,7 @@ class HttpServer:
         try:
             return method, await respond(query)
         except Exception:
-            extra = {"action": "process.http_failed", "path": path}
-            logger.exception("The answer to %s failed.", path, extra=extra)
+            logger.exception("The answer to %s failed.", path, extra={"action": "process.http_failed"})
             return method, _plain(HTTPStatus.INTERNAL_SERVER_ERROR, "The log of the process says why.")
 
 

@@ -41,7 +41,9 @@ class JsonFormatter(logging.Formatter):
         return in_json(json.dumps({**values, **{k: v for k, v in shown.items() if k not in values}}))
 
     def _exception(self, record: logging.LogRecord) -> list[str]:
-        """The lines of a traceback. Each is judged alone, so that one with a secret does not hide the rest."""
+        """The lines of a traceback. Each is judged alone, so that one with a secret does not hide
+        the rest.
+        """
         parts = [self.formatException(record.exc_info)] if record.exc_info else []
         if record.stack_info:
             parts.append(self.formatStack(record.stack_info))

@@ -21,9 +21,9 @@ TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 
 def formatted(message: str, *arguments: object, **fields: object) -> dict[str, Any]:
     """A record as a reader of the log gets it."""
-    record = logging.getLogger("relay").makeRecord(
-        "relay", logging.WARNING, __file__, 1, message, arguments, fields.pop("exc_info", None), extra=fields
-    )  # type: ignore[arg-type]
+    exc_info: Any = fields.pop("exc_info", None)
+    logger, level = logging.getLogger("relay"), logging.WARNING
+    record = logger.makeRecord("relay", level, __file__, 1, message, arguments, exc_info, extra=fields)
     line = JsonFormatter().format(record)
     assert "\n" not in line
     found = json.loads(line, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
