@@ -75,7 +75,8 @@ class Figures:
         self._lags = Background(self._read_lags, fresh=LAG_FRESH_SECONDS)
 
     def samples(self) -> Iterator[Sample]:
-        """The samples of now."""
+        """The samples of now. Database and Kafka are asked at the same time."""
+        self._lags.begin()
         statuses, lags = self._statuses.get() or {}, self._lags.get() or {}
         for consumer in self._consumers:
             name = consumer.name

@@ -10,10 +10,10 @@ from outbox_core.metrics.declared import PROGRESS_AGE, Kind, Metric
 
 HEAD = """# Metrics
 
-`run_relay` and `run_consumer` serve them at `/metrics` with [`--http`](../how-to/health-check.md#by-http);
-other processes register a collector ([Alerts and dashboards](../how-to/monitoring.md)). Names and units follow
-the conventions of Prometheus. No label holds a key, an id or anything else of an event. A counter begins at
-0 when its process does.
+`run_relay` and `run_consumer` serve them at `/metrics` with
+[`--http`](../how-to/health-check.md#by-http); other processes register a collector ([Alerts and
+dashboards](../how-to/monitoring.md)). Names and units follow the conventions of Prometheus. No label
+holds a key, an id or anything else of an event. A counter begins at 0 when its process does.
 """
 PROCESS = """Of a relay and of a consumer, beside `process_…` (CPU time, memory, file descriptors)."""
 RELAY = """What one `run_relay` does. Add them up over all relays."""

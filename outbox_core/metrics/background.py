@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from math import inf
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -18,8 +19,8 @@ logger = logging.getLogger(__name__)
 class Background(Generic[T]):
     """What ``read`` returns, at most ``fresh`` seconds old.
 
-    At most one thread reads, whoever asks. ``get`` waits ``patience`` seconds for it, and returns None if it
-    takes longer or fails: then nobody waits for a database that hangs.
+    At most one thread reads, whoever asks. ``get`` waits until ``patience`` seconds after the reading began,
+    and returns None if it takes longer or fails: then nobody waits for a database that hangs.
     """
 
     def __init__(
@@ -37,19 +38,26 @@ class Background(Generic[T]):
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._found: T | None = None
-        self._read_at = -fresh
+        self._read_at = -inf
+        self._began_at = 0.0
+
+    def begin(self) -> threading.Thread | None:
+        """Begin to read, unless the last result is fresh or is being read. Returns the thread that reads."""
+        with self._lock:
+            if self._thread is None and self._clock() >= self._read_at + self._fresh:
+                self._began_at = self._clock()
+                self._thread = threading.Thread(target=self._run, name="metrics", daemon=True)
+                self._thread.start()
+            return self._thread
 
     def get(self) -> T | None:
         """The result, read now unless it is fresh."""
-        with self._lock:
-            if self._thread is None and self._clock() < self._read_at + self._fresh:
-                return self._found
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="metrics", daemon=True)
-                self._thread.start()
-            thread = self._thread
-        thread.join(self._patience)
-        return None if thread.is_alive() else self._found
+        thread = self.begin()
+        if thread is not None:
+            thread.join(max(0.0, self._began_at + self._patience - self._clock()))
+            if thread.is_alive():
+                return None
+        return self._found
 
     def _run(self) -> None:
         found: T | None = None

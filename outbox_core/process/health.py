@@ -10,6 +10,8 @@ from http import HTTPStatus
 
 from outbox_core.metrics import prometheus
 from outbox_core.metrics.declared import PROGRESS_AGE, Sample
+from outbox_core.people.failure import without_rows
+from outbox_core.people.text import line
 from outbox_core.probe import MAX_AGE_SECONDS
 from outbox_core.process.arguments import seconds
 from outbox_core.process.http import Answer, Query, Respond
@@ -61,7 +63,7 @@ class Health:
 
     async def _ready(self, query: Query) -> Answer:
         why = "it stops" if self._stop.requested else self.unready()
-        return self._no(f"not ready: {why}.") if why else self._yes("ready")
+        return self._no(f"not ready: {line(without_rows(why))}") if why else self._yes("ready")
 
     async def _metrics(self, query: Query) -> Answer:
         return Answer(HTTPStatus.OK, await asyncio.to_thread(self.metrics.text), prometheus.CONTENT_TYPE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 
 import prometheus_client
 import pytest
@@ -101,10 +102,21 @@ def test_nobody_waits_for_a_reading_that_hangs_and_none_piles_up() -> None:
 
     background = Background(hang, fresh=0.0, patience=0.05)
     assert [background.get() for _ in range(3)] == [None, None, None]
-    assert sum(thread.name == "metrics" for thread in threading.enumerate()) == 1
+    reading = background.begin()
+    assert reading is not None
     goes_on.set()
-    patient = Background(lambda: 7, fresh=0.0)
-    assert patient.get() == 7
+    reading.join(60)
+    assert list(reads) == list(range(1, 9))  # it was read once
+
+
+def test_two_readings_that_hang_take_the_time_of_one() -> None:
+    goes_on = threading.Event()
+    first, second = (Background(lambda: goes_on.wait(60), patience=1.0) for _ in range(2))
+    began = time.monotonic()
+    second.begin()
+    assert (first.get(), second.get()) == (None, None)
+    assert time.monotonic() - began < 1.9
+    goes_on.set()
 
 
 def test_a_reading_that_fails_is_logged_and_gives_nothing(caplog: pytest.LogCaptureFixture) -> None:
