@@ -19,13 +19,14 @@ LINK = re.compile(r"\[([^\]]+)\]\((?!https?:|#|mailto:)([^)\s]+)\)")
 @cache
 def generated() -> dict[str, str]:
     """Every page that is made of the code, and those that stand in the root of the repository."""
-    from docsite.reference import actions, api, checks, commands, settings, tables, wire
+    from docsite.reference import actions, api, checks, commands, metrics, settings, tables, wire
 
     reference = {
         "settings": settings.page,
         "commands": commands.page,
         "checks": checks.page,
         "log-actions": actions.page,
+        "metrics": metrics.page,
         "wire": wire.page,
         "tables": tables.page,
         "api": api.page,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 
@@ -15,7 +15,7 @@ from inbox.handling.processor import Processor
 from inbox.handling.routing import Routes
 from inbox.handling.unhandled import UnhandledTypes
 from inbox.handling.unit_of_work import UnitOfWork
-from inbox.holding.judge import Judge
+from inbox.holding.judge import HANDLER, Judge
 from inbox.holding.retries import Retries
 from inbox.offsets import DatabaseOffsets
 from inbox.signals import offsets_went_back
@@ -67,7 +67,7 @@ class Consumer:
             consumer.name,
             source,
             self._outages,
-            self._handled,
+            lambda: self.handled,
             database=inbox.database,
             every=every,
             clock=clock,
@@ -79,6 +79,26 @@ class Consumer:
         self._check_every = every
         self._alive_at = self._retry_at = self._checked_at = clock()
         self._unstored: dict[Partition, int] = {}
+        self._joined = False
+
+    @property
+    def outages(self) -> Collection[str]:
+        """What it waits for now. Safe in any thread."""
+        return self._outages.details.keys()
+
+    @property
+    def partitions(self) -> int:
+        """How many partitions it reads. Safe in any thread."""
+        return len(self._source.partitions())
+
+    def unready(self) -> str:
+        """Why this consumer can handle no events now; empty if it can, also while a handler fails. Safe in
+        any thread.
+        """
+        details = self._outages.details.items()
+        if services := [detail for what, detail in details if not what.startswith(HANDLER)]:
+            return f"it waits for {'; '.join(services)}"
+        return "" if self._joined else "it has not joined its group yet"
 
     def _set_up_handling(
         self,
@@ -126,9 +146,11 @@ class Consumer:
             leaving.callback(self._unhandled.write, now=True)
             while not self._stop.requested:
                 self.tick()
-        return self._handled()
+        return self.handled
 
-    def _handled(self) -> int:
+    @property
+    def handled(self) -> int:
+        """How many events it has handled."""
         return self._processor.handled + self._retries.handled
 
     def tick(self) -> None:
@@ -141,6 +163,7 @@ class Consumer:
         self._unhandled.write()
 
     def _poll(self) -> Sequence[Record]:
+        self._joined = self._source.joined
         try:
             records = self._source.poll(POLL_SECONDS)
         except SourceUnavailable as error:

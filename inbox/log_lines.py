@@ -13,8 +13,8 @@ from inbox.handling.routing import Delivery
 from inbox.models import HeldEvent
 from outbox_core.people.failure import without_rows
 from outbox_core.people.logs import guard
-from outbox_core.wire.consumed import Record
 from outbox_core.wire.event import Event
+from outbox_core.wire.trace import trace_id
 
 logger = logging.getLogger("inbox")
 guard(logger)
@@ -51,7 +51,7 @@ def _batch_failed(sender: str, error: BaseException, size: int, **_: Any) -> Non
 
 @receiver(signals.event_held)
 def _event_held(sender: str, delivery: Delivery, **_: Any) -> None:
-    fields = {"consumer": sender, "event_id": delivery.identity.event_id, **_place(delivery.record)}
+    fields = {"consumer": sender, **_event(delivery)}
     if not delivery.error:
         message = "%s: %s is held behind an event of its key."
         _log(logging.DEBUG, "inbox.held_behind", message, sender, _name(delivery), **fields)
@@ -78,10 +78,9 @@ def _event_retried(sender: str, delivery: Delivery, seconds: float, outage: bool
         "%s: %s failed; retrying in %.1f s. Its key waits, no other key is affected. %s",
         *(sender, _name(delivery), seconds, _why(delivery.handler, delivery.error)),
         consumer=sender,
-        event_id=delivery.identity.event_id,
         handler=delivery.handler,
         attempts=delivery.attempts,
-        **_place(delivery.record),
+        **_event(delivery),
     )
 
 
@@ -304,8 +303,16 @@ def _log(level: int, action: str, message: str, *arguments: object, **fields: ob
     logger.log(level, message, *arguments, extra={"action": action, **fields})
 
 
-def _place(record: Record) -> dict[str, Any]:
-    return {"topic": record.topic, "partition": record.partition, "offset": record.offset}
+def _event(delivery: Delivery) -> dict[str, Any]:
+    """Which event it is, where it is in Kafka, and the trace it belongs to."""
+    record, event = delivery.record, delivery.event
+    return {
+        "event_id": delivery.identity.event_id,
+        "topic": record.topic,
+        "partition": record.partition,
+        "offset": record.offset,
+        "trace_id": "" if event is None else trace_id(event.headers),
+    }
 
 
 def _partition(consumer: str, topic: str, partition: int) -> dict[str, Any]:

@@ -113,6 +113,10 @@ class MemorySource:
     def reread(self) -> None:
         self._positions.clear()
 
+    @property
+    def joined(self) -> bool:
+        return not self.outage
+
     def partitions(self) -> Collection[Partition]:
         return self._assigned()
 

@@ -14,6 +14,13 @@ dead_removed = Signal()
 """Processes of this host died without leaving the group, which now has forgotten them.
 Arguments: processes, each as host:pid."""
 
+batch_handled = Signal()
+"""A batch is finished: its events are handled or held. Arguments: size, seconds."""
+
+handler_ended = Signal()
+"""The handlers of an event have returned, or one of them failed with ``error`` (otherwise None). The
+transaction may still be rolled back. Arguments: event, seconds, error."""
+
 batch_failed = Signal()
 """A batch was rolled back, and the consumer looks for the event that causes it. Arguments: error, size."""
 

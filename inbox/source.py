@@ -29,6 +29,10 @@ class Source(Protocol):
     def keep_alive(self) -> bool:
         """Stay a member of the group while a batch is handled. False if partitions were revoked."""
 
+    @property
+    def joined(self) -> bool:
+        """Whether it is a member of the group whose partitions are assigned, be it to others."""
+
     def partitions(self) -> Collection[Partition]:
         """The partitions that are read here now."""
 

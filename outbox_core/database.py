@@ -78,6 +78,18 @@ def own(alias: str) -> BaseDatabaseWrapper:
     return wrapper
 
 
+@contextmanager
+def own_connection(alias: str) -> Iterator[None]:
+    """Use a connection of ``own`` as Django's connection of this thread, and close it at the end."""
+    before = connections[alias]
+    wrapper = connections[alias] = own(alias)
+    try:
+        yield
+    finally:
+        wrapper.close()
+        connections[alias] = before
+
+
 def connect(wrapper: BaseDatabaseWrapper) -> psycopg.Connection[Any]:
     """Open a connection of ``own``: psycopg's, in autocommit, READ COMMITTED and read-write.
 

@@ -1,7 +1,9 @@
 """Every error that outbox_core raises. What is wrong with settings is Django's ImproperlyConfigured.
 
 ProcessError
-└── LivenessFileUnusable    it cannot be written, or a live process uses it
+├── LivenessFileUnusable    it cannot be written, or a live process uses it
+├── AddressUnusable         the address of --http is taken, or is not one of this machine
+└── ExtraMissing            an optional dependency is not installed
 InvalidEvent                a record is not a CloudEvent
 KafkaUnreachable            Kafka does not answer a question of a doctor
 """
@@ -15,6 +17,14 @@ class ProcessError(Exception):
 
 class LivenessFileUnusable(ProcessError):
     """The liveness file cannot be written, or a live process uses it."""
+
+
+class AddressUnusable(ProcessError):
+    """A process cannot listen on this address: the port is taken, or the host is not one of this machine."""
+
+
+class ExtraMissing(ProcessError, ImportError):
+    """An optional dependency is not installed; the message names the extra."""
 
 
 class InvalidEvent(Exception):

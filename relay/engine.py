@@ -87,6 +87,14 @@ class Relay:
         """The shards that it owns now, by number."""
         return self.connected.shards if self.connected else {}
 
+    def unready(self) -> str:
+        """Why this relay can neither publish nor stand by now; empty if it can. Safe in any thread. Kafka is
+        asked, without waiting, until it has answered once.
+        """
+        if self.state not in (State.PUBLISHING, State.STANDBY):
+            return self.condition.detail or f"it is {self.state}"
+        return "" if self._sender.knows_kafka() else "Kafka has not answered yet"
+
     def run(self, *, drain: bool = False) -> bool:
         """Publish until asked to stop, or with ``drain`` until everything is published or held; a topic that
         cannot be written is waited for within its grace. Returns whether it is drained. With ``drain``,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from typing import Any
 
 from outbox_core.people.logs import guard
+from outbox_core.wire.trace import trace_id
 from relay import signals
 from relay.condition import Cause, State
 
@@ -93,6 +95,7 @@ def _hold_made(*, row: Any, failure: Any, scope: str, provisional: bool, **_: An
         scope=scope,
         topic=row.topic,
         event_id=row.event_id,
+        trace_id=trace_id(json.loads(row.headers)),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from typing import TypeVar
 
 from outbox_core.process.clock import boottime
@@ -33,6 +34,17 @@ class Sender:
         self.unanswered_since = 0.0
         """Since when Kafka has not answered (CLOCK_BOOTTIME); 0 if it answered the last question."""
         self._unanswered: Collection[str] = ()
+        self._answered = False
+        self._first: Future[None] | None = None
+
+    def knows_kafka(self) -> bool:
+        """Whether Kafka has answered, and does not leave a question unanswered now. Until it has answered
+        once, it is asked, but not waited for. Safe in any thread.
+        """
+        if not self._answered and (self._first is None or self._first.done()):
+            with suppress(RuntimeError):  # the sender is closed
+                self._first = self._thread.submit(self._prepare, ())
+        return self._answered and not self.unanswered_since
 
     def ask(self, tick: Callable[[], None]) -> bool:
         """Whether Kafka now answers the last unanswered question. ``tick`` is called regularly meanwhile."""
@@ -56,7 +68,7 @@ class Sender:
             self.unanswered_since = self.unanswered_since or boottime()
             self._unanswered = topics
             raise
-        self.unanswered_since = 0.0
+        self.unanswered_since, self._answered = 0.0, True
 
     def send(self, records: Sequence[Record], lease: Lease) -> Future[list[Outcome]]:
         """Begin a wave."""

@@ -17,8 +17,15 @@ shard_acquired = Signal()
 """``lease``"""
 shard_lost = Signal()
 """``lease``, ``why``"""
+page_read = Signal()
+"""The log was read, also where nothing is new. ``lease``, ``rows``: how many, ``seconds``."""
+wave_sent = Signal()
+"""The publisher has answered for a wave. ``lease``, ``records``: how many it took, ``seconds``."""
 wave_published = Signal()
-"""``lease``, ``tally``, ``held``: how many events were held."""
+"""The position is stored behind events that are acknowledged, or were held. ``lease``, ``tally``, ``held``:
+how many events were held, ``stored_at``: when, by the clock of the database (as it writes a time), and
+``seconds``: how long that took.
+"""
 hold_made = Signal()
 """``lease``, ``row``, ``failure``, ``scope`` (``Hold.Scope``), ``provisional``: the hold may end without a
 person, as for a topic that is just being created.

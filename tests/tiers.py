@@ -32,6 +32,7 @@ SERVICES = {
 CONNECTED = {
     "tests/core/doctor/test_kafka_way.py",
     "tests/core/doctor/test_network.py",
+    "tests/core/test_http.py",
     "tests/inbox/test_sources.py",
     "tests/publishers/test_doctor.py",
     "tests/publishers/test_doctor_tls.py",

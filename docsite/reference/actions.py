@@ -69,9 +69,10 @@ def _extra(call: ast.Call) -> ast.expr | None:
 
 
 def _direct(call: ast.Call, action: str, tree: ast.AST) -> Action:
-    """Of ``logger.warning(message, …)``."""
+    """Of ``logger.warning(message, …)``; ``logger.exception`` logs an error with its traceback."""
     assert isinstance(call.func, ast.Attribute)
-    return Action(action, call.func.attr.upper(), _message(call.args[0], call.args[1:], call, tree))
+    level = "ERROR" if call.func.attr == "exception" else call.func.attr.upper()
+    return Action(action, level, _message(call.args[0], call.args[1:], call, tree))
 
 
 def _through(call: ast.Call, tree: ast.AST) -> Action:

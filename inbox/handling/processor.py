@@ -16,7 +16,7 @@ from inbox.handling.routing import Delivery, Routes
 from inbox.handling.unit_of_work import Applied, UnitOfWork
 from inbox.holding.judge import Failure, Judge
 from inbox.holding.suspects import Suspects
-from inbox.signals import batch_failed, deaths_suspected, event_held, event_retried
+from inbox.signals import batch_failed, batch_handled, deaths_suspected, event_held, event_retried
 from inbox.source import Partition
 from inbox.status.outages import Outages
 from outbox_core.process.backoff import delays
@@ -80,7 +80,9 @@ class Processor:
                 with suppress(*UNAVAILABLE):
                     self._suspects.let_go(records[start:])
                 raise
-            self._pace.took(len(batch), self._judge.now() - began_at)
+            seconds = self._judge.now() - began_at
+            self._pace.took(len(batch), seconds)
+            batch_handled.send(self._unit.consumer, size=len(batch), seconds=seconds)
             start = end
 
     def start_over(self, partitions: Collection[Partition]) -> None:

@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from time import monotonic
 
 from django.db import OperationalError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -19,6 +20,7 @@ from inbox.handling.session import SessionSettings
 from inbox.models import HeldEvent, Processed, Unit
 from inbox.models.held_queries import HeldEventQuerySet
 from inbox.offsets import NO_MOVES, DatabaseOffsets, Moves
+from inbox.signals import handler_ended
 
 CAUGHT = (
     "a handler caught a database error inside the transaction, which can only roll back now; "
@@ -169,12 +171,15 @@ class UnitOfWork:
         return Applied(tuple(handled), tuple(held))
 
     def _run(self, connection: BaseDatabaseWrapper, index: int, delivery: Delivery) -> None:
+        began = monotonic()
         try:
             delivery.run(index)
         except HandlerFailed as failure:
+            self._report(delivery, failure.seconds, failure.__cause__)
             if _is_refused_commit(failure) or self._was_closed():
                 raise HandlerFailed(index, failure.handler, failure.seconds) from EffectsLost(ENDED)
             raise
+        self._report(delivery, monotonic() - began)
         session = connection.connection
         if connection.needs_rollback or session.pgconn.transaction_status != TransactionStatus.INTRANS:
             try:
@@ -182,6 +187,9 @@ class UnitOfWork:
             except (EffectsLost, OperationalError) as error:
                 raise HandlerFailed(index, delivery.calls[0][0].name, 0.0) from error
         self.session.restore(connection)
+
+    def _report(self, delivery: Delivery, seconds: float, error: BaseException | None = None) -> None:
+        handler_ended.send(self.consumer, event=delivery.event, seconds=seconds, error=error)
 
     def _was_closed(self) -> bool:
         """Whether code closed the connection, as opposed to losing it."""

@@ -13,6 +13,8 @@ from inbox.holding.evidence import Evidence
 from inbox.status.outages import Outages
 from outbox_core.people.failure import describe
 
+HANDLER = "handler "
+"""How the name of a handler's outage begins."""
 LONGEST = 60.0
 SHARE = 10
 """An event that fails slowly waits this many times as long, so that others get their time."""
@@ -121,4 +123,4 @@ class Judge:
 
 def outage_of(handler: str) -> str:
     """The name of a handler's outage."""
-    return f"handler {handler}"
+    return f"{HANDLER}{handler}"

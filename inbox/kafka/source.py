@@ -93,6 +93,10 @@ class KafkaSource:
             return self._group is not None
         return not self._group.revoked
 
+    @property
+    def joined(self) -> bool:
+        return self._group is not None and self._group.joined
+
     def partitions(self) -> Collection[tuple[str, int]]:
         return [(partition.topic, partition.partition) for partition in self._owned()]
 

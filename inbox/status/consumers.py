@@ -51,7 +51,7 @@ class ConsumerStatus:
 def statuses(consumers: Iterable[ConsumerSettings], database: str, lags: LagReader) -> list[ConsumerStatus]:
     """The status of each of these consumers."""
     return [
-        _status(consumer, database, lags.lag(consumer.name, consumer.topics, database))
+        status(consumer, database, lags.lag(consumer.name, consumer.topics, database))
         for consumer in consumers
     ]
 
@@ -61,7 +61,8 @@ def _behind(lag: Lag) -> dict[str, Any]:
     return {"lag": lag.records, "lag_seconds": age, "lag_unknown": lag.reason}
 
 
-def _status(consumer: ConsumerSettings, database: str, lag: Lag) -> ConsumerStatus:
+def status(consumer: ConsumerSettings, database: str, lag: Lag) -> ConsumerStatus:
+    """The status of a consumer whose lag is known."""
     name = consumer.name
     alive = Instance.objects.using(database).filter(consumer=name).alive()
     totals = alive.aggregate(instances=Count("id"), handled=Sum("handled"), progress_at=Max("progress_at"))

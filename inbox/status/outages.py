@@ -30,6 +30,11 @@ class Outages:
             recovered.send(self._consumer, what=what, seconds=seconds)
 
     @property
+    def details(self) -> dict[str, str]:
+        """What the consumer waits for now, each with a description. Safe in any thread."""
+        return dict(self._detail)
+
+    @property
     def detail(self) -> str:
         """What the consumer waits for, in words; empty if it waits for nothing."""
         return "; ".join(self._detail.values())

@@ -5,6 +5,19 @@ from __future__ import annotations
 from argparse import ArgumentTypeError
 from contextlib import suppress
 from math import isfinite
+from typing import NamedTuple
+
+LOOPBACK = "127.0.0.1"
+
+
+class Address(NamedTuple):
+    """Where a server listens."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 def amount(text: str) -> float:
@@ -21,3 +34,12 @@ def seconds(text: str) -> float:
         if isfinite(number := float(text)) and number > 0:
             return number
     raise ArgumentTypeError(f"{text!r} is not a positive number of seconds")
+
+
+def address(text: str) -> Address:
+    """``HOST:PORT``, ``[IPv6]:PORT``, or only a port: then the loopback address."""
+    host, _, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not port.isascii() or not port.isdigit() or int(port) > 65_535 or (":" in host and "[" not in text):
+        raise ArgumentTypeError(f"{text!r} is not HOST:PORT, such as 127.0.0.1:9102 or 0.0.0.0:9102")
+    return Address(host or LOOPBACK, int(port))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -13,8 +14,9 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
 from django.db import reset_queries
 
-from outbox_core.errors import LivenessFileUnusable
+from outbox_core.errors import ProcessError
 from outbox_core.process import logs
+from outbox_core.process.arguments import Address, address
 from outbox_core.process.exit_codes import ExitCode
 from outbox_core.process.liveness import Liveness
 from outbox_core.process.stopping import StopSignals, StopToken
@@ -22,13 +24,20 @@ from outbox_core.process.stopping import StopSignals, StopToken
 if TYPE_CHECKING:
     from django.core.management.base import CommandParser
 
+    from outbox_core.process.health import Health
+
+LOG_FORMATS = TEXT, JSON = "text", "json"
+
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """The loop must call ``progress`` whenever it makes progress, also while it waits in an outage."""
+    """The loop must call ``progress`` whenever it makes progress, also while it waits in an outage.
+    ``health`` is what the process says of itself with --http, otherwise None.
+    """
 
     stop: StopToken
     progress: Callable[[], None]
+    health: Health | None = None
 
 
 class ProcessCommand(BaseCommand):
@@ -44,38 +53,75 @@ class ProcessCommand(BaseCommand):
             help="a file of this process's own, touched while its loop makes progress and removed at the "
             "end; `python -m outbox_core.probe PATH` is the health check",
         )
+        parser.add_argument(
+            "--http",
+            type=address,
+            metavar="[HOST:]PORT",
+            help="serve /live, /ready and /metrics there; on 127.0.0.1 if only a port is given (default: "
+            "off). Needs the extra `metrics`",
+        )
+        parser.add_argument(
+            "--log-format",
+            choices=LOG_FORMATS,
+            default=TEXT,
+            help="text, or json: one object a line, with the action and its fields (default: text)",
+        )
 
     @contextmanager
     def process(
-        self, name: str, *, verbosity: int, seconds: float, path: Path | None, timeout: float | None = None
+        self,
+        name: str,
+        *,
+        verbosity: int,
+        seconds: float,
+        path: Path | None,
+        timeout: float | None = None,
+        http: Address | None = None,
+        log_format: str = TEXT,
     ) -> Iterator[Process]:
-        """The process, with its log, its signals and its liveness file. ``seconds`` is how long it may take
-        to stop. After ``timeout`` seconds it stops without a signal.
+        """The process, with its log, its signals, its liveness file and its HTTP server. ``seconds`` is how
+        long it may take to stop. After ``timeout`` seconds it stops without a signal.
         """
-        logs.set_up(self.logger, verbosity)
+        logs.set_up(self.logger, verbosity, as_json=log_format == JSON)
         stop = StopToken()
         signals = StopSignals(name, stop, seconds=seconds)
         with ExitStack() as stack:
             try:
-                touch = stack.enter_context(Liveness(path, name)).touch if path else _nothing
+                health = self._health(name, http, stop, stack) if http else None
+                touch = stack.enter_context(Liveness(path, name)).touch if path else None
                 signals.install(timeout=timeout)
                 stack.callback(signals.ignore)
-                yield Process(stop, _forgetful(touch) if settings.DEBUG else touch)
-            except LivenessFileUnusable as error:
+                yield Process(stop, _progress(touch, health), health)
+            except ProcessError as error:
                 raise CommandError(str(error), returncode=ExitCode.USAGE) from error
             except ImproperlyConfigured as error:
                 raise CommandError(str(error), returncode=ExitCode.ERROR) from error
 
+    def _health(self, name: str, http: Address, stop: StopToken, stack: ExitStack) -> Health:
+        """What is served at --http, until the end of the process."""
+        from outbox_core.process.health import Health
+        from outbox_core.process.http import HttpServer
 
-def _forgetful(touch: Callable[[], None]) -> Callable[[], None]:
-    """With DEBUG, Django stores every query until a request ends. Here no request ends."""
+        health = Health(name, stop)
+        server = stack.enter_context(HttpServer(http, health.pages))
+        logging.getLogger(self.logger).info(
+            "Serving /live, /ready and /metrics at http://%s.",
+            server.address,
+            extra={"action": "process.http_started", "address": str(server.address)},
+        )
+        return health
+
+
+def _progress(touch: Callable[[], None] | None, health: Health | None) -> Callable[[], None]:
+    """What the loop calls when it makes progress."""
+    steps = [touch] if touch else []
+    if health is not None:
+        steps.append(health.progress)
+    if settings.DEBUG:  # Django then stores every query until a request ends; here no request ends
+        steps.append(reset_queries)
 
     def progress() -> None:
-        reset_queries()
-        touch()
+        for step in steps:
+            step()
 
-    return progress
-
-
-def _nothing() -> None:
-    pass
+    return steps[0] if len(steps) == 1 else progress

@@ -8,6 +8,8 @@ from uuid import uuid4
 
 from outbox.log.history import refusal
 from outbox.log.position import Position, Snapshot
+from outbox_core.process.clock import boottime
+from relay import signals
 from relay.cluster.lease import Lease
 from relay.errors import Fenced, HoldReleased, LeaseLost
 from relay.log.session import Session
@@ -100,6 +102,7 @@ class Checkpoints:
             "events_held": [event for _, event in held],
             "released": list(released),
         }
+        began = boottime()
         stored, stored_at, ours = self._session.fetch("log/checkpoint", parameters)[0]
         if not stored and ours:
             raise HoldReleased
@@ -110,6 +113,15 @@ class Checkpoints:
             )
         self.position, self._stored_at = position, stored_at
         self.published += tally.events
+        if tally.events or held:
+            signals.wave_published.send(
+                type(self),
+                lease=self._lease,
+                tally=tally,
+                held=len(held),
+                stored_at=stored_at,
+                seconds=boottime() - began,
+            )
 
     def _row(self, position: Position, tally: Tally) -> dict[str, object]:
         """The parameters of a checkpoint and of its conditions."""

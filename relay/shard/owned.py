@@ -94,7 +94,9 @@ class OwnedShard:
         return True
 
     def _read(self, position: Position) -> InFlight:
+        began = boottime()
         page = self._log.read(position)
+        signals.page_read.send(type(self), lease=self.lease, rows=len(page.rows), seconds=boottime() - began)
         return InFlight(page, {row.id: self._context.encode(row) for row in page.rows})
 
     def _skip(self, end: Position) -> bool:
@@ -121,8 +123,13 @@ class OwnedShard:
     def _deliver(
         self, records: Sequence[Record], *, meanwhile: Callable[[], None] | None = None
     ) -> list[Outcome]:
+        began = boottime()
         sent = self._context.sender.send(records, self.lease)
-        return self._context.sender.result(sent, self._context.tick, meanwhile=meanwhile)
+        outcomes = self._context.sender.result(sent, self._context.tick, meanwhile=meanwhile)
+        signals.wave_sent.send(
+            type(self), lease=self.lease, records=len(outcomes), seconds=boottime() - began
+        )
+        return outcomes
 
     def _read_ahead(self, in_flight: InFlight) -> None:
         if in_flight.page.more and self._next is None:
@@ -141,7 +148,6 @@ class OwnedShard:
             in_flight.scopes = None
             return False
         in_flight.step_over(prefix)
-        signals.wave_published.send(type(self), lease=self.lease, tally=prefix.carried, held=len(prefix.held))
         return True
 
     def _handle_failures(

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import signal
+import socket
+import sys
+from argparse import ArgumentTypeError
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +16,7 @@ from django.core.management.base import CommandError
 from django.db import connection
 
 from outbox_core.probe import main as probe
+from outbox_core.process.arguments import Address, address
 from outbox_core.process.command import ProcessCommand
 from outbox_core.process.exit_codes import ExitCode
 from outbox_core.process.stopping import SIGNALS
@@ -67,3 +71,45 @@ def test_a_liveness_file_that_is_in_use_is_a_usage_error(tmp_path: Path) -> None
             with Command().process("relay", verbosity=1, seconds=1, path=path):
                 pass
     assert refused.value.returncode == ExitCode.USAGE
+
+
+def test_an_address_that_is_taken_is_a_usage_error_before_anything_begins(tmp_path: Path) -> None:
+    path = tmp_path / "alive"
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = Address(*taken.getsockname())
+        with pytest.raises(CommandError, match=str(address)) as refused:
+            with Command().process("relay", verbosity=1, seconds=1, path=path, http=address):
+                pass
+    assert refused.value.returncode == ExitCode.USAGE
+    assert not path.exists()
+
+
+def test_metrics_without_their_extra_are_a_usage_error_that_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "prometheus_client", None)
+    for module in ("outbox_core.metrics.prometheus", "outbox_core.process.health"):
+        monkeypatch.delitem(sys.modules, module, raising=False)
+    monkeypatch.delattr("outbox_core.metrics.prometheus", raising=False)
+    with pytest.raises(CommandError, match=r"django-outbox-relay\[metrics\]") as refused:
+        with Command().process("relay", verbosity=1, seconds=1, path=None, http=Address("127.0.0.1", 0)):
+            pass
+    assert refused.value.returncode == ExitCode.USAGE
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("9102", "127.0.0.1:9102"),
+        (":9102", "127.0.0.1:9102"),
+        ("0.0.0.0:9102", "0.0.0.0:9102"),
+        ("[::1]:9102", "[::1]:9102"),
+        ("relay:0", "relay:0"),
+    ],
+)
+def test_an_address_is_on_loopback_unless_it_says_otherwise(given: str, meant: str) -> None:
+    assert str(address(given)) == meant
+
+
+@pytest.mark.parametrize("given", ["", "relay", "relay:", "::1", "127.0.0.1:65536", "127.0.0.1:http", "1:-1"])
+def test_what_is_no_address_is_refused(given: str) -> None:
+    with pytest.raises(ArgumentTypeError):
+        address(given)

@@ -20,7 +20,7 @@ django.setup()
 from django.apps import apps
 from django.contrib.auth.management import _get_all_permissions
 from docsite import pages
-from docsite.reference import actions, checks, commands, settings, tables, wire
+from docsite.reference import actions, checks, commands, metrics, settings, tables, wire
 from docsite.settings import PACKAGES
 print(json.dumps({
     "pages": pages.generated(),
@@ -31,6 +31,9 @@ print(json.dumps({
     },
     "checks": checks.found(),
     "actions": {package: [astuple(each) for each in actions.found(package)] for package in PACKAGES},
+    "metrics": [metric.name for metric in metrics.declared()],
+    "series": sorted(metrics.series()),
+    "metric modules": [sorted(metrics.modules()), sorted(metrics.SECTIONS)],
     "numbers": list(checks.of_settings()),
     "permissions": [name for model in apps.get_models() for name, _ in _get_all_permissions(model._meta)],
     "tables": [model._meta.db_table for model in tables.models()],

@@ -78,7 +78,7 @@ def test_settings_exist(reference: Reference) -> None:
 
 @pytest.mark.acceptance
 def test_commands_and_tables_exist(reference: Reference) -> None:
-    known = {*reference["commands"], *reference["tables"], *RENAMED}
+    known = {*reference["commands"], *reference["tables"], *reference["metrics"], *RENAMED}
     named = set(cited(r"`((?:outbox|inbox|run)_[a-z_]+)[` ]"))
     missing = {(page, name) for page, name in named if not is_known(name, known)}
     assert [f"{page}: {name}" for page, name in sorted(missing)] == []

@@ -64,6 +64,13 @@ def test_every_action_that_is_logged_is_on_the_page(reference: Reference) -> Non
         assert [name for name, _, _ in actions if f"`{name}`" not in text] == []
 
 
+def test_every_metric_that_is_declared_is_on_the_page(reference: Reference) -> None:
+    declaring, on_page = reference["metric modules"]
+    assert declaring == on_page
+    text = page(reference, "metrics")
+    assert [name for name in reference["metrics"] if f"| `{name}` |" not in text] == []
+
+
 @pytest.mark.acceptance
 def test_actions_have_the_levels_and_the_words_of_their_lines(reference: Reference) -> None:
     found = [tuple(action) for actions in reference["actions"].values() for action in actions]

@@ -52,7 +52,9 @@ def manage(*arguments: str, settings: str, **environment: str) -> subprocess.Com
 class Process:
     """One run_consumer."""
 
-    def __init__(self, name: str, settings: str, environment: dict[str, str], log: Path) -> None:
+    def __init__(
+        self, name: str, settings: str, environment: dict[str, str], log: Path, *arguments: str
+    ) -> None:
         self.log = log
         self.liveness_file = log.with_suffix(".alive")
         with log.open("wb") as output:
@@ -64,6 +66,7 @@ class Process:
                     name,
                     "--liveness-file",
                     str(self.liveness_file),
+                    *arguments,
                 ],
                 cwd=ROOT,
                 env={**os.environ, "DJANGO_SETTINGS_MODULE": settings, **environment},
@@ -118,9 +121,9 @@ class Service:
     def create_database(self) -> None:
         admin(f'CREATE DATABASE "{self.database}" TEMPLATE "{self._template}"')
 
-    def start(self, settings: str = "consumers.crm.settings", **environment: str) -> Process:
+    def start(self, settings: str = "consumers.crm.settings", *arguments: str, **environment: str) -> Process:
         log = self._folder / f"crm-{len(self.processes)}.log"
-        process = Process("crm", settings, {**self.environment, **environment}, log)
+        process = Process("crm", settings, {**self.environment, **environment}, log, *arguments)
         self.processes.append(process)
         return process
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import signal
 import socket
@@ -15,6 +16,7 @@ import pytest
 
 from tests.inbox.forwarder import Forwarder
 from tests.inbox.service import Process, Service, admin, manage, server_url
+from tests.scraping import Scrape
 from tests.waiting import wait_until
 
 Make = Callable[..., Service]
@@ -164,6 +166,37 @@ def test_neither_kafka_nor_database_need_be_there_at_start(service: Service, kaf
             1,
         )
     assert told(process, "Traceback") == 0
+
+
+def test_a_consumer_says_how_it_is_in_outages_and_after_them(service: Service, kafka_bootstrap: str) -> None:
+    admin(f'DROP DATABASE "{service.database}"')
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    process = service.start(
+        "consumers.crm.settings", "--http", "0", "--log-format", "json",
+        KAFKA_BOOTSTRAP_SERVERS=f"127.0.0.1:{port}",
+    )  # fmt: skip
+    scrape, crm = Scrape(process.text, 40), 'consumer="crm"'
+    assert (scrape.status("/live"), scrape.status("/ready")) == (200, 503)
+    assert scrape[f"inbox_up{{{crm}}}"] == 0
+    service.create_database()
+    kafka = f'inbox_consumer_outage{{{crm},what="Kafka"}}'
+    wait_until(lambda: scrape[kafka] == 1, 40, "it misses Kafka")
+    wait_until(lambda: scrape[f"inbox_up{{{crm}}}"] == 1, 40, "its database is there")
+    assert (scrape.status("/live"), scrape.status("/ready")) == (200, 503)
+    assert (scrape[f"inbox_lag_up{{{crm}}}"], scrape[f"inbox_held_events{{{crm}}}"]) == (0, 0)
+    with Forwarder(port, kafka_bootstrap):
+        service.buy(10)
+        wait_until(lambda: scrape.status("/ready") == 200, 40, "it is ready")
+        service.wait_until_booked()
+        wait_until(lambda: scrape[f"inbox_lag_events{{{crm}}}"] == 0, 40, "it has caught up")
+        assert scrape[f"inbox_consumer_handled_events_total{{{crm}}}"] == 11
+        assert scrape[f"inbox_consumer_partitions{{{crm}}}"] == 6
+        assert scrape[kafka] == 0
+        assert process.end() == 0
+    lines = [json.loads(line) for line in process.text().splitlines()]
+    recovered = {line["what"] for line in lines if line["action"] == "inbox.recovered"}
+    assert recovered == {"PostgreSQL", "Kafka"}
 
 
 def test_missing_tables_are_a_clear_error(service: Service) -> None:

@@ -16,12 +16,15 @@ from inbox.handling.registry import registry
 from inbox.handling.routing import Routes
 from inbox.handling.running import Limit
 from inbox.kafka import KafkaSource
+from inbox.metrics import METRICS, Figures
 from inbox.offsets import DatabaseOffsets
+from inbox.process_metrics import ConsumerMetrics
 from inbox.signals import started, stopped
 from inbox.status.dead import remove_dead
 from inbox.status.heartbeat import DATABASE
 from inbox.status.outages import Outages
 from outbox_core.kafka_endpoint import Endpoint
+from outbox_core.process.arguments import Address
 from outbox_core.process.backoff import delays
 from outbox_core.process.command import Process, ProcessCommand
 from outbox_core.process.exit_codes import ExitCode
@@ -42,15 +45,31 @@ class Command(ProcessCommand):
         super().add_arguments(parser)
         parser.add_argument("name", help="one of INBOX['CONSUMERS']")
 
-    def handle(self, *, name: str, liveness_file: Path | None, verbosity: int, **_: Any) -> None:
+    def handle(
+        self,
+        *,
+        name: str,
+        liveness_file: Path | None,
+        http: Address | None,
+        log_format: str,
+        verbosity: int,
+        **_: Any,
+    ) -> None:
         inbox = settings()
         try:
             consumer = inbox.consumer(name)
         except UnknownConsumer as error:
             raise CommandError(str(error), returncode=ExitCode.USAGE) from error
         with self.process(
-            "inbox", verbosity=verbosity, seconds=inbox.shutdown_seconds, path=liveness_file
+            "inbox",
+            verbosity=verbosity,
+            seconds=inbox.shutdown_seconds,
+            path=liveness_file,
+            http=http,
+            log_format=log_format,
         ) as process:
+            if process.health is not None:
+                process.health.metrics.read(Figures(inbox, [consumer]).samples, METRICS)
             Limit(inbox.handler_seconds).install()
             wait_for_database(inbox, name, process)
             remove_dead(inbox, consumer)
@@ -62,6 +81,9 @@ class Command(ProcessCommand):
             running = Consumer(
                 inbox, consumer, source, offsets, routes, process.stop, progress=process.progress
             )
+            if process.health is not None:
+                process.health.unready = running.unready
+                ConsumerMetrics(running, routes.handlers, process.health.metrics).listen()
             stopped.send(name, handled=running.run())
 
 

@@ -5,22 +5,27 @@ from __future__ import annotations
 import gc
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import CommandError, CommandParser
 from django.db import DEFAULT_DB_ALIAS, connections
 
+from outbox import metrics
 from outbox.conf import settings as outbox_settings
 from outbox.errors import LogUnsafe
 from outbox_core.kafka_endpoint import Endpoint
-from outbox_core.process.arguments import seconds
+from outbox_core.process.arguments import Address, seconds
 from outbox_core.process.command import ProcessCommand
 from outbox_core.process.exit_codes import ExitCode
 from outbox_core.wire.encode import encoder
 from relay import log_lines, signals
 from relay.conf import RelaySettings, settings
 from relay.engine import Relay
+from relay.metrics import RelayMetrics
 from relay.publishers.base import Publisher
+
+if TYPE_CHECKING:
+    from outbox_core.process.health import Health
 
 GC_THRESHOLD = 50_000, 20, 20
 
@@ -53,6 +58,8 @@ class Command(ProcessCommand):
         timeout: float | None,
         database: str,
         liveness_file: Path | None,
+        http: Address | None,
+        log_format: str,
         verbosity: int,
         **_: Any,
     ) -> None:
@@ -60,11 +67,19 @@ class Command(ProcessCommand):
         log_lines.listen()
         config = settings()
         with self.process(
-            "relay", verbosity=verbosity, seconds=config.shutdown_seconds, path=liveness_file, timeout=timeout
+            "relay",
+            verbosity=verbosity,
+            seconds=config.shutdown_seconds,
+            path=liveness_file,
+            timeout=timeout,
+            http=http,
+            log_format=log_format,
         ) as process:
             encode = encoder(outbox_settings().source, config.content_mode)
             publisher = config.make_publisher()
             relay = Relay(database, config, publisher, encode, process.stop, process.progress)
+            if process.health is not None:
+                _watch(relay, process.health)
             signals.started.send(Relay, database=database, kafka=_destination(config, publisher))
             _tune_garbage_collection()
             try:
@@ -74,6 +89,13 @@ class Command(ProcessCommand):
         if drain and not drained:
             self.stderr.write("relay: not drained; run it again. Nothing is lost.")
             sys.exit(ExitCode.NOT_DRAINED)
+
+
+def _watch(relay: Relay, health: Health) -> None:
+    """Have the health of the process say what the relay and its outbox do."""
+    health.unready = relay.unready
+    RelayMetrics(relay, health.metrics).listen()
+    health.metrics.read(metrics.reader(relay.alias), metrics.METRICS)
 
 
 def _destination(config: RelaySettings, publisher: Publisher) -> str:

@@ -1,0 +1,1 @@
+"""Metrics: what they are called and mean, and how Prometheus gets them."""
