@@ -1,9 +1,12 @@
-"""The argparse types of numbers. It needs no Django, because ``outbox_core.probe`` does not either."""
+"""The argparse types of numbers and times. It needs no Django, because ``outbox_core.probe`` does
+not either.
+"""
 
 from __future__ import annotations
 
 from argparse import ArgumentTypeError
 from contextlib import suppress
+from datetime import UTC, datetime
 from math import isfinite
 
 
@@ -21,3 +24,11 @@ def seconds(text: str) -> float:
         if isfinite(number := float(text)) and number > 0:
             return number
     raise ArgumentTypeError(f"{text!r} is not a positive number of seconds")
+
+
+def moment(text: str) -> datetime:
+    """A time after ISO 8601; one without a zone is UTC."""
+    with suppress(ValueError):
+        found = datetime.fromisoformat(text)
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found
+    raise ArgumentTypeError(f"{text!r} is not a time; write it as 2026-01-31T12:00:00Z")
