@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from django.db import connections
 
 from outbox.log.tables import qualifier
@@ -17,7 +20,7 @@ decodes them three times as fast as UUIDs and times.
 """
 
 
-def read(using: str, condition: str, parameters: dict[str, int]) -> list[Row]:
+def read(using: str, condition: str, parameters: Mapping[str, Any]) -> list[Row]:
     """The rows of the events that meet an SQL condition, by id, through Django's connection."""
     query = f"SELECT {ROW} FROM {qualifier()}outbox_event AS page WHERE {condition} ORDER BY page.id"
     with connections[using].cursor() as cursor:

@@ -57,8 +57,8 @@ def prune(
 
 
 def extent(using: str = DEFAULT_DB_ALIAS, older_than: timedelta | None = None) -> tuple[int, int] | None:
-    """The first id of the log and the last one older than ``older_than``, or None. Found by bisection along
-    the primary key, because ``created_at`` has no index: good enough for a progress bar.
+    """The first id of the log and about the last one older than ``older_than``, or None: good enough for a
+    progress bar.
     """
     with by_index(using):
         return _extent(using, older_than)
@@ -68,15 +68,8 @@ def _extent(using: str, older_than: timedelta | None) -> tuple[int, int] | None:
     events = OutboxEvent.objects.using(using)
     before = _now(using) - (period() if older_than is None else older_than)
     first = events.order_by("pk").values_list("pk", flat=True).first()
-    last = events.order_by("-pk").values_list("pk", flat=True).first()
-    if first is None or last is None:
-        return None
-    low, high = first - 1, last
-    while low < high:
-        middle = (low + high + 1) // 2
-        row = events.filter(pk__gte=middle).order_by("pk").values_list("pk", "created_at").first()
-        low, high = (middle, high) if row and row[1] < before else (low, middle - 1)
-    return (first, low) if low >= first else None
+    last = events.last_id_before(before)
+    return (first, last) if first is not None and last >= first else None
 
 
 def _prune_piece(using: str, before: datetime, after: int, chunk: int, dry_run: bool) -> Piece | None:

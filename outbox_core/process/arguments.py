@@ -1,9 +1,12 @@
-"""The argparse types of numbers. It needs no Django, because ``outbox_core.probe`` does not either."""
+"""The argparse types of numbers and times. It needs no Django, because ``outbox_core.probe`` does
+not either.
+"""
 
 from __future__ import annotations
 
 from argparse import ArgumentTypeError
 from contextlib import suppress
+from datetime import UTC, datetime
 from math import isfinite
 from typing import NamedTuple
 
@@ -43,3 +46,11 @@ def address(text: str) -> Address:
     if not port.isascii() or not port.isdigit() or int(port) > 65_535 or (":" in host and "[" not in text):
         raise ArgumentTypeError(f"{text!r} is not HOST:PORT, such as 127.0.0.1:9102 or 0.0.0.0:9102")
     return Address(host or LOOPBACK, int(port))
+
+
+def moment(text: str) -> datetime:
+    """A time after ISO 8601; one without a zone is UTC."""
+    with suppress(ValueError):
+        found = datetime.fromisoformat(text)
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found
+    raise ArgumentTypeError(f"{text!r} is not a time; write it as 2026-01-31T12:00:00Z")

@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 import msgspec
 
@@ -25,27 +27,50 @@ _TIME = re.compile(
 _ATTRIBUTES = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
+class Contents(NamedTuple):
+    """The attributes of an event by name, without ``ce_``, its content type and its data, in either mode."""
+
+    attributes: dict[str, str]
+    content_type: str | None
+    data: bytes | None
+
+
 def parse(record: Record) -> Event:
     """Read the event that ``record`` carries.
 
     Raises:
         InvalidEvent: the record is not a CloudEvent 1.0; the message says what is wrong with it.
     """
-    headers = _decoded(record.headers)
-    content_type = headers.get("content-type", "")
-    if content_type.lower().startswith("application/cloudevents"):
+    found = contents(record.headers, record.value)
+    if record.value is None and not found.attributes:
+        return _tombstone(record)
+    return _event(record, *found)
+
+
+def contents(headers: Iterable[tuple[str, bytes | None]], value: bytes | None) -> Contents:
+    """What the headers and the value of a record hold. The attributes are not judged.
+
+    Raises:
+        InvalidEvent: it is in a structured mode that cannot be read.
+    """
+    decoded = _decoded(headers)
+    content_type = decoded.get("content-type", "")
+    if is_structured(content_type):
         if content_type.split(";")[0].strip().lower() != STRUCTURED:
             raise InvalidEvent(
                 f"content type {content_type} is not supported; structured mode is {STRUCTURED}"
             )
-        return _event(record, *_structured(record.value))
-    attributes = {name[3:]: value for name, value in headers.items() if name.startswith("ce_")}
-    if record.value is None and not attributes:
-        return _tombstone(record)
-    return _event(record, attributes, content_type or None, record.value)
+        return Contents(*_structured(value))
+    attributes = {name[3:]: text for name, text in decoded.items() if name.startswith("ce_")}
+    return Contents(attributes, content_type or None, value)
 
 
-def _decoded(headers: tuple[tuple[str, bytes | None], ...]) -> dict[str, str]:
+def is_structured(content_type: str) -> bool:
+    """Whether a record of this content type holds the whole event in its value."""
+    return content_type.lower().startswith("application/cloudevents")
+
+
+def _decoded(headers: Iterable[tuple[str, bytes | None]]) -> dict[str, str]:
     """The headers of the event, by name. Of several equal names the last readable one counts: other programs
     add headers, too.
     """
@@ -118,7 +143,8 @@ def _event(record: Record, attributes: dict[str, str], content_type: str | None,
 
 def _tombstone(record: Record) -> Event:
     return Event(
-        id=f"{record.partition}/{record.offset}",
+        # Offsets of a topic that is created again begin at 0 again.
+        id=f"{record.partition}/{record.offset}/{record.timestamp}",
         source=f"kafka:{record.topic}",
         type=TOMBSTONE,
         time=_time(None, record),

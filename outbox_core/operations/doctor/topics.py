@@ -21,6 +21,7 @@ CONFIGS = (
     "message.timestamp.type",
     "message.timestamp.before.max.ms",
     "message.timestamp.after.max.ms",
+    "retention.bytes",
 )
 """The settings of a topic that are judged."""
 

@@ -1,11 +1,11 @@
-"""Asks a cluster with the options of the publisher, for outbox_doctor."""
+"""Asks a cluster with the options of the publisher, for outbox_doctor and outbox_audit."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicCollection, TopicPartition
@@ -15,12 +15,23 @@ from outbox_core.errors import KafkaUnreachable
 from outbox_core.kafka_endpoint import Address
 from outbox_core.operations.doctor.cluster import Cluster, Partition, Topic, Trouble
 from outbox_core.operations.doctor.topics import CONFIGS
+from outbox_core.wire.consumed import Record
 from relay.publishers.confluent.client_reports import ClientReports
 from relay.publishers.confluent.errors import CLIENT_ERRORS, of, words
 
 T = TypeVar("T")
 GROUP = "outbox-doctor"
 """librdkafka asks for a name. The consumer joins no group, and commits nothing."""
+BATCH = 1_000
+BATCH_SECONDS = 0.5
+ERRORS = 3
+"""What librdkafka logs of a consumer: not each option that only a producer has."""
+WHOLE: Mapping[str, Any] = {
+    "auto.offset.reset": "earliest",
+    "enable.partition.eof": True,
+    "queued.max.messages.kbytes": 16_384,
+}
+"""Options of a consumer that reads partitions to their end, and not too far ahead."""
 _TROUBLES = {
     KafkaError.TOPIC_AUTHORIZATION_FAILED: Trouble.FORBIDDEN,
     KafkaError.UNKNOWN_TOPIC_OR_PART: Trouble.MISSING,
@@ -60,15 +71,38 @@ class Inspector:
 
         return self._asked(ask)
 
-    def ends(self, topic: str) -> Mapping[int, int]:
-        def ask(consumer: Consumer) -> Mapping[int, int]:
-            numbers = consumer.list_topics(topic, timeout=self._seconds).topics[topic].partitions
+    def bounds(self, topic: str) -> Mapping[int, tuple[int, int]]:
+        """The first offset and the end offset of each partition."""
+
+        def ask(consumer: Consumer) -> Mapping[int, tuple[int, int]]:
             return {
-                number: consumer.get_watermark_offsets(TopicPartition(topic, number), self._seconds)[1]
-                for number in numbers
+                place.partition: consumer.get_watermark_offsets(place, self._seconds)
+                for place in self._places(consumer, topic)
             }
 
         return self._read(ask)
+
+    def ends(self, topic: str) -> Mapping[int, int]:
+        return {number: end for number, (_, end) in self.bounds(topic).items()}
+
+    def offsets_at(self, topic: str, seconds: float) -> Mapping[int, int]:
+        def ask(consumer: Consumer) -> Mapping[int, int]:
+            places = self._places(consumer, topic)
+            for place in places:
+                place.offset = int(seconds * 1000)
+            found = consumer.offsets_for_times(places, timeout=self._seconds)
+            return {place.partition: place.offset for place in found if place.offset >= 0}
+
+        return self._read(ask)
+
+    def records(self, topic: str, spans: Mapping[int, tuple[int, int]]) -> Iterator[list[Record]]:
+        with self._consumer(WHOLE) as consumer:
+            consumer.assign([TopicPartition(topic, number, first) for number, (first, _) in spans.items()])
+            unread = set(spans)
+            while unread:
+                before = set(unread)
+                yield _records(consumer.consume(BATCH, BATCH_SECONDS), spans, unread)
+                consumer.pause([TopicPartition(topic, number) for number in before - unread])
 
     def read(self, topic: str, starts: Mapping[int, int], key: bytes, seconds: float) -> float | None:
         def ask(consumer: Consumer) -> float | None:
@@ -126,19 +160,59 @@ class Inspector:
         self._reports.trouble = ""
         return answer
 
+    def _places(self, consumer: Consumer, topic: str) -> list[TopicPartition]:
+        numbers = consumer.list_topics(topic, timeout=self._seconds).topics[topic].partitions
+        return [TopicPartition(topic, number) for number in numbers]
+
     def _read(self, ask: Callable[[Consumer], T]) -> T:
-        decided = {"group.id": GROUP, "enable.auto.commit": False, "allow.auto.create.topics": False}
+        with self._consumer() as consumer:
+            return ask(consumer)
+
+    @contextmanager
+    def _consumer(self, options: Mapping[str, Any] = {}) -> Iterator[Consumer]:
+        decided = {
+            "group.id": GROUP,
+            "enable.auto.commit": False,
+            "allow.auto.create.topics": False,
+            "log_level": ERRORS,
+        }
         try:
-            consumer = Consumer({**self._options, **decided}, logger=self._reports)
+            consumer = Consumer({**self._options, **decided, **options}, logger=self._reports)
         except CLIENT_ERRORS as error:
             raise KafkaUnreachable(words(error)) from error
         try:
-            return ask(consumer)
+            yield consumer
         except (*CLIENT_ERRORS, KeyError) as error:
             raise KafkaUnreachable(words(error)) from error
         finally:
             with suppress(*CLIENT_ERRORS):
                 consumer.close()
+
+
+def _records(messages: Sequence[Any], spans: Mapping[int, tuple[int, int]], unread: set[int]) -> list[Record]:
+    """The records before the end of their spans. Takes what is read to its end from ``unread``."""
+    found: list[Record] = []
+    for message in messages:
+        error, number = message.error(), message.partition()
+        if error is not None and error.code() != KafkaError._PARTITION_EOF:
+            raise KafkaException(error)
+        if error is None and message.offset() < spans[number][1]:
+            found.append(_consumed(message))
+        if error is not None or message.offset() >= spans[number][1] - 1:
+            unread.discard(number)
+    return found
+
+
+def _consumed(message: Any) -> Record:
+    return Record(
+        topic=message.topic(),
+        partition=message.partition(),
+        offset=message.offset(),
+        key=message.key(),
+        value=message.value(),
+        headers=tuple(message.headers() or ()),
+        timestamp=message.timestamp()[1],
+    )
 
 
 def code(error: KafkaException) -> int:

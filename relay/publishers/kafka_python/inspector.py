@@ -1,16 +1,20 @@
-"""Asks a cluster with the options of the publisher, for outbox_doctor."""
+"""Asks a cluster with the options of the publisher, for outbox_doctor and outbox_audit."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import kafka
 import kafka.errors
 
 from outbox_core.operations.doctor.kafka_python import KafkaPythonInspector
+from outbox_core.wire.consumed import Record
 from relay.publishers.kafka_python.network import Network, words
 from relay.publishers.kafka_python.options import answered_within, made
+
+POLL_MS = 500
+POLL_RECORDS = 2_000
 
 
 class Inspector(KafkaPythonInspector):
@@ -22,9 +26,41 @@ class Inspector(KafkaPythonInspector):
         super().__init__(
             kafka,
             admin=lambda: self._made(kafka.KafkaAdminClient),
-            consumer=lambda: self._made(kafka.KafkaConsumer, group_id=None, enable_auto_commit=False),
+            consumer=lambda: self._made(
+                kafka.KafkaConsumer, group_id=None, enable_auto_commit=False, auto_offset_reset="earliest"
+            ),
             reason=self._words,
         )
+
+    def offsets_at(self, topic: str, seconds: float) -> Mapping[int, int]:
+        def ask(client: Any) -> Mapping[int, int]:
+            places = [kafka.TopicPartition(topic, n) for n in client.partitions_for_topic(topic) or ()]
+            found = client.offsets_for_times(dict.fromkeys(places, int(seconds * 1000)))
+            return {place.partition: at.offset for place, at in found.items() if at is not None}
+
+        return self._read(ask)
+
+    def records(self, topic: str, spans: Mapping[int, tuple[int, int]]) -> Iterator[list[Record]]:
+        ends = {kafka.TopicPartition(topic, number): end for number, (_, end) in spans.items()}
+
+        def begin(client: Any) -> None:
+            client.assign(list(ends))
+            client.resume(*ends)  # if they were read before
+            for place in ends:
+                client.seek(place, spans[place.partition][0])
+
+        def poll(client: Any) -> dict[Any, list[Any]]:
+            found: dict[Any, list[Any]] = client.poll(timeout_ms=POLL_MS, max_records=POLL_RECORDS)
+            done = [place for place in unread if client.position(place) >= ends[place]]
+            client.pause(*done)
+            unread.difference_update(done)
+            return found
+
+        self._read(begin)
+        unread = set(ends)
+        while unread:
+            batches = self._read(poll).items()
+            yield [_consumed(one) for place, batch in batches for one in batch if one.offset < ends[place]]
 
     def _made(self, client: Any, **decided: Any) -> Any:
         known = {name: value for name, value in self._options.items() if name in client.DEFAULT_CONFIG}
@@ -38,3 +74,15 @@ class Inspector(KafkaPythonInspector):
         if isinstance(error, kafka.errors.BrokerResponseError):
             return words(error)  # a broker has answered, so the connection is not the reason
         return next((each.trouble for each in self._networks if each.trouble), "") or words(error)
+
+
+def _consumed(record: Any) -> Record:
+    return Record(
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        key=record.key,
+        value=record.value,
+        headers=tuple(record.headers),
+        timestamp=record.timestamp,
+    )

@@ -1,0 +1,81 @@
+"""What must be in Kafka, read from the log before the ends of Kafka are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from outbox.conf import settings as outbox_settings
+from outbox.models import EventStatus
+from relay.audit.claims import NO_ID, Claim
+from relay.audit.findings import Findings
+from relay.audit.ids import IdSet
+from relay.audit.kafka import CLOCKS, KafkaLog
+from relay.audit.log import Entry, Log
+from relay.audit.scope import Scope, as_text
+from relay.errors import AuditStopped
+
+SKEW = timedelta(seconds=1)
+"""Ids and times of events are in the same order, but for so much."""
+TOO_MANY = "There are more than about a billion events. Choose a range with --since and --until."
+
+
+class Expected:
+    """The published events of a range that both sides still have. ``sources`` are those of this outbox."""
+
+    def __init__(self, log: Log, kafka: KafkaLog, scope: Scope, findings: Findings) -> None:
+        self.ids = IdSet()
+        self.sources = {outbox_settings().source}
+        self.since = scope.since
+        self._first, self._end, self._topics = scope.first, scope.end, scope.topics
+        self._log = log
+        self._kafka = kafka
+        self._findings = findings
+        self._horizon: Entry | None = None
+
+    def extent(self) -> tuple[int, int]:
+        """Behind which id to begin, and the last id. What is older than the first published event was deleted
+        from the outbox.
+        """
+        self._horizon = self._log.horizon()
+        if self._horizon is not None and self._horizon.created_at > self._first:
+            self._first = self._horizon.created_at
+            self.since = datetime.fromisoformat(self._first)
+        return self._log.extent(self.since and self.since - CLOCKS)
+
+    def read(self, after: int, last: int) -> Iterator[int]:
+        """Read the log from an id to another one. Yields the last id of each page."""
+        for page in self._log.pages(after):
+            for entry in page:
+                self._note(entry)
+            if self.ids.is_full:
+                raise AuditStopped(TOO_MANY)
+            yield min(page[-1].id, last)
+            if page[-1].id >= last:
+                return
+
+    def has_time(self, created_at: str) -> bool:
+        """Whether an event of this time is in the range."""
+        return self._first <= created_at < self._end
+
+    def was_deleted(self, found: Claim) -> bool:
+        """Whether retention may have deleted the row of an event. It may have continued meanwhile."""
+        first = self._horizon = self._log.horizon()
+        if first is None or found.time < first.created_at:
+            return True
+        later = as_text(datetime.fromisoformat(first.created_at) + SKEW)
+        return NO_ID < found.id < first.id and found.time < later
+
+    def _note(self, entry: Entry) -> None:
+        self.sources.add(entry.source or outbox_settings().source)
+        if not self.has_time(entry.created_at) or (self._topics and entry.topic not in self._topics):
+            return
+        if entry.status != EventStatus.PUBLISHED:
+            self._findings.waiting[entry.status] += 1
+            return
+        kept = self._kafka.kept(entry.topic)
+        if entry.created_at < kept.since:
+            self._findings.outside[f"{kept.why}: {entry.topic}"] += 1
+            return
+        self.ids.add(entry.id)
+        self._findings.expect(entry.topic, entry.created_at)

@@ -1,0 +1,51 @@
+"""A set of event ids in little memory. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+BITS = 16
+"""Ids of one page: two to this power."""
+PAGES = 16_384
+"""How many pages a set may have: 128 MiB, about a billion ids in a row."""
+
+
+class IdSet:
+    """One bit for each id, in pages that exist where there are ids."""
+
+    def __init__(self) -> None:
+        self._pages: dict[int, bytearray] = {}
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it must not grow further."""
+        return len(self._pages) >= PAGES
+
+    def add(self, number: int) -> None:
+        page = self._pages.get(number >> BITS)
+        if page is None:
+            page = self._pages[number >> BITS] = bytearray(1 << (BITS - 3))
+        place = number & ((1 << BITS) - 1)
+        page[place >> 3] |= 1 << (place & 7)
+
+    def __contains__(self, number: int) -> bool:
+        page = self._pages.get(number >> BITS)
+        place = number & ((1 << BITS) - 1)
+        return page is not None and bool(page[place >> 3] >> (place & 7) & 1)
+
+    def without(self, other: IdSet) -> Iterator[int]:
+        """The ids that the other set lacks, ascending."""
+        for number in sorted(self._pages):
+            theirs = other._pages.get(number)
+            left = int.from_bytes(self._pages[number], "little")
+            if theirs is not None:
+                left &= ~int.from_bytes(theirs, "little")
+            yield from _ones(left, number << BITS)
+
+
+def _ones(bits: int, first: int) -> Iterator[int]:
+    """Where the bits of a page are set."""
+    for place, byte in enumerate(bits.to_bytes(1 << (BITS - 3), "little") if bits else b""):
+        for bit in range(8) if byte else ():
+            if byte >> bit & 1:
+                yield first + place * 8 + bit

@@ -1,0 +1,126 @@
+"""What an audit reads of Kafka: each topic from its first record to its present end, and what Kafka has
+deleted.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+from outbox_core.errors import KafkaUnreachable
+from outbox_core.operations.doctor import cluster
+from outbox_core.operations.doctor.cluster import Trouble
+from outbox_core.wire.consumed import Record
+from relay.audit.scope import ALL, NOTHING, as_text
+
+Spans = Mapping[int, tuple[int, int]]
+"""The first offset and the end offset of each partition."""
+CLOCKS = timedelta(minutes=10)
+"""How far the clocks of PostgreSQL, relay and brokers may differ."""
+SILENT_SECONDS = 60.0
+
+
+class Reader(cluster.Inspector, Protocol):
+    """An inspector that reads whole topics, too. Each method may raise KafkaUnreachable."""
+
+    def bounds(self, topic: str) -> Spans:
+        """The first offset and the end offset of each partition."""
+
+    def offsets_at(self, topic: str, seconds: float) -> Mapping[int, int]:
+        """The first offset of that time (since 1970) or later, of each partition that has one."""
+
+    def records(self, topic: str, spans: Spans) -> Iterator[list[Record]]:
+        """The records of these spans, those of one partition in order. An empty list means that nothing came
+        for a moment.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """From which time on Kafka must have every event of a topic, and why not from the beginning."""
+
+    since: str
+    why: str = ""
+
+
+class KafkaLog:
+    """The topics of a cluster. ``clock`` is seconds since 1970."""
+
+    def __init__(self, reader: Reader, clock: Callable[[], float] = time.time) -> None:
+        self._reader = reader
+        self._clock = clock
+        self._kept: dict[str, Kept] = {}
+        self._there: dict[str, bool] = {}
+
+    def kept(self, topic: str) -> Kept:
+        """What Kafka must have of a topic, as far as its settings and its first records show."""
+        if topic not in self._kept:
+            self._kept[topic] = self._examine(topic)
+        return self._kept[topic]
+
+    def forget(self) -> None:
+        """Kafka may have deleted more since it was asked."""
+        self._kept.clear()
+        self._there.clear()
+
+    def exists(self, topic: str) -> bool:
+        if topic not in self._there:
+            self._there[topic] = self._reader.topics([topic])[0].trouble is not Trouble.MISSING
+        return self._there[topic]
+
+    def spans(self, topic: str, since: datetime | None) -> Spans:
+        """What must be read of a topic to meet every event since then."""
+        bounds = self._reader.bounds(topic)
+        if since is None:
+            return bounds
+        found = self._reader.offsets_at(topic, (since - CLOCKS).timestamp())
+        return {n: (max(first, found.get(n, end)), end) for n, (first, end) in bounds.items()}
+
+    def records(self, topic: str, spans: Spans) -> Iterator[list[Record]]:
+        """As ``Reader.records``. Raises KafkaUnreachable if nothing comes for long."""
+        spoke = time.monotonic()
+        for batch in self._reader.records(topic, spans):
+            silent = time.monotonic() - spoke
+            if not batch and silent > SILENT_SECONDS:
+                raise KafkaUnreachable(f"no records of {topic} came for {silent:.0f} s")
+            yield batch
+            spoke = time.monotonic() if batch else spoke
+
+    def close(self) -> None:
+        self._reader.close()
+
+    def _examine(self, topic: str) -> Kept:
+        found = self._reader.topics([topic])[0]
+        if found.trouble is Trouble.FORBIDDEN:
+            raise KafkaUnreachable(f"this client may not read topic {topic}; grant Describe and Read")
+        if found.trouble is not None:
+            return Kept(ALL)
+        if "compact" in found.configs.get("cleanup.policy", ""):
+            return Kept(NOTHING, "compacted")
+        cut = {number: span for number, span in self._reader.bounds(topic).items() if span[0] > 0}
+        return Kept(self._deleted_until(found, cut), "deleted by Kafka") if cut else Kept(ALL)
+
+    def _deleted_until(self, topic: cluster.Topic, cut: Spans) -> str:
+        """Retention by time deletes nothing younger. Retention by size deletes from the head: what is
+        younger than the first record of each partition is there.
+        """
+        kept, size = topic.number("retention.ms"), topic.number("retention.bytes")
+        if kept is not None and size == -1:
+            return ALL if kept < 0 else wire_time(self._clock() - kept / 1000 + CLOCKS.total_seconds())
+        return max(self._first(topic.name, number, span) for number, span in cut.items())
+
+    def _first(self, topic: str, number: int, span: tuple[int, int]) -> str:
+        """When the first record of a partition was sent; now if it is empty."""
+        if span[0] < span[1]:
+            for batch in self.records(topic, {number: span}):
+                if batch:
+                    return wire_time(batch[0].timestamp / 1000 + CLOCKS.total_seconds())
+        return wire_time(self._clock() + CLOCKS.total_seconds())
+
+
+def wire_time(seconds: float) -> str:
+    """A time as it goes on the wire."""
+    return as_text(datetime.fromtimestamp(seconds, UTC))

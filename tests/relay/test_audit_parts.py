@@ -1,0 +1,122 @@
+"""What an audit knows in little memory, and what Kafka must still have."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from outbox_core.operations.doctor.cluster import Partition, Topic, Trouble
+from outbox_core.wire.consumed import Record
+from relay.audit import order
+from relay.audit.ids import IdSet
+from relay.audit.kafka import CLOCKS, KafkaLog, Kept, Spans, wire_time
+from relay.audit.order import Slots, Suspects
+from relay.audit.scope import ALL, NOTHING
+
+NOW = 1_800_000_000.0
+IDS = st.sets(st.integers(1, 200_000) | st.integers(10**12, 10**12 + 70_000))
+
+
+def idset(numbers: Collection[int]) -> IdSet:
+    made = IdSet()
+    for number in numbers:
+        made.add(number)
+    return made
+
+
+@given(IDS, IDS)
+def test_a_set_of_ids_is_a_set(ours: set[int], theirs: set[int]) -> None:
+    mine, other = idset(ours), idset(theirs)
+    assert list(mine.without(other)) == sorted(ours - theirs)
+    assert all(number in mine for number in ours)
+    assert not any(number in mine for number in theirs - ours)
+
+
+@given(st.lists(st.tuples(st.sampled_from([b"a", b"b", b"c"]), st.integers(1, 30)), max_size=40))
+def test_keys_that_share_a_slot_are_told_apart(records: list[tuple[bytes, int]]) -> None:
+    first = list(dict.fromkeys((key, number) for key, number in records))
+    numbers = {number: key for key, number in reversed(first)}  # an id has one key
+    first = [(key, number) for key, number in first if numbers[number] == key]
+    expected = [
+        number
+        for at, (key, number) in enumerate(first)
+        if any(other == key and earlier > number for other, earlier in first[:at])
+    ]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(order, "SLOTS", 1)
+        slots = Slots()
+        for key, number in first:
+            slots.note(0, key, number)
+        suspects = Suspects(slots.suspicious)
+        found = [pair.late for key, number in [*first, *first] for pair in suspects.note(0, key, number)]
+    assert found == expected
+
+
+class Fake:
+    """A cluster of one topic, whose partitions have these offsets and the time of their first record."""
+
+    def __init__(self, spans: Spans, configs: Mapping[str, str], first: float = NOW - 500) -> None:
+        self._spans, self._configs, self._first = spans, configs, first
+
+    def topics(self, names: Collection[str]) -> list[Topic]:
+        partitions = tuple(Partition(number=n, replicas=1, in_sync=1, has_leader=True) for n in self._spans)
+        trouble = None if partitions else Trouble.MISSING
+        return [Topic(name="t", trouble=trouble, partitions=partitions, configs=self._configs)]
+
+    def bounds(self, topic: str) -> Spans:
+        return self._spans
+
+    def offsets_at(self, topic: str, seconds: float) -> Mapping[int, int]:
+        return {0: 7}
+
+    def records(self, topic: str, spans: Spans) -> Iterator[list[Record]]:
+        yield []
+        for number, (start, _) in spans.items():
+            yield [
+                Record(
+                    topic=topic,
+                    partition=number,
+                    offset=start,
+                    key=b"k",
+                    value=b"",
+                    timestamp=int(self._first * 1000),
+                )
+            ]
+
+
+def since(seconds: float) -> str:
+    return wire_time(seconds + CLOCKS.total_seconds())
+
+
+WEEK = {"cleanup.policy": "delete", "retention.ms": "604800000", "retention.bytes": "-1"}
+SIZE = {**WEEK, "retention.bytes": "1000000"}
+
+
+@pytest.mark.parametrize(
+    ("spans", "configs", "kept"),
+    [
+        ({0: (0, 9)}, WEEK, Kept(ALL)),
+        ({0: (3, 9)}, WEEK, Kept(since(NOW - 604_800), "deleted by Kafka")),
+        ({0: (3, 9)}, {**WEEK, "retention.ms": "-1"}, Kept(ALL, "deleted by Kafka")),
+        ({0: (0, 9), 1: (3, 9)}, SIZE, Kept(since(NOW - 500), "deleted by Kafka")),
+        ({0: (3, 9), 1: (9, 9)}, SIZE, Kept(since(NOW), "deleted by Kafka")),
+        ({0: (3, 9)}, {}, Kept(since(NOW - 500), "deleted by Kafka")),
+        ({0: (0, 9)}, {**WEEK, "cleanup.policy": "compact,delete"}, Kept(NOTHING, "compacted")),
+        ({}, {}, Kept(ALL)),
+    ],
+    ids=["whole", "time", "for ever", "size", "emptied", "unknown", "compacted", "missing"],
+)
+def test_what_kafka_must_have_follows_from_what_it_may_delete(
+    spans: Spans, configs: Mapping[str, str], kept: Kept
+) -> None:
+    assert KafkaLog(Fake(spans, configs), lambda: NOW).kept("t") == kept  # type: ignore[arg-type]
+
+
+def test_a_partition_without_records_of_the_range_is_not_read() -> None:
+    log = KafkaLog(Fake({0: (3, 9), 1: (3, 9)}, WEEK))  # type: ignore[arg-type]
+    assert log.spans("t", datetime(2026, 1, 1, tzinfo=UTC)) == {0: (7, 9), 1: (9, 9)}
+    assert log.spans("t", None) == {0: (3, 9), 1: (3, 9)}
