@@ -21,3 +21,11 @@ def seconds(text: str) -> float:
         if isfinite(number := float(text)) and number > 0:
             return number
     raise ArgumentTypeError(f"{text!r} is not a positive number of seconds")
+
+
+def count(text: str) -> int:
+    """A positive whole number."""
+    with suppress(ValueError):
+        if (number := int(text)) > 0:
+            return number
+    raise ArgumentTypeError(f"{text!r} is not a positive whole number")
