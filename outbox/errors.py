@@ -13,6 +13,7 @@ OutboxError
 │   └── TooManyKeys           one transaction serializes more keys than OUTBOX["MAX_SERIALIZED_KEYS"]
 ├── SaveLost                  save() would have returned although its row is rolled back
 ├── CannotCapture             a bulk write whose events cannot be known
+├── RowFailed                 a receiver failed for a row of a backfill
 ├── TablesMissing             the database has no tables of the outbox
 └── LogUnsafe                 the log cannot be read, or its position believed, without losing events
     └── PositionNotOfThisHistory  the stored position belongs to another database history
@@ -73,6 +74,10 @@ class SaveLost(OutboxError):
 
 class CannotCapture(OutboxError):
     """A bulk write of a captured model does not return which rows it changed, so its events are unknown."""
+
+
+class RowFailed(OutboxError):
+    """A receiver raised an exception for a row of a backfill."""
 
 
 class TablesMissing(OutboxError):

@@ -47,6 +47,7 @@ MEANING = {
     "ce_correlationid": "What a request and all that follows from it have in common.",
     "ce_causationid": "The id of the event whose handler emitted this one.",
     "ce_actor": "Who did it.",
+    "ce_backfill": "`true` on an event that `outbox_backfill` wrote for a row that existed already.",
     "ce_replay": "`true` on an event that its producer sent again on purpose (see below).",
 }
 NOT_SENT = {"data", "datacontenttype"}

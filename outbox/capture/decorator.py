@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from inspect import iscoroutinefunction
+from inspect import Parameter, iscoroutinefunction, signature
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -44,7 +44,8 @@ def receiver(
     value that was assigned differs. ``refresh=True`` always reads the row again, which shows what a trigger
     that runs after the write did; ``refresh=False`` gives the instance as it was assigned. With
     ``previous=True`` the function also gets ``previous``: the row before the save, locked, or None for a new
-    one.
+    one. With a parameter ``backfill=False``, ``outbox_backfill`` calls it as well, for rows that exist
+    already.
 
     Raises ImproperlyConfigured for signals and senders that cannot be used.
     """
@@ -88,6 +89,12 @@ def _check(function: Callable[..., object], wanted: Iterable[object]) -> None:
     if not func_accepts_kwargs(function):
         raise ImproperlyConfigured(
             f"@outbox.receiver: {name} must accept **kwargs, as every receiver of a signal."
+        )
+    backfill = signature(function).parameters.get("backfill")
+    if backfill is not None and backfill.default is Parameter.empty:
+        raise ImproperlyConfigured(
+            f"@outbox.receiver: {name} needs a default for backfill, as in backfill=False: only "
+            "outbox_backfill passes it, a save does not."
         )
     for signal in wanted:
         if not isinstance(signal, Signal):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import partial, update_wrapper
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
@@ -78,7 +79,17 @@ class Receiver:
         registered.append(self)
 
     def __repr__(self) -> str:
-        return f"<outbox receiver {self.function.__module__}.{self.__qualname__}>"
+        return f"<outbox receiver {self.path}>"
+
+    @property
+    def path(self) -> str:
+        """Its dotted path: ``shop.receivers.order_saved``."""
+        return f"{self.function.__module__}.{self.__qualname__}"
+
+    @property
+    def takes_backfill(self) -> bool:
+        """Whether its signature names ``backfill``; ``**kwargs`` alone does not count."""
+        return "backfill" in signature(self.function).parameters
 
     def __call__(self, *, signal: Signal, sender: object, **kwargs: Any) -> list[UUID]:
         if (kwargs.get("raw") and not self.raw) or is_of_migrations(sender):

@@ -36,6 +36,11 @@ HOLDS: Mapping[str, str] = {
     "outbox_held": "SELECT, UPDATE",
     "outbox_ledger": "SELECT, INSERT, UPDATE",
 }
+BACKFILL: Mapping[str, str] = {
+    **STATUS,
+    "outbox_event": "SELECT, INSERT",
+    "outbox_ledger": "SELECT, INSERT, UPDATE",
+}
 SHARDS: Mapping[str, str] = {
     "outbox_event": "SELECT, UPDATE",
     "outbox_shard": "SELECT, INSERT, UPDATE, DELETE",

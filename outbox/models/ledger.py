@@ -6,7 +6,7 @@ from outbox_core.operations.ledger import LedgerEntry
 
 
 class Ledger(LedgerEntry):
-    """Who released, discarded, paused or resumed what. ``outbox_prune`` deletes nothing here."""
+    """Who released, discarded, paused, resumed or backfilled what. ``outbox_prune`` deletes nothing here."""
 
     class Meta(LedgerEntry.Meta):
         db_table = "outbox_ledger"

@@ -17,7 +17,9 @@ NowOrLater = str | Callable[[], object]
 _NAME = re.compile(r"[a-z0-9]{1,20}")
 _TEXT = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]+")
 _CORE = "specversion id source type subject time datacontenttype dataschema data"
-_OURS = "partitionkey sequence dataversion traceparent tracestate correlationid causationid actor replay"
+_OURS = (
+    "partitionkey sequence dataversion traceparent tracestate correlationid causationid actor replay backfill"
+)
 RESERVED = frozenset(f"{_CORE} {_OURS}".split())
 
 

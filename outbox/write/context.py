@@ -40,6 +40,7 @@ class Context:
     causation_id: str | None = None
     actor: str | Callable[[], str | None] | None = None
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    backfill: bool = False
 
     def __post_init__(self) -> None:
         for name in _ALLOWED:
@@ -61,6 +62,7 @@ class Context:
             causation_id=self.causation_id or outer.causation_id,
             actor=self.actor or outer.actor,
             attributes={**outer.attributes, **self.attributes},
+            backfill=self.backfill or outer.backfill,
         )
 
     def extensions(self) -> dict[str, str]:
@@ -74,6 +76,7 @@ class Context:
             "correlationid": self.correlation_id,
             "causationid": self.causation_id,
             "actor": actor if actor is None or is_valid("actor", actor) else None,
+            "backfill": "true" if self.backfill else None,
         }
         extensions = {name: value for name, value in known.items() if value is not None}
         return extensions | called(self.attributes) if self.attributes else extensions
@@ -121,6 +124,17 @@ def is_valid(name: str, value: str) -> bool:
     return _ALLOWED[name].fullmatch(value) is not None
 
 
+@contextmanager
+def scope(given: Context) -> Iterator[Context]:
+    """Events emitted inside carry the values of this context. Missing ones come from the outer one."""
+    inner = given.inside(_current.get())
+    token = _current.set(inner)
+    try:
+        yield inner
+    finally:
+        _current.reset(token)
+
+
 class _Scope:
     """``outbox.context(…)`` and ``outbox.context.attributes(…)``, for ``with`` or as decorators."""
 
@@ -147,12 +161,8 @@ class _Scope:
             actor=actor,
             attributes=attributes or {},
         )
-        inner = given.inside(_current.get())
-        token = _current.set(inner)
-        try:
+        with scope(given) as inner:
             yield inner
-        finally:
-            _current.reset(token)
 
     def attributes(self, **attributes: object) -> AbstractContextManager[Context]:
         """Events emitted inside carry these extension attributes: ``tenant="t1"`` travels as ``ce_tenant``.

@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 IN_PART = "in part"
 DONE = "done"
 NEEDS_REASON = "Discarding an event needs a reason. The ledger keeps it."
-FACETS = ("consumer", "topic", "key", "type", "cause", "hold", "event", "row")
+FACETS = ("consumer", "topic", "key", "type", "cause", "hold", "event", "row", "model")
 
 
 class LedgerQuerySet(models.QuerySet[Any]):
@@ -44,6 +44,7 @@ class LedgerEntry(models.Model):
         DISCARD = "discard", "discard"
         PAUSE = "pause", "pause"
         RESUME = "resume", "resume"
+        BACKFILL = "backfill", "backfill"
 
     id = models.BigAutoField(primary_key=True)
     at = models.DateTimeField("time", db_default=Now())

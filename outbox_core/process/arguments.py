@@ -54,3 +54,11 @@ def moment(text: str) -> datetime:
         found = datetime.fromisoformat(text)
         return found.replace(tzinfo=UTC) if found.tzinfo is None else found
     raise ArgumentTypeError(f"{text!r} is not a time; write it as 2026-01-31T12:00:00Z")
+
+
+def count(text: str) -> int:
+    """A positive whole number."""
+    with suppress(ValueError):
+        if (number := int(text)) > 0:
+            return number
+    raise ArgumentTypeError(f"{text!r} is not a positive whole number")

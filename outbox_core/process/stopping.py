@@ -7,8 +7,8 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from queue import Empty, SimpleQueue
 from typing import Protocol
 
@@ -54,6 +54,30 @@ class StopToken:
                 self._wake.get(timeout=seconds)
                 self._wake.put(None)  # for other threads that wait
         return self.requested
+
+
+@contextmanager
+def stop_on_signals() -> Iterator[StopToken]:
+    """A token for a command: the first SIGTERM or SIGINT requests a stop, one more than a second later raises
+    KeyboardInterrupt. In another thread than the main one, signals do nothing new.
+    """
+    stop, since = StopToken(), 0.0
+
+    def heed(*_: object) -> None:
+        nonlocal since
+        if stop.requested and boottime() - since > ONE_WISH_SECONDS:
+            raise KeyboardInterrupt
+        if not stop.requested:
+            since = boottime()
+            stop.request()
+
+    numbers = SIGNALS if threading.current_thread() is threading.main_thread() else ()
+    before = {number: signal.signal(number, heed) for number in numbers}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class StopSignals:

@@ -12,21 +12,24 @@ import psycopg
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import transaction
+from django.db.models.signals import post_save
 
 import outbox
 from outbox import status
-from outbox.log.privileges import HOLDS, RELAY, RETENTION, SHARDS, pairs
+from outbox.log.privileges import BACKFILL, HOLDS, RELAY, RETENTION, SHARDS, pairs
 from outbox.models import Held, Hold, OutboxEvent
 from relay.conf import RelaySettings
 from relay.log.session import Session
 from relay.publishers.base import Failure, Trouble
 from tests.granted import GRANT, PAGE, grants
+from tests.outbox.conftest import registered_for_this_test_only
 from tests.relay.clusters import Place
 from tests.relay.conftest import Desk
 from tests.relay.places import place, template
 from tests.testapp.events import Note
+from tests.testapp.models import Tag
 
-__all__ = ["place", "template"]
+__all__ = ["place", "registered_for_this_test_only", "template"]
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
@@ -54,7 +57,10 @@ def roles(place: Place) -> Iterator[Roles]:
     roles = Roles(place)
     yield roles
     place.execute(
-        *(f"DROP OWNED BY {roles.name(role)}" for role in ("app", "relay", "retention", "operator"))
+        *(
+            f"DROP OWNED BY {roles.name(role)}"
+            for role in ("app", "relay", "retention", "operator", "backfill")
+        )
     )
 
 
@@ -71,7 +77,7 @@ def emit(*names: str) -> None:
 
 @pytest.mark.parametrize(
     ("role", "needs"),
-    [("relay", [RELAY]), ("retention", [RETENTION]), ("operator", [HOLDS, SHARDS])],
+    [("relay", [RELAY]), ("retention", [RETENTION]), ("operator", [HOLDS, SHARDS]), ("backfill", [BACKFILL])],
 )
 def test_the_page_says_what_an_error_would_ask_for(role: str, needs: list[Mapping[str, str]]) -> None:
     page = PAGE.replace("ON SEQUENCE", "ON sequence")
@@ -117,6 +123,23 @@ def test_each_role_can_do_its_work(roles: Roles) -> None:
     with roles.as_("retention"):
         assert call("outbox_prune", older_than=0.0).startswith("Deleted 3")
         assert not OutboxEvent.objects.exists()
+
+
+def test_a_backfill_also_needs_to_lock_its_rows(roles: Roles) -> None:
+    @outbox.receiver(post_save, sender=Tag)
+    def saved(instance: Tag, backfill: bool = False, **kwargs: Any) -> Note | None:
+        return Note(instance.name) if backfill else None
+
+    role, table = roles.name("backfill"), Tag._meta.db_table
+    roles.place.execute(
+        f"CREATE TABLE {table} AS SELECT 1 AS id, 'a' AS name", f"GRANT SELECT, UPDATE ON {table} TO {role}"
+    )
+    with roles.as_("backfill"):
+        assert call("outbox_backfill", "testapp.Tag", verbosity=0).startswith("Wrote 1 event")
+    roles.place.execute(f"REVOKE INSERT ON outbox_ledger FROM {role}")
+    grant = f"GRANT INSERT ON outbox_ledger TO {role};"
+    with roles.as_("backfill"), pytest.raises(CommandError, match=re.escape(grant)):
+        call("outbox_backfill", "testapp.Tag", "--created", verbosity=0, stderr=StringIO())
 
 
 def test_a_writer_may_do_nothing_else(roles: Roles) -> None:

@@ -1,0 +1,245 @@
+"""manage.py outbox_backfill: events for rows that exist already."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.apps import apps
+from django.core.management.base import CommandError, CommandParser
+from django.db import DatabaseError, InterfaceError
+from django.db.models import Model
+from tqdm import tqdm
+
+from outbox.errors import OutboxError, RowFailed
+from outbox.log import privileges
+from outbox.management.operator import OutboxCommand
+from outbox.operations.backfill.calls import ALL, Calls, Failure, chosen
+from outbox.operations.backfill.chunks import Backfill
+from outbox.operations.backfill.pace import Pace
+from outbox.operations.backfill.rows import Rows, shown
+from outbox.operations.backfill.run import Run
+from outbox.write.row import NewRow
+from outbox_core.operations import actor
+from outbox_core.operations.bulk_command import LINES
+from outbox_core.operations.command import at_a_terminal
+from outbox_core.people.humanize import plural
+from outbox_core.people.text import line
+from outbox_core.process.arguments import count, seconds
+from outbox_core.process.exit_codes import ExitCode
+from outbox_core.process.stopping import stop_on_signals
+
+INTERRUPTED = 130
+CONTINUE = "Run the same command with --resume to continue."
+
+
+class Command(OutboxCommand):
+    needs = privileges.BACKFILL
+    help = (
+        "Write events for the rows of a model that exist already, built by the @outbox.receiver functions of "
+        "its post_save that take backfill. Each chunk locks its rows, so the events of a key stay in order "
+        "while others write. Exit codes: 0 done, 1 failed or rows were skipped, 2 nothing matches or is "
+        "confirmed, 130 interrupted."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("model", metavar="app.Model", help="whose rows; a child model has its own rows")
+        _add_selection(parser)
+        _add_pace(parser)
+        _add_run(parser)
+
+    def handle(self, *args: object, **options: Any) -> None:
+        who = actor.of_command(options["user"])
+        rows = Rows(
+            model=_model(options["model"]), using=options["database"], filters=tuple(options["filter"])
+        )
+        calls = Calls(
+            rows=rows,
+            receivers=chosen(rows.model, options["receiver"]),
+            created=options["created"],
+        )
+        run = self._run(calls, who, options)
+        if run is None:
+            return
+        total = rows.count(run.after, run.until)
+        backfill = Backfill(calls=calls, run=run, skip_failing=options["skip_failing"])
+        if options["dry_run"]:
+            self._preview(backfill, total)
+            return
+        asked = f"Write events for {plural(total, 'row')} of {run.scope}?"
+        if not options["yes"] and at_a_terminal():
+            self.confirm(asked)
+        self._work(backfill, total, options)
+
+    def _run(self, calls: Calls, who: str, options: dict[str, Any]) -> Run | None:
+        """A new run or the one to continue. None if that one is complete."""
+        latest = Run.latest(calls)
+        if latest is not None and options["resume"]:
+            if latest.is_done:
+                self.say(f"Complete already: {latest.scope}. Use --restart to write the events again.")
+                return None
+            self.say(f"Continuing behind row {shown(latest.after)}.")
+            return latest
+        if latest is not None and not latest.is_done and not options["restart"] and not options["dry_run"]:
+            raise CommandError(
+                f"A backfill of {latest.scope} stopped behind row {shown(latest.after)}. Use --resume to "
+                "continue it, or --restart to begin again.",
+                returncode=ExitCode.USAGE,
+            )
+        until = calls.rows.last()
+        if until is None:
+            raise CommandError(f"No row of {calls.rows.label} matches.", returncode=ExitCode.USAGE)
+        return Run.new(calls, who, until)
+
+    def _preview(self, backfill: Backfill, total: int) -> None:
+        self.say(f"Would write events for {plural(total, 'row')} of {backfill.run.scope}:")
+        for pk, found in backfill.sample(LINES):
+            for each in _lines(pk, found):
+                self.say(f"  {each}")
+        if total > LINES:
+            self.say(f"  … and {plural(total - LINES, 'more row')}.")
+        self.say("Nothing was changed.")
+
+    def _work(self, backfill: Backfill, total: int, options: dict[str, Any]) -> None:
+        rows = events = skipped = 0
+        with self._resumable(), stop_on_signals() as stop, self._progress(total, options) as progress:
+            pace = Pace(
+                using=options["database"],
+                rate=options["rate"],
+                max_age=options["max_pending_age"],
+                stop=stop,
+                tell=self._tell,
+            )
+            size = min(options["chunk"], options["rate"])
+            for piece in backfill.pieces(size, pace):
+                rows, events = rows + piece.rows, events + piece.events
+                skipped += len(piece.failures)
+                progress.update(piece.rows)
+                for failure in piece.failures:
+                    self._tell(f"Skipped. {failure}")
+        done = f"{plural(events, 'event')} for {plural(rows - skipped, 'row')} of {backfill.calls.rows.label}"
+        if not backfill.run.is_done:
+            raise CommandError(f"Stopped: wrote {done} so far. {CONTINUE}", returncode=INTERRUPTED)
+        self.say(f"Wrote {done}.")
+        if backfill.run.failures:
+            raise CommandError(_skipped(backfill.run), returncode=ExitCode.ERROR)
+
+    @contextmanager
+    def _resumable(self) -> Iterator[None]:
+        """An error says how to continue."""
+        try:
+            yield
+        except RowFailed as error:
+            said = (
+                f"{error} Its chunk was rolled back; what was written before stays. Correct the row or the "
+                "receiver, or add --skip-failing, and run the same command with --resume."
+            )
+            raise OutboxError(said) from error
+        except (OutboxError, DatabaseError, InterfaceError):
+            self._tell(CONTINUE)
+            raise
+        except KeyboardInterrupt as error:
+            said = f"Interrupted: the chunk at work was rolled back. {CONTINUE}"
+            raise CommandError(said, returncode=INTERRUPTED) from error
+
+    def _progress(self, total: int, options: dict[str, Any]) -> Any:
+        quiet = None if options.get("verbosity", 1) else True
+        return tqdm(total=total, unit="row", unit_scale=True, disable=quiet)
+
+    def _tell(self, text: str) -> None:
+        """To the person who watches, beside the progress bar."""
+        with tqdm.external_write_mode():
+            self.stderr.write(line(text, 2_000))
+
+
+def _add_selection(parser: CommandParser) -> None:
+    parser.add_argument(
+        "--filter",
+        action="append",
+        default=[],
+        metavar="FIELD=VALUE",
+        help="only rows that match, as in Django: status=paid, deleted_at__isnull=true, pk__in=1,2; may be "
+        "repeated. Without one, all rows of the table, whatever the managers of the model hide",
+    )
+    parser.add_argument(
+        "--receiver",
+        action="append",
+        default=[],
+        metavar="PATH",
+        help=f"call this receiver, as app.receivers.function, or {ALL!r}; may be repeated. Default: those "
+        "that take backfill",
+    )
+    parser.add_argument(
+        "--created", action="store_true", help="pass created=True, as for a new row; default: created=False"
+    )
+
+
+def _add_pace(parser: CommandParser) -> None:
+    parser.add_argument(
+        "--rate",
+        type=count,
+        default=1_000,
+        metavar="ROWS",
+        help="at most so many rows a second (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--chunk",
+        type=count,
+        default=500,
+        metavar="ROWS",
+        help="rows that are locked and written in one transaction (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--max-pending-age",
+        type=seconds,
+        default=30.0,
+        metavar="SECONDS",
+        help="pause while the oldest pending event waits for longer (default: %(default)g)",
+    )
+
+
+def _add_run(parser: CommandParser) -> None:
+    begin = parser.add_mutually_exclusive_group()
+    begin.add_argument(
+        "--resume",
+        action="store_true",
+        help="continue the latest run of the same model, filters and receivers; begin if there is none",
+    )
+    begin.add_argument("--restart", action="store_true", help="begin again, although a run has stopped")
+    parser.add_argument(
+        "--skip-failing",
+        action="store_true",
+        help="skip rows for which a receiver raises an exception, and count them; without it, stop there",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="count the rows and print the first events")
+    parser.add_argument("--yes", action="store_true", help="do not ask for confirmation at a terminal")
+    parser.add_argument("--user", metavar="USERNAME", help="record it in the ledger as done for this user")
+
+
+def _model(label: str) -> type[Model]:
+    try:
+        return apps.get_model(label)
+    except (LookupError, ValueError) as error:
+        said = f"There is no model {line(label, 200)}: name it as app.Model."
+        raise CommandError(said, returncode=ExitCode.USAGE) from error
+
+
+def _lines(pk: Any, found: list[NewRow] | Failure) -> Iterator[str]:
+    if isinstance(found, Failure):
+        yield str(found)
+        return
+    for row in found:
+        yield f"Row {shown(pk)}: {row.type}, key {row.key} of {row.topic}"
+    if not found:
+        yield f"Row {shown(pk)}: no event"
+
+
+def _skipped(run: Run) -> str:
+    first = "; ".join(run.failed[:LINES])
+    return line(
+        f"Skipped: {plural(run.failures, 'row')}, because a receiver failed. The first: {first}. Correct "
+        "them, then run the command for them: --filter pk__in=… The ledger keeps their keys.",
+        2_000,
+    )
