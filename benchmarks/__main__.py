@@ -1,5 +1,5 @@
-"""python -m benchmarks [NAME ...] [--events N]: run benchmarks on services of their own and print their
-figures.
+"""python -m benchmarks [NAME ...] [--events N] [--publisher NAME]: run benchmarks on services of their own
+and print their figures.
 """
 
 from __future__ import annotations
@@ -11,7 +11,18 @@ import sys
 
 import devstack
 
-NAMES = ("drain", "hotkey", "emit", "idle", "memory", "transaction", "snapshot", "openwriter", "takeover")
+NAMES = (
+    "drain",
+    "hotkey",
+    "latency",
+    "emit",
+    "idle",
+    "memory",
+    "transaction",
+    "snapshot",
+    "openwriter",
+    "takeover",
+)
 WITH_EVENTS = ("drain", "hotkey", "memory", "transaction", "snapshot")
 
 
@@ -19,6 +30,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)}; all by default")
     parser.add_argument("--events", type=int, help=f"size of the backlog, for {', '.join(WITH_EVENTS)}")
+    parser.add_argument("--publisher", choices=("kafka-python", "confluent"), default="kafka-python")
     options = parser.parse_args()
     unknown = set(options.names) - set(NAMES)
     if unknown:
@@ -28,6 +40,7 @@ def main() -> int:
         parser.error(f"--events is for {', '.join(WITH_EVENTS)}; {', '.join(without)} would ignore it")
     with devstack.start() as stack:
         os.environ.update(stack.environ(), DJANGO_SETTINGS_MODULE="benchmarks.settings")
+        os.environ["KAFKA_BACKEND"] = options.publisher
         from benchmarks.ground import prepare
 
         prepare()

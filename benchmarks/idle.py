@@ -1,4 +1,4 @@
-"""What a relay costs when there is nothing to do."""
+"""What a relay costs when there is nothing to do, with one shard and with many."""
 
 from __future__ import annotations
 
@@ -9,27 +9,37 @@ import psutil
 from django.db import connection
 
 from benchmarks.ground import running_relay
+from outbox.operations.resharding import reshard
 
-SETTLE, MEASURE = 5.0, 30.0
+SHARDS = 1, 32
+SETTLE, MEASURE = 60.0, 30.0
 
 
 def run() -> Iterator[str]:
+    for shards in SHARDS:
+        reshard("default", shards)
+        yield _of_one_relay(shards)
+    reshard("default", 1)
+
+
+def _of_one_relay(shards: int) -> str:
     with running_relay() as process:
         time.sleep(SETTLE)
         watched = psutil.Process(process.pid)
-        cpu, (wal, xid) = sum(watched.cpu_times()[:2]), _written()
+        cpu, before = sum(watched.cpu_times()[:2]), _counted()
         time.sleep(MEASURE)
-        used, (wal_after, xid_after) = sum(watched.cpu_times()[:2]) - cpu, _written()
-    yield f"idle relay: {used / MEASURE:.2%} of a core"
-    yield (
-        f"{(wal_after - wal) / MEASURE:.0f} bytes of WAL a second by its session, for {xid_after - xid} "
-        f"lease renewals and heartbeats in {MEASURE:.0f} s; each is a transaction, no poll is"
+        used, after = sum(watched.cpu_times()[:2]) - cpu, _counted()
+    wal, xids, statements = (now - then for now, then in zip(after, before, strict=True))
+    return (
+        f"{shards} shards: {used / MEASURE:.2%} of a core; {statements / MEASURE:.1f} statements and "
+        f"{wal / MEASURE:.0f} bytes of WAL a second by its session, for {xids} lease renewals and heartbeats "
+        f"in {MEASURE:.0f} s; each is a transaction, no poll is"
     )
 
 
-def _written() -> tuple[int, int]:
-    """Bytes of WAL by the other sessions of this database so far (by all sessions, before PostgreSQL 18), and
-    transaction ids.
+def _counted() -> tuple[int, int, int]:
+    """Bytes of WAL by the other sessions of this database so far (by all sessions, before PostgreSQL 18),
+    transaction ids, and statements outside of transactions.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint")
@@ -42,4 +52,6 @@ def _written() -> tuple[int, int]:
             )
         else:
             cursor.execute("SELECT pg_current_wal_lsn() - '0/0'")
-        return int(cursor.fetchone()[0]), int(xid)
+        (wal,) = cursor.fetchone()
+        cursor.execute("SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()")
+        return int(wal), int(xid), int(cursor.fetchone()[0])

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+
 from shop.settings import *  # noqa: F403
-from shop.settings import DATABASES
+from shop.settings import DATABASES, KAFKA
 
 DATABASES["default"]["NAME"] = "benchmarks"
+KAFKA |= {"BACKEND": os.environ["KAFKA_BACKEND"]}  # type: ignore[dict-item]
 LOGGING_CONFIG = None

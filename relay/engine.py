@@ -28,6 +28,7 @@ from relay.conf import RelaySettings
 from relay.context import Context
 from relay.errors import LeaseLost, NotPrimary
 from relay.log.session import Session
+from relay.polling import Polling
 from relay.publishers.base import Publisher
 from relay.sender import Sender
 from relay.shard.owned import OwnedShard
@@ -68,6 +69,7 @@ class Relay:
         self._stop = stop or StopToken()
         self._progress = progress
         self._outage = Backoff(settings.backoff_seconds)
+        self._polling = Polling(settings.poll_seconds)
         self._session: Session | None = None
         self._sender = Sender(publisher, settings.lease_seconds * MARGIN)
         self._step_down = StepDown(self._sender)
@@ -107,10 +109,16 @@ class Relay:
                 busy = self.turn()
                 if drain and not busy and self._drained:
                     return True
-                self._stop.wait(self.settings.poll_busy_seconds if busy else self.settings.poll_idle_seconds)
+                self._stop.wait(self._pause(busy=busy))
         finally:
             self.leave()
         return False
+
+    def _pause(self, *, busy: bool) -> float:
+        if self.connected is None:
+            return self._polling.pause(busy=busy, more=False)
+        pause = self._polling.pause(busy=busy, more=self.connected.more)
+        return min(pause, self.connected.coordinator.due_in)
 
     def stop(self) -> None:
         """Finish the wave in flight and end. Safe in a signal handler and in any thread."""

@@ -13,9 +13,10 @@ from outbox.errors import PositionNotOfThisHistory
 from outbox_core.process.clock import boottime
 from relay import signals
 from relay.cluster.coordinator import Coordinator
-from relay.cluster.lease import Lease
+from relay.cluster.lease import Lease, renew
 from relay.context import Context
 from relay.errors import LeaseLost
+from relay.log.news import News, ask
 from relay.log.session import Session
 from relay.shard.owned import OwnedShard
 
@@ -30,6 +31,8 @@ class Connected:
         self.session = session
         self.coordinator = coordinator
         self.shards: dict[int, OwnedShard] = {}
+        self.more = False
+        """Whether the last turn knows of more to do."""
         self._context = context
         self._release_at = 0.0
         self._tidy_at = boottime() + TIDY_EVERY_SECONDS
@@ -43,18 +46,36 @@ class Connected:
             LogUnsafe: the log is not the one that writers write, or the position is not of its history.
             psycopg.Error: the database does not answer.
         """
+        self.more = False
         busy = self._balance()
-        busy = self._each(OwnedShard.turn) or busy
-        if boottime() >= self._release_at:
-            released = self._each(OwnedShard.release)
-            self._release_at = boottime() + (0 if released else RELEASE_EVERY_SECONDS)
-            busy = released or busy
+        news = self._hear()
+        busy = self._each(OwnedShard.turn, lambda shard: shard.rests_at is None) or busy
+        released = news is not None and self._release(news)
+        self.more = released or any(shard.more for shard in self.shards.values())
         if boottime() >= self._tidy_at:
             self._tidy_at = boottime() + TIDY_EVERY_SECONDS
             self.session.prove()
             for shard in self.shards.values():
                 shard.tidy()
-        return busy
+        return busy or released
+
+    def _hear(self) -> News | None:
+        """Ask once for all shards that are at rest. Most of the time they stay there."""
+        resting = [shard for shard in self.shards.values() if shard.rests_at is not None]
+        if not self.shards or (not resting and boottime() < self._release_at):
+            return None
+        news = ask(self.session, (shard.rests_at for shard in resting if shard.rests_at is not None))
+        for shard in resting:
+            shard.hear(news)
+        return news
+
+    def _release(self, news: News) -> bool:
+        """Release holds that are due, not all the time. Returns whether anything was done."""
+        if boottime() < self._release_at:
+            return False
+        released = self._each(OwnedShard.release, lambda shard: news.due or shard.is_releasing)
+        self._release_at = boottime() + (0 if released else RELEASE_EVERY_SECONDS)
+        return released
 
     @property
     def trouble(self) -> str:
@@ -66,14 +87,13 @@ class Connected:
         return len(self.shards) == self.coordinator.shards
 
     def renew(self) -> None:
-        """Renew the leases that are due. Raises LeaseLost for one that is lost."""
-        now = boottime()
-        for shard in [each for each in self.shards.values() if each.lease.renew_at <= now]:
-            if not shard.lease.renew(self.session):
-                shard.lease.deadline = 0.0
-                raise LeaseLost(
-                    f"The lease on shard {shard.lease.shard} is lost, or its buckets have changed."
-                )
+        """Renew all leases if one is due. Raises LeaseLost for one that is lost."""
+        now, leases = boottime(), [shard.lease for shard in self.shards.values()]
+        if all(lease.renew_at > now for lease in leases):
+            return
+        for lease in renew(self.session, leases):
+            lease.deadline = 0.0
+            raise LeaseLost(f"The lease on shard {lease.shard} is lost, or its buckets have changed.")
 
     def step_down(self, why: str) -> None:
         """Give the shards to other relays. A relay that takes a shard loads its position again."""
@@ -99,10 +119,10 @@ class Connected:
             signals.shard_lost.send(type(self), lease=shard.lease, why=why)
         self.shards.clear()
 
-    def _each(self, do: Callable[[OwnedShard], bool]) -> bool:
-        """Give every shard a turn. Returns whether one had work."""
+    def _each(self, do: Callable[[OwnedShard], bool], which: Callable[[OwnedShard], bool]) -> bool:
+        """Give each of these shards a turn. Returns whether one had work."""
         busy = False
-        for shard in list(self.shards.values()):
+        for shard in [shard for shard in self.shards.values() if which(shard)]:
             if self._context.stopping():
                 break
             self._context.tick()

@@ -49,6 +49,11 @@ class Coordinator:
         self._poll_at = boottime() + (patience if until_end is None else min(patience, until_end))
         return lease, len(owned) > share
 
+    @property
+    def due_in(self) -> float:
+        """The seconds until ``balance`` reads the state of the cluster again."""
+        return max(0.0, self._poll_at - boottime())
+
     def is_needed(self) -> bool:
         """Whether a shard has no owner and no healthy relay is there to take it."""
         if boottime() < self._poll_at:

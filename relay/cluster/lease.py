@@ -4,7 +4,7 @@ earlier.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -55,14 +55,28 @@ class Lease:
         """Extend the lease. False if it is lost, or if the shard's buckets have changed, so that it must be
         acquired again.
         """
-        now = boottime()
-        rows = session.fetch("cluster/renew", {**self.fence, "ttl": self.ttl})
-        if not rows or tuple(rows[0]) != (self.first, self.last):
-            return False
-        self.deadline, self.renew_at = now + self.ttl, now + self.ttl / 3
-        return True
+        return not renew(session, [self])
 
     def release(self, session: Session) -> None:
         """Give up the shard, so that another relay can take it at once."""
         session.run("cluster/step_down", self.fence)
         self.deadline = 0.0
+
+
+def renew(session: Session, leases: Sequence[Lease]) -> list[Lease]:
+    """Extend leases of one relay. Returns those that are lost, or whose shard has other buckets now."""
+    now, ttl = boottime(), leases[0].ttl
+    parameters = {
+        "owner": str(leases[0].owner),
+        "ttl": ttl,
+        "shards": [lease.shard for lease in leases],
+        "epochs": [lease.epoch for lease in leases],
+    }
+    renewed = {tuple(row) for row in session.fetch("cluster/renew", parameters)}
+    lost = []
+    for lease in leases:
+        if (lease.shard, lease.first, lease.last) in renewed:
+            lease.deadline, lease.renew_at = now + ttl, now + ttl / 3
+        else:
+            lost.append(lease)
+    return lost

@@ -38,6 +38,11 @@ class HoldReleases:
         self._most: dict[int, int] = {}
         """For each hold, how many events to try at once while a refused one is being isolated."""
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether a round is not over, or the last one had failures."""
+        return bool(self._after or self._most or self.backoff.trouble)
+
     def turn(self) -> bool:
         """Publish a page of each hold that is due, and end holds without events. Returns whether anything was
         done.

@@ -27,13 +27,15 @@ class Page:
     """Rows in the order of the log. ``end`` is the position once all of them are published.
 
     ``token`` is the incarnation that a poll saw, or ``MISSING`` if the database lost it. A window scan
-    has no token: the checkpoint checks it.
+    has no token: the checkpoint checks it. ``seen`` is the snapshot of a poll that found nothing: up to it
+    there is nothing.
     """
 
     rows: list[Row]
     base: Position
     end: Position
     token: str | None = None
+    seen: Snapshot | None = None
 
     @property
     def more(self) -> bool:
@@ -103,7 +105,7 @@ class Log:
         hi, token, partial, found = fetched[0][:4]
         token, rows = token or MISSING, _rows(fetched, 4)
         if not rows and not partial:
-            return Page([], position, position, token)
+            return Page([], position, position, token, Snapshot.parse(hi))
         now = Snapshot.parse(hi)
         if partial or found > self._rows:
             return Page([], position, self._pin(position, now), token)

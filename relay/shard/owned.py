@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-from outbox.log.position import Position
+from outbox.log.position import Position, Snapshot
 from outbox_core.process.backoff import Backoff
 from outbox_core.process.clock import boottime
 from outbox_core.wire.encode import Record, Row
@@ -18,7 +18,8 @@ from relay.errors import Fenced, HoldReleased, PublisherUnavailable
 from relay.holds.release import HoldReleases
 from relay.holds.table import Holds
 from relay.log.checkpoint import Checkpoints, Tally
-from relay.log.reader import Log
+from relay.log.news import News
+from relay.log.reader import POLL_FACTOR, Log
 from relay.log.session import Session
 from relay.publishers.base import Failure, Outcome, Trouble
 from relay.shard.in_flight import InFlight
@@ -42,11 +43,34 @@ class OwnedShard:
         self._hold_releases = HoldReleases(context, self._holds, self._checkpoints, self._deliver)
         self._in_flight: InFlight | None = None
         self._next: InFlight | None = None
+        self.rests_at: Snapshot | None = None
+        """It is at rest: up to here, nothing of it is left to publish. None while it is not."""
+        self._passed_over = 0
+        """How many events of other shards were committed since its position."""
 
     @property
     def trouble(self) -> str:
         """Why some of its events cannot be published for now; empty if all can."""
         return self._publishing.trouble or self._hold_releases.backoff.trouble
+
+    @property
+    def more(self) -> bool:
+        """Whether it is known that there is more to publish now."""
+        return self._checkpoints.position.hi is not None and not self._publishing.trouble
+
+    def hear(self, news: News) -> None:
+        """It stays at rest if the news does not concern it. Its position stays behind, and may not stay too
+        far behind, because the next poll reads from there.
+        """
+        self._passed_over += len(news.buckets)
+        if (
+            news.token != self._checkpoints.token
+            or news.concerns(self.lease.first, self.lease.last)
+            or self._passed_over > POLL_FACTOR * self._context.settings.page_rows
+        ):
+            self.rests_at = None
+        elif self.rests_at is not None:
+            self.rests_at = news.now
 
     def turn(self) -> bool:
         """Call ``step``, unless an outage makes it useless now.
@@ -74,6 +98,7 @@ class OwnedShard:
             LeaseLost: this relay no longer owns the shard, or the database has crashed meanwhile. Acquire the
             shard again.
         """
+        self.rests_at, self._passed_over = None, 0
         in_flight = self._in_flight or self._next or self._read(self._checkpoints.position)
         if in_flight is self._next:
             self._next = None
@@ -83,6 +108,7 @@ class OwnedShard:
                 f"The database of shard {self.lease.shard} was restarted after a crash, or promoted."
             )
         if not in_flight.page.rows:
+            self.rests_at = in_flight.page.seen
             return self._skip(in_flight.page.end)
         self._in_flight = in_flight
         while not in_flight.finished:
@@ -178,3 +204,8 @@ class OwnedShard:
         as ``step`` does.
         """
         return self._in_flight is None and self._hold_releases.turn()
+
+    @property
+    def is_releasing(self) -> bool:
+        """Whether ``release`` has begun something that the next call ends."""
+        return self._hold_releases.has_begun

@@ -152,7 +152,7 @@ def test_the_least_is_enough(settings: Any, name: str) -> None:
         ("RELAY", {"BATCH_BYTES": 0}, 2),
         ("RELAY", {"DELIVERY_SECONDS": 0}, 2),
         ("RELAY", {"POISON": "hold"}, 2),
-        ("RELAY", {"POLL_IDLE_SECONDS": 3.0}, 4),
+        ("RELAY", {"POLL_SECONDS": 3.0}, 4),
         ("RELAY", {"KAFKA": {"BACKENDS": "confluent"}}, 1),
         ("RELAY", {"KAFKA": []}, 2),
         ("RELAY", {"PUBLISHER_OPTIONS": {}}, 1),

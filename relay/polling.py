@@ -1,0 +1,32 @@
+"""How long the loop pauses between two polls. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from outbox_core.process.clock import boottime
+
+SHORTEST_SECONDS = 0.002
+SHARE = 1 / 8
+"""Of the silence so far: the longer nothing came, the less it matters when the next event is seen."""
+
+
+class Polling:
+    """There is no pause while more is waiting. The pause is short just after an event, and grows with the
+    silence up to ``longest`` seconds.
+    """
+
+    def __init__(self, longest: float, clock: Callable[[], float] = boottime) -> None:
+        self._longest = longest
+        self._clock = clock
+        self._since = clock()
+
+    def pause(self, *, busy: bool, more: bool) -> float:
+        """The seconds until the next poll. The last one was ``busy`` if it found something, and may know of
+        ``more``.
+        """
+        if busy:
+            self._since = self._clock()
+        if busy and more:
+            return 0.0
+        return min(self._longest, max(SHORTEST_SECONDS, (self._clock() - self._since) * SHARE))
