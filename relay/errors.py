@@ -5,6 +5,7 @@ RelayError
 ├── LeaseLost               another relay may already own the shard
 │   └── Fenced              a checkpoint wrote nothing, because the lease or the incarnation changed
 ├── HoldReleased            a checkpoint wrote nothing, because a hold ended after it was read
+├── TopicRefused            the broker does not create a topic
 └── PublisherUnavailable    Kafka does not answer; try again
     └── Throttled           it answers, and asks this client to wait
 """
@@ -32,6 +33,10 @@ class HoldReleased(RelayError):
     """A checkpoint wrote nothing: a hold that its events wait behind ended after it was read. Read the holds
     again.
     """
+
+
+class TopicRefused(RelayError):
+    """The broker does not create a topic."""
 
 
 class PublisherUnavailable(RelayError):
