@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import transaction
+from django.db import ProgrammingError, connection, transaction
 
 import outbox
 from outbox import status
@@ -29,7 +29,7 @@ from tests.testapp.events import Note
 __all__ = ["place", "template"]
 pytestmark = pytest.mark.django_db(transaction=True)
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "roles.md"
-GRANT = re.compile(r"^GRANT ([A-Z, ]+) ON (?:SEQUENCE )?(\w+) TO (\w+);$", re.MULTILINE)
+GRANT = re.compile(r"^GRANT ([A-Z, ]+) ON (?:SEQUENCE |FUNCTION )?(\w+)(?:\(\))? TO (\w+);$", re.MULTILINE)
 
 
 class Roles:
@@ -58,7 +58,10 @@ def roles(place: Place) -> Iterator[Roles]:
     roles = Roles(place)
     yield roles
     place.execute(
-        *(f"DROP OWNED BY {roles.name(role)}" for role in ("app", "relay", "retention", "operator"))
+        *(
+            f"DROP OWNED BY {roles.name(role)}"
+            for role in ("app", "relay", "retention", "operator", "autoscaler")
+        )
     )
 
 
@@ -127,6 +130,20 @@ def test_a_writer_may_do_nothing_else(roles: Roles) -> None:
     with roles.as_("app"), pytest.raises(psycopg.errors.InsufficientPrivilege):
         with closing(Session("default")) as session:
             session.connection.execute("SELECT payload FROM outbox_event")
+
+
+def test_an_autoscaler_learns_how_many_events_wait_and_nothing_else(roles: Roles) -> None:
+    with roles.as_("app"):
+        emit("a", "b")
+        with pytest.raises(ProgrammingError, match="outbox_lag"), connection.cursor() as cursor:
+            cursor.execute("SELECT outbox_lag()")
+    with roles.as_("autoscaler"):
+        with connection.cursor() as cursor:
+            cursor.execute("CREATE TEMPORARY TABLE outbox_position (shard_id int)")
+            cursor.execute("SELECT outbox_lag()")
+            assert cursor.fetchone() == (2,)
+        with pytest.raises(ProgrammingError, match="outbox_event"), connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM outbox_event")
 
 
 @pytest.mark.parametrize(
