@@ -17,6 +17,7 @@ from outbox_core.errors import LivenessFileUnusable
 from outbox_core.process import logs
 from outbox_core.process.exit_codes import ExitCode
 from outbox_core.process.liveness import Liveness
+from outbox_core.process.notify import Notifier
 from outbox_core.process.stopping import StopSignals, StopToken
 
 if TYPE_CHECKING:
@@ -49,22 +50,33 @@ class ProcessCommand(BaseCommand):
     def process(
         self, name: str, *, verbosity: int, seconds: float, path: Path | None, timeout: float | None = None
     ) -> Iterator[Process]:
-        """The process, with its log, its signals and its liveness file. ``seconds`` is how long it may take
-        to stop. After ``timeout`` seconds it stops without a signal.
+        """The process, with its log, its signals, its liveness file and its reports to systemd. ``seconds``
+        is how long it may take to stop. After ``timeout`` seconds it stops without a signal.
         """
         logs.set_up(self.logger, verbosity)
         stop = StopToken()
         signals = StopSignals(name, stop, seconds=seconds)
         with ExitStack() as stack:
             try:
+                notifier = stack.enter_context(Notifier.of_unit())
                 touch = stack.enter_context(Liveness(path, name)).touch if path else _nothing
                 signals.install(timeout=timeout)
                 stack.callback(signals.ignore)
-                yield Process(stop, _forgetful(touch) if settings.DEBUG else touch)
+                stack.callback(notifier.stopping)
+                progress = _each(touch, notifier.progress)
+                yield Process(stop, _forgetful(progress) if settings.DEBUG else progress)
             except LivenessFileUnusable as error:
                 raise CommandError(str(error), returncode=ExitCode.USAGE) from error
             except ImproperlyConfigured as error:
                 raise CommandError(str(error), returncode=ExitCode.ERROR) from error
+
+
+def _each(*calls: Callable[[], None]) -> Callable[[], None]:
+    def progress() -> None:
+        for call in calls:
+            call()
+
+    return progress
 
 
 def _forgetful(touch: Callable[[], None]) -> Callable[[], None]:
