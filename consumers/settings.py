@@ -6,14 +6,23 @@ knows the shop; Kafka is all that they share.
 
 from __future__ import annotations
 
+import json
 import os
+from pathlib import Path
 from typing import Any
 
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 
+
+def _secret(name: str) -> str:
+    """The variable ``name``, or what is in the file that the variable ``name``_FILE names."""
+    path = os.environ.get(f"{name}_FILE")
+    return Path(path).read_text(encoding="utf-8").rstrip("\n") if path else os.environ.get(name, "")
+
+
 EXAMPLE_KEY = "an example, not a secret: set SECRET_KEY"
-SECRET_KEY = os.environ.get("SECRET_KEY") or EXAMPLE_KEY
+SECRET_KEY = _secret("SECRET_KEY") or EXAMPLE_KEY
 DEBUG = os.environ.get("DEBUG", "0") == "1"
 ALLOWED_HOSTS = os.environ.get("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]").split(",")
 
@@ -78,6 +87,7 @@ KAFKA = {
         "fetch_max_wait_ms": 100,
         # So long may a batch take; nor does a rebalance wait longer for a member that has gone quiet.
         "max_poll_interval_ms": 30_000,
+        **json.loads(_secret("KAFKA_OPTIONS") or "{}"),  # such as TLS and SASL, in JSON
     },
 }
 
@@ -87,6 +97,8 @@ def database(service: str) -> dict[str, Any]:
     own = os.environ.get(f"{service.upper()}_DATABASE_URL")
     shared = os.environ.get("DATABASE_URL", "postgresql://postgres@127.0.0.1:5432/")
     config: dict[str, Any] = {**dj_database_url.parse(own or shared, conn_max_age=60)}
+    # A password of any characters beside the URL, where some would need %-encoding.
+    config["PASSWORD"] = _secret("DATABASE_PASSWORD") or config["PASSWORD"]
     if not own:
         config["NAME"] = service
     # A server that is cut off is noticed in seconds, not when TCP gives up.

@@ -6,6 +6,7 @@ RelayError
 │   └── Fenced              a checkpoint wrote nothing, because the lease or the incarnation changed
 ├── HoldReleased            a checkpoint wrote nothing, because a hold ended after it was read
 ├── AuditStopped            an audit ends before it has compared everything
+├── TopicRefused            the broker does not create a topic
 └── PublisherUnavailable    Kafka does not answer; try again
     └── Throttled           it answers, and asks this client to wait
 """
@@ -37,6 +38,10 @@ class HoldReleased(RelayError):
 
 class AuditStopped(RelayError):
     """An audit ends before it has compared everything; the message says why."""
+
+
+class TopicRefused(RelayError):
+    """The broker does not create a topic."""
 
 
 class PublisherUnavailable(RelayError):

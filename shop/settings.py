@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
+from psycopg.conninfo import make_conninfo
+
+
+def _secret(name: str) -> str:
+    """The variable ``name``, or what is in the file that the variable ``name``_FILE names."""
+    path = os.environ.get(f"{name}_FILE")
+    return Path(path).read_text(encoding="utf-8").rstrip("\n") if path else os.environ.get(name, "")
+
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 CACHE_DIR = Path(os.environ.get("CACHE_DIR", BASE_DIR / ".cache"))
 
 EXAMPLE_KEY = "an example, not a secret: set SECRET_KEY"
-SECRET_KEY = os.environ.get("SECRET_KEY") or EXAMPLE_KEY
+SECRET_KEY = _secret("SECRET_KEY") or EXAMPLE_KEY
 DEBUG = os.environ.get("DEBUG", "0") == "1"
 ALLOWED_HOSTS = os.environ.get("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]").split(",")
 
@@ -79,12 +89,29 @@ def _database_url(service: str) -> str:
     return os.environ.get(f"{service.upper()}_DATABASE_URL") or server._replace(path=f"/{service}").geturl()
 
 
-DATABASES = {"default": dj_database_url.parse(_database_url("shop"), conn_max_age=60)}
+def _database() -> dict[str, Any]:
+    """DATABASE_PASSWORD is a password of any characters beside the URL, where some would need %-encoding."""
+    config: dict[str, Any] = {**dj_database_url.parse(_database_url("shop"), conn_max_age=60)}
+    return {**config, "PASSWORD": _secret("DATABASE_PASSWORD") or config["PASSWORD"]}
+
+
+DATABASES = {"default": _database()}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
 
 # An order's page reads the databases of the consuming services. Nothing else here uses them; remove one, and
 # the page works without it.
-JOURNEY = {service: _database_url(service) for service in ("crm", "analytics", "notifications")}
+def _reader() -> dict[str, str]:
+    """The role that reads there, if it is not that of the URL."""
+    password = _secret("JOURNEY_PASSWORD") or _secret("DATABASE_PASSWORD")
+    given = {"user": os.environ.get("JOURNEY_USER", ""), "password": password}
+    return {name: value for name, value in given.items() if value}
+
+
+JOURNEY = {
+    service: make_conninfo(_database_url(service), **_reader())
+    for service in ("crm", "analytics", "notifications")
+}
 
 USE_TZ = True
 TIME_ZONE = "UTC"
@@ -101,7 +128,10 @@ LOGIN_REDIRECT_URL = "shop:catalogue"
 SILENCED_SYSTEM_CHECKS = ["outbox.I002"]  # bulk writes to auth.User: shop.Customer, its proxy, captures them
 OUTBOX = {"SOURCE": "/shop", "TOPIC_PREFIX": os.environ.get("KAFKA_TOPIC_PREFIX", "")}
 KAFKA = {
-    "OPTIONS": {"bootstrap_servers": os.environ.get("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9092").split(",")},
+    "OPTIONS": {
+        "bootstrap_servers": os.environ.get("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9092").split(","),
+        **json.loads(_secret("KAFKA_OPTIONS") or "{}"),  # such as TLS and SASL, in JSON
+    },
 }
 
 LOGGING = {

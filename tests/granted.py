@@ -7,7 +7,7 @@ import re
 from tests.docs.examples import ROOT
 
 PAGE = (ROOT / "docs" / "how-to" / "roles.md").read_text(encoding="utf-8")
-GRANT = re.compile(r"^GRANT ([A-Z, ]+) ON (?:SEQUENCE )?(\w+) TO (\w+);$", re.MULTILINE)
+GRANT = re.compile(r"^GRANT ([A-Z, ]+) ON (?:SEQUENCE |FUNCTION )?(\w+)(?:\(\))? TO (\w+);$", re.MULTILINE)
 
 
 def grants(role: str, name: str) -> list[str]:

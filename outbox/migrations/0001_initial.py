@@ -9,6 +9,7 @@ import django.db.models.functions.text
 import django.db.models.lookups
 import outbox.fields
 from django.db import migrations, models
+from outbox.sql import text
 
 # The position of each shard is its latest checkpoint, and here is whether it may be believed. A checkpoint
 # stores the id of its own transaction. While the row is where that transaction put it, the system column xmin
@@ -35,6 +36,21 @@ LEFT JOIN LATERAL (
     SELECT lo, hi, pos, published, created_at FROM outbox_checkpoint
     WHERE shard_id = shard.id ORDER BY epoch DESC, seq DESC LIMIT 1
 ) AS latest ON true
+"""
+
+# How many events wait, up to 100,000: for autoscalers. It runs as the owner of the tables, so a role that may
+# call it needs no other privilege. Its search_path is therefore that of the tables, and has no temporary
+# tables of the caller; the planner may not read the whole log.
+LAG = f"""
+CREATE FUNCTION outbox_lag() RETURNS integer LANGUAGE sql STABLE SECURITY DEFINER
+SET enable_seqscan = off SET enable_bitmapscan = off SET enable_indexscan = on SET enable_nestloop = on SET jit = off
+AS $lag$
+SELECT count(*)::integer FROM ({text("pending", cap=100_000).replace("{schema}", "")} LIMIT 100000) AS pending
+$lag$;
+REVOKE ALL ON FUNCTION outbox_lag() FROM PUBLIC;
+DO $do$ BEGIN
+    EXECUTE format('ALTER FUNCTION outbox_lag() SET search_path = pg_catalog, %I, pg_temp', current_schema());
+END $do$
 """
 
 
@@ -259,4 +275,5 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.RunSQL(POSITION, "DROP VIEW outbox_position"),
+        migrations.RunSQL(LAG, "DROP FUNCTION outbox_lag()"),
     ]

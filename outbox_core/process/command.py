@@ -19,6 +19,7 @@ from outbox_core.process import logs
 from outbox_core.process.arguments import Address, address
 from outbox_core.process.exit_codes import ExitCode
 from outbox_core.process.liveness import Liveness
+from outbox_core.process.notify import Notifier
 from outbox_core.process.stopping import StopSignals, StopToken
 
 if TYPE_CHECKING:
@@ -79,19 +80,22 @@ class ProcessCommand(BaseCommand):
         http: Address | None = None,
         log_format: str = TEXT,
     ) -> Iterator[Process]:
-        """The process, with its log, its signals, its liveness file and its HTTP server. ``seconds`` is how
-        long it may take to stop. After ``timeout`` seconds it stops without a signal.
+        """The process, with its log, its signals, its liveness file, its HTTP server and its reports to
+        systemd. ``seconds`` is how long it may take to stop. After ``timeout`` seconds it stops without a
+        signal.
         """
         logs.set_up(self.logger, verbosity, as_json=log_format == JSON)
         stop = StopToken()
         signals = StopSignals(name, stop, seconds=seconds)
         with ExitStack() as stack:
             try:
+                notifier = stack.enter_context(Notifier.of_unit())
                 health = self._health(name, http, stop, stack) if http else None
                 touch = stack.enter_context(Liveness(path, name)).touch if path else None
                 signals.install(timeout=timeout)
                 stack.callback(signals.ignore)
-                yield Process(stop, _progress(touch, health), health)
+                stack.callback(notifier.stopping)
+                yield Process(stop, _progress(touch, health, notifier), health)
             except ProcessError as error:
                 raise CommandError(str(error), returncode=ExitCode.USAGE) from error
             except ImproperlyConfigured as error:
@@ -112,9 +116,11 @@ class ProcessCommand(BaseCommand):
         return health
 
 
-def _progress(touch: Callable[[], None] | None, health: Health | None) -> Callable[[], None]:
+def _progress(
+    touch: Callable[[], None] | None, health: Health | None, notifier: Notifier
+) -> Callable[[], None]:
     """What the loop calls when it makes progress."""
-    steps = [touch] if touch else []
+    steps = [notifier.progress, *([touch] if touch else [])]
     if health is not None:
         steps.append(health.progress)
     if settings.DEBUG:  # Django then stores every query until a request ends; here no request ends

@@ -71,7 +71,7 @@ def test_null_value_is_a_tombstone() -> None:
 
 def test_null_value_without_attributes_is_a_tombstone_of_another_program() -> None:
     event = parse(replace(binary(None), headers=(("content-type", b"text/plain"), ("origin", b"x"))))
-    assert (event.type, event.source, event.id, event.key) == (TOMBSTONE, "kafka:t", "1/9", "42")
+    assert (event.type, event.source, event.id, event.key) == (TOMBSTONE, "kafka:t", "1/9/86400000", "42")
     assert event.data is None
     for header in (("ce_type", b"x"), ("content-type", STRUCTURED.encode())):
         with pytest.raises(InvalidEvent):

@@ -5,8 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import closing
+from io import StringIO
 
 import pytest
+from django.core.management import CommandError, call_command
+from pytest_django import Settings
 
 from inbox.kafka import KafkaSource
 from inbox.memory import MemoryOffsets
@@ -195,3 +198,41 @@ def test_a_limit_that_was_raised_is_known_before_a_record_is_refused(
     assert failure.trouble is Trouble.RECORD
     broker.configure(topic, **{"max.message.bytes": "100000"})
     assert deliver(publisher, [large]) == []
+
+
+def test_the_topics_of_registered_events_are_made_in_one_go_and_only_once(
+    broker: Broker, settings: Settings
+) -> None:
+    prefix = f"{broker.topic()}."
+    settings.OUTBOX = {"SOURCE": "/test", "TOPIC_PREFIX": prefix}
+    settings.KAFKA = {"OPTIONS": {"bootstrap.servers": broker.address}, "BACKEND": "confluent"}
+    command = ["outbox_topics", "--partitions", "2", "--replication-factor", "1"]
+
+    first, again = run(*command), run(*command)
+
+    assert f"{prefix}shop.orders: created" in first
+    assert set(first.split()[1::2]) == {"created"}
+    assert set(again.split()[1::2]) == {"exists"}
+    assert broker.exists(f"{prefix}shop.orders")
+
+
+def test_topics_that_the_broker_refuses_end_the_command_with_the_name_and_the_reason(
+    broker: Broker, settings: Settings
+) -> None:
+    settings.OUTBOX = {"SOURCE": "/test", "TOPIC_PREFIX": f"{broker.topic()}."}
+    settings.KAFKA = {"OPTIONS": {"bootstrap_servers": broker.address}}
+    with pytest.raises(CommandError, match=r"shop\.customers") as refused:
+        run("outbox_topics", "--replication-factor", "3")
+    assert refused.value.returncode == 1
+
+
+def test_without_kafka_topics_are_not_made_and_the_address_is_named(settings: Settings) -> None:
+    settings.KAFKA = {"OPTIONS": {"bootstrap_servers": "127.0.0.1:1"}}
+    with pytest.raises(CommandError, match=r"127\.0\.0\.1:1"):
+        run("outbox_topics", "--timeout", "1")
+
+
+def run(*command: str) -> str:
+    out = StringIO()
+    call_command(*command, stdout=out)
+    return out.getvalue()

@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import transaction
+from django.db import ProgrammingError, connection, transaction
 from django.db.models.signals import post_save
 
 import outbox
@@ -59,7 +59,7 @@ def roles(place: Place) -> Iterator[Roles]:
     place.execute(
         *(
             f"DROP OWNED BY {roles.name(role)}"
-            for role in ("app", "relay", "retention", "operator", "backfill")
+            for role in ("app", "relay", "retention", "operator", "backfill", "autoscaler")
         )
     )
 
@@ -146,6 +146,20 @@ def test_a_writer_may_do_nothing_else(roles: Roles) -> None:
     with roles.as_("app"), pytest.raises(psycopg.errors.InsufficientPrivilege):
         with closing(Session("default")) as session:
             session.connection.execute("SELECT payload FROM outbox_event")
+
+
+def test_an_autoscaler_learns_how_many_events_wait_and_nothing_else(roles: Roles) -> None:
+    with roles.as_("app"):
+        emit("a", "b")
+        with pytest.raises(ProgrammingError, match="outbox_lag"), connection.cursor() as cursor:
+            cursor.execute("SELECT outbox_lag()")
+    with roles.as_("autoscaler"):
+        with connection.cursor() as cursor:
+            cursor.execute("CREATE TEMPORARY TABLE outbox_position (shard_id int)")
+            cursor.execute("SELECT outbox_lag()")
+            assert cursor.fetchone() == (2,)
+        with pytest.raises(ProgrammingError, match="outbox_event"), connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM outbox_event")
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable
+import socket
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+
+import pytest
 
 from outbox_core.probe import main as probe
 from tests.relay.conftest import Writer
@@ -47,16 +51,30 @@ def test_a_relay_that_waits_in_an_outage_is_alive(
     topic: Callable[..., str],
     tmp_path: Path,
     away: dict[str, str],
+    manager: socket.socket,
 ) -> None:
+    """So its probe says, and so systemd hears."""
     path, w = tmp_path / "alive", writer()
     w.insert("a", topic=topic(1))
     w.commit()
-    waiting = relay("--liveness-file", str(path), **away)
+    manager.bind(str(tmp_path / "notify"))
+    waiting = relay("--liveness-file", str(path), NOTIFY_SOCKET=str(tmp_path / "notify"), **away)
     wait_until(lambda: "Nothing is lost" in waiting.text(), START_SECONDS, "it waits")
     for _ in range(2):
         touched = path.stat().st_mtime_ns
         wait_until(lambda: path.stat().st_mtime_ns > touched, IN_TIME, "it makes progress")  # noqa: B023
     assert waiting.end() == 0
+    first, *later = iter(partial(manager.recv, 4096), b"STOPPING=1")
+    assert first == b"READY=1\nWATCHDOG=1"
+    assert set(later) == {b"WATCHDOG=1"}
+
+
+@pytest.fixture
+def manager() -> Iterator[socket.socket]:
+    """A service manager, not yet bound to the socket on which it listens."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
+        listening.settimeout(IN_TIME)
+        yield listening
 
 
 def test_a_relay_that_cannot_start_is_not_alive(relay: Callable[..., RelayProcess], tmp_path: Path) -> None:
