@@ -7,8 +7,8 @@ from typing import Any
 
 from kafka import KafkaAdminClient
 from kafka import errors as kafka_errors
-from outbox_core.operations.doctor.endpoint import Endpoint
 
+from outbox_core.kafka_endpoint import Endpoint
 from outbox_core.kafka_reasons import explained
 from relay.errors import PublisherUnavailable, TopicRefused
 from relay.publishers.kafka_python.network import Network, words
