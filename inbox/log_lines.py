@@ -13,7 +13,7 @@ from inbox.handling.routing import Delivery
 from inbox.models import HeldEvent
 from outbox_core.people.failure import without_rows
 from outbox_core.people.logs import guard
-from outbox_core.wire.consumed import Record
+from outbox_core.wire.consumed import ConsumerRecord
 from outbox_core.wire.event import Event
 
 logger = logging.getLogger("inbox")
@@ -297,7 +297,7 @@ def _log(level: int, action: str, message: str, *arguments: object, **fields: ob
     logger.log(level, message, *arguments, extra={"action": action, **fields})
 
 
-def _place(record: Record) -> dict[str, Any]:
+def _place(record: ConsumerRecord) -> dict[str, Any]:
     return {"topic": record.topic, "partition": record.partition, "offset": record.offset}
 
 

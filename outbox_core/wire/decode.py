@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from outbox_core.errors import InvalidEvent
-from outbox_core.wire.consumed import Record
+from outbox_core.wire.consumed import ConsumerRecord
 from outbox_core.wire.event import Event
 
 STRUCTURED = "application/cloudevents+json"
@@ -25,7 +25,7 @@ _TIME = re.compile(
 _ATTRIBUTES = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
-def parse(record: Record) -> Event:
+def parse(record: ConsumerRecord) -> Event:
     """Read the event that ``record`` carries.
 
     Raises:
@@ -93,7 +93,9 @@ def is_json(content_type: str | None) -> bool:
     return essence.endswith(("/json", "+json"))
 
 
-def _event(record: Record, attributes: dict[str, str], content_type: str | None, data: bytes | None) -> Event:
+def _event(
+    record: ConsumerRecord, attributes: dict[str, str], content_type: str | None, data: bytes | None
+) -> Event:
     version = attributes.pop("specversion", None)
     if version != "1.0":
         raise InvalidEvent(f"specversion is {version or 'missing'}; the inbox reads CloudEvents 1.0")
@@ -116,7 +118,7 @@ def _event(record: Record, attributes: dict[str, str], content_type: str | None,
     )
 
 
-def _tombstone(record: Record) -> Event:
+def _tombstone(record: ConsumerRecord) -> Event:
     return Event(
         id=f"{record.partition}/{record.offset}",
         source=f"kafka:{record.topic}",
@@ -140,7 +142,7 @@ def _required(attributes: dict[str, str], name: str) -> str:
     return value
 
 
-def _time(value: str | None, record: Record) -> datetime:
+def _time(value: str | None, record: ConsumerRecord) -> datetime:
     if not value:
         return datetime.fromtimestamp(max(record.timestamp, 0) / 1000, UTC)
     try:
