@@ -24,7 +24,7 @@ from inbox.status.heartbeat import DATABASE, Heartbeat
 from inbox.status.outages import Outages
 from outbox_core.process.backoff import delays
 from outbox_core.process.stopping import Stop
-from outbox_core.wire.consumed import Record
+from outbox_core.wire.consumed import ConsumerRecord
 
 KAFKA = "Kafka"
 POLL_SECONDS = 0.5
@@ -162,7 +162,7 @@ class Consumer:
         self._try_again()
         self._unhandled.write()
 
-    def _poll(self) -> Sequence[Record]:
+    def _poll(self) -> Sequence[ConsumerRecord]:
         self._joined = self._source.joined
         try:
             records = self._source.poll(POLL_SECONDS)
@@ -178,7 +178,7 @@ class Consumer:
         self._alive_at = self._clock()
         return records
 
-    def _handle(self, records: Sequence[Record]) -> None:
+    def _handle(self, records: Sequence[ConsumerRecord]) -> None:
         done: dict[Partition, int] = {}
         try:
             for record in self._processor.process(records):
@@ -283,7 +283,7 @@ class Consumer:
         self._delays = delays()
 
 
-def _first_offsets(records: Sequence[Record], done: dict[Partition, int]) -> dict[Partition, int]:
+def _first_offsets(records: Sequence[ConsumerRecord], done: dict[Partition, int]) -> dict[Partition, int]:
     first: dict[Partition, int] = {}
     for record in records:
         if record.offset >= done.get(record.place, 0):

@@ -8,14 +8,14 @@ from collections.abc import Collection, Mapping, Sequence
 from inbox.errors import SourceUnavailable
 from inbox.offsets import OffsetStore, Stored
 from inbox.source import Offsets, Partition
-from outbox_core.wire.consumed import Record
+from outbox_core.wire.consumed import ConsumerRecord
 
 
 class MemoryLog:
     """Topics in memory: the records of each partition, and what groups have committed."""
 
     def __init__(self) -> None:
-        self.records: dict[Partition, list[Record]] = defaultdict(list)
+        self.records: dict[Partition, list[ConsumerRecord]] = defaultdict(list)
         self.committed: dict[tuple[str, Partition], int] = {}
 
     def append(
@@ -26,10 +26,10 @@ class MemoryLog:
         value: bytes | None,
         headers: Sequence[tuple[str, bytes | None]] = (),
         partition: int = 0,
-    ) -> Record:
+    ) -> ConsumerRecord:
         """Write a record to the end of a partition."""
         log = self.records[topic, partition]
-        record = Record(
+        record = ConsumerRecord(
             topic=topic,
             partition=partition,
             offset=len(log),
@@ -82,11 +82,11 @@ class MemorySource:
         self.outage = ""
         self.lack = ""
 
-    def poll(self, timeout: float) -> Sequence[Record]:
+    def poll(self, timeout: float) -> Sequence[ConsumerRecord]:
         self._answer()
         self._revoked = False
         self._begin()
-        records: list[Record] = []
+        records: list[ConsumerRecord] = []
         for partition in self._assigned():
             position = self._position(partition)
             chunk = self._log.records[partition][position : position + self._max_records - len(records)]

@@ -14,7 +14,7 @@ from inbox.errors import OffsetsMoved
 from inbox.models import InHand, Offset
 from inbox.source import Offsets, Partition
 from inbox.sql import statement
-from outbox_core.wire.consumed import Record
+from outbox_core.wire.consumed import ConsumerRecord
 
 
 class Stored(NamedTuple):
@@ -97,7 +97,7 @@ class DatabaseOffsets:
     def missed(self, partition: Partition, first: int, last: int) -> None:
         Offset.objects.db_manager(self._database).missed(self._consumer, partition, first, last)
 
-    def moves(self, records: Iterable[Record]) -> Moves:
+    def moves(self, records: Iterable[ConsumerRecord]) -> Moves:
         """What to store when these records are finished. Call ``confirm`` after the commit."""
         return self._moves(_next_offsets(records))
 
@@ -169,7 +169,7 @@ def _move(partition: Partition, known: _Known, offset: int) -> dict[str, Any]:
     }
 
 
-def _next_offsets(records: Iterable[Record]) -> dict[Partition, int]:
+def _next_offsets(records: Iterable[ConsumerRecord]) -> dict[Partition, int]:
     offsets: dict[Partition, int] = {}
     for record in records:
         partition = record.place

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
-from outbox_core.wire.consumed import Record
+from outbox_core.wire.consumed import ConsumerRecord
 
 Partition = tuple[str, int]
 Offsets = Mapping[Partition, int]
@@ -17,7 +17,7 @@ class Source(Protocol):
     Every method may raise SourceUnavailable. The source can still be used afterwards.
     """
 
-    def poll(self, timeout: float) -> Sequence[Record]:
+    def poll(self, timeout: float) -> Sequence[ConsumerRecord]:
         """The next records, in the order of each partition. Waits up to ``timeout`` seconds for them."""
 
     def commit(self, offsets: Offsets) -> None:

@@ -32,7 +32,9 @@ class RelaySettings:
     batch_bytes: Annotated[int, msgspec.Meta(ge=1)] | None = None
     """The largest batch of one partition. None: the publisher's own default."""
     delivery_seconds: Seconds | None = None
-    """How long a wave is tried before it counts as failed for now. None: the publisher's own default, 20."""
+    """How long a wave is tried before it counts as failed for now; twice as long for the first wave of a new
+    confluent producer. None: the publisher's own default, 20.
+    """
     content_mode: Literal["binary", "structured"] = "binary"
     """Where CloudEvents attributes go: ``binary`` puts them into headers, ``structured`` into the value."""
     poison: Literal["hold-key", "skip"] = "hold-key"

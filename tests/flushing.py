@@ -1,4 +1,4 @@
-"""Emptying the tables after a test: they are small, and DELETE takes a hundredth of the time of TRUNCATE."""
+"""Empties the tables after a test. They are small, so DELETE takes a hundredth of the time of TRUNCATE."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import pytest
 from django.db.backends.postgresql.operations import DatabaseOperations
 
 LARGE_BYTES = 400_000
-"""Such a table is made anew, so that the plans of later tests do not depend on what was in it."""
+"""A larger table is truncated, so that the plans of later tests do not depend on what was in it."""
 SIZES = "SELECT max(pg_relation_size(to_regclass(quote_ident(name)))) FROM unnest(%s::text[]) AS name"
 
 
 def delete_instead(patch: pytest.MonkeyPatch) -> None:
-    """Have Django do so when it flushes a database."""
+    """Have Django use DELETE when it empties a database."""
     truncate = DatabaseOperations.sql_flush
 
     def sql_flush(operations: Any, style: Any, tables: Any, **options: bool) -> Any:

@@ -20,7 +20,7 @@ from inbox.signals import batch_failed, batch_handled, deaths_suspected, event_h
 from inbox.source import Partition
 from inbox.status.outages import Outages
 from outbox_core.process.backoff import delays
-from outbox_core.wire.consumed import Record
+from outbox_core.wire.consumed import ConsumerRecord
 
 T = TypeVar("T")
 WRITING = "PostgreSQL (storing events)"
@@ -61,7 +61,7 @@ class Processor:
         self._failed = failed
         self._suspects = Suspects(unit.consumer, unit.database, batch_size)
 
-    def process(self, records: Sequence[Record]) -> Iterator[Record]:
+    def process(self, records: Sequence[ConsumerRecord]) -> Iterator[ConsumerRecord]:
         """Yield each record when it is handled or held.
 
         Raises:
@@ -90,7 +90,7 @@ class Processor:
         with suppress(*UNAVAILABLE):
             self._suspects.forget(partitions)
 
-    def _batch(self, batch: Sequence[Record], deliveries: list[Delivery]) -> Iterator[Record]:
+    def _batch(self, batch: Sequence[ConsumerRecord], deliveries: list[Delivery]) -> Iterator[ConsumerRecord]:
         left = deque(batch)
         self._report_refused(deliveries)
         if deliveries:
@@ -106,7 +106,9 @@ class Processor:
             if delivery.error:
                 self._failed(Poison(delivery.error))
 
-    def _without_suspects(self, batch: Sequence[Record], deliveries: list[Delivery]) -> list[Delivery]:
+    def _without_suspects(
+        self, batch: Sequence[ConsumerRecord], deliveries: list[Delivery]
+    ) -> list[Delivery]:
         """Hold the deliveries that may have killed a process, to try them alone. Returns the others."""
         dead = self._insist(lambda: self._suspects.begin(batch))
         suspects = [d for d in deliveries if d.record.place in dead]

@@ -12,7 +12,7 @@ from inbox.handling import running
 from inbox.handling.registry import EVERY, Handler
 from inbox.handling.running import Call, as_error, asked_by_a_person
 from outbox_core.people.failure import describe
-from outbox_core.wire.consumed import Record
+from outbox_core.wire.consumed import ConsumerRecord
 from outbox_core.wire.decode import parse
 from outbox_core.wire.event import Event
 
@@ -32,7 +32,7 @@ class Delivery:
     ``attempts`` is how often it has failed so far, and ``handler`` the name of the one that failed.
     """
 
-    record: Record
+    record: ConsumerRecord
     identity: Identity
     event: Event | None = None
     calls: tuple[tuple[Handler, tuple[Any, ...]], ...] = ()
@@ -76,7 +76,7 @@ class Routes:
     handlers: Mapping[str, Handler]
     skip: Callable[[Event], None] = lambda event: None
 
-    def __call__(self, record: Record) -> Delivery | None:
+    def __call__(self, record: ConsumerRecord) -> Delivery | None:
         """What to do with ``record``; None if no handler takes it."""
         try:
             event = parse(record)
@@ -107,5 +107,5 @@ def _identity(event: Event) -> Identity:
     return Identity(event.source, event.id)
 
 
-def _coordinates(record: Record) -> Identity:
+def _coordinates(record: ConsumerRecord) -> Identity:
     return Identity(f"kafka:{record.topic}", f"{record.partition}/{record.offset}")

@@ -14,7 +14,7 @@ from inbox.holding.judge import Failure, Judge
 from inbox.models import HeldEvent
 from inbox.models.held_queries import HeldEventQuerySet
 from inbox.signals import held_retried, hold_kept
-from outbox_core.wire.consumed import Record
+from outbox_core.wire.consumed import ConsumerRecord
 
 KEYS = 100
 ROWS = 50
@@ -71,7 +71,7 @@ class Retries:
         self,
         *,
         unit: UnitOfWork,
-        route: Callable[[Record], Delivery | None],
+        route: Callable[[ConsumerRecord], Delivery | None],
         judge: Judge,
         attempts: int,
         failed: Callable[[BaseException], None] = lambda error: None,

@@ -10,7 +10,7 @@ from django.db import transaction
 from inbox.models import InHand
 from inbox.models.in_hand import InHandQuerySet
 from inbox.source import Partition
-from outbox_core.wire.consumed import Record
+from outbox_core.wire.consumed import ConsumerRecord
 
 Range = tuple[int, int]
 
@@ -29,7 +29,7 @@ class Suspects:
         self._trusted: set[Partition] = set()
         self._mine: dict[Partition, set[Range]] = defaultdict(set)
 
-    def begin(self, records: Sequence[Record]) -> set[Partition]:
+    def begin(self, records: Sequence[ConsumerRecord]) -> set[Partition]:
         """Note these if they are among the first. Returns the partitions that have notes of other
         processes.
         """
@@ -52,7 +52,7 @@ class Suspects:
             note.write(self._consumer, partition, offsets)
         return True
 
-    def end(self, records: Sequence[Record]) -> None:
+    def end(self, records: Sequence[ConsumerRecord]) -> None:
         """These are finished."""
         noted = [record for record in records if record.place not in self._trusted]
         ranges = _ranges(noted)
@@ -62,7 +62,7 @@ class Suspects:
         self._finished.update(record.place for record in noted)
         self._trusted |= {partition for partition in ranges if self._finished[partition] >= self._most}
 
-    def let_go(self, records: Sequence[Record]) -> None:
+    def let_go(self, records: Sequence[ConsumerRecord]) -> None:
         """These are dropped, because partitions were revoked. The next owner notes them again."""
         ours = {partition for partition in self._unknown(records) if self._mine.get(partition)}
         self._trust_none()
@@ -82,7 +82,7 @@ class Suspects:
         for partition in partitions:
             self._mine.pop(partition, None)
 
-    def _unknown(self, records: Sequence[Record]) -> set[Partition]:
+    def _unknown(self, records: Sequence[ConsumerRecord]) -> set[Partition]:
         return {record.place for record in records} - self._trusted
 
     @property
@@ -90,7 +90,7 @@ class Suspects:
         return InHand.objects.using(self._database)
 
 
-def _ranges(records: Iterable[Record]) -> dict[Partition, Range]:
+def _ranges(records: Iterable[ConsumerRecord]) -> dict[Partition, Range]:
     ranges: dict[Partition, Range] = {}
     for record in records:
         first, _ = ranges.get(record.place, (record.offset, 0))

@@ -21,7 +21,7 @@ from inbox.kafka.topics import Topics
 from inbox.kafka.undecodable import Undecodable, UndecodablePartitions
 from inbox.offsets import OffsetStore
 from inbox.source import Offsets
-from outbox_core.wire.consumed import Record
+from outbox_core.wire.consumed import ConsumerRecord
 
 ASK_EVERY = 5.0  # after so many seconds without a record, a request checks that Kafka answers
 SLICE = 0.1  # the longest wait for records, in seconds, between two polls of the group
@@ -62,7 +62,7 @@ class KafkaSource:
         )
         self._heard_at = self._refreshed_at = clock()
 
-    def poll(self, timeout: float) -> Sequence[Record]:
+    def poll(self, timeout: float) -> Sequence[ConsumerRecord]:
         until = self._clock() + timeout
         while not (records := self._poll_once(min(SLICE, timeout))) and self._clock() < until:
             pass
@@ -112,7 +112,7 @@ class KafkaSource:
         if group is not None:
             group.close()
 
-    def _poll_once(self, seconds: float) -> Sequence[Record]:
+    def _poll_once(self, seconds: float) -> Sequence[ConsumerRecord]:
         with self._translated():
             try:
                 batches = self._read(seconds)
@@ -245,8 +245,8 @@ class KafkaSource:
             raise SourceUnavailable(f"{self._servers}: {error}") from error
 
 
-def _record(record: Any) -> Record:
-    return Record(
+def _record(record: Any) -> ConsumerRecord:
+    return ConsumerRecord(
         topic=record.topic,
         partition=record.partition,
         offset=record.offset,

@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 
 from inbox.handling.routing import Delivery, Identity
 from inbox.models.held_queries import HeldEventQuerySet, Key
-from outbox_core.wire.consumed import Record
+from outbox_core.wire.consumed import ConsumerRecord
 from outbox_core.wire.decode import printable
 
 
@@ -104,6 +104,6 @@ class HeldEvent(models.Model):
         """What must be locked to change it: its consumer and key, or itself if it has no key."""
         return self.consumer, -self.pk if self.key_hash is None else self.key_hash
 
-    def as_record(self) -> Record:
+    def as_record(self) -> ConsumerRecord:
         """The Kafka record."""
-        return msgspec.msgpack.decode(bytes(self.record), type=Record)
+        return msgspec.msgpack.decode(bytes(self.record), type=ConsumerRecord)

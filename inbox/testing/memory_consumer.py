@@ -24,7 +24,7 @@ from inbox.memory import MemoryLog, MemorySource
 from inbox.models import HeldEvent
 from inbox.offsets import DatabaseOffsets
 from inbox.testing.outcomes import HANDLED, HELD, Outcome, outcomes, readable
-from outbox_core.wire.consumed import Record
+from outbox_core.wire.consumed import ConsumerRecord
 from outbox_core.wire.event import Event
 
 
@@ -87,7 +87,7 @@ class MemoryConsumer:
         event_id: str | None = None,
         topic: str | None = None,
         **attributes: str,
-    ) -> Record:
+    ) -> ConsumerRecord:
         """Append an event to a topic and return its record.
 
         ``data`` is encoded as JSON; None is a tombstone, bytes are sent as they are. ``attributes`` are
@@ -165,7 +165,7 @@ class MemoryConsumer:
         key: bytes | None,
         value: bytes | None,
         headers: Sequence[tuple[str, bytes | None]],
-    ) -> Record:
+    ) -> ConsumerRecord:
         __tracebackhide__ = True
         record = self.log.append(topic, key=key, value=value, headers=headers)
         if self._raises and (why := self._unhandled(record)):
@@ -173,7 +173,7 @@ class MemoryConsumer:
             raise NoHandler(why)
         return record
 
-    def _unhandled(self, record: Record) -> str:
+    def _unhandled(self, record: ConsumerRecord) -> str:
         """Why no handler takes a record; empty if one does, or if the record is unreadable."""
         consumer, event = self._settings[1], readable(record)
         if event is None or event.replay or consumer.ignores(event.type) or any(self._routes.taking(event)):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from inbox.models import HeldEvent
 from inbox.source import Partition
-from outbox_core.wire.consumed import Record
+from outbox_core.wire.consumed import ConsumerRecord
 from outbox_core.wire.decode import parse, printable
 from outbox_core.wire.event import Event
 
@@ -21,7 +21,7 @@ SENT = "not read yet"
 class Outcome:
     """``state`` is one of the constants above. ``event`` is None if the record is unreadable."""
 
-    record: Record
+    record: ConsumerRecord
     event: Event | None
     state: str
     error: str = ""
@@ -44,7 +44,7 @@ class Outcome:
 
 
 def outcomes(
-    consumer: str, database: str, records: Sequence[Record], positions: Mapping[Partition, int]
+    consumer: str, database: str, records: Sequence[ConsumerRecord], positions: Mapping[Partition, int]
 ) -> Iterator[Outcome]:
     """The outcome of each record. ``positions`` are the offsets up to which the consumer has
     handled or held everything.
@@ -62,7 +62,7 @@ def outcomes(
             yield Outcome(record, event, SENT)
 
 
-def readable(record: Record) -> Event | None:
+def readable(record: ConsumerRecord) -> Event | None:
     """The event of a record, None if it cannot be read."""
     try:
         return parse(record)

@@ -1,4 +1,4 @@
-"""A record as a consumer reads it from Kafka."""
+"""A record as a consumer reads it from Kafka; ``encode.Record`` is one that a relay writes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from hashlib import blake2b
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+class ConsumerRecord:
     """A record as Kafka delivered it; ``timestamp`` in milliseconds since 1970, -1 if it has none."""
 
     topic: str

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import msgspec
 
 from outbox_core.errors import InvalidEvent
-from outbox_core.wire.consumed import Record
+from outbox_core.wire.consumed import ConsumerRecord
 from outbox_core.wire.event import Event
 
 STRUCTURED = "application/cloudevents+json"
@@ -35,7 +35,7 @@ class Contents(NamedTuple):
     data: bytes | None
 
 
-def parse(record: Record) -> Event:
+def parse(record: ConsumerRecord) -> Event:
     """Read the event that ``record`` carries.
 
     Raises:
@@ -118,7 +118,9 @@ def is_json(content_type: str | None) -> bool:
     return essence.endswith(("/json", "+json"))
 
 
-def _event(record: Record, attributes: dict[str, str], content_type: str | None, data: bytes | None) -> Event:
+def _event(
+    record: ConsumerRecord, attributes: dict[str, str], content_type: str | None, data: bytes | None
+) -> Event:
     version = attributes.pop("specversion", None)
     if version != "1.0":
         raise InvalidEvent(f"specversion is {version or 'missing'}; the inbox reads CloudEvents 1.0")
@@ -141,7 +143,7 @@ def _event(record: Record, attributes: dict[str, str], content_type: str | None,
     )
 
 
-def _tombstone(record: Record) -> Event:
+def _tombstone(record: ConsumerRecord) -> Event:
     return Event(
         # Offsets of a topic that is created again begin at 0 again.
         id=f"{record.partition}/{record.offset}/{record.timestamp}",
@@ -166,7 +168,7 @@ def _required(attributes: dict[str, str], name: str) -> str:
     return value
 
 
-def _time(value: str | None, record: Record) -> datetime:
+def _time(value: str | None, record: ConsumerRecord) -> datetime:
     if not value:
         return datetime.fromtimestamp(max(record.timestamp, 0) / 1000, UTC)
     try:

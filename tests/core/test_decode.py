@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from outbox_core.errors import InvalidEvent
-from outbox_core.wire.consumed import Record
+from outbox_core.wire.consumed import ConsumerRecord
 from outbox_core.wire.decode import STRUCTURED, TOMBSTONE, parse
 from outbox_core.wire.encode import Row, StructuredEncoder
 from outbox_core.wire.event import Event
@@ -33,18 +33,20 @@ HEADERS = {
 DOCUMENT = {"specversion": "1.0", "id": "1", "source": "/shop", "type": "t", "data": {"a": [1, "2"]}}
 
 
-def binary(value: bytes | None = b"{}", **changed: bytes | None) -> Record:
+def binary(value: bytes | None = b"{}", **changed: bytes | None) -> ConsumerRecord:
     headers = {**HEADERS, **{name.replace("content_type", "content-type"): v for name, v in changed.items()}}
     present = tuple((name, v) for name, v in headers.items() if v is not None)
-    return Record(
+    return ConsumerRecord(
         topic="t", partition=1, offset=9, key=b"42", value=value, headers=present, timestamp=86_400_000
     )
 
 
-def structured(document: Any, content_type: bytes = b"application/cloudevents+json; charset=UTF-8") -> Record:
+def structured(
+    document: Any, content_type: bytes = b"application/cloudevents+json; charset=UTF-8"
+) -> ConsumerRecord:
     value = document if isinstance(document, bytes) else msgspec.json.encode(document)
     headers = (("content-type", content_type),)
-    return Record(topic="t", partition=0, offset=0, key=None, value=value, headers=headers)
+    return ConsumerRecord(topic="t", partition=0, offset=0, key=None, value=value, headers=headers)
 
 
 def test_binary_mode() -> None:
@@ -141,10 +143,13 @@ def test_data_of_structured_mode(change: dict[str, Any], data: bytes | None) -> 
         (structured(b""), "not a JSON object"),
         (structured({**DOCUMENT, "data_base64": "!"}), "data_base64 is not base64"),
         (structured(DOCUMENT, b"application/cloudevents-batch+json"), "is not supported"),
-        (Record(topic="t", partition=0, offset=0, key=None, value=b"hello"), "specversion is missing"),
+        (
+            ConsumerRecord(topic="t", partition=0, offset=0, key=None, value=b"hello"),
+            "specversion is missing",
+        ),
     ],
 )
-def test_what_is_no_event_is_refused_by_name(record: Record, complaint: str) -> None:
+def test_what_is_no_event_is_refused_by_name(record: ConsumerRecord, complaint: str) -> None:
     with pytest.raises(InvalidEvent, match=complaint):
         parse(record)
 
@@ -194,7 +199,9 @@ def test_any_record_is_an_event_or_is_refused(
 ) -> None:
     """No bytes that a foreign producer may write raise anything but InvalidEvent."""
     start = list(HEADERS.items()) if base else []
-    record = Record(topic="t", partition=0, offset=0, key=key, value=value, headers=(*start, *headers))
+    record = ConsumerRecord(
+        topic="t", partition=0, offset=0, key=key, value=value, headers=(*start, *headers)
+    )
     try:
         event = parse(record)
     except InvalidEvent:
@@ -217,6 +224,8 @@ def test_structured_mode_brings_back_the_data_of_every_type(content_type: str, p
     row = Row(1, "t", "42", "shop.x", None, content_type, "1", payload, "{}", "2026-01-02T03:04:05Z")
     sent = StructuredEncoder("/shop")(row)
     event = parse(
-        Record(topic="t", partition=0, offset=0, key=sent.key, value=sent.value, headers=(*sent.headers,))
+        ConsumerRecord(
+            topic="t", partition=0, offset=0, key=sent.key, value=sent.value, headers=(*sent.headers,)
+        )
     )
     assert (event.data, event.content_type) == (payload, content_type)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 from django.core.management import get_commands, load_command_class
@@ -47,6 +48,45 @@ def test_statements_run(example: Example) -> None:
             cursor.execute(f"CREATE ROLE {role}")
         cursor.execute(example.code)
         transaction.set_rollback(True)
+
+
+FENCED = re.compile(r"^( *)```.*?^ *```$", re.MULTILINE | re.DOTALL)
+LIST_ITEM = re.compile(r" *(?:[*-]|\d+\.) ")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_headings_stand_alone(page: Path) -> None:
+    """A heading that is glued to a paragraph is shown as text."""
+    lines = FENCED.sub("", page.read_text(encoding="utf-8")).split("\n")
+    glued = [line for line in lines if re.search(r"\S\s+#{2,6} ", line)]
+    for before, line, behind in zip(["", *lines], lines, [*lines[1:], ""], strict=False):
+        if re.match(r"#{1,6} ", line) and (before.strip() or behind.strip()):
+            glued.append(line)
+    assert glued == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_examples_are_indented_only_in_lists(page: Path) -> None:
+    """Whoever copies an example would have to take spaces away."""
+    text = page.read_text(encoding="utf-8")
+    for fence in FENCED.finditer(text):
+        code = fence[0].split("\n")[1:-1]
+        assert min(map(indent, filter(str.strip, code))) == len(fence[1]), fence[0]
+        assert not fence[1] or is_in_list(text[: fence.start()].split("\n"), len(fence[1])), fence[0]
+
+
+def indent(line: str) -> int:
+    return len(line) - len(line.lstrip())
+
+
+def is_in_list(before: list[str], column: int) -> bool:
+    """Whether what begins in this column, behind these lines, belongs to the item of a list."""
+    for line in filter(str.strip, reversed(before)):
+        if indent(line) < column:
+            if LIST_ITEM.match(line):
+                return True
+            column = indent(line)
+    return False
 
 
 def test_every_example_is_fenced_and_names_its_language() -> None:

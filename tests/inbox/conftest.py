@@ -116,6 +116,16 @@ def raising(error: BaseException) -> Callable[..., object]:
     return fail
 
 
+def executing(sql: Any) -> Callable[[], object]:
+    """What a handler does that runs this statement."""
+
+    def run() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(sql)
+
+    return run
+
+
 @pytest.fixture
 def kafka_topic(kafka_bootstrap: str, topic: Callable[..., str]) -> Iterator[KafkaTopic]:
     log = KafkaTopic(kafka_bootstrap, topic())

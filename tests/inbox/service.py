@@ -87,6 +87,11 @@ class Process:
         """What the health check of this one process says."""
         return probe([str(self.liveness_file), "--max-age", "8"]) == 0
 
+    def wait_for_progress(self) -> None:
+        """Wait until its loop has gone round again, as it does while it waits for something."""
+        before = self.liveness_file.stat().st_mtime
+        wait_until(lambda: self.liveness_file.stat().st_mtime > before, 20, "it makes progress")
+
     def text(self) -> str:
         return self.log.read_text()
 

@@ -15,7 +15,7 @@ from inbox.models.in_hand import InHandQuerySet
 from inbox.offsets import DatabaseOffsets, Stored
 from inbox.signals import deaths_suspected
 from inbox.testing import MemoryConsumer
-from outbox_core.wire.consumed import Record
+from outbox_core.wire.consumed import ConsumerRecord
 from tests.inbox.conftest import Effects, send_steps, undecided
 
 
@@ -184,7 +184,9 @@ def test_a_note_that_counts_in_another_topic_goes_with_the_offset(db: None) -> N
     assert not InHand.objects.exists()
 
 
-BATCH = [Record(topic="test", partition=partition, offset=0, key=None, value=None) for partition in (0, 1)]
+BATCH = [
+    ConsumerRecord(topic="test", partition=partition, offset=0, key=None, value=None) for partition in (0, 1)
+]
 PARTITIONS = {("test", 0), ("test", 1)}
 
 

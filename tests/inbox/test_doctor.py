@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from io import StringIO
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +17,7 @@ from inbox.doctor.offsets import judge
 from inbox.models import Offset
 from outbox_core.operations.doctor.cluster import Cluster, Topic, Trouble
 from outbox_core.operations.doctor.step import Finding, Outcome, Result
+from tests.doctors import Doctor
 from tests.inbox.conftest import execute
 
 ONE, TWO = UUID(int=1), UUID(int=2)
@@ -98,18 +97,6 @@ def test_tables_that_the_search_path_does_not_find() -> None:
     assert "inbox_offset" in found.findings[0].text
 
 
-class Doctor:
-    """Runs inbox_doctor, and knows what it said last."""
-
-    def __call__(self, *arguments: str) -> dict[str, Any]:
-        out = StringIO()
-        with pytest.raises(SystemExit) as end:
-            call_command("inbox_doctor", "--json", *arguments, stdout=out)
-        report = json.loads(out.getvalue())
-        assert report["exit_code"] == end.value.code
-        return {step["name"]: step for step in report["steps"]}
-
-
 @dataclass(frozen=True)
 class Ground:
     """A consumer of one topic, on real servers."""
@@ -125,12 +112,12 @@ def ground(
     name = topic()
     settings.KAFKA = {"OPTIONS": {"bootstrap_servers": [kafka_bootstrap]}}
     settings.INBOX = {"CONSUMERS": {"crm": {"TOPICS": [name], "HANDLERS": ["consumers.crm.handlers"]}}}
-    return Ground(name, Doctor())
+    return Ground(name, Doctor("inbox_doctor"))
 
 
 @pytest.mark.real_kafka
 def test_a_way_that_is_open(ground: Ground) -> None:
-    steps = ground.doctor("--round-trip", ground.topic, "--even-events")
+    steps = ground.doctor("--round-trip", ground.topic, "--even-events").steps
     assert {step["outcome"] for step in steps.values()} <= {"ok", "not used", "warning"}, steps
     assert [steps[name]["outcome"] for name in ("acls", "group crm", "offsets crm", "round-trip")] == [
         "ok"
@@ -139,21 +126,20 @@ def test_a_way_that_is_open(ground: Ground) -> None:
 
 @pytest.mark.real_kafka
 def test_a_topic_of_events_gets_no_test_record_unless_asked(ground: Ground) -> None:
-    assert ground.doctor("--round-trip", ground.topic)["round-trip"]["outcome"] == "failed"
+    assert ground.doctor("--round-trip", ground.topic).outcome("round-trip") == ["failed"]
 
 
 @pytest.mark.real_kafka
 def test_an_offset_behind_the_end_is_a_warning(ground: Ground) -> None:
     Offset.objects.create(consumer="crm", topic=ground.topic, partition=0, offset=1_000)
-    assert ground.doctor()["offsets crm"]["outcome"] == "warning"
+    assert ground.doctor().outcome("offsets crm") == ["warning"]
 
 
 @pytest.mark.real_kafka
 def test_a_missing_topic(ground: Ground, settings: Settings) -> None:
     settings.INBOX["CONSUMERS"]["crm"]["TOPICS"] = ["test.inbox.doctor.none"]
     settings.INBOX = {**settings.INBOX}
-    steps = ground.doctor()
-    assert steps["topic test.inbox.doctor.none"]["outcome"] == "failed"
+    assert ground.doctor().outcome("topic test.inbox.doctor.none") == ["failed"]
 
 
 def test_a_consumer_that_does_not_exist_is_one_line() -> None:
@@ -164,12 +150,8 @@ def test_a_consumer_that_does_not_exist_is_one_line() -> None:
 
 def test_settings_that_cannot_be_read(settings: Settings) -> None:
     settings.INBOX = {"CONSUMRES": {}}
-    steps = Doctor()()
-    assert [steps[name]["outcome"] for name in ("settings", "database", "dns")] == [
-        "failed",
-        "not tried",
-        "not tried",
-    ]
+    outcomes = Doctor("inbox_doctor")().outcome("settings", "database", "dns")
+    assert outcomes == ["failed", "not tried", "not tried"]
 
 
 def test_findings_have_a_remedy() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from django.db import connection
@@ -13,7 +12,7 @@ import inbox
 from inbox.handling.endings import CHECKS, ends
 from inbox.models import Processed
 from inbox.testing import MemoryConsumer, SkippedTime
-from tests.inbox.conftest import Effects, Step, send_steps, undecided
+from tests.inbox.conftest import Effects, Step, executing, send_steps, undecided
 
 
 @pytest.mark.parametrize(
@@ -64,14 +63,6 @@ def test_a_statement_need_not_be_text(consumer: MemoryConsumer, effects: Effects
     consumer.drain()
     assert effects.of("a") == [1, 2]
     assert [row.error.partition(":")[0] for row in undecided()] == ["EffectsLost"]
-
-
-def executing(sql: Any) -> Callable[[], object]:
-    def run() -> None:
-        with connection.cursor() as cursor:
-            cursor.execute(sql)
-
-    return run
 
 
 @pytest.mark.django_db(transaction=True)

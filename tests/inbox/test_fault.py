@@ -19,15 +19,7 @@ from inbox.handling.running import Limit
 from inbox.models import HeldEvent, Processed
 from inbox.testing import MemoryConsumer
 from outbox_core.process.exit_codes import ExitCode
-from tests.inbox.conftest import Effects, raising, send_steps, undecided
-
-
-def statement(sql: str) -> Callable[[], object]:
-    def run() -> None:
-        with connection.cursor() as cursor:
-            cursor.execute(sql)
-
-    return run
+from tests.inbox.conftest import Effects, executing, raising, send_steps, undecided
 
 
 def state(error: type[psycopg.Error]) -> Callable[[], object]:
@@ -44,8 +36,8 @@ def endless() -> None:
 
 DISGUISES: dict[str, Callable[[], object]] = {
     "a bug": raising(KeyError("x")),
-    "currval before nextval": statement("CREATE TEMP SEQUENCE s; SELECT currval('s')"),
-    "statement_timeout": statement("SET LOCAL statement_timeout = 20; SELECT pg_sleep(1)"),
+    "currval before nextval": executing("CREATE TEMP SEQUENCE s; SELECT currval('s')"),
+    "statement_timeout": executing("SET LOCAL statement_timeout = 20; SELECT pg_sleep(1)"),
     "always a deadlock": state(psycopg.errors.DeadlockDetected),
     "always a serialization failure": state(psycopg.errors.SerializationFailure),
     "out of memory, of the server": state(psycopg.errors.OutOfMemory),

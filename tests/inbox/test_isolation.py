@@ -7,7 +7,6 @@ from contextlib import AbstractContextManager, contextmanager
 
 import psycopg
 import pytest
-from django.core.checks import run_checks
 from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError, connection
 
@@ -19,6 +18,7 @@ from inbox.testing import MemoryConsumer
 from outbox_core.operations.doctor.step import Outcome, Result
 from outbox_core.process.command import Process
 from outbox_core.process.stopping import StopToken
+from tests.checking import run_checks
 from tests.inbox.conftest import Effects, raising, send_steps
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -130,7 +130,7 @@ def test_database_that_goes_away_is_waited_for(service: Service) -> None:
     admin(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{service.database}'")
     service.buy(50)
     wait_until(lambda: told(process, "is not available"), 20, "it says that it waits")
-    time.sleep(1.0)
+    process.wait_for_progress()
     admin(f'ALTER DATABASE "{service.database}" ALLOW_CONNECTIONS true')
     service.wait_until_booked()
     assert process.end() == 0
@@ -149,7 +149,7 @@ def test_neither_kafka_nor_database_need_be_there_at_start(service: Service, kaf
         port = free.getsockname()[1]
     process = service.start(KAFKA_BOOTSTRAP_SERVERS=f"127.0.0.1:{port}")
     wait_until(lambda: told(process, "PostgreSQL is not available"), 20, "it misses PostgreSQL")
-    time.sleep(0.5)
+    process.wait_for_progress()
     service.create_database()
     wait_until(lambda: told(process, "Kafka is not available"), 20, "it misses Kafka")
     for _ in range(40):
@@ -238,7 +238,7 @@ def test_second_signal_forces_the_end(service: Service) -> None:
 
 
 def test_held_events_are_released_in_order_while_it_runs(service: Service) -> None:
-    """A customer's events wait behind one that a constraint refuses, until that is mended."""
+    """A customer's events wait behind one that a constraint refuses, until that is repaired."""
     with psycopg.connect(server_url(service.database)) as connection:
         connection.execute("ALTER TABLE crm_customer ADD CONSTRAINT short CHECK (length(name) < 9)")
     held = "SELECT count(*) FROM inbox_held"

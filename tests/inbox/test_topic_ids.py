@@ -1,4 +1,6 @@
-"""A topic that is deleted and made anew is read from its beginning, whoever held an offset of the old one."""
+"""A topic that is deleted and created again is read from its beginning, whoever held an offset of the old
+one.
+"""
 
 from __future__ import annotations
 
@@ -79,10 +81,10 @@ def test_its_reader_misses_none_of_the_new_one(
     read_all(source, set(numbers(0, 100)))
     admin.delete_topics([kafka_topic.topic])
     create(admin, kafka_topic.topic)
-    anew = KafkaTopic(kafka_bootstrap, kafka_topic.topic)
-    anew.write(*numbers(1000, 1000 + count))
+    again = KafkaTopic(kafka_bootstrap, kafka_topic.topic)
+    again.write(*numbers(1000, 1000 + count))
     read_all(source, set(numbers(1000, 1000 + count)))
-    anew.close()
+    again.close()
     assert [line.topic for line in logged(caplog, "topic_recreated")] == [kafka_topic.topic]
 
 
@@ -166,7 +168,7 @@ def test_what_is_in_hand_of_a_topic_that_is_deleted_is_committed_without_ado(
     wait_until(lambda: source.poll(0.1) == [] and "exist" in source.waits_for(), 20, "the topic is named")
 
 
-def test_a_client_that_could_not_begin_is_made_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_client_that_could_not_begin_is_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
     broker = Broker([b"a"])
     source = broker.open(monkeypatch)
     broker.mute = 1

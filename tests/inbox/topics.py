@@ -11,7 +11,7 @@ from kafka import KafkaAdminClient, KafkaProducer
 from inbox.kafka import KafkaSource
 from inbox.memory import MemoryOffsets
 from inbox.source import Source
-from outbox_core.wire.consumed import Record
+from outbox_core.wire.consumed import ConsumerRecord
 from tests.waiting import wait_until
 
 
@@ -66,8 +66,8 @@ class KafkaTopic:
         self._producer.close()
 
 
-def read(source: Source, count: int) -> list[Record]:
-    records: list[Record] = []
+def read(source: Source, count: int) -> list[ConsumerRecord]:
+    records: list[ConsumerRecord] = []
 
     def enough() -> bool:
         records.extend(source.poll(0.1))
@@ -77,5 +77,5 @@ def read(source: Source, count: int) -> list[Record]:
     return records
 
 
-def values(records: list[Record]) -> list[bytes | None]:
+def values(records: list[ConsumerRecord]) -> list[bytes | None]:
     return [record.value for record in records]

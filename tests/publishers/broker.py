@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import secrets
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
+import pytest
 from kafka import KafkaAdminClient
 from kafka.admin import (
     ACL,
@@ -23,7 +24,7 @@ from kafka.errors import KafkaError
 from kafka.protocol.admin import AlterClientQuotasRequest
 
 import devstack.kafka
-from devstack import ports
+from devstack import DevstackError, ports
 from devstack.kafka.properties import Node
 from tests.reading import records_of
 from tests.torture.proxy import Proxy
@@ -176,3 +177,20 @@ def _acl(topic: str, operation: str, user: str = USER) -> ACL:
         permission_type=ACLPermissionType.ALLOW,
         resource_pattern=ResourcePattern(ResourceType.TOPIC, topic),
     )
+
+
+B = TypeVar("B", bound=Broker)
+
+
+@contextmanager
+def running(make: Callable[[], B]) -> Iterator[B]:
+    """A broker, started, and closed at the end. Without Apache Kafka itself the test is skipped."""
+    try:
+        broker = make()
+    except DevstackError as error:
+        pytest.skip(f"needs Apache Kafka itself: {error}")
+    try:
+        broker.start()
+        yield broker
+    finally:
+        broker.close()

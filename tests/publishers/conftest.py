@@ -9,24 +9,16 @@ import pytest
 
 pytest.register_assert_rewrite("tests.publishers.contract", "tests.publishers.clients")
 
-from devstack import DevstackError  # noqa: E402
 from relay.publishers.base import Publisher  # noqa: E402
-from tests.publishers.broker import Broker  # noqa: E402
+from tests.publishers.broker import Broker, running  # noqa: E402
 from tests.publishers.clients import CLIENTS, Client  # noqa: E402
 
 
 @pytest.fixture(scope="package")
 def broker() -> Iterator[Broker]:
     """A broker of our own."""
-    try:
-        broker = Broker()
-    except DevstackError as error:
-        pytest.skip(f"needs Apache Kafka itself: {error}")
-    try:
-        broker.start()
+    with running(Broker) as broker:
         yield broker
-    finally:
-        broker.close()
 
 
 @pytest.fixture(params=CLIENTS)

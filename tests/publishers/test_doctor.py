@@ -12,7 +12,7 @@ from pytest_django import Settings
 
 from outbox_core.operations.doctor.cluster import Trouble
 from outbox_core.operations.doctor.kafka import SETTINGS, KafkaWay
-from outbox_core.operations.doctor.step import Finding, Outcome, Result, Step
+from outbox_core.operations.doctor.step import Outcome, Result, Step
 from outbox_core.operations.doctor.topics import Needs
 from outbox_core.operations.doctor.walk import walk
 from relay.conf import settings as relay_settings
@@ -20,6 +20,7 @@ from relay.doctor.needs import WRITING, record_bytes
 from relay.doctor.round_trip import round_trip
 from relay.doctor.way import Way
 from tests.core.doctor.certificates import Authority, showing
+from tests.core.doctor.clusters import problem
 from tests.publishers.broker import OUTSIDER, PASSWORD, USER, Broker
 
 pytestmark = pytest.mark.real_kafka
@@ -68,11 +69,6 @@ def sasl(user: str = USER, password: str = PASSWORD) -> dict[str, str]:
         "sasl_plain_username": user,
         "sasl_plain_password": password,
     }
-
-
-def problem(found: Result) -> Finding:
-    [one] = found.findings
-    return one
 
 
 def closed_at(found: dict[str, Result]) -> str:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from devstack import DevstackError, ports
+from devstack import ports
 from devstack.kafka.properties import Node
 from outbox_core.operations.doctor.step import Outcome
-from tests.core.doctor.certificates import Authority, Certificate
-from tests.publishers.broker import Broker
-from tests.publishers.test_doctor import Examine, closed_at, examine, problem, way
+from tests.core.doctor.certificates import Authority, Certificate, authority
+from tests.core.doctor.clusters import problem
+from tests.publishers.broker import Broker, running
+from tests.publishers.test_doctor import Examine, closed_at, examine, way
 
-__all__ = ["examine", "way"]
+__all__ = ["authority", "examine", "way"]
 pytestmark = pytest.mark.real_kafka
 
 
@@ -51,24 +51,11 @@ class EncryptedBroker(Broker):
 
 
 @pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    if shutil.which("openssl") is None:
-        pytest.skip("needs openssl")
-    return Authority(tmp_path_factory.mktemp("ca"))
-
-
-@pytest.fixture(scope="module")
 def encrypted(authority: Authority) -> Iterator[EncryptedBroker]:
     certificate = authority.issue("DNS:localhost")
-    try:
-        broker = EncryptedBroker(certificate, certificate.certificate.with_suffix(".keystore"))
-    except DevstackError as error:
-        pytest.skip(f"needs Apache Kafka itself: {error}")
-    try:
-        broker.start()
+    keystore = certificate.certificate.with_suffix(".keystore")
+    with running(lambda: EncryptedBroker(certificate, keystore)) as broker:
         yield broker
-    finally:
-        broker.close()
 
 
 @pytest.fixture

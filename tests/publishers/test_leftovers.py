@@ -103,14 +103,21 @@ def test_a_process_that_ends_without_closing_says_nothing(broker: Broker, name: 
 
 
 PROGRAM = """
-import logging, sys, threading, time
+import logging, sys, threading, traceback
 from tests.publishers.clients import {name}, deliver, records
+from tests.waiting import wait_until
 logging.getLogger("kafka").setLevel(logging.CRITICAL + 1)
 publisher = {name}("{address}")
 assert deliver(publisher, records("{topic}", ["key"], 1)) == []
 print("published", flush=True)
 if sys.stdin.readline().strip():
     again = records("{topic}", ["key"], 1, first=1)
-    threading.Thread(target=publisher.publish, args=[again], daemon=True).start()
-    time.sleep(0.5)
+    thread = threading.Thread(target=publisher.publish, args=[again], daemon=True)
+    thread.start()
+
+    def under_way():
+        stack = traceback.extract_stack(sys._current_frames()[thread.ident])
+        return any(call.filename.endswith("delivery.py") and call.name == "wait" for call in stack)
+
+    wait_until(under_way, 20, "the wave is under way")
 """

@@ -111,7 +111,7 @@ class Desk:
         self.open()
 
     def open(self) -> OwnedShard:
-        """Take the shard (anew), as after a restart."""
+        """Take the shard (again), as after a restart."""
         lease = Lease.acquire(self.session, self.owner, LEASE_SECONDS)
         assert lease is not None, "somebody owns the shard"
         context = Context(self.sender, BinaryEncoder("/test"), self.settings, lambda: None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Iterator, Mapping
 from io import StringIO
@@ -16,6 +15,7 @@ from devstack import ports
 from outbox_core.operations.doctor.report import MARKS
 from relay.doctor.log import LogWay
 from relay.publishers.memory import MemoryPublisher
+from tests.doctors import Doctor
 from tests.relay.clusters import Place
 from tests.relay.places import SEQUENCE, drained, emit, granted, place, template
 
@@ -33,33 +33,11 @@ class Own(MemoryPublisher):
         self.available = self.connects
 
 
-class Doctor:
-    """Runs outbox_doctor, and knows what it said last."""
-
-    def __init__(self) -> None:
-        self.code = -1
-        self.steps: dict[str, Any] = {}
-
-    def __call__(self, *arguments: str) -> Doctor:
-        out = StringIO()
-        with pytest.raises(SystemExit) as end:
-            call_command("outbox_doctor", "--json", *arguments, stdout=out)
-        self.code = int(end.value.code or 0)
-        self.steps = {step["name"]: step for step in json.loads(out.getvalue())["steps"]}
-        return self
-
-    def outcome(self, *names: str) -> list[str]:
-        return [self.steps[name]["outcome"] for name in names]
-
-    def remedies(self, name: str) -> str:
-        return " ".join(problem["remedy"] for problem in self.steps[name]["problems"])
-
-
 @pytest.fixture
 def doctor(settings: Settings) -> Doctor:
     """Nothing listens where Kafka should be, so that only the database is examined."""
     settings.KAFKA = {"OPTIONS": {"bootstrap_servers": ["127.0.0.1:1"]}}
-    return Doctor()
+    return Doctor("outbox_doctor")
 
 
 DATABASE = ("database", "migrations", "grants", "log", "sequence", "history", "clock")
@@ -174,7 +152,7 @@ def test_the_whole_way_is_printed_for_a_terminal(
 
 def test_settings_that_cannot_be_read(settings: Settings) -> None:
     settings.OUTBOX = {**settings.OUTBOX, "SUORCE": "/x"}
-    doctor = Doctor()()
+    doctor = Doctor("outbox_doctor")()
     assert doctor.code == 2
     assert doctor.outcome("settings", "checks") == ["failed", "failed"]
     assert doctor.outcome("database", "dns") == ["not tried", "not tried"]
@@ -182,7 +160,7 @@ def test_settings_that_cannot_be_read(settings: Settings) -> None:
 
 def test_a_publisher_of_the_users_own(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.RELAY = {"KAFKA": {"BACKEND": f"{__name__}.Own"}}
-    doctor = Doctor()("--round-trip", "scratch")
+    doctor = Doctor("outbox_doctor")("--round-trip", "scratch")
     assert doctor.outcome("settings", "publisher", "round-trip") == ["ok", "ok", "ok"]
     assert "login" not in doctor.steps
     monkeypatch.setattr(Own, "connects", False)

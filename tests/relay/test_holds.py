@@ -1,4 +1,4 @@
-"""What must wait, waits; all else goes on; an outage sets nothing held."""
+"""What must wait, waits; all else goes on; an outage holds nothing."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_a_hold_survives_a_restart(desk: Desks, writer: Writers) -> None:
     assert office.drain()[1:] == ["k:3", "k:4", "k:5"]
 
 
-def test_an_outage_sets_nothing_aside(desk: Desks, writer: Writers) -> None:
+def test_an_outage_holds_nothing(desk: Desks, writer: Writers) -> None:
     office, w = desk(), writer()
     w.insert("a", 3)
     w.commit()
@@ -89,7 +89,7 @@ def test_a_paused_topic_waits_until_it_is_resumed(desk: Desks, writer: Writers) 
     assert office.drain() == ["a:1", "a:2", "a:3"]
 
 
-def test_what_is_set_aside_counts_as_published_only_once_it_is(desk: Desks, writer: Writers) -> None:
+def test_what_is_held_counts_as_published_only_once_it_is(desk: Desks, writer: Writers) -> None:
     office, w = desk(), writer()
     poisoned(office, w)
     office.drain()

@@ -141,7 +141,9 @@ def _transaction(w: Writer, chance: random.Random) -> list[str]:
     return mine
 
 
-def test_a_crash_of_the_database_makes_the_position_be_read_anew(desk: Desks, writer: Writers) -> None:
+def test_a_crash_of_the_database_makes_the_relay_read_the_position_again(
+    desk: Desks, writer: Writers
+) -> None:
     """Crash recovery empties the token's table; a position from before is not to be built upon."""
     office, w = desk(), writer()
     w.insert("a")

@@ -33,7 +33,7 @@ def is_paused() -> bool:
     return Hold.objects.filter(reason=Hold.Reason.PAUSED, release_at=None).exists()
 
 
-def test_a_pause_that_comes_before_the_lift_is_not_lost(
+def test_a_pause_that_comes_before_the_hold_is_deleted_is_not_lost(
     desk: Desks, writer: Writers, pause_in_between: None
 ) -> None:
     office, w = desk(), writer()

@@ -67,7 +67,7 @@ def test_a_released_key_is_published_in_order_before_what_comes_later(desk: Desk
     assert office.drain() == ["k:7"]
 
 
-def test_poison_that_is_released_unmended_waits_again(desk: Desks, writer: Writers) -> None:
+def test_poison_that_is_released_unrepaired_waits_again(desk: Desks, writer: Writers) -> None:
     office, w = desk(), writer()
     poisoned(office, w)
     office.drain()

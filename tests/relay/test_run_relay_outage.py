@@ -48,6 +48,15 @@ def gate() -> Iterator[Callable[[str], Gate]]:
         yield make
 
 
+@pytest.fixture
+def name(writer: Writers, topic: Callable[..., str]) -> str:
+    """A topic for which an event waits."""
+    name, w = topic(1), writer()
+    w.insert("a", topic=name)
+    w.commit()
+    return name
+
+
 def told_once(lost: RelayProcess, gate: Gate, published: Callable[[], list[str]]) -> None:
     """An outage, many attempts, its end, and that the log says no more of it than that."""
     wait_until(lambda: gate.refused >= ATTEMPTS, START_SECONDS, "it has tried again and again")
@@ -69,14 +78,10 @@ def test_kafka_that_is_not_there_is_said_once_and_waited_for(
     relay: Callable[..., RelayProcess],
     gate: Callable[[str], Gate],
     kafka_bootstrap: str,
-    writer: Writers,
-    topic: Callable[..., str],
+    name: str,
     published: Callable[[str], list[str]],
 ) -> None:
     """The gate is on the way to the first contact; from there on Kafka says where it is."""
-    name, w = topic(1), writer()
-    w.insert("a", topic=name)
-    w.commit()
     kafka = gate(f"kafka://{kafka_bootstrap.partition(',')[0]}")
     lost = relay(KAFKA_BOOTSTRAP_SERVERS=kafka.address, TESTS_RELAY=IMPATIENT)
     wait_until(
@@ -88,13 +93,9 @@ def test_kafka_that_is_not_there_is_said_once_and_waited_for(
 def test_postgresql_that_is_not_there_is_said_once_and_waited_for(
     relay: Callable[..., RelayProcess],
     gate: Callable[[str], Gate],
-    writer: Writers,
-    topic: Callable[..., str],
+    name: str,
     published: Callable[[str], list[str]],
 ) -> None:
-    name, w = topic(1), writer()
-    w.insert("a", topic=name)
-    w.commit()
     url = urlsplit(environment_of_tests()["SHOP_DATABASE_URL"])
     postgres = gate(url.geturl())
     user = url.netloc.rpartition("@")[0]

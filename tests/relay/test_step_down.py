@@ -163,7 +163,7 @@ class Refusing(MemoryPublisher):
 def test_who_is_answered_hands_nothing_over(
     transactional_db: None, owners: list[object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """For the others it would be the same, and a topic's grace would begin anew with each."""
+    """For the others it would be the same, and a topic's grace would begin again with each."""
     monkeypatch.setattr(step_down, "PATIENCE_SECONDS", 0.0)
     refusing = Refusing()
     with owner_and_standby(refusing, MemoryPublisher()) as (first, _):

@@ -50,28 +50,28 @@ class Transactions:
 
 
 class Broker(MemoryPublisher):
-    """Refuses what is poison, unless it has been ``mended``."""
+    """Refuses what is poison, unless it has been ``repaired``."""
 
-    def __init__(self, records: list[Record], mended: set[str]) -> None:
+    def __init__(self, records: list[Record], repaired: set[str]) -> None:
         super().__init__()
         self.records = records
-        self.mended = mended
+        self.repaired = repaired
 
     def publish(self, records):  # type: ignore[no-untyped-def]
-        poison = [r for r in records if (r.value or b"").decode().endswith(POISON) and not self.mended]
+        poison = [r for r in records if (r.value or b"").decode().endswith(POISON) and not self.repaired]
         return [Failure(Trouble.RECORD, "invalid")] * len(records) if poison else super().publish(records)
 
 
 class RelayOnBench:
     """What a relay process is, without its loop; ``crash`` leaves its leases behind."""
 
-    def __init__(self, records: list[Record], mended: set[str]) -> None:
-        self._records, self._mended = records, mended
+    def __init__(self, records: list[Record], repaired: set[str]) -> None:
+        self._records, self._repaired = records, repaired
         self.start()
 
     def start(self) -> None:
         self.owner = uuid4()
-        self.broker = Broker(self._records, self._mended)
+        self.broker = Broker(self._records, self._repaired)
         self.session = Session("default")
         self.sender = Sender(self.broker, margin=0.0)
         self.shards: dict[int, OwnedShard] = {}
@@ -122,8 +122,8 @@ class Bench:
         seed("default")
         self.committed: dict[str, list[str]] = defaultdict(list)
         self.records: list[Record] = []
-        self.mended: set[str] = set()
-        self.relays = [RelayOnBench(self.records, self.mended) for _ in range(relays)]
+        self.repaired: set[str] = set()
+        self.relays = [RelayOnBench(self.records, self.repaired) for _ in range(relays)]
         self.transactions = [Transactions() for _ in range(writers)]
         self._serial = 0
         self._checked = 0
@@ -205,7 +205,7 @@ class Bench:
         """Let everything come to rest: then all that was committed is published."""
         for number in range(len(self.transactions)):
             self.end(number, commit=True)
-        self.mended.add("mended")
+        self.repaired.add("repaired")
         for relay in self.relays:
             relay.broker.failures.clear()
             relay.crash()

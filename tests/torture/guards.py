@@ -62,7 +62,7 @@ GUARDS = [
     ),
     Guard(
         "the position behind acknowledged events only",
-        f"{RELAY}/test_holds.py::test_an_outage_sets_nothing_aside",
+        f"{RELAY}/test_holds.py::test_an_outage_holds_nothing",
     ),
     Guard(
         "the margin of the lease",
@@ -104,7 +104,7 @@ GUARDS = [
     ),
     Guard(
         "a pause that comes before the hold is deleted",
-        f"{RELAY}/test_pauses.py::test_a_pause_that_comes_before_the_lift_is_not_lost",
+        f"{RELAY}/test_pauses.py::test_a_pause_that_comes_before_the_hold_is_deleted_is_not_lost",
     ),
     Guard(
         "a pause that comes before trouble is noted",

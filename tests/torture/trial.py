@@ -250,14 +250,14 @@ class Trial:
             ledger.read(self.url), records, lost_by_database=self.lost_by_database, incidents=self.incidents
         )
         logs = self.fleet.logs()
-        aside = [match[0] for match in HELD.finditer(logs) if (match[1] or match[2]) not in self.scenes]
+        held = [match[0] for match in HELD.finditer(logs) if (match[1] or match[2]) not in self.scenes]
         return Verdict(
             seed=self.seed,
             patience=self.patience,
             findings=findings,
             incidents=self.incidents,
             figures=json.loads(self._python("-m", "tests.torture.figures")),
-            wrongly_held=aside,
+            wrongly_held=held,
             exits=self.fleet.exits,
             tracebacks=logs.count("Traceback (most recent call last)"),
             complaints=self.complaints,

@@ -1,4 +1,4 @@
-"""A cluster in memory, which answers a doctor."""
+"""A cluster in memory, which answers a doctor; what the doctor then finds."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from outbox_core.errors import KafkaUnreachable
 from outbox_core.kafka_endpoint import Address
 from outbox_core.operations.doctor.cluster import Cluster, Topic, Trouble
+from outbox_core.operations.doctor.step import Finding, Result
 
 
 @dataclass(slots=True)
@@ -43,3 +44,9 @@ class MemoryInspector:
     def _answer(self) -> None:
         if self.reason:
             raise KafkaUnreachable(self.reason)
+
+
+def problem(found: Result) -> Finding:
+    """The only one of a step."""
+    [one] = found.findings
+    return one

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Collection, Iterator
 from typing import Any
 
@@ -30,12 +29,6 @@ class Silent(MemoryInspector):
     def topics(self, names: Collection[str]) -> list[Topic]:
         self.asked += 1
         raise KafkaUnreachable("no answer")
-
-
-@pytest.fixture
-def listener() -> Iterator[Address]:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        yield Address("127.0.0.1", server.getsockname()[1])
 
 
 def walked(inspector: MemoryInspector, address: Address, **options: Any) -> dict[str, Result]:

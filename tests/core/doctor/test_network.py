@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -13,35 +12,19 @@ import pytest
 from outbox_core.kafka_endpoint import Address, Endpoint
 from outbox_core.operations.doctor import network
 from outbox_core.operations.doctor import tls as doctor_tls
-from outbox_core.operations.doctor.step import Finding, Outcome, Result
+from outbox_core.operations.doctor.step import Outcome, Result
 from outbox_core.operations.doctor.tls import speaks_tls, tls
-from tests.core.doctor.certificates import Authority, Certificate, showing
+from tests.core.doctor.certificates import Authority, Certificate, authority, showing
+from tests.core.doctor.clusters import problem
 from tests.publishers.listeners import speaking_tls
 
+__all__ = ["authority"]
 NOWHERE = Address("nowhere.invalid", 9092)
 CLOSED = Address("127.0.0.1", 1)
 
 
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    if shutil.which("openssl") is None:
-        pytest.skip("needs openssl")
-    return Authority(tmp_path_factory.mktemp("ca"))
-
-
-@pytest.fixture
-def listener() -> Any:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        yield Address("127.0.0.1", server.getsockname()[1])
-
-
 def result(*said: Any) -> Result:
     return Result.of("step", list(said), 0.0)
-
-
-def problem(found: Result) -> Finding:
-    [one] = found.findings
-    return one
 
 
 def test_a_host_without_an_address() -> None:

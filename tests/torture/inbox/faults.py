@@ -114,8 +114,8 @@ def while_stopped(deed: Callable[[ConsumerTrial], bool], trial: Trial, chance: r
         trial.fleet.resize(size)
 
 
-def make_anew(trial: Trial, chance: random.Random) -> None:
-    """A topic of which everything is handled is deleted and made anew: its offsets begin at 0 again."""
+def recreate(trial: Trial, chance: random.Random) -> None:
+    """A topic of which everything is handled is deleted and created again: its offsets begin at 0 again."""
     mine = cast(ConsumerTrial, trial)
     topic = chance.choice(sorted(mine.topics))
     wait_until(lambda: mine.shortest(topic) >= LONG, PATIENCE_SECONDS, f"{topic} is long")
@@ -180,6 +180,6 @@ FAULTS: dict[str, Fault] = {
         Fault("database-restored-stopped", rewinding.restore_while_stopped, concurrent=False),
         Fault("standby-promoted", rewinding.promote, concurrent=False),
         Fault("rebalance-storm", rewinding.storm, concurrent=False),
-        Fault("topic-recreated", make_anew, concurrent=False),
+        Fault("topic-recreated", recreate, concurrent=False),
     )
 }

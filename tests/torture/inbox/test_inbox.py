@@ -11,7 +11,7 @@ import pytest
 
 from inbox.handling.routing import Delivery, Identity
 from inbox.signals import event_held
-from outbox_core.wire.consumed import Record
+from outbox_core.wire.consumed import ConsumerRecord
 from outbox_core.wire.event import Event
 from tests.torture import campaign
 from tests.torture.ground import Ground
@@ -96,7 +96,7 @@ def test_what_is_held_for_an_error_of_its_own_is_read_from_the_log(
 
 
 def held(key: bytes | None) -> Delivery:
-    record = Record(topic="t", partition=0, offset=7, key=key, value=b"{}")
+    record = ConsumerRecord(topic="t", partition=0, offset=7, key=key, value=b"{}")
     where = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
     event = Event(id=str(uuid4()), source="/s", type="torture.step", time=datetime.now(UTC), **where)  # type: ignore[arg-type]
     return Delivery(record=record, identity=Identity("/s", event.id), event=event)

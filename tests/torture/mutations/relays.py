@@ -33,7 +33,7 @@ def no_token_at_rest(patch: pytest.MonkeyPatch) -> None:
 
 
 def position_in_memory(patch: pytest.MonkeyPatch) -> None:
-    """A position counts as moved once its wave is acknowledged, and is kept when the shard is made anew."""
+    """A position counts as moved once its wave is acknowledged, and is kept when the shard is made again."""
     from relay.log.checkpoint import Checkpoints
 
     reload, move = Checkpoints.reload, Checkpoints.move
