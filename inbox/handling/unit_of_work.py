@@ -178,7 +178,8 @@ class UnitOfWork:
                 raise HandlerFailed(index, delivery.calls[0][0].name, 0.0) from error
 
     def _report(self, delivery: Delivery, seconds: float, error: BaseException | None = None) -> None:
-        handler_ended.send(self.consumer, event=delivery.event, seconds=seconds, error=error)
+        if handler_ended.receivers:  # for every event: even a signal without receivers costs
+            handler_ended.send(self.consumer, event=delivery.event, seconds=seconds, error=error)
 
     def _was_closed(self) -> bool:
         """Whether code closed the connection, as opposed to losing it."""
