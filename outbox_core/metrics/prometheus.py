@@ -16,7 +16,7 @@ except ModuleNotFoundError as error:
         "Metrics need prometheus_client, the extra 'metrics': pip install 'django-outbox-relay[metrics]'"
     ) from error
 
-CONTENT_TYPE: str = prometheus_client.CONTENT_TYPE_LATEST
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _KINDS: dict[Kind, Any] = {
     Kind.COUNTER: prometheus_client.Counter,
     Kind.GAUGE: prometheus_client.Gauge,
