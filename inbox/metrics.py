@@ -10,11 +10,13 @@ shows its own; other processes register ``InboxCollector``:
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from django.utils import timezone
 
 from inbox.conf import ConsumerSettings, Settings, settings
+from inbox.database import UNAVAILABLE
 from inbox.status.consumers import ConsumerStatus, status
 from inbox.status.lag import Asking, Lag
 from outbox_core.database import own_connection
@@ -86,15 +88,17 @@ class Figures:
             yield from of_lag(name, lags.get(name, Lag()))
 
     def _read_statuses(self) -> Mapping[str, ConsumerStatus]:
-        with own_connection(self._database):
+        with own_connection(self._database), suppress(*UNAVAILABLE):
             return {each.name: status(each, self._database, Lag()) for each in self._consumers}
+        return {}
 
     def _read_lags(self) -> Mapping[str, Lag]:
-        with own_connection(self._database):
+        with own_connection(self._database), suppress(*UNAVAILABLE):
             return {
                 each.name: self._asking.lag(each.name, each.topics, self._database)
                 for each in self._consumers
             }
+        return {}
 
 
 def of_status(consumer: ConsumerStatus) -> Iterator[Sample]:

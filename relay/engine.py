@@ -86,8 +86,9 @@ class Relay:
 
     @property
     def shards(self) -> dict[int, OwnedShard]:
-        """The shards that it owns now, by number."""
-        return self.connected.shards if self.connected else {}
+        """The shards that it owns now, by number. Safe in any thread."""
+        connected = self.connected
+        return connected.shards if connected else {}
 
     def unready(self) -> str:
         """Why this relay can neither publish nor stand by now; empty if it can. Safe in any thread. Kafka is

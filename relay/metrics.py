@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -126,8 +126,8 @@ class RelayMetrics:
     def _page_read(self, *, seconds: float, **_: Any) -> None:
         self._metrics.observe(POLL, seconds)
 
-    def _wave_sent(self, *, records: int, seconds: float, **_: Any) -> None:
-        self._metrics.observe(WAVE_EVENTS, records)
+    def _wave_sent(self, *, records: Sized, seconds: float, **_: Any) -> None:
+        self._metrics.observe(WAVE_EVENTS, len(records))
         self._metrics.observe(WAVE, seconds)
 
     def _wave_published(self, *, tally: Any, held: int, stored_at: str, seconds: float, **_: Any) -> None:

@@ -20,7 +20,7 @@ shard_lost = Signal()
 page_read = Signal()
 """The log was read, also where nothing is new. ``lease``, ``rows``: how many, ``seconds``."""
 wave_sent = Signal()
-"""The publisher has answered for a wave. ``lease``, ``records``: how many it took, ``seconds``."""
+"""The publisher has answered for a wave. ``lease``, ``records`` that it took, ``seconds``."""
 wave_published = Signal()
 """The position is stored behind events that are acknowledged, or were held. ``lease``, ``tally``, ``held``:
 how many events were held, ``stored_at``: when, by the clock of the database (as it writes a time), and

@@ -83,6 +83,23 @@ def test_kafka_clients_are_imported_in_publishers_and_in_the_inbox_only() -> Non
     assert not strays
 
 
+@pytest.mark.parametrize(
+    ("library", "module"),
+    [
+        ("prometheus_client", "outbox_core/metrics/prometheus.py"),
+        ("opentelemetry", "outbox_core/tracing.py"),
+    ],
+)
+def test_an_optional_library_is_imported_in_one_module(library: str, module: str) -> None:
+    importing = {
+        str(path.relative_to(ROOT))
+        for package in ("outbox_core", "outbox", "relay", "inbox", "shop", "consumers")
+        for path in modules(package)
+        if any(name.partition(".")[0] == library for name in imported(path))
+    }
+    assert importing == {module}
+
+
 def test_only_settings_read_the_environment() -> None:
     strays = {
         str(path.relative_to(ROOT))

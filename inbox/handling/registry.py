@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from inbox.errors import HandlerError
 from inbox.handling.payload import PayloadReader
+from outbox_core import tracing
 from outbox_core.wire.event import Event, handling
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -43,7 +44,7 @@ class Handler:
         return (*payload, event) if self.wants_event else payload
 
     def __call__(self, event: Event, arguments: Sequence[Any]) -> None:
-        with handling(event):
+        with handling(event), tracing.processing(event, self.name):
             self.function(*arguments)
 
 

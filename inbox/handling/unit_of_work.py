@@ -189,7 +189,8 @@ class UnitOfWork:
         self.session.restore(connection)
 
     def _report(self, delivery: Delivery, seconds: float, error: BaseException | None = None) -> None:
-        handler_ended.send(self.consumer, event=delivery.event, seconds=seconds, error=error)
+        if handler_ended.receivers:  # for every event: even a signal without receivers costs
+            handler_ended.send(self.consumer, event=delivery.event, seconds=seconds, error=error)
 
     def _was_closed(self) -> bool:
         """Whether code closed the connection, as opposed to losing it."""

@@ -215,7 +215,8 @@ class KafkaSource:
         self._starts.arrive(assigned)
 
     def _owned(self) -> frozenset[TopicPartition]:
-        return frozenset() if self._group is None else self._group.owned
+        group = self._group  # metrics ask for it in another thread
+        return frozenset() if group is None else group.owned
 
     def _committed(
         self, partitions: Collection[TopicPartition]

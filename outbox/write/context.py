@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from outbox.write.attributes import called, of_scope
+from outbox_core import tracing
 from outbox_core.wire.event import Event, current_event
 
 _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
@@ -98,9 +99,21 @@ def current() -> Context | None:
     comes from the event that is being handled.
     """
     scope, event = _current.get(), current_event()
-    if event is None:
+    if event is not None:
+        scope = _caused_by(event) if scope is None else scope.inside(_caused_by(event))
+    return _in_span(scope)
+
+
+def _in_span(scope: Context | None) -> Context | None:
+    """The active span of OpenTelemetry is what emits the event, unless the scope names another trace."""
+    span = tracing.current()
+    if span is None:
         return scope
-    return _caused_by(event) if scope is None else scope.inside(_caused_by(event))
+    traceparent, tracestate = span
+    if scope is not None and scope.traceparent and _trace_of(scope.traceparent) != _trace_of(traceparent):
+        return scope
+    known = tracestate if tracestate and is_valid("tracestate", tracestate) else None
+    return Context(traceparent=traceparent, tracestate=known).inside(scope)
 
 
 def _caused_by(event: Event) -> Context:
@@ -117,6 +130,10 @@ def _caused_by(event: Event) -> Context:
     if "traceparent" not in known:
         known.pop("tracestate", None)
     return Context(**known)
+
+
+def _trace_of(traceparent: str) -> str:
+    return traceparent.split("-")[1]
 
 
 def is_valid(name: str, value: str) -> bool:

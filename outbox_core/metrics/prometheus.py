@@ -16,7 +16,7 @@ except ModuleNotFoundError as error:
         "Metrics need prometheus_client, the extra 'metrics': pip install 'django-outbox-relay[metrics]'"
     ) from error
 
-CONTENT_TYPE: str = prometheus_client.CONTENT_TYPE_LATEST
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _KINDS: dict[Kind, Any] = {
     Kind.COUNTER: prometheus_client.Counter,
     Kind.GAUGE: prometheus_client.Gauge,
@@ -37,6 +37,7 @@ class Metrics:
         self._registry = prometheus_client.CollectorRegistry()
         prometheus_client.ProcessCollector(registry=self._registry)
         self._made: dict[Metric, Any] = {}
+        self._children: dict[tuple[Metric, tuple[str, ...]], Any] = {}
 
     def declare(self, metrics: Iterable[Metric]) -> None:
         """Show these from now on; those without labels begin at 0."""
@@ -70,8 +71,12 @@ class Metrics:
         return text
 
     def _of(self, metric: Metric, labels: tuple[str, ...]) -> Any:
-        made = self._made[metric]
-        return made.labels(*labels) if labels else made
+        """The child of a metric. It is kept, because finding it takes longer than counting."""
+        child = self._children.get((metric, labels))
+        if child is None:
+            made = self._made[metric]
+            child = self._children[metric, labels] = made.labels(*labels) if labels else made
+        return child
 
 
 class Collector:

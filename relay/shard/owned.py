@@ -153,7 +153,7 @@ class OwnedShard:
         sent = self._context.sender.send(records, self.lease)
         outcomes = self._context.sender.result(sent, self._context.tick, meanwhile=meanwhile)
         signals.wave_sent.send(
-            type(self), lease=self.lease, records=len(outcomes), seconds=boottime() - began
+            type(self), lease=self.lease, records=records[: len(outcomes)], seconds=boottime() - began
         )
         return outcomes
 

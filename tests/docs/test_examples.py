@@ -15,7 +15,10 @@ from tests.docs.examples import PAGES, ROOT, Example, commands, examples
 
 LANGUAGES = {"python", "shell", "sql", "text", "toml", "yaml"}
 TARGETS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
-KNOWN_PROGRAMS = {"pip", "git", "pg_dump", "pg_upgrade", "psql", "kafka-topics.sh"}
+KNOWN_PROGRAMS = {
+    *("pip", "git", "pg_dump", "pg_upgrade", "psql", "kafka-topics.sh"),
+    "opentelemetry-instrument",
+}
 
 
 @pytest.mark.parametrize("example", examples("python"), ids=str)

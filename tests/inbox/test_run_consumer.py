@@ -197,6 +197,7 @@ def test_a_consumer_says_how_it_is_in_outages_and_after_them(service: Service, k
     lines = [json.loads(line) for line in process.text().splitlines()]
     recovered = {line["what"] for line in lines if line["action"] == "inbox.recovered"}
     assert recovered == {"PostgreSQL", "Kafka"}
+    assert [line["action"] for line in lines if line["level"] == "ERROR"] == []
 
 
 def test_missing_tables_are_a_clear_error(service: Service) -> None:

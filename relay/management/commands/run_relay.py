@@ -18,7 +18,7 @@ from outbox_core.process.arguments import Address, seconds
 from outbox_core.process.command import ProcessCommand
 from outbox_core.process.exit_codes import ExitCode
 from outbox_core.wire.encode import encoder
-from relay import log_lines, signals
+from relay import log_lines, signals, spans
 from relay.conf import RelaySettings, settings
 from relay.engine import Relay
 from relay.metrics import RelayMetrics
@@ -65,6 +65,7 @@ class Command(ProcessCommand):
     ) -> None:
         _refuse_misuse(database, drain, timeout)
         log_lines.listen()
+        spans.listen()
         config = settings()
         with self.process(
             "relay",
