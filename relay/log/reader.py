@@ -95,9 +95,13 @@ class Log:
         self._rows = rows
         self._tick = tick
 
-    def read(self, position: Position) -> Page:
-        """The next page behind ``position``; without rows if there is nothing new."""
-        return self._poll(position) if position.hi is None else self._scan_window(position)
+    def read(self, position: Position, rows: int | None = None) -> Page:
+        """The next page behind ``position``; without rows if there is nothing new. Of a window, it has at
+        most ``rows``.
+        """
+        if position.hi is None:
+            return self._poll(position)
+        return self._scan_window(position, position.hi, rows or self._rows)
 
     def _poll(self, position: Position) -> Page:
         parameters = {**self._range, "most": self._poll_limit, **_open_end(position.lo)}
@@ -116,14 +120,13 @@ class Log:
         first = self._first(position, hi, 0)
         return Position(hi) if first is None else position.pinned(hi, first - 1)
 
-    def _scan_window(self, position: Position) -> Page:
-        assert position.hi is not None
-        parameters = {"lo": str(position.lo), "hi": str(position.hi), "pos": position.pos, "scan": self._scan}
-        fetched = self._session.fetch("log/scan_window", {**self._range, **parameters})
+    def _scan_window(self, position: Position, hi: Snapshot, most: int) -> Page:
+        parameters = {"lo": str(position.lo), "hi": str(hi), "pos": position.pos, "scan": self._scan}
+        fetched = self._session.fetch("log/scan_window", {**self._range, **parameters, "rows": most})
         found, scanned, edge, others = fetched[0][:4]
         rows = _rows(fetched, 4)
         if not rows and others:  # the window continues here with events of other shards: this is not a gap
-            return Page([], position, position.pinned(position.hi, edge))
+            return Page([], position, position.pinned(hi, edge))
         return Page(rows, position, self._behind(position, rows, found, scanned, edge))
 
     def _behind(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from functools import lru_cache
 from typing import Protocol
 
 from outbox_core.wire.encode import Record as Record
@@ -92,13 +91,6 @@ def size(record: Record) -> int:
     """An upper bound of a record's bytes in a batch without compression (KIP-98, message format v2)."""
     _, key, value, headers = record
     total = 36 + len(key) + (0 if value is None else len(value))
-    if not headers:
-        return total
-    names, contents = zip(*headers, strict=True)
-    return total + _size_of_names(names) + len(b"".join(contents))
-
-
-@lru_cache(maxsize=4096)
-def _size_of_names(names: tuple[str, ...]) -> int:
-    """With the lengths of names and contents."""
-    return sum(len(name.encode()) + 10 for name in names)
+    for name, content in headers:
+        total += 10 + len(content) + (len(name) if name.isascii() else len(name.encode()))
+    return total

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -97,15 +98,15 @@ def _prefix(
     wave_bytes: int | None,
 ) -> Wave:
     wave, total, most = Wave(), 0, sys.maxsize if wave_bytes is None else wave_bytes
-    send, name, topic, limit = wave.sent.append, None, None, sys.maxsize
-    rooms: dict[tuple[str, int], int] = {}
+    send, name, limit = wave.sent.append, None, 0
+    rooms_of: dict[str, dict[int, int]] = defaultdict(dict)
     for index, record in enumerate(records):
-        if topic is None or record.topic != name:
+        if record.topic != name:
             name = record.topic
-            topic = topics[name]
-            limit = sys.maxsize if topic.max_bytes is None or not judge else topic.max_bytes - BATCH_HEADER
+            topic, rooms = topics[name], rooms_of[name]
+            limit = _limit(topic, judge)
         needed = size(record)
-        if topic.trouble is not None or needed > limit:
+        if needed > limit:
             refusal = topic.refusal(BATCH_HEADER + needed if judge else 0)
             assert refusal is not None
             if refusal.trouble is not Trouble.RECORD or not index:
@@ -114,7 +115,7 @@ def _prefix(
                 break
             continue
         where = place(record)
-        room = rooms.get((name, where))
+        room = rooms.get(where)
         if room is None:
             room = topic.room(batch_bytes)
         elif room < needed:
@@ -123,10 +124,17 @@ def _prefix(
         if total > most and wave.sent:
             total -= needed
             break
-        rooms[name, where] = room - needed
+        rooms[where] = room - needed
         send((record, where))
     wave.size = total
     return wave
+
+
+def _limit(topic: Topic, judge: bool) -> int:
+    """The largest record that may be sent to it, as far as this client knows."""
+    if topic.trouble is not None:
+        return 0
+    return sys.maxsize if topic.max_bytes is None or not judge else topic.max_bytes - BATCH_HEADER
 
 
 def judged_by_partition(wave: Sequence[tuple[Record, int]], outcomes: Sequence[Outcome]) -> list[Outcome]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice, takewhile
+from itertools import takewhile
 
 from outbox.log.position import Position
 from outbox_core.wire.encode import Record, Row
@@ -69,14 +69,16 @@ class InFlight:
 
     def prefix(self) -> Prefix | None:
         """The next rows that are acknowledged or held."""
-        rows = list(takewhile(self._settled, islice(self.page.rows, self.done, None)))
+        rows = self.page.rows[self.done :]
+        if self.scopes or len(self.acknowledged) < len(rows):
+            rows = list(takewhile(self._settled, rows))
         if not rows:
             return None
         published = [row for row in rows if row.id in self.acknowledged] if self.scopes else rows
         return Prefix(
             rows,
             position=self.page.position_after(self.done + len(rows)),
-            carried=replace(tally(published), newest=max(row.created_at for row in rows)),
+            carried=replace(tally(published), newest=max([row.created_at for row in rows])),
             held=[(hold, row.id) for row in rows if (hold := self._hold(row)) is not None]
             if self.scopes
             else [],
@@ -98,6 +100,6 @@ def tally(rows: Sequence[Row]) -> Tally:
     """The tally of these rows, all of them acknowledged."""
     return Tally(
         len(rows),
-        sum(len(row.payload or b"") for row in rows),
-        min((r.created_at for r in rows), default=None),
+        sum([len(row.payload or b"") for row in rows]),
+        min([row.created_at for row in rows], default=None),
     )

@@ -23,6 +23,7 @@ from relay.log.reader import POLL_FACTOR, Log
 from relay.log.session import Session
 from relay.publishers.base import Failure, Outcome, Trouble
 from relay.shard.in_flight import InFlight
+from relay.shard.page_size import PageSize
 
 KEEP_CHECKPOINTS_SECONDS = 120.0
 UNWRITABLE = (Trouble.TOPIC_MISSING, Trouble.TOPIC_FORBIDDEN)
@@ -39,6 +40,7 @@ class OwnedShard:
         self._checkpoints = Checkpoints(session, lease)
         self._checkpoints.confirm()
         self._log = Log(session, lease, rows=config.page_rows, size=config.page_bytes, tick=context.tick)
+        self._page_size = PageSize(config.page_rows)
         self._publishing = Backoff(config.backoff_seconds)
         self._hold_releases = HoldReleases(context, self._holds, self._checkpoints, self._deliver)
         self._in_flight: InFlight | None = None
@@ -121,7 +123,7 @@ class OwnedShard:
 
     def _read(self, position: Position) -> InFlight:
         began = boottime()
-        page = self._log.read(position)
+        page = self._log.read(position, self._page_size.rows)
         signals.page_read.send(type(self), lease=self.lease, rows=len(page.rows), seconds=boottime() - began)
         return InFlight(page, {row.id: self._context.encode(row) for row in page.rows})
 
@@ -143,6 +145,8 @@ class OwnedShard:
             records = [in_flight.records[row.id] for row in wave]
             outcomes = self._deliver(records, meanwhile=partial(self._read_ahead, in_flight))
         failures = in_flight.note(wave, outcomes)
+        if in_flight.limit is None and not failures:
+            self._page_size.took(len(outcomes), len(wave))
         if self._advance(in_flight) and failures:
             self._handle_failures(failures, in_flight, len(outcomes))
 
