@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 _MISSING = object()
 _PLAIN = frozenset({str, int, bool, bytes, date, timedelta, UUID})
 """Types whose equal values cannot be told apart."""
+_PASSIVE = (FileDescriptor, ForeignKeyDeferredAttribute)
+"""Descriptors that would do more than load: open the file, or forget the related object."""
 
 
 def read_again(instance: Model, using: str) -> Mapping[str, Any]:
@@ -53,7 +55,9 @@ def as_stored(instance: Any, values: Mapping[str, Any]) -> Any:
         for name, value in values.items()
         if (assigned := own.get(name, _MISSING)) is not value and not _same(assigned, value)
     }
-    return _copy(instance, changed) if changed else instance
+    if not changed:
+        return instance
+    return _copy(instance, {name: own[name] for name in values if name not in changed}, changed)
 
 
 def _same(assigned: Any, stored: Any) -> bool:
@@ -73,15 +77,14 @@ def _same(assigned: Any, stored: Any) -> bool:
     return bool(assigned == stored) and str(assigned) == str(stored)
 
 
-def _copy(instance: Any, changed: Mapping[str, Any]) -> Any:
+def _copy(instance: Any, same: Mapping[str, Any], changed: Mapping[str, Any]) -> Any:
     other = object.__new__(type(instance))
     other.__dict__.update(instance.__dict__)
     other._state = copy(instance._state)
     other._state.fields_cache = dict(instance._state.fields_cache)
     if "_prefetched_objects_cache" in other.__dict__:
         other._prefetched_objects_cache = dict(instance._prefetched_objects_cache)
-    for name, value in changed.items():
-        _load(other, name, value)
+    _load(other, same, changed)
     for name in [name for name in other.__dict__ if _is_cached_property(instance, name)]:
         del other.__dict__[name]  # it may come of what is not stored
     for field in instance._meta.concrete_fields:
@@ -92,16 +95,26 @@ def _copy(instance: Any, changed: Mapping[str, Any]) -> Any:
     return other
 
 
-def _load(instance: Any, name: str, value: Any) -> None:
-    """Through a descriptor that a field brings along, as when Django loads a row: it may convert the value.
-    Those of files and foreign keys would open the file, and forget the related object.
+def _load(instance: Any, same: Mapping[str, Any], changed: Mapping[str, Any]) -> None:
+    """As when Django loads a row: a field may bring a descriptor, which converts its value, and which may
+    change other fields too.
     """
-    descriptor = getattr_static(type(instance), name, None)
-    is_plain = isinstance(descriptor, FileDescriptor | ForeignKeyDeferredAttribute)
-    if hasattr(descriptor, "__set__") and not is_plain:
+    plain = dict(same)
+    for name, value in changed.items():
+        descriptor = getattr_static(type(instance), name, None)
+        if hasattr(descriptor, "__set__") and not isinstance(descriptor, _PASSIVE):
+            _assign(instance, name, descriptor, value)
+        else:
+            plain[name] = value
+    instance.__dict__.update(plain)
+
+
+def _assign(instance: Any, name: str, descriptor: Any, value: Any) -> None:
+    try:
         descriptor.__set__(instance, value)
-    else:
-        instance.__dict__[name] = value
+    except Exception:  # of a field that takes one value only, as that of a protected state does
+        instance.__dict__.pop(name, None)
+        descriptor.__set__(instance, value)
 
 
 def _is_cached_property(instance: object, name: str) -> bool:

@@ -28,3 +28,19 @@ def test_a_field_that_keeps_its_value_elsewhere_is_that_of_the_row() -> None:
     contact.save(update_fields=["phone"])
     assert seen.last.nickname == "published"
     assert contact.nickname == "SECRET DRAFT"
+
+
+def test_a_field_that_cannot_be_assigned_twice_is_that_of_the_row() -> None:
+    seen = Seen(Contact)
+    contact = Contact.objects.create()
+    contact.pay()
+    contact.save(update_fields=["phone"])
+    assert (seen.last.state, contact.state) == ("new", "paid")
+
+
+def test_a_field_that_changes_another_one_leaves_that_as_it_is_in_the_row() -> None:
+    seen = Seen(Contact)
+    contact = Contact.objects.create(title="a", heading="h")
+    Contact.objects.update(title="b")
+    contact.save(update_fields=["phone"])
+    assert (seen.last.title, seen.last.heading) == ("b", "h")

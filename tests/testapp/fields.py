@@ -43,6 +43,22 @@ class KeepsElsewhere(Converts):
         instance.__dict__[f"_{self.name}"] = value
 
 
+class Once(Converts):
+    """A descriptor that takes one value; only a method of the model may change it later."""
+
+    def __set__(self, instance: Any, value: Any) -> None:
+        if self.name in instance.__dict__:
+            raise AttributeError(f"{self.name} cannot be assigned")
+        instance.__dict__[self.name] = value
+
+
+class AlsoHeading(Converts):
+    """A descriptor that gives its value to another field too, as a text to the field of its language."""
+
+    def __set__(self, instance: Any, value: Any) -> None:
+        instance.__dict__[self.name] = instance.__dict__["heading"] = value
+
+
 class NumberField(models.CharField):  # type: ignore[type-arg]
     descriptor_class = Converts
 
@@ -54,12 +70,26 @@ class ElsewhereField(models.CharField):  # type: ignore[type-arg]
     descriptor_class = KeepsElsewhere
 
 
+class OnceField(models.CharField):  # type: ignore[type-arg]
+    descriptor_class = Once
+
+
+class TitleField(models.CharField):  # type: ignore[type-arg]
+    descriptor_class = AlsoHeading
+
+
 class Contact(models.Model):
     phone = NumberField(max_length=20, default="")
     nickname = ElsewhereField(max_length=20, default="")
+    state = OnceField(max_length=20, default="new")
+    title = TitleField(max_length=20, default="")
+    heading = models.CharField(max_length=20, default="")
 
     def __str__(self) -> str:
         return str(self.phone)
+
+    def pay(self) -> None:
+        self.__dict__["state"] = "paid"
 
 
 class Listing(models.Model):
