@@ -71,10 +71,13 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Routes:
-    """The handlers of one consumer, by event type. ``skip`` is called for each event without a handler."""
+    """The handlers of one consumer, by event type. ``skip`` is called for each event without a handler, and
+    for each replayed one that none of its handlers takes. With ``apply_replays`` all handlers take them.
+    """
 
     handlers: Mapping[str, Handler]
     skip: Callable[[Event], None] = lambda event: None
+    apply_replays: bool = False
 
     def __call__(self, record: Record) -> Delivery | None:
         """What to do with ``record``; None if no handler takes it."""
@@ -84,8 +87,7 @@ class Routes:
             return Delivery(record=record, identity=_coordinates(record)).refused(error)
         handlers = tuple(self.taking(event))
         if not handlers:
-            if not event.replay:
-                self.skip(event)
+            self.skip(event)
             return None
         identity = _identity(event)
         try:
@@ -97,14 +99,18 @@ class Routes:
     def taking(self, event: Event) -> Iterable[Handler]:
         """The handlers that take this event."""
         for type_ in (event.type, EVERY):
-            if (handler := self.handlers.get(type_)) is not None and handler.takes(event):
+            handler = self.handlers.get(type_)
+            if handler is not None and (self.apply_replays or handler.takes(event)):
                 yield handler
 
 
 def _identity(event: Event) -> Identity:
-    if event.replay:
+    """Of an event in a replay: once for each replay. If that has no id, once for each record."""
+    if not event.replay:
+        return Identity(event.source, event.id)
+    if event.replay_id == "true":
         return Identity(event.source, f"{event.id}#{event.topic}/{event.partition}/{event.offset}")
-    return Identity(event.source, event.id)
+    return Identity(event.source, f"{event.id}#{event.replay_id}")
 
 
 def _coordinates(record: Record) -> Identity:

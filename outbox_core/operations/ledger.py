@@ -44,6 +44,7 @@ class LedgerEntry(models.Model):
         DISCARD = "discard", "discard"
         PAUSE = "pause", "pause"
         RESUME = "resume", "resume"
+        REPLAY = "replay", "replay"
 
     id = models.BigAutoField(primary_key=True)
     at = models.DateTimeField("time", db_default=Now())

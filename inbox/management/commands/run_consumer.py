@@ -40,8 +40,21 @@ class Command(ProcessCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument("name", help="one of INBOX['CONSUMERS']")
+        parser.add_argument(
+            "--apply-replays",
+            action="store_true",
+            help="pass replayed events (ce_replay) to all handlers, also to those without replays=True",
+        )
 
-    def handle(self, *, name: str, liveness_file: Path | None, verbosity: int, **_: Any) -> None:
+    def handle(
+        self,
+        *,
+        name: str,
+        liveness_file: Path | None,
+        verbosity: int,
+        apply_replays: bool = False,
+        **_: Any,
+    ) -> None:
         inbox = settings()
         try:
             consumer = inbox.consumer(name)
@@ -54,7 +67,7 @@ class Command(ProcessCommand):
             _wait_for_database(inbox, name, process)
             offsets = DatabaseOffsets(name, inbox.database)
             source = _source(inbox, consumer, offsets)
-            routes = Routes(registry.of(consumer.handlers))
+            routes = Routes(registry.of(consumer.handlers), apply_replays=apply_replays)
             kafka = str(Endpoint.of(inbox.kafka_options()))
             started.send(name, topics=consumer.topics, group=consumer.group, kafka=kafka)
             running = Consumer(
