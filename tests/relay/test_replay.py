@@ -139,6 +139,18 @@ def test_an_outage_repeats_it_under_the_same_id(it: Office) -> None:
     assert {header(record, "ce_replay") for record in it.drain()} == {"r1"}
 
 
+def test_a_page_that_takes_long_is_not_taken_for_the_last_one(
+    desk: Callable[..., Desk], writer: Callable[[], Writer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A drain would end behind it."""
+    monkeypatch.setattr("relay.holds.release.ROUND_SECONDS", 0.0)
+    it = Office(desk(page_rows=1), writer())
+    it.emit("a", 5)
+    it.drain()
+    it.replay("--all")
+    assert payloads(it.drain()) == [f"a:{n}" for n in range(1, 6)]
+
+
 def test_a_replay_that_can_not_be_sent_is_held_and_can_be_discarded(it: Office) -> None:
     it.emit("a")
     it.drain()
