@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from hashlib import blake2b
 from time import monotonic
 from typing import Any
 
@@ -69,6 +71,9 @@ class Delivery:
         return replace(self, error=describe(error), attempts=1, handler=handler)
 
 
+PLAIN = re.compile(r"[a-zA-Z0-9._-]{1,100}")
+
+
 @dataclass(frozen=True, slots=True)
 class Routes:
     """The handlers of one consumer, by event type. ``skip`` is called for each event without a handler, and
@@ -110,7 +115,14 @@ def _identity(event: Event) -> Identity:
         return Identity(event.source, event.id)
     if event.replay_id == "true":
         return Identity(event.source, f"{event.id}#{event.topic}/{event.partition}/{event.offset}")
-    return Identity(event.source, f"{event.id}#{event.replay_id}")
+    return Identity(event.source, f"{event.id}#{_storable(event.replay_id)}")
+
+
+def _storable(replay_id: str) -> str:
+    """The id of a replay as it can be stored, whatever another producer sent."""
+    return (
+        replay_id if PLAIN.fullmatch(replay_id) else blake2b(replay_id.encode(), digest_size=16).hexdigest()
+    )
 
 
 def _coordinates(record: Record) -> Identity:

@@ -198,10 +198,11 @@ def test_a_replay_with_an_id_takes_effect_once(consumer: MemoryConsumer, effects
         rebuilt.append(event.replay_id)
 
     consumer.restart()
-    for replay in ("r1", "r1", "r2", "r1"):
+    strange = "\x00" + 5_000 * "é"
+    for replay in ("r1", "r1", "r2", "r1", strange, strange):
         consumer.send("test.rebuilt", {"number": 1}, key="a", event_id="e", replay=replay)
     consumer.drain()
-    assert rebuilt == ["r1", "r2"]
+    assert rebuilt == ["r1", "r2", strange]
 
 
 def test_an_operator_can_have_all_handlers_take_replays(effects: Effects) -> None:
