@@ -153,6 +153,25 @@ def _type_unhandled(sender: str, event: Event, alike: str, **_: Any) -> None:
     )
 
 
+@receiver(signals.replay_skipped)
+def _replay_skipped(sender: str, event: Event, **_: Any) -> None:
+    message = (
+        "%s: replay %s brings events that no handler takes (the first is %s at %s/%d offset %d); they are "
+        "skipped as handled. Run it with --apply-replays, or give the handler replays=True."
+    )
+    where = (event.topic, event.partition, event.offset)
+    words = (sender, _line(event.replay_id), event.type, *where)
+    _log(
+        logging.INFO,
+        "inbox.replay_skipped",
+        message,
+        *words,
+        consumer=sender,
+        type=event.type,
+        replay=event.replay_id,
+    )
+
+
 @receiver(signals.stalled)
 def _stalled(sender: str, what: str, error: BaseException, **_: Any) -> None:
     message = "%s: %s is not available; retrying. Nothing is lost. %s: %s"

@@ -42,6 +42,9 @@ type_unhandled = Signal()
 """The first event of a type without a handler. ``alike``: a handled type with a similar name.
 Arguments: event, alike."""
 
+replay_skipped = Signal()
+"""The first event of a replay, which no handler takes. Arguments: event."""
+
 stalled = Signal()
 """Something is not available, and the consumer waits for it. Arguments: what, error."""
 

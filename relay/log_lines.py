@@ -15,6 +15,7 @@ logger = logging.getLogger("relay")
 HELD = {
     "key": ("and later events of its key", "no other key is affected"),
     "event": ("alone", "no other event is affected"),
+    "replay": ("and the rest of its replay", "no other event is affected"),
 }
 
 
@@ -100,7 +101,12 @@ def _hold_made(*, row: Any, failure: Any, scope: str, provisional: bool, **_: An
 
 
 def _hold_released(*, release: Any, **_: Any) -> None:
-    part = {"topic": "", "key": f"key {release.key} of ", "event": "one event of "}[release.scope]
+    part = {
+        "topic": "",
+        "key": f"key {release.key} of ",
+        "event": "one event of ",
+        "replay": f"replay {release.key} to ",
+    }[release.scope]
     _log(
         logging.INFO,
         "relay.hold_released",

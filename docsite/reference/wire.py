@@ -26,9 +26,9 @@ the key begins with the values of attributes, each with a colon behind it; in th
 is `:`.
 
 A *re-send* happens after some failures: the same key, value, headers and `ce_id` at a new offset. A
-*replay* is something else: the producer sends an event again on purpose, with `ce_replay`. No command of
-this package does that. The inbox passes such an event only to handlers with `replays=True`, once for each
-time that it was sent.
+*replay* is something else: an operator has an event sent again on purpose, with `ce_replay`
+([outbox_replay](../how-to/replay.md)). The inbox passes such an event only to handlers with
+`replays=True`, or with `--apply-replays` to all, once in each replay.
 """
 MEANING = {
     "content-type": "The media type of the value.",
@@ -48,7 +48,7 @@ MEANING = {
     "ce_causationid": "The id of the event whose handler emitted this one.",
     "ce_actor": "Who did it.",
     "ce_backfill": "`true` on an event that `outbox_backfill` wrote for a row that existed already.",
-    "ce_replay": "`true` on an event that its producer sent again on purpose (see below).",
+    "ce_replay": "The id of the replay in which an operator had the event sent again (see below).",
 }
 NOT_SENT = {"data", "datacontenttype"}
 """Attributes of the structured mode. In binary mode they are the value and ``content-type``."""

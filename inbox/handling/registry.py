@@ -63,7 +63,7 @@ class Registry:
         Its first parameter is the payload, read as the annotated type. A parameter annotated ``inbox.Event``
         gets the envelope. The function runs in the transaction that records the event as handled, so its
         writes take effect once. With ``replays=True`` it also handles replayed events (``ce_replay``), once
-        for each such record.
+        in each replay.
 
         Raises:
             HandlerError: there is no type, the signature is wrong, or the module already handles the type.

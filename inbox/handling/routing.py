@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from hashlib import blake2b
 from time import monotonic
 from typing import Any
 
@@ -69,12 +71,18 @@ class Delivery:
         return replace(self, error=describe(error), attempts=1, handler=handler)
 
 
+PLAIN = re.compile(r"[a-zA-Z0-9._-]{1,100}")
+
+
 @dataclass(frozen=True, slots=True)
 class Routes:
-    """The handlers of one consumer, by event type. ``skip`` is called for each event without a handler."""
+    """The handlers of one consumer, by event type. ``skip`` is called for each event without a handler, and
+    for each replayed one that none of its handlers takes. With ``apply_replays`` all handlers take them.
+    """
 
     handlers: Mapping[str, Handler]
     skip: Callable[[Event], None] = lambda event: None
+    apply_replays: bool = False
 
     def __call__(self, record: ConsumerRecord) -> Delivery | None:
         """What to do with ``record``; None if no handler takes it."""
@@ -84,8 +92,7 @@ class Routes:
             return Delivery(record=record, identity=_coordinates(record)).refused(error)
         handlers = tuple(self.taking(event))
         if not handlers:
-            if not event.replay:
-                self.skip(event)
+            self.skip(event)
             return None
         identity = _identity(event)
         try:
@@ -97,14 +104,25 @@ class Routes:
     def taking(self, event: Event) -> Iterable[Handler]:
         """The handlers that take this event."""
         for type_ in (event.type, EVERY):
-            if (handler := self.handlers.get(type_)) is not None and handler.takes(event):
+            handler = self.handlers.get(type_)
+            if handler is not None and (self.apply_replays or handler.takes(event)):
                 yield handler
 
 
 def _identity(event: Event) -> Identity:
-    if event.replay:
+    """Of an event in a replay: once for each replay. If that has no id, once for each record."""
+    if not event.replay:
+        return Identity(event.source, event.id)
+    if event.replay_id == "true":
         return Identity(event.source, f"{event.id}#{event.topic}/{event.partition}/{event.offset}")
-    return Identity(event.source, event.id)
+    return Identity(event.source, f"{event.id}#{_storable(event.replay_id)}")
+
+
+def _storable(replay_id: str) -> str:
+    """The id of a replay as it can be stored, whatever another producer sent."""
+    return (
+        replay_id if PLAIN.fullmatch(replay_id) else blake2b(replay_id.encode(), digest_size=16).hexdigest()
+    )
 
 
 def _coordinates(record: ConsumerRecord) -> Identity:

@@ -1,4 +1,4 @@
-"""Counts the events without a handler, so that a misspelt type is noticed."""
+"""Counts the events without a handler, so that a misspelt type is noticed, and the skipped replays."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from django.db import transaction
 
 from inbox.conf import ConsumerSettings
 from inbox.database import UNAVAILABLE, drop_dead_connection
+from inbox.handling.registry import EVERY
 from inbox.models import Unhandled
-from inbox.signals import type_unhandled
+from inbox.signals import replay_skipped, type_unhandled
 from outbox_core.wire.event import Event
 
 ALIKE = 0.92
 LONGEST = 200
+REPLAYED = " (replay)"
+"""Behind the type of replayed events in the counts."""
 
 
 class UnhandledTypes:
@@ -37,10 +40,14 @@ class UnhandledTypes:
         self._write_at = clock()
         self._counts: Counter[str] = Counter()
         self._known: set[str] = set()
+        self._replay = ""
 
     def __call__(self, event: Event) -> None:
-        """Count an event without a handler."""
+        """Count an event without a handler, or a replayed one that no handler takes."""
         if self._consumer.ignores(event.type):
+            return
+        if event.replay and not {event.type, EVERY}.isdisjoint(self._handled):
+            self._skip_replay(event)
             return
         self._counts[event.type[:LONGEST]] += 1
         if event.type not in self._known:
@@ -48,6 +55,12 @@ class UnhandledTypes:
             self._write_at = self._clock()
             near = alike(event.type, self._handled)
             type_unhandled.send(self._consumer.name, event=event, alike=near)
+
+    def _skip_replay(self, event: Event) -> None:
+        self._counts[f"{event.type[:LONGEST]}{REPLAYED}"] += 1
+        if event.replay_id != self._replay:
+            self._replay = event.replay_id
+            replay_skipped.send(self._consumer.name, event=event)
 
     def write(self, *, now: bool = False) -> None:
         """Store new counts if it is time. If the database does not answer, try again later."""

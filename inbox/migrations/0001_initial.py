@@ -19,7 +19,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(primary_key=True, serialize=False)),
                 ('at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name='time')),
                 ('who', models.TextField()),
-                ('verb', models.TextField(choices=[('release', 'release'), ('discard', 'discard'), ('pause', 'pause'), ('resume', 'resume'), ('backfill', 'backfill')])),
+                ('verb', models.TextField(choices=[('release', 'release'), ('discard', 'discard'), ('pause', 'pause'), ('resume', 'resume'), ('backfill', 'backfill'), ('replay', 'replay')])),
                 ('scope', models.TextField()),
                 ('selection', models.JSONField(default=dict)),
                 ('reason', models.TextField(blank=True, default='')),

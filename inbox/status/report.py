@@ -12,7 +12,7 @@ import msgspec
 from django.utils import timezone
 
 from inbox.conf import ConsumerSettings
-from inbox.handling.unhandled import alike
+from inbox.handling.unhandled import REPLAYED, alike
 from inbox.status import causes
 from inbox.status.causes import Causes
 from inbox.status.consumers import ConsumerStatus, statuses
@@ -162,7 +162,13 @@ def _oldest(consumer: ConsumerStatus) -> str:
 def _unhandled(consumers: Sequence[ConsumerStatus]) -> Iterator[list[str]]:
     for consumer in consumers:
         for type_, count in consumer.unhandled.items():
-            yield [consumer.consumer, type_, amount(count), alike(type_, consumer.handlers) or "-"]
+            yield [consumer.consumer, type_, amount(count), _hint(type_, consumer)]
+
+
+def _hint(type_: str, consumer: ConsumerStatus) -> str:
+    if type_.endswith(REPLAYED):
+        return "replays=True, --apply-replays"
+    return alike(type_, consumer.handlers) or "-"
 
 
 def _age(since: datetime) -> float:

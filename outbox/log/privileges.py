@@ -33,7 +33,7 @@ RETENTION: Mapping[str, str] = {
 HOLDS: Mapping[str, str] = {
     **STATUS,
     "outbox_hold": "SELECT, INSERT, UPDATE",
-    "outbox_held": "SELECT, UPDATE",
+    "outbox_held": "SELECT, INSERT, UPDATE, DELETE",
     "outbox_ledger": "SELECT, INSERT, UPDATE",
 }
 BACKFILL: Mapping[str, str] = {

@@ -38,6 +38,10 @@ class OutboxEventQuerySet(QuerySet["OutboxEvent"]):
         """Annotate ``status``, an ``EventStatus``."""
         return self.annotate(status=event_status())
 
+    def only_published(self) -> Self:
+        """Those among these events that are published."""
+        return self.with_status().filter(status=EventStatus.PUBLISHED)
+
     def pending(self, limit: int = LIMIT) -> Self:
         """Events that wait to be published: the oldest of each shard, up to ``limit``."""
         ids = f"SELECT id FROM ({statement('pending', cap=limit)}) AS pending"
@@ -48,7 +52,7 @@ class OutboxEventQuerySet(QuerySet["OutboxEvent"]):
         candidates = self.filter(
             OneOf(F("pk"), RawSQL(statement("published", cap=limit, reach=limit + HELD_AMONG), ()))
         )
-        return candidates.with_status().filter(status=EventStatus.PUBLISHED)
+        return candidates.only_published()
 
     def held(self, limit: int = LIMIT) -> Self:
         """Events behind holds: the newest, up to ``limit``."""

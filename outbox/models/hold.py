@@ -19,18 +19,23 @@ class Hold(models.Model):
 
     Events in scope wait, in order, as ``Held``; all others are published. ``release_at`` is when the owner
     of the shard may start to publish them; NULL means that a person must release it.
+
+    A replay has published events behind it that are sent again, to ``topic`` and with ``key`` as their replay
+    id. No new event comes into its scope.
     """
 
     class Scope(models.TextChoices):
         TOPIC = "topic", "topic"
         KEY = "key", "key of a topic"
         EVENT = "event", "one event"
+        REPLAY = "replay", "a replay"
 
     class Reason(models.TextChoices):
         POISON = "poison", "the broker can never take this record"
         TOPIC_MISSING = "topic-missing", "the topic does not exist"
         TOPIC_FORBIDDEN = "topic-forbidden", "no permission to write to the topic"
         PAUSED = "paused", "paused by an operator"
+        REPLAY = "replay", "published events that an operator sends again"
 
     id = models.BigAutoField(primary_key=True)
     scope = models.TextField(choices=Scope.choices)
@@ -75,6 +80,8 @@ class Hold(models.Model):
             return f"key {self.key} of {self.topic}"
         if self.scope == self.Scope.EVENT:
             return f"event #{self.event_id} of {self.topic}"
+        if self.scope == self.Scope.REPLAY:
+            return f"replay {self.key} to {self.topic}"
         return f"topic {self.topic}"
 
     def release(self) -> None:

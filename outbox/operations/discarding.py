@@ -61,7 +61,8 @@ def _lock(ids: Collection[int], using: str) -> set[int]:
 
 def _discard(held: Collection[int], reason: str, using: str) -> int:
     rows = Held.objects.using(using).waiting().filter(pk__in=held)
-    return rows.update(discarded_at=ClockTimestamp(), discard_reason=reason)
+    replays, _ = rows.filter(hold__scope=Hold.Scope.REPLAY).delete()  # these were published before
+    return replays + rows.update(discarded_at=ClockTimestamp(), discard_reason=reason)
 
 
 def _end_empty(holds: Collection[int], using: str) -> None:

@@ -9,6 +9,9 @@ from outbox.status.report import Status, Thresholds
 from outbox_core.operations.report import Problem, State, held_text, worst_first
 from outbox_core.people.humanize import amount, duration, plural
 
+REPLAY = "replay"
+"""A replay is under way because a person wants it."""
+
 
 def diagnose(status: Status, thresholds: Thresholds) -> Status:
     """The same status with its problems, the worst first, and the state that follows."""
@@ -89,8 +92,8 @@ def _pace(status: Status) -> str:
 
 
 def _holds(status: Status) -> Iterator[Problem]:
-    if status.causes:
-        reasons = ", ".join(sorted({cause.reason for cause in status.causes}))
+    reasons = ", ".join(sorted({cause.reason for cause in status.causes} - {REPLAY}))
+    if reasons:
         yield Problem(
             state=State.HELD,
             text=f"{held_text(status.held or 0, status.causes, capped=status.held_capped)[:-1]}: {reasons}.",

@@ -1,4 +1,4 @@
-"""The base of the commands that release or discard a selection, chunk by chunk."""
+"""The base of the commands that do something with a selection, chunk by chunk."""
 
 from __future__ import annotations
 
@@ -45,6 +45,14 @@ class BulkCommand(OperatorCommand):
     verb_done = ""
     nothing_matches = ""
 
+    def select(self, options: dict[str, Any]) -> Selection:
+        """What the options select. Raises CommandError if that is nothing."""
+        return Selection.of(options)
+
+    def interrupted(self, tally: Tally) -> str:
+        """What a person who interrupts it should know."""
+        return f"Stopped: {self.verb_done} {tally.done:,} so far. Run the command again to continue."
+
     @abstractmethod
     def preview(self, selection: Selection, options: dict[str, Any]) -> Preview:
         """What would be done. Raises CommandError for ids that do not exist."""
@@ -58,7 +66,7 @@ class BulkCommand(OperatorCommand):
         """What was done, in words."""
 
     def handle(self, *args: object, **options: Any) -> None:
-        selection = Selection.of(options)
+        selection = self.select(options)
         who = actor.of_command(options["user"])
         preview = self.preview(selection, options)
         if not preview.count:
@@ -101,8 +109,7 @@ class BulkCommand(OperatorCommand):
                     tally = tally.plus(step)
                     progress.update(step.done + step.skipped)
         except KeyboardInterrupt as error:
-            said = f"Stopped: {self.verb_done} {tally.done:,} so far. Run the command again to continue."
-            raise CommandError(said, returncode=130) from error
+            raise CommandError(self.interrupted(tally), returncode=130) from error
         return tally
 
     def _listed(self, preview: Preview) -> Iterator[str]:

@@ -45,6 +45,7 @@ class LedgerEntry(models.Model):
         PAUSE = "pause", "pause"
         RESUME = "resume", "resume"
         BACKFILL = "backfill", "backfill"
+        REPLAY = "replay", "replay"
 
     id = models.BigAutoField(primary_key=True)
     at = models.DateTimeField("time", db_default=Now())

@@ -36,7 +36,15 @@ class Event:
     @property
     def replay(self) -> bool:
         """Whether an operator had the producer send this event once more (``ce_replay``)."""
-        return self.headers.get("replay", "") not in ("", "false")
+        return bool(self.replay_id)
+
+    @property
+    def replay_id(self) -> str:
+        """The id of the replay that it belongs to; ``true`` if it has none of its own, empty if it is no
+        replay.
+        """
+        said = self.headers.get("replay", "")
+        return "" if said == "false" else said
 
 
 _current: ContextVar[Event | None] = ContextVar("current_event", default=None)

@@ -90,7 +90,6 @@ class Checker:
 
 def _is_uuid(text: str) -> bool:
     try:
-        UUID(text)
+        return str(UUID(text)) == text
     except ValueError:
         return False
-    return True

@@ -53,7 +53,7 @@ class KafkaLog:
         self._reader = reader
         self._clock = clock
         self._kept: dict[str, Kept] = {}
-        self._there: dict[str, bool] = {}
+        self._topics: dict[str, cluster.Topic] = {}
 
     def kept(self, topic: str) -> Kept:
         """What Kafka must have of a topic, as far as its settings and its first records show."""
@@ -64,12 +64,10 @@ class KafkaLog:
     def forget(self) -> None:
         """Kafka may have deleted more since it was asked."""
         self._kept.clear()
-        self._there.clear()
+        self._topics.clear()
 
     def exists(self, topic: str) -> bool:
-        if topic not in self._there:
-            self._there[topic] = self._reader.topics([topic])[0].trouble is not Trouble.MISSING
-        return self._there[topic]
+        return self._described(topic).trouble is None
 
     def spans(self, topic: str, since: datetime | None) -> Spans:
         """What must be read of a topic to meet every event since then."""
@@ -93,15 +91,20 @@ class KafkaLog:
         self._reader.close()
 
     def _examine(self, topic: str) -> Kept:
-        found = self._reader.topics([topic])[0]
-        if found.trouble is Trouble.FORBIDDEN:
-            raise KafkaUnreachable(f"this client may not read topic {topic}; grant Describe and Read")
+        found = self._described(topic)
         if found.trouble is not None:
             return Kept(ALL)
         if "compact" in found.configs.get("cleanup.policy", ""):
             return Kept(NOTHING, "compacted")
         cut = {number: span for number, span in self._reader.bounds(topic).items() if span[0] > 0}
         return Kept(self._deleted_until(found, cut), "deleted by Kafka") if cut else Kept(ALL)
+
+    def _described(self, topic: str) -> cluster.Topic:
+        if topic not in self._topics:
+            self._topics[topic] = self._reader.topics([topic])[0]
+        if self._topics[topic].trouble is Trouble.FORBIDDEN:
+            raise KafkaUnreachable(f"this client may not read topic {topic}; grant Describe and Read")
+        return self._topics[topic]
 
     def _deleted_until(self, topic: cluster.Topic, cut: Spans) -> str:
         """Retention by time deletes nothing younger. Retention by size deletes from the head: what is

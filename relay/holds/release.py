@@ -35,6 +35,7 @@ class HoldReleases:
         self._deliver = deliver
         self._after = 0
         self._is_clean = True
+        self._is_busy = False
         self._most: dict[int, int] = {}
         """For each hold, how many events to try at once while a refused one is being isolated."""
 
@@ -44,15 +45,15 @@ class HoldReleases:
         return bool(self._after or self._most or self.backoff.trouble)
 
     def turn(self) -> bool:
-        """Publish a page of each hold that is due, and end holds without events. Returns whether anything was
-        done.
+        """Publish a page of each hold that is due, and end holds without events. Returns whether there may be
+        more to do.
 
         New events wait meanwhile, so it stops early and continues in the next turn. An outage is over when a
         round through all holds has no failure.
         """
         if self.backoff.left:
             return False
-        busy, until = False, boottime() + ROUND_SECONDS
+        until = boottime() + ROUND_SECONDS
         while (due := self._holds.due(self._after)) is not None:
             self._context.tick()
             began = boottime()
@@ -60,18 +61,19 @@ class HoldReleases:
                 if not self._after:
                     self._ask_for_topics()
                 self._after = due.hold
-                busy = self._release(due) or busy
+                self._is_busy = self._release(due) or self._is_busy
             except PublisherUnavailable as error:
                 self._is_clean = False
                 self.backoff.failed(str(error), at_least=boottime() - began)
-                return busy
+                return self._is_busy
             if self._context.stopping() or boottime() >= until:
                 return True
         if self._is_clean:
             self.backoff.passed()
+        busy = self._is_busy
         if not busy:
             self._most.clear()
-        self._after, self._is_clean = 0, True
+        self._after, self._is_clean, self._is_busy = 0, True, False
         return busy
 
     def _ask_for_topics(self) -> None:

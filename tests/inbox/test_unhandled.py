@@ -38,6 +38,21 @@ def test_types_that_nobody_handles_are_counted_said_once_and_stored(
     assert Unhandled.objects.get(type="other").count == 2
 
 
+def test_replays_that_no_handler_takes_are_counted_and_said_once(
+    consumer: MemoryConsumer, effects: Effects, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "inbox")
+    for number in range(3):
+        consumer.send("test.step", {"number": number}, key="a", replay="r1")
+    consumer.send("other", {}, replay="r1")
+    consumer.drain()
+    assert effects.order("a") == []
+    rows = [(row.type, row.count) for row in Unhandled.objects.order_by("type")]
+    assert rows == [("other", 1), ("test.step (replay)", 3)]
+    said = [(r.replay, r.type, r.consumer) for r in logged(caplog, "replay_skipped")]
+    assert said == [("r1", "test.step", "test")]
+
+
 def test_types_that_are_ignored_on_purpose_are_not_counted(
     effects: Effects, db: None, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -189,6 +189,33 @@ def test_replay_is_for_handlers_that_asked_for_it(consumer: MemoryConsumer, effe
     assert rebuilt == ["test.rebuilt"] * 3
 
 
+def test_a_replay_with_an_id_takes_effect_once(consumer: MemoryConsumer, effects: Effects) -> None:
+    """Its records may come several times, as all records may."""
+    rebuilt: list[str] = []
+
+    @effects.registry.handler("test.rebuilt", replays=True)
+    def rebuild(step: Step, event: inbox.Event) -> None:
+        rebuilt.append(event.replay_id)
+
+    consumer.restart()
+    strange = "\x00" + 5_000 * "é"
+    for replay in ("r1", "r1", "r2", "r1", strange, strange):
+        consumer.send("test.rebuilt", {"number": 1}, key="a", event_id="e", replay=replay)
+    consumer.drain()
+    assert rebuilt == ["r1", "r2", strange]
+
+
+def test_an_operator_can_have_all_handlers_take_replays(effects: Effects) -> None:
+    log = MemoryConsumer("test", handlers=effects.registry, raises=False).log
+    headers = (("ce_specversion", b"1.0"), ("ce_id", b"e"), ("ce_source", b"/s"), ("ce_type", b"test.step"))
+    record = log.append("t", key=b"a", value=b'{"number": 1}', headers=(*headers, ("ce_replay", b"r1")))
+    handlers = effects.registry.of()
+    assert Routes(handlers)(record) is None
+    delivery = Routes(handlers, apply_replays=True)(record)
+    assert delivery is not None
+    assert delivery.identity == Identity("/s", "e#r1")
+
+
 def test_events_that_nobody_handles_leave_no_trace(consumer: MemoryConsumer) -> None:
     consumer.send("test.unknown", {}, key="a")
     consumer.drain()

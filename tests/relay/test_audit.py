@@ -25,6 +25,7 @@ from tests.relay.conftest import Desk, Writer, pause
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.real_kafka]
 SOURCE = "/test"
 SECONDS = 60.0
+MADE_UP = b"0191d2c0-0000-7000-8000-000000000001"
 
 
 class Audited:
@@ -163,11 +164,21 @@ def test_a_row_that_was_deleted_from_the_outbox_leaves_a_phantom(it: Audited, ba
     assert it.first["event_id"] == event_id(records[2])
 
 
-@pytest.mark.parametrize("sequence", [None, b"5", b"00000000000000000001", b"99999999999999999999"])
-def test_a_record_that_was_never_emitted_is_a_phantom(it: Audited, sequence: bytes | None) -> None:
+@pytest.mark.parametrize(
+    ("sequence", "event"),
+    [
+        (None, MADE_UP),
+        (b"00000000000000000001", MADE_UP),
+        (b"99999999999999999999", b"urn:uuid:" + MADE_UP),
+        (b"-1", b"x"),
+    ],
+)
+def test_a_record_that_was_never_emitted_is_a_phantom(
+    it: Audited, sequence: bytes | None, event: bytes
+) -> None:
     it.emit("a", 2)
     records = it.drain()
-    made_up = {**dict(records[0].headers), "ce_id": b"0191d2c0-0000-7000-8000-000000000001"}
+    made_up = {**dict(records[0].headers), "ce_id": event}
     made_up.pop("ce_sequence")
     if sequence is not None:
         made_up["ce_sequence"] = sequence
@@ -294,3 +305,9 @@ def test_an_audit_that_runs_out_of_time_proves_nothing(it: Audited) -> None:
     it.send(it.drain())
     it.audit("--timeout", "0.000001")
     assert (it.code, it.data["state"], it.differences) == (1, "not proved", {})
+
+
+def test_an_empty_topic_proves_nothing(it: Audited, settings: Settings, backend: str) -> None:
+    settings.KAFKA = {**settings.KAFKA, "BACKEND": backend}
+    assert it.audit().code == 1
+    assert it.data["state"] == "not proved"

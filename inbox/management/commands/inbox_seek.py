@@ -33,7 +33,7 @@ class Command(InboxCommand):
     help = (
         "Move a stopped consumer to another offset of a topic, in its database and in Kafka's copy. Forward: "
         "the events in between are never handled. Backward: they are delivered again, and those that were "
-        "handled are skipped. To repeat their effects, have the producer send them again with new ids. "
+        "handled are skipped. To repeat their effects, have the producer send them again: outbox_replay. "
         "Exit codes: 0 done, 1 refused (consumer running, or no answer of Kafka or the database), 2 usage."
     )
 

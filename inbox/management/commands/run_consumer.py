@@ -44,6 +44,11 @@ class Command(ProcessCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument("name", help="one of INBOX['CONSUMERS']")
+        parser.add_argument(
+            "--apply-replays",
+            action="store_true",
+            help="pass replayed events (ce_replay) to all handlers, also to those without replays=True",
+        )
 
     def handle(
         self,
@@ -53,6 +58,7 @@ class Command(ProcessCommand):
         http: Address | None,
         log_format: str,
         verbosity: int,
+        apply_replays: bool = False,
         **_: Any,
     ) -> None:
         inbox = settings()
@@ -75,7 +81,7 @@ class Command(ProcessCommand):
             remove_dead(inbox, consumer)
             offsets = DatabaseOffsets(name, inbox.database)
             source = _source(inbox, consumer, offsets)
-            routes = Routes(registry.of(consumer.handlers))
+            routes = Routes(registry.of(consumer.handlers), apply_replays=apply_replays)
             kafka = str(Endpoint.of(inbox.kafka_options()))
             started.send(name, topics=consumer.topics, group=consumer.group, kafka=kafka)
             running = Consumer(
