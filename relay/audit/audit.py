@@ -12,7 +12,7 @@ from typing import Protocol
 
 from outbox.operations.registered import topics as registered
 from outbox_core.operations.doctor.probe_record import TYPE as TEST_TYPE
-from outbox_core.wire.consumed import Record
+from outbox_core.wire.consumed import ConsumerRecord
 from outbox_core.wire.encode import Row
 from relay.audit.checker import Checker
 from relay.audit.claims import Claim, claim
@@ -102,7 +102,7 @@ class Audit:
                     batch, size = [], 0
         yield batch
 
-    def _ours(self, record: Record) -> Claim | None:
+    def _ours(self, record: ConsumerRecord) -> Claim | None:
         found = claim(record)
         if found is None or found.source not in self._expected.sources:
             self.findings.others += 1
@@ -112,7 +112,7 @@ class Audit:
             return found
         return None
 
-    def _records(self, topic: str, what: str, spans: Spans) -> Iterator[list[Record]]:
+    def _records(self, topic: str, what: str, spans: Spans) -> Iterator[list[ConsumerRecord]]:
         bar = self._bars(what, sum(end - first for first, end in spans.values()))
         for records in self._kafka.records(topic, spans):
             self._go_on()

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from outbox_core.errors import InvalidEvent
-from outbox_core.wire.consumed import Record
+from outbox_core.wire.consumed import ConsumerRecord
 from outbox_core.wire.decode import Contents, contents, printable
 from outbox_core.wire.encode import BinaryEncoder, Row, StructuredEncoder
 
@@ -18,7 +18,7 @@ IN_VALUE = b"application/cloudevents"
 class Claim(NamedTuple):
     """A record, and the event that it claims to be. ``id`` is NO_ID if it has no usable sequence."""
 
-    record: Record
+    record: ConsumerRecord
     id: int
     event_id: str
     type: str
@@ -35,7 +35,7 @@ class Claim(NamedTuple):
         return f"partition {self.record.partition} offset {self.record.offset}"
 
 
-def claim(record: Record) -> Claim | None:
+def claim(record: ConsumerRecord) -> Claim | None:
     """What a record claims; None if it is no event that can be read."""
     try:
         attributes = contents(record.headers, record.value).attributes
@@ -82,7 +82,7 @@ class Comparison:
         return [*_of_record(record, expected.topic, expected.key, found), *_of_contents(ours, theirs)]
 
 
-def _of_record(record: Record, topic: str, key: bytes, found: Claim) -> Iterator[str]:
+def _of_record(record: ConsumerRecord, topic: str, key: bytes, found: Claim) -> Iterator[str]:
     if record.topic != topic and not found.replay:  # a replay may go elsewhere
         yield f"it belongs to topic {topic}"
     if record.key != key:

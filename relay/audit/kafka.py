@@ -13,7 +13,7 @@ from typing import Protocol
 from outbox_core.errors import KafkaUnreachable
 from outbox_core.operations.doctor import cluster
 from outbox_core.operations.doctor.cluster import Trouble
-from outbox_core.wire.consumed import Record
+from outbox_core.wire.consumed import ConsumerRecord
 from relay.audit.scope import ALL, NOTHING, as_text
 
 Spans = Mapping[int, tuple[int, int]]
@@ -32,7 +32,7 @@ class Reader(cluster.Inspector, Protocol):
     def offsets_at(self, topic: str, seconds: float) -> Mapping[int, int]:
         """The first offset of that time (since 1970) or later, of each partition that has one."""
 
-    def records(self, topic: str, spans: Spans) -> Iterator[list[Record]]:
+    def records(self, topic: str, spans: Spans) -> Iterator[list[ConsumerRecord]]:
         """The records of these spans, those of one partition in order. An empty list means that nothing came
         for a moment.
         """
@@ -77,7 +77,7 @@ class KafkaLog:
         found = self._reader.offsets_at(topic, (since - CLOCKS).timestamp())
         return {n: (max(first, found.get(n, end)), end) for n, (first, end) in bounds.items()}
 
-    def records(self, topic: str, spans: Spans) -> Iterator[list[Record]]:
+    def records(self, topic: str, spans: Spans) -> Iterator[list[ConsumerRecord]]:
         """As ``Reader.records``. Raises KafkaUnreachable if nothing comes for long."""
         spoke = time.monotonic()
         for batch in self._reader.records(topic, spans):

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from outbox_core.operations.doctor.cluster import Partition, Topic, Trouble
-from outbox_core.wire.consumed import Record
+from outbox_core.wire.consumed import ConsumerRecord
 from relay.audit import order
 from relay.audit.ids import IdSet
 from relay.audit.kafka import CLOCKS, KafkaLog, Kept, Spans, wire_time
@@ -73,11 +73,11 @@ class Fake:
     def offsets_at(self, topic: str, seconds: float) -> Mapping[int, int]:
         return {0: 7}
 
-    def records(self, topic: str, spans: Spans) -> Iterator[list[Record]]:
+    def records(self, topic: str, spans: Spans) -> Iterator[list[ConsumerRecord]]:
         yield []
         for number, (start, _) in spans.items():
             yield [
-                Record(
+                ConsumerRecord(
                     topic=topic,
                     partition=number,
                     offset=start,

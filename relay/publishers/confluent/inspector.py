@@ -15,7 +15,7 @@ from outbox_core.errors import KafkaUnreachable
 from outbox_core.kafka_endpoint import Address
 from outbox_core.operations.doctor.cluster import Cluster, Partition, Topic, Trouble
 from outbox_core.operations.doctor.topics import CONFIGS
-from outbox_core.wire.consumed import Record
+from outbox_core.wire.consumed import ConsumerRecord
 from relay.publishers.confluent.client_reports import ClientReports
 from relay.publishers.confluent.errors import CLIENT_ERRORS, of, words
 
@@ -95,7 +95,7 @@ class Inspector:
 
         return self._read(ask)
 
-    def records(self, topic: str, spans: Mapping[int, tuple[int, int]]) -> Iterator[list[Record]]:
+    def records(self, topic: str, spans: Mapping[int, tuple[int, int]]) -> Iterator[list[ConsumerRecord]]:
         with self._consumer(WHOLE) as consumer:
             consumer.assign([TopicPartition(topic, number, first) for number, (first, _) in spans.items()])
             unread = set(spans)
@@ -189,9 +189,11 @@ class Inspector:
                 consumer.close()
 
 
-def _records(messages: Sequence[Any], spans: Mapping[int, tuple[int, int]], unread: set[int]) -> list[Record]:
+def _records(
+    messages: Sequence[Any], spans: Mapping[int, tuple[int, int]], unread: set[int]
+) -> list[ConsumerRecord]:
     """The records before the end of their spans. Takes what is read to its end from ``unread``."""
-    found: list[Record] = []
+    found: list[ConsumerRecord] = []
     for message in messages:
         error, number = message.error(), message.partition()
         if error is not None and error.code() != KafkaError._PARTITION_EOF:
@@ -203,8 +205,8 @@ def _records(messages: Sequence[Any], spans: Mapping[int, tuple[int, int]], unre
     return found
 
 
-def _consumed(message: Any) -> Record:
-    return Record(
+def _consumed(message: Any) -> ConsumerRecord:
+    return ConsumerRecord(
         topic=message.topic(),
         partition=message.partition(),
         offset=message.offset(),

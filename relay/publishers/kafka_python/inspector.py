@@ -9,7 +9,7 @@ import kafka
 import kafka.errors
 
 from outbox_core.operations.doctor.kafka_python import KafkaPythonInspector
-from outbox_core.wire.consumed import Record
+from outbox_core.wire.consumed import ConsumerRecord
 from relay.publishers.kafka_python.network import Network, words
 from relay.publishers.kafka_python.options import answered_within, made
 
@@ -40,7 +40,7 @@ class Inspector(KafkaPythonInspector):
 
         return self._read(ask)
 
-    def records(self, topic: str, spans: Mapping[int, tuple[int, int]]) -> Iterator[list[Record]]:
+    def records(self, topic: str, spans: Mapping[int, tuple[int, int]]) -> Iterator[list[ConsumerRecord]]:
         ends = {kafka.TopicPartition(topic, number): end for number, (_, end) in spans.items()}
 
         def begin(client: Any) -> None:
@@ -76,8 +76,8 @@ class Inspector(KafkaPythonInspector):
         return next((each.trouble for each in self._networks if each.trouble), "") or words(error)
 
 
-def _consumed(record: Any) -> Record:
-    return Record(
+def _consumed(record: Any) -> ConsumerRecord:
+    return ConsumerRecord(
         topic=record.topic,
         partition=record.partition,
         offset=record.offset,
