@@ -145,6 +145,9 @@ def test_a_backfill_also_needs_to_lock_its_rows(roles: Roles) -> None:
     grant = f"GRANT INSERT ON outbox_ledger TO {role};"
     with roles.as_("backfill"), pytest.raises(CommandError, match=re.escape(grant)):
         call("outbox_backfill", "testapp.Tag", "--created", **options)
+    roles.place.execute(f"REVOKE UPDATE ON {table} FROM {role}")
+    with roles.as_("backfill"), pytest.raises(CommandError, match=f"denied for table {table}.* UPDATE on"):
+        call("outbox_backfill", "testapp.Tag", "--created", **options)
 
 
 def test_a_writer_may_do_nothing_else(roles: Roles) -> None:
