@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
+from datetime import timedelta
 from io import StringIO
 from typing import Any
 from uuid import UUID
@@ -12,13 +13,15 @@ from uuid import UUID
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models.signals import post_save, pre_save
+from django.utils import timezone
 
 import outbox
-from outbox.models import Ledger
+from outbox.models import Ledger, OutboxEvent
 from outbox.operations.backfill import pace
-from outbox.testing import CapturedEvents
+from outbox.status.failure import unreadable
+from outbox.testing import CapturedEvents, captured_events
 from outbox_core.operations.ledger import DONE, IN_PART
 from tests.outbox.hearing import keys
 from tests.testapp.events import Note
@@ -39,13 +42,14 @@ from tests.testapp.models import (
 pytestmark = pytest.mark.django_db
 
 PATH = "tests.outbox.test_backfill"
+NO_RELAY = {"max_pending_age": 86_400.0}
 UUIDS = [UUID(int=n << 100) for n in (3, 1, 2)]
 
 
 def run(model: str = "testapp.Parcel", *arguments: object, **options: Any) -> str:
     """What the command prints; what it tells the person who watches is behind it."""
     out = StringIO()
-    options = {"rate": 100_000, "verbosity": 0, "stderr": out, **options}
+    options = {**NO_RELAY, "rate": 100_000, "verbosity": 0, "stderr": out, **options}
     call_command("outbox_backfill", model, *map(str, arguments), stdout=out, **options)
     return out.getvalue()
 
@@ -299,6 +303,33 @@ def test_a_child_has_its_own_rows_and_its_parent_has_all(outbox_events: Captured
     run("testapp.ExpressParcel", filter=[f"pk={child.pk}"])
     run("testapp.Parcel")
     assert keys(outbox_events) == ["ExpressParcel ExpressParcel", *["Parcel Parcel"] * 2]
+
+
+@pytest.mark.django_db(databases=["default", "other"])
+def test_rows_of_another_database_have_their_events_there() -> None:
+    row = Plain(title="there")
+    row.save(using="other")
+    receiver(Plain)
+    with captured_events("default") as here, captured_events("other") as there:
+        failed(2, "testapp.Plain")
+        run("testapp.Plain", database="other")
+        assert (len(here), keys(there)) == (0, [str(row.pk)])
+    assert Ledger.objects.using("other").get().outcome == DONE
+    assert not Ledger.objects.exists()
+
+
+def test_it_reads_how_long_events_wait_and_stops_where_that_is_unknown(
+    outbox_events: CapturedEvents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with transaction.atomic():
+        outbox.emit(Note("waits"))
+    OutboxEvent.objects.update(created_at=timezone.now() - timedelta(minutes=2))
+    assert 115 < pace.oldest_pending("default") < 300
+    parcels(1)
+    receiver()
+    monkeypatch.setattr(pace, "read", lambda using: unreadable(using, "It is away."))
+    assert "It is away." in failed(1)
+    assert len(outbox_events) == 1
 
 
 def fails_for(pk: int, fail: Callable[[], object]) -> str:

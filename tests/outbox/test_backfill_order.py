@@ -35,8 +35,9 @@ TRANSACTIONS = 40
 
 
 def backfill(model: str = "testapp.Parcel", *arguments: str, **options: Any) -> None:
-    options = {"rate": 100_000, "verbosity": 0, "stderr": StringIO(), **options}
-    call_command("outbox_backfill", model, *arguments, stdout=StringIO(), **options)
+    quiet = {"verbosity": 0, "stdout": StringIO(), "stderr": StringIO()}
+    pace = {"rate": 100_000, "max_pending_age": 86_400.0}
+    call_command("outbox_backfill", model, *arguments, **quiet, **pace, **options)
 
 
 def note_weights(meanwhile: Callable[[Any], object] = lambda _: None) -> None:

@@ -134,12 +134,16 @@ def test_a_backfill_also_needs_to_lock_its_rows(roles: Roles) -> None:
     roles.place.execute(
         f"CREATE TABLE {table} AS SELECT 1 AS id, 'a' AS name", f"GRANT SELECT, UPDATE ON {table} TO {role}"
     )
+    options = {"verbosity": 0, "stderr": StringIO(), "max_pending_age": 86_400.0}
     with roles.as_("backfill"):
-        assert call("outbox_backfill", "testapp.Tag", verbosity=0).startswith("Wrote 1 event")
+        assert call("outbox_backfill", "testapp.Tag", **options).startswith("Wrote 1 event")
     roles.place.execute(f"REVOKE INSERT ON outbox_ledger FROM {role}")
     grant = f"GRANT INSERT ON outbox_ledger TO {role};"
     with roles.as_("backfill"), pytest.raises(CommandError, match=re.escape(grant)):
-        call("outbox_backfill", "testapp.Tag", "--created", verbosity=0, stderr=StringIO())
+        call("outbox_backfill", "testapp.Tag", "--created", **options)
+    roles.place.execute(f"REVOKE UPDATE ON {table} FROM {role}")
+    with roles.as_("backfill"), pytest.raises(CommandError, match=f"denied for table {table}.* UPDATE on"):
+        call("outbox_backfill", "testapp.Tag", "--created", **options)
 
 
 def test_a_writer_may_do_nothing_else(roles: Roles) -> None:

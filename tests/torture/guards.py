@@ -174,6 +174,10 @@ GUARDS = [
         "::test_the_second_writer_of_a_key_gets_its_id_after_the_commit_of_the_first",
     ),
     Guard(
+        "the locks of a backfill's rows",
+        "tests/outbox/test_backfill_order.py::test_a_writer_waits_for_the_chunk_of_its_row",
+    ),
+    Guard(
         "shards claimed behind checkpoints",
         f"{RELAY}/test_positions.py::test_shards_are_changed_only_when_a_checkpoint_under_way_is_over",
     ),

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from django.apps import apps
 from django.core.management.base import CommandError, CommandParser
 from django.db import DatabaseError, InterfaceError
 from django.db.models import Model
+from psycopg.errors import InsufficientPrivilege
 from tqdm import tqdm
 
 from outbox.errors import OutboxError, RowFailed
 from outbox.log import privileges
+from outbox.management.backfill_options import add_options
 from outbox.management.operator import OutboxCommand
-from outbox.operations.backfill.calls import ALL, Calls, Failure, chosen
+from outbox.operations.backfill.calls import Calls, Failure, chosen
 from outbox.operations.backfill.chunks import Backfill
 from outbox.operations.backfill.pace import Pace
 from outbox.operations.backfill.rows import Rows, shown
@@ -24,13 +27,17 @@ from outbox.write.row import NewRow
 from outbox_core.operations import actor
 from outbox_core.operations.bulk_command import LINES
 from outbox_core.operations.command import at_a_terminal
+from outbox_core.operations.report import Problem
 from outbox_core.people.humanize import plural
 from outbox_core.people.text import line
-from outbox_core.process.arguments import count, seconds
 from outbox_core.process.exit_codes import ExitCode
 from outbox_core.process.stopping import stop_on_signals
 
 INTERRUPTED = 130
+ROWS_REFUSED = (
+    "Grant this role SELECT and UPDATE on the table of the rows (UPDATE locks them), and SELECT on what the "
+    "receivers read. Row security must not hide rows from it."
+)
 CONTINUE = "Run the same command with --resume to continue."
 
 
@@ -45,10 +52,7 @@ class Command(OutboxCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("model", metavar="app.Model", help="whose rows; a child model has its own rows")
-        _add_selection(parser)
-        _add_pace(parser)
-        _add_run(parser)
+        add_options(parser)
 
     def handle(self, *args: object, **options: Any) -> None:
         who = actor.of_command(options["user"])
@@ -73,6 +77,13 @@ class Command(OutboxCommand):
             self.confirm(asked)
         self._work(backfill, total, options)
 
+    def explain(self, error: BaseException, options: dict[str, Any]) -> Problem:
+        problem = super().explain(error, options)
+        cause = error.__cause__ or error
+        if isinstance(cause, InsufficientPrivilege) and "outbox_" not in str(cause):
+            return replace(problem, remedy=ROWS_REFUSED)
+        return problem
+
     def _run(self, calls: Calls, who: str, options: dict[str, Any]) -> Run | None:
         """A new run or the one to continue. None if that one is complete."""
         latest = Run.latest(calls)
@@ -84,8 +95,9 @@ class Command(OutboxCommand):
             return latest
         if latest is not None and not latest.is_done and not options["restart"] and not options["dry_run"]:
             raise CommandError(
-                f"A backfill of {latest.scope} stopped behind row {shown(latest.after)}. Use --resume to "
-                "continue it, or --restart to begin again.",
+                f"A backfill of {latest.scope} is not complete: it has stopped behind row "
+                f"{shown(latest.after)}, or still runs. Use --resume to continue it, or --restart to begin "
+                "again.",
                 returncode=ExitCode.USAGE,
             )
         until = calls.rows.last()
@@ -152,70 +164,6 @@ class Command(OutboxCommand):
         """To the person who watches, beside the progress bar."""
         with tqdm.external_write_mode():
             self.stderr.write(line(text, 2_000))
-
-
-def _add_selection(parser: CommandParser) -> None:
-    parser.add_argument(
-        "--filter",
-        action="append",
-        default=[],
-        metavar="FIELD=VALUE",
-        help="only rows that match, as in Django: status=paid, deleted_at__isnull=true, pk__in=1,2; may be "
-        "repeated. Without one, all rows of the table, whatever the managers of the model hide",
-    )
-    parser.add_argument(
-        "--receiver",
-        action="append",
-        default=[],
-        metavar="PATH",
-        help=f"call this receiver, as app.receivers.function, or {ALL!r}; may be repeated. Default: those "
-        "that take backfill",
-    )
-    parser.add_argument(
-        "--created", action="store_true", help="pass created=True, as for a new row; default: created=False"
-    )
-
-
-def _add_pace(parser: CommandParser) -> None:
-    parser.add_argument(
-        "--rate",
-        type=count,
-        default=1_000,
-        metavar="ROWS",
-        help="at most so many rows a second (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--chunk",
-        type=count,
-        default=500,
-        metavar="ROWS",
-        help="rows that are locked and written in one transaction (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--max-pending-age",
-        type=seconds,
-        default=30.0,
-        metavar="SECONDS",
-        help="pause while the oldest pending event waits for longer (default: %(default)g)",
-    )
-
-
-def _add_run(parser: CommandParser) -> None:
-    begin = parser.add_mutually_exclusive_group()
-    begin.add_argument(
-        "--resume",
-        action="store_true",
-        help="continue the latest run of the same model, filters and receivers; begin if there is none",
-    )
-    begin.add_argument("--restart", action="store_true", help="begin again, although a run has stopped")
-    parser.add_argument(
-        "--skip-failing",
-        action="store_true",
-        help="skip rows for which a receiver raises an exception, and count them; without it, stop there",
-    )
-    parser.add_argument("--dry-run", action="store_true", help="count the rows and print the first events")
-    parser.add_argument("--yes", action="store_true", help="do not ask for confirmation at a terminal")
-    parser.add_argument("--user", metavar="USERNAME", help="record it in the ledger as done for this user")
 
 
 def _model(label: str) -> type[Model]:

@@ -88,7 +88,8 @@ class Rows:
             condition = _condition(text)
             self._all().filter(condition)
         except (FieldError, ValidationError, ValueError, TypeError) as error:
-            said = line(f"--filter {text} of {self.label}: {error}", 2_000)
+            why = " ".join(error.messages) if isinstance(error, ValidationError) else error
+            said = line(f"--filter {text} of {self.label}: {why}", 2_000)
             raise CommandError(said, returncode=ExitCode.USAGE) from error
         return condition
 

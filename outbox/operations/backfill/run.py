@@ -53,7 +53,7 @@ class Run:
             identity=identity(calls),
             who=entry.who,
             until=key_of(model, stored["until"]),
-            after=key_of(model, stored["after"]),
+            after=key_of(model, stored["after"]) if stored["after"] else None,
             events=entry.count,
             failed=tuple(stored["failed"]),
             failures=stored["failures"],

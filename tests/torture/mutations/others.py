@@ -23,6 +23,10 @@ OUTBOX: dict[str, Mutation] = {
         "outbox.capture.save_hook.SaveHook.of", lambda _: None
     ),
     "the lock of serialize=True": no_lock_of_the_key,
+    "the locks of a backfill's rows": instead(
+        "outbox.operations.backfill.rows.Rows.lock",
+        lambda rows, pks, **_: {row.pk: row for row in rows.matching().filter(pk__in=pks)},
+    ),
     "shards claimed behind checkpoints": instead(
         "django.db.models.query.QuerySet.select_for_update", lambda rows, **_: rows
     ),
