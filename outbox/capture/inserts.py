@@ -49,6 +49,5 @@ def has_placeholder(field: Any) -> bool:
 
 def are_plain(values: Collection[Any]) -> bool:
     """Whether none of them is an expression or a model instance."""
-    return _PLAIN.issuperset(map(type, values)) or not any(
-        hasattr(value, name) for value in values for name in _COMPILED
-    )
+    other = [value for value in values if type(value) not in _PLAIN]
+    return not any(hasattr(value, name) for value in other for name in _COMPILED)
