@@ -146,7 +146,7 @@ class Audit:
                 kept = self._kafka.kept(row.topic)
                 if row.created_at < kept.since:
                     self.findings.published[row.topic] -= 1
-                    self.findings.outside[f"{kept.why}: {row.topic}"] += 1
+                    self.findings.outside[f"of {row.topic} ({kept.why})"] += 1
                 else:
                     self._add_missing(row)
 
