@@ -295,7 +295,10 @@ def test_positions_of_another_database_are_refused(it: Audited) -> None:
     assert (it.code, it.data["state"]) == (2, "refused")
 
 
-def test_without_kafka_nothing_is_proved(it: Audited, settings: Settings) -> None:
+def test_without_kafka_nothing_is_proved(
+    it: Audited, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("relay.management.commands.outbox_audit.ASK_SECONDS", 1.0)
     settings.KAFKA = {"OPTIONS": {"bootstrap_servers": ["127.0.0.1:1"]}}
     it.emit("a")
     it.drain()
