@@ -82,11 +82,11 @@ class Audit:
 
     def _read_topic(self, topic: str) -> None:
         spans = self._kafka.spans(topic, self._expected.since)
-        slots = Slots()
+        slots = Slots(spans)
         for batch in self._claims(topic, spans):
             self._checker.check(batch, slots)
         if slots.suspicious:
-            self._look_into(topic, spans, slots.suspicious)
+            self._look_into(topic, spans, slots)
 
     def _claims(self, topic: str, spans: Spans) -> Iterator[list[Claim]]:
         """Our records of a topic, in batches that a query can take. All others are counted."""
@@ -120,7 +120,7 @@ class Audit:
             yield records
         bar.close()
 
-    def _look_into(self, topic: str, spans: Spans, slots: set[int]) -> None:
+    def _look_into(self, topic: str, spans: Spans, slots: Slots) -> None:
         """Read a topic once more, for the keys that may be out of order."""
         suspects, seen = Suspects(slots), self._checker.seen
         for records in self._records(topic, f"{topic}, order", spans):
@@ -146,7 +146,7 @@ class Audit:
                 kept = self._kafka.kept(row.topic)
                 if row.created_at < kept.since:
                     self.findings.published[row.topic] -= 1
-                    self.findings.outside[f"{kept.why}: {row.topic}"] += 1
+                    self.findings.outside[f"of {row.topic} ({kept.why})"] += 1
                 else:
                     self._add_missing(row)
 

@@ -34,8 +34,9 @@ class Checker:
             row = rows.get(found.id)
             if row is None or row.event_id != found.event_id:
                 unknown.append(found)
-            elif self._is_exact(found, row) and not found.replay and found.id not in self.seen:
-                slots.note(found.record.partition, found.key, found.id)
+            elif self._is_exact(found, row) and found.id not in self.seen and found.record.topic == row.topic:
+                if not found.replay:  # a replay mends a loss, and has no place in the order
+                    slots.note(found.record.partition, found.key, found.id)
                 self.seen.add(found.id)
         if unknown:
             self._judge_unknown(unknown)

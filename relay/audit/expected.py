@@ -75,7 +75,7 @@ class Expected:
             return
         kept = self._kafka.kept(entry.topic)
         if entry.created_at < kept.since:
-            self._findings.outside[f"{kept.why}: {entry.topic}"] += 1
+            self._findings.outside[f"of {entry.topic} ({kept.why})"] += 1
             return
         self.ids.add(entry.id)
         self._findings.expect(entry.topic, entry.created_at)

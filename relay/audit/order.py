@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 SLOTS = 1 << 20
-"""Keys share them: one number for all keys of a slot, whatever their number."""
+"""How many there are for all partitions of a topic together. The keys of a partition share its slots."""
 LOOKED_INTO = 1_000_000
 """How many events of suspicious slots are looked into one by one."""
 
@@ -19,23 +19,24 @@ class Inversion(NamedTuple):
     early: int
 
 
-def slot_of(partition: int, key: bytes) -> int:
-    """The slot of a key. It is the same within one process only."""
-    return hash((partition, key)) % SLOTS
-
-
 class Slots:
     """Finds the slots in which an event stands behind a larger id: of its own key, or of another one of the
-    slot.
+    slot. Partitions have slots of their own, because there is no order between them.
     """
 
-    def __init__(self) -> None:
-        self._last = array("q", bytes(8 * SLOTS))
+    def __init__(self, partitions: Collection[int]) -> None:
+        self._each = max(SLOTS // max(len(partitions), 1), 1)
+        self._first = {number: place * self._each for place, number in enumerate(partitions)}
+        self._last = array("q", bytes(8 * self._each * len(partitions)))
         self.suspicious: set[int] = set()
+
+    def of(self, partition: int, key: bytes) -> int:
+        """The slot of a key."""
+        return self._first[partition] + hash(key) % self._each
 
     def note(self, partition: int, key: bytes, number: int) -> None:
         """The first occurrence of an event."""
-        slot = slot_of(partition, key)
+        slot = self.of(partition, key)
         if number < self._last[slot]:
             self.suspicious.add(slot)
         else:
@@ -45,7 +46,7 @@ class Slots:
 class Suspects:
     """Looks into the keys of suspicious slots, event by event, in the same order once more."""
 
-    def __init__(self, slots: set[int]) -> None:
+    def __init__(self, slots: Slots) -> None:
         self._slots = slots
         self._met: set[int] = set()
         self._last: dict[tuple[int, bytes], int] = {}
@@ -56,7 +57,7 @@ class Suspects:
 
     def note(self, partition: int, key: bytes, number: int) -> Iterator[Inversion]:
         """A record of an event, which may have come before."""
-        if number in self._met or slot_of(partition, key) not in self._slots:
+        if number in self._met or self._slots.of(partition, key) not in self._slots.suspicious:
             return
         self._met.add(number)
         last = self._last.get((partition, key), 0)

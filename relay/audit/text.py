@@ -12,7 +12,8 @@ from outbox_core.people.humanize import amount, plural
 from relay.audit.findings import Findings, Wrong
 
 REMEDY = {
-    Wrong.MISSING: "See who deleted them from Kafka (kafka-delete-records.sh, a changed retention.ms).",
+    Wrong.MISSING: "See who deleted them from Kafka (kafka-delete-records.sh, a changed retention.ms). "
+    "outbox_replay sends them again.",
     Wrong.PHANTOM: "See who deleted them from the outbox, or who else writes with the source of this outbox.",
     Wrong.ALTERED: "See who else writes to this topic, or who changed the row of the event.",
     Wrong.DISORDER: "See who else writes to this topic.",

@@ -48,12 +48,23 @@ def test_keys_that_share_a_slot_are_told_apart(records: list[tuple[bytes, int]])
     ]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(order, "SLOTS", 1)
-        slots = Slots()
+        slots = Slots([0])
         for key, number in first:
             slots.note(0, key, number)
-        suspects = Suspects(slots.suspicious)
+        suspects = Suspects(slots)
         found = [pair.late for key, number in [*first, *first] for pair in suspects.note(0, key, number)]
     assert found == expected
+
+
+def test_partitions_have_no_order_between_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(order, "SLOTS", 2)
+    slots = Slots([3, 7])
+    for number in range(1, 5):
+        slots.note(3, b"a", 100 + number)
+        slots.note(7, b"b", number)
+    assert slots.suspicious == set()
+    slots.note(7, b"c", 1)
+    assert slots.suspicious == {slots.of(7, b"c")}
 
 
 class Fake:

@@ -94,12 +94,13 @@ class Command(StatusCommand):
 def _reader() -> Any:
     publisher = settings().make_publisher()
     make = getattr(publisher, "inspector", None)
-    if make is None:
+    reader = make(ASK_SECONDS) if make is not None else None
+    if not hasattr(reader, "records"):
         raise ImproperlyConfigured(
-            f"{type(publisher).__name__} has no inspector, so nothing can be read back. An audit needs the "
-            "publisher of kafka-python or confluent-kafka."
+            f"{type(publisher).__name__} has no inspector with records(), so nothing can be read back. An "
+            "audit needs the publisher of kafka-python or confluent-kafka."
         )
-    return make(ASK_SECONDS)
+    return reader
 
 
 def _bar(disable: bool | None, what: str, total: int) -> Any:
