@@ -7,7 +7,7 @@ from collections.abc import Callable
 from outbox_core.process.clock import boottime
 
 SHORTEST_SECONDS = 0.002
-SHARE = 1 / 8
+SHARE = 0.1
 """Of the silence so far: the longer nothing came, the less it matters when the next event is seen."""
 
 

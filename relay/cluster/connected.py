@@ -16,9 +16,10 @@ from relay.cluster.coordinator import Coordinator
 from relay.cluster.lease import Lease, renew
 from relay.context import Context
 from relay.errors import LeaseLost
-from relay.log.news import News, ask
+from relay.log.news import News
 from relay.log.session import Session
 from relay.shard.owned import OwnedShard
+from relay.shard.rest import wake
 
 RELEASE_EVERY_SECONDS = 0.5
 TIDY_EVERY_SECONDS = 30.0
@@ -60,14 +61,11 @@ class Connected:
         return busy or released
 
     def _hear(self) -> News | None:
-        """Ask once for all shards that are at rest. Most of the time they stay there."""
-        resting = [shard for shard in self.shards.values() if shard.rests_at is not None]
-        if not self.shards or (not resting and boottime() < self._release_at):
+        """Ask if a shard is at rest, or if holds may be due."""
+        shards = self.shards.values()
+        if not shards or (not any(shard.rests_at for shard in shards) and boottime() < self._release_at):
             return None
-        news = ask(self.session, (shard.rests_at for shard in resting if shard.rests_at is not None))
-        for shard in resting:
-            shard.hear(news)
-        return news
+        return wake(self.session, shards)
 
     def _release(self, news: News) -> bool:
         """Release holds that are due, not all the time. Returns whether anything was done."""

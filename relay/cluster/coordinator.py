@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from math import ceil
+from math import ceil, inf
 from uuid import UUID
 
 from outbox.write.buckets import BUCKETS
@@ -28,6 +28,7 @@ class Coordinator:
         """The number of shards and of other healthy relays, when last read."""
         self._beat_at = 0.0
         self._poll_at = 0.0
+        self._awaits_end = False
 
     def beat(self, state: str, detail: str, *, now: bool = False) -> None:
         """Write the heartbeat, three times within a lease: it shows that this relay is alive."""
@@ -46,13 +47,16 @@ class Coordinator:
         if free and len(owned) < share:
             lease = Lease.acquire(self._session, self._identity, self._ttl, owned)
         patience = self._patience(len(owned), lease)
+        self._awaits_end = until_end is not None and until_end < patience
         self._poll_at = boottime() + (patience if until_end is None else min(patience, until_end))
         return lease, len(owned) > share
 
     @property
     def due_in(self) -> float:
-        """The seconds until ``balance`` reads the state of the cluster again."""
-        return max(0.0, self._poll_at - boottime())
+        """The seconds until another relay's lease ends unless it is renewed, if ``balance`` waits
+        for that.
+        """
+        return max(0.0, self._poll_at - boottime()) if self._awaits_end else inf
 
     def is_needed(self) -> bool:
         """Whether a shard has no owner and no healthy relay is there to take it."""

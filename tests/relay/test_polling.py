@@ -44,11 +44,11 @@ def test_it_is_short_just_after_an_event_and_grows_to_the_longest() -> None:
 
 
 @pytest.mark.parametrize("every", [0.02, 0.05, 0.2])
-def test_an_event_waits_for_an_eighth_of_the_silence_at_most(every: float) -> None:
+def test_an_event_waits_for_a_tenth_of_the_silence_at_most(every: float) -> None:
     clock = Clock()
     polling = Polling(0.25, clock)
     polling.pause(busy=True, more=False)
-    assert max(polls(polling, clock, every)) <= every / 8
+    assert max(polls(polling, clock, every)) <= max(SHORTEST_SECONDS, every * 0.1)
 
 
 def test_it_is_never_longer_than_the_setting() -> None:

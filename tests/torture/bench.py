@@ -23,6 +23,7 @@ from relay.publishers.base import Failure, Trouble
 from relay.publishers.memory import MemoryPublisher
 from relay.sender import Sender
 from relay.shard.owned import OwnedShard
+from relay.shard.rest import wake
 from tests.relay.conftest import Writer
 
 TTL = 3600.0
@@ -86,9 +87,10 @@ class RelayOnBench:
     def step(self) -> bool:
         """One page of every shard, as a turn of the loop; what is lost is given up, as the loop does."""
         busy = False
+        wake(self.session, self.shards.values())
         for shard in list(self.shards.values()):
             try:
-                busy = shard.step() or busy
+                busy = (shard.rests_at is None and shard.step()) or busy
                 busy = shard.release() or busy
             except PublisherUnavailable as error:
                 self.lost = str(error)
