@@ -16,10 +16,10 @@ SIDE_BY_SIDE := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
 
-.PHONY: help demo serve unit test matrix check types docs bench torture clean
+.PHONY: help demo serve unit test matrix check types docs bench torture containers clean
 
 help: ## What there is to do
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo '  ARGS="..." goes to the command behind the target; PYTHON=... is what the environment is made with'
 
@@ -56,6 +56,9 @@ bench: $(READY) ## The figures
 
 torture: $(READY) ## Kill, stop and cut everything at random; FAULTS=how many, SEED=which ones
 	@$(BIN)/python -m tests.torture $(if $(FAULTS),--faults $(FAULTS)) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+containers: $(READY) ## The example on a Docker engine, killed and restarted; PATIENCE=how many times as slow this machine is
+	@$(BIN)/python -m tests.containers $(ARGS)
 
 clean: ## Remove what make and the tools have made here
 	@rm -rf $(VENV) build dist site .nox *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

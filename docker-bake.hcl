@@ -12,7 +12,11 @@ variable "PYTHON_IMAGE" {
   default = "python:3.13.9-slim-trixie"
 }
 
-target "default" {
+group "default" {
+  targets = ["image"]
+}
+
+target "image" {
   tags      = ["${TAG}:${VERSION}"]
   platforms = ["linux/amd64", "linux/arm64"]
   args = {

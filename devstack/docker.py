@@ -4,32 +4,38 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import secrets
 import socket
+import sys
 from contextlib import closing
 from functools import cache
+from pathlib import Path
 from typing import Any
 
+from devstack import reaping
 from devstack.console import announce
 from devstack.errors import Unavailable
 
 PING_TIMEOUT = 3
+REMNANTS = Path(__file__).with_name("remnants.py")
 
 
-def container(image: str) -> Any:
+def container(image: str, **options: Any) -> Any:
     """A testcontainers container of ``image``, pulled if need be; Unavailable without engine or image."""
     _ask_engine()
+    from testcontainers.core.config import testcontainers_config
     from testcontainers.core.container import DockerContainer
 
     _pull(image)
-    _reaper_or_none()
-    return DockerContainer(image)
+    testcontainers_config.ryuk_disabled = True  # our own reaper needs no image and no access to the engine
+    return DockerContainer(image).with_kwargs(labels=_label(), **options)
 
 
 def network() -> Any:
     """A testcontainers network, to be created."""
     from testcontainers.core.network import Network
 
-    return Network()
+    return Network(docker_network_kw={"labels": _label()})
 
 
 def host() -> str:
@@ -85,16 +91,8 @@ def _pull(image: str) -> None:
 
 
 @cache
-def _reaper_or_none() -> None:
-    """Have testcontainers' own reaper, which removes what a killed process leaves, if its image is had."""
-    from testcontainers.core.config import testcontainers_config
-
-    if testcontainers_config.ryuk_disabled:
-        return
-    try:
-        _pull(testcontainers_config.ryuk_image)
-    except Unavailable:
-        announce(
-            "testcontainers' reaper is missing: if this process is killed, remove its containers by hand"
-        )
-        testcontainers_config.ryuk_disabled = True
+def _label() -> dict[str, str]:
+    """The label of what this process starts. Whatever ends the process, the reaper removes what has it."""
+    name, value = "devstack", secrets.token_hex(8)
+    reaping.run_at_end([sys.executable, "-I", str(REMNANTS), f"{name}={value}"])
+    return {name: value}

@@ -1,9 +1,9 @@
 """A small process that outlives its parent by a moment, to end what a killed parent could not end itself.
 
 Started by devstack.reaping, with the standard library alone. Each line of standard input is a JSON object:
-``{"watch": pid, "signal": n}``, ``{"forget": pid}``, ``{"folder": path}`` or ``{"keep": path}``. When
-standard input ends, or the parent is gone, every watched process gets its signal, then SIGKILL, and the
-folders go.
+``{"watch": pid, "signal": n}``, ``{"forget": pid}``, ``{"folder": path}``, ``{"keep": path}`` or
+``{"run": command}``. When standard input ends, or the parent is gone, every watched process gets its signal,
+then SIGKILL, the folders go, and the commands run.
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ import os
 import select
 import shutil
 import signal
+import subprocess
 import sys
 import time
 
 GRACE = 10.0
 CHECK_PARENT_EVERY = 1.0
+COMMAND_TIMEOUT = 120.0
 
 
 class Watched:
@@ -54,6 +56,7 @@ class Reaper:
     def __init__(self) -> None:
         self.watched: dict[int, Watched] = {}
         self.folders: list[str] = []
+        self.commands: list[list[str]] = []
 
     def take(self, line: bytes) -> None:
         order = json.loads(line)
@@ -65,6 +68,8 @@ class Reaper:
                 watched.close()
         elif "folder" in order:
             self.folders.append(order["folder"])
+        elif "run" in order:
+            self.commands.append(order["run"])
         else:
             with contextlib.suppress(ValueError):
                 self.folders.remove(order["keep"])
@@ -76,6 +81,9 @@ class Reaper:
         _end([each for each in everyone if each.signal != signal.SIGTERM])
         for folder in self.folders:
             shutil.rmtree(folder, ignore_errors=True)
+        for command in self.commands:
+            with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+                subprocess.run(command, check=False, timeout=COMMAND_TIMEOUT)
 
 
 def _end(processes: list[Watched]) -> None:

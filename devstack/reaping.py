@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -30,6 +31,11 @@ def watch_folder(folder: Path) -> None:
 
 def forget_folder(folder: Path) -> None:
     _tell(keep=str(folder))
+
+
+def run_at_end(command: Sequence[str]) -> None:
+    """Run ``command`` when this process is gone."""
+    _tell(run=list(command))
 
 
 def _tell(**order: object) -> None:

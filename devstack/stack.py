@@ -68,10 +68,11 @@ class Stack:
         announce(f"ready after {time.monotonic() - began:.1f} s")
 
     def close(self) -> None:
-        """Stop what was started, and remove its data."""
-        for service in (self._kafka, self._postgres):
-            if service is not None:
-                service.close()
+        """Stop what was started, and remove its data. One that fails does not keep the other."""
+        with contextlib.ExitStack() as everything:
+            for service in (self._postgres, self._kafka):
+                if service is not None:
+                    everything.callback(service.close)
 
 
 @contextlib.contextmanager

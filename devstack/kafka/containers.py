@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import Any
 
 from devstack import docker, ports
@@ -20,7 +21,10 @@ class Containers(Server):
     """Apache Kafka in containers, one for each broker, on a network of their own."""
 
     def __init__(self, *, brokers: int = 1) -> None:
-        self._containers = [docker.container(IMAGE) for _ in range(brokers)]
+        self._containers = [
+            docker.container(IMAGE, hostname=f"broker-{node_id}") for node_id in range(1, brokers + 1)
+        ]
+        self._launched = ExitStack()
         self._network = docker.network()
         self._ports = [ports.reserve() for _ in range(brokers)]
 
@@ -32,9 +36,10 @@ class Containers(Server):
         return ",".join(f"{docker.host()}:{port.number}" for port in self._ports)
 
     def launch(self) -> None:
-        self._network.create()
+        self._launched.enter_context(self._network)
         for node_id, (container, port) in enumerate(zip(self._containers, self._ports, strict=True), start=1):
             self._configure(container, node_id, port.number)
+            self._launched.callback(container.stop)
             container.start()
 
     def await_ready(self) -> None:
@@ -46,11 +51,10 @@ class Containers(Server):
             )
 
     def close(self) -> None:
-        for container in self._containers:
-            container.stop()
-        self._network.remove()
-        for port in self._ports:
-            port.release()
+        with ExitStack() as everything:
+            for port in self._ports:
+                everything.callback(port.release)
+            everything.callback(self._launched.close)
 
     def _configure(self, container: Any, node_id: int, port: int) -> None:
         """The image takes each setting of server.properties as KAFKA_<NAME>."""
@@ -72,4 +76,3 @@ class Containers(Server):
         docker.publish(container, port, port)
         container.with_env("KAFKA_HEAP_OPTS", "-Xmx384m")
         container.with_network(self._network).with_network_aliases(f"broker-{node_id}")
-        container.with_kwargs(hostname=f"broker-{node_id}")

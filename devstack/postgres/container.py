@@ -41,5 +41,7 @@ class Container(Server):
             )
 
     def close(self) -> None:
-        self._container.stop()
-        self._port.release()
+        try:
+            self._container.stop()
+        finally:
+            self._port.release()

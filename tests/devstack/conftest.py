@@ -27,19 +27,21 @@ class Server:
 
     url: str
     data: Path
+    """Where it is on this machine, or what a container calls the same."""
+    is_here: bool
 
     @classmethod
     def at(cls, url: str) -> Server:
         with psycopg.connect(url) as connection:
             (data,) = connection.execute("SHOW data_directory").fetchone() or ("",)
-        return cls(url, Path(data))
+        return cls(url, Path(data), Path(data, "PG_VERSION").exists())
 
     def is_gone(self) -> bool:
         """Neither process nor data is left."""
         try:
             psycopg.connect(self.url, connect_timeout=2).close()
         except psycopg.OperationalError:
-            return not self.data.parent.exists()
+            return not (self.is_here and self.data.parent.exists())
         return False
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from importlib.util import find_spec
@@ -13,17 +14,22 @@ from django.db import connection, transaction
 
 from tests.docs.examples import PAGES, ROOT, Example, commands, examples
 
-LANGUAGES = {"python", "shell", "sql", "text", "toml", "yaml"}
+LANGUAGES = {"json", "python", "shell", "sql", "text", "toml", "yaml"}
 TARGETS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
 KNOWN_PROGRAMS = {
     *("pip", "git", "pg_dump", "pg_upgrade", "psql", "kafka-topics.sh"),
-    "opentelemetry-instrument",
+    *("opentelemetry-instrument", "docker", "kubectl", "systemctl", "cp", "install", "eval"),
 }
 
 
 @pytest.mark.parametrize("example", examples("python"), ids=str)
 def test_python_compiles(example: Example) -> None:
     compile(example.code, str(example), "exec")
+
+
+@pytest.mark.parametrize("example", examples("json"), ids=str)
+def test_json_is_json(example: Example) -> None:
+    json.loads(example.code)
 
 
 @pytest.mark.parametrize(("example", "command"), commands(), ids=str)

@@ -1,0 +1,33 @@
+"""``make containers``: the example on a Docker engine, broken in every way, and what is left."""
+
+from __future__ import annotations
+
+import sys
+
+from tests.containers.compose import Compose
+from tests.containers.engine import NoEngine, engine
+from tests.containers.images import variables
+from tests.containers.proof import Proof
+
+PROJECT = "outbox-proof"
+PASSWORD = "s/l@sh:100%?#&'\" $x"
+"""Of every role: no character may be lost on its way through compose, SQL and URLs."""
+
+
+def main() -> int:
+    try:
+        with engine() as docker:
+            print(docker.name)
+            compose = Compose(PROJECT, {**variables(), "POSTGRES_PASSWORD": PASSWORD})
+            proof = Proof(docker, compose)
+            try:
+                proof.run()
+            finally:
+                compose("down", "--volumes", "--timeout", "5")
+    except NoEngine as error:
+        print(f"containers: skipped: {error}", file=sys.stderr)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,39 @@
+"""The base images: from a registry, or built on this machine by deploy/containers/bases.sh."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import subprocess
+import sys
+
+from tests.containers.compose import ROOT
+
+PULL_SECONDS = 120
+FOR_COMPOSE = ("PYTHON_IMAGE", "POSTGRES_IMAGE", "KAFKA_IMAGE", "BUILD_NETWORK", "PIP_INDEX_URL")
+
+
+def variables() -> dict[str, str]:
+    """What docker-compose.yml takes, with a free port for the shop."""
+    given = {name: os.environ[name] for name in FOR_COMPOSE if name in os.environ}
+    return {**(given or _bases()), "SHOP_PORT": str(_free_port())}
+
+
+def _bases() -> dict[str, str]:
+    dockerfile = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    (python,) = re.findall(r"^ARG PYTHON_IMAGE=(.*)$", dockerfile, re.MULTILINE)
+    pull = ["docker", "pull", "--quiet", python]
+    if subprocess.run(pull, capture_output=True, timeout=PULL_SECONDS, check=False).returncode == 0:
+        return {}
+    print(f"{python} cannot be pulled: building the base images here")
+    script = [str(ROOT / "deploy/containers/bases.sh")]
+    environ = {**os.environ, "PYTHON": sys.executable}
+    built = subprocess.run(script, stdout=subprocess.PIPE, text=True, env=environ, check=True)
+    return dict(line.removeprefix("export ").split("=", 1) for line in built.stdout.splitlines())
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
