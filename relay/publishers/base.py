@@ -59,8 +59,8 @@ class Publisher(Protocol):
 
     def prepare(self, topics: Collection[str]) -> None:
         """Connect, and ask for what must be known about these topics, so that ``publish`` need not wait for
-        it. Takes about 3 seconds at most, whatever the state of the broker. The next call waits for answers
-        that are still missing.
+        it. Without topics, ask whether the broker answers, if it never has. Takes about 3 seconds at most,
+        whatever the state of the broker. The next call waits for answers that are still missing.
 
         Raises:
             PublisherUnavailable: the broker does not answer; nothing was handed over.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any, Protocol
 from uuid import uuid4
 
@@ -17,6 +17,7 @@ from relay.publishers.base import BATCH_HEADER, Outcome, Publisher, Trouble
 from relay.publishers.memory import MemoryPublisher
 from tests.publishers.broker import Broker, Received
 from tests.publishers.clients import Client, deliver, records
+from tests.waiting import wait_until
 
 
 class Ground(Protocol):
@@ -238,3 +239,16 @@ class PublisherContract(ABC):
     def test_a_broker_that_is_down_is_told_by_prepare(self, ground: Ground) -> None:
         with pytest.raises(PublisherUnavailable):
             ground.unreachable().prepare([ground.topic()])
+
+    def test_prepare_without_topics_asks_whether_the_broker_answers(self, ground: Ground) -> None:
+        with pytest.raises(PublisherUnavailable):
+            ground.unreachable().prepare(())
+        publisher = ground.publisher()
+
+        def answers() -> bool:
+            with suppress(PublisherUnavailable):  # on a machine that is busy, an answer may come late
+                publisher.prepare(())
+                return True
+            return False
+
+        wait_until(answers, 60, "the broker answers")

@@ -73,6 +73,8 @@ class ConfluentPublisher:
             producer = self._connected()
             producer.poll(0)
             wait_for_quota(self._throttle.seconds, PREPARE_SECONDS)
+            if not topics:
+                producer.list_topics(timeout=deadline - time.monotonic())
             self._topics.learn(topics, deadline - time.monotonic())
             if self._creates:
                 create(self._topics, topics, self._ask_for, deadline)
