@@ -1,0 +1,1 @@
+"""Receivers of everything, for the tests of another package."""
