@@ -18,7 +18,7 @@ LANGUAGES = {"json", "python", "shell", "sql", "text", "toml", "yaml"}
 TARGETS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
 KNOWN_PROGRAMS = {
     *("pip", "git", "pg_dump", "pg_upgrade", "psql", "kafka-topics.sh"),
-    *("opentelemetry-instrument", "docker", "kubectl", "systemctl", "cp", "install", "eval"),
+    *("opentelemetry-instrument", "docker", "kubectl", "systemctl", "cp", "install", "eval", "cd"),
 }
 
 
