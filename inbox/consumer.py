@@ -134,7 +134,8 @@ class Consumer:
             batch_size=consumer.batch_size,
             failed=failed,
         )
-        self._retries = Retries(unit=unit, route=routes, judge=judge, attempts=inbox.attempts, failed=failed)
+        held = replace(routes, held=True)
+        self._retries = Retries(unit=unit, route=held, judge=judge, attempts=inbox.attempts, failed=failed)
 
     def run(self) -> int:
         """Consume until asked to stop, finish the current work, and leave. Returns how many events were

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from django.utils import timezone
@@ -74,31 +75,33 @@ class Figures:
         servers, options = inbox.kafka_client()
         self._asking = Asking(servers, options)
         self._statuses = Background(self._read_statuses)
-        self._lags = Background(self._read_lags, fresh=LAG_FRESH_SECONDS)
+        # Each has a thread of its own: one after the other, many consumers would never be read in time.
+        self._lags = {
+            each.name: Background(partial(self._read_lag, each), fresh=LAG_FRESH_SECONDS)
+            for each in consumers
+        }
 
     def samples(self) -> Iterator[Sample]:
         """The samples of now. Database and Kafka are asked at the same time."""
-        self._lags.begin()
-        statuses, lags = self._statuses.get() or {}, self._lags.get() or {}
+        for lag in self._lags.values():
+            lag.begin()
+        statuses = self._statuses.get() or {}
         for consumer in self._consumers:
             name = consumer.name
             yield Sample(UP, name in statuses, (name,))
             if name in statuses:
                 yield from of_status(statuses[name])
-            yield from of_lag(name, lags.get(name, Lag()))
+            yield from of_lag(name, self._lags[name].get() or Lag())
 
     def _read_statuses(self) -> Mapping[str, ConsumerStatus]:
         with own_connection(self._database), suppress(*UNAVAILABLE):
             return {each.name: status(each, self._database, Lag()) for each in self._consumers}
         return {}
 
-    def _read_lags(self) -> Mapping[str, Lag]:
+    def _read_lag(self, consumer: ConsumerSettings) -> Lag:
         with own_connection(self._database), suppress(*UNAVAILABLE):
-            return {
-                each.name: self._asking.lag(each.name, each.topics, self._database)
-                for each in self._consumers
-            }
-        return {}
+            return self._asking.lag(consumer.name, consumer.topics, self._database)
+        return Lag()
 
 
 def of_status(consumer: ConsumerStatus) -> Iterator[Sample]:

@@ -94,9 +94,7 @@ class InboxStatusAdmin(InboxAdmin):
             "behind": BEHIND,
             "processes": processes,
             **found.data,
-            "consumers": [
-                each | {"idle": _seconds_since(each["progress_at"])} for each in found.data["consumers"]
-            ],
+            "consumers": [_shown(each) for each in found.data["consumers"]],
         }
 
     def _read(self, inbox: Settings) -> tuple[Report, list[dict[str, Any]]]:
@@ -113,6 +111,12 @@ class InboxStatusAdmin(InboxAdmin):
             "may_see_ledger": request.user.has_perm("inbox.view_ledger"),
             "may_release": request.user.has_perm("inbox.release_held"),
         }
+
+
+def _shown(consumer: dict[str, Any]) -> dict[str, Any]:
+    """Types as pairs: a template would take ``items`` of a dict for the event type of that name."""
+    pairs = {name: [*consumer[name].items()] for name in ("handlers", "unhandled")}
+    return consumer | pairs | {"idle": _seconds_since(consumer["progress_at"])}
 
 
 def _processes(database: str) -> Iterator[dict[str, Any]]:

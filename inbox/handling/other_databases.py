@@ -11,7 +11,7 @@ from django.db import connections
 from inbox.errors import WroteElsewhere
 from inbox.handling.batch import is_handling
 
-_SPACE = r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/|\()*"
+_SPACE = r"(?>\s|--[^\n]*(?:\n|$)|/\*.*?\*/|\()*"
 _READS = re.compile(
     _SPACE + r"(select|values|table|show|explain|fetch|declare|close|set|reset|begin|start|commit|end"
     r"|rollback|savepoint|release|pragma|with)\b",

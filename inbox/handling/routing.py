@@ -78,11 +78,13 @@ PLAIN = re.compile(r"[a-zA-Z0-9._-]{1,100}")
 class Routes:
     """The handlers of one consumer, by event type. ``skip`` is called for each event without a handler, and
     for each replayed one that none of its handlers takes. With ``apply_replays`` all handlers take them.
+    ``held``: also if no handler takes them, because a process with ``apply_replays`` has held them.
     """
 
     handlers: Mapping[str, Handler]
     skip: Callable[[Event], None] = lambda event: None
     apply_replays: bool = False
+    held: bool = False
 
     def __call__(self, record: ConsumerRecord) -> Delivery | None:
         """What to do with ``record``; None if no handler takes it."""
@@ -103,10 +105,9 @@ class Routes:
 
     def taking(self, event: Event) -> Iterable[Handler]:
         """The handlers that take this event."""
-        for type_ in (event.type, EVERY):
-            handler = self.handlers.get(type_)
-            if handler is not None and (self.apply_replays or handler.takes(event)):
-                yield handler
+        handlers = [self.handlers[type_] for type_ in (event.type, EVERY) if type_ in self.handlers]
+        taking = [handler for handler in handlers if self.apply_replays or handler.takes(event)]
+        return taking or (handlers if self.held else ())
 
 
 def _identity(event: Event) -> Identity:

@@ -13,7 +13,7 @@ from inbox.handling.endings import SPACE, as_text, statements
 
 _SETS = re.compile(
     SPACE + r"(?:SET|RESET)\s+(?!CONSTRAINTS\b|TRANSACTION\b)(?:LOCAL\s+|SESSION\s+(?!AUTHORIZATION\b))?"
-    r'(TIME\s+ZONE\b|SESSION\s+AUTHORIZATION\b|"[^"]+"|[\w.]+)',
+    r'(TIME\s+ZONE\b|SESSION\s+AUTHORIZATION\b|(?:"[^"]+"|[\w.])+)',
     re.IGNORECASE | re.DOTALL,
 )
 _ALIASES = {
@@ -21,13 +21,18 @@ _ALIASES = {
     "session authorization": ("session_authorization", "role"),
     "names": ("client_encoding",),
     "schema": ("search_path",),
+    "characteristics": (
+        "default_transaction_isolation",
+        "default_transaction_read_only",
+        "default_transaction_deferrable",
+    ),
 }
 _LITERAL = re.compile("'([^']+)'")
 _OF_THE_UNIT = "idle_in_transaction_session_timeout"
-"""Each unit of work sets it for its own transaction."""
+"""Each unit of work sets it for its own transaction, so it is restored for that one only."""
 _BEFORE = "SELECT name, current_setting(name, true) FROM unnest(%s::text[]) AS name"
 _RESTORE = """
-    SELECT set_config(name, coalesce(value, ''), %s)
+    SELECT set_config(name, coalesce(value, ''), name = %s)
     FROM unnest(%s::text[], %s::text[]) AS before (name, value)
     WHERE current_setting(name, true) IS DISTINCT FROM value
 """
@@ -55,17 +60,20 @@ class SessionSettings:
         self._is_changed = False
 
     def restore(self, connection: BaseDatabaseWrapper) -> None:
-        """An event is handled: the next one of this transaction gets the settings as they were."""
+        """An event is handled: the next one gets the settings as they were, also one of a later transaction.
+        After the commit it would be too late for functions of on_commit(), and a pooler may give the session
+        to others.
+        """
         if self._is_changed:
             self._is_changed = False
-            _run(connection, _RESTORE, (True, *_pairs(self._before)))
+            self._restore(connection)
 
     def end(self, connection: BaseDatabaseWrapper) -> None:
-        """The transaction is committed: so does the next one."""
+        """The transaction is committed: restore what SET LOCAL has hidden until now."""
         self._before.pop(_OF_THE_UNIT, None)
         if self._before:
             try:
-                _run(connection, _RESTORE, (False, *_pairs(self._before)))
+                self._restore(connection)
             except UNAVAILABLE:
                 connection.close()  # a new connection has the settings as they were
 
@@ -74,6 +82,9 @@ class SessionSettings:
         if new := changed - self._before.keys():
             self._before.update(_run(connection, _BEFORE, (sorted(new),)))
 
+    def _restore(self, connection: BaseDatabaseWrapper) -> None:
+        _run(connection, _RESTORE, (_OF_THE_UNIT, [*self._before], [*self._before.values()]))
+
 
 def names(sql: str, params: Any) -> set[str]:
     """The settings that a statement may change. For set_config() these are all texts in it."""
@@ -81,19 +92,15 @@ def names(sql: str, params: Any) -> set[str]:
     if "set_config" in sql or "SET_CONFIG" in sql:
         values = params.values() if isinstance(params, Mapping) else params or ()
         found |= {*_LITERAL.findall(sql), *(value for value in values if isinstance(value, str))}
-    return found
+    return {name.lower() for name in found}
 
 
 def _set(statement: str) -> Sequence[str]:
     match = _SETS.match(statement)
     if match is None:
         return ()
-    name = " ".join(match[1].strip('"').lower().split())
+    name = " ".join(match[1].replace('"', "").lower().split())
     return _ALIASES.get(name, (name,))
-
-
-def _pairs(before: Mapping[str, str | None]) -> tuple[list[str], list[str | None]]:
-    return list(before), list(before.values())
 
 
 def _run(connection: BaseDatabaseWrapper, sql: str, params: Sequence[Any]) -> list[Any]:

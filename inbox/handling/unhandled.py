@@ -17,6 +17,8 @@ from outbox_core.wire.event import Event
 
 ALIKE = 0.92
 LONGEST = 200
+MOST_REPLAYS = 100
+"""After so many different ones no more are signalled: another producer may call each event a replay."""
 REPLAYED = " (replay)"
 """Behind the type of replayed events in the counts."""
 
@@ -40,7 +42,7 @@ class UnhandledTypes:
         self._write_at = clock()
         self._counts: Counter[str] = Counter()
         self._known: set[str] = set()
-        self._replay = ""
+        self._replays: set[str] = set()
 
     def __call__(self, event: Event) -> None:
         """Count an event without a handler, or a replayed one that no handler takes."""
@@ -58,8 +60,8 @@ class UnhandledTypes:
 
     def _skip_replay(self, event: Event) -> None:
         self._counts[f"{event.type[:LONGEST]}{REPLAYED}"] += 1
-        if event.replay_id != self._replay:
-            self._replay = event.replay_id
+        if event.replay_id not in self._replays and len(self._replays) < MOST_REPLAYS:
+            self._replays.add(event.replay_id)
             replay_skipped.send(self._consumer.name, event=event)
 
     def write(self, *, now: bool = False) -> None:

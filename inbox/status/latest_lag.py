@@ -5,10 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from typing import NamedTuple
 
 from django.db import connections
 
+from inbox.database import UNAVAILABLE
 from inbox.status.lag import Asking, Lag
 
 ASK_EVERY = 3.0
@@ -49,6 +51,8 @@ class LatestLag:
 
     def _ask(self, consumer: str, topics: Collection[str], database: str) -> None:
         try:
-            self._answers[consumer] = Answer(self._clock(), self._asking.lag(consumer, topics, database))
+            with suppress(*UNAVAILABLE):  # the page reads the same database, and says so
+                answer = Answer(self._clock(), self._asking.lag(consumer, topics, database))
+                self._answers[consumer] = answer
         finally:
             connections.close_all()  # those of this thread

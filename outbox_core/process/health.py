@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from argparse import ArgumentTypeError
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from http import HTTPStatus
 
 from outbox_core.metrics import prometheus
@@ -66,10 +68,27 @@ class Health:
         return self._no(f"not ready: {line(without_rows(why))}") if why else self._yes("ready")
 
     async def _metrics(self, query: Query) -> Answer:
-        return Answer(HTTPStatus.OK, await asyncio.to_thread(self.metrics.text), prometheus.CONTENT_TYPE)
+        return Answer(HTTPStatus.OK, await _in_thread(self.metrics.text), prometheus.CONTENT_TYPE)
 
     def _yes(self, text: str) -> Answer:
         return Answer(HTTPStatus.OK, f"{self._name}: {text}\n".encode())
 
     def _no(self, text: str) -> Answer:
         return Answer(HTTPStatus.SERVICE_UNAVAILABLE, f"{self._name}: {text}\n".encode())
+
+
+async def _in_thread(read: Callable[[], bytes]) -> bytes:
+    """What ``read`` returns. The end of the process waits for the threads of asyncio.to_thread(), but not for
+    this one.
+    """
+    found = Future[bytes]()
+    found.set_running_or_notify_cancel()
+
+    def run() -> None:
+        try:
+            found.set_result(read())
+        except Exception as error:
+            found.set_exception(error)
+
+    threading.Thread(target=run, name="metrics page", daemon=True).start()
+    return await asyncio.wrap_future(found)

@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
-from outbox_core.people.redaction import Redactor
+from outbox_core.people.redaction import MAX_DEPTH, Redactor
 from outbox_core.people.text import in_json
 from outbox_core.wire.event import current_event
 from outbox_core.wire.trace import trace_id
@@ -60,14 +60,16 @@ def _fields(record: logging.LogRecord) -> Iterator[tuple[str, object]]:
     yield from own.items()
 
 
-def _plain(value: object) -> object:
-    """A value as JSON has it."""
+def _plain(value: object, depth: int = 0) -> object:
+    """A value as JSON has it. What is deeper than people nest, such as a list in itself, is text."""
+    if depth > MAX_DEPTH:
+        return str(value)[:LONGEST]
     if value is None or isinstance(value, bool | int):
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)
     if isinstance(value, Mapping):
-        return {str(name): _plain(inner) for name, inner in value.items()}
+        return {str(name): _plain(inner, depth + 1) for name, inner in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
-        return [_plain(inner) for inner in value]
+        return [_plain(inner, depth + 1) for inner in value]
     return str(value)[:LONGEST]

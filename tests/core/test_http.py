@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import http.client
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -158,6 +160,25 @@ def test_more_clients_than_it_takes_are_cut_off_and_leave_room_again(
                 break
             except (http.client.BadStatusLine, ConnectionError):
                 assert time.monotonic() < deadline, "there is room for one more"
+
+
+LEAVES = """
+import http.client, threading, time
+from outbox_core.process.arguments import Address
+from outbox_core.process.health import Health
+from outbox_core.process.http import HttpServer
+from outbox_core.process.stopping import StopToken
+health, reads = Health("relay", StopToken()), threading.Event()
+health.metrics.read(lambda: [reads.set(), time.sleep(600)], ())
+with HttpServer(Address("127.0.0.1", 0), health.pages) as server:
+    client = http.client.HTTPConnection(*server.address)
+    client.request("GET", "/metrics")
+    assert reads.wait(20)
+"""
+
+
+def test_a_database_that_hangs_while_it_is_scraped_delays_no_end() -> None:
+    subprocess.run([sys.executable, "-c", LEAVES], check=True, timeout=3 * SECONDS)
 
 
 def test_metrics_that_take_long_delay_no_probe(server: HttpServer, health: Health) -> None:

@@ -53,6 +53,13 @@ def test_numbers_that_json_does_not_have_are_text() -> None:
     assert formatted("", seconds=float("inf"))["seconds"] == "inf"
 
 
+def test_a_field_that_contains_itself_is_logged() -> None:
+    """logging raises a RecursionError where a program logs, which would fail the event of a handler."""
+    nested: list[object] = []
+    nested.append(nested)
+    assert formatted("said", nested=nested)["message"] == "said"
+
+
 def test_secrets_are_hidden_in_message_fields_and_traceback() -> None:
     try:
         raise ValueError("postgresql://u:hunter2@host/db")

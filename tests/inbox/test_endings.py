@@ -40,6 +40,7 @@ from tests.inbox.conftest import Effects, Step, executing, send_steps, undecided
         ("rollback work to s", False),
         ("SELECT 1; SAVEPOINT s; ROLLBACK TO s", False),
         ("SELECT 1", False),
+        (400 * "/**/" + "SELECT 1", False),
         ("UPDATE commits SET n = 1", False),
         ("SELECT 'a; COMMIT'", False),
         (r"SELECT E'a\'; COMMIT'", False),

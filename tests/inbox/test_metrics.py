@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from threading import Barrier
 
 import pytest
 from django.utils import timezone
 
 from inbox import Event
 from inbox.conf import ConsumerSettings, settings
-from inbox.metrics import Figures, of_lag
+from inbox.metrics import LAG, Figures, of_lag
 from inbox.process_metrics import ConsumerMetrics
 from inbox.status.lag import Lag
 from inbox.testing import MemoryConsumer
@@ -112,6 +113,17 @@ def test_held_events_are_known_while_kafka_is_away() -> None:
     assert (known["inbox_up"], known["inbox_lag_up"]) == (1, 0)
     assert (known["inbox_held_events"], known["inbox_consumers_alive"]) == (0, 0)
     assert not {"inbox_lag_events", "inbox_lag_seconds"} & known.keys()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_kafka_is_asked_about_all_consumers_at_the_same_time() -> None:
+    """A scrape has no time to ask for one after the other."""
+    consumers = [ConsumerSettings(name=name, topics=("t",), handlers=("none",)) for name in ("a", "b", "c")]
+    figures = Figures(settings(), consumers)
+    all_ask = Barrier(len(consumers))
+
+    figures._asking.lag = lambda *_: Lag(records=7 + all_ask.wait(2) * 0)  # type: ignore[method-assign]
+    assert [each.value for each in figures.samples() if each.metric is LAG] == [7, 7, 7]
 
 
 def test_the_lag_has_an_age_as_far_as_it_is_known() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 import inbox
 from inbox.handling.session import names
@@ -11,7 +11,10 @@ from inbox.models import HeldEvent
 from inbox.testing import MemoryConsumer
 from tests.inbox.conftest import Effects, raising
 
-SETTINGS = ("TimeZone", "search_path", "statement_timeout", "role", "app.tenant")
+SETTINGS = (
+    *("TimeZone", "search_path", "statement_timeout", "role", "app.tenant"),
+    *("default_transaction_isolation", "default_transaction_read_only"),
+)
 
 
 def seen() -> list[str]:
@@ -35,7 +38,8 @@ def looks(effects: Effects) -> list[list[str]]:
     @effects.registry.handler("test.change")
     def change(event: inbox.Event) -> None:
         with connection.cursor() as cursor:
-            cursor.execute((event.data or b"").decode())
+            for sql in (event.data or b"").decode().splitlines():
+                cursor.execute(sql)
 
     return looks
 
@@ -49,6 +53,12 @@ CHANGES = [
     "SET ROLE pg_monitor",
     "SELECT set_config('app.tenant', '7', false)",
     "SELECT set_config('app.tenant', '7', true), set_config('TimeZone', 'Asia/Tokyo', false)",
+    "SET timezone = 'Asia/Tokyo'\nSELECT set_config('TimeZone', 'Europe/Berlin', false)",
+    "SET timezone = 'Asia/Tokyo'\nSET LOCAL timezone = 'UTC'",
+    "SET app.\"tenant\" = '7'",
+    "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL SERIALIZABLE",
+    "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY",
+    "SET SESSION AUTHORIZATION pg_monitor",
 ]
 
 
@@ -68,6 +78,26 @@ def test_no_later_event_runs_with_what_a_handler_set(
     assert not HeldEvent.objects.exists()
     assert looks == [before] * 3
     assert seen() == before
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("change", CHANGES[:4])
+def test_nor_do_functions_of_on_commit_or_whoever_a_pooler_gives_the_session(
+    effects: Effects, change: str
+) -> None:
+    looks: list[list[str]] = []
+
+    @effects.registry.handler("test.later")
+    def later(event: inbox.Event) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(change)
+        transaction.on_commit(lambda: looks.append(seen()))
+
+    consumer = MemoryConsumer("test", handlers=effects.registry, raises=False)
+    before = seen()
+    consumer.send("test.later", {}, key="a")
+    consumer.poll()
+    assert looks == [before]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -97,7 +127,9 @@ def test_nor_does_a_held_event_that_is_tried_with_others(effects: Effects, looks
         ("SET SESSION AUTHORIZATION me", {"session_authorization", "role"}),
         ("SET NAMES 'latin1'", {"client_encoding"}),
         ('SET "app.tenant" = 7', {"app.tenant"}),
+        ('SET "App"."Tenant" = 7', {"app.tenant"}),
         ("SELECT set_config(%s, %s, true)", {"app.tenant", "7"}),
+        ("SELECT set_config('TimeZone', 'utc', true)", {"timezone", "utc", "app.tenant", "7"}),
     ],
 )
 def test_which_settings_a_statement_names(sql: str, found: set[str]) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator
 import pytest
 from django.contrib import admin
 from django.contrib.auth.models import Permission, User
+from django.db import OperationalError
 from django.test import Client
 
 from inbox.models import HeldEvent, InboxStatus, Instance, Ledger
@@ -110,6 +111,14 @@ def test_the_number_of_queries_does_not_grow(
     assert page.count("web-1:") == 20
 
 
+def test_a_producer_may_call_a_type_as_templates_call_the_contents_of_a_dict(
+    admin_client: Client, consumer: MemoryConsumer
+) -> None:
+    consumer.send("items", {}, key="a")
+    consumer.drain()
+    assert "<td>items</td>" in admin_client.get(PAGE).content.decode()
+
+
 class Kafka(Asking):
     """Answers when a test lets it."""
 
@@ -141,3 +150,9 @@ def test_the_page_does_not_wait_for_kafka(kafka: Kafka) -> None:
     time[0] += FORGET_AFTER + 1
     assert latest.lag("test", ["test"], "default") == Lag(), "an old answer is not shown"
     wait_until(lambda: latest.lag("test", ["test"], "default") == Lag(records=2), 10, "it is asked again")
+
+
+def test_a_database_that_does_not_answer_ends_the_question_without_a_word(kafka: Kafka) -> None:
+    """The page says it. An error of the thread would be in the log of the web server every few seconds."""
+    kafka.lag = raising(OperationalError("connection refused"))  # type: ignore[method-assign,assignment]
+    LatestLag(kafka)._ask("test", ["test"], "default")

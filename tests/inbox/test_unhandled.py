@@ -11,7 +11,7 @@ from inbox.conf import ConsumerSettings, settings
 from inbox.errors import WroteElsewhere
 from inbox.handling import other_databases
 from inbox.handling.batch import gathering
-from inbox.handling.unhandled import alike
+from inbox.handling.unhandled import MOST_REPLAYS, alike
 from inbox.models import HeldEvent, Unhandled
 from inbox.status.consumers import statuses
 from inbox.status.report import Thresholds, read
@@ -51,6 +51,20 @@ def test_replays_that_no_handler_takes_are_counted_and_said_once(
     assert rows == [("other", 1), ("test.step (replay)", 3)]
     said = [(r.replay, r.type, r.consumer) for r in logged(caplog, "replay_skipped")]
     assert said == [("r1", "test.step", "test")]
+
+
+def test_a_producer_that_calls_each_event_a_replay_does_not_fill_the_log(
+    consumer: MemoryConsumer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "inbox")
+    for number in range(2 * MOST_REPLAYS):
+        consumer.send("test.step", {"number": number}, key="a", replay=f"r{number}")
+        consumer.send("test.step", {"number": number}, key="a", replay="always")
+    consumer.drain()
+    said = [r.replay for r in logged(caplog, "replay_skipped")]
+    assert said[:3] == ["r0", "always", "r1"]
+    assert len(said) == MOST_REPLAYS
+    assert Unhandled.objects.get().count == 4 * MOST_REPLAYS
 
 
 def test_types_that_are_ignored_on_purpose_are_not_counted(

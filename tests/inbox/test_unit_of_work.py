@@ -13,7 +13,7 @@ from inbox.handling.routing import Delivery, Identity, Routes
 from inbox.handling.unit_of_work import UnitOfWork
 from inbox.models import HeldEvent, Processed
 from inbox.testing import MemoryConsumer
-from tests.inbox.conftest import Effects, Step, send_steps
+from tests.inbox.conftest import Effects, Step, raising, send_steps
 
 
 def deliveries(consumer: MemoryConsumer, effects: Effects) -> list[Delivery]:
@@ -214,6 +214,21 @@ def test_an_operator_can_have_all_handlers_take_replays(effects: Effects) -> Non
     delivery = Routes(handlers, apply_replays=True)(record)
     assert delivery is not None
     assert delivery.identity == Identity("/s", "e#r1")
+
+
+def test_a_replay_that_a_process_with_that_option_held_is_retried_by_one_without(
+    consumer: MemoryConsumer, effects: Effects
+) -> None:
+    effects.fails["fail"] = raising(ConnectionError())
+    consumer.consumer._processor._routes = Routes(effects.registry.of(), apply_replays=True)
+    consumer.send("test.step", {"number": 1, "fail": "fail"}, key="a", replay="r1")
+    consumer.poll()
+    assert HeldEvent.objects.waiting().count() == 1
+    effects.fails.clear()
+    consumer.restart()
+    consumer.drain()
+    assert effects.of("a") == [1]
+    assert not HeldEvent.objects.exists()
 
 
 def test_events_that_nobody_handles_leave_no_trace(consumer: MemoryConsumer) -> None:
