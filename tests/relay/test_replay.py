@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from io import StringIO
+from threading import Thread
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import OperationalError, connections
 from django.utils import timezone
 
 from outbox import status
-from outbox.models import EventStatus, Held, Hold, Ledger, OutboxEvent
+from outbox.models import Checkpoint, EventStatus, Held, Hold, Ledger, OutboxEvent
+from outbox.operations import replaying, retention
 from outbox_core.wire.encode import Record
+from relay.audit.log import Log
 from relay.publishers.base import Failure, Trouble
 from tests.relay.conftest import Desk, Writer, divide, pause, payloads, resume
 
@@ -168,6 +174,33 @@ def test_a_replay_under_way_is_no_problem(it: Office) -> None:
     it.drain()
     it.replay("--all")
     assert "held" not in {problem.state for problem in status.read().problems}
+
+
+def test_what_retention_deletes_meanwhile_does_not_keep_a_replay_open(
+    it: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    it.emit("a", 2)
+    it.drain()
+    it.emit("b")
+    it.drain()
+    first, _, _ = OutboxEvent.objects.order_by("pk").values_list("pk", flat=True)
+    OutboxEvent.objects.filter(pk=first).update(created_at=timezone.now() - timedelta(days=8))
+    send = replaying._send
+
+    def prune() -> None:
+        list(retention.prune())
+        connections.close_all()
+
+    def meanwhile(*arguments: Any) -> int:
+        thread = Thread(target=prune)
+        thread.start()
+        thread.join(60)
+        return send(*arguments)
+
+    monkeypatch.setattr(replaying, "_send", meanwhile)
+    it.replay("--all")
+    assert payloads(it.drain()) == ["a:2", "b:1"]
+    assert (Held.objects.count(), Hold.objects.count()) == (0, 0)
 
 
 def test_what_is_not_published_is_not_replayed(it: Office) -> None:
