@@ -176,6 +176,13 @@ def test_a_replay_under_way_is_no_problem(it: Office) -> None:
     assert "held" not in {problem.state for problem in status.read().problems}
 
 
+def test_what_waits_in_a_replay_is_published_for_an_audit(it: Office) -> None:
+    it.emit("a", 2)
+    it.drain()
+    it.replay("--all")
+    assert {entry.status for page in Log("default").pages() for entry in page} == {EventStatus.PUBLISHED}
+
+
 def test_what_retention_deletes_meanwhile_does_not_keep_a_replay_open(
     it: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
