@@ -183,6 +183,16 @@ def test_what_waits_in_a_replay_is_published_for_an_audit(it: Office) -> None:
     assert {entry.status for page in Log("default").pages() for entry in page} == {EventStatus.PUBLISHED}
 
 
+def test_a_replay_of_old_events_is_no_late_delivery(it: Office) -> None:
+    it.emit("a", 2)
+    it.drain()
+    OutboxEvent.objects.update(created_at=timezone.now() - timedelta(days=1))
+    it.replay("--all")
+    it.drain()
+    assert max(Checkpoint.objects.values_list("latency_ms", flat=True)) < 3_600_000
+    assert sum(Checkpoint.objects.values_list("events", flat=True)) == 4
+
+
 def test_what_retention_deletes_meanwhile_does_not_keep_a_replay_open(
     it: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
