@@ -176,6 +176,17 @@ def test_a_replay_under_way_is_no_problem(it: Office) -> None:
     assert "held" not in {problem.state for problem in status.read().problems}
 
 
+def test_what_waits_in_a_replay_is_not_among_what_is_held(it: Office) -> None:
+    it.emit("a", 3)
+    it.drain()
+    pause("u")
+    it.emit("b", topic="u")
+    it.drain()
+    it.replay("--topic", "t")
+    [text] = [problem.text for problem in status.read().problems if problem.state == "held"]
+    assert text.startswith("1 event is held, for 1 cause: paused")
+
+
 def test_what_waits_in_a_replay_is_published_for_an_audit(it: Office) -> None:
     it.emit("a", 2)
     it.drain()
