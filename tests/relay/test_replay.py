@@ -231,6 +231,24 @@ def test_what_retention_deletes_meanwhile_does_not_keep_a_replay_open(
     assert (Held.objects.count(), Hold.objects.count()) == (0, 0)
 
 
+def test_an_error_on_the_way_says_how_to_continue(it: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    it.emit("a", 3)
+    it.drain()
+    send = replaying._send
+
+    def breaks(*arguments: Any) -> int:
+        if Held.objects.exists():
+            raise OperationalError("the connection is lost")
+        return send(*arguments)
+
+    monkeypatch.setattr(replaying, "_send", breaks)
+    monkeypatch.setattr("outbox.management.commands.outbox_replay.time.sleep", lambda _: None)
+    said = StringIO()
+    with pytest.raises(CommandError):
+        call_command("outbox_replay", "--all", "--id", "r1", "--rate", "1", stderr=said, stdout=StringIO())
+    assert f"--id r1 --after {OutboxEvent.objects.order_by('pk')[0].pk}" in said.getvalue()
+
+
 def test_what_is_not_published_is_not_replayed(it: Office) -> None:
     it.emit("a")
     with pytest.raises(CommandError) as error:
