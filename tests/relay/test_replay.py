@@ -231,6 +231,30 @@ def test_what_retention_deletes_meanwhile_does_not_keep_a_replay_open(
     assert (Held.objects.count(), Hold.objects.count()) == (0, 0)
 
 
+def test_a_chunk_reads_no_more_of_the_log_than_itself(it: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    it.emit("a", 3_000)
+    it.drain()
+    read = list[int]()
+    query = "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'outbox_event'"
+
+    def count() -> int:
+        with connections["default"].cursor() as cursor:
+            cursor.execute(query)
+            return sum(row[0] for row in cursor.fetchall())
+
+    def send(*_: Any) -> int:
+        read.append(count())
+        return 0
+
+    with connections["default"].cursor() as cursor:
+        cursor.execute("ANALYZE outbox_event")
+    monkeypatch.setattr(replaying, "_send", send)
+    chosen = replaying.Replay(id="r1", last=OutboxEvent.objects.all().last_id(), topic="t")
+    before = count()
+    next(replaying.replay(chosen, "default", "me", size=100))
+    assert read[0] - before <= 300
+
+
 def test_an_error_on_the_way_says_how_to_continue(it: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     it.emit("a", 3)
     it.drain()
