@@ -9,7 +9,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON outbox_shard TO shop;
 GRANT SELECT, INSERT, DELETE ON outbox_checkpoint TO shop;
 GRANT SELECT ON outbox_position TO shop;
 GRANT SELECT, INSERT, UPDATE ON outbox_hold TO shop;
-GRANT SELECT, UPDATE ON outbox_held TO shop;
+GRANT SELECT, INSERT, UPDATE, DELETE ON outbox_held TO shop;
 GRANT SELECT, INSERT, UPDATE ON outbox_ledger TO shop;
 GRANT SELECT ON outbox_relay TO shop;
 GRANT SELECT, INSERT, UPDATE ON outbox_statistics TO shop;

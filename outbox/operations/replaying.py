@@ -16,6 +16,7 @@ from outbox.errors import OutboxError
 from outbox.fields import ClockTimestamp
 from outbox.models import Held, Hold, Ledger, OutboxEvent
 from outbox.models.event_queries import OutboxEventQuerySet
+from outbox_core.database import by_index
 from outbox_core.operations.bulk import CHUNK, Step, steps
 from outbox_core.operations.ledger import OpenEntry
 from outbox_core.operations.selection import Selection
@@ -52,6 +53,10 @@ class Replay(Selection):
 
     def events(self, using: str) -> OutboxEventQuerySet:
         """The published events that it means, oldest first."""
+        return self.candidates(using).only_published()
+
+    def candidates(self, using: str) -> OutboxEventQuerySet:
+        """The same, whatever their status: that costs much to find."""
         found = OutboxEvent.objects.using(using).filter(pk__gt=self.after, pk__lte=self.last)
         conditions: dict[str, Any] = {
             "event_id__in": self.ids or None,
@@ -62,7 +67,7 @@ class Replay(Selection):
             "created_at__lt": self.until,
         }
         found = found.filter(**{name: value for name, value in conditions.items() if value is not None})
-        return found.only_published().order_by("pk")
+        return found.order_by("pk")
 
 
 def replay(chosen: Replay, using: str, who: str, reason: str = "", *, size: int = CHUNK) -> Iterator[Step]:
@@ -79,17 +84,18 @@ def replay(chosen: Replay, using: str, who: str, reason: str = "", *, size: int 
         reason=reason.strip(),
         before="published",
     )
-    events = chosen.events(using)
 
     def chunk(after: int) -> Step:
-        page = events.filter(pk__gt=after).values_list("pk", "bucket", "topic")[:size]
-        found = list(page)
+        with by_index(using):
+            ids = list(chosen.candidates(using).filter(pk__gt=after).values_list("pk", flat=True)[:size])
+        page = OutboxEvent.objects.using(using).filter(pk__in=ids).only_published().order_by("pk")
+        found = list(page.values_list("pk", "bucket", "topic"))
         done = _send(found, chosen, using)
         return Step(
             done=done,
             events=done,
             skipped=len(found) - done,
-            after=found[-1][0] if len(found) == size else None,
+            after=ids[-1] if len(ids) == size else None,
         )
 
     return steps(chunk, entry, using)

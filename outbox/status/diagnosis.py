@@ -92,11 +92,13 @@ def _pace(status: Status) -> str:
 
 
 def _holds(status: Status) -> Iterator[Problem]:
-    reasons = ", ".join(sorted({cause.reason for cause in status.causes} - {REPLAY}))
-    if reasons:
+    causes = [cause for cause in status.causes if cause.reason != REPLAY]
+    if causes:
+        held = (status.held or 0) - sum(cause.events for cause in status.causes if cause not in causes)
+        reasons = ", ".join(sorted({cause.reason for cause in causes}))
         yield Problem(
             state=State.HELD,
-            text=f"{held_text(status.held or 0, status.causes, capped=status.held_capped)[:-1]}: {reasons}.",
+            text=f"{held_text(held, causes, capped=status.held_capped)[:-1]}: {reasons}.",
             remedy="Other events are not affected. Remove each cause, then release the holds "
             "(`outbox_release`) or discard their events (`outbox_discard`).",
         )

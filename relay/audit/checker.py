@@ -67,6 +67,8 @@ class Checker:
     def _judge_unknown(self, unknown: Sequence[Claim]) -> None:
         """Records whose sequence leads to no event, or to another one."""
         rows = self._log.rows_of_events([found.event_id for found in unknown if _is_uuid(found.event_id)])
+        if any(found.event_id not in rows for found in unknown):
+            self._expected.look_again()
         for found in unknown:
             row = rows.get(found.event_id)
             if row is not None:

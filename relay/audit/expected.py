@@ -37,7 +37,7 @@ class Expected:
         """Behind which id to begin, and the last id. What is older than the first published event was deleted
         from the outbox.
         """
-        self._horizon = self._log.horizon()
+        self.look_again()
         if self._horizon is not None and self._horizon.created_at > self._first:
             self._first = self._horizon.created_at
             self.since = datetime.fromisoformat(self._first)
@@ -58,9 +58,13 @@ class Expected:
         """Whether an event of this time is in the range."""
         return self._first <= created_at < self._end
 
+    def look_again(self) -> None:
+        """Retention may have continued meanwhile."""
+        self._horizon = self._log.horizon()
+
     def was_deleted(self, found: Claim) -> bool:
-        """Whether retention may have deleted the row of an event. It may have continued meanwhile."""
-        first = self._horizon = self._log.horizon()
+        """Whether retention had deleted the row of an event, when last looked at."""
+        first = self._horizon
         if first is None or found.time < first.created_at:
             return True
         later = as_text(datetime.fromisoformat(first.created_at) + SKEW)

@@ -85,13 +85,17 @@ class Connected:
         return len(self.shards) == self.coordinator.shards
 
     def renew(self) -> None:
-        """Renew all leases if one is due. Raises LeaseLost for one that is lost."""
+        """Renew all leases if one is due. Raises LeaseLost if one is lost: then all that are lost
+        are over.
+        """
         now, leases = boottime(), [shard.lease for shard in self.shards.values()]
         if all(lease.renew_at > now for lease in leases):
             return
-        for lease in renew(self.session, leases):
+        lost = renew(self.session, leases)
+        for lease in lost:
             lease.deadline = 0.0
-            raise LeaseLost(f"The lease on shard {lease.shard} is lost, or its buckets have changed.")
+        if lost:
+            raise LeaseLost(f"The lease on shard {lost[0].shard} is lost, or its buckets have changed.")
 
     def step_down(self, why: str) -> None:
         """Give the shards to other relays. A relay that takes a shard loads its position again."""

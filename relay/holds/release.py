@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from outbox.models import Hold
 from outbox_core.process.backoff import Backoff
@@ -90,7 +91,7 @@ class HoldReleases:
         rows = self._holds.held(due, rows=most, size=config.page_bytes)
         if not rows:
             return self._end(due)
-        failure = self._publish(rows)
+        failure = self._publish(due, rows)
         if failure is None:
             self._most[due.hold] = min(2 * most, config.page_rows)
             # New events of a busy topic would be held again before the next round.
@@ -110,13 +111,18 @@ class HoldReleases:
         self._holds.skip(due)
         return False
 
-    def _publish(self, rows: list[Row]) -> Failure | None:
-        """Publish held events and delete their rows; returns the first failure, if there is one."""
+    def _publish(self, due: Release, rows: list[Row]) -> Failure | None:
+        """Publish held events and delete their rows; returns the first failure, if there is one. Those of a
+        replay were published before, so they are not late.
+        """
         outcomes = self._deliver([self._context.encode(row) for row in rows])
         published = [row for row, outcome in zip(rows, outcomes, strict=False) if outcome is None]
         if published:
+            carried = tally(published)
+            if due.scope == Hold.Scope.REPLAY:
+                carried = replace(carried, oldest=None)
             position = self._checkpoints.position
-            self._checkpoints.move(position, tally(published), released=[row.id for row in published])
+            self._checkpoints.move(position, carried, released=[row.id for row in published])
         return next((outcome for outcome in outcomes if outcome is not None), None)
 
     def _keep(self, due: Release, row: Row, failure: Failure) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from outbox.log.privileges import RELAY
+from outbox.log.privileges import BACKFILL, HOLDS, RELAY, SHARDS, pairs
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
@@ -96,6 +96,13 @@ def test_no_two_services_share_a_role() -> None:
 def test_the_relay_gets_the_privileges_that_it_needs_and_no_other() -> None:
     granted = re.findall(r"GRANT ([A-Z, ]+) ON (outbox_\w+) TO relay;", GRANTS)
     assert {table: privileges for privileges, table in granted} == dict(RELAY)
+
+
+def test_the_shop_gets_the_privileges_of_an_operator() -> None:
+    granted = re.findall(r"GRANT ([A-Z, ]+) ON (outbox_\w+) TO shop;", GRANTS)
+    given = {(table, privilege) for many, table in granted for privilege in many.split(", ")}
+    for needs in (HOLDS, SHARDS, BACKFILL):
+        assert {*zip(*pairs(needs), strict=True)} <= given
 
 
 def test_the_image_begins_with_an_init_and_is_pinned() -> None:

@@ -11,11 +11,17 @@ from hypothesis import strategies as st
 
 from outbox_core.operations.doctor.cluster import Partition, Topic, Trouble
 from outbox_core.wire.consumed import ConsumerRecord
+from outbox_core.wire.encode import Row
 from relay.audit import order
+from relay.audit.checker import Checker
+from relay.audit.claims import Claim
+from relay.audit.expected import Expected
+from relay.audit.findings import Findings, Wrong
 from relay.audit.ids import IdSet
 from relay.audit.kafka import CLOCKS, KafkaLog, Kept, Spans, wire_time
+from relay.audit.log import Entry
 from relay.audit.order import Slots, Suspects
-from relay.audit.scope import ALL, NOTHING
+from relay.audit.scope import ALL, NOTHING, Scope
 
 NOW = 1_800_000_000.0
 IDS = st.sets(st.integers(1, 200_000) | st.integers(10**12, 10**12 + 70_000))
@@ -131,3 +137,31 @@ def test_a_partition_without_records_of_the_range_is_not_read() -> None:
     log = KafkaLog(Fake({0: (3, 9), 1: (3, 9)}, WEEK))  # type: ignore[arg-type]
     assert log.spans("t", datetime(2026, 1, 1, tzinfo=UTC)) == {0: (7, 9), 1: (9, 9)}
     assert log.spans("t", None) == {0: (3, 9), 1: (3, 9)}
+
+
+class Lacking:
+    """An outbox without the event of any record."""
+
+    def __init__(self) -> None:
+        self.looks = 0
+
+    def rows(self, ids: Collection[int]) -> dict[int, Row]:
+        return {}
+
+    rows_of_events = rows
+
+    def horizon(self) -> Entry:
+        self.looks += 1
+        return Entry(9, "t", "", "2026-01-01T00:00:00.000000Z", "published")
+
+
+def made_up(number: int) -> Claim:
+    record = ConsumerRecord(topic="t", partition=0, offset=number, key=b"k", value=b"", timestamp=0)
+    return Claim(record, number, str(number), "x", "/test", "2027-01-01T00:00:00.000000Z", replay=False)
+
+
+def test_many_records_without_an_event_cost_one_look_at_what_retention_left() -> None:
+    log, findings = Lacking(), Findings()
+    expected = Expected(log, KafkaLog(Fake({0: (0, 9)}, WEEK)), Scope(), findings)  # type: ignore[arg-type]
+    Checker(log, expected, findings).check([*map(made_up, range(10, 13))], Slots([0]))  # type: ignore[arg-type]
+    assert (log.looks, findings.differences) == (1, {Wrong.PHANTOM: 3})

@@ -12,6 +12,7 @@ import pytest
 
 from outbox.log.position import Position
 from outbox.models import Checkpoint, Held, Shard
+from relay.cluster.connected import Connected
 from relay.cluster.lease import Lease
 from relay.errors import Fenced, LeaseLost
 from relay.log.checkpoint import Checkpoints, Tally
@@ -22,6 +23,13 @@ Desks = Callable[..., Desk]
 Writers = Callable[[], Writer]
 
 
+class Owned:
+    """A shard of a relay that does nothing."""
+
+    def __init__(self, number: int) -> None:
+        self.lease = Lease(uuid4(), number, 0, 255, 1, 5.0, deadline=float("inf"), renew_at=0.0)
+
+
 def expire() -> None:
     Shard.objects.update(lease_until="2000-01-01T00:00:00Z")
 
@@ -29,6 +37,16 @@ def expire() -> None:
 def test_a_shard_has_one_owner(desk: Desks) -> None:
     office = desk()
     assert Lease.acquire(office.session, uuid4(), 5.0) is None
+
+
+def test_every_lease_that_is_lost_is_over_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Records may be in flight under any of them."""
+    monkeypatch.setattr("relay.cluster.connected.renew", lambda _, leases: leases)
+    connected = Connected(None, None, None)  # type: ignore[arg-type]
+    connected.shards = {number: Owned(number) for number in range(3)}  # type: ignore[misc]
+    with pytest.raises(LeaseLost):
+        connected.renew()
+    assert [shard.lease.deadline for shard in connected.shards.values()] == [0.0, 0.0, 0.0]
 
 
 def test_of_many_that_try_at_once_one_gets_it(transactional_db: None) -> None:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from io import StringIO
+from threading import Thread
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import OperationalError, connections
 from django.utils import timezone
 
 from outbox import status
-from outbox.models import EventStatus, Held, Hold, Ledger, OutboxEvent
+from outbox.models import Checkpoint, EventStatus, Held, Hold, Ledger, OutboxEvent
+from outbox.operations import replaying, retention
 from outbox_core.wire.encode import Record
+from relay.audit.log import Log
 from relay.publishers.base import Failure, Trouble
 from tests.relay.conftest import Desk, Writer, divide, pause, payloads, resume
 
@@ -168,6 +174,103 @@ def test_a_replay_under_way_is_no_problem(it: Office) -> None:
     it.drain()
     it.replay("--all")
     assert "held" not in {problem.state for problem in status.read().problems}
+
+
+def test_what_waits_in_a_replay_is_not_among_what_is_held(it: Office) -> None:
+    it.emit("a", 3)
+    it.drain()
+    pause("u")
+    it.emit("b", topic="u")
+    it.drain()
+    it.replay("--topic", "t")
+    [text] = [problem.text for problem in status.read().problems if problem.state == "held"]
+    assert text.startswith("1 event is held, for 1 cause: paused")
+
+
+def test_what_waits_in_a_replay_is_published_for_an_audit(it: Office) -> None:
+    it.emit("a", 2)
+    it.drain()
+    it.replay("--all")
+    assert {entry.status for page in Log("default").pages() for entry in page} == {EventStatus.PUBLISHED}
+
+
+def test_a_replay_of_old_events_is_no_late_delivery(it: Office) -> None:
+    it.emit("a", 2)
+    it.drain()
+    OutboxEvent.objects.update(created_at=timezone.now() - timedelta(days=1))
+    it.replay("--all")
+    it.drain()
+    assert max(Checkpoint.objects.values_list("latency_ms", flat=True)) < 3_600_000
+    assert sum(Checkpoint.objects.values_list("events", flat=True)) == 4
+
+
+def test_what_retention_deletes_meanwhile_does_not_keep_a_replay_open(
+    it: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    it.emit("a", 2)
+    it.drain()
+    it.emit("b")
+    it.drain()
+    first, _, _ = OutboxEvent.objects.order_by("pk").values_list("pk", flat=True)
+    OutboxEvent.objects.filter(pk=first).update(created_at=timezone.now() - timedelta(days=8))
+    send = replaying._send
+
+    def prune() -> None:
+        list(retention.prune())
+        connections.close_all()
+
+    def meanwhile(*arguments: Any) -> int:
+        thread = Thread(target=prune)
+        thread.start()
+        thread.join(60)
+        return send(*arguments)
+
+    monkeypatch.setattr(replaying, "_send", meanwhile)
+    it.replay("--all")
+    assert payloads(it.drain()) == ["a:2", "b:1"]
+    assert (Held.objects.count(), Hold.objects.count()) == (0, 0)
+
+
+def test_a_chunk_reads_no_more_of_the_log_than_itself(it: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    it.emit("a", 3_000)
+    it.drain()
+    read = list[int]()
+    query = "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'outbox_event'"
+
+    def count() -> int:
+        with connections["default"].cursor() as cursor:
+            cursor.execute(query)
+            return sum(row[0] for row in cursor.fetchall())
+
+    def send(*_: Any) -> int:
+        read.append(count())
+        return 0
+
+    with connections["default"].cursor() as cursor:
+        cursor.execute("ANALYZE outbox_event")
+    monkeypatch.setattr(replaying, "_send", send)
+    chosen = replaying.Replay(id="r1", last=OutboxEvent.objects.all().last_id(), topic="t")
+    before = count()
+    next(replaying.replay(chosen, "default", "me", size=100))
+    assert read[0] - before <= 300
+
+
+def test_an_error_on_the_way_says_how_to_continue(it: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    it.emit("a", 3)
+    it.drain()
+    send = replaying._send
+
+    def breaks(*arguments: Any) -> int:
+        if Held.objects.exists():
+            raise OperationalError("the connection is lost")
+        return send(*arguments)
+
+    monkeypatch.setattr(replaying, "_send", breaks)
+    monkeypatch.setattr("outbox.management.commands.outbox_replay.time.sleep", lambda _: None)
+    said = StringIO()
+    with pytest.raises(CommandError):
+        call_command("outbox_replay", "--all", "--id", "r1", "--rate", "1", stderr=said, stdout=StringIO())
+    assert f"--id r1 --after {OutboxEvent.objects.order_by('pk')[0].pk}" in said.getvalue()
 
 
 def test_what_is_not_published_is_not_replayed(it: Office) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.core.management.base import CommandError, CommandParser
+from django.db import DatabaseError, InterfaceError
 
 from outbox.errors import OutboxError
 from outbox.management.operator import OutboxCommand
@@ -95,10 +96,19 @@ class Command(BulkCommand, OutboxCommand):
 
     def steps(self, selection: Selection, who: str, options: dict[str, Any]) -> Iterator[Step]:
         assert isinstance(selection, Replay)
+        self._continue = f"--id {selection.id} --after {selection.after}"
+        try:
+            yield from self._paced(selection, who, options)
+        except (OutboxError, DatabaseError, InterfaceError):
+            self.stderr.write(
+                f"What was handed over is sent all the same. To continue, add {self._continue}."
+            )
+            raise
+
+    def _paced(self, selection: Replay, who: str, options: dict[str, Any]) -> Iterator[Step]:
         rate, database = options["rate"], options["database"]
         size = CHUNK if rate is None else max(1, min(CHUNK, int(rate)))
         began, done = time.monotonic(), 0
-        self._continue = f"--id {selection.id} --after {selection.after}"
         for step in replaying.replay(selection, database, who, options["reason"], size=size):
             yield step
             self._continue = f"--id {selection.id} --after {step.after}"
