@@ -3,7 +3,7 @@
 # PostgreSQL and Java from its packages, and Kafka from Maven as devstack brings it. As root, once:
 #   deploy/containers/bases.sh
 # It prints the variables that docker-compose.yml takes: eval "$(deploy/containers/bases.sh)".
-# DEBIAN_MIRROR names another mirror. The images trust the certificates that this machine trusts.
+# DEBIAN_MIRROR names another mirror than debootstrap's own. The images trust the certificates that this machine trusts.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 suite=${DEBIAN_SUITE:-bookworm}
@@ -13,7 +13,7 @@ trap 'rm -rf "$work"' EXIT
 exec 3>&1 >&2
 
 if ! docker image inspect "$tag:debian-$suite" > /dev/null 2>&1; then
-    debootstrap --variant=minbase "$suite" "$work/root" "${DEBIAN_MIRROR:-http://deb.debian.org/debian}"
+    debootstrap --variant=minbase "$suite" "$work/root" ${DEBIAN_MIRROR:+"$DEBIAN_MIRROR"}
     tar -C "$work/root" -c . | docker import - "$tag:debian-$suite"
     rm -rf "$work/root"
 fi

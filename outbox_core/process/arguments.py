@@ -44,7 +44,7 @@ def address(text: str) -> Address:
     host, _, port = text.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
     if not port.isascii() or not port.isdigit() or int(port) > 65_535 or (":" in host and "[" not in text):
-        raise ArgumentTypeError(f"{text!r} is not HOST:PORT, such as 127.0.0.1:9102 or 0.0.0.0:9102")
+        raise ArgumentTypeError(f"{text!r} is not HOST:PORT, such as localhost:9102, or a port")
     return Address(host or LOOPBACK, int(port))
 
 
