@@ -21,6 +21,12 @@ LINES = 20
 COUNT_UP_TO = 1_000_000
 
 
+def tell(stderr: Any, text: str) -> None:
+    """To the person who watches, beside the progress bar."""
+    with tqdm.external_write_mode():
+        stderr.write(line(text, 2_000))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
     """What a selection covers: the number of rows, and the first of them in words."""

@@ -336,6 +336,24 @@ def test_a_rate_is_kept_also_when_no_relay_takes_it(it: Office, monkeypatch: pyt
     assert payloads(it.desk.broker.records) == [f"a:{n}" for n in range(1, 8)] * 2
 
 
+def test_a_replay_that_waits_for_relays_says_so_once(it: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    it.emit("a", 3)
+    it.drain()
+    sleeps: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        sleeps.append(seconds)
+        if len(sleeps) == 8:
+            it.drain()
+
+    monkeypatch.setattr("outbox.management.commands.outbox_replay.time.sleep", sleep)
+    monkeypatch.setattr("outbox.management.commands.outbox_replay.QUIET_SECONDS", 0.0)
+    said = StringIO()
+    call_command("outbox_replay", "--all", "--rate", "1", stderr=said, stdout=StringIO())
+    assert len(sleeps) >= 8
+    assert said.getvalue().count("outbox_status") == 1
+
+
 def test_an_interrupted_replay_says_how_to_continue(it: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     it.emit("a", 5)
     it.drain()

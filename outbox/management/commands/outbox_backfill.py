@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from django.apps import apps
@@ -25,7 +26,7 @@ from outbox.operations.backfill.rows import Rows, shown
 from outbox.operations.backfill.run import Run
 from outbox.write.row import NewRow
 from outbox_core.operations import actor
-from outbox_core.operations.bulk_command import LINES
+from outbox_core.operations.bulk_command import LINES, tell
 from outbox_core.operations.command import at_a_terminal
 from outbox_core.operations.report import Problem
 from outbox_core.people.humanize import plural
@@ -122,7 +123,7 @@ class Command(OutboxCommand):
                 rate=options["rate"],
                 max_age=options["max_pending_age"],
                 stop=stop,
-                tell=self._tell,
+                tell=partial(tell, self.stderr),
             )
             size = min(options["chunk"], options["rate"])
             for piece in backfill.pieces(size, pace):
@@ -130,7 +131,7 @@ class Command(OutboxCommand):
                 skipped += len(piece.failures)
                 progress.update(piece.rows)
                 for failure in piece.failures:
-                    self._tell(f"Skipped. {failure}")
+                    tell(self.stderr, f"Skipped. {failure}")
         done = f"{plural(events, 'event')} for {plural(rows - skipped, 'row')} of {backfill.calls.rows.label}"
         if not backfill.run.is_done:
             raise CommandError(f"Stopped: wrote {done} so far. {CONTINUE}", returncode=INTERRUPTED)
@@ -150,7 +151,7 @@ class Command(OutboxCommand):
             )
             raise OutboxError(said) from error
         except (OutboxError, DatabaseError, InterfaceError):
-            self._tell(CONTINUE)
+            tell(self.stderr, CONTINUE)
             raise
         except KeyboardInterrupt as error:
             said = f"Interrupted: the chunk at work was rolled back. {CONTINUE}"
@@ -159,11 +160,6 @@ class Command(OutboxCommand):
     def _progress(self, total: int, options: dict[str, Any]) -> Any:
         quiet = None if options.get("verbosity", 1) else True
         return tqdm(total=total, unit="row", unit_scale=True, disable=quiet)
-
-    def _tell(self, text: str) -> None:
-        """To the person who watches, beside the progress bar."""
-        with tqdm.external_write_mode():
-            self.stderr.write(line(text, 2_000))
 
 
 def _model(label: str) -> type[Model]:

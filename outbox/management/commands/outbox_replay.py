@@ -17,12 +17,14 @@ from outbox.operations import replaying
 from outbox.operations.replaying import Replay
 from outbox.write.uuid7 import uuid7
 from outbox_core.operations.bulk import CHUNK, Step, Tally
-from outbox_core.operations.bulk_command import COUNT_UP_TO, LINES, BulkCommand, Preview
+from outbox_core.operations.bulk_command import COUNT_UP_TO, LINES, BulkCommand, Preview, tell
 from outbox_core.operations.selection import Selection
 from outbox_core.people.humanize import plural
 from outbox_core.process.arguments import amount, moment
 
 LOOK_SECONDS = 0.2
+QUIET_SECONDS = 10.0
+"""It waits for the relays so long before it says so."""
 
 
 class Command(BulkCommand, OutboxCommand):
@@ -100,8 +102,8 @@ class Command(BulkCommand, OutboxCommand):
         try:
             yield from self._paced(selection, who, options)
         except (OutboxError, DatabaseError, InterfaceError):
-            self.stderr.write(
-                f"What was handed over is sent all the same. To continue, add {self._continue}."
+            tell(
+                self.stderr, f"What was handed over is sent all the same. To continue, add {self._continue}."
             )
             raise
 
@@ -128,7 +130,15 @@ class Command(BulkCommand, OutboxCommand):
 
     def _follow(self, selection: Replay, database: str, size: int) -> None:
         """Hand over no more while relays are behind, so that the rate is theirs, too."""
-        while replaying.waiting(selection, database) > size:
+        began, told = time.monotonic(), False
+        while (count := replaying.waiting(selection, database)) > size:
+            if not told and time.monotonic() - began >= QUIET_SECONDS:
+                told = True
+                tell(
+                    self.stderr,
+                    f"Waiting until the relays have sent {plural(count, 'event')}. If this does not end, run "
+                    "outbox_status: perhaps no relay runs, or Kafka has refused a record.",
+                )
             time.sleep(LOOK_SECONDS)
 
     def _refuse_own(self, event: OutboxEvent | None) -> None:
@@ -141,4 +151,7 @@ class Command(BulkCommand, OutboxCommand):
     def _refuse_running(self, selection: Replay, database: str) -> None:
         hold = Hold.objects.using(database).filter(scope=Hold.Scope.REPLAY, key=selection.id).first()
         if hold is not None and replaying.waiting(selection, database):
-            raise OutboxError(f"{hold} is still being sent. Wait until outbox_status no longer shows it.")
+            raise OutboxError(
+                f"{hold} is not over. Wait until outbox_status no longer shows it. If it is held, release it "
+                "(outbox_release) or end it (outbox_discard)."
+            )
