@@ -121,7 +121,7 @@ class KafkaSource:
                 return ()
         if self._not_found is not None:
             raise self._not_found  # an empty poll does not prove that the batch can be decoded now
-        return [_record(record) for batch in batches.values() for record in batch]
+        return [ConsumerRecord.of(record) for batch in batches.values() for record in batch]
 
     def _read(self, seconds: float) -> Mapping[TopicPartition, Sequence[Any]]:
         self._refresh_topics()
@@ -244,15 +244,3 @@ class KafkaSource:
         except KafkaError as error:
             self.close()
             raise SourceUnavailable(f"{self._servers}: {error}") from error
-
-
-def _record(record: Any) -> ConsumerRecord:
-    return ConsumerRecord(
-        topic=record.topic,
-        partition=record.partition,
-        offset=record.offset,
-        key=record.key,
-        value=record.value,
-        headers=tuple(record.headers),
-        timestamp=record.timestamp,
-    )

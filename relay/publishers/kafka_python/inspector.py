@@ -60,7 +60,7 @@ class Inspector(KafkaPythonInspector):
         unread = set(ends)
         while unread:
             batches = self._read(poll).items()
-            yield [_consumed(one) for place, batch in batches for one in batch if one.offset < ends[place]]
+            yield [ConsumerRecord.of(one) for place, batch in batches for one in batch if one.offset < ends[place]]
 
     def _made(self, client: Any, **decided: Any) -> Any:
         known = {name: value for name, value in self._options.items() if name in client.DEFAULT_CONFIG}
@@ -74,15 +74,3 @@ class Inspector(KafkaPythonInspector):
         if isinstance(error, kafka.errors.BrokerResponseError):
             return words(error)  # a broker has answered, so the connection is not the reason
         return next((each.trouble for each in self._networks if each.trouble), "") or words(error)
-
-
-def _consumed(record: Any) -> ConsumerRecord:
-    return ConsumerRecord(
-        topic=record.topic,
-        partition=record.partition,
-        offset=record.offset,
-        key=record.key,
-        value=record.value,
-        headers=tuple(record.headers),
-        timestamp=record.timestamp,
-    )
