@@ -74,7 +74,3 @@ class Findings:
         self.differences[difference.wrong] += 1
         if self.differences[difference.wrong] <= SHOWN:
             self.first.append(difference)
-
-    @property
-    def is_different(self) -> bool:
-        return any(wrong.is_certain for wrong in self.differences)

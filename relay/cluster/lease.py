@@ -51,12 +51,6 @@ class Lease:
         """Seconds for which no other relay can own the shard."""
         return self.deadline - boottime()
 
-    def renew(self, session: Session) -> bool:
-        """Extend the lease. False if it is lost, or if the shard's buckets have changed, so that it must be
-        acquired again.
-        """
-        return not renew(session, [self])
-
     def release(self, session: Session) -> None:
         """Give up the shard, so that another relay can take it at once."""
         session.run("cluster/step_down", self.fence)

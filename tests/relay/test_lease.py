@@ -13,7 +13,7 @@ import pytest
 from outbox.log.position import Position
 from outbox.models import Checkpoint, Held, Shard
 from relay.cluster.connected import Connected
-from relay.cluster.lease import Lease
+from relay.cluster.lease import Lease, renew
 from relay.errors import Fenced, LeaseLost
 from relay.log.checkpoint import Checkpoints, Tally
 from relay.log.session import Session
@@ -78,15 +78,15 @@ def test_every_new_owner_has_a_larger_epoch(desk: Desks) -> None:
 def test_a_lease_is_renewed_by_its_owner_only(desk: Desks) -> None:
     office = desk()
     lease = office.shard.lease
-    assert lease.renew(office.session)
+    assert renew(office.session, [lease]) == []
     stranger = Lease(uuid4(), lease.shard, lease.first, lease.last, lease.epoch, 5.0, 0.0, 0.0)
-    assert not stranger.renew(office.session)
+    assert renew(office.session, [stranger]) == [stranger]
 
 
 def test_an_expired_lease_is_never_revived(desk: Desks) -> None:
     office = desk()
     expire()
-    assert not office.shard.lease.renew(office.session)
+    assert renew(office.session, [office.shard.lease]) == [office.shard.lease]
     assert Lease.acquire(office.session, uuid4(), 5.0) is not None
 
 
@@ -94,7 +94,7 @@ def test_the_local_deadline_is_never_later_than_the_databases(desk: Desks) -> No
     office = desk()
     lease = office.shard.lease
     for _ in range(5):
-        assert lease.renew(office.session)
+        assert renew(office.session, [lease]) == []
         ends = time.time() + lease.remaining
         until = Shard.objects.get().lease_until
         assert until is not None
@@ -142,7 +142,7 @@ def test_the_renewal_passes_while_a_checkpoint_is_written(desk: Desks, writer: W
     office, slow = desk(), writer()
     slow.connection.execute("SELECT FROM outbox_shard FOR KEY SHARE")
     office.session.connection.execute("SET lock_timeout = '2s'")
-    assert office.shard.lease.renew(office.session)
+    assert renew(office.session, [office.shard.lease]) == []
 
 
 def test_the_latest_position_is_that_of_the_highest_epoch(desk: Desks) -> None:
