@@ -97,11 +97,8 @@ class RelayMetrics:
     def samples(self) -> Iterator[Sample]:
         """What the relay is at this moment."""
         relay = self._relay
-        state, cause, leases = (
-            relay.state,
-            relay.condition.cause,
-            [s.lease for s in list(relay.shards.values())],
-        )
+        state, cause = relay.state, relay.condition.cause
+        leases = [shard.lease for shard in list(relay.shards.values())]
         for each in State:
             yield Sample(STATE, each is state, (each.value,))
         for why in Cause:

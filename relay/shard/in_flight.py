@@ -28,8 +28,9 @@ class Prefix:
 
 @dataclass(slots=True)
 class InFlight:
-    """A page, its records by row id, and their state. ``limit`` is how many records the next wave may have:
-    None, or fewer and fewer while a refused record is being isolated.
+    """A page, its records by row id, and their state. ``acknowledged`` are ids of rows that are not stepped
+    over yet. ``limit`` is how many records the next wave may have: None, or fewer and fewer while a refused
+    record is being isolated.
     """
 
     page: Page

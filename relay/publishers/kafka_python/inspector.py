@@ -60,7 +60,12 @@ class Inspector(KafkaPythonInspector):
         unread = set(ends)
         while unread:
             batches = self._read(poll).items()
-            yield [ConsumerRecord.of(one) for place, batch in batches for one in batch if one.offset < ends[place]]
+            yield [
+                ConsumerRecord.of(one)
+                for place, batch in batches
+                for one in batch
+                if one.offset < ends[place]
+            ]
 
     def _made(self, client: Any, **decided: Any) -> Any:
         known = {name: value for name, value in self._options.items() if name in client.DEFAULT_CONFIG}
