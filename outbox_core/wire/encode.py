@@ -7,12 +7,18 @@ https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-proto
 from __future__ import annotations
 
 from base64 import b64encode
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import NamedTuple
 
 import msgspec
 
 from outbox_core.wire.decode import STRUCTURED, is_json
+
+
+def wire_time(moment: datetime) -> str:
+    """A time as it goes on the wire. These texts sort by time."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 class Row(NamedTuple):

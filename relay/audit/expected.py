@@ -7,12 +7,13 @@ from datetime import datetime, timedelta
 
 from outbox.conf import settings as outbox_settings
 from outbox.models import EventStatus
+from outbox_core.wire.encode import wire_time
 from relay.audit.claims import NO_ID, Claim
 from relay.audit.findings import Findings
 from relay.audit.ids import IdSet
 from relay.audit.kafka import CLOCKS, KafkaLog
 from relay.audit.log import Entry, Log
-from relay.audit.scope import Scope, as_text
+from relay.audit.scope import Scope
 from relay.errors import AuditStopped
 
 SKEW = timedelta(seconds=1)
@@ -67,7 +68,7 @@ class Expected:
         first = self._horizon
         if first is None or found.time < first.created_at:
             return True
-        later = as_text(datetime.fromisoformat(first.created_at) + SKEW)
+        later = wire_time(datetime.fromisoformat(first.created_at) + SKEW)
         return NO_ID < found.id < first.id and found.time < later
 
     def _note(self, entry: Entry) -> None:

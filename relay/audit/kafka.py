@@ -14,7 +14,8 @@ from outbox_core.errors import KafkaUnreachable
 from outbox_core.operations.doctor import cluster
 from outbox_core.operations.doctor.cluster import Trouble
 from outbox_core.wire.consumed import ConsumerRecord
-from relay.audit.scope import ALL, NOTHING, as_text
+from outbox_core.wire.encode import wire_time
+from relay.audit.scope import ALL, NOTHING
 
 Spans = Mapping[int, tuple[int, int]]
 """The first offset and the end offset of each partition."""
@@ -112,7 +113,7 @@ class KafkaLog:
         """
         kept, size = topic.number("retention.ms"), topic.number("retention.bytes")
         if kept is not None and size == -1:
-            return ALL if kept < 0 else wire_time(self._clock() - kept / 1000 + CLOCKS.total_seconds())
+            return ALL if kept < 0 else _later(self._clock() - kept / 1000)
         return max(self._first(topic.name, number, span) for number, span in cut.items())
 
     def _first(self, topic: str, number: int, span: tuple[int, int]) -> str:
@@ -120,10 +121,10 @@ class KafkaLog:
         if span[0] < span[1]:
             for batch in self.records(topic, {number: span}):
                 if batch:
-                    return wire_time(batch[0].timestamp / 1000 + CLOCKS.total_seconds())
-        return wire_time(self._clock() + CLOCKS.total_seconds())
+                    return _later(batch[0].timestamp / 1000)
+        return _later(self._clock())
 
 
-def wire_time(seconds: float) -> str:
-    """A time as it goes on the wire."""
-    return as_text(datetime.fromtimestamp(seconds, UTC))
+def _later(seconds: float) -> str:
+    """A time as it goes on the wire, later by as much as the clocks may differ."""
+    return wire_time(datetime.fromtimestamp(seconds, UTC) + CLOCKS)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
+
+from outbox_core.wire.encode import wire_time
 
 ALL, NOTHING = "", "~"
 """Before and behind the text of every time."""
@@ -19,13 +21,8 @@ class Scope:
 
     @property
     def first(self) -> str:
-        return as_text(self.since) if self.since else ALL
+        return wire_time(self.since) if self.since else ALL
 
     @property
     def end(self) -> str:
-        return as_text(self.until) if self.until else NOTHING
-
-
-def as_text(moment: datetime) -> str:
-    """A time as it goes on the wire. These texts sort by time."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        return wire_time(self.until) if self.until else NOTHING

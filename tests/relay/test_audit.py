@@ -18,8 +18,7 @@ from pytest_django import Settings
 from outbox.log import rows
 from outbox.models import OutboxEvent
 from outbox_core.operations.doctor.probe_record import probe_record
-from outbox_core.wire.encode import Record, encoder
-from relay.audit.scope import as_text
+from outbox_core.wire.encode import Record, encoder, wire_time
 from tests.relay.conftest import Desk, Writer, pause
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.real_kafka]
@@ -185,7 +184,7 @@ def test_a_record_that_was_never_emitted_is_a_phantom(
     made_up.pop("ce_sequence")
     if sequence is not None:
         made_up["ce_sequence"] = sequence
-    made_up["ce_time"] = as_text(datetime.now(UTC) + timedelta(seconds=5)).encode()
+    made_up["ce_time"] = wire_time(datetime.now(UTC) + timedelta(seconds=5)).encode()
     it.send([*records, records[0]._replace(headers=[*made_up.items()])])
     it.audit()
     assert (it.code, it.differences) == (2, {"phantom": 1})

@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 
 from outbox_core.operations.doctor.cluster import Partition, Topic, Trouble
 from outbox_core.wire.consumed import ConsumerRecord
-from outbox_core.wire.encode import Row
+from outbox_core.wire.encode import Row, wire_time
 from relay.audit import order
 from relay.audit.checker import Checker
 from relay.audit.claims import Claim
 from relay.audit.expected import Expected
 from relay.audit.findings import Findings, Wrong
 from relay.audit.ids import IdSet
-from relay.audit.kafka import CLOCKS, KafkaLog, Kept, Spans, wire_time
+from relay.audit.kafka import CLOCKS, KafkaLog, Kept, Spans
 from relay.audit.log import Entry
 from relay.audit.order import Slots, Suspects
 from relay.audit.scope import ALL, NOTHING, Scope
@@ -106,7 +106,7 @@ class Fake:
 
 
 def since(seconds: float) -> str:
-    return wire_time(seconds + CLOCKS.total_seconds())
+    return wire_time(datetime.fromtimestamp(seconds, UTC) + CLOCKS)
 
 
 WEEK = {"cleanup.policy": "delete", "retention.ms": "604800000", "retention.bytes": "-1"}

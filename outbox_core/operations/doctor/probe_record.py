@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 
-from outbox_core.wire.encode import Record, Row, encoder
+from outbox_core.wire.encode import Record, Row, encoder, wire_time
 
 TYPE = "outbox.doctor.test"
 PAYLOAD = json.dumps({"note": "A test record of a doctor. Ignore it."}).encode()
@@ -25,6 +25,6 @@ def probe_record(
         event_id=key,
         payload=payload,
         headers="{}",
-        created_at=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        created_at=wire_time(datetime.now(UTC)),
     )
     return encoder(source, content_mode)(row)
