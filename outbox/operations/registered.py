@@ -23,6 +23,9 @@ EVERY = "(any)"
 """The sender of a receiver that takes the signal of every sender."""
 
 
+EMPTY = "No events are registered. Declare them in events.py of an installed app."
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connection:
     """A signal and the sender from which a receiver takes it."""
@@ -64,7 +67,7 @@ def listing() -> Listing:
     events = [_event(each, found) for each in sorted(registry, key=lambda each: each.name)]
     return Listing(
         tables=[_event_table(events), _receiver_table(found)],
-        empty="No events are registered. Declare them in events.py of an installed app.",
+        empty=EMPTY,
         data={"events": msgspec.to_builtins(events), "receivers": msgspec.to_builtins(found)},
     )
 

@@ -232,6 +232,14 @@ def test_without_kafka_topics_are_not_made_and_the_address_is_named(settings: Se
         run("outbox_topics", "--timeout", "1")
 
 
+def test_without_events_kafka_is_not_asked_and_the_command_says_so(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.KAFKA = {"OPTIONS": {"bootstrap_servers": "127.0.0.1:1"}}
+    monkeypatch.setattr("relay.management.commands.outbox_topics.topics", dict)
+    assert "events.py" in run("outbox_topics", "--timeout", "1")
+
+
 def run(*command: str) -> str:
     out = StringIO()
     call_command(*command, stdout=out)

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from outbox.operations.registered import topics
+from outbox.operations.registered import EMPTY, topics
 from outbox_core.operations.command import OperatorCommand
 from outbox_core.operations.report import Problem, State
 from outbox_core.process.arguments import seconds
@@ -48,6 +48,9 @@ class Command(OperatorCommand):
                 "--partitions and --replication-factor are at least 1.", returncode=ExitCode.USAGE
             )
         names = sorted(topics())
+        if not names:
+            self.stdout.write(EMPTY)
+            return
         created = create_topics(
             settings().kafka_options,
             names,
