@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from outbox.models import Hold
 from outbox.status.report import Status, Thresholds
 from outbox_core.operations.report import Problem, State, held_text, worst_first
 from outbox_core.people.humanize import amount, duration, plural
-
-REPLAY = "replay"
-"""A replay is under way because a person wants it."""
 
 
 def diagnose(status: Status, thresholds: Thresholds) -> Status:
@@ -92,7 +90,8 @@ def _pace(status: Status) -> str:
 
 
 def _holds(status: Status) -> Iterator[Problem]:
-    causes = [cause for cause in status.causes if cause.reason != REPLAY]
+    # A replay is under way because a person wants it.
+    causes = [cause for cause in status.causes if cause.reason != Hold.Reason.REPLAY]
     if causes:
         held = (status.held or 0) - sum(cause.events for cause in status.causes if cause not in causes)
         reasons = ", ".join(sorted({cause.reason for cause in causes}))
