@@ -16,6 +16,7 @@ from outbox_core.operations.command import OperatorCommand, at_a_terminal, until
 from outbox_core.operations.selection import Selection
 from outbox_core.people.humanize import plural
 from outbox_core.people.text import line
+from outbox_core.process.exit_codes import INTERRUPTED
 
 LINES = 20
 COUNT_UP_TO = 1_000_000
@@ -115,7 +116,7 @@ class BulkCommand(OperatorCommand):
                     tally = tally.plus(step)
                     progress.update(step.done + step.skipped)
         except KeyboardInterrupt as error:
-            raise CommandError(self.interrupted(tally), returncode=130) from error
+            raise CommandError(self.interrupted(tally), returncode=INTERRUPTED) from error
         return tally
 
     def _listed(self, preview: Preview) -> Iterator[str]:

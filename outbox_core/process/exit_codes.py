@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+INTERRUPTED = 130
+"""An operator's command that a person interrupts, as shells say it of SIGINT."""
+
 
 class ExitCode(IntEnum):
     """How ``run_relay`` and ``run_consumer`` end."""

@@ -31,10 +31,9 @@ from outbox_core.operations.command import at_a_terminal
 from outbox_core.operations.report import Problem
 from outbox_core.people.humanize import plural
 from outbox_core.people.text import line
-from outbox_core.process.exit_codes import ExitCode
+from outbox_core.process.exit_codes import INTERRUPTED, ExitCode
 from outbox_core.process.stopping import stop_on_signals
 
-INTERRUPTED = 130
 ROWS_REFUSED = (
     "Grant this role SELECT and UPDATE on the table of the rows (UPDATE locks them), and SELECT on what the "
     "receivers read. Row security must not hide rows from it."

@@ -22,6 +22,7 @@ from outbox_core.operations.command import StatusCommand
 from outbox_core.operations.doctor.kafka import ASK_SECONDS
 from outbox_core.operations.report import Problem, Report, State
 from outbox_core.process.arguments import moment, seconds
+from outbox_core.process.exit_codes import INTERRUPTED
 from relay.audit import text
 from relay.audit.audit import Audit
 from relay.audit.kafka import KafkaLog
@@ -88,7 +89,7 @@ class Command(StatusCommand):
         try:
             super().handle(*args, **options)
         except KeyboardInterrupt as error:
-            raise CommandError("Stopped: nothing was proved.", returncode=130) from error
+            raise CommandError("Stopped: nothing was proved.", returncode=INTERRUPTED) from error
 
 
 def _reader() -> Any:
