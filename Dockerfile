@@ -12,7 +12,7 @@ RUN python -m venv --without-pip /opt/venv
 WORKDIR /app
 # The dependencies have a layer of their own, which a change of the source does not touch.
 COPY pyproject.toml constraints.txt deploy/containers/requirements.py /src/
-RUN python /src/requirements.py /src/pyproject.toml confluent example > /src/requirements.txt \
+RUN python /src/requirements.py /src/pyproject.toml confluent example metrics > /src/requirements.txt \
     && python -m pip --python /opt/venv/bin/python install -r /src/requirements.txt -c /src/constraints.txt \
     && find /opt/venv -name '*.po' -delete
 COPY manage.py LICENSE ./

@@ -22,8 +22,9 @@ NAMES = (
     "snapshot",
     "openwriter",
     "takeover",
+    "audit",
 )
-WITH_EVENTS = ("drain", "hotkey", "memory", "transaction", "snapshot")
+WITH_EVENTS = ("drain", "hotkey", "memory", "transaction", "snapshot", "audit")
 
 
 def main() -> int:

@@ -13,14 +13,13 @@ import psycopg
 import pytest
 
 import devstack
-from devstack.kafka import create_topics
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n# (\S+)[^\n]*\n(.*?)```", README, re.DOTALL)
 NO_ISSUES = "System check identified no issues (0 silenced).\n"
-TOPICS = {name: int(count) for name, count in re.findall(r"--topic (\S+) --partitions (\d+)", README)}
+(TOPICS,) = re.findall(r"manage\.py (outbox_topics[^#\n]*)", README)
 DATABASE = """
 import dj_database_url
 DATABASES = {{"default": dj_database_url.parse({database!r})}}
@@ -82,7 +81,6 @@ def projects(tmp_path: Path, services: devstack.Stack) -> tuple[Project, Project
         "crm/models.py",
         "crm/handlers.py",
     ]
-    create_topics(services.kafka_bootstrap, {Project.prefix + name: count for name, count in TOPICS.items()})
     return (
         Project(tmp_path / "shop", "shop", services, BLOCKS[:4]),
         Project(tmp_path / "crm", "crm", services, BLOCKS[4:]),
@@ -97,6 +95,8 @@ def test_the_example_works_as_written(projects: tuple[Project, Project]) -> None
         code, printed = project.manage("check", "--database", "default")
         assert (code, printed) == (0, NO_ISSUES)
     shop, crm = projects
+    code, printed = shop.manage(*TOPICS.split())
+    assert code == 0, printed
     place = "from shop.models import Order; Order.objects.create(total='9.99')"
     assert shop.manage("shell", "-c", place)[0] == 0
     relay, consumer = shop.start("run_relay"), crm.start("run_consumer", "crm")

@@ -17,6 +17,7 @@ from relay.conf import settings
 
 FOLDER = Path(__file__).resolve().parents[2] / "deploy/kubernetes"
 HOW_TO = FOLDER.parents[1] / "docs/how-to/kubernetes.md"
+COMPONENTS = ("components/keda", "components/metrics")
 OVERLAYS = sorted(path.name for path in (FOLDER / "overlays").iterdir())
 
 Manifest = dict[str, Any]
@@ -29,7 +30,7 @@ def manifests(*folders: str) -> Iterator[Manifest]:
 
 
 def of_kind(*kinds: str) -> list[Manifest]:
-    return [each for each in manifests("base", "components/keda") if each["kind"] in kinds]
+    return [each for each in manifests("base", *COMPONENTS) if each["kind"] in kinds]
 
 
 def pod(manifest: Manifest) -> Manifest:
@@ -97,6 +98,21 @@ def test_there_are_as_many_shards_as_relays_at_most_and_consumers_as_partitions(
     assert most.pop("relay") == int(arguments["shards"][1])
     assert set(most.values()) == {int(arguments["topics"][2])}
     assert set(most) | {"relay"} == {name(each) for each in of_kind("Deployment")}
+
+
+def test_prometheus_reads_every_deployment_at_the_port_that_it_serves() -> None:
+    patch = {
+        each["path"].removeprefix("/spec/template/spec/containers/0/"): each
+        for each in yaml.safe_load((FOLDER / "components/metrics/patches/serve.yaml").read_text())
+        if each["value"] != "--http"
+    }
+    (port,) = patch["ports"]["value"]
+    assert patch["args/-"]["value"] == f"$({patch['env/-']['value']['name']}):{port['containerPort']}"
+    (monitor,) = of_kind("PodMonitor")
+    (selector,) = monitor["spec"]["selector"]["matchExpressions"]
+    (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
+    assert set(selector["values"]) == {name(each) for each in of_kind("Deployment")}
+    assert endpoint["port"] == patch["readinessProbe"]["value"]["httpGet"]["port"] == port["name"]
 
 
 @pytest.mark.acceptance

@@ -125,6 +125,17 @@ def test_each_role_can_do_its_work(roles: Roles) -> None:
         assert not OutboxEvent.objects.exists()
 
 
+def test_an_operator_has_events_sent_again(roles: Roles) -> None:
+    with roles.as_("app"):
+        emit("a")
+    with roles.as_("relay"), closing(Desk(RelaySettings())) as desk:
+        desk.drain()
+        desk.shard.lease.release(desk.session)
+    with roles.as_("operator"):
+        call("outbox_replay", all=True, yes=True)
+        assert Held.objects.count() == 1
+
+
 def test_a_backfill_also_needs_to_lock_its_rows(roles: Roles) -> None:
     @outbox.receiver(post_save, sender=Tag)
     def saved(instance: Tag, backfill: bool = False, **kwargs: Any) -> Note | None:
