@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 from io import StringIO
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -18,6 +17,7 @@ from outbox.models import Checkpoint, EventStatus, Held, Hold, Ledger, OutboxEve
 from outbox.operations import replaying, retention
 from relay.audit.log import Log
 from relay.publishers.base import Failure, Trouble
+from tests.outbox.concurrency import in_background
 from tests.relay.conftest import Desk, Writer, divide, pause, payloads, resume
 from tests.relay.replays import Office, header, it
 
@@ -60,11 +60,8 @@ def test_every_shard_sends_its_part(it: Office, desk: Callable[..., Desk]) -> No
     it.desk.shard.lease.release(it.desk.session)
     divide(2)
     it.replay("--all")
-    sent = []
-    for each in (desk(), desk()):
-        each.drain()
-        sent += payloads(each.broker.records)
-    assert sorted(sent) == ["a:1", "b:1"]
+    first, second = desk(), desk()
+    assert (first.drain(), second.drain()) == (["a:1"], ["b:1"])
     assert not Held.objects.exists()
 
 
@@ -128,7 +125,7 @@ def test_what_waits_in_a_replay_is_not_among_what_is_held(it: Office) -> None:
     it.drain()
     it.replay("--topic", "t")
     [text] = [problem.text for problem in status.read().problems if problem.state == "held"]
-    assert text.startswith("1 event is held, for 1 cause: paused")
+    assert (text.split()[0], "paused" in text, "replay" in text) == ("1", True, False)
 
 
 def test_what_waits_in_a_replay_is_published_for_an_audit(it: Office) -> None:
@@ -159,14 +156,8 @@ def test_what_retention_deletes_meanwhile_does_not_keep_a_replay_open(
     OutboxEvent.objects.filter(pk=first).update(created_at=timezone.now() - timedelta(days=8))
     send = replaying._send
 
-    def prune() -> None:
-        list(retention.prune())
-        connections.close_all()
-
     def meanwhile(*arguments: Any) -> int:
-        thread = Thread(target=prune)
-        thread.start()
-        thread.join(60)
+        in_background(lambda: list(retention.prune())).result(60)
         return send(*arguments)
 
     monkeypatch.setattr(replaying, "_send", meanwhile)

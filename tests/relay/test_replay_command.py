@@ -54,7 +54,7 @@ def test_an_error_on_the_way_says_how_to_continue(it: Office, monkeypatch: pytes
     monkeypatch.setattr(replaying, "_send", breaks)
     monkeypatch.setattr("outbox.management.commands.outbox_replay.time.sleep", lambda _: None)
     said = StringIO()
-    with pytest.raises(CommandError):
+    with pytest.raises(CommandError, match="the connection is lost"):
         call_command("outbox_replay", "--all", "--id", "r1", "--rate", "1", stderr=said, stdout=StringIO())
     assert f"--id r1 --after {OutboxEvent.objects.order_by('pk')[0].pk}" in said.getvalue()
 
