@@ -25,8 +25,9 @@ MADE_UP = b"0191d2c0-0000-7000-8000-000000000001"
 
 
 @pytest.fixture(params=["kafka-python", "confluent"])
-def backend(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
+def each_client(request: pytest.FixtureRequest, it: Audited, settings: Settings) -> None:
+    """Kafka is read by this client."""
+    settings.KAFKA = {**settings.KAFKA, "BACKEND": request.param}
 
 
 def without(records: list[Record], number: int) -> list[Record]:
@@ -38,10 +39,7 @@ def event_id(record: Record) -> str:
 
 
 @pytest.mark.parametrize("mode", ["binary", "structured"])
-def test_both_clients_and_both_modes_prove_what_is_there(
-    it: Audited, settings: Settings, backend: str, mode: str
-) -> None:
-    settings.KAFKA = {**settings.KAFKA, "BACKEND": backend}
+def test_both_clients_and_both_modes_prove_what_is_there(it: Audited, each_client: None, mode: str) -> None:
     it.emit("a", 3)
     it.emit("b", 2)
     OutboxEvent.objects.filter(key="a").update(payload=b'{"n":  1}', headers={"actor": "someone"})
@@ -87,7 +85,7 @@ def test_records_that_were_deleted_from_kafka_are_missing(it: Audited) -> None:
     assert (it.code, it.differences) == (2, {"missing": 2})
 
 
-def test_a_row_that_was_deleted_from_the_outbox_leaves_a_phantom(it: Audited, backend: str) -> None:
+def test_a_row_that_was_deleted_from_the_outbox_leaves_a_phantom(it: Audited, each_client: None) -> None:
     ids = it.emit("a", 5)
     records = it.drain()
     it.send(records)
@@ -244,7 +242,6 @@ def test_an_audit_that_runs_out_of_time_proves_nothing(it: Audited) -> None:
     assert (it.code, it.data["state"], it.differences) == (1, "not proved", {})
 
 
-def test_an_empty_topic_proves_nothing(it: Audited, settings: Settings, backend: str) -> None:
-    settings.KAFKA = {**settings.KAFKA, "BACKEND": backend}
+def test_an_empty_topic_proves_nothing(it: Audited, each_client: None) -> None:
     assert it.audit().code == 1
     assert it.data["state"] == "not proved"
