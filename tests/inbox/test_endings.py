@@ -145,7 +145,9 @@ def test_of_keys_that_are_released_together_only_the_one_that_ends_the_transacti
     ],
     ids=["rollback", "commit", "close", "Django close", "Django rollback", "Django commit", "autocommit"],
 )
-def test_so_does_one_that_ends_it_through_the_connection(effects: Effects, end: Callable[[], object]) -> None:
+def test_handler_that_ends_it_through_the_connection_costs_only_its_own_event(
+    effects: Effects, end: Callable[[], object]
+) -> None:
     consumer = MemoryConsumer("test", handlers=effects.registry, raises=False)
     held_alone(consumer, effects, end)
 

@@ -34,7 +34,7 @@ def test_a_replay_is_of_ids_keys_types_or_times(it: Office) -> None:
     assert payloads(it.drain()) == ["b:1", "b:2"]
 
 
-def test_it_goes_to_another_topic_if_told_so(it: Office) -> None:
+def test_a_replay_goes_to_another_topic_if_one_is_given(it: Office) -> None:
     it.emit("a", 2)
     it.drain()
     it.replay("--all", "--to", "t.again")

@@ -39,7 +39,7 @@ def test_a_poison_event_of_one_tenant_holds_nothing_of_another_in_the_relay(
     assert [(hold.scope, hold.key) for hold in Hold.objects.all()] == [("key", "t1:1")]
 
 
-def test_nor_in_the_inbox(notes: None) -> None:
+def test_a_poison_event_of_one_tenant_holds_nothing_of_another_in_the_inbox(notes: None) -> None:
     seen: list[tuple[str, str]] = []
     handlers = Registry()
 
