@@ -25,9 +25,7 @@ class Office:
         self.writer.commit()
 
     def drain(self) -> list[Record]:
-        before = len(self.desk.broker.records)
-        self.desk.drain()
-        return self.desk.broker.records[before:]
+        return self.desk.drain_records()
 
     def replay(self, *arguments: str) -> str:
         out = StringIO()
