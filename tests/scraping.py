@@ -12,6 +12,17 @@ from tests.waiting import wait_until
 SECONDS = 20.0
 
 
+def value(metrics: str, series: str) -> float | None:
+    """The value of a series, such as ``outbox_relay_state{state="standby"}``; None if it is not there."""
+    values = [
+        line.removeprefix(f"{series} ") for line in metrics.splitlines() if line.startswith(f"{series} ")
+    ]
+    if not values:
+        return None
+    (only,) = values
+    return float(only)
+
+
 class Scrape:
     """The server whose address a process has logged. ``log`` is what it has printed so far."""
 
@@ -32,9 +43,7 @@ class Scrape:
 
     def __getitem__(self, series: str) -> float | None:
         """The value of a series now; None if it is not there."""
-        lines = self._get("/metrics")[1].splitlines()
-        values = [line.removeprefix(f"{series} ") for line in lines if line.startswith(f"{series} ")]
-        return float(values[0]) if values else None
+        return value(self._get("/metrics")[1], series)
 
     def _get(self, path: str) -> tuple[int, str]:
         with closing(http.client.HTTPConnection("127.0.0.1", self._port, timeout=SECONDS)) as client:

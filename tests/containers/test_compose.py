@@ -10,13 +10,12 @@ import pytest
 import yaml
 
 from outbox.log.privileges import BACKFILL, HOLDS, RELAY, SHARDS, pairs
+from tests.containers.compose import LASTING, ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 GRANTS = (ROOT / "deploy/postgres/grants.sql").read_text()
-LASTING = {"postgres", "kafka", "shop", "relay", "crm", "analytics", "notifications"}
-PROCESSES = LASTING - {"postgres", "kafka", "shop"}
+PROCESSES = set(LASTING) - {"postgres", "kafka", "shop"}
 
 each_service = pytest.mark.parametrize("name", sorted(SERVICES))
 
@@ -25,6 +24,11 @@ each_service = pytest.mark.parametrize("name", sorted(SERVICES))
 def test_what_lasts_comes_back_and_what_runs_once_ends_for_good(name: str) -> None:
     assert SERVICES[name]["restart"] == ("unless-stopped" if name in LASTING else "no")
     assert ("healthcheck" in SERVICES[name]) == (name in LASTING)
+
+
+def test_a_proof_waits_for_as_many_containers_as_there_shall_be() -> None:
+    replicas = {name: SERVICES[name].get("deploy", {}).get("replicas", 1) for name in LASTING}
+    assert replicas == LASTING
 
 
 @each_service
@@ -46,8 +50,8 @@ def test_nothing_starts_before_what_it_needs_is_done_or_healthy(name: str) -> No
 
 def test_one_service_builds_the_image_and_every_other_that_runs_it_waits_for_that_one() -> None:
     (builder,) = [name for name, service in SERVICES.items() if "build" in service]
-    waiting = {name for name in LASTING - {"postgres", "kafka"} if builder in _needs(name)}
-    assert waiting == LASTING - {"postgres", "kafka"}
+    ours = {"shop", *PROCESSES}
+    assert {name for name in ours if builder in _needs(name)} == ours
     arguments = set(re.findall(r"^ARG (\w+)", DOCKERFILE, re.MULTILINE))
     assert set(SERVICES[builder]["build"]["args"]) == arguments
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from django.db import connection
+from django.db import DatabaseError, connection, transaction
 from psycopg.sql import SQL
 
 import inbox
 from inbox.handling.endings import CHECKS, ends
-from inbox.models import Processed
+from inbox.models import HeldEvent, Processed
 from inbox.testing import MemoryConsumer, SkippedTime
-from tests.inbox.conftest import Effects, Step, executing, send_steps, undecided
+from tests.inbox.conftest import Effects, Step, executing, raising, send_steps, undecided
 
 
 @pytest.mark.parametrize(
@@ -55,15 +55,101 @@ def test_what_ends_a_transaction(sql: str, is_one: bool) -> None:
     assert ends(sql) is is_one
 
 
-@pytest.mark.parametrize("sql", [b"COMMIT", SQL("{} {}").format(SQL("ROLLBACK"), SQL("WORK"))], ids=repr)
-def test_a_statement_need_not_be_text(consumer: MemoryConsumer, effects: Effects, sql: object) -> None:
-    effects.fails["end"] = executing(sql)
+def held_alone(consumer: MemoryConsumer, effects: Effects, fails: Callable[[], object]) -> HeldEvent:
+    """What is held when a handler does this between events of another key, which are handled."""
+    effects.fails["it"] = fails
     send_steps(consumer, "a", 1)
-    send_steps(consumer, "bad", 1, fail="end")
+    send_steps(consumer, "bad", 1, fail="it")
     send_steps(consumer, "a", 2)
     consumer.drain()
     assert effects.of("a") == [1, 2]
-    assert [row.error.partition(":")[0] for row in undecided()] == ["EffectsLost"]
+    (row,) = undecided()
+    assert row.event_id == "bad-1"
+    return row
+
+
+@pytest.mark.parametrize("sql", [b"COMMIT", SQL("{} {}").format(SQL("ROLLBACK"), SQL("WORK"))], ids=repr)
+def test_a_statement_need_not_be_text(consumer: MemoryConsumer, effects: Effects, sql: object) -> None:
+    row = held_alone(consumer, effects, executing(sql))
+    assert row.error.startswith("EffectsLost:")
+
+
+ENDINGS = ["ROLLBACK", "COMMIT", "ABORT", "END", "COMMIT AND CHAIN", "ROLLBACK AND CHAIN", "ROLLBACK; BEGIN"]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("swallowed", [False, True], ids=["", "and catches the error"])
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_handler_that_ends_the_transaction_costs_only_its_own_event(
+    effects: Effects, ending: str, swallowed: bool
+) -> None:
+    def end() -> None:
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(ending)
+        except DatabaseError:
+            if not swallowed:
+                raise
+        Processed.objects.create(consumer="early", source="", event_id="1")
+
+    consumer = MemoryConsumer("test", handlers=effects.registry, raises=False)
+    effects.fails["end"] = end
+    send_steps(consumer, "a", 1, 2)
+    send_steps(consumer, "bad", 1, fail="end")
+    send_steps(consumer, "a", 3)
+    send_steps(consumer, "b", 1)
+    consumer.drain()
+    assert (effects.of("a"), effects.of("b")) == ([1, 2, 3], [1])
+    assert not Processed.objects.filter(consumer="early").exists()
+    row = undecided().get()
+    assert row.event_id == "bad-1"
+    assert row.error.startswith("EffectsLost: a handler ended the transaction")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_keys_that_are_released_together_only_the_one_that_ends_the_transaction_is_blamed(
+    effects: Effects,
+) -> None:
+    """The end is noticed when all of them have run: that says nothing about the first."""
+    consumer = MemoryConsumer("test", handlers=effects.registry, raises=False)
+    effects.fails |= {"broken": raising(ValueError("broken")), "end": executing("ROLLBACK")}
+    for key in ("a", "b", "c"):
+        send_steps(consumer, key, 1, fail="broken")
+        send_steps(consumer, f"sound-{key}", 1)
+    send_steps(consumer, "bad", 1, fail="end")
+    for key in ("a", "b", "c"):
+        send_steps(consumer, key, 2)
+    for number in range(2, 20):  # the handler succeeds again and again: it is no outage
+        send_steps(consumer, "sound", number)
+        consumer.drain()
+        consumer.time.now += 60
+    assert undecided().count() == 4
+    effects.fails["broken"] = lambda: None
+    undecided().release()
+    consumer.drain()
+    assert [effects.of(key) for key in ("a", "b", "c")] == [[1, 2]] * 3
+    assert HeldEvent.objects.get().event_id == "bad-1"
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    "end",
+    [
+        lambda: connection.connection.rollback(),
+        lambda: connection.connection.commit(),
+        lambda: connection.connection.close(),
+        lambda: connection.close(),
+        lambda: connection.rollback(),
+        lambda: connection.commit(),
+        lambda: transaction.set_autocommit(True),
+    ],
+    ids=["rollback", "commit", "close", "Django close", "Django rollback", "Django commit", "autocommit"],
+)
+def test_handler_that_ends_it_through_the_connection_costs_only_its_own_event(
+    effects: Effects, end: Callable[[], object]
+) -> None:
+    consumer = MemoryConsumer("test", handlers=effects.registry, raises=False)
+    held_alone(consumer, effects, end)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -77,13 +163,7 @@ def test_a_check_of_all_constraints_is_refused_for_what_it_is(
 ) -> None:
     """It would also check the constraint of the inbox, which holds only at the end."""
     consumer = MemoryConsumer("test", handlers=effects.registry, raises=False)
-    effects.fails["all"] = check
-    send_steps(consumer, "a", 1)
-    send_steps(consumer, "bad", 1, fail="all")
-    send_steps(consumer, "a", 2)
-    consumer.drain()
-    assert effects.of("a") == [1, 2]
-    assert [(row.event_id, CHECKS in row.error) for row in undecided()] == [("bad-1", True)]
+    assert CHECKS in held_alone(consumer, effects, check).error
 
 
 @pytest.mark.django_db(transaction=True)

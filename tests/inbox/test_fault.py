@@ -10,13 +10,13 @@ from datetime import UTC, datetime
 
 import psycopg.errors
 import pytest
-from django.db import DatabaseError, OperationalError, connection, transaction
+from django.db import OperationalError, connection
 from django.db.utils import DatabaseErrorWrapper
 
 import inbox
 from inbox.handling import running
 from inbox.handling.running import Limit
-from inbox.models import HeldEvent, Processed
+from inbox.models import HeldEvent
 from inbox.testing import MemoryConsumer
 from outbox_core.process.exit_codes import ExitCode
 from tests.inbox.conftest import Effects, executing, raising, send_steps, undecided
@@ -218,93 +218,6 @@ def test_handler_that_cannot_be_interrupted_ends_the_process(
         signal.signal(signal.SIGVTALRM, monkey)
     assert codes == [ExitCode.HANDLER_STUCK]
     assert "Effects.step with test.step a-1 (test/0 offset 0)" in capsys.readouterr().err
-
-
-ENDINGS = ["ROLLBACK", "COMMIT", "ABORT", "END", "COMMIT AND CHAIN", "ROLLBACK AND CHAIN", "ROLLBACK; BEGIN"]
-
-
-@pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("swallowed", [False, True], ids=["", "and catches the error"])
-@pytest.mark.parametrize("ending", ENDINGS)
-def test_handler_that_ends_the_transaction_costs_only_its_own_event(
-    effects: Effects, ending: str, swallowed: bool
-) -> None:
-    def end() -> None:
-        try:
-            with connection.cursor() as cursor:
-                cursor.execute(ending)
-        except DatabaseError:
-            if not swallowed:
-                raise
-        Processed.objects.create(consumer="early", source="", event_id="1")
-
-    consumer = MemoryConsumer("test", handlers=effects.registry, raises=False)
-    effects.fails["end"] = end
-    send_steps(consumer, "a", 1, 2)
-    send_steps(consumer, "bad", 1, fail="end")
-    send_steps(consumer, "a", 3)
-    send_steps(consumer, "b", 1)
-    consumer.drain()
-    assert (effects.of("a"), effects.of("b")) == ([1, 2, 3], [1])
-    assert not Processed.objects.filter(consumer="early").exists()
-    row = undecided().get()
-    assert row.event_id == "bad-1"
-    assert row.error.startswith("EffectsLost: a handler ended the transaction")
-
-
-@pytest.mark.django_db(transaction=True)
-def test_of_keys_that_are_released_together_only_the_one_that_ends_the_transaction_is_blamed(
-    effects: Effects,
-) -> None:
-    """The end is noticed when all of them have run: that says nothing about the first."""
-
-    def end() -> None:
-        with connection.cursor() as cursor:
-            cursor.execute("ROLLBACK")
-
-    consumer = MemoryConsumer("test", handlers=effects.registry, raises=False)
-    effects.fails |= {"broken": raising(ValueError("broken")), "end": end}
-    for key in ("a", "b", "c"):
-        send_steps(consumer, key, 1, fail="broken")
-        send_steps(consumer, f"sound-{key}", 1)
-    send_steps(consumer, "bad", 1, fail="end")
-    for key in ("a", "b", "c"):
-        send_steps(consumer, key, 2)
-    for number in range(2, 20):  # the handler succeeds again and again: it is no outage
-        send_steps(consumer, "sound", number)
-        consumer.drain()
-        consumer.time.now += 60
-    assert undecided().count() == 4
-    effects.fails["broken"] = lambda: None
-    undecided().release()
-    consumer.drain()
-    assert [effects.of(key) for key in ("a", "b", "c")] == [[1, 2]] * 3
-    assert HeldEvent.objects.get().event_id == "bad-1"
-
-
-@pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize(
-    "end",
-    [
-        lambda: connection.connection.rollback(),
-        lambda: connection.connection.commit(),
-        lambda: connection.connection.close(),
-        lambda: connection.close(),
-        lambda: connection.rollback(),
-        lambda: connection.commit(),
-        lambda: transaction.set_autocommit(True),
-    ],
-    ids=["rollback", "commit", "close", "Django close", "Django rollback", "Django commit", "autocommit"],
-)
-def test_so_does_one_that_ends_it_through_the_connection(effects: Effects, end: Callable[[], object]) -> None:
-    consumer = MemoryConsumer("test", handlers=effects.registry, raises=False)
-    effects.fails["end"] = end
-    send_steps(consumer, "a", 1)
-    send_steps(consumer, "bad", 1, fail="end")
-    send_steps(consumer, "a", 2)
-    consumer.drain()
-    assert effects.of("a") == [1, 2]
-    assert [row.event_id for row in undecided()] == ["bad-1"]
 
 
 def test_consumer_of_tests_raises_what_a_handler_raises(effects: Effects, db: None) -> None:

@@ -17,6 +17,7 @@ from inbox.status.lag import Lag
 from inbox.testing import MemoryConsumer
 from outbox_core.metrics.prometheus import Metrics
 from tests.inbox.conftest import Effects, raising, send_steps
+from tests.scraping import value
 
 Consumers = Callable[..., MemoryConsumer]
 TEST = 'consumer="test"'
@@ -32,11 +33,11 @@ class Measured:
         self.counted.listen()
 
     def __getitem__(self, series: str) -> float:
-        lines = self._metrics.text().decode().splitlines()
-        (value,) = [line.removeprefix(f"{series} ") for line in lines if line.startswith(f"{series} ")]
-        return float(value)
+        found = value(self.text(), series)
+        assert found is not None, series
+        return found
 
-    def names(self) -> str:
+    def text(self) -> str:
         return self._metrics.text().decode()
 
 
@@ -68,7 +69,7 @@ def test_a_handler_that_fails_is_counted_by_its_error(measured: Measured, effect
     assert measured[f"inbox_consumer_batches_rolled_back_total{{{TEST}}}"] == 1
     assert measured[f"inbox_consumer_retries_scheduled_total{{{TEST}}}"] == 1
     assert measured[f"inbox_consumer_handled_events_total{{{TEST}}}"] == 2
-    assert "secret" not in measured.names()
+    assert "secret" not in measured.text()
 
 
 def test_a_type_from_the_wire_is_no_label(consume: Consumers, effects: Effects) -> None:
@@ -83,7 +84,7 @@ def test_a_type_from_the_wire_is_no_label(consume: Consumers, effects: Effects) 
     finally:
         measured.counted.stop()
     assert measured[f'inbox_consumer_handler_seconds_count{{{TEST},type="other"}}'] == 1
-    assert "4711" not in measured.names()
+    assert "4711" not in measured.text()
 
 
 def test_an_outage_is_counted_once_and_shown_while_it_lasts(measured: Measured) -> None:

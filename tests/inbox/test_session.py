@@ -82,9 +82,8 @@ def test_no_later_event_runs_with_what_a_handler_set(
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("change", CHANGES[:4])
-def test_nor_do_functions_of_on_commit_or_whoever_a_pooler_gives_the_session(
-    effects: Effects, change: str
-) -> None:
+def test_functions_of_on_commit_do_not_run_with_what_a_handler_set(effects: Effects, change: str) -> None:
+    """Nor does whoever a pooler gives the session after the commit."""
     looks: list[list[str]] = []
 
     @effects.registry.handler("test.later")
@@ -101,7 +100,9 @@ def test_nor_do_functions_of_on_commit_or_whoever_a_pooler_gives_the_session(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_nor_does_a_held_event_that_is_tried_with_others(effects: Effects, looks: list[list[str]]) -> None:
+def test_a_held_event_that_is_tried_with_others_does_not_run_with_what_they_set(
+    effects: Effects, looks: list[list[str]]
+) -> None:
     consumer = MemoryConsumer("test", handlers=effects.registry, raises=False)
     effects.fails["fail"] = raising(ConnectionError())
     before = seen()

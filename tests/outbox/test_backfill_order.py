@@ -6,13 +6,11 @@ import random
 import time
 from collections import defaultdict
 from collections.abc import Callable
-from io import StringIO
 from threading import Event
 from typing import Any
 
 import msgspec
 import pytest
-from django.core.management import call_command
 from django.db import transaction
 from django.db.models import F
 from django.db.models.signals import post_save
@@ -21,6 +19,7 @@ import outbox
 from outbox.models import OutboxEvent
 from outbox.testing import CapturedEvents
 from relay.publishers.memory import MemoryPublisher
+from tests.outbox.backfills import run as backfill
 from tests.outbox.concurrency import in_background, wait_until_somebody_is_blocked
 from tests.relay.conftest import running
 from tests.testapp.events import Note, Turn
@@ -32,12 +31,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 ROWS = 40
 RUNS = 3
 TRANSACTIONS = 40
-
-
-def backfill(model: str = "testapp.Parcel", *arguments: str, **options: Any) -> None:
-    quiet = {"verbosity": 0, "stdout": StringIO(), "stderr": StringIO()}
-    pace = {"rate": 100_000, "max_pending_age": 86_400.0}
-    call_command("outbox_backfill", model, *arguments, **quiet, **pace, **options)
 
 
 def note_weights(meanwhile: Callable[[Any], object] = lambda _: None) -> None:

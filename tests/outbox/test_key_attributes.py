@@ -56,13 +56,13 @@ def test_the_whole_key_keeps_the_rules_of_keys(tenant: str) -> None:
         NewRow.of(Note("1"), {"tenant": tenant})
 
 
-def test_the_listing_shows_them() -> None:
+def test_the_listing_shows_keys_with_their_attributes() -> None:
     call_command("outbox_events", "--json", stdout=(out := StringIO()))
     keys = {event["type"]: event["key"] for event in json.loads(out.getvalue())["events"]}
     assert keys["test.note"] == "tenant:about"
 
 
 @pytest.mark.django_db
-def test_reach_the_row(outbox_events: CapturedEvents) -> None:
+def test_the_key_and_its_attributes_reach_the_row(outbox_events: CapturedEvents) -> None:
     outbox.emit(Note("1"), attributes={"tenant": "t1"})
     assert (outbox_events[0].key, outbox_events[0].headers["tenant"]) == ("t1:1", "t1")

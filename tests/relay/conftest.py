@@ -124,10 +124,13 @@ class Desk:
 
     def drain(self) -> list[str]:
         """Publish until nothing is left; the payloads of what was published now."""
+        return payloads(self.drain_records())
+
+    def drain_records(self) -> list[Record]:
         before = len(self.broker.records)
         while self.shard.step() or self.shard.release():
             pass
-        return payloads(self.broker.records[before:])
+        return self.broker.records[before:]
 
     def close(self) -> None:
         self.sender.close(0)

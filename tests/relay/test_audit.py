@@ -2,99 +2,31 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from io import StringIO
-from typing import Any
 
 import pytest
-from django.core.management import call_command
 from django.db import connection
-from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
+from kafka import KafkaAdminClient, TopicPartition
 from pytest_django import Settings
 
 from outbox.log import rows
 from outbox.models import OutboxEvent
 from outbox_core.operations.doctor.probe_record import probe_record
 from outbox_core.wire.encode import Record, encoder, wire_time
-from tests.relay.conftest import Desk, Writer, pause
+from tests.relay.audits import SOURCE, Audited, it
+from tests.relay.conftest import pause
 
+__all__ = ["it"]
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.real_kafka]
-SOURCE = "/test"
-SECONDS = 60.0
 MADE_UP = b"0191d2c0-0000-7000-8000-000000000001"
 
 
-class Audited:
-    """An outbox whose events are published as a test wants, and what the last audit said."""
-
-    def __init__(self, desk: Desk, writer: Writer, bootstrap: str, topic: str) -> None:
-        self.desk, self.writer, self.bootstrap, self.topic = desk, writer, bootstrap, topic
-        self.code = -1
-        self.data: dict[str, Any] = {}
-
-    def emit(self, key: str, count: int = 1) -> list[int]:
-        """One transaction."""
-        ids = self.writer.insert(key, count, topic=self.topic)
-        self.writer.commit()
-        return ids
-
-    def drain(self) -> list[Record]:
-        """Move the position; what a relay would have sent."""
-        before = len(self.desk.broker.records)
-        self.desk.drain()
-        return self.desk.broker.records[before:]
-
-    def send(self, records: Iterable[Record]) -> None:
-        with closing(KafkaProducer(bootstrap_servers=self.bootstrap)) as producer:
-            for record in records:
-                producer.send(record.topic, record.value, record.key, list(record.headers), partition=0)
-            producer.flush()
-
-    def audit(self, *arguments: str) -> Audited:
-        out = StringIO()
-        with pytest.raises(SystemExit) as end:
-            call_command(
-                "outbox_audit", "--json", "--topic", self.topic, "--timeout", str(SECONDS), *arguments,
-                stdout=out,
-            )  # fmt: skip
-        self.code, self.data = int(end.value.code or 0), json.loads(out.getvalue())
-        return self
-
-    @property
-    def differences(self) -> dict[str, int]:
-        found: dict[str, int] = self.data["differences"]
-        return found
-
-    @property
-    def first(self) -> dict[str, str]:
-        [found] = self.data["first"]
-        return dict(found)
-
-    @property
-    def published(self) -> int:
-        return sum(self.data["published"].values())
-
-
 @pytest.fixture(params=["kafka-python", "confluent"])
-def backend(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture
-def it(
-    settings: Settings,
-    desk: Callable[..., Desk],
-    writer: Callable[[], Writer],
-    topic: Callable[..., str],
-    kafka_bootstrap: str,
-) -> Audited:
-    settings.OUTBOX = {**settings.OUTBOX, "SOURCE": SOURCE}
-    settings.RELAY = {}
-    settings.KAFKA = {"OPTIONS": {"bootstrap_servers": kafka_bootstrap.split(",")}}
-    return Audited(desk(), writer(), kafka_bootstrap, topic())
+def each_client(request: pytest.FixtureRequest, it: Audited, settings: Settings) -> None:
+    """Kafka is read by this client."""
+    settings.KAFKA = {**settings.KAFKA, "BACKEND": request.param}
 
 
 def without(records: list[Record], number: int) -> list[Record]:
@@ -106,10 +38,7 @@ def event_id(record: Record) -> str:
 
 
 @pytest.mark.parametrize("mode", ["binary", "structured"])
-def test_both_clients_and_both_modes_prove_what_is_there(
-    it: Audited, settings: Settings, backend: str, mode: str
-) -> None:
-    settings.KAFKA = {**settings.KAFKA, "BACKEND": backend}
+def test_both_clients_and_both_modes_prove_what_is_there(it: Audited, each_client: None, mode: str) -> None:
     it.emit("a", 3)
     it.emit("b", 2)
     OutboxEvent.objects.filter(key="a").update(payload=b'{"n":  1}', headers={"actor": "someone"})
@@ -155,7 +84,7 @@ def test_records_that_were_deleted_from_kafka_are_missing(it: Audited) -> None:
     assert (it.code, it.differences) == (2, {"missing": 2})
 
 
-def test_a_row_that_was_deleted_from_the_outbox_leaves_a_phantom(it: Audited, backend: str) -> None:
+def test_a_row_that_was_deleted_from_the_outbox_leaves_a_phantom(it: Audited, each_client: None) -> None:
     ids = it.emit("a", 5)
     records = it.drain()
     it.send(records)
@@ -312,7 +241,6 @@ def test_an_audit_that_runs_out_of_time_proves_nothing(it: Audited) -> None:
     assert (it.code, it.data["state"], it.differences) == (1, "not proved", {})
 
 
-def test_an_empty_topic_proves_nothing(it: Audited, settings: Settings, backend: str) -> None:
-    settings.KAFKA = {**settings.KAFKA, "BACKEND": backend}
+def test_an_empty_topic_proves_nothing(it: Audited, each_client: None) -> None:
     assert it.audit().code == 1
     assert it.data["state"] == "not proved"

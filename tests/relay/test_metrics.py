@@ -15,6 +15,7 @@ from relay.engine import Relay
 from relay.metrics import RelayMetrics
 from relay.publishers.memory import MemoryPublisher
 from tests.relay.conftest import insert
+from tests.scraping import value
 from tests.waiting import wait_until
 
 SECONDS = 20.0
@@ -46,10 +47,9 @@ class Measured:
         wait_until(turned, SECONDS, f"{series} is {value}")
 
     def __getitem__(self, series: str) -> float:
-        """The value of a series, such as ``outbox_relay_state{state="standby"}``."""
-        lines = self._metrics.text().decode().splitlines()
-        (value,) = [line.removeprefix(f"{series} ") for line in lines if line.startswith(f"{series} ")]
-        return float(value)
+        found = value(self._metrics.text().decode(), series)
+        assert found is not None, series
+        return found
 
     def close(self) -> None:
         self._counted.stop()

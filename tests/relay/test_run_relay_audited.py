@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import signal
 from collections.abc import Callable
 from io import StringIO
-from typing import Any
 
 import pytest
 from django.core.management import call_command
 
+from tests.relay.audits import audit
 from tests.relay.conftest import Writer
 from tests.relay.processes import START_SECONDS, RelayProcess
 from tests.waiting import wait_until
-
-
-def audit(topic: str) -> tuple[int, dict[str, Any]]:
-    out = StringIO()
-    with pytest.raises(SystemExit) as end:
-        call_command("outbox_audit", "--json", "--topic", topic, "--timeout", "60", stdout=out)
-    return int(end.value.code or 0), json.loads(out.getvalue())
 
 
 @pytest.mark.real_kafka

@@ -29,7 +29,9 @@ def notes(settings: Any, transactional_db: None) -> None:
             outbox.emit(Note("1", text), attributes={"tenant": tenant})
 
 
-def test_of_the_relay(desk: Callable[..., Desk], notes: None) -> None:
+def test_a_poison_event_of_one_tenant_holds_nothing_of_another_in_the_relay(
+    desk: Callable[..., Desk], notes: None
+) -> None:
     office = desk()
     office.broker._max_record_bytes = len(POISON)
     office.drain()
@@ -37,7 +39,7 @@ def test_of_the_relay(desk: Callable[..., Desk], notes: None) -> None:
     assert [(hold.scope, hold.key) for hold in Hold.objects.all()] == [("key", "t1:1")]
 
 
-def test_of_the_inbox(notes: None) -> None:
+def test_a_poison_event_of_one_tenant_holds_nothing_of_another_in_the_inbox(notes: None) -> None:
     seen: list[tuple[str, str]] = []
     handlers = Registry()
 
