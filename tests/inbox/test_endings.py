@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from contextlib import nullcontext
 
 import pytest
 from django.db import connection
 from psycopg.sql import SQL
 
 import inbox
-from inbox.handling.endings import CHECKS, ends
+from inbox.errors import EffectsLost
+from inbox.handling.endings import CHECKS, ENDED, RESETS, refuse
+from inbox.handling.statements import is_plain
 from inbox.models import Processed
 from inbox.testing import MemoryConsumer, SkippedTime
 from tests.inbox.conftest import Effects, Step, executing, send_steps, undecided
@@ -52,7 +56,9 @@ from tests.inbox.conftest import Effects, Step, executing, send_steps, undecided
     ],
 )
 def test_what_ends_a_transaction(sql: str, is_one: bool) -> None:
-    assert ends(sql) is is_one
+    with pytest.raises(EffectsLost, match=re.escape(ENDED)) if is_one else nullcontext():
+        refuse(sql)
+    assert not (is_one and is_plain(sql))
 
 
 @pytest.mark.parametrize("sql", [b"COMMIT", SQL("{} {}").format(SQL("ROLLBACK"), SQL("WORK"))], ids=repr)
@@ -84,6 +90,19 @@ def test_a_check_of_all_constraints_is_refused_for_what_it_is(
     consumer.drain()
     assert effects.of("a") == [1, 2]
     assert [(row.event_id, CHECKS in row.error) for row in undecided()] == [("bad-1", True)]
+
+
+@pytest.mark.parametrize("reset", ["RESET ALL", "SELECT 1; -- a remark\nreset  all"])
+def test_a_reset_of_all_settings_is_refused_for_what_it_is(
+    consumer: MemoryConsumer, effects: Effects, reset: str
+) -> None:
+    """Django sets some when it connects, and custom ones are in no list from which they could be restored."""
+    effects.fails["reset"] = executing(reset)
+    send_steps(consumer, "bad", 1, fail="reset")
+    send_steps(consumer, "a", 1)
+    consumer.drain()
+    assert effects.of("a") == [1]
+    assert [(row.event_id, RESETS in row.error) for row in undecided()] == [("bad-1", True)]
 
 
 @pytest.mark.django_db(transaction=True)
