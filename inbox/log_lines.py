@@ -37,9 +37,18 @@ def _stopped(sender: str, handled: int, **_: Any) -> None:
 
 @receiver(signals.dead_removed)
 def _dead_removed(sender: str, processes: Collection[str], **_: Any) -> None:
-    message = "%s: %s died without leaving the group, and is removed from it; its partitions are free."
-    names = ", ".join(processes)
-    _log(logging.INFO, "inbox.dead_removed", message, sender, names, consumer=sender, processes=names)
+    message = (
+        "%s: removed dead processes of this host from the group, so that others get their partitions: %s."
+    )
+    names = sorted(processes)
+    _log(
+        logging.INFO,
+        "inbox.dead_removed",
+        message,
+        *(sender, ", ".join(names)),
+        consumer=sender,
+        processes=names,
+    )
 
 
 @receiver(signals.batch_failed)
