@@ -14,9 +14,10 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
 from django.db import reset_queries
 
+from outbox_core.address import Address
 from outbox_core.errors import ProcessError
 from outbox_core.process import logs
-from outbox_core.process.arguments import Address, address
+from outbox_core.process.arguments import address
 from outbox_core.process.exit_codes import ExitCode
 from outbox_core.process.liveness import Liveness
 from outbox_core.process.notify import Notifier

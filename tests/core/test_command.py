@@ -15,8 +15,9 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import CommandError
 from django.db import connection
 
+from outbox_core.address import Address
 from outbox_core.probe import main as probe
-from outbox_core.process.arguments import Address, address
+from outbox_core.process.arguments import address
 from outbox_core.process.command import ProcessCommand
 from outbox_core.process.exit_codes import ExitCode
 from outbox_core.process.stopping import SIGNALS
