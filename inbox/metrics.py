@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from functools import partial
 from typing import Any
 
 from django.utils import timezone
@@ -20,6 +19,7 @@ from inbox.conf import ConsumerSettings, Settings, settings
 from inbox.database import UNAVAILABLE
 from inbox.status.consumers import ConsumerStatus, status
 from inbox.status.lag import Asking, Lag
+from inbox.status.latest_lag import asking_for
 from outbox_core.database import own_connection
 from outbox_core.metrics.background import Background
 from outbox_core.metrics.declared import Metric, Sample, gauge
@@ -77,7 +77,9 @@ class Figures:
         self._statuses = Background(self._read_statuses)
         # Each has a thread of its own: one after the other, many consumers would never be read in time.
         self._lags = {
-            each.name: Background(partial(self._read_lag, each), fresh=LAG_FRESH_SECONDS)
+            each.name: Background(
+                asking_for(self._asking, each.name, each.topics, self._database), fresh=LAG_FRESH_SECONDS
+            )
             for each in consumers
         }
 
@@ -97,11 +99,6 @@ class Figures:
         with own_connection(self._database), suppress(*UNAVAILABLE):
             return {each.name: status(each, self._database, Lag()) for each in self._consumers}
         return {}
-
-    def _read_lag(self, consumer: ConsumerSettings) -> Lag:
-        with own_connection(self._database), suppress(*UNAVAILABLE):
-            return self._asking.lag(consumer.name, consumer.topics, self._database)
-        return Lag()
 
 
 def of_status(consumer: ConsumerStatus) -> Iterator[Sample]:

@@ -6,7 +6,8 @@ from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
 from inbox import signals
-from inbox.consumer import Consumer
+from inbox.consumer import KAFKA, Consumer
+from inbox.status.heartbeat import DATABASE
 from outbox_core.metrics.declared import (
     EVENTS,
     MILLISECONDS,
@@ -74,7 +75,7 @@ COUNTED: tuple[Metric, ...] = (
 READ: tuple[Metric, ...] = (HANDLED, OUTAGE, PARTITIONS)
 METRICS = (*COUNTED, *READ)
 OTHER = "other"
-SERVICES = ("Kafka", "PostgreSQL")
+SERVICES = (KAFKA, DATABASE)
 UID = "inbox.metrics"
 
 

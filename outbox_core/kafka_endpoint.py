@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
+from outbox_core.address import Address
 from outbox_core.kafka_options import BY_NAME, SERVERS
 from outbox_core.people.names import SecretNames
 from outbox_core.people.redaction import HIDDEN
@@ -15,24 +16,6 @@ PORT = 9092
 PROXIES = ("proxy_url", "socks5_proxy")
 SECRET_NAMES = SecretNames(more=(*PROXIES, "ssl.key.pem", "sasl.oauthbearer.config"))
 _ADDRESS = re.compile(r"(?:\w+://)?(?P<host>\[[^\]]+\]|[^:]*)(?::(?P<port>\d+))?")
-
-
-class Address(NamedTuple):
-    """A host and a port."""
-
-    host: str
-    port: int
-
-    @classmethod
-    def parse(cls, text: str) -> Address:
-        """From ``host``, ``host:port``, ``[::1]:port`` or ``PROTOCOL://host:port``."""
-        found = _ADDRESS.fullmatch(text.strip())
-        if found is None:  # an IPv6 address without brackets
-            return cls(text.strip(), PORT)
-        return cls(found["host"].strip("[]"), int(found["port"] or PORT))
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +33,7 @@ class Endpoint:
         servers = plain.get(SERVERS) or []
         servers = [servers] if isinstance(servers, str) else servers
         return cls(
-            addresses=tuple(Address.parse(each) for each in servers),
+            addresses=tuple(map(broker_address, servers)),
             protocol=str(plain.get("security_protocol") or "PLAINTEXT"),
             options=plain,
         )
@@ -90,6 +73,14 @@ class Endpoint:
     def principal(self) -> str:
         """What an ACL calls this client, as far as it is known."""
         return f"User:{self.options.get('sasl_plain_username') or 'NAME'}"
+
+
+def broker_address(text: str) -> Address:
+    """From ``host``, ``host:port``, ``[::1]:port`` or ``PROTOCOL://host:port``."""
+    found = _ADDRESS.fullmatch(text.strip())
+    if found is None:  # an IPv6 address without brackets
+        return Address(text.strip(), PORT)
+    return Address(found["host"].strip("[]"), int(found["port"] or PORT))
 
 
 def _plain(name: str, value: Any) -> tuple[str, Any]:

@@ -99,15 +99,15 @@ DATABASES = {"default": _database()}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 
-# An order's page reads the databases of the consuming services. Nothing else here uses them; remove one, and
-# the page works without it.
 def _reader() -> dict[str, str]:
-    """The role that reads there, if it is not that of the URL."""
+    """The role that reads the databases of JOURNEY, if it is not that of their URL."""
     password = _secret("JOURNEY_PASSWORD") or _secret("DATABASE_PASSWORD")
     given = {"user": os.environ.get("JOURNEY_USER", ""), "password": password}
     return {name: value for name, value in given.items() if value}
 
 
+# An order's page reads the databases of the consuming services. Nothing else here uses them; remove one, and
+# the page works without it.
 JOURNEY = {
     service: make_conninfo(_database_url(service), **_reader())
     for service in ("crm", "analytics", "notifications")

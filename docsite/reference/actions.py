@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
 from docsite.reference import markdown, sources, words
 
@@ -43,7 +44,7 @@ def found(package: str) -> Iterator[Action]:
     """The actions of a package."""
     for name, tree in sources.trees().items():
         if name.partition(".")[0] == package:
-            loggers = set(_loggers(tree))
+            loggers = _loggers(name) | set(_imported(tree))
             for call in sources.calls(tree):
                 if isinstance(call.func, ast.Name) and call.func.id in loggers:
                     yield _through(call, tree)
@@ -51,12 +52,22 @@ def found(package: str) -> Iterator[Action]:
                     yield _direct(call, str(action.value), tree)
 
 
-def _loggers(tree: ast.AST) -> Iterator[str]:
+@cache
+def _loggers(module: str) -> frozenset[str]:
     """The functions of a module that take level, action and message, and log them with their arguments."""
-    for function in sources.functions(tree):
-        names = [argument.arg for argument in function.args.args]
-        if names == ["level", "action", "message"] and any(map(_extra, sources.calls(function))):
-            yield function.name
+    return frozenset(
+        function.name
+        for function in sources.functions(sources.trees()[module])
+        if [argument.arg for argument in function.args.args] == ["level", "action", "message"]
+        and any(map(_extra, sources.calls(function)))
+    )
+
+
+def _imported(tree: ast.AST) -> Iterator[str]:
+    """Such functions that a module imports."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module in sources.trees():
+            yield from (each.name for each in node.names if each.name in _loggers(node.module))
 
 
 def _extra(call: ast.Call) -> ast.expr | None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from inbox.database import UNAVAILABLE
-from inbox.handling.endings import SPACE, as_text, statements
+from inbox.handling.statements import SPACE, calls_set_config, statements
 
 _SETS = re.compile(
     SPACE + r"(?:SET|RESET)\s+(?!CONSTRAINTS\b|TRANSACTION\b)(?:LOCAL\s+|SESSION\s+(?!AUTHORIZATION\b))?"
@@ -39,25 +39,25 @@ _RESTORE = """
 
 
 class SessionSettings:
-    """An execute wrapper that stores each setting before a handler changes it. A transaction in which no
-    handler runs SET or set_config() costs no statement. Functions that change settings are not seen.
+    """Stores each setting before a handler changes it. A transaction in which no handler runs SET or
+    set_config() costs no statement. Functions that change settings are not seen.
     """
 
     def __init__(self) -> None:
         self._before: dict[str, str | None] = {}
         self._is_changed = False
 
-    def __call__(
-        self, execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: dict[str, Any]
-    ) -> Any:
-        if changed := names(as_text(sql), params):
-            self._store(context["connection"], changed)
-        return execute(sql, params, many, context)
-
     def begin(self) -> None:
         """A transaction begins. If the last one was rolled back, PostgreSQL has restored everything."""
         self._before.clear()
         self._is_changed = False
+
+    def store(self, connection: BaseDatabaseWrapper, sql: str, params: Any) -> None:
+        """A handler is about to run this statement: store what it may change."""
+        if changed := names(sql, params):
+            self._is_changed = True
+            if new := changed - self._before.keys():
+                self._before.update(_run(connection, _BEFORE, (sorted(new),)))
 
     def restore(self, connection: BaseDatabaseWrapper) -> None:
         """An event is handled: the next one gets the settings as they were, also one of a later transaction.
@@ -77,11 +77,6 @@ class SessionSettings:
             except UNAVAILABLE:
                 connection.close()  # a new connection has the settings as they were
 
-    def _store(self, connection: BaseDatabaseWrapper, changed: set[str]) -> None:
-        self._is_changed = True
-        if new := changed - self._before.keys():
-            self._before.update(_run(connection, _BEFORE, (sorted(new),)))
-
     def _restore(self, connection: BaseDatabaseWrapper) -> None:
         _run(connection, _RESTORE, (_OF_THE_UNIT, [*self._before], [*self._before.values()]))
 
@@ -89,7 +84,7 @@ class SessionSettings:
 def names(sql: str, params: Any) -> set[str]:
     """The settings that a statement may change. For set_config() these are all texts in it."""
     found = {name for statement in statements(sql) for name in _set(statement)}
-    if "set_config" in sql or "SET_CONFIG" in sql:
+    if calls_set_config(sql):
         values = params.values() if isinstance(params, Mapping) else params or ()
         found |= {*_LITERAL.findall(sql), *(value for value in values if isinstance(value, str))}
     return {name.lower() for name in found}

@@ -14,7 +14,8 @@ from psycopg.pq import TransactionStatus
 
 from inbox.errors import EffectsLost, HandlerFailed, Poison
 from inbox.handling.batch import gathering
-from inbox.handling.endings import ENDED, refuse_to_end
+from inbox.handling.endings import ENDED
+from inbox.handling.guard import StatementGuard
 from inbox.handling.routing import Delivery
 from inbox.handling.session import SessionSettings
 from inbox.models import HeldEvent, Processed, Unit
@@ -125,11 +126,7 @@ class UnitOfWork:
         self.session.begin()
         with transaction.atomic(using=self.database):
             new = self._begin(unit, deliveries, moves)
-            with (
-                connection.execute_wrapper(self.session),
-                connection.execute_wrapper(refuse_to_end),
-                gathering(),
-            ):
+            with connection.execute_wrapper(StatementGuard(self.session)), gathering():
                 yield new
             self._refuse_broken()
             self.session.restore(connection)

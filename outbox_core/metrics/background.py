@@ -1,4 +1,4 @@
-"""Reads something slow for a scrape, such as a query: in the background, and for a bounded time."""
+"""Reads something slow for a scrape or a page, such as a query: in the background."""
 
 from __future__ import annotations
 
@@ -59,12 +59,18 @@ class Background(Generic[T]):
                 return None
         return self._found
 
+    def latest(self, max_age: float) -> T | None:
+        """The last result at once, None if it is older than ``max_age`` seconds. Begins to read the next."""
+        self.begin()
+        with self._lock:
+            return self._found if self._clock() - self._read_at <= max_age else None
+
     def _run(self) -> None:
         found: T | None = None
         try:
             found = self._read()
         except Exception:
-            message = "The figures of a scrape could not be read."
+            message = "The figures for metrics or a page could not be read."
             logger.exception(message, extra={"action": "process.metrics_failed"})
         finally:
             with self._lock:

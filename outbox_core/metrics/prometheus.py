@@ -19,7 +19,6 @@ except ModuleNotFoundError as error:
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _KINDS: dict[Kind, Any] = {
     Kind.COUNTER: prometheus_client.Counter,
-    Kind.GAUGE: prometheus_client.Gauge,
     Kind.HISTOGRAM: prometheus_client.Histogram,
 }
 _FAMILIES: dict[Kind, Any] = {
@@ -40,7 +39,7 @@ class Metrics:
         self._children: dict[tuple[Metric, tuple[str, ...]], Any] = {}
 
     def declare(self, metrics: Iterable[Metric]) -> None:
-        """Show these from now on; those without labels begin at 0."""
+        """Show these counters and histograms from now on; those without labels begin at 0."""
         for metric in metrics:
             extra = {"buckets": metric.buckets} if metric.buckets else {}
             self._made[metric] = _KINDS[metric.kind](
@@ -56,10 +55,6 @@ class Metrics:
     def add(self, metric: Metric, value: float, *labels: str) -> None:
         """Add to a counter."""
         self._of(metric, labels).inc(value)
-
-    def set(self, metric: Metric, value: float, *labels: str) -> None:
-        """Set a gauge."""
-        self._of(metric, labels).set(value)
 
     def observe(self, metric: Metric, value: float, *labels: str) -> None:
         """Put a value into a histogram."""

@@ -8,19 +8,10 @@ from argparse import ArgumentTypeError
 from contextlib import suppress
 from datetime import UTC, datetime
 from math import isfinite
-from typing import NamedTuple
+
+from outbox_core.address import Address
 
 LOOPBACK = "127.0.0.1"
-
-
-class Address(NamedTuple):
-    """Where a server listens."""
-
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 def amount(text: str) -> float:

@@ -7,16 +7,17 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
 from django.db import reset_queries
 
+from outbox_core.address import Address
 from outbox_core.errors import ProcessError
 from outbox_core.process import logs
-from outbox_core.process.arguments import Address, address
+from outbox_core.process.arguments import address
 from outbox_core.process.exit_codes import ExitCode
 from outbox_core.process.liveness import Liveness
 from outbox_core.process.notify import Notifier
@@ -73,16 +74,17 @@ class ProcessCommand(BaseCommand):
         self,
         name: str,
         *,
-        verbosity: int,
         seconds: float,
-        path: Path | None,
         timeout: float | None = None,
+        verbosity: int = 1,
+        liveness_file: Path | None = None,
         http: Address | None = None,
         log_format: str = TEXT,
+        **_: Any,
     ) -> Iterator[Process]:
         """The process, with its log, its signals, its liveness file, its HTTP server and its reports to
         systemd. ``seconds`` is how long it may take to stop. After ``timeout`` seconds it stops without a
-        signal.
+        signal. The rest are the command's options; those that are not named here do not matter.
         """
         logs.set_up(self.logger, verbosity, as_json=log_format == JSON)
         stop = StopToken()
@@ -91,7 +93,7 @@ class ProcessCommand(BaseCommand):
             try:
                 notifier = stack.enter_context(Notifier.of_unit())
                 health = self._health(name, http, stop, stack) if http else None
-                touch = stack.enter_context(Liveness(path, name)).touch if path else None
+                touch = stack.enter_context(Liveness(liveness_file, name)).touch if liveness_file else None
                 signals.install(timeout=timeout)
                 stack.callback(signals.ignore)
                 stack.callback(notifier.stopping)

@@ -16,8 +16,8 @@ from types import TracebackType
 from typing import NamedTuple, Self
 from urllib.parse import parse_qs, urlsplit
 
+from outbox_core.address import Address
 from outbox_core.errors import AddressUnusable
-from outbox_core.process.arguments import Address
 
 logger = logging.getLogger(__name__)
 

@@ -15,8 +15,9 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import CommandError
 from django.db import connection
 
+from outbox_core.address import Address
 from outbox_core.probe import main as probe
-from outbox_core.process.arguments import Address, address
+from outbox_core.process.arguments import address
 from outbox_core.process.command import ProcessCommand
 from outbox_core.process.exit_codes import ExitCode
 from outbox_core.process.stopping import SIGNALS
@@ -37,7 +38,7 @@ def handlers() -> Iterator[None]:
 
 def test_the_query_log_of_debug_does_not_grow(db: None, settings: Any) -> None:
     settings.DEBUG = True
-    with Command().process("relay", verbosity=1, seconds=1, path=None) as process:
+    with Command().process("relay", seconds=1) as process:
         for _ in range(20):
             with connection.cursor() as cursor:
                 cursor.execute("SELECT 1")
@@ -47,7 +48,7 @@ def test_the_query_log_of_debug_does_not_grow(db: None, settings: Any) -> None:
 
 def test_its_liveness_file_lasts_as_long_as_it(tmp_path: Path) -> None:
     path = tmp_path / "alive"
-    with Command().process("relay", verbosity=1, seconds=1, path=path) as process:
+    with Command().process("relay", seconds=1, liveness_file=path) as process:
         process.progress()
         assert probe([str(path)]) == 0
     assert not path.exists()
@@ -57,7 +58,7 @@ def test_its_liveness_file_lasts_as_long_as_it(tmp_path: Path) -> None:
 def test_an_error_leaves_no_liveness_file(tmp_path: Path, error: Exception) -> None:
     path = tmp_path / "alive"
     with pytest.raises((CommandError, ZeroDivisionError)) as ended:
-        with Command().process("relay", verbosity=1, seconds=1, path=path):
+        with Command().process("relay", seconds=1, liveness_file=path):
             raise error
     assert not path.exists()
     if isinstance(ended.value, CommandError):
@@ -66,9 +67,9 @@ def test_an_error_leaves_no_liveness_file(tmp_path: Path, error: Exception) -> N
 
 def test_a_liveness_file_that_is_in_use_is_a_usage_error(tmp_path: Path) -> None:
     path = tmp_path / "alive"
-    with Command().process("relay", verbosity=1, seconds=1, path=path):
+    with Command().process("relay", seconds=1, liveness_file=path):
         with pytest.raises(CommandError, match="another live process") as refused:
-            with Command().process("relay", verbosity=1, seconds=1, path=path):
+            with Command().process("relay", seconds=1, liveness_file=path):
                 pass
     assert refused.value.returncode == ExitCode.USAGE
 
@@ -78,7 +79,7 @@ def test_an_address_that_is_taken_is_a_usage_error_before_anything_begins(tmp_pa
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = Address(*taken.getsockname())
         with pytest.raises(CommandError, match=str(address)) as refused:
-            with Command().process("relay", verbosity=1, seconds=1, path=path, http=address):
+            with Command().process("relay", seconds=1, liveness_file=path, http=address):
                 pass
     assert refused.value.returncode == ExitCode.USAGE
     assert not path.exists()
@@ -90,7 +91,7 @@ def test_metrics_without_their_extra_are_a_usage_error_that_names_it(monkeypatch
         monkeypatch.delitem(sys.modules, module, raising=False)
     monkeypatch.delattr("outbox_core.metrics.prometheus", raising=False)
     with pytest.raises(CommandError, match=r"django-outbox-relay\[metrics\]") as refused:
-        with Command().process("relay", verbosity=1, seconds=1, path=None, http=Address("127.0.0.1", 0)):
+        with Command().process("relay", seconds=1, http=Address("127.0.0.1", 0)):
             pass
     assert refused.value.returncode == ExitCode.USAGE
 

@@ -14,9 +14,9 @@ from http import HTTPStatus
 
 import pytest
 
+from outbox_core.address import Address
 from outbox_core.errors import AddressUnusable
 from outbox_core.process import http as server_module
-from outbox_core.process.arguments import Address
 from outbox_core.process.health import Health
 from outbox_core.process.http import Answer, HttpServer, Query
 from outbox_core.process.stopping import StopToken
@@ -168,7 +168,7 @@ def answers(server: HttpServer) -> bool:
 
 LEAVES = """
 import http.client, threading, time
-from outbox_core.process.arguments import Address
+from outbox_core.address import Address
 from outbox_core.process.health import Health
 from outbox_core.process.http import HttpServer
 from outbox_core.process.stopping import StopToken

@@ -131,6 +131,23 @@ def test_a_trace_that_is_no_trace_is_no_parent(exported: InMemorySpanExporter) -
     assert (span.parent, span.links) == (None, ())
 
 
+def test_without_an_sdk_a_handler_has_no_span_and_emits_in_the_trace_of_its_event() -> None:
+    with handling(event()), tracing.processing(event(), "app.step"):
+        assert trace.get_current_span() is trace.INVALID_SPAN
+        emitted = context.current()
+    assert emitted is not None
+    assert emitted.traceparent == PARENT
+
+
+def test_an_sdk_that_is_configured_after_the_import_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    provider = TracerProvider()
+    monkeypatch.setattr(tracing, "_tracer", trace.ProxyTracer("tests"))
+    monkeypatch.setattr(trace, "get_tracer_provider", lambda: provider)
+    monkeypatch.setattr(trace, "_TRACER_PROVIDER", provider)
+    with tracing.processing(event(), "app.step"):
+        assert trace.get_current_span().is_recording()
+
+
 def test_without_the_extra_nothing_is_traced(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "opentelemetry", None)
     monkeypatch.delitem(sys.modules, "outbox_core.tracing")

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from contextlib import nullcontext
 
 import pytest
 from django.db import DatabaseError, connection, transaction
 from psycopg.sql import SQL
 
 import inbox
-from inbox.handling.endings import CHECKS, ends
+from inbox.errors import EffectsLost
+from inbox.handling.endings import CHECKS, ENDED, RESETS, refuse
+from inbox.handling.statements import is_plain
 from inbox.models import HeldEvent, Processed
 from inbox.testing import MemoryConsumer, SkippedTime
 from tests.inbox.conftest import Effects, Step, executing, raising, send_steps, undecided
@@ -52,7 +56,9 @@ from tests.inbox.conftest import Effects, Step, executing, raising, send_steps, 
     ],
 )
 def test_what_ends_a_transaction(sql: str, is_one: bool) -> None:
-    assert ends(sql) is is_one
+    with pytest.raises(EffectsLost, match=re.escape(ENDED)) if is_one else nullcontext():
+        refuse(sql)
+    assert not (is_one and is_plain(sql))
 
 
 def held_alone(consumer: MemoryConsumer, effects: Effects, fails: Callable[[], object]) -> HeldEvent:
@@ -164,6 +170,14 @@ def test_a_check_of_all_constraints_is_refused_for_what_it_is(
     """It would also check the constraint of the inbox, which holds only at the end."""
     consumer = MemoryConsumer("test", handlers=effects.registry, raises=False)
     assert CHECKS in held_alone(consumer, effects, check).error
+
+
+@pytest.mark.parametrize("reset", ["RESET ALL", "SELECT 1; -- a remark\nreset  all"])
+def test_a_reset_of_all_settings_is_refused_for_what_it_is(
+    consumer: MemoryConsumer, effects: Effects, reset: str
+) -> None:
+    """Django sets some when it connects, and custom ones are in no list from which they could be restored."""
+    assert RESETS in held_alone(consumer, effects, executing(reset)).error
 
 
 @pytest.mark.django_db(transaction=True)

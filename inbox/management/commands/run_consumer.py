@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
@@ -24,7 +23,6 @@ from inbox.status.dead import remove_dead
 from inbox.status.heartbeat import DATABASE
 from inbox.status.outages import Outages
 from outbox_core.kafka_endpoint import Endpoint
-from outbox_core.process.arguments import Address
 from outbox_core.process.backoff import delays
 from outbox_core.process.command import Process, ProcessCommand
 from outbox_core.process.exit_codes import ExitCode
@@ -50,30 +48,13 @@ class Command(ProcessCommand):
             help="pass replayed events (ce_replay) to all handlers, also to those without replays=True",
         )
 
-    def handle(
-        self,
-        *,
-        name: str,
-        liveness_file: Path | None,
-        http: Address | None,
-        log_format: str,
-        verbosity: int,
-        apply_replays: bool = False,
-        **_: Any,
-    ) -> None:
+    def handle(self, *, name: str, apply_replays: bool = False, **options: Any) -> None:
         inbox = settings()
         try:
             consumer = inbox.consumer(name)
         except UnknownConsumer as error:
             raise CommandError(str(error), returncode=ExitCode.USAGE) from error
-        with self.process(
-            "inbox",
-            verbosity=verbosity,
-            seconds=inbox.shutdown_seconds,
-            path=liveness_file,
-            http=http,
-            log_format=log_format,
-        ) as process:
+        with self.process("inbox", seconds=inbox.shutdown_seconds, **options) as process:
             if process.health is not None:
                 process.health.metrics.read(Figures(inbox, [consumer]).samples, METRICS)
             Limit(inbox.handler_seconds).install()

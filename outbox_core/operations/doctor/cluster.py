@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
-from outbox_core.kafka_endpoint import Address
+from outbox_core.address import Address
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,8 +7,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
+from outbox_core.address import Address
 from outbox_core.errors import KafkaUnreachable
-from outbox_core.kafka_endpoint import Address
 from outbox_core.operations.doctor.cluster import Cluster, Partition, Topic, Trouble
 from outbox_core.operations.doctor.topics import CONFIGS
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_address
 
-from outbox_core.kafka_endpoint import Address
+from outbox_core.address import Address
 from outbox_core.operations.doctor.step import Finding, NotUsed, Outcome, Said, failed
 
 CONNECT_SECONDS = 3.0

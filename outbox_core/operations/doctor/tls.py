@@ -11,7 +11,8 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
-from outbox_core.kafka_endpoint import Address, Endpoint
+from outbox_core.address import Address
+from outbox_core.kafka_endpoint import Endpoint
 from outbox_core.operations.doctor.network import CONNECT_SECONDS, each
 from outbox_core.operations.doctor.step import Finding, NotUsed, Said, failed, warning
 from outbox_core.people.humanize import duration

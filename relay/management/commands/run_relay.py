@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import CommandError, CommandParser
@@ -14,7 +13,7 @@ from outbox import metrics
 from outbox.conf import settings as outbox_settings
 from outbox.errors import LogUnsafe
 from outbox_core.kafka_endpoint import Endpoint
-from outbox_core.process.arguments import Address, seconds
+from outbox_core.process.arguments import seconds
 from outbox_core.process.command import ProcessCommand
 from outbox_core.process.exit_codes import ExitCode
 from outbox_core.wire.encode import encoder
@@ -51,31 +50,12 @@ class Command(ProcessCommand):
             "--database", default=DEFAULT_DB_ALIAS, help="alias of the outbox's database (default: default)"
         )
 
-    def handle(
-        self,
-        *,
-        drain: bool,
-        timeout: float | None,
-        database: str,
-        liveness_file: Path | None,
-        http: Address | None,
-        log_format: str,
-        verbosity: int,
-        **_: Any,
-    ) -> None:
+    def handle(self, *, drain: bool, timeout: float | None, database: str, **options: Any) -> None:
         _refuse_misuse(database, drain, timeout)
         log_lines.listen()
         spans.listen()
         config = settings()
-        with self.process(
-            "relay",
-            verbosity=verbosity,
-            seconds=config.shutdown_seconds,
-            path=liveness_file,
-            timeout=timeout,
-            http=http,
-            log_format=log_format,
-        ) as process:
+        with self.process("relay", seconds=config.shutdown_seconds, timeout=timeout, **options) as process:
             encode = encoder(outbox_settings().source, config.content_mode)
             publisher = config.make_publisher()
             relay = Relay(database, config, publisher, encode, process.stop, process.progress)

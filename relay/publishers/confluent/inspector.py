@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 
+from outbox_core.address import Address
 from outbox_core.errors import KafkaUnreachable
-from outbox_core.kafka_endpoint import Address
 from outbox_core.operations.doctor.cluster import Cluster, Partition, Topic, Trouble
 from outbox_core.operations.doctor.topics import CONFIGS
 from outbox_core.wire.consumed import ConsumerRecord

@@ -6,8 +6,8 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from outbox_core.address import Address
 from outbox_core.errors import KafkaUnreachable
-from outbox_core.kafka_endpoint import Address
 from outbox_core.operations.doctor.cluster import Cluster, Topic, Trouble
 from outbox_core.operations.doctor.step import Finding, Result
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from outbox_core.kafka_endpoint import Address
+from outbox_core.address import Address
 
 
 @pytest.fixture

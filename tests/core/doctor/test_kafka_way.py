@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from outbox_core.address import Address
 from outbox_core.errors import KafkaUnreachable
-from outbox_core.kafka_endpoint import Address
 from outbox_core.operations.doctor.cluster import Topic
 from outbox_core.operations.doctor.kafka import SETTINGS, KafkaWay
 from outbox_core.operations.doctor.round_trip import ends, read_back, round_trip

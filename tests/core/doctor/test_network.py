@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from outbox_core.kafka_endpoint import Address, Endpoint
+from outbox_core.address import Address
+from outbox_core.kafka_endpoint import Endpoint, broker_address
 from outbox_core.operations.doctor import network
 from outbox_core.operations.doctor import tls as doctor_tls
 from outbox_core.operations.doctor.step import Outcome, Result
@@ -104,7 +105,7 @@ def test_an_authority_that_is_not_trusted(authority: Authority, tmp_path: Path) 
 
 def test_a_listener_without_tls() -> None:
     with speaking_tls(b"") as text:
-        address = Address.parse(text)
+        address = broker_address(text)
         found = handshake(address.port, None)
         assert not speaks_tls(address)
     assert found.outcome is Outcome.FAILED

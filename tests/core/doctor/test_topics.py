@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from outbox_core.kafka_endpoint import Address
+from outbox_core.address import Address
 from outbox_core.operations.doctor.cluster import Cluster, Partition, Topic, Trouble
 from outbox_core.operations.doctor.step import Finding, NotTried, Outcome, Result
 from outbox_core.operations.doctor.topics import DAY_MS, Needs, acl, judge

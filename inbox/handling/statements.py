@@ -1,0 +1,40 @@
+"""Reads the SQL of handlers: a string may hold comments, and several statements."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from psycopg.sql import Composable
+
+SPACE = r"(?>\s|--[^\n]*(?:\n|$)|/\*.*?\*/)*"
+"""Each comment is read in one way only; otherwise twenty of them would take seconds."""
+_QUOTED = re.compile(
+    r"""E'(?:[^'\\]|\\.|'')*' | '(?:[^']|'')*' | "(?:[^"]|"")*" | (\$\w*\$).*?\1 | --[^\n]* | /\*.*?\*/""",
+    re.IGNORECASE | re.DOTALL | re.VERBOSE,
+)
+_PLAIN = ("SELECT ", "INSERT ", "UPDATE ", "DELETE ", "SAVEPOINT ", "RELEASE ")
+"""How Django's own statements begin."""
+
+
+def is_plain(sql: str) -> bool:
+    """Whether it is one statement that only reads or writes rows, or a savepoint. Said without reading it."""
+    return sql.startswith(_PLAIN) and ";" not in sql and not calls_set_config(sql)
+
+
+def calls_set_config(sql: str) -> bool:
+    return "set_config" in sql.lower()
+
+
+def statements(sql: str) -> list[str]:
+    """The statements of a string. If there are several, without their comments and texts in quotes."""
+    return [sql, *_QUOTED.sub(" ", sql).split(";")] if ";" in sql else [sql]
+
+
+def as_text(sql: Any) -> str:
+    """A statement as text, whatever psycopg was given."""
+    if isinstance(sql, str):
+        return sql
+    if isinstance(sql, Composable):
+        return sql.as_string(None)
+    return sql.decode(errors="replace") if isinstance(sql, bytes) else str(sql)
