@@ -135,6 +135,9 @@ class KafkaSource:
         self._undecodable.retry(group.owned, self._reader.positions)
         ours = self._readable(group)
         batches = self._reader.read(ours, seconds) if ours else {}
+        if batches and self._topics.are_new_in(self._reader.client, {each.topic for each in batches}):
+            self.close()  # these records are behind the offset of the deleted topic
+            return {}
         if batches:
             self._gaps.check(self._reader.beginnings, batches)
             self._heard_at = self._clock()

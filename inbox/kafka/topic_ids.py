@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from uuid import UUID
 
 from kafka import OffsetAndMetadata
@@ -42,6 +42,10 @@ class TopicIds:
     def changed(self, ids: Mapping[str, UUID | None]) -> bool:
         """Whether one of them was deleted, or deleted and created again."""
         return any(ids.get(topic, "gone") != mine for topic, mine in self._ids.items())
+
+    def recreated(self, topics: Collection[str], ids: Mapping[str, UUID | None]) -> bool:
+        """Whether one of these topics was deleted and created again."""
+        return any(ids.get(topic) not in (None, self._ids.get(topic)) for topic in topics)
 
     def sign(self, topic: str, offset: int) -> OffsetAndMetadata:
         """The offset in the form in which it is committed."""

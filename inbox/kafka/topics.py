@@ -36,6 +36,10 @@ class Topics:
         """Whether the client knows that one of its topics was deleted or recreated. Sends no request."""
         return self.ids.changed(topic_ids(client))
 
+    def are_new_in(self, client: Any, names: Collection[str]) -> bool:
+        """Whether the client knows that one of these topics was recreated. Sends no request."""
+        return self.ids.recreated(names, topic_ids(client))
+
     def refresh(self, client: Any) -> bool:
         """Ask for the missing topics. Returns whether one exists now. It has no timeout."""
         return self.missing.note(self._absent(client))

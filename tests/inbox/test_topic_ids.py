@@ -5,7 +5,8 @@ one.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -86,6 +87,30 @@ def test_its_reader_misses_none_of_the_new_one(
     read_all(source, set(numbers(1000, 1000 + count)))
     again.close()
     assert [line.topic for line in logged(caplog, "topic_recreated")] == [kafka_topic.topic]
+
+
+def test_records_behind_the_old_offset_do_not_come_first(
+    kafka_topic: KafkaTopic, admin: KafkaAdminClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once the client that reads knows of the new topic, whatever the client of the group knows."""
+    readers: list[Any] = []
+
+    def connect(options: Mapping[str, Any]) -> Any:
+        readers.append(client := connect_client(options))
+        return client
+
+    connect_client = kafka.connect
+    monkeypatch.setattr(kafka, "connect", connect)
+    source = kafka_topic.open(metadata_max_age_ms=60_000)
+    old, new = numbers(0, 10), numbers(1000, 1020)
+    kafka_topic.write(*old)
+    read_all(source, set(old))
+    admin.delete_topics([kafka_topic.topic])
+    create(admin, kafka_topic.topic)
+    kafka_topic.write(*new)
+    reader = next(client for client in readers if client.config["group_id"] is None)
+    wait_until(lambda: kafka_topic.topic in reader.topics(), 20, "the reader has the new metadata")
+    assert values(read(source, 20)) == new
 
 
 def test_an_offset_of_another_topic_is_not_believed(
