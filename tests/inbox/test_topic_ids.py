@@ -16,6 +16,7 @@ from kafka.errors import KafkaTimeoutError, TopicAlreadyExistsError
 
 from inbox.errors import SourceUnavailable
 from inbox.kafka import source as kafka
+from inbox.kafka.client import connect as connect_client
 from inbox.source import Source
 from tests.inbox.broker import Broker
 from tests.inbox.conftest import logged
@@ -99,8 +100,7 @@ def test_records_behind_the_old_offset_do_not_come_first(
         readers.append(client := connect_client(options))
         return client
 
-    connect_client = kafka.connect
-    monkeypatch.setattr(kafka, "connect", connect)
+    monkeypatch.setattr("inbox.kafka.source.connect", connect)
     source = kafka_topic.open(metadata_max_age_ms=60_000)
     old, new = numbers(0, 10), numbers(1000, 1020)
     kafka_topic.write(*old)
