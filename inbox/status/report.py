@@ -143,8 +143,8 @@ def _event_problems(consumer: ConsumerStatus) -> Iterator[Problem]:
         yield Problem(
             state=State.DEGRADED,
             text=f"Kafka deleted records before consumer {name} read them: {'; '.join(consumer.missed)}.",
-            remedy="Set a longer retention.ms for the topic. Have the lost events sent again: `outbox_replay` where "
-            "they were written, and `run_consumer --apply-replays` here.",
+            remedy="Set a longer retention.ms for the topic. Have the events sent again: `outbox_replay` "
+            "where they were written, and `run_consumer --apply-replays` here.",
         )
 
 
