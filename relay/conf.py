@@ -14,6 +14,7 @@ from django.utils.module_loading import import_string
 from outbox_core import kafka
 from outbox_core.kafka_options import CONFLUENT, KAFKA_PYTHON, PRODUCER
 from outbox_core.process.settings import forget_on_change, read
+from outbox_core.wire.encode import EXTENSIONS, Encoder, Extension, encoder
 from relay.publishers.base import Publisher
 
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
@@ -37,6 +38,10 @@ class RelaySettings:
     """
     content_mode: Literal["binary", "structured"] = "binary"
     """Where CloudEvents attributes go: ``binary`` puts them into headers, ``structured`` into the value."""
+    extensions: tuple[Extension, ...] = EXTENSIONS
+    """What every record has besides what CloudEvents requires and what its event has: ``sequence``, by which
+    ``outbox_audit`` finds the event, and ``partitionkey``, the key as text. Each costs about 0.5 us a record.
+    """
     poison: Literal["hold-key", "skip"] = "hold-key"
     """What waits behind a record that the broker can never take: later events of its key (``hold-key``), or
     none (``skip``).
@@ -74,6 +79,10 @@ class RelaySettings:
                 f"POLL_SECONDS {self.poll_seconds:g} is more than a third of LEASE_SECONDS "
                 f"{self.lease_seconds:g}: the lease would run out between two polls."
             )
+
+    def encoder(self, source: str) -> Encoder:
+        """Makes records of rows; ``source`` is for rows that have none of their own."""
+        return encoder(source, self.content_mode, self.extensions)
 
     @property
     def publisher(self) -> Any:

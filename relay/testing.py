@@ -6,7 +6,7 @@ from django.db import DEFAULT_DB_ALIAS
 
 from outbox.conf import settings as outbox_settings
 from outbox.log import rows
-from outbox_core.wire.encode import Record, encoder
+from outbox_core.wire.encode import Record
 from relay.conf import settings
 from relay.publishers.base import Publisher
 from relay.publishers.memory import MemoryPublisher
@@ -23,7 +23,7 @@ def drain(
     AssertionError if a record is refused.
     """
     target = MemoryPublisher() if publisher is None else publisher
-    encode = encoder(outbox_settings().source, settings().content_mode)
+    encode = settings().encoder(outbox_settings().source)
     records = [encode(row) for row in rows.read(using, "page.id > %(after)s", {"after": after})]
     target.prepare({record.topic for record in records})
     left = records

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from typing import get_args
 
 from docsite.reference import markdown
 from outbox.write.attributes import RESERVED
-from outbox_core.wire.encode import BinaryEncoder, Row
+from outbox_core.wire.encode import BinaryEncoder, Extension, Row
 
 BINDING = "https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-protocol-binding.md"
 HEAD = f"""# On the wire
@@ -38,10 +39,11 @@ MEANING = {
     "ce_type": "The type of the event, such as `shop.order.placed`.",
     "ce_time": "When the event was emitted, RFC 3339 in UTC.",
     "ce_subject": "What the event is about, if the event type declares it.",
-    "ce_partitionkey": "The key of the record once more, as text.",
-    "ce_sequence": "The event's id in the table, twenty digits. It grows, with gaps.",
+    "ce_partitionkey": "The key of the record once more; only if `RELAY['EXTENSIONS']` has `partitionkey`.",
+    "ce_sequence": "The event's id in the table, twenty digits. It grows, with gaps. "
+    "`RELAY['EXTENSIONS']` may leave it out.",
     "ce_dataschema": "The schema of the payload, if the event type declares one.",
-    "ce_dataversion": "The version of the event type.",
+    "ce_dataversion": "The version of the event type, if it is not 1.",
     "ce_traceparent": "The trace that the event belongs to (W3C Trace Context).",
     "ce_tracestate": "What tracing systems add to the trace.",
     "ce_correlationid": "What a request and all that follows from it have in common.",
@@ -71,4 +73,4 @@ def _encoded(attributes: dict[str, str]) -> list[tuple[str, bytes]]:
     row = Row(
         1, "topic", "key", "type", "subject", "application/json", "id", b"{}", extensions, "time", "/source"
     )
-    return BinaryEncoder("/source")(row).headers
+    return BinaryEncoder("/source", get_args(Extension))(row).headers

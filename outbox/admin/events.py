@@ -33,7 +33,7 @@ from outbox_core.people.markup import ago, badge
 from outbox_core.people.record_view import headers_table, payload_block
 from outbox_core.people.redaction import Redactor
 from outbox_core.people.text import line
-from outbox_core.wire.encode import Record, encoder
+from outbox_core.wire.encode import EXTENSIONS, Record, encoder
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
@@ -215,7 +215,8 @@ class OutboxEventAdmin(ReadOnlyAdmin):
 
 
 def record(event: OutboxEvent) -> Record:
-    """The Kafka record of an event, in the content mode that RELAY asks for."""
-    content_mode = getattr(django_settings, "RELAY", {}).get("CONTENT_MODE", "binary")
+    """The Kafka record of an event, as RELAY asks for it."""
+    relay = getattr(django_settings, "RELAY", {})
+    mode, extensions = relay.get("CONTENT_MODE", "binary"), relay.get("EXTENSIONS", EXTENSIONS)
     (row,) = rows.read(event._state.db or "default", "page.id = %(id)s", {"id": event.pk})
-    return encoder(settings().source, content_mode)(row)
+    return encoder(settings().source, mode, extensions)(row)

@@ -145,7 +145,9 @@ def _extensions(
 ) -> dict[str, str]:
     """emit() wins over the event's type, and that over the context."""
     context = current()
-    attributes = {"dataversion": str(event_type.version)}
+    attributes: dict[str, str] = {}
+    if event_type.version != 1:
+        attributes["dataversion"] = str(event_type.version)
     if event_type.dataschema is not None:
         attributes["dataschema"] = event_type.dataschema
     try:

@@ -7,13 +7,21 @@ https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-proto
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Collection
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
 
 from outbox_core.wire.decode import STRUCTURED, is_json
+
+Extension = Literal["sequence", "partitionkey"]
+"""CloudEvents extensions that every event has, if the relay is asked to send them."""
+EXTENSIONS: tuple[Extension, ...] = ("sequence",)
+"""Those that are sent by default. ``outbox_audit`` finds an event by its sequence."""
+NONE = "{}"
+"""The JSON text of no extension attributes."""
 
 
 def wire_time(moment: datetime) -> str:
@@ -53,34 +61,38 @@ class BinaryEncoder:
     3.2).
     """
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, extensions: Collection[str] = EXTENSIONS) -> None:
         self._source = source
+        self._sequence = "sequence" in extensions
+        self._partition_key = "partitionkey" in extensions
 
     def __call__(self, row: Row) -> Record:
         number, topic, text, kind, subject, content_type, event_id, payload, extensions, time, source = row
         key = text.encode()
         headers = [
-            *_of_type(content_type, kind),
-            *_of_source(source or self._source),
+            *_of_type(content_type, kind, source or self._source),
             ("ce_id", event_id.encode()),
             ("ce_time", time.encode()),
-            ("ce_partitionkey", key),
-            ("ce_sequence", b"%020d" % number),
-            *_extensions(extensions),
         ]
+        if self._sequence:
+            headers.append(("ce_sequence", b"%020d" % number))
+        if self._partition_key:
+            headers.append(("ce_partitionkey", key))
+        if extensions != NONE:
+            headers += _extensions(extensions)
         if subject:
             headers.append(("ce_subject", subject.encode()))
         return Record(topic, key, payload, headers)
 
 
 @lru_cache(maxsize=1024)
-def _of_type(content_type: str, type_name: str) -> tuple[tuple[str, bytes], ...]:
-    return ("content-type", content_type.encode()), ("ce_type", type_name.encode())
-
-
-@lru_cache(maxsize=64)
-def _of_source(source: str) -> tuple[tuple[str, bytes], ...]:
-    return ("ce_specversion", b"1.0"), ("ce_source", source.encode())
+def _of_type(content_type: str, type_name: str, source: str) -> tuple[tuple[str, bytes], ...]:
+    return (
+        ("content-type", content_type.encode()),
+        ("ce_type", type_name.encode()),
+        ("ce_specversion", b"1.0"),
+        ("ce_source", source.encode()),
+    )
 
 
 @lru_cache(maxsize=1024)
@@ -96,49 +108,60 @@ class StructuredEncoder:
     A tombstone stays one: it goes out in binary mode, because an envelope would make its value non-null.
     """
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, extensions: Collection[str] = EXTENSIONS) -> None:
         self._source = source
-        self._binary = BinaryEncoder(source)
+        self._sequence = "sequence" in extensions
+        self._partition_key = "partitionkey" in extensions
+        self._binary = BinaryEncoder(source, extensions)
 
     def __call__(self, row: Row) -> Record:
-        if row.payload is None:
+        number, topic, key, kind, subject, content_type, event_id, payload, extensions, time, source = row
+        if payload is None:
             return self._binary(row)
-        extensions: dict[str, str] = msgspec.json.decode(row.headers)
-        envelope: dict[str, object] = {
-            "specversion": "1.0",
-            "id": row.event_id,
-            "source": row.source or self._source,
-            "type": row.type,
-            "time": row.created_at,
-            "datacontenttype": row.content_type,
-            "partitionkey": row.key,
-            "sequence": f"{row.id:020}",
-            **({"subject": row.subject} if row.subject else {}),
-            **extensions,
-            **_data(row.content_type, row.payload),
-        }
-        return Record(
-            row.topic,
-            row.key.encode(),
-            msgspec.json.encode(envelope),
-            [("content-type", f"{STRUCTURED}; charset=UTF-8".encode())],
-        )
+        parts = [_opening(content_type, kind, source or self._source)]
+        parts.append(b'"id":"%b","time":"%b",' % (event_id.encode(), time.encode()))
+        if self._sequence:
+            parts.append(b'"sequence":"%020d",' % number)
+        if self._partition_key:
+            parts.append(b'"partitionkey":%b,' % _json(key))
+        if extensions != NONE:
+            parts.append(b"%b," % extensions.strip()[1:-1].encode())
+        if subject:
+            parts.append(b'"subject":%b,' % _json(subject))
+        parts.append(b"%b}" % _data(content_type, payload))
+        return Record(topic, key.encode(), b"".join(parts), _STRUCTURED)
 
 
-def _data(content_type: str, payload: bytes) -> dict[str, object]:
+_STRUCTURED = [("content-type", f"{STRUCTURED}; charset=UTF-8".encode())]
+_json = msgspec.json.encode
+
+
+@lru_cache(maxsize=1024)
+def _opening(content_type: str, type_name: str, source: str) -> bytes:
+    attributes = {
+        "specversion": "1.0",
+        "source": source,
+        "type": type_name,
+        "datacontenttype": content_type,
+    }
+    return _json(attributes)[:-1] + b","
+
+
+def _data(content_type: str, payload: bytes) -> bytes:
     """The payload as the JSON format holds it: JSON as it is, anything else in base64 (JSON event format,
     section 3.1).
     """
     if is_json(content_type):
-        return {"data": msgspec.Raw(payload)}
-    return {"data_base64": b64encode(payload).decode()}
+        return b'"data":%b' % payload
+    return b'"data_base64":"%b"' % b64encode(payload)
 
 
 Encoder = BinaryEncoder | StructuredEncoder
 
 
-def encoder(source: str, content_mode: str = "binary") -> Encoder:
+def encoder(source: str, content_mode: str = "binary", extensions: Collection[str] = EXTENSIONS) -> Encoder:
     """The encoder of a content mode, ``binary`` or ``structured``; ``source`` is the CloudEvents source (a
     URI reference).
     """
-    return StructuredEncoder(source) if content_mode == "structured" else BinaryEncoder(source)
+    make = StructuredEncoder if content_mode == "structured" else BinaryEncoder
+    return make(source, extensions)

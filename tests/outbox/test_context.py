@@ -138,7 +138,6 @@ class TestMiddleware:
         request_(**{"traceparent": TRACE, "tracestate": "a=1", "X-Correlation-ID": "c", "X-Request-ID": "r"})
         (event,) = outbox_events
         assert event.headers == {
-            "dataversion": "1",
             "traceparent": TRACE,
             "tracestate": "a=1",
             "correlationid": "c",
@@ -153,7 +152,7 @@ class TestMiddleware:
     ) -> None:
         request_(**{"traceparent": "x", "tracestate": "a=1", "X-Correlation-ID": "x" * 1000})
         (event,) = outbox_events
-        assert event.headers.keys() == {"dataversion", "correlationid"}
+        assert event.headers.keys() == {"correlationid"}
         assert len(event.headers["correlationid"]) == 36
 
     def test_makes_a_correlation_for_each_request(

@@ -107,7 +107,6 @@ class TestAttributes:
 
 def attributes(event: Any, **given: object) -> dict[str, str]:
     headers: dict[str, str] = json.loads(NewRow.of(event, given or None).headers)
-    del headers["dataversion"]
     return headers
 
 

@@ -44,10 +44,18 @@ def test_both_clients_and_both_modes_prove_what_is_there(it: Audited, each_clien
     OutboxEvent.objects.filter(key="a").update(payload=b'{"n":  1}', headers={"actor": "someone"})
     OutboxEvent.objects.filter(key="b").update(payload=None)
     it.drain()
-    encode = encoder(SOURCE, mode)
-    it.send(encode(row) for row in rows.read("default", "true", {}))
+    encode, other = encoder(SOURCE, mode), encoder(SOURCE, mode, ("sequence", "partitionkey"))
+    written = list(rows.read("default", "true", {}))
+    it.send([*map(encode, written), *map(other, written)])
     it.audit()
     assert (it.code, it.differences, it.published) == (0, {}, 5)
+
+
+def test_without_the_sequence_of_events_nothing_can_be_proved(it: Audited, settings: Settings) -> None:
+    settings.RELAY = {**settings.RELAY, "EXTENSIONS": []}
+    it.audit()
+    assert it.code == 2
+    assert "EXTENSIONS" in str(it.data["problems"])
 
 
 def test_copies_other_sources_and_test_records_are_counted_apart(it: Audited) -> None:

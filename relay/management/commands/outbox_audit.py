@@ -93,6 +93,11 @@ class Command(StatusCommand):
 
 
 def _reader() -> Any:
+    if "sequence" not in settings().extensions:
+        raise ImproperlyConfigured(
+            'RELAY["EXTENSIONS"] leaves out "sequence", by which an audit finds the event of a record. Add '
+            "it; events that were sent without it cannot be audited."
+        )
     publisher = settings().make_publisher()
     make = getattr(publisher, "inspector", None)
     reader = make(ASK_SECONDS) if make is not None else None

@@ -16,7 +16,6 @@ from outbox_core.kafka_endpoint import Endpoint
 from outbox_core.process.arguments import seconds
 from outbox_core.process.command import ProcessCommand
 from outbox_core.process.exit_codes import ExitCode
-from outbox_core.wire.encode import encoder
 from relay import log_lines, signals, spans
 from relay.conf import RelaySettings, settings
 from relay.engine import Relay
@@ -56,7 +55,7 @@ class Command(ProcessCommand):
         spans.listen()
         config = settings()
         with self.process("relay", seconds=config.shutdown_seconds, timeout=timeout, **options) as process:
-            encode = encoder(outbox_settings().source, config.content_mode)
+            encode = config.encoder(outbox_settings().source)
             publisher = config.make_publisher()
             relay = Relay(database, config, publisher, encode, process.stop, process.progress)
             if process.health is not None:
