@@ -142,12 +142,12 @@ class TopicDirectory:
         return [name for name in names if self[name].trouble is Trouble.TOPIC_MISSING]
 
     def refusals(self, names: Collection[str]) -> dict[str, Failure]:
-        """If none of these topics can be written any more: the reason for each, by name. Otherwise, and while
-        the broker has not answered, it is empty. It does not wait for the answer: call it again.
+        """Why some of these topics cannot be written any more, by name; empty while the broker has not
+        answered. It does not wait for the answer: call it again.
         """
         self._ask(names)
         found = {name: self[name].refusal(0) for name in names}
-        return {} if None in found.values() else {name: why for name, why in found.items() if why}
+        return {name: why for name, why in found.items() if why}
 
     def to_ask_for(self, names: Collection[str]) -> list[str]:
         """Those that do not exist and were not requested lately."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -26,12 +27,13 @@ _GIVEN_UP = (KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT)
 
 
 class Delivery:
-    """Hands over records, and collects the report on each.
+    """Hands over records, and collects the errors of those that fail.
 
-    ``reports`` has one entry for each record that the producer has taken: True while it is under way, then
-    its error, or None when all in-sync replicas have it. ``refused`` is why the next one was not taken.
-    ``fatal`` is the error that ended the producer. ``gone`` has the topics that were deleted during the wave,
-    each with its failure.
+    ``reports`` has one entry for each record that the producer has taken: True while it may be under way,
+    then its error, or None when all in-sync replicas have it. The client reports errors only, because each
+    report costs half a microsecond: once it has nothing left, a record without an error was acknowledged.
+    ``refused`` is why the next one was not taken. ``fatal`` is the error that ended the producer. ``gone``
+    has the topics that were deleted during the wave, each with its failure.
     """
 
     def __init__(self, producer: Producer, records: Sequence[Record]) -> None:
@@ -58,7 +60,7 @@ class Delivery:
             del self.reports[index:]
             self.refused = error
 
-    def _report(self, index: int, error: KafkaError | None, _message: object) -> None:
+    def _report(self, index: int, error: KafkaError, _message: object) -> None:
         self.reports[index] = error
 
     def wait(self, seconds: float, refusals: Refusals, *, is_new: bool = False) -> bool:
@@ -68,6 +70,13 @@ class Delivery:
         wait for them), or if the producer has ended. Then nothing is buffered. A producer that ``is_new``
         connects within these ``seconds``, so what it has sent by then has as many again.
         """
+        try:
+            return self._wait(seconds, refusals, is_new=is_new)
+        finally:
+            if not len(self._producer):
+                self.reports = [None if report is True else report for report in self.reports]
+
+    def _wait(self, seconds: float, refusals: Refusals, *, is_new: bool) -> bool:
         try:
             if self._flush(seconds, refusals):
                 return True
@@ -85,15 +94,17 @@ class Delivery:
         since = time.monotonic() - self._waited
         while self._producer.flush(min(until - self._waited, FLUSH_SLICE_SECONDS)):
             self._waited = time.monotonic() - since
-            self.gone = refusals(self._undecided())
+            self.gone = self._refused(refusals)
             if self.gone or self._waited >= until:
                 return False
         return True
 
-    def _undecided(self) -> set[str]:
-        """The topics of which records are under way."""
+    def _refused(self, refusals: Refusals) -> Mapping[str, Failure]:
+        """The topics that were deleted, if only their records can be left."""
         each = zip(self._records, self.reports, strict=False)
-        return {record.topic for record, report in each if report is True}
+        counts = Counter(record.topic for record, report in each if report is True)
+        refused = refusals(counts)
+        return refused if len(self._producer) <= sum(counts[topic] for topic in refused) else {}
 
     def _purge(self) -> None:
         """Drop what is buffered, and ignore errors of the producer."""

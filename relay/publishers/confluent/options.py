@@ -29,6 +29,7 @@ _DECIDED = {
     "message.max.bytes": LARGEST,
     "message.timeout.ms": 0,
     "queue.buffering.max.kbytes": 131_072,
+    "delivery.report.only.error": True,
 }
 
 _ALL = ("every record is acknowledged by all in-sync replicas", ("all", "-1", -1))

@@ -51,7 +51,8 @@ class Delivery:
         while topics := self._undecided():
             self._waited = time.monotonic() - since
             if self._waited >= FLUSH_SLICE_SECONDS:
-                self.gone = refusals(topics)
+                refused = refusals(topics)
+                self.gone = refused if len(refused) == len(topics) else {}
             if self.gone or self._waited >= seconds:
                 self._producer.abandon(abandon_seconds)
                 return False
