@@ -33,7 +33,10 @@ from tests.waiting import wait_until
 pytestmark = pytest.mark.django_db(transaction=True)
 IMPORT = 1_200
 AFTER = 100
-LAST = "SELECT (SELECT max(id) FROM outbox_checkpoint), (SELECT count(*) FROM outbox_event)"
+LAST = (
+    "SELECT (SELECT max(id) FROM outbox_checkpoint), (SELECT count(*) FROM outbox_event), "
+    "(SELECT string_agg(shard::text, ' ') FROM outbox_shard shard)"
+)
 TABLES = (
     "outbox_event, outbox_shard, outbox_checkpoint, outbox_hold, outbox_held, outbox_incarnation, "
     "outbox_statistics"
@@ -237,7 +240,11 @@ def test_a_logical_subscriber_is_refused(source: Place, elsewhere: Cluster) -> N
             write_in("streamed", 5)
             desk.drain()
         last = one.execute(LAST).fetchone()
-        wait_until(lambda: two.execute(LAST).fetchone() == last, 60, "the subscriber has the last position")
+        wait_until(
+            lambda: two.execute(LAST).fetchone() == last,
+            60,
+            "the subscriber has the last position and the end of the lease",
+        )
         two.execute("DROP SUBSCRIPTION outbox")
         sequence_behind_its_table(target)
         two.execute("SELECT setval('outbox_event_id_seq', (SELECT max(id) FROM outbox_event))")
