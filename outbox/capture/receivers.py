@@ -76,6 +76,8 @@ class Receiver:
         self.uid = dispatch_uid or function
         self._senders: list[tuple[Signal, type[Model]]] = []
         self._connected: list[tuple[Signal, object]] = []
+        self.kept_out: list[tuple[Signal, Receiver]] = []
+        """Signals that go to another receiver of the same dispatch_uid instead."""
         registered.append(self)
 
     def __repr__(self) -> str:
@@ -145,6 +147,11 @@ class Receiver:
         """The signals it is connected to, each with a sender (None: all)."""
         return tuple(self._connected)
 
+    @property
+    def senders(self) -> Sequence[tuple[Signal, type[Model]]]:
+        """The models that it names, each with a signal, and without the classes that belong to them."""
+        return tuple(self._senders)
+
     def models(self, *of: Signal) -> list[type[Model]]:
         """The models whose signals it receives; with ``of``, only of those signals."""
         found = (sender for signal, sender in self._connected if not of or signal in of)
@@ -157,11 +164,12 @@ class Receiver:
             self._attach(signal, sender)
         elif isinstance(sender, str):
             apps.lazy_model_operation(partial(self._connect_model, signal), make_model_tuple(sender))
-        elif isinstance(sender, type) and issubclass(sender, Model):
+        elif isinstance(sender, type) and issubclass(sender, Model) and sender is not Model:
             self._connect_model(signal, sender)
         else:
             raise ImproperlyConfigured(
-                f"{self!r}: sender {sender!r} of {name_of(signal)} is neither a model nor 'app.Model'."
+                f"{self!r}: sender {sender!r} of {name_of(signal)} is neither a model nor 'app.Model'. "
+                "Without a sender it receives the signals of all models."
             )
 
     def disconnect(self) -> None:
@@ -183,8 +191,10 @@ class Receiver:
             self._attach(signal, model)
 
     def _attach(self, signal: Signal, sender: Any) -> None:
-        if any(other.uid == self.uid and other.receives(signal, sender) for other in registered):
-            return
+        for other in registered:
+            if other.uid == self.uid and other.receives(signal, sender):
+                self.kept_out.append((signal, other))
+                return
         signal.connect(self, sender=sender, weak=False, dispatch_uid=self.uid)
         self._connected.append((signal, sender))
         if signal in (pre_save, post_save):
