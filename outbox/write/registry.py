@@ -19,6 +19,7 @@ from django.core.exceptions import ImproperlyConfigured
 from outbox.declared import compiled, wire_names
 from outbox.errors import UnknownEventType
 from outbox.write.attributes import check_name
+from outbox_core.suggestion import did_you_mean
 
 C = TypeVar("C", bound=type)
 F = TypeVar("F", bound=Callable[..., object])
@@ -152,6 +153,17 @@ class Registry:
             return self._by_class[type(event)]
         except KeyError:
             raise UnknownEventType(self._explain(type(event))) from None
+
+    def named(self, wanted: str | type) -> EventType:
+        """The type of a name or a class; raises UnknownEventType."""
+        if isinstance(wanted, str):
+            if wanted in self._by_name:
+                return self._by_name[wanted]
+            hint = did_you_mean(wanted, self._by_name)
+            raise UnknownEventType(f"No event type {wanted!r} is registered here. {hint}".rstrip())
+        if isinstance(wanted, type) and wanted in self._by_class:
+            return self._by_class[wanted]
+        raise UnknownEventType(self._explain(wanted if isinstance(wanted, type) else type(wanted)))
 
     def _explain(self, cls: type) -> str:
         message = (
