@@ -16,8 +16,10 @@ from django.db.models import Model
 from django.db.models.signals import (
     ModelSignal,
     class_prepared,
+    post_delete,
     post_migrate,
     post_save,
+    pre_delete,
     pre_migrate,
     pre_save,
 )
@@ -26,6 +28,7 @@ from django.dispatch import Signal
 
 from outbox.capture import outside
 from outbox.capture.committed import as_stored, read_again
+from outbox.capture.delete_hook import deleted, guard_deletions, wants_deleted
 from outbox.capture.save_hook import SaveHook, guard, wants_previous, wants_row
 from outbox.capture.senders import is_of_migrations, is_reached, reached
 from outbox.capture.signal_names import name_of
@@ -105,6 +108,11 @@ class Receiver:
                 kwargs["instance"] = self._stored(None, kwargs["instance"], using)
             if kwargs.get("raw"):  # a fixture is loaded past the wrapper of save_base
                 return insert(self.new_rows(signal=signal, sender=sender, **kwargs), using)
+        if signal in (pre_delete, post_delete) and self.refresh is not False:
+            row = deleted(kwargs["instance"])
+            if row is None:
+                return []
+            kwargs["instance"] = row
         new_rows = partial(self.new_rows, signal=signal, sender=sender, **kwargs)
         if signal in (pre_migrate, post_migrate) and not tables.exist(using):
             self._skip_without_tables(signal, using)
@@ -199,13 +207,17 @@ class Receiver:
         self._connected.append((signal, sender))
         if signal in (pre_save, post_save):
             guard(sender or Model)
-            self._count(signal, sender, +1)
+        if signal in (pre_delete, post_delete):
+            guard_deletions()
+        self._count(signal, sender, +1)
 
     def _count(self, signal: Signal, sender: Any, by: int) -> None:
         if signal is post_save and self.refresh is None:
             wants_row[sender] += by
         if signal in (pre_save, post_save) and self.previous:
             wants_previous[sender] += by
+        if signal in (pre_delete, post_delete) and self.refresh is not False:
+            wants_deleted[sender] += by
 
     def _of_save(self, hook: SaveHook, *, signal: Signal, instance: Model, **kwargs: Any) -> list[UUID]:
         if signal is pre_save:
