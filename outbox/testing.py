@@ -16,10 +16,14 @@ from django.db import DEFAULT_DB_ALIAS
 from django.utils.module_loading import import_string
 
 from outbox.conf import settings
+from outbox.declared import converters
+from outbox.declared.converter import Converter
+from outbox.declared.fields import tag_of
+from outbox.declared.refusal import Refused
 from outbox.log import rows
 from outbox.models import OutboxEvent
 from outbox.write.encode import encode
-from outbox.write.registry import registry
+from outbox.write.registry import EventType, registry
 from outbox_core.wire.encode import encoder
 
 
@@ -121,7 +125,8 @@ def assert_not_emitted(
     using: str = DEFAULT_DB_ALIAS,
 ) -> None:
     """There is no event in the outbox that ``assert_emitted`` would find. Raises AssertionError with the
-    event that it found.
+    event that it found, UnknownEventType for a type that is not registered, and ValueError for a part that no
+    payload of it has.
     """
     __tracebackhide__ = True
     _Wanted(type, key, payload__contains).find_none(_all(using))
@@ -168,9 +173,10 @@ class _Wanted:
     """What a test asks for: a type, perhaps a key, perhaps a part of the payload."""
 
     def __init__(self, wanted: str | type, key: object, contains: Mapping[str, object] | None) -> None:
-        self._type = wanted if isinstance(wanted, str) else registry[wanted].name
+        self._wanted = wanted
+        self._type = wanted if isinstance(wanted, str) else registry.named(wanted).name
         self._key = None if key is None else str(key)
-        self._part = msgspec.json.decode(encode(contains or {}))
+        self._part = _part(self._type, contains or {})
 
     def find(self, events: Sequence[EmittedEvent]) -> EmittedEvent:
         __tracebackhide__ = True
@@ -181,6 +187,7 @@ class _Wanted:
 
     def find_none(self, events: Sequence[EmittedEvent]) -> None:
         __tracebackhide__ = True
+        _require_possible(registry.named(self._wanted), self._part)
         for event in filter(self._fits, events):
             raise AssertionError(f"Emitted: {self}. It is\n  {event.type} {event.key}: {event.data}")
 
@@ -192,6 +199,34 @@ class _Wanted:
     def __str__(self) -> str:
         key = "" if self._key is None else f" with key {self._key}"
         return f"{self._type}{key}{f' and payload {self._part}' if self._part else ''}"
+
+
+def _part(type_name: str, contains: Mapping[str, object]) -> Any:
+    """What a payload has to contain. A value has the form that its field declares: with all
+    decimal places.
+    """
+    known = [each for each in registry if each.name == type_name]
+    declared = converters(known[0].cls) if known else {}
+    plain = {name: _as_declared(declared.get(name), value) for name, value in contains.items()}
+    return msgspec.json.decode(encode(plain))
+
+
+def _as_declared(converter: Converter | None, value: object) -> object:
+    if converter is None or isinstance(value, str | Mapping | list):
+        return value
+    try:
+        return converter.convert(value)
+    except Refused:
+        return value
+
+
+def _require_possible(event_type: EventType, part: Mapping[str, object]) -> None:
+    """Raise ValueError for a part that no event of the type can have, so that nothing would ever be found."""
+    names = [] if event_type.tombstone else [*event_type.wire_names.values(), *tag_of(event_type.cls)]
+    for name in part:
+        if name not in names:
+            has = ", ".join(names) or "nothing"
+            raise ValueError(f"No payload of {event_type.name} has a field {name!r}: it has {has}.")
 
 
 def _contains(value: Any, part: Any) -> bool:

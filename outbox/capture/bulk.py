@@ -11,7 +11,6 @@ from django.db.models.signals import post_save, pre_save
 
 from outbox.capture.committed import as_stored
 from outbox.capture.receivers import receivers_of
-from outbox.capture.save_hook import forget_rows
 from outbox.errors import CannotCapture
 from outbox.write.emit import insert
 
@@ -44,7 +43,6 @@ class Bulk:
             for chunk in _chunks(instances):
                 new_rows = self._new_rows(pre_save, chunk)
                 self._plain().bulk_create(chunk, batch_size)
-                forget_rows(self._model)
                 self._require_keys(chunk)
                 new_rows += self._new_rows(post_save, self._stored(chunk), created=True)
                 insert(new_rows, self._using)
@@ -67,7 +65,6 @@ class Bulk:
             before = self._before(pks)
             new_rows = self._new_rows(pre_save, matching, before, update_fields=frozenset(fields))
             rows = self._plain().bulk_update(instances, fields, batch_size)
-            forget_rows(self._model)
             insert(new_rows, self._using)
             for chunk in _chunks(pks):
                 self._announce_updated(chunk, before, frozenset(fields))
@@ -91,7 +88,6 @@ class Bulk:
                 changing = self._about_to_be(chunk, values)
                 new_rows = self._new_rows(pre_save, changing, before, update_fields=names)
                 self._write(chunk, values)
-                forget_rows(self._model)
                 insert(new_rows, self._using)
                 self._announce_updated(chunk, before, names)
         return len(pks)

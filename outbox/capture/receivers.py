@@ -16,8 +16,10 @@ from django.db.models import Model
 from django.db.models.signals import (
     ModelSignal,
     class_prepared,
+    post_delete,
     post_migrate,
     post_save,
+    pre_delete,
     pre_migrate,
     pre_save,
 )
@@ -26,6 +28,7 @@ from django.dispatch import Signal
 
 from outbox.capture import outside
 from outbox.capture.committed import as_stored, read_again
+from outbox.capture.delete_hook import deleted, guard_deletions, wants_deleted
 from outbox.capture.save_hook import SaveHook, guard, wants_previous, wants_row
 from outbox.capture.senders import is_of_migrations, is_reached, reached
 from outbox.capture.signal_names import name_of
@@ -76,6 +79,8 @@ class Receiver:
         self.uid = dispatch_uid or function
         self._senders: list[tuple[Signal, type[Model]]] = []
         self._connected: list[tuple[Signal, object]] = []
+        self.kept_out: list[tuple[Signal, Receiver]] = []
+        """Signals that go to another receiver of the same dispatch_uid instead."""
         registered.append(self)
 
     def __repr__(self) -> str:
@@ -103,6 +108,11 @@ class Receiver:
                 kwargs["instance"] = self._stored(None, kwargs["instance"], using)
             if kwargs.get("raw"):  # a fixture is loaded past the wrapper of save_base
                 return insert(self.new_rows(signal=signal, sender=sender, **kwargs), using)
+        if signal in (pre_delete, post_delete) and self.refresh is not False:
+            row = deleted(kwargs["instance"])
+            if row is None:
+                return []
+            kwargs["instance"] = row
         new_rows = partial(self.new_rows, signal=signal, sender=sender, **kwargs)
         if signal in (pre_migrate, post_migrate) and not tables.exist(using):
             self._skip_without_tables(signal, using)
@@ -145,6 +155,11 @@ class Receiver:
         """The signals it is connected to, each with a sender (None: all)."""
         return tuple(self._connected)
 
+    @property
+    def senders(self) -> Sequence[tuple[Signal, type[Model]]]:
+        """The models that it names, each with a signal, and without the classes that belong to them."""
+        return tuple(self._senders)
+
     def models(self, *of: Signal) -> list[type[Model]]:
         """The models whose signals it receives; with ``of``, only of those signals."""
         found = (sender for signal, sender in self._connected if not of or signal in of)
@@ -157,11 +172,12 @@ class Receiver:
             self._attach(signal, sender)
         elif isinstance(sender, str):
             apps.lazy_model_operation(partial(self._connect_model, signal), make_model_tuple(sender))
-        elif isinstance(sender, type) and issubclass(sender, Model):
+        elif isinstance(sender, type) and issubclass(sender, Model) and sender is not Model:
             self._connect_model(signal, sender)
         else:
             raise ImproperlyConfigured(
-                f"{self!r}: sender {sender!r} of {name_of(signal)} is neither a model nor 'app.Model'."
+                f"{self!r}: sender {sender!r} of {name_of(signal)} is neither a model nor 'app.Model'. "
+                "Without a sender it receives the signals of all models."
             )
 
     def disconnect(self) -> None:
@@ -183,19 +199,25 @@ class Receiver:
             self._attach(signal, model)
 
     def _attach(self, signal: Signal, sender: Any) -> None:
-        if any(other.uid == self.uid and other.receives(signal, sender) for other in registered):
-            return
+        for other in registered:
+            if other.uid == self.uid and other.receives(signal, sender):
+                self.kept_out.append((signal, other))
+                return
         signal.connect(self, sender=sender, weak=False, dispatch_uid=self.uid)
         self._connected.append((signal, sender))
         if signal in (pre_save, post_save):
             guard(sender or Model)
-            self._count(signal, sender, +1)
+        if signal in (pre_delete, post_delete):
+            guard_deletions()
+        self._count(signal, sender, +1)
 
     def _count(self, signal: Signal, sender: Any, by: int) -> None:
         if signal is post_save and self.refresh is None:
             wants_row[sender] += by
         if signal in (pre_save, post_save) and self.previous:
             wants_previous[sender] += by
+        if signal in (pre_delete, post_delete) and self.refresh is not False:
+            wants_deleted[sender] += by
 
     def _of_save(self, hook: SaveHook, *, signal: Signal, instance: Model, **kwargs: Any) -> list[UUID]:
         if signal is pre_save:

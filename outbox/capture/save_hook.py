@@ -17,6 +17,7 @@ from django.db import connections, router, transaction
 
 from outbox.capture.committed import as_stored, read_again, read_before
 from outbox.capture.returning import can_return, wrap_writes
+from outbox.capture.watch import Watch
 from outbox.errors import SaveLost
 from outbox.write import transactions
 from outbox.write.emit import insert
@@ -45,6 +46,7 @@ class SaveHook:
         self._new_rows: list[NewRow] = []
         self._row: dict[str, Any] = {}
         self._read: Mapping[str, Any] | None = None
+        self._watch: Watch | None = None
 
     @staticmethod
     def of(instance: object) -> SaveHook | None:
@@ -63,19 +65,32 @@ class SaveHook:
     def collect(self, values: Mapping[str, Any]) -> None:
         """Store what a statement wrote."""
         self._row.update(values)
-
-    def forget(self) -> None:
-        """Other code has written the row: read it again when it is needed."""
-        self._row, self._read = {}, None
+        if self._is_whole():
+            self._watch_row()
 
     def stored(self, *, read: bool) -> Any:
         """The instance with the row's values, from the write itself or read once more."""
-        is_whole = len(self._row) == len(self.instance._meta.concrete_fields)
-        if is_whole and not read and self._read is None:
+        if self._read is None and not read and self._is_whole():
             return as_stored(self.instance, self._row)
         if self._read is None:
             self._read = read_again(self.instance, self.using)
+            self._watch_row()
         return as_stored(self.instance, self._read)
+
+    def close(self) -> None:
+        if self._watch is not None:
+            self._watch.stop()
+
+    def _is_whole(self) -> bool:
+        return len(self._row) == len(self.instance._meta.concrete_fields)
+
+    def _watch_row(self) -> None:
+        if self._watch is None:
+            self._watch = Watch(connections[self.using], type(self.instance), self._forget)
+
+    def _forget(self) -> None:
+        """Other code is about to write the row: read it again when it is needed."""
+        self._row, self._read = {}, None
 
 
 _running: ContextVar[SaveHook | None] = ContextVar("outbox_saving", default=None)
@@ -85,31 +100,6 @@ wants_row: Counter[type[Model] | None] = Counter()
 
 wants_previous: Counter[type[Model] | None] = Counter()
 """How many receivers need the row before the change."""
-
-
-def forget_rows(model: type[Model]) -> None:
-    """Rows of a model are written in bulk, so running saves must read their row again."""
-    _forget(_running.get(), model)
-
-
-def _forget(hook: SaveHook | None, model: type[Model], pk: object = None) -> None:
-    while hook is not None:
-        if _may_share_row(hook.instance, model, pk):
-            hook.forget()
-        hook = hook.outer
-
-
-def _may_share_row(instance: Model, model: type[Model], pk: object) -> bool:
-    """Whether a write to ``model`` can have changed the row of ``instance``. Keys of two types, such as a
-    UUID and its text, may be equal in the database.
-    """
-    if instance._meta.concrete_model is not model._meta.concrete_model:
-        return not _tables(type(instance)).isdisjoint(_tables(model))
-    return pk is None or type(pk) is not type(instance.pk) or pk == instance.pk
-
-
-def _tables(model: type[Model]) -> set[type[Model] | None]:
-    return {each._meta.concrete_model for each in (model, *model._meta.all_parents)}
 
 
 def _collector_of(instance: Model) -> Callable[[Mapping[str, Any]], None] | None:
@@ -173,7 +163,7 @@ def _saving(instance: Model, using: str, *, may_exist: bool) -> Iterator[None]:
         insert(hook.take(), using)
     finally:
         _running.reset(token)
-        _forget(hook.outer, type(instance), instance.pk)
+        hook.close()
 
 
 @contextmanager

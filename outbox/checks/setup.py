@@ -17,6 +17,7 @@ from outbox.capture.querysets import CapturedQuerySet
 from outbox.capture.receivers import registered
 from outbox.checks import wiring
 from outbox.checks.hints import keys_that_lock_nothing
+from outbox.checks.senders import check_senders
 from outbox.checks.unloaded import check_unloaded
 from outbox.conf import OutboxSettings, settings
 from outbox.discovery import check_imports
@@ -41,8 +42,10 @@ def register_all() -> None:
         check_imports,
         check_unloaded,
         wiring.check_events,
-        wiring.check_senders,
+        check_senders,
         wiring.check_returned,
+        wiring.check_uids,
+        wiring.check_imported_twice,
         wiring.check_plain_receivers,
         wiring.check_durable,
         wiring.check_shadowed,
@@ -83,7 +86,7 @@ def check_capture(**kwargs: object) -> list[CheckMessage]:
     return [
         message
         for model, receiver in models.items()
-        if model._meta.managed and not model._meta.proxy
+        if model._meta.managed and not (model._meta.proxy or model._meta.auto_created or model._meta.swapped)
         for message in _managers(model, foreign=_package(model) != _package(receiver.function))
     ]
 

@@ -7,6 +7,7 @@ import sys
 import weakref
 from collections.abc import Iterator
 from functools import partial
+from itertools import combinations
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 from django.apps import apps
 from django.core.checks import CheckMessage, Error, Warning
 from django.db.models import Model
-from django.db.models.signals import ModelSignal, post_save, pre_save
+from django.db.models.signals import post_save, pre_save
 from django.dispatch import Signal
 
 from outbox.capture.receivers import Receiver, registered
@@ -41,17 +42,6 @@ def check_events(**kwargs: object) -> list[CheckMessage]:
     ]
 
 
-def check_senders(**kwargs: object) -> list[CheckMessage]:
-    """E008, W004: a custom signal never comes from the declared sender."""
-    return [
-        message
-        for receiver in registered
-        for signal, sender in receiver.connections
-        if not isinstance(signal, ModelSignal)
-        for message in _sender(receiver, signal, sender)
-    ]
-
-
 def check_returned(**kwargs: object) -> list[CheckMessage]:
     """W007: a receiver whose annotation names a result that is not an event."""
     return [
@@ -64,6 +54,39 @@ def check_returned(**kwargs: object) -> list[CheckMessage]:
         for receiver in registered
         for cls in classes_of(receiver.function)
         if isinstance(cls, type) and cls not in registry and issubclass(cls, NO_EVENTS)
+    ]
+
+
+def check_uids(**kwargs: object) -> list[CheckMessage]:
+    """W011: two receivers of one dispatch_uid. Only the first is called."""
+    return [
+        Warning(
+            f"{receiver!r} is never called for {name_of(signal)}: {other!r} has the same dispatch_uid, "
+            f"{receiver.uid!r}.",
+            hint="Give each receiver a dispatch_uid of its own, or none.",
+            obj=receiver.function,
+            id="outbox.W011",
+        )
+        for receiver in registered
+        for signal, other in dict.fromkeys(receiver.kept_out)
+        if _place(other) != _place(receiver)
+    ]
+
+
+def check_imported_twice(**kwargs: object) -> list[CheckMessage]:
+    """W012: a receiver whose module is imported under two names, so that each event is written twice."""
+    return [
+        Warning(
+            f"{other!r} and {receiver!r} are one function of a file that is imported under two names: each "
+            "of its events is written twice.",
+            hint="Import the module by one name only, or give the receiver a dispatch_uid.",
+            obj=receiver.function,
+            id="outbox.W012",
+        )
+        for other, receiver in combinations(registered, 2)
+        if other.function.__module__ != receiver.function.__module__
+        and _place(other) == _place(receiver)
+        and set(other.connections) & set(receiver.connections)
     ]
 
 
@@ -115,29 +138,10 @@ def check_shadowed(**kwargs: object) -> list[CheckMessage]:
     ]
 
 
-def _sender(receiver: Receiver, signal: Signal, sender: Any) -> Iterator[CheckMessage]:
-    if isinstance(sender, str) and _is_model_name(sender):
-        yield Error(
-            f"{receiver!r}: sender {sender!r} of a custom signal is text, and never the class that sends it.",
-            hint="Give the class. Only signals of models accept the name of a model.",
-            obj=receiver.function,
-            id="outbox.E008",
-        )
-    elif isinstance(sender, type) and issubclass(sender, Model):
-        children = [child._meta.label for child in sender.__subclasses__()]
-        if children or sender._meta.abstract:
-            yield Warning(
-                f"{receiver!r}: a custom signal of sender {sender.__qualname__} is received for exactly this "
-                f"class, and not for {', '.join(children) or 'the classes derived from it'}.",
-                hint="Name each class that sends the signal: sender=[…].",
-                obj=receiver.function,
-                id="outbox.W004",
-            )
-
-
-def _is_model_name(text: str) -> bool:
-    app, _, model = text.partition(".")
-    return app in apps.app_configs and model.isidentifier()
+def _place(receiver: Receiver) -> object:
+    """Where its function is written: the same for a file that is imported twice."""
+    code = getattr(inspect.unwrap(receiver.function), "__code__", None)
+    return (code.co_filename, code.co_firstlineno, code.co_qualname) if code else receiver.function
 
 
 def _signals() -> list[Signal]:

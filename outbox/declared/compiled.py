@@ -91,8 +91,7 @@ def _late(declared: Any) -> Any:
 
 
 def _class(cls: type, arguments: tuple[Any, ...], scope: Scope) -> Converter:
-    bound = bindings(cls, arguments)
-    fields = [field._replace(declared=put_in(field.declared, bound)) for field in fields_of(cls, scope)]
+    fields = _fields(cls, arguments, scope)
     plan = [(field.wire_name, *_pair(_of_field(field, scope))) for field in fields]
     names = [field.name for field in fields]
     tag = tag_of(cls)
@@ -115,6 +114,21 @@ def _class(cls: type, arguments: tuple[Any, ...], scope: Scope) -> Converter:
         raise refuse(value, cls.__qualname__)
 
     return Converter(cls.__qualname__, convert, frozenset({cls}))
+
+
+def _fields(cls: type, arguments: tuple[Any, ...] = (), scope: Scope = None) -> list[Field]:
+    bound = bindings(cls, arguments)
+    return [field._replace(declared=put_in(field.declared, bound)) for field in fields_of(cls, scope)]
+
+
+def converters(cls: type) -> dict[str, Converter]:
+    """By the name of each field in JSON, how its value is converted. Empty for a class whose annotations only
+    the function knows in which it was made.
+    """
+    try:
+        return {field.wire_name: _of_field(field, None) for field in _fields(cls)}
+    except NameError:
+        return {}
 
 
 def _pair(converter: Converter) -> tuple[frozenset[type], Any]:

@@ -6,12 +6,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
 from outbox.write.attributes import called, of_scope
+from outbox.write.block import Block
 from outbox_core import tracing
 from outbox_core.wire.event import Event, current_event
 
@@ -46,7 +47,8 @@ class Context:
     def __post_init__(self) -> None:
         for name in _ALLOWED:
             value = getattr(self, name)
-            if not (value is None or callable(value) or is_valid(name, value)):
+            is_later = name == "actor" and callable(value)
+            if not (value is None or is_later or (isinstance(value, str) and is_valid(name, value))):
                 raise ValueError(f"{name} {value!r} is not allowed: {_RULES[name]}.")
         object.__setattr__(self, "attributes", of_scope(self.attributes))
 
@@ -71,6 +73,8 @@ class Context:
         ValueError for what a function gave as the value of an attribute.
         """
         actor = self.actor() if callable(self.actor) else self.actor
+        if not isinstance(actor, str | None):
+            raise ValueError(f"actor {actor!r} is not text: give str(…).")  # noqa: TRY004
         known = {
             "traceparent": self.traceparent,
             "tracestate": self.tracestate,
@@ -155,7 +159,6 @@ def scope(given: Context) -> Iterator[Context]:
 class _Scope:
     """``outbox.context(…)`` and ``outbox.context.attributes(…)``, for ``with`` or as decorators."""
 
-    @contextmanager
     def __call__(
         self,
         *,
@@ -165,7 +168,7 @@ class _Scope:
         causation_id: str | None = None,
         actor: str | Callable[[], str | None] | None = None,
         attributes: Mapping[str, object] | None = None,
-    ) -> Iterator[Context]:
+    ) -> Block[Context]:
         """Events emitted inside carry these values. Missing ones come from the outer context.
 
         Raises ValueError for a value that could not travel in a header.
@@ -178,10 +181,9 @@ class _Scope:
             actor=actor,
             attributes=attributes or {},
         )
-        with scope(given) as inner:
-            yield inner
+        return Block(lambda: scope(given))
 
-    def attributes(self, **attributes: object) -> AbstractContextManager[Context]:
+    def attributes(self, **attributes: object) -> Block[Context]:
         """Events emitted inside carry these extension attributes: ``tenant="t1"`` travels as ``ce_tenant``.
         The value may be a function, which is called when an event is emitted.
 

@@ -46,6 +46,8 @@ class Event:
         super().__init_subclass__()
         dataclass(frozen=True, kw_only=kw_only)(cls)
         if type is None:
+            if (topic, key) != (None, None):
+                raise TypeError(f"{cls.__qualname__}: topic= and key= have no effect without type=.")
             return
         if topic is None or key is None:
             raise TypeError(f"{cls.__qualname__}: an event with a type needs topic= and key= as well.")

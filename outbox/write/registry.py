@@ -19,12 +19,14 @@ from django.core.exceptions import ImproperlyConfigured
 from outbox.declared import compiled, wire_names
 from outbox.errors import UnknownEventType
 from outbox.write.attributes import check_name
+from outbox_core.suggestion import did_you_mean
 
 C = TypeVar("C", bound=type)
 F = TypeVar("F", bound=Callable[..., object])
 Getter = Callable[[Any], object]
 
 _TYPE = re.compile(r"[a-zA-Z0-9_-]+(\.[a-zA-Z0-9_-]+)*")
+_URI = re.compile(r"[\x21-\x7e]+")
 _TOPIC = re.compile(r"[a-zA-Z0-9._-]{1,249}")
 
 
@@ -52,9 +54,13 @@ class EventType:
     def __post_init__(self) -> None:
         object.__setattr__(self, "wire_names", _wire_names(self.cls))
         object.__setattr__(self, "key_of", self._getter("key", self.key))
-        object.__setattr__(self, "subject_of", self._getter("subject", self.subject))
+        object.__setattr__(
+            self,
+            "subject_of",
+            _no_subject if self.subject is None else self._getter("subject", self.subject),
+        )
         object.__setattr__(self, "attribute_getters", self._attribute_getters())
-        if not (_TYPE.fullmatch(self.name) and len(self.name) <= 255):
+        if not (isinstance(self.name, str) and _TYPE.fullmatch(self.name) and len(self.name) <= 255):
             raise self._wrong(
                 f"type name {self.name!r}",
                 "words of a-z A-Z 0-9 _ - joined by dots, such as 'shop.order.placed'",
@@ -63,8 +69,12 @@ class EventType:
             raise self._wrong(f"topic {self.topic!r}", "1 to 249 of a-z A-Z 0-9 . _ -")
         if type(self.version) is not int or self.version < 1:
             raise self._wrong(f"version {self.version!r}", "a whole number, 1 or more")
-        if self.dataschema is not None and not re.fullmatch(r"\S+", self.dataschema):
-            raise self._wrong(f"dataschema {self.dataschema!r}", "a URI")
+        uri = self.dataschema
+        if uri is not None and not (isinstance(uri, str) and _URI.fullmatch(uri)):
+            raise self._wrong(f"dataschema {uri!r}", "a URI, of printable ASCII characters")
+        for option in ("serialize", "tombstone"):
+            if type(getattr(self, option)) is not bool:
+                raise self._wrong(f"{option} {getattr(self, option)!r}", "True or False")
 
     def as_written(self, source: str | Getter, value: object, written: Mapping[str, object]) -> object:
         """What a field says as key, subject or attribute: its text in JSON, whatever text was given."""
@@ -76,17 +86,21 @@ class EventType:
         plain = written[name]
         return plain if isinstance(value, str) or isinstance(plain, int | UUID) else value
 
-    def _getter(self, role: str, source: str | Getter | None) -> Getter:
-        if source is None:
-            return lambda event: None
+    def _getter(self, role: str, source: object) -> Getter:
         if callable(source):
             return source
         names = self.wire_names
-        if source not in names and not isinstance(getattr(self.cls, source, None), property):
-            raise self._wrong(f"{role} {source!r}", f"one of its fields ({', '.join(names)}), or a callable")
-        return attrgetter(source)
+        if isinstance(source, str) and (
+            source in names or isinstance(getattr(self.cls, source, None), property)
+        ):
+            return attrgetter(source)
+        raise self._wrong(
+            f"{role} {source!r}", f"one of its fields ({', '.join(names)}), or a function of the event"
+        )
 
     def _attribute_getters(self) -> Mapping[str, Getter]:
+        if not isinstance(self.attributes, Mapping):
+            raise self._wrong(f"attributes {self.attributes!r}", "a dict, such as {'tenant': 'tenant_id'}")
         try:
             for name in self.attributes:
                 check_name(name)
@@ -139,6 +153,17 @@ class Registry:
             return self._by_class[type(event)]
         except KeyError:
             raise UnknownEventType(self._explain(type(event))) from None
+
+    def named(self, wanted: str | type) -> EventType:
+        """The type of a name or a class; raises UnknownEventType."""
+        if isinstance(wanted, str):
+            if wanted in self._by_name:
+                return self._by_name[wanted]
+            hint = did_you_mean(wanted, self._by_name)
+            raise UnknownEventType(f"No event type {wanted!r} is registered here. {hint}".rstrip())
+        if isinstance(wanted, type) and wanted in self._by_class:
+            return self._by_class[wanted]
+        raise UnknownEventType(self._explain(wanted if isinstance(wanted, type) else type(wanted)))
 
     def _explain(self, cls: type) -> str:
         message = (
@@ -216,9 +241,13 @@ def event(
     return register
 
 
-def is_topic(name: str) -> bool:
+def is_topic(name: object) -> bool:
     """Whether Kafka allows a topic of this name (org.apache.kafka.common.internals.Topic)."""
-    return _TOPIC.fullmatch(name) is not None and name not in {".", ".."}
+    return isinstance(name, str) and _TOPIC.fullmatch(name) is not None and name not in {".", ".."}
+
+
+def _no_subject(event: object) -> None:
+    return None
 
 
 def _compile_here(cls: type) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextvars import copy_context
 from typing import Any
+from uuid import UUID
 
 import pytest
 from asgiref.sync import async_to_sync
 from django.contrib.auth.models import User
+from django.core.exceptions import ImproperlyConfigured
 from django.test import AsyncClient, Client
 from hypothesis import given
 from hypothesis import strategies as st
@@ -93,10 +96,13 @@ class TestContext:
             {"causation_id": "a\x00b"},
             {"causation_id": "a\r\nx: y"},
             {"actor": "ü"},
+            {"actor": 7},
+            {"correlation_id": UUID(int=7)},
+            {"correlation_id": lambda: "later"},
         ],
         ids=repr,
     )
-    def test_refuses(self, given: dict[str, str]) -> None:
+    def test_refuses(self, given: dict[str, Any]) -> None:
         with pytest.raises(ValueError, match=rf"{next(iter(given))} .* is not allowed: "):
             headers(**given)
 
@@ -110,6 +116,44 @@ class TestContext:
 
 
 @pytest.mark.django_db
+def test_an_actor_that_is_no_text_is_refused_by_name() -> None:
+    with outbox.context(actor=lambda: 7), pytest.raises(ValueError, match="actor 7"):  # type: ignore[arg-type, return-value]
+        headers()
+
+
+class TestDecorator:
+    def test_of_an_async_function(self) -> None:
+        @outbox.context.attributes(tenant="t1")
+        async def tenant() -> dict[str, str]:
+            await asyncio.sleep(0)
+            return headers()
+
+        @async_to_sync
+        async def two() -> Any:
+            return await asyncio.gather(tenant(), tenant())
+
+        assert list(two()) == [{"tenant": "t1"}] * 2
+        assert headers() == {}
+
+    def test_of_what_runs_after_the_block_is_refused(self) -> None:
+        def values() -> Iterator[None]:
+            yield
+
+        async def awaited() -> AsyncIterator[None]:
+            yield
+
+        for later in (values, awaited, TestContext):
+            with pytest.raises(ImproperlyConfigured, match="`with` block"):
+                outbox.context.attributes(tenant="t1")(later)
+
+    def test_one_block_is_not_entered_twice_at_a_time(self) -> None:
+        block = outbox.context.attributes(tenant="t1")
+        for _ in range(2):
+            with block, pytest.raises(RuntimeError, match="in use already"):
+                block.__enter__()
+        assert headers() == {}
+
+
 def test_event_carries_the_context_it_is_emitted_in(outbox_events: CapturedEvents) -> None:
     with outbox.context(correlation_id="c"):
         outbox.emit(Note("a"))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from decimal import Decimal
+from typing import Annotated, Any
 
 import pytest
 from django.test import override_settings
@@ -17,7 +18,8 @@ from inbox.handling.registry import Registry, registry
 from inbox.testing import MemoryConsumer
 from outbox.testing import CapturedEvents, assert_not_emitted, deliver
 from outbox_core.wire.event import Event
-from tests.testapp.events import Note, ParcelSaved
+from tests.testapp.events import Note, ParcelDeleted, ParcelSaved
+from tests.testapp.models import Parcel
 
 pytestmark = pytest.mark.django_db
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -173,6 +175,31 @@ class TestAssertNotEmitted:
             outbox_events.assert_not_emitted(Note, **options)
             assert_not_emitted(Note, **options)
         outbox_events.assert_not_emitted(ParcelSaved)
+
+    @pytest.mark.parametrize(
+        ("asked", "part", "error"),
+        [
+            ("test.not", None, "Did you mean 'test.note'"),
+            (Parcel, None, "Parcel is not an event"),
+            (Note("a"), None, "Note is not an event"),
+            (Note, {"txt": "a"}, "a field 'txt': it has about, text"),
+            (ParcelDeleted, {"parcel_id": 1}, "it has nothing"),
+        ],
+    )
+    def test_refuses_what_can_never_be_found(self, asked: Any, part: Any, error: str) -> None:
+        for check in (CapturedEvents().assert_not_emitted, assert_not_emitted):
+            with pytest.raises(ValueError, match=error):
+                check(asked, payload__contains=part)
+
+    def test_compares_values_as_their_fields_declare_them(self, outbox_events: CapturedEvents) -> None:
+        class Priced(outbox.Event, type="test.priced", topic="t", key="name"):
+            name: str
+            price: Annotated[Decimal, outbox.Places(2)]
+
+        outbox.emit(Priced("a", Decimal("9.9")))
+        for price in (Decimal("9.9"), Decimal("9.900"), "9.90"):
+            outbox_events.assert_emitted(Priced, payload__contains={"price": price})
+        outbox_events.assert_not_emitted(Priced, payload__contains={"price": 9})
 
     def test_shows_what_was_emitted(self, outbox_events: CapturedEvents) -> None:
         outbox.emit(Note("a", "text"))

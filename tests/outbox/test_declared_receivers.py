@@ -11,6 +11,7 @@ from django.apps import apps
 from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection, transaction
+from django.db.models import Model
 from django.db.models.signals import post_save
 from django.dispatch import Signal
 
@@ -45,9 +46,10 @@ class TestSender:
             apps._pending_operations.pop(("testapp", "missing"))
         assert found.level == checks.ERROR
 
-    def test_that_is_no_model_is_refused(self) -> None:
+    @pytest.mark.parametrize("sender", [Parcel.tags, Model])
+    def test_that_is_no_model_is_refused(self, sender: Any) -> None:
         with pytest.raises(ImproperlyConfigured, match=r"neither a model nor 'app\.Model'"):
-            note(post_save, Parcel.tags)
+            note(post_save, sender)
 
 
 class TestDispatchUid:

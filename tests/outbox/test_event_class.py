@@ -50,6 +50,13 @@ def test_a_type_needs_topic_and_key() -> None:
             number: int
 
 
+def test_topic_and_key_need_a_type() -> None:
+    with pytest.raises(TypeError, match="without type="):
+
+        class Placed(outbox.Event, topic="t", key="number"):
+            number: int
+
+
 class TestAttributes:
     """Extension attributes of the user's own: from emit(), from the event's type, from the context."""
 

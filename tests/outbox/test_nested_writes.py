@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.db import connection
+from django.db.models import QuerySet
 from django.db.models.signals import post_save
 from django.dispatch import receiver as django_receiver
 
+import outbox
 from tests.outbox.seen import Seen, price, seen
 from tests.testapp.models import Price, SpecialPrice, UuidKey
 
@@ -89,3 +93,38 @@ def test_an_update_inside_another_receiver_is_seen_by_the_later_ones(before_all:
     seen = Seen()
     price.save()
     assert seen.last.name == "updated"
+
+
+@pytest.mark.parametrize(
+    "statement", ["UPDATE testapp_price SET name = 'sql'", b"update Testapp_Price set name='sql'"]
+)
+def test_sql_inside_another_receiver_is_seen_by_the_later_ones(
+    before_all: Any, price: Price, statement: Any
+) -> None:
+    def execute(instance: Price) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(statement)
+
+    before_all(Price, execute)
+    seen = Seen()
+    price.save()
+    assert seen.last.name == "sql"
+
+
+def test_an_update_past_the_captured_manager_is_seen_by_the_later_ones(price: Price) -> None:
+    @outbox.receiver(post_save, sender=Price)
+    def rename(instance: Price, **kwargs: Any) -> None:
+        QuerySet(Price).update(name=instance.name + "+")
+
+    seen = Seen()
+    price.save()
+    assert seen.last.name == "a+"
+    assert not connection.execute_wrappers
+
+
+def test_what_is_read_between_costs_no_statement(before_all: Any, django_assert_num_queries: Any) -> None:
+    before_all(Price, lambda instance: Price.objects.get(pk=instance.pk))
+    seen = Seen()
+    with django_assert_num_queries(2):
+        price = Price.objects.create(name="a", amount=Decimal("1.00"), count=1)
+    assert seen.last is price

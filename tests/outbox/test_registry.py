@@ -67,9 +67,21 @@ def test_takes_an_attrs_class() -> None:
         ("test.thing", {"version": True}, "version True"),
         ("test.thing", {"version": "1"}, "version '1'"),
         ("test.thing", {"dataschema": "a b"}, "dataschema 'a b'"),
+        ("test.thing", {"dataschema": "a\x00b"}, "dataschema"),
+        ("test.thing", {"dataschema": "http://ü"}, "dataschema"),
+        ("test.thing", {"dataschema": 5}, "dataschema 5"),
+        (None, {}, "type name None"),
+        ("test.thing", {"topic": None}, "topic None"),
+        ("test.thing", {"key": None}, "key None"),
+        ("test.thing", {"key": ("name", "id")}, r"key \('name', 'id'\) .* or a function of the event"),
+        ("test.thing", {"subject": 5}, "subject 5"),
+        ("test.thing", {"attributes": ["tenant"]}, r"attributes \['tenant'\]"),
+        ("test.thing", {"attributes": {"tenant": 5}}, "attribute tenant 5"),
+        ("test.thing", {"tombstone": "no"}, "tombstone 'no'"),
+        ("test.thing", {"serialize": 1}, "serialize 1"),
     ],
 )
-def test_refuses(name: str, options: dict[str, Any], message: str) -> None:
+def test_refuses(name: Any, options: dict[str, Any], message: str) -> None:
     with pytest.raises(ImproperlyConfigured, match=rf"@outbox\.event of .*Thing: {message}"):
         outbox.event(name, **{"topic": "things", "key": "name", **options})(Thing)
     assert Thing not in registry

@@ -7,15 +7,27 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.core import checks
 from django.core.checks import CheckMessage
 from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
-from django.db.models.signals import m2m_changed, post_save
+from django.db.models import Model
+from django.db.models.signals import (
+    m2m_changed,
+    post_delete,
+    post_migrate,
+    post_save,
+    pre_delete,
+    pre_migrate,
+)
 from django.dispatch import Signal
 from django.dispatch import receiver as django_receiver
 
 import outbox
+from outbox.checks.senders import check_senders
+from outbox.checks.setup import check_capture
+from outbox.checks.wiring import check_imported_twice, check_uids
 from outbox.write.registry import registry
 from tests.checking import run_checks
 from tests.testapp.events import Note
@@ -51,6 +63,89 @@ class TestCustomSignal:
     def test_with_a_class_that_sends_it_is_fine(self, sender: Any) -> None:
         outbox.receiver(arrived, sender=sender)(nothing)
         assert not found("outbox.W004")
+
+
+class TestSenderThatNeverSends:
+    """Signals whose senders Django itself decides."""
+
+    @pytest.mark.parametrize(
+        ("signal", "sender"),
+        [
+            (post_save, Parcel.tags.through),
+            (pre_delete, Parcel.tags.through),
+            (post_migrate, Parcel),
+            (pre_migrate, "testapp"),
+        ],
+    )
+    def test_is_an_error(self, signal: Signal, sender: Any) -> None:
+        outbox.receiver(signal, sender=sender)(nothing)
+        (error,) = check_senders()
+        assert error.id == "outbox.E008"
+        assert not [info for info in check_capture() if info.obj is sender]
+
+    def test_because_another_model_stands_for_it_is_an_error(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        outbox.receiver(post_save, sender=Parcel)(nothing)
+        monkeypatch.setattr(type(Parcel._meta), "swapped", property(lambda self: "auth.User"))
+        (error,) = [each for each in check_senders() if each.obj is nothing]
+        assert "'auth.User'" in (error.hint or "")
+
+    @pytest.mark.parametrize(("signal", "sender"), [(m2m_changed, Parcel), (m2m_changed, Document)])
+    def test_is_warned_of(self, signal: Signal, sender: Any) -> None:
+        outbox.receiver(signal, sender=sender)(nothing)
+        assert [each.id for each in check_senders()] == ["outbox.W004"]
+
+    def test_because_no_model_is_derived_from_it_is_warned_of(self) -> None:
+        class Childless(Model):
+            class Meta:
+                abstract = True
+                app_label = "testapp"
+
+        outbox.receiver([post_save, post_delete], sender=Childless)(nothing)
+        assert [each.id for each in check_senders()] == ["outbox.W004"] * 2
+
+    @pytest.mark.parametrize(
+        ("signal", "sender"),
+        [
+            (m2m_changed, Parcel.tags.through),
+            (m2m_changed, "testapp.Parcel_tags"),
+            (post_save, Document),
+            (post_migrate, apps.get_app_config("testapp")),
+            (post_migrate, None),
+        ],
+    )
+    def test_where_it_does_send_is_fine(self, signal: Signal, sender: Any) -> None:
+        outbox.receiver(signal, sender=sender)(nothing)
+        assert not check_senders()
+
+
+class TestTwice:
+    def test_a_dispatch_uid_of_two_receivers_is_warned_of(self) -> None:
+        def first(**kwargs: Any) -> None: ...
+        def second(**kwargs: Any) -> None: ...
+
+        for function in (first, second):
+            outbox.receiver(post_save, sender=Parcel, dispatch_uid="one")(function)
+        (warning,) = found("outbox.W011")
+        assert warning.obj is second
+
+    def test_a_file_that_is_imported_by_two_names_is_warned_of(self) -> None:
+        self._import(post_save, None)
+        assert [each.id for each in check_imported_twice()] == ["outbox.W012"]
+
+    @pytest.mark.parametrize("uid", ["one", None])
+    def test_one_that_is_called_once_is_fine(self, uid: str | None) -> None:
+        outbox.receiver(post_save, sender=Price)(nothing)
+        outbox.receiver([post_save, pre_delete], sender=[Parcel, Parcel])(nothing)
+        self._import(post_save if uid else post_delete, uid)
+        assert not [*check_uids(), *check_imported_twice()]
+
+    def _import(self, signal: Signal, uid: str | None) -> None:
+        for module, own in (("shop.receivers", signal), ("project.shop.receivers", post_save)):
+
+            @outbox.receiver(own, sender=Parcel, dispatch_uid=uid)
+            def placed(**kwargs: Any) -> None: ...
+
+            placed.__module__ = module
 
 
 @pytest.mark.parametrize("bare", [nothing, Note])
