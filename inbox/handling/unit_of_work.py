@@ -16,6 +16,7 @@ from inbox.errors import EffectsLost, HandlerFailed, Poison
 from inbox.handling.batch import gathering
 from inbox.handling.endings import ENDED
 from inbox.handling.guard import StatementGuard
+from inbox.handling.retriable import chain
 from inbox.handling.routing import Delivery
 from inbox.handling.session import SessionSettings
 from inbox.models import HeldEvent, Processed, Unit
@@ -223,10 +224,7 @@ class UnitOfWork:
             raise EffectsLost(CAUGHT)
 
 
-def _is_refused_commit(error: BaseException | None) -> bool:
+def _is_refused_commit(failure: HandlerFailed) -> bool:
     """Whether a COMMIT failed because the unit of work had not ended: see ``Unit``."""
-    while error is not None:
-        if getattr(getattr(error, "diag", None), "table_name", "") == Unit._meta.db_table:
-            return True
-        error = error.__cause__
-    return False
+    tables = (getattr(getattr(error, "diag", None), "table_name", "") for error in chain(failure))
+    return Unit._meta.db_table in tables
