@@ -24,6 +24,10 @@ transaction may still be rolled back. Arguments: event, seconds, error."""
 batch_failed = Signal()
 """A batch was rolled back, and the consumer looks for the event that causes it. Arguments: error, size."""
 
+on_commit_failed = Signal()
+"""A function that a handler gave to transaction.on_commit() has failed, after the commit. It is not called
+again. Arguments: function (its name), error."""
+
 event_held = Signal()
 """An event is held until a person decides, or behind an event of its key. Arguments: delivery."""
 

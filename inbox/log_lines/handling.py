@@ -26,6 +26,16 @@ def _batch_failed(sender: str, error: BaseException, size: int, **_: Any) -> Non
     log(logging.INFO, "inbox.batch_failed", message, *words, consumer=sender, size=size)
 
 
+@receiver(signals.on_commit_failed)
+def _on_commit_failed(sender: str, function: str, error: BaseException, **_: Any) -> None:
+    message = (
+        "%s: %s, a function of transaction.on_commit(), failed after the commit. The events are handled; it "
+        "is not called again. %s"
+    )
+    words = (sender, function, describe(error))
+    log(logging.ERROR, "inbox.on_commit_failed", message, *words, consumer=sender, function=function)
+
+
 @receiver(signals.event_held)
 def _event_held(sender: str, delivery: Delivery, **_: Any) -> None:
     fields = {"consumer": sender, **_event(delivery)}
