@@ -82,7 +82,9 @@ offsets_sought = Signal()
 """A person moved a consumer (``inbox_seek``). Arguments: topic, partition, before, offset, reason, by."""
 
 partition_undecodable = Signal()
-"""The client cannot decode a batch, so the partition waits. Arguments: topic, partition, offset, error."""
+"""The client cannot decode a batch, so the partition waits. ``extra``: what to install for its codec, or
+empty. Arguments: topic, partition, offset, error, extra.
+"""
 
 partition_decodable = Signal()
 """The partition can be read again. Arguments: topic, partition, seconds."""
