@@ -169,9 +169,14 @@ def _required(attributes: dict[str, str], name: str) -> str:
     return value
 
 
+def moment(timestamp: int) -> datetime:
+    """The time of a record's timestamp, whatever another producer has set."""
+    return datetime.fromtimestamp(min(max(timestamp, 0), MAX_TIMESTAMP) / 1000, UTC)
+
+
 def _time(value: str | None, record: ConsumerRecord) -> datetime:
     if not value:
-        return datetime.fromtimestamp(min(max(record.timestamp, 0), MAX_TIMESTAMP) / 1000, UTC)
+        return moment(record.timestamp)
     try:
         time = datetime.fromisoformat(value)
     except ValueError:
