@@ -75,6 +75,11 @@ def _check_database(inbox: Settings) -> list[CheckMessage]:
                 id="inbox.E009",
             )
         ]
+    if not connections[inbox.database].settings_dict["AUTOCOMMIT"]:
+        text = (
+            f"AUTOCOMMIT of DATABASES[{inbox.database!r}] is off: nothing that a handler writes is committed."
+        )
+        return [Error(text, hint="Remove AUTOCOMMIT from it.", id="inbox.E015")]
     return []
 
 

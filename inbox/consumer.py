@@ -117,6 +117,7 @@ class Consumer:
             database=inbox.database,
             idle_seconds=inbox.transaction_idle_seconds,
             ahead=ahead,
+            failed=failed,
         )
         judge = Judge(
             handlers={handler.name for handler in routes.handlers.values()},

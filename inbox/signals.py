@@ -24,6 +24,10 @@ transaction may still be rolled back. Arguments: event, seconds, error."""
 batch_failed = Signal()
 """A batch was rolled back, and the consumer looks for the event that causes it. Arguments: error, size."""
 
+on_commit_failed = Signal()
+"""A function that a handler gave to transaction.on_commit() has failed, after the commit. It is not called
+again. Arguments: function (its name), error."""
+
 event_held = Signal()
 """An event is held until a person decides, or behind an event of its key. Arguments: delivery."""
 
@@ -78,7 +82,9 @@ offsets_sought = Signal()
 """A person moved a consumer (``inbox_seek``). Arguments: topic, partition, before, offset, reason, by."""
 
 partition_undecodable = Signal()
-"""The client cannot decode a batch, so the partition waits. Arguments: topic, partition, offset, error."""
+"""The client cannot decode a batch, so the partition waits. ``extra``: what to install for its codec, or
+empty. Arguments: topic, partition, offset, error, extra.
+"""
 
 partition_decodable = Signal()
 """The partition can be read again. Arguments: topic, partition, seconds."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -15,6 +15,13 @@ from outbox_core.wire.event import Event, handling
 
 F = TypeVar("F", bound=Callable[..., Any])
 EVERY = "*"
+_NEVER_RUN = (Awaitable, Generator, AsyncGenerator)
+"""What a handler may not return: calling it has begun nothing yet."""
+_OTHER_FUNCTIONS = {
+    inspect.iscoroutinefunction: "async",
+    inspect.isasyncgenfunction: "async",
+    inspect.isgeneratorfunction: "a generator",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +52,13 @@ class Handler:
 
     def __call__(self, event: Event, arguments: Sequence[Any]) -> None:
         with handling(event), tracing.processing(event, self.name):
-            self.function(*arguments)
+            returned = self.function(*arguments)
+        if isinstance(returned, _NEVER_RUN):
+            getattr(returned, "close", object)()  # a coroutine would warn, much later
+            raise HandlerError(
+                f"handler {self.name} returned a {type(returned).__name__}, which nobody runs, so the event "
+                "had no effect: run it in the handler (asgiref.sync.async_to_sync, or a loop)"
+            )
 
 
 class Registry:
@@ -116,10 +129,11 @@ def _module(handler: Handler) -> str:
 
 def _read_signature(function: Callable[..., Any]) -> tuple[PayloadReader | None, bool]:
     name = f"{function.__module__}.{function.__qualname__}"
-    if inspect.iscoroutinefunction(function):
-        raise HandlerError(
-            f"handler {name} is async; handlers share one database transaction and are plain functions"
-        )
+    for is_other, kind in _OTHER_FUNCTIONS.items():
+        if is_other(function):
+            raise HandlerError(
+                f"handler {name} is {kind}; handlers share one database transaction and are plain functions"
+            )
     try:
         hints = typing.get_type_hints(function)
     except NameError as error:

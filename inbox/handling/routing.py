@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -56,8 +57,10 @@ class Delivery:
         for handler, arguments in self.calls:
             assert self.event is not None
             call = running.current = Call(handler, self.event, monotonic())
+            status = 1
             try:
                 handler(self.event, arguments)
+                status = 0
             except BaseException as error:
                 running.current = None  # first, so that the time limit does not interrupt what follows
                 if isinstance(error, KeyboardInterrupt) and asked_by_a_person():
@@ -65,6 +68,8 @@ class Delivery:
                 raise HandlerFailed(index, handler.name, call.seconds) from as_error(error, call)
             finally:
                 running.current = None
+                if running.is_copy:
+                    os._exit(status)
 
     def refused(self, error: BaseException, handler: str = "") -> Delivery:
         """The same delivery, to be held for ``error`` until a person decides."""

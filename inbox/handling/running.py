@@ -12,6 +12,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, NamedTuple
 
 from inbox.errors import HandlerHung, HandlerLeft, Interrupted
+from outbox_core.people.failure import message
 from outbox_core.process.exit_codes import ExitCode
 from outbox_core.wire.event import Event
 
@@ -46,6 +47,16 @@ class Call(NamedTuple):
 
 current: Call | None = None
 """The running call in the main thread."""
+is_copy = False
+"""Whether a handler made this process with os.fork(). It must not use the connections of the consumer."""
+
+
+def _begin_copy() -> None:
+    global is_copy
+    is_copy = current is not None
+
+
+os.register_at_fork(after_in_child=_begin_copy)
 
 
 def as_error(error: BaseException, call: Call) -> Exception:
@@ -59,7 +70,7 @@ def as_error(error: BaseException, call: Call) -> Exception:
         return hung
     if isinstance(error, Exception):
         return error
-    left = HandlerLeft(f"{call.handler} raised {type(error).__name__}: {error}")
+    left = HandlerLeft(f"{call.handler} raised {type(error).__name__}: {message(error)}")
     left.__cause__ = error
     return left
 

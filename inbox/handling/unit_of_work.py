@@ -16,6 +16,8 @@ from inbox.errors import EffectsLost, HandlerFailed, Poison
 from inbox.handling.batch import gathering
 from inbox.handling.endings import ENDED
 from inbox.handling.guard import StatementGuard
+from inbox.handling.on_commit import isolate
+from inbox.handling.retriable import chain
 from inbox.handling.routing import Delivery
 from inbox.handling.session import SessionSettings
 from inbox.models import HeldEvent, Processed, Unit
@@ -46,7 +48,7 @@ class UnitOfWork:
 
     A transaction that stays idle for longer than ``idle_seconds`` is ended by the server, so that a frozen
     process cannot block the one that took over its partitions. 0 is no limit. ``ahead``: seconds that a test
-    has skipped.
+    has skipped. ``failed`` is called for each failure behind a commit.
     """
 
     consumer: str
@@ -54,6 +56,7 @@ class UnitOfWork:
     database: str = "default"
     idle_seconds: float = 30.0
     ahead: Callable[[], float] = lambda: 0.0
+    failed: Callable[[BaseException], None] = lambda error: None
     session: SessionSettings = field(default_factory=SessionSettings, init=False)
 
     def apply(self, deliveries: Sequence[Delivery]) -> Applied:
@@ -123,6 +126,9 @@ class UnitOfWork:
         """A transaction that begins by storing the offsets and claiming the events, in one statement."""
         unit = random.getrandbits(62) + 1
         connection = connections[self.database]
+        within = connection.in_atomic_block
+        if not within and not connection.get_autocommit():
+            connection.close()  # Django would not commit, because a function of on_commit() left it like this
         self.session.begin()
         with transaction.atomic(using=self.database):
             new = self._begin(unit, deliveries, moves)
@@ -132,6 +138,8 @@ class UnitOfWork:
             self.session.restore(connection)
             if not Unit.objects.db_manager(self.database).end(unit):
                 raise EffectsLost(ENDED)
+            if not within:  # a test looks at its functions itself
+                isolate(connection, self.consumer, self.failed)
         self.session.end(connection)
         self.offsets.confirm(moves)
 
@@ -223,10 +231,7 @@ class UnitOfWork:
             raise EffectsLost(CAUGHT)
 
 
-def _is_refused_commit(error: BaseException | None) -> bool:
+def _is_refused_commit(failure: HandlerFailed) -> bool:
     """Whether a COMMIT failed because the unit of work had not ended: see ``Unit``."""
-    while error is not None:
-        if getattr(getattr(error, "diag", None), "table_name", "") == Unit._meta.db_table:
-            return True
-        error = error.__cause__
-    return False
+    tables = (getattr(getattr(error, "diag", None), "table_name", "") for error in chain(failure))
+    return Unit._meta.db_table in tables

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import closing
 from typing import Any
@@ -13,6 +14,7 @@ from inbox.kafka.client import ANSWER_MS
 from inbox.signals import partition_decodable, partition_undecodable
 
 RETRY_EVERY = 30.0
+_CODEC = re.compile(r"Libraries for (\w+) compression")
 
 
 class Undecodable(KafkaError):  # type: ignore[misc]
@@ -34,6 +36,12 @@ def poll(client: Any, **options: int) -> Mapping[TopicPartition, Sequence[Any]]:
     except Exception as error:  # a compression library raises errors of its own
         raise Undecodable(error) from error
     return records
+
+
+def _extra(error: Exception) -> str:
+    """The extra of kafka-python that decodes the batch; empty unless a codec is missing here."""
+    found = _CODEC.match(str(error.args[0])) if isinstance(error, UnsupportedCodecError) else None
+    return f"kafka-python[{found[1]}]" if found else ""
 
 
 class UndecodablePartitions:
@@ -69,7 +77,7 @@ class UndecodablePartitions:
                 self._since[partition] = self._clock()
                 self._retry_at = self._clock() + RETRY_EVERY
                 where = {"topic": partition.topic, "partition": partition.partition, "offset": offset}
-                partition_undecodable.send(self._consumer, **where, error=error)
+                partition_undecodable.send(self._consumer, **where, error=error, extra=_extra(error))
                 return True
         return False
 

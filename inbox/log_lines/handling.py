@@ -12,7 +12,7 @@ from inbox import signals
 from inbox.handling.routing import Delivery
 from inbox.log_lines.line import log
 from inbox.models import HeldEvent
-from outbox_core.people.failure import without_rows
+from outbox_core.people.failure import describe, without_rows
 from outbox_core.wire.event import Event
 from outbox_core.wire.trace import trace_id
 
@@ -21,9 +21,19 @@ DECIDE = "Correct the handler or the data, then use inbox_release; or use inbox_
 
 @receiver(signals.batch_failed)
 def _batch_failed(sender: str, error: BaseException, size: int, **_: Any) -> None:
-    message = "%s: a transaction of %d events was rolled back; looking for the event at fault. %s: %s"
-    words = (sender, size, type(error).__name__, without_rows(str(error)))
+    message = "%s: a transaction of %d events was rolled back; looking for the event at fault. %s"
+    words = (sender, size, describe(error))
     log(logging.INFO, "inbox.batch_failed", message, *words, consumer=sender, size=size)
+
+
+@receiver(signals.on_commit_failed)
+def _on_commit_failed(sender: str, function: str, error: BaseException, **_: Any) -> None:
+    message = (
+        "%s: %s, a function of transaction.on_commit(), failed after the commit. The events are handled; it "
+        "is not called again. %s"
+    )
+    words = (sender, function, describe(error))
+    log(logging.ERROR, "inbox.on_commit_failed", message, *words, consumer=sender, function=function)
 
 
 @receiver(signals.event_held)

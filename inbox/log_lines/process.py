@@ -10,7 +10,7 @@ from django.dispatch import receiver
 
 from inbox import signals
 from inbox.log_lines.line import log
-from outbox_core.people.failure import without_rows
+from outbox_core.people.failure import describe
 
 
 @receiver(signals.started)
@@ -44,8 +44,8 @@ def _dead_removed(sender: str, processes: Collection[str], **_: Any) -> None:
 
 @receiver(signals.stalled)
 def _stalled(sender: str, what: str, error: BaseException, **_: Any) -> None:
-    message = "%s: %s is not available; retrying. Nothing is lost. %s: %s"
-    words = (sender, what, type(error).__name__, without_rows(str(error)))
+    message = "%s: %s is not available; retrying. Nothing is lost. %s"
+    words = (sender, what, describe(error))
     log(logging.WARNING, "inbox.degraded", message, *words, consumer=sender, what=what)
 
 

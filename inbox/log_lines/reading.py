@@ -119,17 +119,23 @@ def _offsets_sought(
 
 @receiver(signals.partition_undecodable)
 def _partition_undecodable(
-    sender: str, topic: str, partition: int, offset: int, error: Exception, **_: Any
+    sender: str, topic: str, partition: int, offset: int, error: Exception, extra: str, **_: Any
 ) -> None:
+    skip = f"manage.py inbox_seek {sender} --topic {topic} --partition {partition} --to-offset N"
+    cure = (
+        f"Start the consumer again with this codec: pip install '{extra}'"
+        if extra
+        else f"Correct the producer, stop the consumers and move past the batch: {skip}"
+    )
     log(
         logging.ERROR,
         "inbox.partition_undecodable",
         "%s: the Kafka client cannot decode %s/%d offset %d; this partition waits. Other partitions are "
-        "read; nothing is lost. Correct the producer, stop the consumers and move past the batch: "
-        "manage.py inbox_seek %s --topic %s --partition %d --to-offset N. %s",
-        *(sender, topic, partition, offset, sender, topic, partition, without_rows(str(error))),
+        "read; nothing is lost. %s. %s",
+        *(sender, topic, partition, offset, cure, without_rows(str(error))),
         **_partition(sender, topic, partition),
         offset=offset,
+        extra=extra,
     )
 
 

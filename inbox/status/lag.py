@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Protocol
 
 from kafka import TopicPartition
@@ -16,6 +16,7 @@ from kafka.errors import KafkaError
 from inbox.errors import TopicDeleted
 from inbox.kafka.client import WITHOUT_GROUP, bounds, config, connect
 from inbox.models import Offset
+from outbox_core.wire.decode import moment
 
 ANSWER_SECONDS = 3.0
 BOUNDED: Mapping[str, Any] = {
@@ -23,6 +24,8 @@ BOUNDED: Mapping[str, Any] = {
     "bootstrap_timeout_ms": int(ANSWER_SECONDS * 1000),
     "fetch_max_wait_ms": 100,
 }
+UNCOMMITTED = {"isolation_level": "read_uncommitted"}
+"""To see also what waits behind an open transaction of another producer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,7 @@ class Asking:
 
     def _ask(self, topics: Collection[str], stored: Mapping[TopicPartition, int]) -> Lag:
         try:
-            with closing(connect(self._config)) as client:
+            with closing(connect(self._config | UNCOMMITTED)) as client:
                 return self._lag(client, topics, stored)
         except TopicDeleted as error:
             return Lag(reason=str(error))
@@ -87,10 +90,27 @@ class Asking:
         starts = {p: max(stored.get(p, 0), first) for p, (first, _) in found.items()}
         ends = {p: end for p, (_, end) in found.items()}
         behind = {p: start for p, start in starts.items() if start < ends[p]}
-        oldest = self._first_records(client, behind, ends)
-        records = sum(ends[p] - start for p, start in behind.items() if oldest.get(p, 0) is not None)
-        times = [at for at in oldest.values() if at is not None]
-        return Lag(records, datetime.fromtimestamp(min(times) / 1000, UTC) if times else None)
+        if not behind:
+            return Lag(0)
+        with closing(connect(self._config)) as committed:
+            unhandled, times = self._readable(committed, behind)
+        waiting = {p: start for p, start in unhandled.items() if p not in times and start < ends[p]}
+        times |= self._first_records(client, waiting, ends)
+        records = sum(max(ends[p] - start, 0) for p, start in unhandled.items())
+        known = [at for at in times.values() if at is not None]
+        return Lag(records, moment(min(known)) if known else None)
+
+    def _readable(
+        self, client: Any, behind: Mapping[TopicPartition, int]
+    ) -> tuple[dict[TopicPartition, int], dict[TopicPartition, int | None]]:
+        """Where the first record of each is that a consumer has yet to handle, as far as it can be read now,
+        and when it was written.
+        """
+        stable = {p: end for p, (_, end) in bounds(client, behind, int(ANSWER_SECONDS * 1000)).items()}
+        readable = {p: start for p, start in behind.items() if start < stable[p]}
+        found = self._first_records(client, readable, stable)
+        starts = {p: stable[p] if found.get(p, 0) is None else start for p, start in behind.items()}
+        return starts, {p: at for p, at in found.items() if at is not None}
 
     def _first_records(
         self, client: Any, starts: Mapping[TopicPartition, int], ends: Mapping[TopicPartition, int]

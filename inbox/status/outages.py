@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 from inbox.signals import recovered, stalled
+from outbox_core.people.failure import describe
 
 
 class Outages:
@@ -18,7 +19,7 @@ class Outages:
         self._detail: dict[str, str] = {}
 
     def begin(self, what: str, error: BaseException) -> None:
-        self._detail[what] = f"{what}: {type(error).__name__}: {error}"
+        self._detail[what] = f"{what}: {describe(error)}"
         if what not in self._since:
             self._since[what] = self._clock()
             stalled.send(self._consumer, what=what, error=error)

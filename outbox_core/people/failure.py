@@ -16,11 +16,19 @@ _ROW = re.compile(r"\((?:[^()]|\([^()]*\))*\)=\(.*?\)(?=[\s.,;]|$)", re.S)
 
 def describe(error: BaseException) -> str:
     """``ValueError: no such customer``, with secrets hidden."""
-    said = without_rows(str(error))
+    said = without_rows(message(error))
     return line(f"{type(error).__name__}: {said}" if said else type(error).__name__)
 
 
-def without_rows(message: str) -> str:
+def message(error: BaseException) -> str:
+    """What an error says, also if its own ``__str__`` fails."""
+    try:
+        return str(error)
+    except Exception as another:
+        return f"(its message cannot be read: {type(another).__name__})"
+
+
+def without_rows(text: str) -> str:
     """A message on one line without the values that databases quote, and with secrets hidden."""
-    kept = _ROW.sub("(…)", _QUOTED.sub("", message[:100_000]))
+    kept = _ROW.sub("(…)", _QUOTED.sub("", text[:100_000]))
     return Redactor().text(" ".join(kept.split()))

@@ -19,6 +19,7 @@ STRUCTURED = "application/cloudevents+json"
 TOMBSTONE = "kafka.tombstone"
 """The type of a record with neither a value nor attributes: another program deletes a key of a topic."""
 MAX_NAME_BYTES = 1000  # of id and source, which are indexed
+MAX_TIMESTAMP = 253_402_300_799_000  # the last second of the year 9999; some producers count microseconds
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _TIME = re.compile(
@@ -168,9 +169,14 @@ def _required(attributes: dict[str, str], name: str) -> str:
     return value
 
 
+def moment(timestamp: int) -> datetime:
+    """The time of a record's timestamp, whatever another producer has set."""
+    return datetime.fromtimestamp(min(max(timestamp, 0), MAX_TIMESTAMP) / 1000, UTC)
+
+
 def _time(value: str | None, record: ConsumerRecord) -> datetime:
     if not value:
-        return datetime.fromtimestamp(max(record.timestamp, 0) / 1000, UTC)
+        return moment(record.timestamp)
     try:
         time = datetime.fromisoformat(value)
     except ValueError:

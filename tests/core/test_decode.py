@@ -49,6 +49,13 @@ def structured(
     return ConsumerRecord(topic="t", partition=0, offset=0, key=None, value=value, headers=headers)
 
 
+@pytest.mark.parametrize(
+    ("timestamp", "year"), [(-1, 1970), (1_764_374_400_000_000, 9999), (2**63 - 1, 9999)]
+)
+def test_a_record_without_a_time_has_that_of_kafka_whatever_it_is(timestamp: int, year: int) -> None:
+    assert parse(replace(binary(ce_time=None), timestamp=timestamp)).time.year == year
+
+
 def test_binary_mode() -> None:
     assert parse(binary(b'{"a":1}')) == Event(
         id="0199-1",

@@ -34,6 +34,18 @@ def endless() -> None:
     endless()
 
 
+def raised_from_itself() -> None:
+    error = ValueError("wrong")
+    raise error from error
+
+
+class Speechless(Exception):
+    """An error that cannot be printed, such as one whose arguments are missing."""
+
+    def __str__(self) -> str:
+        raise IndexError("no arguments")
+
+
 DISGUISES: dict[str, Callable[[], object]] = {
     "a bug": raising(KeyError("x")),
     "currval before nextval": executing("CREATE TEMP SEQUENCE s; SELECT currval('s')"),
@@ -47,6 +59,8 @@ DISGUISES: dict[str, Callable[[], object]] = {
     "one customer's webhook refuses": raising(ConnectionRefusedError()),
     "memory": raising(MemoryError()),
     "recursion": endless,
+    "raised from itself": raised_from_itself,
+    "speechless": raising(Speechless()),
     "exit": raising(SystemExit(1)),
     "generator": raising(GeneratorExit()),
     "cancelled": raising(asyncio.CancelledError()),

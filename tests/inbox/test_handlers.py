@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -16,6 +17,8 @@ import inbox
 from inbox.errors import HandlerError, InvalidPayload
 from inbox.handling.payload import PayloadReader
 from inbox.handling.registry import Registry
+from inbox.handling.routing import Delivery, Identity
+from outbox_core.wire.consumed import ConsumerRecord
 
 
 @dataclass
@@ -111,6 +114,59 @@ def test_signature_that_cannot_be_called_is_refused(function: Callable[..., None
 def test_handler_without_a_type_is_refused(types: tuple[Any, ...]) -> None:
     with pytest.raises(HandlerError, match="takes the event types as strings"):
         Registry().handler(*types)
+
+
+async def later(event: inbox.Event) -> None: ...
+
+
+def one_by_one(event: inbox.Event) -> Iterator[int]:
+    yield 1
+
+
+async def one_by_one_later(event: inbox.Event) -> AsyncIterator[int]:
+    yield 1
+
+
+NEVER_RUN = [later, one_by_one, one_by_one_later]
+
+
+@pytest.mark.parametrize("function", NEVER_RUN)
+def test_handler_whose_call_runs_nothing_is_refused(function: Callable[[inbox.Event], object]) -> None:
+    with pytest.raises(HandlerError, match="plain functions"):
+        Registry().handler("a")(function)
+    registry = Registry()
+
+    @registry.handler("a")
+    def wrapped(event: inbox.Event) -> Any:
+        return function(event)
+
+    with pytest.raises(HandlerError, match="which nobody runs"):
+        registry.of()["a"](event(b""), (event(b""),))
+
+
+@pytest.mark.integration
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_copy_of_the_process_that_a_handler_makes_ends_with_the_handler() -> None:
+    """It has the connections of the consumer, so it may neither commit nor read on."""
+    registry, parent, (out, into) = Registry(), os.getpid(), os.pipe()
+
+    @registry.handler("a")
+    def forks(event: inbox.Event) -> None:
+        if child := os.fork():
+            assert os.waitpid(child, 0)[1] == 0
+
+    record = ConsumerRecord(topic="t", partition=0, offset=0, key=None, value=b"")
+    handler = registry.of()["a"]
+    calls = ((handler, (event(b""),)),)
+    try:
+        Delivery(record=record, identity=Identity("/s", "1"), event=event(b""), calls=calls).run()
+    finally:
+        os.write(into, b"left ")
+        if os.getpid() != parent:
+            os._exit(0)
+    os.close(into)
+    with os.fdopen(out) as left:
+        assert left.read() == "left "
 
 
 def test_second_handler_of_a_type_is_refused() -> None:

@@ -84,6 +84,37 @@ def test_counts_no_mark_of_a_transaction(
     assert lag(asking, kafka_topic) == Lag(0, None)
 
 
+def test_counts_what_waits_behind_an_open_transaction(
+    asking: Asking, kafka_bootstrap: str, kafka_topic: KafkaTopic
+) -> None:
+    """Nobody can read it before the other producer ends its transaction, which may be never."""
+    kafka_topic.write(b"a")
+    handled(kafka_topic, 1)
+    producer = KafkaProducer(bootstrap_servers=kafka_bootstrap, transactional_id=kafka_topic.topic)
+    producer.init_transactions()
+    producer.begin_transaction()
+    producer.send(kafka_topic.topic, b"b").get(20)
+    kafka_topic.write(b"c", b"d")
+    found = lag(asking, kafka_topic)
+    assert found.records == 3
+    assert found.oldest_at is not None
+    handled(kafka_topic, 0)
+    assert lag(asking, kafka_topic).records == 4
+    producer.abort_transaction()
+    producer.close()
+
+
+def test_a_record_of_a_time_that_cannot_be_has_an_age(
+    asking: Asking, kafka_bootstrap: str, topic: Topics
+) -> None:
+    name = topic(**{"message.timestamp.after.max.ms": str(2**63 - 1)})
+    producer = KafkaProducer(bootstrap_servers=kafka_bootstrap)
+    producer.send(name, b"a", timestamp_ms=1_764_374_400_000_000).get(20)
+    producer.close()
+    found = asking.lag("crm", [name], "default")
+    assert (found.records, found.reason) == (1, "")
+
+
 def test_age_is_that_of_the_oldest_record(asking: Asking, kafka_topic: KafkaTopic) -> None:
     before = time.time()
     kafka_topic.write(b"a")

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import closing
 
 import pytest
+from confluent_kafka import Producer
 from kafka import KafkaAdminClient, TopicPartition
 from kafka.consumer.fetcher import Fetcher
 from kafka.errors import CorruptRecordError
@@ -36,6 +37,21 @@ class NotUtf8(str):
 
     def encode(self, *_: object, **__: object) -> bytes:
         return b"\xff"
+
+
+def test_codec_that_is_missing_here_is_named_and_no_batch_is_to_be_skipped(
+    kafka_bootstrap: str, topic: Topics, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("kafka.codec.has_snappy", lambda: False)
+    with closing(KafkaTopic(kafka_bootstrap, topic())) as log:
+        producer = Producer({"bootstrap.servers": kafka_bootstrap, "compression.type": "snappy"})
+        producer.produce(log.topic, b"a" * 1000)
+        assert producer.flush(20) == 0
+        source = log.open()
+        wait_until(lambda: source.poll(0.1) or source.waits_for(), 20, "the partition is found")
+    (line,) = logged(caplog, "partition_undecodable")
+    assert line.extra == "kafka-python[snappy]"
+    assert "inbox_seek" not in line.getMessage()
 
 
 def test_partition_that_cannot_be_decoded_is_named_and_waited_for_while_others_are_read(

@@ -56,6 +56,28 @@ def test_a_topic_that_is_deleted_in_mid_flow_keeps_no_other_waiting(broker: Brok
     assert deliver(publisher, records(other, ["key"], 2, first=2)) == []
 
 
+def test_a_topic_that_is_deleted_between_two_waves_keeps_no_other_waiting(
+    broker: Broker, connect: Connect
+) -> None:
+    """What was learnt of it a moment ago is not true any more."""
+    deleted, other = broker.topic(), broker.topic()
+    publisher = connect(broker.address, creates=False)
+    assert deliver(publisher, records(deleted, ["key"], 1)) == []
+    broker.delete(deleted)
+    wait_until(lambda: not broker.exists(deleted), 60, "the topic is gone")
+    publisher.prepare([other])  # a client then asks for all topics that it knows
+    wanted = [*records(deleted, ["key"], 1), *records(other, ["key"], 1)]
+
+    def told() -> list[Trouble | None]:
+        try:
+            publisher.prepare([deleted, other])
+        except PublisherUnavailable:
+            return []
+        return troubles(publisher.publish(wanted))
+
+    wait_until(lambda: told() == [Trouble.TOPIC_MISSING, None], 25, "the other topic is written")
+
+
 def test_a_consumer_makes_no_topic(broker: Broker) -> None:
     """What was deleted would come back with as many partitions as the broker gives by default."""
     topic = broker.topic()

@@ -126,6 +126,9 @@ class KafkaPythonPublisher:
                 self._partitions[topic] = len(producer.partitions_for(topic))
             except kafka_errors.TopicAuthorizationFailedError:
                 self._topics.refused(topic, Trouble.TOPIC_FORBIDDEN)
+            except kafka_errors.KafkaTimeoutError:
+                self._topics.forget([topic])  # it may have been deleted a moment ago
+                raise
 
     def publish(self, records: Sequence[Record]) -> list[Outcome]:
         assert self._producer is not None, "prepare() comes first"

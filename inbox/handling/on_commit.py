@@ -1,0 +1,35 @@
+"""Functions of transaction.on_commit(): one that fails keeps none of those of other events from running."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from inbox.handling.running import asked_by_a_person
+from inbox.signals import on_commit_failed
+
+
+def isolate(connection: BaseDatabaseWrapper, consumer: str, failed: Callable[[BaseException], None]) -> None:
+    """Call it before the commit of a transaction. Django runs its functions afterwards, and stops at the
+    first one that fails: an error would look as if the transaction had failed. ``failed`` is called for it.
+    """
+    if connection.run_on_commit:
+        hooks: list[Any] = connection.run_on_commit  # each with its savepoints, and whether it is robust
+        hooks[:] = [
+            (ids, partial(_run, function, consumer, failed), robust) for ids, function, robust in hooks
+        ]
+
+
+def _run(function: Callable[[], object], consumer: str, failed: Callable[[BaseException], None]) -> None:
+    try:
+        function()
+    except BaseException as error:  # SystemExit would end the consumer
+        if isinstance(error, KeyboardInterrupt) and asked_by_a_person():
+            raise
+        name = getattr(function, "__qualname__", repr(function))
+        module = getattr(function, "__module__", "")
+        on_commit_failed.send(consumer, function=f"{module}.{name}", error=error)
+        failed(error)
