@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, Final, Self
+from typing import Any, Self
 
 from django.db import models
 from django.db.models import F, Q
@@ -18,8 +18,6 @@ FACETS = (
     *("consumer", "topic", "partition", "key", "type", "cause"),
     *("hold", "event", "row", "model"),
 )
-UNKNOWN: Final = object()
-"""A fact that only the process knew, such as why it held an event."""
 OF_NO_EVENT = ("take over", "reshard", "rebase")
 PIECE = 500
 LONGEST_DAYS = 100_000
@@ -32,17 +30,18 @@ class LedgerQuerySet(models.QuerySet[Any]):
 
     def about(self, since: datetime, **facts: object) -> Self:
         """The entries since ``since`` whose selection covers something with these ``facts``. A selection
-        covers it if each of its criteria equals a fact or lists one. Of processes, it also covers a fact
-        that is ``UNKNOWN``. It searches the newest ``NEWEST`` entries.
+        covers it if each of its criteria equals a fact or lists one. The cause that a process gives counts
+        as a fact, because later the event may be held for another one. It searches the newest ``NEWEST``
+        entries.
         """
         newest = self.order_by("-pk").values("pk")[:NEWEST]
         found = self.filter(pk__in=newest, last_at__gte=since).exclude(verb__in=OF_NO_EVENT)
         for name in FACETS:
             path = f"selection__{name}"
             takes_in = Q(**{f"{path}__isnull": True})
-            if facts.get(name) is UNKNOWN:
+            if name == "cause":
                 takes_in |= Q(automatic=True)
-            elif name in facts:
+            if name in facts:
                 takes_in |= Q(**{path: facts[name]}) | Q(**{f"{path}__contains": [facts[name]]})
             found = found.filter(takes_in)
         return found

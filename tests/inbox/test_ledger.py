@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import IntegrityError
 from django.db.models.functions import Now
+from django.test import Client
 from pytest_django import Settings
 
 from inbox.handling.routing import Identity
@@ -87,6 +89,25 @@ def test_an_event_that_the_ledger_cannot_have_is_not_held(
         unit.hold(deliveries(consumer, effects), None)
     assert not HeldEvent.objects.exists()
     assert not Processed.objects.exists()
+
+
+def test_the_pages_have_what_the_consumer_did_and_no_message_of_an_error(
+    consumer: MemoryConsumer, effects: Effects, admin_client: Client
+) -> None:
+    effects.fails["poison"] = raising(ValueError(SECRET))
+    send_steps(consumer, "a", 1, fail="poison")
+    consumer.drain()
+    page = admin_client.get("/admin/inbox/ledger/", {"consumer": "test", "key": "a"}).content.decode()
+    assert "consumer test " in page
+    assert SECRET not in page
+    url = "/admin/inbox/ledger/export.json"
+    exported = json.loads(b"".join(admin_client.get(url, {"consumer": "test", "key": "a"})))
+    assert {row["verb"] for row in exported} == {"hold", "retry"}
+    assert SECRET not in str(exported)
+    assert json.loads(b"".join(admin_client.get(url, {"consumer": "nix"}))) == []
+    held = HeldEvent.objects.get()
+    history = admin_client.get(f"/admin/inbox/heldevent/{held.pk}/change/").content.decode()
+    assert history.count("event a-1, test.step of test: ValueError") == len(exported)
 
 
 @pytest.mark.django_db

@@ -14,7 +14,6 @@ from django.db import connection
 from outbox.models import Hold, Ledger, OutboxEvent, Shard
 from outbox.operations.resharding import rebase, reshard
 from outbox_core.operations import deeds
-from outbox_core.operations.ledger import UNKNOWN
 from relay.cluster.lease import Lease
 from relay.engine import Relay
 from relay.publishers.base import Failure, Trouble
@@ -65,7 +64,7 @@ def test_a_key_that_is_held_tried_in_vain_and_released(desk: Desks, writer: Writ
     assert {who.split()[0] for (who,) in told("who")} == {"relay"}
     assert told("before")[:2] == [("not published",), ("held: poison",)]
     event = OutboxEvent.objects.filter(key="k").earliest("pk")
-    facts = {"topic": "t", "type": event.type, "cause": UNKNOWN}
+    facts = {"topic": "t", "type": event.type}
     about = Ledger.objects.about
     assert about(event.created_at, key="k", **facts).count() == 3
     assert not about(event.created_at, key="other", **facts).exists()
