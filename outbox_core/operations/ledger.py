@@ -87,7 +87,7 @@ class LedgerEntry(models.Model):
     at = models.DateTimeField("time", db_default=Now())
     last_at = models.DateTimeField("until", db_default=Now())
     who = models.TextField()
-    automatic = models.BooleanField("by a process", default=False)
+    automatic = models.BooleanField(default=False)
     verb = models.TextField(choices=Verb.choices)
     scope = models.TextField()
     selection = models.JSONField(default=dict)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin
@@ -17,11 +18,12 @@ from outbox_core.operations.ledger import LedgerEntry, LedgerQuerySet
 from outbox_core.people.admin import ReadOnlyAdmin
 from outbox_core.people.humanize import amount
 from outbox_core.people.ledger_export import FORMATS
-from outbox_core.people.ledger_list import LedgerList
+from outbox_core.people.ledger_list import ByFilter, LedgerList
 from outbox_core.people.markup import ago, pairs
 from outbox_core.people.text import line
 
 SHOWN = 20
+LONG = timedelta(seconds=1)
 
 
 class LedgerAdmin(ReadOnlyAdmin):
@@ -33,8 +35,8 @@ class LedgerAdmin(ReadOnlyAdmin):
         *("count_shown", "outcome", "reason_shown"),
     )
     list_display_links = ("when",)
-    list_filter = ("automatic", "verb", "outcome", "at")
-    lookups = frozenset({"automatic__exact", "verb__exact", "outcome", "at__gte", "at__lt"})
+    list_filter = (ByFilter, "verb", "outcome", "at")
+    lookups = frozenset({"by", "verb__exact", "outcome", "at__gte", "at__lt"})
     ordering = ("-id",)
     search_fields = ("who", "scope", "reason")
     search_help_text = "Part of who, scope or reason."
@@ -77,7 +79,8 @@ class LedgerAdmin(ReadOnlyAdmin):
 
     @admin.display(description="at", ordering="id")
     def when(self, entry: LedgerEntry) -> SafeString:
-        return format_html("{} ({})", f"{entry.at:%Y-%m-%d %H:%M:%S %Z}", ago(entry.at))
+        later = format_html(", last {}", ago(entry.last_at)) if entry.last_at - entry.at > LONG else ""
+        return format_html("{} ({}{})", f"{entry.at:%Y-%m-%d %H:%M:%S %Z}", ago(entry.at), later)
 
     @admin.display(description="last")
     def last(self, entry: LedgerEntry) -> SafeString:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from django import forms
+from django.contrib import admin
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import PAGE_VAR, ChangeList
 from django.db.models import Q
@@ -26,7 +27,7 @@ class Narrowing(forms.Form):
     topic = forms.CharField(required=False, max_length=LONGEST)
     type = forms.CharField(required=False, max_length=LONGEST)
     key = forms.CharField(required=False, max_length=LONGEST)
-    since = forms.DateTimeField(required=False, label="from", widget=TIMES)
+    since = forms.DateTimeField(required=False, label="From", widget=TIMES)
     until = forms.DateTimeField(required=False, widget=TIMES)
 
     def condition(self) -> Q:
@@ -45,6 +46,20 @@ class Narrowing(forms.Form):
         if until := given.get("until"):
             condition &= Q(at__lt=until)
         return condition
+
+
+class ByFilter(admin.SimpleListFilter):
+    """By people, or by processes themselves."""
+
+    title = "who"
+    parameter_name = "by"
+
+    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
+        return [("people", "people"), ("processes", "processes by themselves")]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        by = {"people": False, "processes": True}.get(self.value() or "")
+        return queryset if by is None else queryset.filter(automatic=by)
 
 
 class LedgerList(ChangeList):

@@ -51,7 +51,7 @@ def test_the_list_and_its_exports_are_narrowed_alike(admin_client: Client, entri
     assert narrowed(topic="b") == [2]
     assert narrowed(topic="a", key="k") == narrowed(type="x") == [1]
     assert narrowed(who="MARA", verb__exact="release") == [1]
-    assert narrowed(automatic__exact="1") == [0]
+    assert narrowed(by="processes") == [0]
     assert narrowed(since="2026-03-02T12:30", until="2026-03-03T11:00") == [1]
     assert narrowed(q="line") == [2]
     assert narrowed(topic="nix") == []
