@@ -65,6 +65,8 @@ class Settings:
     """How long ``inbox_prune`` keeps the notes of handled events. Keep them longer than Kafka keeps the
     topics.
     """
+    ledger_days: Positive = 365
+    """How long ``inbox_prune`` keeps entries of the ledger."""
     heartbeat_seconds: Seconds = 5.0
     """The pause between two heartbeats of a consumer process."""
     shutdown_seconds: Seconds = 30.0

@@ -8,9 +8,10 @@ from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 import msgspec
-from django.db import connections
+from django.db import connections, transaction
 
 from inbox.errors import OffsetsMoved
+from inbox.holding.journal import Journal
 from inbox.models import InHand, Offset
 from inbox.source import Offsets, Partition
 from inbox.sql import statement
@@ -79,6 +80,7 @@ class DatabaseOffsets:
     def __init__(self, consumer: str, database: str = "default") -> None:
         self._consumer = consumer
         self._database = database
+        self.journal = Journal(consumer, database)
         self._known: dict[Partition, _Known] = {}
 
     def load(self, partitions: Collection[Partition]) -> Mapping[Partition, Stored]:
@@ -89,13 +91,31 @@ class DatabaseOffsets:
     def begin(
         self, partition: Partition, start: Stored, *, replace: bool = False, went_back: bool = False
     ) -> None:
-        Offset.objects.db_manager(self._database).begin(self._consumer, partition, start, replace=replace)
+        with transaction.atomic(using=self._database):
+            before = self._begin(partition, start, replace=replace, went_back=went_back)
+            if went_back or before != start.offset:
+                why = "the topic is another one" if replace else "the database went back in time"
+                self.journal.moved(partition, before, start.offset, why)
+            else:
+                self.journal.took_over(partition, start.offset)
+
+    def move(self, partition: Partition, start: Stored) -> None:
+        """A person moves the consumer, in a transaction that has an entry in the ledger."""
+        self._begin(partition, start, replace=True, went_back=False)
+
+    def _begin(self, partition: Partition, start: Stored, *, replace: bool, went_back: bool) -> int:
+        """Returns the offset that was stored before."""
+        offsets = Offset.objects.db_manager(self._database)
+        before = offsets.begin(self._consumer, partition, start, replace=replace)
         if replace or went_back:
             InHand.objects.using(self._database).remove(self._consumer, [partition])
         self._known[partition] = _Known(start.offset, start.topic_id)
+        return before
 
     def missed(self, partition: Partition, first: int, last: int) -> None:
-        Offset.objects.db_manager(self._database).missed(self._consumer, partition, first, last)
+        with transaction.atomic(using=self._database):
+            Offset.objects.db_manager(self._database).missed(self._consumer, partition, first, last)
+            self.journal.missed(partition, first, last)
 
     def moves(self, records: Iterable[ConsumerRecord]) -> Moves:
         """What to store when these records are finished. Call ``confirm`` after the commit."""

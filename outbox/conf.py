@@ -41,6 +41,8 @@ class OutboxSettings:
     """The most advisory locks that one transaction may take for ``serialize=True``."""
     retention_days: Annotated[int, msgspec.Meta(ge=0)] = 7
     """How long ``outbox_prune`` keeps published events."""
+    ledger_days: Annotated[int, msgspec.Meta(ge=0)] = 365
+    """How long ``outbox_prune`` keeps entries of the ledger."""
     redact: tuple[str, ...] = ()
     """More names whose values the admin hides."""
     allow_control_characters: bool = False

@@ -18,6 +18,7 @@ from django.db.models import QuerySet
 from outbox.errors import LogUnsafe, PositionNotOfThisHistory
 from outbox.log import tables
 from outbox.models import Hold, OutboxEvent
+from outbox_core.operations.deeds import Diary
 from outbox_core.process.backoff import Backoff
 from outbox_core.process.stopping import StopToken
 from outbox_core.wire.encode import Encoder
@@ -69,6 +70,7 @@ class Relay:
         self._stop = stop or StopToken()
         self._progress = progress
         self._outage = Backoff(settings.backoff_seconds)
+        self._diary = Diary("relay")
         self._polling = Polling(settings.poll_seconds)
         self._session: Session | None = None
         self._sender = Sender(publisher, settings.lease_seconds * MARGIN)
@@ -159,7 +161,7 @@ class Relay:
 
     def _connect(self) -> Connected:
         seconds, ttl = self.settings.statement_seconds, self.settings.lease_seconds
-        session = Session(self.alias, opened=self._opened, statement_seconds=seconds)
+        session = Session(self.alias, opened=self._opened, statement_seconds=seconds, diary=self._diary)
         coordinator = Coordinator(session, self.id, socket.gethostname(), os.getpid(), ttl)
         self._prove(session, coordinator)
         return Connected(session, coordinator, self._context)

@@ -24,6 +24,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON outbox_held TO relay;
 GRANT SELECT, INSERT ON outbox_incarnation TO relay;
 GRANT SELECT, INSERT, UPDATE, DELETE ON outbox_relay TO relay;
 GRANT SELECT, INSERT, UPDATE ON outbox_statistics TO relay;
+GRANT SELECT, INSERT, UPDATE ON outbox_ledger TO relay;
 GRANT SELECT ON SEQUENCE outbox_event_id_seq TO relay;
 
 -- The consumers: the tables of the inbox and of their handlers. "journey", the shop's page of an order, reads what it shows.

@@ -12,6 +12,7 @@ from inbox.admin.base import InboxAdmin
 from inbox.conf import settings
 from inbox.errors import InboxError
 from inbox.models import HeldEvent, Ledger
+from inbox.models.held import cause_of
 from inbox.models.held_queries import HeldEventQuerySet
 from inbox.operations import discarding, releasing
 from outbox_core.operations.bulk import REQUEST_SECONDS, Tally, sentences, within
@@ -86,7 +87,7 @@ class HeldEventAdmin(InboxAdmin):
                 )
             },
         ),
-        ("Done by hand", {"fields": ("done_by_hand",)}),
+        ("Ledger", {"fields": ("done_by_hand",)}),
         ("Record", {"fields": ("headers", "payload")}),
     )
 
@@ -160,10 +161,14 @@ class HeldEventAdmin(InboxAdmin):
 
     @admin.display(description="ledger")
     def done_by_hand(self, held: HeldEvent) -> SafeString:
-        cause = held.error.partition(":")[0]
+        cause = cause_of(held.error)
         facts = {"topic": held.topic, "key": held.key, "type": held.type, "consumer": held.consumer}
         entries = Ledger.objects.using(settings().database)
-        return history(entries.about(held.held_at, row=held.pk, event=held.event_id, cause=cause, **facts))
+        return history(
+            entries.about(
+                held.held_at, row=held.pk, partition=held.partition, event=held.event_id, cause=cause, **facts
+            )
+        )
 
     @admin.display(description="headers")
     def headers(self, held: HeldEvent) -> SafeString:

@@ -12,7 +12,7 @@ from outbox_core.people.text import line
 
 @admin.register(Ledger)
 class InboxLedgerAdmin(InboxAdmin, LedgerAdmin):
-    pass
+    has_consumers = True
 
 
 @admin.register(Instance)

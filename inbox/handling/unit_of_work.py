@@ -20,6 +20,7 @@ from inbox.handling.on_commit import isolate
 from inbox.handling.retriable import chain
 from inbox.handling.routing import Delivery
 from inbox.handling.session import SessionSettings
+from inbox.holding.journal import Journal
 from inbox.models import HeldEvent, Processed, Unit
 from inbox.models.held_queries import HeldEventQuerySet
 from inbox.offsets import NO_MOVES, DatabaseOffsets, Moves
@@ -92,8 +93,11 @@ class UnitOfWork:
         with self._unit(deliveries, self._moves(deliveries)) as claimed:
             new = [delivery for _, delivery in claimed]
             blocked = self._blocked(new, {delivery.key_hash for delivery in new})
+            failed: list[Delivery] = []
             for delivery in new:
                 waits = delivery.key_hash in blocked
+                if not waits:
+                    failed.append(delivery)
                 self.held.hold(
                     self.consumer,
                     [replace(delivery, error="", handler="", attempts=0) if waits else delivery],
@@ -102,6 +106,7 @@ class UnitOfWork:
                 )
                 if delivery.key_hash is not None:
                     blocked.add(delivery.key_hash)
+            self.journal.held(failed, retry_in)
         return tuple(new)
 
     def retry(self, held: HeldEvent, delivery: Delivery | None, index: int) -> None:
@@ -116,6 +121,10 @@ class UnitOfWork:
         """A transaction in which handlers can run. Their batches are written at its end."""
         with self._unit():
             yield
+
+    @property
+    def journal(self) -> Journal:
+        return self.offsets.journal
 
     @property
     def held(self) -> HeldEventQuerySet:
@@ -173,6 +182,7 @@ class UnitOfWork:
                 handled.append(delivery)
         if held:
             self.held.hold(self.consumer, held)
+            self.journal.held([delivery for delivery in held if delivery.error], None)
         return Applied(tuple(handled), tuple(held))
 
     def _run(self, connection: BaseDatabaseWrapper, index: int, delivery: Delivery) -> None:

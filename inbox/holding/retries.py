@@ -169,7 +169,8 @@ class Retries:
             is_over = held.alone and held.attempts >= self._attempts
             said = Failed(held.error, held.handler, held.attempts, None)
             if is_over:
-                self._held.failed(held, **said._asdict())
+                if self._held.failed(held, **said._asdict()):
+                    self._unit.journal.failed(held, said.error, None)
             else:
                 self._count(held)
         if is_over:
@@ -194,6 +195,8 @@ class Retries:
         with self._unit.transaction():
             self._held.lock([held.own_key])
             kept = self._held.failed(before, **said._asdict())
+            if kept:
+                self._unit.journal.failed(before, said.error, said.retry_in)
         if kept:
             self._report_kept(before, said, outage=verdict.outage)
         return kept
@@ -215,6 +218,7 @@ class Retries:
                 for index, (held, delivery) in enumerate(taken):
                     self._unit.retry(held, delivery, index)
                 self._held.done([held for held, _ in taken])
+                self._unit.journal.handled(held for held, _ in taken)
         except Exception as error:
             drop_dead_connection(self._unit.database)
             if not taken:

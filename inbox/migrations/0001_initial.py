@@ -18,8 +18,10 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(primary_key=True, serialize=False)),
                 ('at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name='time')),
+                ('last_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name='until')),
                 ('who', models.TextField()),
-                ('verb', models.TextField(choices=[('release', 'release'), ('discard', 'discard'), ('pause', 'pause'), ('resume', 'resume'), ('backfill', 'backfill'), ('replay', 'replay')])),
+                ('automatic', models.BooleanField(default=False)),
+                ('verb', models.TextField(choices=[('release', 'release'), ('discard', 'discard'), ('pause', 'pause'), ('resume', 'resume'), ('backfill', 'backfill'), ('replay', 'replay'), ('seek', 'seek'), ('reshard', 'reshard'), ('rebase', 'rebase'), ('hold', 'hold'), ('retry', 'retry'), ('take over', 'take over')])),
                 ('scope', models.TextField()),
                 ('selection', models.JSONField(default=dict)),
                 ('reason', models.TextField(blank=True, default='')),

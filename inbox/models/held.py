@@ -15,6 +15,11 @@ from outbox_core.wire.consumed import ConsumerRecord
 from outbox_core.wire.decode import printable
 
 
+def cause_of(error: str) -> str:
+    """The type of an error: ``ValueError``. It has no data of the event, as the message may have."""
+    return error.partition(":")[0]
+
+
 class HeldEvent(models.Model):
     """An event that could not be handled (``error`` and ``handler`` say why), or that waits behind another
     event of its key (``error`` is empty).

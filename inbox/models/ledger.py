@@ -1,4 +1,4 @@
-"""The table of what operators did to held events."""
+"""The table of what operators and consumers did."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from outbox_core.operations.ledger import LedgerEntry
 
 
 class Ledger(LedgerEntry):
-    """Who released or discarded which events. ``inbox_prune`` deletes nothing here."""
+    """Who held, released, discarded or moved what. ``inbox_prune`` deletes entries after
+    ``INBOX["LEDGER_DAYS"]``.
+    """
 
     class Meta(LedgerEntry.Meta):
         db_table = "inbox_ledger"

@@ -16,8 +16,10 @@ SHOW_MISSED = timedelta(days=1)
 
 
 class OffsetManager(models.Manager["Offset"]):
-    def begin(self, consumer: str, partition: Partition, start: Stored, *, replace: bool) -> None:
-        """Make sure that this partition has a row, of this topic and cluster."""
+    def begin(self, consumer: str, partition: Partition, start: Stored, *, replace: bool) -> int:
+        """Make sure that this partition has a row, of this topic and cluster. Returns the offset
+        that it had.
+        """
         key = {"consumer": consumer, "topic": partition[0], "partition": partition[1]}
         values: dict[str, Any] = {"topic_id": start.topic_id, "cluster_id": start.cluster_id}
         with transaction.atomic(using=self.db):
@@ -26,6 +28,7 @@ class OffsetManager(models.Manager["Offset"]):
             values["offset"] = start.offset if replace else max(start.offset, row.offset)
             if replace or any(getattr(row, name) != value for name, value in values.items()):
                 self.filter(**key).update(**values, updated_at=Now())
+        return row.offset
 
     def missed(self, consumer: str, partition: Partition, first: int, last: int) -> None:
         """Store that Kafka deleted these offsets before they were read."""

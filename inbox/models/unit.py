@@ -56,8 +56,8 @@ class Unit(models.Model):
     COMMIT, so the COMMIT fails unless the row was deleted before. No row is ever visible to other sessions.
     The table is UNLOGGED.
 
-    The key refers to the ledger because nothing is deleted from it: for each deleted row PostgreSQL would
-    search this table at the COMMIT, without an index.
+    The key refers to the ledger because little is deleted from it: for each deleted row PostgreSQL searches
+    this table at the COMMIT, without an index.
     """
 
     id = models.BigIntegerField(primary_key=True)

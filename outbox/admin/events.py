@@ -77,7 +77,7 @@ class OutboxEventAdmin(ReadOnlyAdmin):
                 )
             },
         ),
-        ("Done by hand", {"fields": ("done_by_hand",)}),
+        ("Ledger", {"fields": ("done_by_hand",)}),
         ("Headers as sent", {"fields": ("wire_headers",)}),
         ("Payload", {"fields": ("pretty_payload",)}),
     )

@@ -149,11 +149,13 @@ class HoldAdmin(ReadOnlyAdmin):
             return "under way"
         return f"automatically at {hold.release_at:%H:%M:%S %Z}" if hold.release_at else "on request"
 
-    @admin.display(description="done by hand")
+    @admin.display(description="ledger")
     def done_by_hand(self, hold: Hold) -> SafeString:
         facts: dict[str, object] = {"hold": hold.pk, "topic": hold.topic, "cause": hold.reason}
         if hold.scope == Hold.Scope.KEY:
             facts["key"] = hold.key
+        elif hold.event is not None:
+            facts |= {"key": hold.event.key, "type": hold.event.type, "event": str(hold.event.event_id)}
         return history(Ledger.objects.about(hold.created_at, **facts))
 
     @admin.display(description="in the order of release")

@@ -24,11 +24,13 @@ RELAY: Mapping[str, str] = {
     "outbox_incarnation": "SELECT, INSERT",
     "outbox_relay": "SELECT, INSERT, UPDATE, DELETE",
     "outbox_statistics": "SELECT, INSERT, UPDATE",
+    "outbox_ledger": "SELECT, INSERT, UPDATE",
 }
 RETENTION: Mapping[str, str] = {
     "outbox_event": "SELECT, UPDATE, DELETE",
     "outbox_position": "SELECT",
     "outbox_held": "SELECT, DELETE",
+    "outbox_ledger": "SELECT, DELETE",
 }
 HOLDS: Mapping[str, str] = {
     **STATUS,
@@ -48,6 +50,7 @@ SHARDS: Mapping[str, str] = {
     "outbox_position": "SELECT",
     "outbox_held": "SELECT",
     "outbox_statistics": "SELECT, INSERT, UPDATE",
+    "outbox_ledger": "SELECT, INSERT, UPDATE",
 }
 
 

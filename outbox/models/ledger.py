@@ -1,4 +1,4 @@
-"""The table that records what operators did."""
+"""The table that records what operators and relays did."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from outbox_core.operations.ledger import LedgerEntry
 
 
 class Ledger(LedgerEntry):
-    """Who released, discarded, paused, resumed or backfilled what. ``outbox_prune`` deletes nothing here."""
+    """Who held, released, discarded, paused, replayed or backfilled what. ``outbox_prune`` deletes entries
+    after ``OUTBOX["LEDGER_DAYS"]``.
+    """
 
     class Meta(LedgerEntry.Meta):
         db_table = "outbox_ledger"

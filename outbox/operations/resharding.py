@@ -15,10 +15,12 @@ from django.db.models.functions import Greatest
 from outbox.fields import ClockTimestamp
 from outbox.log import tables
 from outbox.log.history import refuse_another_history
-from outbox.models import Checkpoint, Position, Shard
+from outbox.models import Checkpoint, Ledger, Position, Shard
 from outbox.sql import statement
 from outbox.write.buckets import BUCKETS
 from outbox_core.database import by_index, pinned
+from outbox_core.operations import actor
+from outbox_core.operations.ledger import OpenEntry
 
 CLAIM = timedelta(minutes=10)
 """How long relays leave the shards alone if the process that claimed them dies."""
@@ -40,7 +42,7 @@ class Change:
     shards: list[Shard]
 
 
-def reshard(using: str, count: int, *, dry_run: bool = False) -> Change:
+def reshard(using: str, count: int, *, dry_run: bool = False, who: str | None = None) -> Change:
     """Divide the buckets evenly among ``count`` shards.
 
     Shards that are only split keep their position. Otherwise all shards first get one common position, and
@@ -58,21 +60,32 @@ def reshard(using: str, count: int, *, dry_run: bool = False) -> Change:
         old = list(Shard.objects.using(using).order_by("id"))
         parents = [_parent(old, first, last) for first, last in ranges]
         split = [_position(using, parent) for parent in parents if parent is not None]
+        if not dry_run:
+            _note(using, who, Ledger.Verb.RESHARD, f"into {count} shards", f"{len(old)} shards")
         if len(split) == count:
             return Change(0, _replace(using, ranges, split, dry_run=dry_run))
         now, renumbered = _renumber(using, margin=None, dry_run=dry_run)
         return Change(renumbered, _replace(using, ranges, [(now, None, None)] * count, dry_run=dry_run))
 
 
-def rebase(using: str, margin: float, *, dry_run: bool = False) -> Change:
+def rebase(using: str, margin: float, *, dry_run: bool = False, who: str | None = None) -> Change:
     """Convert the positions to this database's history, after a restore. Events that the stored positions do
     not cover are published. Events younger than the position minus ``margin`` seconds are published too: some
     twice rather than one never. The ranges of the shards stay.
     """
     with _claimed(using, dry_run=dry_run):
         ranges = [(s.first_bucket, s.last_bucket) for s in Shard.objects.using(using).order_by("id")]
+        if not dry_run:
+            _note(using, who, Ledger.Verb.REBASE, f"all {len(ranges)} shards, margin {margin:g} s")
         now, renumbered = _renumber(using, margin=margin, dry_run=dry_run)
         return Change(renumbered, _replace(using, ranges, [(now, None, None)] * len(ranges), dry_run=dry_run))
+
+
+def _note(using: str, who: str | None, verb: str, scope: str, before: str = "") -> None:
+    """``who`` goes into the ledger. The default is the user of the process."""
+    OpenEntry(Ledger, using, who=who or actor.shell(), verb=verb, scope=scope, before=before).add(
+        1, last=True
+    )
 
 
 @contextmanager

@@ -1,9 +1,9 @@
-"""The ledger: who did what to which events, with what result. Its rows stay when the events are deleted."""
+"""The ledger: who did what to which events, with what result. Its rows outlive the events."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Self
 
 from django.db import models
@@ -13,7 +13,16 @@ from django.db.models.functions import Now
 IN_PART = "in part"
 DONE = "done"
 NEEDS_REASON = "Discarding an event needs a reason. The ledger keeps it."
-FACETS = ("consumer", "topic", "key", "type", "cause", "hold", "event", "row", "model")
+IN_VAIN = "in vain"
+FACETS = (
+    *("consumer", "topic", "partition", "key", "type", "cause"),
+    *("hold", "event", "row", "model"),
+)
+OF_NO_EVENT = ("take over", "reshard", "rebase")
+PIECE = 500
+LONGEST_DAYS = 100_000
+NEWEST = 10_000
+"""How many entries are searched for those that concern an event or a hold."""
 
 
 class LedgerQuerySet(models.QuerySet[Any]):
@@ -21,22 +30,43 @@ class LedgerQuerySet(models.QuerySet[Any]):
 
     def about(self, since: datetime, **facts: object) -> Self:
         """The entries since ``since`` whose selection covers something with these ``facts``. A selection
-        covers it if each of its criteria equals a fact or lists one.
+        covers it if each of its criteria equals a fact or lists one. The cause that a process gives counts
+        as a fact, because later the event may be held for another one. It searches the newest ``NEWEST``
+        entries.
         """
-        found = self.filter(at__gte=since)
+        newest = self.order_by("-pk").values("pk")[:NEWEST]
+        found = self.filter(pk__in=newest, last_at__gte=since).exclude(verb__in=OF_NO_EVENT)
         for name in FACETS:
             path = f"selection__{name}"
             takes_in = Q(**{f"{path}__isnull": True})
+            if name == "cause":
+                takes_in |= Q(automatic=True)
             if name in facts:
                 takes_in |= Q(**{path: facts[name]}) | Q(**{f"{path}__contains": [facts[name]]})
             found = found.filter(takes_in)
         return found
 
+    def by_people(self) -> Self:
+        """Without what processes did by themselves."""
+        return self.filter(automatic=False)
+
+    def older_than(self, days: int) -> Self:
+        """The entries whose last deed is so many days old."""
+        return self.filter(last_at__lt=Now() - timedelta(days=min(days, LONGEST_DAYS)))
+
+    def prune(self, days: int, size: int = PIECE) -> int:
+        """Delete these, the oldest first and a few in each transaction. Returns how many."""
+        gone, old = 0, self.older_than(days).order_by("pk")
+        while ids := list(old.values_list("pk", flat=True)[:size]):
+            gone += self.filter(pk__in=ids).delete()[0]
+        return gone
+
 
 class LedgerEntry(models.Model):
-    """One action of an operator, written in the transaction of the action. An action over many rows is one
-    entry: each chunk adds to ``count`` in its own transaction, and the outcome is ``in part`` until the last
-    one. ``selection`` holds the same as ``scope``, for machines; ``before`` is the state before the action.
+    """One action of an operator, or one incident of a process (``automatic``), written in the transaction of
+    the action. An action over many rows is one entry: each chunk adds to ``count`` in its own transaction,
+    and the outcome is ``in part`` until the last one. ``last_at`` is the time of the latest chunk.
+    ``selection`` holds the same as ``scope``, for machines; ``before`` is the state before the action.
     """
 
     class Verb(models.TextChoices):
@@ -46,10 +76,18 @@ class LedgerEntry(models.Model):
         RESUME = "resume", "resume"
         BACKFILL = "backfill", "backfill"
         REPLAY = "replay", "replay"
+        SEEK = "seek", "seek"
+        RESHARD = "reshard", "reshard"
+        REBASE = "rebase", "rebase"
+        HOLD = "hold", "hold"
+        RETRY = "retry", "retry"
+        TAKE_OVER = "take over", "take over"
 
     id = models.BigAutoField(primary_key=True)
     at = models.DateTimeField("time", db_default=Now())
+    last_at = models.DateTimeField("until", db_default=Now())
     who = models.TextField()
+    automatic = models.BooleanField(default=False)
     verb = models.TextField(choices=Verb.choices)
     scope = models.TextField()
     selection = models.JSONField(default=dict)
@@ -88,4 +126,6 @@ class OpenEntry:
         if self._entry is None:
             self._entry = self._entries.create(**{**self._values, **values}, count=count, outcome=outcome)
         elif count or last:
-            self._entries.filter(pk=self._entry.pk).update(count=F("count") + count, outcome=outcome)
+            self._entries.filter(pk=self._entry.pk).update(
+                count=F("count") + count, outcome=outcome, last_at=Now()
+            )

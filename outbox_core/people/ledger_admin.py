@@ -2,39 +2,89 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import ChangeList
+from django.core.exceptions import PermissionDenied, SuspiciousOperation
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from outbox_core.operations.ledger import LedgerEntry, LedgerQuerySet
 from outbox_core.people.admin import ReadOnlyAdmin
 from outbox_core.people.humanize import amount
-from outbox_core.people.markup import ago
+from outbox_core.people.ledger_export import FORMATS
+from outbox_core.people.ledger_list import ByFilter, LedgerList
+from outbox_core.people.markup import ago, pairs
 from outbox_core.people.text import line
 
 SHOWN = 20
+LONG = timedelta(seconds=1)
 
 
 class LedgerAdmin(ReadOnlyAdmin):
-    """Who did what, newest first."""
+    """Who did what, newest first: people, and processes by themselves."""
 
     title = "Ledger"
-    list_display = ("when", "who_shown", "verb", "scope_shown", "count_shown", "outcome", "reason_shown")
+    list_display = (
+        *("when", "who_shown", "verb", "scope_shown"),
+        *("count_shown", "outcome", "reason_shown"),
+    )
     list_display_links = ("when",)
-    list_filter = ("verb", "outcome", "at")
-    lookups = frozenset({"verb__exact", "outcome", "at__gte", "at__lt"})
+    list_filter = (ByFilter, "verb", "outcome", "at")
+    lookups = frozenset({"by", "verb__exact", "outcome", "at__gte", "at__lt"})
     ordering = ("-id",)
     search_fields = ("who", "scope", "reason")
     search_help_text = "Part of who, scope or reason."
-    fields = ("when", "who_shown", "verb", "scope_shown", "count_shown", "outcome", "before", "reason_shown")
+    fields = (
+        *("when", "last", "who_shown", "verb", "scope_shown", "selection_shown"),
+        *("count_shown", "outcome", "before_shown", "reason_shown"),
+    )
     readonly_fields = fields
+    has_consumers = False
+    """Whether entries name the consumer that they concern."""
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return LedgerList
+
+    def get_urls(self) -> list[URLPattern]:
+        export = self.admin_site.admin_view(self.export)
+        return [
+            path("export.<str:kind>", export, name=f"{self.opts.app_label}_ledger_export"),
+            *super().get_urls(),
+        ]
+
+    def export(self, request: HttpRequest, kind: str) -> StreamingHttpResponse:
+        """All entries that the list means, also those that it does not count."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        if kind not in FORMATS:
+            raise Http404
+        try:
+            entries: Any = self.get_changelist_instance(request).get_queryset(request)
+        except IncorrectLookupParameters as error:
+            raise SuspiciousOperation("The filters of the export are wrong.") from error
+        return FORMATS[kind](entries, f"{self.opts.app_label}-ledger")
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        url = f"admin:{self.opts.app_label}_ledger_export"
+        urls = {f"{kind}_url": reverse(url, args=[kind]) for kind in FORMATS}
+        return super().changelist_view(request, {**urls, **(extra_context or {})})
 
     @admin.display(description="at", ordering="id")
     def when(self, entry: LedgerEntry) -> SafeString:
-        return format_html("{} ({})", f"{entry.at:%Y-%m-%d %H:%M:%S %Z}", ago(entry.at))
+        later = format_html(", last {}", ago(entry.last_at)) if entry.last_at - entry.at > LONG else ""
+        return format_html("{} ({}{})", f"{entry.at:%Y-%m-%d %H:%M:%S %Z}", ago(entry.at), later)
+
+    @admin.display(description="last")
+    def last(self, entry: LedgerEntry) -> SafeString:
+        return format_html("{} ({})", f"{entry.last_at:%Y-%m-%d %H:%M:%S %Z}", ago(entry.last_at))
 
     @admin.display(description="who")
     def who_shown(self, entry: LedgerEntry) -> str:
@@ -52,6 +102,15 @@ class LedgerAdmin(ReadOnlyAdmin):
     def reason_shown(self, entry: LedgerEntry) -> str:
         return line(entry.reason)
 
+    @admin.display(description="selection")
+    def selection_shown(self, entry: LedgerEntry) -> SafeString | str:
+        found = entry.selection.items()
+        return pairs((line(name, 60), line(value, 2_000)) for name, value in found) if found else "-"
+
+    @admin.display(description="before")
+    def before_shown(self, entry: LedgerEntry) -> str:
+        return line(entry.before, 2_000) or "-"
+
     def has_module_permission(self, request: HttpRequest) -> bool:
         return self.has_view_permission(request)
 
@@ -63,20 +122,21 @@ def history(entries: LedgerQuerySet) -> SafeString:
     """The newest entries, for the page of the event or hold that they concern."""
     rows = [
         (
-            ago(entry.at),
+            ago(entry.last_at),
             line(entry.who, 120),
             entry.verb,
             line(entry.scope, 120),
+            amount(entry.count),
             entry.outcome,
             line(entry.reason, 200),
         )
         for entry in entries.order_by("-pk")[:SHOWN]
     ]
     if not rows:
-        return mark_safe("No person has changed anything here.")
-    head = "<tr><th>When</th><th>Who</th><th>What</th><th>Scope</th><th>Outcome</th><th>Reason</th></tr>"
+        return mark_safe("The ledger has nothing about it.")
+    names = ("When", "Who", "What", "Scope", "Count", "Outcome", "Reason")
     return format_html(
-        '<table class="outbox-history"><thead>{}</thead>{}</table>',
-        mark_safe(head),
-        format_html_join("", "<tr>" + "<td>{}</td>" * 6 + "</tr>", rows),
+        '<table class="outbox-history"><thead><tr>{}</tr></thead>{}</table>',
+        format_html_join("", "<th>{}</th>", ((name,) for name in names)),
+        format_html_join("", "<tr>" + "<td>{}</td>" * len(names) + "</tr>", rows),
     )

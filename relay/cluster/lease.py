@@ -8,6 +8,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from outbox.models import Ledger
+from outbox_core.operations.deeds import Deed
 from outbox_core.process.clock import boottime
 from relay.log.session import Session
 
@@ -35,10 +37,11 @@ class Lease:
         already owns.
         """
         now = boottime()
-        rows = session.fetch("cluster/acquire", {"owner": str(owner), "ttl": ttl, "owned": list(owned)})
+        parameters = {"owner": str(owner), "ttl": ttl, "owned": list(owned)}
+        rows = session.act("cluster/acquire", parameters, _taken_over)
         if not rows:
             return None
-        shard, first, last, epoch = rows[0]
+        shard, first, last, epoch, _ = rows[0]
         return cls(owner, shard, first, last, epoch, ttl, now + ttl, now + ttl / 3)
 
     @property
@@ -55,6 +58,17 @@ class Lease:
         """Give up the shard, so that another relay can take it at once."""
         session.run("cluster/step_down", self.fence)
         self.deadline = 0.0
+
+
+def _taken_over(shard: int, first: int, last: int, epoch: int, before: str) -> Deed:
+    return Deed(
+        verb=Ledger.Verb.TAKE_OVER,
+        scope=f"shard {shard}",
+        group="several shards",
+        common={},
+        own={"shard": shard},
+        before=before,
+    )
 
 
 def renew(session: Session, leases: Sequence[Lease]) -> list[Lease]:

@@ -15,6 +15,7 @@ from relay import signals
 from relay.cluster.lease import Lease
 from relay.conf import RelaySettings
 from relay.errors import Fenced
+from relay.holds import deeds
 from relay.log.session import Session
 from relay.publishers.base import Failure, Trouble
 
@@ -114,7 +115,8 @@ class Holds:
             "detail": _detail(failure),
             "release_in": self._retry_in(0.0) if scope is Hold.Scope.TOPIC else None,
         }
-        made = bool(self._session.run("holds/hold", parameters))
+        deed = deeds.made(row, scope, REASONS[failure.trouble], _detail(failure))
+        made = bool(self._session.act("holds/hold", parameters, lambda _: deed))
         self._skipped.clear()
         if not made and self.scopes([row]).hold_of(row) is None:
             raise Fenced(f"Shard {self._lease.shard} has another owner, or another epoch.")
@@ -169,7 +171,8 @@ class Holds:
             "detail": _detail(failure),
             "release_in": self._retry_in(release.seconds) if of_topic else None,
         }
-        if not self._session.run("holds/reschedule_hold", parameters):
+        deed = deeds.failed(release, REASONS[failure.trouble], _detail(failure))
+        if not self._session.act("holds/reschedule_hold", parameters, lambda _: deed):
             return
         if not of_topic:
             self._signal(row, failure, Hold.Scope(release.scope), provisional=False)
@@ -195,7 +198,7 @@ class Holds:
 
     def delete(self, release: Release) -> bool:
         """Delete the hold if no shard has events behind it."""
-        deleted = self._session.delete_hold(release.hold)
+        deleted = self._session.delete_hold(release.hold, deeds.ended(release))
         if deleted:
             self._reported.discard(release.topic)
             signals.hold_released.send(type(self), lease=self._lease, release=release)

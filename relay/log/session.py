@@ -16,6 +16,8 @@ from outbox.log import proof
 from outbox.log.privileges import RELAY
 from outbox.log.rows import ROW
 from outbox_core import database
+from outbox_core.operations import deeds
+from outbox_core.operations.deeds import Deed, Diary
 from relay.errors import NotPrimary
 from relay.sql import statement
 
@@ -48,7 +50,9 @@ class Session:
         *,
         opened: Callable[[Session], None] = lambda _: None,
         statement_seconds: float = 30.0,
+        diary: Diary | None = None,
     ) -> None:
+        self._diary = diary or Diary("relay")
         self._wrapper = database.own(alias)
         opened(self)
         self.connection = database.connect(self._wrapper)
@@ -127,19 +131,36 @@ class Session:
         with self._pinned():
             return self.connection.execute(qualified(name, self._schema), parameters).rowcount
 
-    def delete_hold(self, hold: int) -> bool:
-        """End a hold if nothing waits behind it and no other session is using it.
-        ``relay/sql/holds/delete_hold.sql`` explains why that takes two statements.
+    def act(
+        self, name: str, parameters: Mapping[str, Any], deed: Callable[..., Deed]
+    ) -> Sequence[tuple[Any, ...]]:
+        """The rows of ``relay/sql/<name>.sql``. If there are any, ``deed``, which gets the first one, is
+        written into the ledger in the same transaction.
+        """
+        with self.connection.transaction(), self._pinned():
+            rows = self._cursor.execute(qualified(name, self._schema), parameters).fetchall()
+            if rows:
+                self._write(deed(*rows[0]))
+        return rows
+
+    def _write(self, deed: Deed) -> None:
+        query = deeds.statement(f"{self._schema}outbox_ledger")
+        (row,) = self._cursor.execute(query, self._diary.parameters(deed)).fetchall()
+        self._diary.noted(deed, row[0])
+
+    def delete_hold(self, hold: int, deed: Deed) -> bool:
+        """End a hold if nothing waits behind it and no other session is using it, and write the ``deed`` into
+        the ledger. ``relay/sql/holds/delete_hold.sql`` explains why that takes two statements.
         """
         lock = f"SELECT FROM {self._schema}outbox_hold WHERE id = %s FOR UPDATE SKIP LOCKED"
         with self.connection.transaction(), self._pinned():
             if not self.connection.execute(lock, (hold,)).fetchall():
                 return False
-            return bool(
-                self.connection.execute(
-                    qualified("holds/delete_hold", self._schema), {"hold": hold}
-                ).fetchall()
-            )
+            query = qualified("holds/delete_hold", self._schema)
+            ended = bool(self.connection.execute(query, {"hold": hold}).fetchall())
+            if ended:
+                self._write(deed)
+            return ended
 
     def abort(self) -> None:
         """Break a statement that hangs, from another thread. Its caller gets an OperationalError."""

@@ -10,8 +10,10 @@ import psycopg
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.utils import timezone
+from pytest_django import Settings
 
-from outbox.models import Held, OutboxEvent
+from outbox.models import Held, Ledger, OutboxEvent
 from outbox.operations import retention
 from tests.admin.conftest import Log
 
@@ -97,6 +99,19 @@ def test_the_extent_of_what_is_old(log: Log) -> None:
     ids = [log.insert(1, age=age * DAY) for age in (30, 20, 10, 5, 1)]
     assert retention.extent(older_than=WEEK) == (ids[0], ids[2])
     assert retention.extent(older_than=timedelta(days=40)) is None
+
+
+def test_old_entries_of_the_ledger_are_pruned(log: Log, settings: Settings) -> None:
+    settings.OUTBOX = {**settings.OUTBOX, "LEDGER_DAYS": 100}
+    for days in (99, 101):
+        at = timezone.now() - timedelta(days=days)
+        Ledger.objects.create(who="me", verb="hold", scope=str(days), at=at, last_at=at)
+    out = StringIO()
+    call_command("outbox_prune", dry_run=True, stdout=out)
+    assert (Ledger.objects.count(), retention.prune_ledger(dry_run=True)) == (2, 1)
+    call_command("outbox_prune", stdout=out)
+    assert Ledger.objects.get().scope == "99"
+    assert "Deleted 1 ledger row older than 100 days." in out.getvalue()
 
 
 def test_the_command_tells_what_it_did(log: Log) -> None:

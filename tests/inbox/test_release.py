@@ -27,7 +27,7 @@ def test_release_needs_to_be_told_what(held: MemoryConsumer) -> None:
     assert run("inbox_release")[0] == 2
     assert run("inbox_release", "nosuch")[0] == 2
     assert run("inbox_release", "--topic", "nosuch")[0] == 2
-    assert not Ledger.objects.exists()
+    assert not Ledger.objects.by_people().exists()
 
 
 def test_release_takes_the_rest_of_the_key_along(held: MemoryConsumer, effects: Effects) -> None:
@@ -44,7 +44,7 @@ def test_release_takes_the_rest_of_the_key_along(held: MemoryConsumer, effects: 
     held.retry()
     assert effects.of("a") == [1, 2]
     assert "Released 1 event" in run("inbox_release", "--all")[1]
-    assert [entry.count for entry in Ledger.objects.order_by("pk")] == [2, 1]
+    assert [entry.count for entry in Ledger.objects.by_people().order_by("pk")] == [2, 1]
 
 
 def test_ids_that_are_gone_do_not_stop_the_others(held: MemoryConsumer) -> None:
@@ -66,7 +66,7 @@ def test_a_second_release_changes_nothing_and_is_no_deed(held: MemoryConsumer) -
     code, text = run("inbox_release", "--all")
     assert (code, "already" in text) == (0, True)
     assert set(HeldEvent.objects.values_list("pk", "released_at")) == before
-    assert Ledger.objects.count() == 1
+    assert Ledger.objects.by_people().count() == 1
 
 
 def test_discard_needs_a_reason_and_keeps_it(held: MemoryConsumer) -> None:
@@ -77,6 +77,6 @@ def test_discard_needs_a_reason_and_keeps_it(held: MemoryConsumer) -> None:
     assert (code, "Discarded 1 event" in text) == (0, True)
     gone = HeldEvent.objects.exclude(discarded_at=None).get()
     assert (gone.event_id, gone.discard_reason) == ("a-1", "test order")
-    entry = Ledger.objects.get()
+    entry = Ledger.objects.by_people().get()
     assert (entry.verb, entry.reason, entry.count, entry.outcome) == ("discard", "test order", 1, "done")
     assert gone.discarded_by == entry.who == f"{getpass.getuser()}@{socket.gethostname()}"

@@ -9,7 +9,7 @@ import pytest
 from kafka import KafkaConsumer, TopicPartition
 from pytest_django import Settings
 
-from inbox.models import Instance, Offset
+from inbox.models import Instance, Ledger, Offset
 from inbox.offsets import DatabaseOffsets
 from tests.inbox.operators import alive, run
 from tests.inbox.topics import KafkaTopic, read
@@ -71,6 +71,9 @@ def test_moves_to(
     [line] = [record for record in caplog.records if record.name == "inbox"]
     assert (line.action, line.levelno) == ("inbox.seek", logging.WARNING)  # type: ignore[attr-defined]
     assert "ticket 7" in line.getMessage()
+    entry = Ledger.objects.by_people().get()
+    assert (entry.verb, entry.reason, entry.before) == ("seek", "ticket 7", "partition 0 at 3")
+    assert entry.selection == {"consumer": "c", "topic": log.topic, "partition": [0]}
     if expected < 6:
         assert read(log.open(), 1)[0].offset == expected, "the consumer begins there"
 
@@ -86,6 +89,7 @@ def test_dry_run_says_what_would_be_done(log: KafkaTopic, kafka_bootstrap: str) 
     assert seek(log, "--to-end", "--dry-run") == (0, f"{log.topic}/0: 3 -> 6, 3 skipped\n")
     assert seek(log, "--to-beginning", "--dry-run") == (0, f"{log.topic}/0: 3 -> 0, 3 delivered again\n")
     assert offsets(log, kafka_bootstrap) == (3, 3)
+    assert not Ledger.objects.by_people().exists()
 
 
 def test_asks_before_events_are_skipped(

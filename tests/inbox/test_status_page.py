@@ -68,7 +68,7 @@ def test_releases_a_cause(
 ) -> None:
     effects.fails.clear()
     assert admin_client.post(RELEASE, cause, follow=True).status_code == 200
-    entry = Ledger.objects.get()
+    entry = Ledger.objects.by_people().get()
     assert (entry.verb, entry.who, entry.count) == (Ledger.Verb.RELEASE, "admin", 3)
     consumer.drain()
     assert (effects.of("a"), effects.of("b")) == ([1, 2], [1])

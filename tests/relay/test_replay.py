@@ -35,7 +35,7 @@ def test_a_replay_has_the_same_ids_and_bytes_in_order_and_says_so(it: Office) ->
     assert [record._replace(headers=record.headers[:-1]) for record in again] == first
     assert {header(record, "ce_replay") for record in again} == {"r1"}
     assert (it.statuses, Hold.objects.count()) == ({EventStatus.PUBLISHED}, 0)
-    entry = Ledger.objects.get()
+    entry = Ledger.objects.by_people().get()
     assert (entry.verb, entry.count, entry.outcome) == ("replay", 5, "done")
     assert entry.selection == {"topic": "t", "replay": "r1"}
     assert entry.reason == "the CRM was restored"

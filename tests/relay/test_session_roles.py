@@ -43,7 +43,7 @@ def test_row_level_security_of_a_table_that_the_role_does_not_read_is_no_matter(
     role = granted(place)
     place.execute(
         "CREATE TABLE outbox_notes (id int)",
-        *(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY" for table in ("outbox_notes", "outbox_ledger")),
+        "ALTER TABLE outbox_notes ENABLE ROW LEVEL SECURITY",
     )
     with place.is_default(user=role), closing(Session("default")) as session:
         session.prove()

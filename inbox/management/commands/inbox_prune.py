@@ -1,4 +1,4 @@
-"""manage.py inbox_prune: delete old notes of handled events."""
+"""manage.py inbox_prune: delete old notes of handled events, and old entries of the ledger."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from inbox.conf import settings
 from inbox.management.command import InboxCommand
-from inbox.models import HeldEvent, Processed
+from inbox.models import HeldEvent, Ledger, Processed
 from inbox.models.held_queries import HeldEventQuerySet
 from outbox_core.operations.command import AGES
 from outbox_core.people.humanize import plural
@@ -26,7 +26,8 @@ class Command(InboxCommand):
     help = (
         "Delete old notes of handled events, and old discarded events. Without its note, an event that Kafka "
         "delivers again is handled again: keep the notes longer than Kafka keeps the topics. Held events and "
-        "their notes are never deleted. May be interrupted and run again at any time. "
+        "their notes are never deleted. Entries of the ledger are deleted after INBOX['LEDGER_DAYS']. "
+        "May be interrupted and run again at any time. "
         "Exit codes: 0 done, 1 failed, 2 usage."
     )
 
@@ -60,6 +61,13 @@ class Command(InboxCommand):
             f"{verb} the notes of {plural(forgotten, 'handled event')} and {plural(gone, 'discarded event')} "
             f"older than {plural(days, 'day')}."
         )
+        self._prune_ledger(database, verb, dry_run=dry_run)
+
+    def _prune_ledger(self, database: str, verb: str, *, dry_run: bool) -> None:
+        entries, kept = Ledger.objects.using(database), settings().ledger_days
+        gone = entries.older_than(kept).count() if dry_run else entries.prune(kept)
+        if gone:
+            self.stdout.write(f"{verb} {plural(gone, 'ledger row')} older than {plural(kept, 'day')}.")
 
 
 def _delete(rows: HeldEventQuerySet) -> Iterator[int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from contextlib import closing
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from django.core.management.base import CommandError
@@ -17,14 +18,17 @@ from inbox.conf import ConsumerSettings, settings
 from inbox.errors import SourceUnavailable, UnknownConsumer
 from inbox.kafka.seeking import Group
 from inbox.management.command import InboxCommand
-from inbox.models import Instance, Offset
+from inbox.models import Instance, Ledger, Offset
 from inbox.offsets import DatabaseOffsets
 from inbox.signals import offsets_sought
 from outbox_core.operations import actor
+from outbox_core.operations.ledger import OpenEntry
 from outbox_core.people.humanize import plural
 from outbox_core.process.exit_codes import ExitCode
 
 REFUSED, USAGE = ExitCode.ERROR, ExitCode.USAGE
+SHOWN = 100
+"""The ledger names the offsets of so many partitions."""
 
 
 class Command(InboxCommand):
@@ -49,7 +53,7 @@ class Command(InboxCommand):
         places.add_argument("--to-beginning", action="store_true", help="the first record that Kafka has")
         places.add_argument("--to-end", action="store_true", help="only records that are written from now on")
         parser.add_argument("--dry-run", action="store_true", help="print what would be done, and do nothing")
-        parser.add_argument("--reason", default="", help="why; it is logged")
+        parser.add_argument("--reason", default="", help="why; it is kept in the ledger")
         parser.add_argument("--yes", action="store_true", help="do not ask before events are skipped")
 
     def handle(self, *, name: str, topic: str, **options: Any) -> None:
@@ -67,7 +71,7 @@ class Command(InboxCommand):
                     return
                 if not options["yes"]:
                     self._ask(targets, before)
-                _move(name, group, targets, inbox.database)
+                _move(name, group, targets, before, inbox.database, options["reason"])
         except SourceUnavailable as error:
             raise CommandError(f"Kafka: {error}", returncode=REFUSED) from error
         for partition, offset in targets.items():
@@ -155,11 +159,46 @@ def _stored(name: str, partitions: list[TopicPartition], database: str) -> dict[
     return {p: offsets[p.partition] for p in partitions if p.partition in offsets}
 
 
-def _move(name: str, group: Group, targets: dict[TopicPartition, int], database: str) -> None:
+def _move(
+    name: str,
+    group: Group,
+    targets: dict[TopicPartition, int],
+    before: dict[TopicPartition, int],
+    database: str,
+    reason: str,
+) -> None:
     """Kafka's copy is moved inside the transaction. If only one of the two is moved, the lower one counts."""
     with transaction.atomic(using=database):
         for partition, offset in targets.items():
             place = (partition.topic, partition.partition)
             start = group.stored(partition, offset)
-            DatabaseOffsets(name, database).begin(place, start, replace=True)
+            DatabaseOffsets(name, database).move(place, start)
+        _note(name, targets, before, database, reason)
         group.commit(targets)
+
+
+def _note(
+    name: str,
+    targets: dict[TopicPartition, int],
+    before: dict[TopicPartition, int],
+    database: str,
+    reason: str,
+) -> None:
+    topic = next(iter(targets)).topic
+    OpenEntry(
+        Ledger,
+        database,
+        who=actor.shell(),
+        verb=Ledger.Verb.SEEK,
+        scope=f"{name}, {topic}: {_places(targets)}",
+        selection={"consumer": name, "topic": topic, "partition": [p.partition for p in targets]},
+        reason=reason,
+        before=_places(before) or "no offset",
+    ).add(len(targets), last=True)
+
+
+def _places(offsets: dict[TopicPartition, int]) -> str:
+    """``partition 0 at 7, partition 1 at 9``."""
+    listed = [f"partition {p.partition} at {offset}" for p, offset in islice(offsets.items(), SHOWN)]
+    more = len(offsets) - SHOWN
+    return ", ".join([*listed, f"and {more} more"] if more > 0 else listed)

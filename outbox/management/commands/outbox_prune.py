@@ -1,4 +1,4 @@
-"""manage.py outbox_prune: delete old published events."""
+"""manage.py outbox_prune: delete old published events, and old entries of the ledger."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 from tqdm import tqdm
 
+from outbox.conf import settings
 from outbox.log import privileges
 from outbox.management.operator import OutboxCommand
 from outbox.operations import retention
@@ -21,7 +22,8 @@ class Command(OutboxCommand):
     needs = privileges.RETENTION
     help = (
         "Delete published events that are old, a few thousand at a time, without delaying other sessions. "
-        "Held and pending events are never deleted. May be interrupted and run again at any time. "
+        "Held and pending events are never deleted. Entries of the ledger are deleted after "
+        "OUTBOX['LEDGER_DAYS']. May be interrupted and run again at any time. "
         "Exit codes: 0 done, 1 failed, 2 usage."
     )
 
@@ -46,6 +48,9 @@ class Command(OutboxCommand):
         )
         verb = "Would delete" if options["dry_run"] else "Deleted"
         self.stdout.write(f"{verb} {plural(deleted, 'published event')} older than {plural(days, 'day')}.")
+        if entries := retention.prune_ledger(database, dry_run=options["dry_run"]):
+            kept = plural(settings().ledger_days, "day")
+            self.stdout.write(f"{verb} {plural(entries, 'ledger row')} older than {kept}.")
 
     def _prune(self, database: str, older_than: timedelta, *, dry_run: bool) -> int:
         first, last = retention.extent(database, older_than) or (0, -1)
