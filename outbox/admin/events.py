@@ -3,30 +3,19 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 from django.conf import settings as django_settings
 from django.contrib import admin
-from django.contrib.admin.views.main import ChangeList
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 
 from outbox.admin import databases
 from outbox.admin.discarding import DiscardView
-from outbox.admin.filters import (
-    NEWEST,
-    BeforeFilter,
-    StatusFilter,
-    TimeFilter,
-    TopicFilter,
-    TypeFilter,
-    search_range,
-)
+from outbox.admin.searching import EventList, suggestions
 from outbox.conf import settings
 from outbox.log import rows
 from outbox.models import EventStatus, Held, Ledger, OutboxEvent
-from outbox.models.event_queries import LIMIT
-from outbox_core.database import by_index
+from outbox.search.search import one_by_one
 from outbox_core.people.admin import ReadOnlyAdmin
 from outbox_core.people.ledger_admin import history
 from outbox_core.people.markup import ago, badge
@@ -36,18 +25,11 @@ from outbox_core.people.text import line
 from outbox_core.wire.encode import Record, encoder
 
 if TYPE_CHECKING:
+    from django.contrib.admin.views.main import ChangeList
     from django.http import HttpRequest, HttpResponse
     from django.utils.safestring import SafeString
 
     from outbox.models.event_queries import OutboxEventQuerySet
-
-BIGGEST_ID = 2**63 - 1
-
-
-class EventList(ChangeList):
-    def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> Any:
-        """Without the payloads: each may have a megabyte."""
-        return super().get_queryset(request, exclude_parameters).defer("payload", "headers")
 
 
 @admin.register(OutboxEvent)
@@ -56,14 +38,7 @@ class OutboxEventAdmin(ReadOnlyAdmin):
 
     title = "Events"
     list_display = ("sequence", "type", "key_shown", "topic", "derived_status", "age")
-    list_filter = (StatusFilter, TimeFilter, TypeFilter, TopicFilter, BeforeFilter)
-    lookups = frozenset(each.parameter_name for each in list_filter)
     ordering = ("-id",)
-    search_fields = ("event_id",)
-    search_help_text = (
-        f"Exact. An event id or a sequence, however old; or a key, among the newest {NEWEST:,} events, "
-        "those before a sequence, or those of a status: see the filters."
-    )
     fieldsets = (
         (
             None,
@@ -95,8 +70,8 @@ class OutboxEventAdmin(ReadOnlyAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        with by_index(databases.home()):
-            return super().changelist_view(request, extra_context)
+        with one_by_one(databases.home()):
+            return super().changelist_view(request, {**suggestions(), **(extra_context or {})})
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return EventList
@@ -104,20 +79,6 @@ class OutboxEventAdmin(ReadOnlyAdmin):
     def get_urls(self) -> list[URLPattern]:
         discard = self.admin_site.admin_view(DiscardView.as_view(model_admin=self))
         return [path("<int:pk>/discard/", discard, name="outbox_outboxevent_discard"), *super().get_urls()]
-
-    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
-        term = search_term.strip()
-        if not term:
-            return queryset, False
-        try:
-            return queryset.filter(event_id=UUID(term)), False
-        except ValueError:
-            by_key = queryset.filter(search_range(request, queryset), key=term)
-        if term.isdecimal() and int(term) <= BIGGEST_ID:
-            # A sequence or a key: as one condition, the two would have no index in common.
-            ids = [int(term), *by_key.order_by("-pk").values_list("pk", flat=True)[:LIMIT]]
-            return queryset.filter(pk__in=ids), False
-        return by_key, False
 
     def change_view(
         self,
