@@ -9,13 +9,14 @@ from django.contrib import admin
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 
-from outbox.admin import databases
+from outbox.admin import databases, origin
 from outbox.admin.discarding import DiscardView
 from outbox.admin.searching import EventList, suggestions
 from outbox.conf import settings
 from outbox.log import rows
 from outbox.models import EventStatus, Held, Ledger, OutboxEvent
 from outbox.search.search import one_by_one
+from outbox.search.story import Story
 from outbox_core.people.admin import ReadOnlyAdmin
 from outbox_core.people.ledger_admin import history
 from outbox_core.people.markup import ago, badge
@@ -30,6 +31,16 @@ if TYPE_CHECKING:
     from django.utils.safestring import SafeString
 
     from outbox.models.event_queries import OutboxEventQuerySet
+
+
+HEADINGS: dict[str, str] = {
+    EventStatus.PUBLISHED: "Headers as sent",
+    EventStatus.DISCARDED: "Headers, which are never sent",
+}
+SURROUNDINGS = (
+    *("transaction", "before", "behind", "cause_id", "cause", "effects"),
+    *("correlation", "trace", "actor"),
+)
 
 
 @admin.register(OutboxEvent)
@@ -53,8 +64,6 @@ class OutboxEventAdmin(ReadOnlyAdmin):
             },
         ),
         ("Done by hand", {"fields": ("done_by_hand",)}),
-        ("Headers as sent", {"fields": ("wire_headers",)}),
-        ("Payload", {"fields": ("pretty_payload",)}),
     )
     readonly_fields = (
         *("state", "sequence", "created", "key_shown", "subject_shown"),
@@ -63,6 +72,7 @@ class OutboxEventAdmin(ReadOnlyAdmin):
 
     class Media:
         css = {"all": ["outbox/admin.css"]}
+        js = ["outbox/copy.js"]
 
     def get_queryset(self, request: HttpRequest) -> OutboxEventQuerySet:
         return OutboxEvent.objects.with_status()
@@ -93,13 +103,37 @@ class OutboxEventAdmin(ReadOnlyAdmin):
         }
         return super().change_view(request, object_id, form_url, {**may, **(extra_context or {})})
 
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: OutboxEvent | None = None,
+    ) -> HttpResponse:
+        """With what surrounds the event, which is read here, at once."""
+        using = databases.home()
+        if obj is not None:
+            story = Story(obj, using)
+            with one_by_one(using):
+                context |= {
+                    "story": {name: getattr(story, name) for name in SURROUNDINGS},
+                    "writers": origin.writers(obj),
+                    "objects": origin.objects(obj, request, self.admin_site),
+                    "user_who": origin.user(story.actor, request, self.admin_site) if story.actor else None,
+                }
+        return super().render_change_form(request, context, add, change, form_url, obj)
+
     def get_fieldsets(self, request: HttpRequest, obj: OutboxEvent | None = None) -> Any:
         """The payload is shown only to users with the permission."""
+        status = "" if obj is None else obj.status
+        headers = (HEADINGS.get(status, "Headers to be sent"), {"fields": ("wire_headers",)})
         if not request.user.has_perm("outbox.view_payload"):
-            return self.fieldsets[:-1]
-        if request.user.has_perm("outbox.view_raw_payload"):
-            return (*self.fieldsets[:-1], ("Payload", {"fields": ("raw_payload",)}))
-        return self.fieldsets
+            return (*self.fieldsets, headers)
+        raw = request.user.has_perm("outbox.view_raw_payload")
+        payload = ("Payload", {"fields": ("raw_payload" if raw else "pretty_payload",)})
+        return (*self.fieldsets, headers, payload)
 
     @admin.display(description="key", ordering="key")
     def key_shown(self, event: OutboxEvent) -> str:

@@ -35,6 +35,10 @@ class Kind(models.TextChoices):
     KEY = "key", "key"
     CORRELATION = "correlation", "correlation id"
     TRACE = "trace", "trace id"
+    CAUSE = "cause", "id of its cause"
+
+
+HEADERS = {Kind.CORRELATION: "correlationid", Kind.TRACE: "traceparent", Kind.CAUSE: "causationid"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +117,8 @@ class Search:
         span = self._span(using)
         if self.status in (EventStatus.HELD, EventStatus.DISCARDED):
             return OfHolds(using, self.status == EventStatus.DISCARDED), span
-        if self.text and is_there(using, index := INDEXES[self._compared]):
+        index = INDEXES.get(self._compared)
+        if self.text and index is not None and is_there(using, index):
             return OfIndex(using, index, self.text), span
         if self.status == EventStatus.PENDING:
             return _pending(using, span)
@@ -150,8 +155,7 @@ class Search:
             return Q()
         if self._compared == Kind.KEY:
             return Q(key=self.text)
-        header = "correlationid" if self._compared == Kind.CORRELATION else "traceparent"
-        value: Any = KeyTextTransform(header, "headers")
+        value: Any = KeyTextTransform(HEADERS[self._compared], "headers")
         if self._compared == Kind.TRACE:
             value = Substr(value, 4, 32)
         return Q(models.lookups.Exact(value, Value(self.text)))
@@ -164,7 +168,8 @@ class Search:
         return list(self._chosen(using).filter(pk=number).exclude(key=self.text)) if number < LAST else []
 
     def _index_missing(self, rows: Rows) -> str:
-        return self._compared.value if self.text and not isinstance(rows, OfIndex) else ""
+        missing = self.text and self._compared in INDEXES and not isinstance(rows, OfIndex)
+        return self._compared.value if missing else ""
 
 
 def _pending(using: str, span: Span) -> tuple[Rows, Span]:
