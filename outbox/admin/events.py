@@ -11,10 +11,12 @@ from django.utils.html import format_html
 
 from outbox.admin import databases, origin
 from outbox.admin.discarding import DiscardView
+from outbox.admin.in_kafka import KafkaView
 from outbox.admin.searching import EventList, suggestions
 from outbox.conf import settings
 from outbox.log import rows
 from outbox.models import EventStatus, Held, Ledger, OutboxEvent
+from outbox.search import in_kafka
 from outbox.search.search import one_by_one
 from outbox.search.story import Story
 from outbox_core.people.admin import ReadOnlyAdmin
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from django.contrib.admin.views.main import ChangeList
     from django.http import HttpRequest, HttpResponse
     from django.utils.safestring import SafeString
+    from django.views import View
 
     from outbox.models.event_queries import OutboxEventQuerySet
 
@@ -48,7 +51,7 @@ class OutboxEventAdmin(ReadOnlyAdmin):
     """The log, newest first."""
 
     title = "Events"
-    list_display = ("sequence", "type", "key_shown", "topic", "derived_status", "age")
+    list_display = ("sequence", "derived_status", "type", "key_shown", "topic", "age")
     ordering = ("-id",)
     fieldsets = (
         (
@@ -87,8 +90,18 @@ class OutboxEventAdmin(ReadOnlyAdmin):
         return EventList
 
     def get_urls(self) -> list[URLPattern]:
-        discard = self.admin_site.admin_view(DiscardView.as_view(model_admin=self))
-        return [path("<int:pk>/discard/", discard, name="outbox_outboxevent_discard"), *super().get_urls()]
+        pages: dict[str, type[View]] = {"discard": DiscardView, "kafka": KafkaView}
+        return [
+            *(
+                path(
+                    f"<int:pk>/{name}/",
+                    self.admin_site.admin_view(view.as_view(model_admin=self)),
+                    name=f"outbox_outboxevent_{name}",
+                )
+                for name, view in pages.items()
+            ),
+            *super().get_urls(),
+        ]
 
     def change_view(
         self,
@@ -99,6 +112,7 @@ class OutboxEventAdmin(ReadOnlyAdmin):
     ) -> HttpResponse:
         may = {
             "may_see_payload": request.user.has_perm("outbox.view_payload"),
+            "may_look_up": in_kafka.finder() is not None,
             "may_discard": request.user.has_perm("outbox.discard_held"),
         }
         return super().change_view(request, object_id, form_url, {**may, **(extra_context or {})})
