@@ -10,12 +10,12 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 
 from outbox.admin import databases, origin
-from outbox.admin.discarding import DiscardView
+from outbox.admin.event_actions import DiscardView, ReleaseEventView, ReplayView
 from outbox.admin.in_kafka import KafkaView
 from outbox.admin.searching import EventList, suggestions
 from outbox.conf import settings
 from outbox.log import rows
-from outbox.models import EventStatus, Held, Ledger, OutboxEvent
+from outbox.models import EventStatus, Held, Hold, Ledger, OutboxEvent
 from outbox.search import in_kafka
 from outbox.search.search import one_by_one
 from outbox.search.story import Story
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from django.contrib.admin.views.main import ChangeList
     from django.http import HttpRequest, HttpResponse
     from django.utils.safestring import SafeString
-    from django.views import View
 
     from outbox.models.event_queries import OutboxEventQuerySet
 
@@ -90,7 +89,12 @@ class OutboxEventAdmin(ReadOnlyAdmin):
         return EventList
 
     def get_urls(self) -> list[URLPattern]:
-        pages: dict[str, type[View]] = {"discard": DiscardView, "kafka": KafkaView}
+        pages: dict[str, Any] = {
+            "discard": DiscardView,
+            "release": ReleaseEventView,
+            "replay": ReplayView,
+            "kafka": KafkaView,
+        }
         return [
             *(
                 path(
@@ -102,20 +106,6 @@ class OutboxEventAdmin(ReadOnlyAdmin):
             ),
             *super().get_urls(),
         ]
-
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        may = {
-            "may_see_payload": request.user.has_perm("outbox.view_payload"),
-            "may_look_up": in_kafka.finder() is not None,
-            "may_discard": request.user.has_perm("outbox.discard_held"),
-        }
-        return super().change_view(request, object_id, form_url, {**may, **(extra_context or {})})
 
     def render_change_form(
         self,
@@ -132,12 +122,27 @@ class OutboxEventAdmin(ReadOnlyAdmin):
             story = Story(obj, using)
             with one_by_one(using):
                 context |= {
+                    **self._rights(request, obj),
                     "story": {name: getattr(story, name) for name in SURROUNDINGS},
                     "writers": origin.writers(obj),
                     "objects": origin.objects(obj, request, self.admin_site),
                     "user_who": origin.user(story.actor, request, self.admin_site) if story.actor else None,
                 }
         return super().render_change_form(request, context, add, change, form_url, obj)
+
+    def _rights(self, request: HttpRequest, event: OutboxEvent) -> dict[str, bool]:
+        """What this user may do with the event in the state that it has."""
+        may = request.user.has_perm
+        held: Held | None = getattr(event, "held", None)
+        hold = held.hold if held is not None and event.status == EventStatus.HELD else None
+        releases = "pause_topic" if hold is not None and hold.reason == Hold.Reason.PAUSED else "release_hold"
+        return {
+            "may_see_payload": may("outbox.view_payload"),
+            "may_look_up": in_kafka.finder() is not None and event.status != EventStatus.DISCARDED,
+            "may_release": hold is not None and may(f"outbox.{releases}"),
+            "may_discard": hold is not None and may("outbox.discard_held"),
+            "may_replay": event.status == EventStatus.PUBLISHED and may("outbox.replay_event"),
+        }
 
     def get_fieldsets(self, request: HttpRequest, obj: OutboxEvent | None = None) -> Any:
         """The payload is shown only to users with the permission."""
