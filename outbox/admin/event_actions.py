@@ -141,11 +141,10 @@ class DiscardView(HeldAction):
         stay = (
             f"{others} behind this hold {'stays' if count == 1 else 'stay'} held until the hold is released."
         )
-        return [
-            f"It waits behind {hold}. {hold.detail}",
-            "It will never be published. Its row stays in the outbox until it is pruned.",
-            *([stay] if count else []),
-        ]
+        never = "It will never be published. Its row stays in the outbox until it is pruned."
+        if hold.scope == Hold.Scope.REPLAY:
+            never = "It was published before, and will not be sent again."
+        return [f"It waits behind {hold}. {hold.detail}", never, *([stay] if count else [])]
 
     def act(self, reason: str) -> str:
         held = self.held()

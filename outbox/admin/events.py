@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings as django_settings
 from django.contrib import admin
+from django.db import OperationalError
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 
@@ -17,8 +18,9 @@ from outbox.conf import settings
 from outbox.log import rows
 from outbox.models import EventStatus, Held, Hold, Ledger, OutboxEvent
 from outbox.search import in_kafka
-from outbox.search.search import one_by_one
+from outbox.search.search import STATEMENT_SECONDS, one_by_one, took_too_long
 from outbox.search.story import Story
+from outbox_core.database import by_index
 from outbox_core.people.admin import ReadOnlyAdmin
 from outbox_core.people.ledger_admin import history
 from outbox_core.people.markup import ago, badge
@@ -40,7 +42,7 @@ HEADINGS: dict[str, str] = {
     EventStatus.DISCARDED: "Headers, which are never sent",
 }
 SURROUNDINGS = (
-    *("transaction", "before", "behind", "cause_id", "cause", "effects"),
+    *("transaction", "committed", "before", "behind", "cause_id", "cause", "effects"),
     *("correlation", "trace", "actor"),
 )
 
@@ -82,7 +84,7 @@ class OutboxEventAdmin(ReadOnlyAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        with one_by_one(databases.home()):
+        with by_index(databases.home()):
             return super().changelist_view(request, {**suggestions(), **(extra_context or {})})
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
@@ -117,18 +119,26 @@ class OutboxEventAdmin(ReadOnlyAdmin):
         obj: OutboxEvent | None = None,
     ) -> HttpResponse:
         """With what surrounds the event, which is read here, at once."""
-        using = databases.home()
         if obj is not None:
-            story = Story(obj, using)
-            with one_by_one(using):
-                context |= {
-                    **self._rights(request, obj),
-                    "story": {name: getattr(story, name) for name in SURROUNDINGS},
-                    "writers": origin.writers(obj),
-                    "objects": origin.objects(obj, request, self.admin_site),
-                    "user_who": origin.user(story.actor, request, self.admin_site) if story.actor else None,
-                }
+            context |= {**self._rights(request, obj), **self._surroundings(request, obj)}
         return super().render_change_form(request, context, add, change, form_url, obj)
+
+    def _surroundings(self, request: HttpRequest, event: OutboxEvent) -> dict[str, Any]:
+        using = databases.home()
+        story = Story(event, using)
+        try:
+            with one_by_one(using):
+                told = {name: getattr(story, name) for name in SURROUNDINGS}
+        except OperationalError as error:
+            if not took_too_long(error):
+                raise
+            return {"story_took": STATEMENT_SECONDS}
+        return {
+            "story": told,
+            "writers": origin.writers(event),
+            "objects": origin.objects(event, request, self.admin_site),
+            "user_who": origin.user(story.actor, request, self.admin_site) if story.actor else None,
+        }
 
     def _rights(self, request: HttpRequest, event: OutboxEvent) -> dict[str, bool]:
         """What this user may do with the event in the state that it has."""
@@ -146,8 +156,7 @@ class OutboxEventAdmin(ReadOnlyAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: OutboxEvent | None = None) -> Any:
         """The payload is shown only to users with the permission."""
-        status = "" if obj is None else obj.status
-        headers = (HEADINGS.get(status, "Headers to be sent"), {"fields": ("wire_headers",)})
+        headers = (HEADINGS.get(_sent(obj), "Headers to be sent"), {"fields": ("wire_headers",)})
         if not request.user.has_perm("outbox.view_payload"):
             return (*self.fieldsets, headers)
         raw = request.user.has_perm("outbox.view_raw_payload")
@@ -226,6 +235,14 @@ class OutboxEventAdmin(ReadOnlyAdmin):
 
     def _redactor(self) -> Redactor:
         return Redactor(settings().redact)
+
+
+def _sent(event: OutboxEvent | None) -> str:
+    """Its status; an event that waits to be sent again was published."""
+    held: Held | None = getattr(event, "held", None)
+    if held is not None and held.hold is not None and held.hold.scope == Hold.Scope.REPLAY:
+        return EventStatus.PUBLISHED
+    return "" if event is None else event.status
 
 
 def record(event: OutboxEvent) -> Record:

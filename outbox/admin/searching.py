@@ -11,13 +11,14 @@ from django import forms
 from django.contrib.admin.exceptions import DisallowedModelAdminLookup
 from django.contrib.admin.views.main import ERROR_FLAG, IGNORED_PARAMS, PAGE_VAR, ChangeList
 from django.core.exceptions import ValidationError
+from django.db import OperationalError
 from django.http import HttpRequest
 from django.utils import timezone
 
 from outbox.admin import databases
 from outbox.models import EventStatus, Hold, OutboxEvent
 from outbox.operations import registered
-from outbox.search.search import Found, Kind, Search
+from outbox.search.search import STATEMENT_SECONDS, Found, Kind, Search, one_by_one, took_too_long
 from outbox.write.registry import registry
 from outbox_core.people.text import line
 
@@ -85,13 +86,24 @@ class EventList(ChangeList):
 
     def get_results(self, request: HttpRequest) -> None:
         self.form = SearchForm(request.GET)
-        asked = self.form.is_valid()
-        self.found = self.form.search().run(databases.home()) if asked else Found()
+        self.found = self._search() if self.form.is_valid() else Found()
         self.result_list = self.found.events
         self.result_count = len(self.found.events)
         self.full_result_count = None
         self.show_full_result_count = self.show_admin_actions = False
         self.can_show_all = self.multi_page = False
+
+    def _search(self) -> Found:
+        using = databases.home()
+        try:
+            with one_by_one(using):
+                return self.form.search().run(using)
+        except OperationalError as error:
+            if not took_too_long(error):
+                raise
+            said = f"PostgreSQL did not answer within {STATEMENT_SECONDS} s."
+            self.form.add_error(None, f"{said} Search a shorter time, or try again later.")
+            return Found()
 
     @property
     def further(self) -> str:

@@ -9,7 +9,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import models
+import psycopg
+from django.db import OperationalError, models
 from django.db.models import Q, Value
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Substr
@@ -21,11 +22,21 @@ from outbox.search.rows import LAST, Backlog, OfHolds, OfIndex, OfLog, OfPending
 from outbox_core.database import by_index
 
 PAGE = 50
+STATEMENT_SECONDS = 10
+"""How long a statement may take, on a slow disk or behind a lock."""
 
 
 def one_by_one(using: str) -> AbstractContextManager[None]:
-    """A transaction in which no join reads a whole table, for questions of ``Search``."""
-    return by_index(using, enable_hashjoin="off", enable_mergejoin="off")
+    """A transaction in which no join reads a whole table, and no statement takes long, for questions of
+    ``Search``.
+    """
+    off = {"enable_hashjoin": "off", "enable_mergejoin": "off"}
+    return by_index(using, **off, statement_timeout=f"{STATEMENT_SECONDS}s")
+
+
+def took_too_long(error: OperationalError) -> bool:
+    """Whether that is why a question of ``one_by_one`` failed."""
+    return isinstance(error.__cause__, psycopg.errors.QueryCanceled)
 
 
 class Kind(models.TextChoices):

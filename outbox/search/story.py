@@ -6,9 +6,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from uuid import UUID
 
+from django.db import connections
 from django.db.models.expressions import RawSQL
 
 from outbox.models import OutboxEvent
@@ -19,6 +21,10 @@ from outbox.search.rows import OfIndex, OfLog, Rows, Span
 NEAR = 10_000
 """How many rows of the log a question reads that has no index."""
 SHOWN = 5
+COMMITTED = """
+SELECT CASE WHEN current_setting('track_commit_timestamp')::boolean
+            THEN pg_xact_commit_timestamp(%s::text::xid8::xid) END
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +48,14 @@ class Story:
         same = RawSQL("%s::text::xid8", [str(self.event.xid)])
         found = list(self._events.filter(xid=same).exclude(pk=self.event.pk).order_by("pk")[: SHOWN + 1])
         return Nearby(found[:SHOWN], more=len(found) > SHOWN)
+
+    @cached_property
+    def committed(self) -> datetime | None:
+        """When its transaction was committed, if PostgreSQL runs with track_commit_timestamp."""
+        with connections[self._using].cursor() as cursor:
+            cursor.execute(COMMITTED, [str(self.event.xid)])
+            found: datetime | None = cursor.fetchone()[0]
+        return found
 
     @cached_property
     def before(self) -> Nearby:
@@ -91,9 +105,13 @@ class Story:
         return None if value is None else str(value)
 
     def _of_key(self, *, upwards: bool) -> Nearby:
-        key = self.event.key
-        rows: Rows = OfIndex(self._using, KEY, key) if is_there(self._using, KEY) else OfLog(self._using)
+        key, using = self.event.key, self._using
+        rows: Rows = OfIndex(using, KEY, key) if self._keys_are_indexed else OfLog(using)
         return self._near(self._events.filter(topic=self.event.topic, key=key), rows, upwards=upwards)
+
+    @cached_property
+    def _keys_are_indexed(self) -> bool:
+        return is_there(self._using, KEY)
 
     def _near(self, chosen: OutboxEventQuerySet, rows: Rows, *, upwards: bool) -> Nearby:
         span = Span(upwards=upwards).behind(self.event.pk)

@@ -49,7 +49,9 @@ def test_a_published_event_is_sent_again_by_those_who_may(staff: Staff, publishe
     assert (entry.who, entry.verb, entry.count, entry.reason) == ("mara", "replay", 1, "INC-1")
     assert entry.selection["replay"] == held.hold.key
     assert act(client, published, "replay") == 404, "it waits for a relay already"
-    assert "INC-1" in client.get(address(published, "change")).content.decode()
+    text = client.get(address(published, "change")).content.decode()
+    assert "INC-1" in text
+    assert "Headers as sent" in text
 
 
 def test_what_a_replay_has_caused_is_not_sent_again(admin_client: Client, published: int) -> None:

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from outbox.models import OutboxEvent
 from outbox.search import rows
-from outbox.search.search import Found
+from outbox.search.search import Found, Search
 from tests.admin.conftest import Log, Staff
 
 LIST = "/admin/outbox/outboxevent/"
@@ -190,6 +190,25 @@ def test_no_question_reads_more_rows_than_its_bound(
         found(admin_client, query)
     assert len(read) >= 2
     assert sum(read) <= 1_000, read
+
+
+def test_a_search_that_takes_too_long_says_so(
+    admin_client: Client, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log.insert(1, "a")
+
+    def slow(self: Search, using: str) -> Found:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_sleep(60)")
+        return Found()
+
+    monkeypatch.setattr("outbox.search.search.STATEMENT_SECONDS", 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(Search, "run", slow)
+        answer = admin_client.get(f"{LIST}?q=a")
+    assert answer.status_code == 200
+    assert answer.context["cl"].form.non_field_errors()
+    assert len(listed(admin_client, "q=a")) == 1
 
 
 def test_topics_and_types_that_nobody_registered_are_suggested(admin_client: Client, log: Log) -> None:

@@ -111,6 +111,16 @@ def test_of_a_million_events_its_page_reads_the_nearest(
     assert len(queries) <= 20
 
 
+def test_a_page_whose_surroundings_take_too_long_shows_the_rest(
+    admin_client: Client, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("outbox.search.search.STATEMENT_SECONDS", 1)
+    monkeypatch.setattr(story, "COMMITTED", "SELECT pg_sleep(60), %s")
+    text = page(admin_client, log.insert(1, payload=b'{"text": "still here"}'))
+    assert "still here" in text
+    assert "What surrounds the event is not shown" in text
+
+
 def test_headers_are_those_sent_or_to_be_sent(admin_client: Client, log: Log) -> None:
     published, pending, discarded = log.insert(1), log.insert(50), log.insert(2)
     log.position("9:9:")
