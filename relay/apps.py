@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from django.apps import AppConfig
 from django.core.exceptions import ImproperlyConfigured
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from outbox.search.in_kafka import Lookup
 
 
 class RelayConfig(AppConfig):
@@ -20,4 +27,14 @@ class RelayConfig(AppConfig):
                 "The relay needs the package 'outbox' of django-outbox-relay, and imports "
                 f"{outbox.__file__!r} instead: rename that package."
             )
+        from outbox.search import in_kafka
         from relay import checks  # noqa: F401
+
+        in_kafka.register(_find)
+
+
+def _find(topic: str, event_id: str, since: datetime, seconds: float) -> Lookup:
+    """Imported when it is used: a web process does not need a Kafka client before."""
+    from relay import lookup
+
+    return lookup.find(topic, event_id, since, seconds)

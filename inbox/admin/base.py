@@ -15,6 +15,7 @@ class InboxAdmin(ReadOnlyAdmin):
 
     class Media:
         css = {"all": ["inbox/admin.css"]}
+        js = ["inbox/copy.js"]
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).using(settings().database)

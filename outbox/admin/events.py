@@ -3,29 +3,23 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 from django.conf import settings as django_settings
 from django.contrib import admin
-from django.contrib.admin.views.main import ChangeList
+from django.db import OperationalError
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 
-from outbox.admin import databases
-from outbox.admin.discarding import DiscardView
-from outbox.admin.filters import (
-    NEWEST,
-    BeforeFilter,
-    StatusFilter,
-    TimeFilter,
-    TopicFilter,
-    TypeFilter,
-    search_range,
-)
+from outbox.admin import databases, origin
+from outbox.admin.event_actions import DiscardView, ReleaseEventView, ReplayView
+from outbox.admin.in_kafka import KafkaView
+from outbox.admin.searching import EventList, suggestions
 from outbox.conf import settings
 from outbox.log import rows
-from outbox.models import EventStatus, Held, Ledger, OutboxEvent
-from outbox.models.event_queries import LIMIT
+from outbox.models import EventStatus, Held, Hold, Ledger, OutboxEvent
+from outbox.search import in_kafka
+from outbox.search.search import STATEMENT_SECONDS, one_by_one, took_too_long
+from outbox.search.story import Story
 from outbox_core.database import by_index
 from outbox_core.people.admin import ReadOnlyAdmin
 from outbox_core.people.ledger_admin import history
@@ -36,18 +30,21 @@ from outbox_core.people.text import line
 from outbox_core.wire.encode import EXTENSIONS, Record, encoder
 
 if TYPE_CHECKING:
+    from django.contrib.admin.views.main import ChangeList
     from django.http import HttpRequest, HttpResponse
     from django.utils.safestring import SafeString
 
     from outbox.models.event_queries import OutboxEventQuerySet
 
-BIGGEST_ID = 2**63 - 1
 
-
-class EventList(ChangeList):
-    def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> Any:
-        """Without the payloads: each may have a megabyte."""
-        return super().get_queryset(request, exclude_parameters).defer("payload", "headers")
+HEADINGS: dict[str, str] = {
+    EventStatus.PUBLISHED: "Headers as sent",
+    EventStatus.DISCARDED: "Headers, which are never sent",
+}
+SURROUNDINGS = (
+    *("transaction", "committed", "before", "behind", "cause_id", "cause", "effects"),
+    *("correlation", "trace", "actor"),
+)
 
 
 @admin.register(OutboxEvent)
@@ -55,15 +52,8 @@ class OutboxEventAdmin(ReadOnlyAdmin):
     """The log, newest first."""
 
     title = "Events"
-    list_display = ("sequence", "type", "key_shown", "topic", "derived_status", "age")
-    list_filter = (StatusFilter, TimeFilter, TypeFilter, TopicFilter, BeforeFilter)
-    lookups = frozenset(each.parameter_name for each in list_filter)
+    list_display = ("sequence", "derived_status", "type", "key_shown", "topic", "age")
     ordering = ("-id",)
-    search_fields = ("event_id",)
-    search_help_text = (
-        f"Exact. An event id or a sequence, however old; or a key, among the newest {NEWEST:,} events, "
-        "those before a sequence, or those of a status: see the filters."
-    )
     fieldsets = (
         (
             None,
@@ -78,8 +68,6 @@ class OutboxEventAdmin(ReadOnlyAdmin):
             },
         ),
         ("Ledger", {"fields": ("done_by_hand",)}),
-        ("Headers as sent", {"fields": ("wire_headers",)}),
-        ("Payload", {"fields": ("pretty_payload",)}),
     )
     readonly_fields = (
         *("state", "sequence", "created", "key_shown", "subject_shown"),
@@ -88,6 +76,7 @@ class OutboxEventAdmin(ReadOnlyAdmin):
 
     class Media:
         css = {"all": ["outbox/admin.css"]}
+        js = ["outbox/copy.js"]
 
     def get_queryset(self, request: HttpRequest) -> OutboxEventQuerySet:
         return OutboxEvent.objects.with_status()
@@ -96,49 +85,83 @@ class OutboxEventAdmin(ReadOnlyAdmin):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         with by_index(databases.home()):
-            return super().changelist_view(request, extra_context)
+            return super().changelist_view(request, {**suggestions(), **(extra_context or {})})
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return EventList
 
     def get_urls(self) -> list[URLPattern]:
-        discard = self.admin_site.admin_view(DiscardView.as_view(model_admin=self))
-        return [path("<int:pk>/discard/", discard, name="outbox_outboxevent_discard"), *super().get_urls()]
+        pages: dict[str, Any] = {
+            "discard": DiscardView,
+            "release": ReleaseEventView,
+            "replay": ReplayView,
+            "kafka": KafkaView,
+        }
+        return [
+            *(
+                path(
+                    f"<int:pk>/{name}/",
+                    self.admin_site.admin_view(view.as_view(model_admin=self)),
+                    name=f"outbox_outboxevent_{name}",
+                )
+                for name, view in pages.items()
+            ),
+            *super().get_urls(),
+        ]
 
-    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
-        term = search_term.strip()
-        if not term:
-            return queryset, False
-        try:
-            return queryset.filter(event_id=UUID(term)), False
-        except ValueError:
-            by_key = queryset.filter(search_range(request, queryset), key=term)
-        if term.isdecimal() and int(term) <= BIGGEST_ID:
-            # A sequence or a key: as one condition, the two would have no index in common.
-            ids = [int(term), *by_key.order_by("-pk").values_list("pk", flat=True)[:LIMIT]]
-            return queryset.filter(pk__in=ids), False
-        return by_key, False
-
-    def change_view(
+    def render_change_form(
         self,
         request: HttpRequest,
-        object_id: str,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
         form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
+        obj: OutboxEvent | None = None,
     ) -> HttpResponse:
-        may = {
-            "may_see_payload": request.user.has_perm("outbox.view_payload"),
-            "may_discard": request.user.has_perm("outbox.discard_held"),
+        """With what surrounds the event, which is read here, at once."""
+        if obj is not None:
+            context |= {**self._rights(request, obj), **self._surroundings(request, obj)}
+        return super().render_change_form(request, context, add, change, form_url, obj)
+
+    def _surroundings(self, request: HttpRequest, event: OutboxEvent) -> dict[str, Any]:
+        using = databases.home()
+        story = Story(event, using)
+        try:
+            with one_by_one(using):
+                told = {name: getattr(story, name) for name in SURROUNDINGS}
+        except OperationalError as error:
+            if not took_too_long(error):
+                raise
+            return {"story_took": STATEMENT_SECONDS}
+        return {
+            "story": told,
+            "writers": origin.writers(event),
+            "objects": origin.objects(event, request, self.admin_site),
+            "user_who": origin.user(story.actor, request, self.admin_site) if story.actor else None,
         }
-        return super().change_view(request, object_id, form_url, {**may, **(extra_context or {})})
+
+    def _rights(self, request: HttpRequest, event: OutboxEvent) -> dict[str, bool]:
+        """What this user may do with the event in the state that it has."""
+        may = request.user.has_perm
+        held: Held | None = getattr(event, "held", None)
+        hold = held.hold if held is not None and event.status == EventStatus.HELD else None
+        releases = "pause_topic" if hold is not None and hold.reason == Hold.Reason.PAUSED else "release_hold"
+        return {
+            "may_see_payload": may("outbox.view_payload"),
+            "may_look_up": in_kafka.finder() is not None and event.status != EventStatus.DISCARDED,
+            "may_release": hold is not None and may(f"outbox.{releases}"),
+            "may_discard": hold is not None and may("outbox.discard_held"),
+            "may_replay": event.status == EventStatus.PUBLISHED and may("outbox.replay_event"),
+        }
 
     def get_fieldsets(self, request: HttpRequest, obj: OutboxEvent | None = None) -> Any:
         """The payload is shown only to users with the permission."""
+        headers = (HEADINGS.get(_sent(obj), "Headers to be sent"), {"fields": ("wire_headers",)})
         if not request.user.has_perm("outbox.view_payload"):
-            return self.fieldsets[:-1]
-        if request.user.has_perm("outbox.view_raw_payload"):
-            return (*self.fieldsets[:-1], ("Payload", {"fields": ("raw_payload",)}))
-        return self.fieldsets
+            return (*self.fieldsets, headers)
+        raw = request.user.has_perm("outbox.view_raw_payload")
+        payload = ("Payload", {"fields": ("raw_payload" if raw else "pretty_payload",)})
+        return (*self.fieldsets, headers, payload)
 
     @admin.display(description="key", ordering="key")
     def key_shown(self, event: OutboxEvent) -> str:
@@ -212,6 +235,14 @@ class OutboxEventAdmin(ReadOnlyAdmin):
 
     def _redactor(self) -> Redactor:
         return Redactor(settings().redact)
+
+
+def _sent(event: OutboxEvent | None) -> str:
+    """Its status; an event that waits to be sent again was published."""
+    held: Held | None = getattr(event, "held", None)
+    if held is not None and held.hold is not None and held.hold.scope == Hold.Scope.REPLAY:
+        return EventStatus.PUBLISHED
+    return "" if event is None else event.status
 
 
 def record(event: OutboxEvent) -> Record:

@@ -56,14 +56,14 @@ def _classes_in(annotation: object) -> Iterator[object]:
         yield from _classes_in(argument)
 
 
+def names_of_rows(model: type[Model]) -> set[str]:
+    """What a key is called that is the primary key of a model."""
+    pk, name = model._meta.pk, model._meta.model_name
+    return {"id", "pk", pk.name, pk.attname, f"{name}_{pk.name}", f"{name}_id"}
+
+
 def _names_a_row(event_type: EventType, models: list[type[Model]]) -> bool:
-    if callable(event_type.key):
-        return True
-    names = {"id", "pk"}
-    for model in models:
-        pk = model._meta.pk
-        names |= {pk.name, pk.attname, f"{model._meta.model_name}_{pk.name}", f"{model._meta.model_name}_id"}
-    return event_type.key in names
+    return callable(event_type.key) or any(event_type.key in names_of_rows(model) for model in models)
 
 
 def _hint(event_type: EventType, receiver: Receiver, models: list[type[Model]]) -> CheckMessage:

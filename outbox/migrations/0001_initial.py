@@ -132,7 +132,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'event',
                 'db_table': 'outbox_event',
-                'permissions': [('view_payload', 'Can see the payload of events'), ('view_raw_payload', 'Can see raw payloads that cannot be parsed, with nothing hidden')],
+                'permissions': [('view_payload', 'Can see the payload of events'), ('view_raw_payload', 'Can see raw payloads that cannot be parsed, with nothing hidden'), ('replay_event', 'Can send published events again')],
                 'default_permissions': ('view',),
                 'indexes': [models.Index(fields=['xid', 'id'], name='outbox_event_xid')],
                 'constraints': [models.CheckConstraint(condition=models.Q(('bucket__range', (0, 255))), name='outbox_event_bucket'), models.CheckConstraint(condition=models.Q(('id__gt', 0)), name='outbox_event_id'), models.CheckConstraint(condition=models.Q(django.db.models.lookups.LessThan(django.db.models.functions.text.Length('topic'), 250), models.Q(('topic__in', ['.', '..']), _negated=True), ('topic__regex', '^[a-zA-Z0-9._-]+$')), name='outbox_event_topic'), models.CheckConstraint(condition=outbox.fields.IsObjectOfTexts('headers'), name='outbox_event_headers'), models.CheckConstraint(condition=models.Q(('created_at__range', (datetime.datetime(1970, 1, 1, 0, 0, tzinfo=datetime.timezone.utc), datetime.datetime(9999, 1, 1, 0, 0, tzinfo=datetime.timezone.utc)))), name='outbox_event_created_at')],

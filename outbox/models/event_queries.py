@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from django.apps import apps
-from django.db import models
+from django.db import connections, models
 from django.db.models import F, Func, QuerySet, Subquery
 from django.db.models.expressions import RawSQL
 
@@ -68,16 +68,10 @@ class OutboxEventQuerySet(QuerySet["OutboxEvent"]):
         return events.order_by("-pk").values_list("pk", flat=True).first() or 0
 
     def last_id_before(self, moment: datetime) -> int:
-        """About the largest id of what was created before ``moment``, 0 if there is none. Found by bisection
-        along the primary key, because ``created_at`` has no index.
-        """
-        events = self.model._default_manager.using(self.db).order_by("pk").values_list("pk", "created_at")
-        low, high = 0, self.last_id()
-        while low < high:
-            middle = (low + high + 1) // 2
-            row = events.filter(pk__gte=middle).first()
-            low, high = (middle, high) if row and row[1] < moment else (low, middle - 1)
-        return low
+        """About the largest id of what was created before ``moment``, 0 if there is none."""
+        with connections[self.db].cursor() as cursor:
+            cursor.execute(statement("last_id_before"), [moment])
+            return int(cursor.fetchone()[0])
 
     def _among_held(self, limit: int, **condition: bool) -> Self:
         held = apps.get_model("outbox", "Held")._default_manager.using(self.db).filter(**condition)

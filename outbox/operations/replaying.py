@@ -101,6 +101,15 @@ def replay(chosen: Replay, using: str, who: str, reason: str = "", *, size: int 
     return steps(chunk, entry, using)
 
 
+def refuse_own(event: OutboxEvent) -> None:
+    """Raise OutboxError for an event that a handler has written while it handled a replay."""
+    if "replay" in event.headers:
+        raise OutboxError(
+            f"Event {event.event_id} has the attribute replay itself: a replay of a replay could go on "
+            "without end. Choose others."
+        )
+
+
 def waiting(chosen: Replay, using: str) -> int:
     """How many events of a replay are not sent yet."""
     return Held.objects.using(using).waiting().filter(hold__in=_holds(chosen, using)).count()

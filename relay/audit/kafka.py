@@ -8,7 +8,9 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
+
+from django.core.exceptions import ImproperlyConfigured
 
 from outbox_core.errors import KafkaUnreachable
 from outbox_core.operations.doctor import cluster
@@ -16,6 +18,7 @@ from outbox_core.operations.doctor.cluster import Trouble
 from outbox_core.wire.consumed import ConsumerRecord
 from outbox_core.wire.encode import wire_time
 from relay.audit.scope import ALL, NOTHING
+from relay.conf import settings
 
 Spans = Mapping[int, tuple[int, int]]
 """The first offset and the end offset of each partition."""
@@ -47,6 +50,23 @@ class Kept:
     why: str = ""
 
 
+def open_reader(seconds: float) -> Reader:
+    """A reader with the options of the relay. ``seconds`` is how long each question may take.
+
+    Raises ImproperlyConfigured for a publisher that has none.
+    """
+    publisher = settings().make_publisher()
+    make = getattr(publisher, "inspector", None)
+    reader: Any = make(seconds) if make is not None else None
+    if not hasattr(reader, "records"):
+        raise ImproperlyConfigured(
+            f"{type(publisher).__name__} has no inspector with records(), so nothing can be read back. It "
+            "takes the publisher of kafka-python or confluent-kafka."
+        )
+    opened: Reader = reader
+    return opened
+
+
 class KafkaLog:
     """The topics of a cluster. ``clock`` is seconds since 1970."""
 
@@ -70,12 +90,12 @@ class KafkaLog:
     def exists(self, topic: str) -> bool:
         return self._described(topic).trouble is None
 
-    def spans(self, topic: str, since: datetime | None) -> Spans:
-        """What must be read of a topic to meet every event since then."""
+    def spans(self, topic: str, since: datetime | None, skew: timedelta = CLOCKS) -> Spans:
+        """What must be read of a topic to meet every event since then. Clocks may differ by ``skew``."""
         bounds = self._reader.bounds(topic)
         if since is None:
             return bounds
-        found = self._reader.offsets_at(topic, (since - CLOCKS).timestamp())
+        found = self._reader.offsets_at(topic, (since - skew).timestamp())
         return {n: (max(first, found.get(n, end)), end) for n, (first, end) in bounds.items()}
 
     def records(self, topic: str, spans: Spans) -> Iterator[list[ConsumerRecord]]:

@@ -11,8 +11,8 @@ from django.db import connection
 from django.test import Client
 
 from outbox import status
-from outbox.admin import filters
 from outbox.models import EventStatus
+from outbox.search import rows
 from tests.admin.conftest import Log
 
 ROWS = 3_000
@@ -104,7 +104,7 @@ def test_a_page_of_one_status_reads_the_log_by_its_indexes(
         for chosen in EventStatus:
             with plans() as listing:
                 assert admin_client.get(f"/admin/outbox/outboxevent/?status={chosen}").status_code == 200
-            assert len(listing) == 5, "a count, a page, and what the filters offer"
+            assert len(listing) >= 2, "a page, and what the form suggests"
             for plan in listing:
                 scans(plan)
 
@@ -115,10 +115,10 @@ def test_a_search_reads_the_newest_by_the_primary_key(
     log: Log, admin_client: Client, fill: Callable[[Log], None], query: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every scan has a condition on its index: a walk along all of it in search of a key has none."""
-    monkeypatch.setattr(filters, "NEWEST", 100)
+    monkeypatch.setattr(rows, "OF_LOG", 100)
     fill(log)
     with plans(" WHERE ") as searching:
         assert admin_client.get(f"/admin/outbox/outboxevent/?{query}").status_code == 200
-    assert len(searching) >= 2, "a count and a page"
+    assert len(searching) >= 2, "where a piece ends, and the page"
     for plan in searching:
         assert all("Index Cond" in plan[place + 1] for place in scans(plan)), plan

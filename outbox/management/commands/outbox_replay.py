@@ -87,7 +87,8 @@ class Command(BulkCommand, OutboxCommand):
     def preview(self, selection: Selection, options: dict[str, Any]) -> Preview:
         assert isinstance(selection, Replay)
         events = selection.events(options["database"])
-        self._refuse_own(events.filter(headers__has_key="replay").first())
+        if (own := events.filter(headers__has_key="replay").first()) is not None:
+            replaying.refuse_own(own)
         self._refuse_running(selection, options["database"])
         first = events.only("event_id", "type", "key", "topic")[:LINES]
         return Preview(
@@ -140,13 +141,6 @@ class Command(BulkCommand, OutboxCommand):
                     "outbox_status: perhaps no relay runs, or Kafka has refused a record.",
                 )
             time.sleep(LOOK_SECONDS)
-
-    def _refuse_own(self, event: OutboxEvent | None) -> None:
-        if event is not None:
-            raise OutboxError(
-                f"Event {event.event_id} has the attribute replay itself: a replay of a replay could go on "
-                "without end. Choose others."
-            )
 
     def _refuse_running(self, selection: Replay, database: str) -> None:
         hold = Hold.objects.using(database).filter(scope=Hold.Scope.REPLAY, key=selection.id).first()

@@ -25,7 +25,7 @@ from outbox_core.process.arguments import moment, seconds
 from outbox_core.process.exit_codes import INTERRUPTED
 from relay.audit import text
 from relay.audit.audit import Audit
-from relay.audit.kafka import KafkaLog
+from relay.audit.kafka import KafkaLog, open_reader
 from relay.audit.log import Log
 from relay.audit.scope import Scope
 from relay.conf import settings
@@ -69,7 +69,8 @@ class Command(StatusCommand):
         scope = Scope(since=options["since"], until=options["until"], topics=frozenset(options["topic"]))
         bars = partial(_bar, None if options["verbosity"] else True)
         try:
-            with closing(KafkaLog(_reader())) as kafka:
+            _require_sequence()
+            with closing(KafkaLog(open_reader(ASK_SECONDS))) as kafka:
                 audit = Audit(Log(options["database"]), kafka, scope, bars, options["timeout"])
                 return text.report(options["database"], audit.run())
         except KafkaUnreachable as error:
@@ -92,21 +93,12 @@ class Command(StatusCommand):
             raise CommandError("Stopped: nothing was proved.", returncode=INTERRUPTED) from error
 
 
-def _reader() -> Any:
+def _require_sequence() -> None:
     if "sequence" not in settings().extensions:
         raise ImproperlyConfigured(
             'RELAY["EXTENSIONS"] leaves out "sequence", by which an audit finds the event of a record. Add '
             "it; events that were sent without it cannot be audited."
         )
-    publisher = settings().make_publisher()
-    make = getattr(publisher, "inspector", None)
-    reader = make(ASK_SECONDS) if make is not None else None
-    if not hasattr(reader, "records"):
-        raise ImproperlyConfigured(
-            f"{type(publisher).__name__} has no inspector with records(), so nothing can be read back. An "
-            "audit needs the publisher of kafka-python or confluent-kafka."
-        )
-    return reader
 
 
 def _bar(disable: bool | None, what: str, total: int) -> Any:

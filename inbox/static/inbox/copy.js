@@ -1,0 +1,1 @@
+../../../outbox_core/people/static/copy.js

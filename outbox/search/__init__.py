@@ -1,0 +1,1 @@
+"""Search of the log: each question reads a bounded number of rows, and the next one goes on from there."""

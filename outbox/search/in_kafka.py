@@ -1,0 +1,51 @@
+"""Where an event is in Kafka. Only the relay can look there: its app registers how."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+SECONDS = 5.0
+"""How long one look-up reads."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A record with the id of the event. ``replay``: a replay sent it."""
+
+    partition: int
+    offset: int
+    sent_at: datetime | None
+    replay: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lookup:
+    """What was found. ``complete``: the topic was read from the time of the event to its present end.
+    ``trouble`` is why it could not be read.
+    """
+
+    places: Sequence[Place] = ()
+    read: int = 0
+    complete: bool = False
+    trouble: str = ""
+
+
+class Finder(Protocol):
+    def __call__(self, topic: str, event_id: str, since: datetime, seconds: float) -> Lookup:
+        """Read a topic from about that time on, for so many seconds at most."""
+
+
+_finders: list[Finder] = []
+
+
+def register(finder: Finder) -> None:
+    """The last one that is registered is used."""
+    _finders[:] = [finder]
+
+
+def finder() -> Finder | None:
+    """None where the app ``relay`` is not installed."""
+    return _finders[0] if _finders else None

@@ -1,0 +1,67 @@
+"""Finds the records of one event in Kafka, for the admin of the outbox."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+
+from django.core.exceptions import ImproperlyConfigured
+
+from outbox.search.in_kafka import Lookup, Place
+from outbox_core.errors import KafkaUnreachable
+from outbox_core.people.text import line
+from relay.audit.claims import Claim, claim
+from relay.audit.kafka import KafkaLog, open_reader
+
+ASK_SECONDS = 3.0
+"""How long each question to Kafka may take."""
+SKEW = timedelta(seconds=10)
+"""How far the clock of a relay may be behind that of PostgreSQL."""
+MOST = 20
+
+
+def find(
+    topic: str,
+    event_id: str,
+    since: datetime,
+    seconds: float,
+    clock: Callable[[], float] = time.monotonic,
+) -> Lookup:
+    """The records with this id, in the order of their partitions. A record is sent after its event was
+    created, so it is looked for from then on.
+    """
+    deadline = clock() + seconds
+    try:
+        with closing(KafkaLog(open_reader(ASK_SECONDS))) as kafka:
+            return _read(kafka, topic, event_id, since, lambda: clock() < deadline)
+    except (KafkaUnreachable, ImproperlyConfigured) as error:
+        return Lookup(trouble=line(error))
+
+
+def _read(kafka: KafkaLog, topic: str, event_id: str, since: datetime, goes_on: Callable[[], bool]) -> Lookup:
+    if not kafka.exists(topic):
+        return Lookup(trouble=f"Kafka has no topic {topic}.")
+    spans = kafka.spans(topic, since, SKEW)
+    total = sum(end - first for first, end in spans.values())
+    found, read = [], 0
+    for batch in kafka.records(topic, spans) if total else ():
+        read += len(batch)
+        found += [each for each in map(claim, batch) if each is not None and each.event_id == event_id]
+        if not goes_on():
+            break
+    else:
+        return Lookup(places=list(_places(found)), read=read, complete=True)
+    return Lookup(places=list(_places(found)), read=read)
+
+
+def _places(found: list[Claim]) -> Iterator[Place]:
+    for each in sorted(found, key=lambda each: (each.record.partition, each.record.offset)):
+        sent = each.record.timestamp
+        yield Place(
+            partition=each.record.partition,
+            offset=each.record.offset,
+            sent_at=datetime.fromtimestamp(sent / 1000, UTC) if sent >= 0 else None,
+            replay=each.replay,
+        )
