@@ -14,13 +14,12 @@ from django.utils import timezone
 from inbox.conf import ConsumerSettings
 from inbox.handling.unhandled import REPLAYED, alike
 from inbox.status import causes
-from inbox.status.causes import Causes
+from inbox.status.causes import NOTHING, Causes
 from inbox.status.consumers import ConsumerStatus, statuses
 from inbox.status.lag import LagReader
 from outbox_core.operations.report import Problem, Report, State, Table, causes_table, held_text, worst_first
 from outbox_core.people.humanize import amount, duration, plural
 
-NOTHING = Causes((), 0, capped=False)
 RETRIES_SECONDS = 60.0
 """Retries that last longer than this become a problem in the report."""
 
@@ -62,7 +61,7 @@ def build(
         title=f"inbox of database {using}",
         state=state,
         problems=problems,
-        tables=(*tables, causes_table(held.causes, "KEYS")),
+        tables=(*tables, causes_table(held.causes)),
         data=_data(using, state, consumers, held, problems),
     )
 

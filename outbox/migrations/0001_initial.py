@@ -145,6 +145,7 @@ class Migration(migrations.Migration):
                 ('key', models.TextField(null=True)),
                 ('reason', models.TextField(choices=[('poison', 'the broker can never take this record'), ('topic-missing', 'the topic does not exist'), ('topic-forbidden', 'no permission to write to the topic'), ('paused', 'paused by an operator'), ('replay', 'published events that an operator sends again')])),
                 ('detail', models.TextField(default='')),
+                ('attempts', models.IntegerField(db_default=0)),
                 ('created_at', models.DateTimeField(db_default=outbox.fields.ClockTimestamp())),
                 ('release_at', models.DateTimeField(null=True)),
                 ('event', models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='outbox.outboxevent')),

@@ -26,7 +26,7 @@ def _tables(status: Status) -> Iterator[Table]:
     yield Table(["RELAY", "STATE", "HEARD", "UP", "SHARDS"], [_relay(each, status) for each in status.relays])
     shards = ["SHARD", "BUCKETS", "OWNER", "PENDING", "OLDEST", "PUBLISHED"]
     yield Table(shards, [_shard(each) for each in status.shards])
-    yield causes_table(status.causes, "HOLDS")
+    yield causes_table(status.causes)
 
 
 def _facts(status: Status) -> Iterator[str]:
