@@ -10,7 +10,6 @@ from django.db import connections
 from outbox.models import Hold
 from outbox.sql import statement
 from outbox.status.report import HoldReport
-from outbox_core.database import by_index
 from outbox_core.operations.report import Cause
 
 COUNT_UP_TO = 100_000
@@ -18,8 +17,11 @@ COUNT_UP_TO = 100_000
 GROUP_UP_TO = 10_000
 """The most that are grouped: half of them the oldest, half of them the newest."""
 LIST_CAUSES = 50
-HASHED = {"work_mem": "32MB", "enable_nestloop": "off", "enable_mergejoin": "off", "enable_sort": "off"}
-"""The groups are small, but the planner cannot know it: it would sort tens of thousands of texts."""
+HASHED = (
+    "SET LOCAL work_mem = '32MB'; SET LOCAL enable_nestloop = off; "
+    "SET LOCAL enable_mergejoin = off; SET LOCAL enable_sort = off; "
+)
+"""The planner cannot know how many groups there are, and would sort texts. The transaction is rolled back."""
 
 
 class Causes(NamedTuple):
@@ -58,8 +60,10 @@ def read(using: str, at: datetime, cap: int) -> Causes:
 
 def _rows(using: str) -> list[tuple[Any, ...]]:
     numbers = {"half": GROUP_UP_TO // 2, "total": COUNT_UP_TO}
-    with by_index(using, **HASHED), connections[using].cursor() as cursor:
-        cursor.execute(statement("causes", **numbers))
+    with connections[using].cursor() as cursor:
+        cursor.execute(HASHED + statement("causes", **numbers))
+        while cursor.nextset():
+            pass
         return list(cursor.fetchall())
 
 
