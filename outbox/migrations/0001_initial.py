@@ -95,6 +95,21 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='ConsumerGroups',
+            fields=[
+                ('id', models.SmallIntegerField(primary_key=True, serialize=False)),
+                ('relay', models.TextField()),
+                ('asked_at', models.DateTimeField(db_default=outbox.fields.ClockTimestamp())),
+                ('read_at', models.DateTimeField(null=True)),
+                ('groups', models.JSONField(default=list)),
+                ('trouble', models.TextField(default='')),
+            ],
+            options={
+                'db_table': 'outbox_consumer_groups',
+                'default_permissions': (),
+            },
+        ),
+        migrations.CreateModel(
             name='Relay',
             fields=[
                 ('id', models.UUIDField(primary_key=True, serialize=False)),
