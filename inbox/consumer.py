@@ -18,7 +18,7 @@ from inbox.handling.unit_of_work import UnitOfWork
 from inbox.holding.judge import HANDLER, Judge
 from inbox.holding.retries import Retries
 from inbox.offsets import DatabaseOffsets
-from inbox.signals import offsets_went_back
+from inbox.signals import offsets_went_back, paused, resumed
 from inbox.source import Partition, Source
 from inbox.status.heartbeat import DATABASE, Heartbeat
 from inbox.status.outages import Outages
@@ -31,6 +31,8 @@ POLL_SECONDS = 0.5
 KEEP_ALIVE_EVERY = 1.0
 RETRYING = "PostgreSQL (retrying held events)"
 RETRY_EVERY = 1.0
+EVERY_TOPIC = ""
+"""In a pause: the whole consumer."""
 
 
 class Consumer:
@@ -80,6 +82,8 @@ class Consumer:
         self._alive_at = self._retry_at = self._checked_at = clock()
         self._unstored: dict[Partition, int] = {}
         self._joined = False
+        self._topics = consumer.topics
+        self._paused: frozenset[str] = frozenset()
 
     @property
     def outages(self) -> Collection[str]:
@@ -158,10 +162,21 @@ class Consumer:
         """One round: poll, handle, commit; then retry held events that are due."""
         self._progress()
         self._heartbeat.beat()
+        self._heed_pauses()
         self._check_offsets()
         self._handle(self._poll())
         self._try_again()
         self._unhandled.write()
+
+    def _heed_pauses(self) -> None:
+        """Read no topic that a person has paused. The heartbeat says which ones."""
+        before, now = self._paused, self._heartbeat.paused
+        if now != before:
+            self._paused = now
+            self._source.pause(self._topics if EVERY_TOPIC in now else now)
+            for signal, changed in ((paused, now - before), (resumed, before - now)):
+                if changed:
+                    signal.send(self.name, topics=sorted(topic or "all topics" for topic in changed))
 
     def _poll(self) -> Sequence[ConsumerRecord]:
         self._joined = self._source.joined
@@ -237,11 +252,11 @@ class Consumer:
 
     def _try_again(self) -> None:
         began_at = self._clock()
-        if began_at < self._retry_at:
+        if began_at < self._retry_at or EVERY_TOPIC in self._paused:
             return
         self._retry_at = began_at + RETRY_EVERY
         try:
-            outcome = self._retries.run(self._check_stop_retrying)
+            outcome = self._retries.run(self._check_stop_retrying, self._paused)
         except Abandoned:
             return  # no polled record is lost, because none is being handled
         except UNAVAILABLE as error:

@@ -17,7 +17,8 @@ from django.utils import timezone
 
 from inbox.admin.base import InboxAdmin
 from inbox.admin.groups import DiscardGroupView, ReleaseGroupView, groups
-from inbox.conf import Settings, settings
+from inbox.admin.pausing import PauseView, form, value
+from inbox.conf import ConsumerSettings, Settings, settings
 from inbox.models import InboxStatus, Instance
 from inbox.models.instance import ALIVE
 from inbox.status import report
@@ -51,6 +52,8 @@ class InboxStatusAdmin(InboxAdmin):
                 view(ReleaseGroupView.as_view(model_admin=self)),
                 name="inbox_inboxstatus_release",
             ),
+            path("pause/", view(PauseView.as_view()), name="inbox_inboxstatus_pause"),
+            path("resume/", view(PauseView.as_view(resume=True)), name="inbox_inboxstatus_resume"),
             path(
                 "discard/",
                 view(DiscardGroupView.as_view(model_admin=self)),
@@ -78,15 +81,15 @@ class InboxStatusAdmin(InboxAdmin):
             "level": LEVELS[found.exit_code],
             "at": timezone.now(),
             "processes": processes,
+            "pause": form(_consumers(inbox)),
             **found.data,
             **context(groups([Cause(**each) for each in found.data["causes"]], request)),
             "consumers": [_shown(each) for each in found.data["consumers"]],
         }
 
     def _read(self, inbox: Settings) -> tuple[Report, list[dict[str, Any]]]:
-        chosen = [inbox.consumer(name) for name in sorted(inbox.consumers)]
         try:
-            found = report.read(chosen, inbox.database, report.Thresholds(), self._lag)
+            found = report.read(_consumers(inbox), inbox.database, report.Thresholds(), self._lag)
             return found, list(_processes(inbox.database))
         except (DatabaseError, InterfaceError) as error:
             return report.failed(inbox.database, explain(inbox.database, "inbox", error)), []
@@ -95,14 +98,26 @@ class InboxStatusAdmin(InboxAdmin):
         return {
             "may_see_held": request.user.has_perm("inbox.view_heldevent"),
             "may_see_ledger": request.user.has_perm("inbox.view_ledger"),
-            "may_release": request.user.has_perm("inbox.release_held"),
+            "may_pause": request.user.has_perm("inbox.pause_consumer"),
         }
+
+
+def _consumers(inbox: Settings) -> list[ConsumerSettings]:
+    return [inbox.consumer(name) for name in sorted(inbox.consumers)]
 
 
 def _shown(consumer: dict[str, Any]) -> dict[str, Any]:
     """Types as pairs: a template would take ``items`` of a dict for the event type of that name."""
     pairs = {name: [*consumer[name].items()] for name in ("handlers", "unhandled")}
-    return consumer | pairs | {"idle": _seconds_since(consumer["progress_at"])}
+    pauses = [
+        {
+            **each,
+            "value": value(consumer["consumer"], each["topic"]),
+            "seconds": _seconds_since(each["since"]),
+        }
+        for each in consumer["pauses"]
+    ]
+    return consumer | pairs | {"pauses": pauses, "idle": _seconds_since(consumer["progress_at"])}
 
 
 def _processes(database: str) -> Iterator[dict[str, Any]]:

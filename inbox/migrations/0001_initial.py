@@ -104,6 +104,23 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='Pause',
+            fields=[
+                ('id', models.BigAutoField(primary_key=True, serialize=False)),
+                ('consumer', models.TextField()),
+                ('topic', models.TextField(blank=True, default='')),
+                ('detail', models.TextField(blank=True, default='')),
+                ('who', models.TextField()),
+                ('since', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+            ],
+            options={
+                'db_table': 'inbox_pause',
+                'permissions': [('pause_consumer', 'Can pause and resume consumers and their topics')],
+                'default_permissions': (),
+                'constraints': [models.UniqueConstraint(fields=('consumer', 'topic'), name='inbox_pause_scope')],
+            },
+        ),
+        migrations.CreateModel(
             name='Processed',
             fields=[
                 ('pk', models.CompositePrimaryKey('consumer', 'source', 'event_id', blank=True, editable=False, primary_key=True, serialize=False)),

@@ -84,6 +84,7 @@ def _data(
 def _problems(consumers: Sequence[ConsumerStatus], held: Causes, thresholds: Thresholds) -> Iterator[Problem]:
     for consumer in consumers:
         yield from _process_problems(consumer)
+        yield from _pause_problems(consumer)
         yield from _lag_problems(consumer, thresholds)
         yield from _event_problems(consumer)
     if any(consumer.undecided for consumer in consumers):
@@ -108,6 +109,23 @@ def _process_problems(consumer: ConsumerStatus) -> Iterator[Problem]:
             state=State.DEGRADED,
             text=f"Consumer {name} waits for {consumer.waiting_for}",
             remedy="Nothing is lost, and it keeps trying. Check that what it names answers from that host.",
+        )
+
+
+def _pause_problems(consumer: ConsumerStatus) -> Iterator[Problem]:
+    for pause in consumer.pauses:
+        what = (
+            f"Topic {pause.topic} of consumer {consumer.consumer}"
+            if pause.topic
+            else f"Consumer {consumer.consumer}"
+        )
+        why = f": {pause.detail}" if pause.detail else ""
+        option = f" --topic {pause.topic}" if pause.topic else ""
+        yield Problem(
+            state=State.HELD,
+            text=f"{what} is paused since {pause.since:%Y-%m-%d %H:%M:%S %Z} by {pause.who}{why}.",
+            remedy="Its events wait in Kafka, which deletes what is older than the topic's retention. "
+            f"Resume it: `manage.py inbox_resume {consumer.consumer}{option}`.",
         )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
 
 from outbox import status
 from outbox.admin import databases
@@ -80,6 +80,14 @@ class OutboxStatusAdmin(ReadOnlyAdmin):
             "databases": databases.choices(),
             "at_home": database == databases.home(),
             "topics": list(registered.topics()),
+            "pause": {
+                "title": "Pause a topic",
+                "url": reverse("admin:outbox_outboxstatus_pause"),
+                "database": database,
+                "label": "Topic",
+                "choices": [(topic, topic) for topic in registered.topics()],
+                "effect": "Its events are held, in order, until it is resumed. Other topics are published.",
+            },
         }
 
     def _permissions(self, request: HttpRequest) -> dict[str, bool]:
