@@ -70,6 +70,7 @@ class Consumer:
             source,
             self._outages,
             lambda: self.handled,
+            in_hand=lambda: self._in_hand,
             database=inbox.database,
             every=every,
             clock=clock,
@@ -82,6 +83,7 @@ class Consumer:
         self._alive_at = self._retry_at = self._checked_at = clock()
         self._unstored: dict[Partition, int] = {}
         self._joined = False
+        self._in_hand = 0
         self._topics = consumer.topics
         self._paused: frozenset[str] = frozenset()
 
@@ -196,15 +198,18 @@ class Consumer:
 
     def _handle(self, records: Sequence[ConsumerRecord]) -> None:
         done: dict[Partition, int] = {}
+        self._in_hand = len(records)
         try:
             for record in self._processor.process(records):
                 done[record.place] = record.offset + 1
+                self._in_hand -= 1
         except OffsetsMoved:
             self._read_again()
             done.clear()  # these are read again
         except Abandoned:
             self._source.rewind(_first_offsets(records, done))
         finally:
+            self._in_hand = 0
             self._commit(done)
 
     def _commit(self, done: dict[Partition, int]) -> None:

@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from inbox.admin.base import InboxAdmin
 from inbox.admin.groups import DiscardGroupView, ReleaseGroupView, groups
+from inbox.admin.partitions import Readers, placed, readers
 from inbox.admin.pausing import PauseView, form, value
 from inbox.conf import ConsumerSettings, Settings, settings
 from inbox.models import InboxStatus, Instance
@@ -84,7 +85,7 @@ class InboxStatusAdmin(InboxAdmin):
             "pause": form(_consumers(inbox)),
             **found.data,
             **context(groups([Cause(**each) for each in found.data["causes"]], request)),
-            "consumers": [_shown(each) for each in found.data["consumers"]],
+            "consumers": [_shown(each, readers(processes)) for each in found.data["consumers"]],
         }
 
     def _read(self, inbox: Settings) -> tuple[Report, list[dict[str, Any]]]:
@@ -106,7 +107,7 @@ def _consumers(inbox: Settings) -> list[ConsumerSettings]:
     return [inbox.consumer(name) for name in sorted(inbox.consumers)]
 
 
-def _shown(consumer: dict[str, Any]) -> dict[str, Any]:
+def _shown(consumer: dict[str, Any], readers: Readers) -> dict[str, Any]:
     """Types as pairs: a template would take ``items`` of a dict for the event type of that name."""
     pairs = {name: [*consumer[name].items()] for name in ("handlers", "unhandled")}
     pauses = [
@@ -117,7 +118,12 @@ def _shown(consumer: dict[str, Any]) -> dict[str, Any]:
         }
         for each in consumer["pauses"]
     ]
-    return consumer | pairs | {"pauses": pauses, "idle": _seconds_since(consumer["progress_at"])}
+    return (
+        consumer
+        | pairs
+        | placed(consumer, readers)
+        | {"pauses": pauses, "idle": _seconds_since(consumer["progress_at"])}
+    )
 
 
 def _processes(database: str) -> Iterator[dict[str, Any]]:
@@ -127,6 +133,7 @@ def _processes(database: str) -> Iterator[dict[str, Any]]:
             "instance": each,
             "alive": now - each.heartbeat_at <= ALIVE,
             "silent": _seconds_since(each.heartbeat_at),
+            "reads": ", ".join(each.reads),
             "uptime": _seconds_since(each.started_at),
         }
 

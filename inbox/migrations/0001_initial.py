@@ -46,6 +46,8 @@ class Migration(migrations.Migration):
                 ('state', models.TextField(choices=[('running', 'running'), ('waiting', 'waiting')])),
                 ('detail', models.TextField(default='')),
                 ('partitions', models.IntegerField(default=0)),
+                ('reads', models.JSONField(default=list)),
+                ('in_hand', models.IntegerField(default=0)),
                 ('handled', models.BigIntegerField(default=0)),
                 ('started_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                 ('heartbeat_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),

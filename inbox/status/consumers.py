@@ -14,7 +14,7 @@ from inbox.conf import ConsumerSettings
 from inbox.handling.registry import EVERY, registry
 from inbox.models import HeldEvent, Instance, Offset, Pause, Unhandled
 from inbox.models.held_queries import UNDECIDED
-from inbox.status.lag import Lag, LagReader
+from inbox.status.lag import Lag, LagReader, PartitionLag
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +57,7 @@ class ConsumerStatus:
     unhandled: dict[str, int]
     oldest_held_at: datetime | None
     pauses: tuple[PauseStatus, ...] = ()
+    partitions: tuple[PartitionLag, ...] = ()
 
 
 def statuses(consumers: Iterable[ConsumerSettings], database: str, lags: LagReader) -> list[ConsumerStatus]:
@@ -69,7 +70,7 @@ def statuses(consumers: Iterable[ConsumerSettings], database: str, lags: LagRead
 
 def _behind(lag: Lag) -> dict[str, Any]:
     age = None if lag.oldest_at is None else max(0.0, (timezone.now() - lag.oldest_at).total_seconds())
-    return {"lag": lag.records, "lag_seconds": age, "lag_unknown": lag.reason}
+    return {"lag": lag.records, "lag_seconds": age, "lag_unknown": lag.reason, "partitions": lag.partitions}
 
 
 def status(consumer: ConsumerSettings, database: str, lag: Lag) -> ConsumerStatus:

@@ -12,6 +12,7 @@ from typing import Any
 
 from django.db import connections
 from django.db.models.functions import Now
+from psycopg.types.json import Jsonb
 
 from inbox.database import UNAVAILABLE, drop_dead_connection
 from inbox.handling.retriable import is_retriable
@@ -28,7 +29,7 @@ DATABASE = "PostgreSQL"
 
 class Heartbeat:
     """Writes the state of a consumer process, from its own loop: a process that hangs writes nothing.
-    ``handled``: how many events it has handled.
+    ``handled``: how many events it has handled, ``in_hand``: how many it has read and not finished.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class Heartbeat:
         handled: Callable[[], int],
         *,
         database: str = "default",
+        in_hand: Callable[[], int] = lambda: 0,
         every: float = 5.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -46,6 +48,7 @@ class Heartbeat:
         self._source = source
         self._outages = outages
         self._handled = handled
+        self._in_hand = in_hand
         self._database = database
         self._every = every
         self._clock = clock
@@ -91,18 +94,27 @@ class Heartbeat:
         detail = line(without_rows("; ".join(filter(None, waits_for))))
         progress = handled > self._handled_before
         self._handled_before = max(handled, self._handled_before)
+        partitions = sorted(self._source.partitions())
         values = {
             "state": Instance.State.WAITING if detail else Instance.State.RUNNING,
             "detail": detail,
             "member": self._member,
-            "partitions": len(self._source.partitions()),
+            "partitions": len(partitions),
+            "reads": [f"{topic}/{number}" for topic, number in partitions],
+            "in_hand": self._in_hand(),
             "handled": handled,
         }
         self.paused = self._update(values, progress=progress)
 
     def _update(self, values: dict[str, Any], *, progress: bool) -> frozenset[str]:
         """Write the row, and read what is paused with the same statement."""
-        parameters = {**values, "state": str(values["state"]), "progress": progress, "id": self._id}
+        parameters = {
+            **values,
+            "state": str(values["state"]),
+            "reads": Jsonb(values["reads"]),
+            "progress": progress,
+            "id": self._id,
+        }
         for _ in range(2):
             with connections[self._database].cursor() as cursor:
                 cursor.execute(statement("heartbeat"), parameters)

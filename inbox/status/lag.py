@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -26,6 +26,19 @@ BOUNDED: Mapping[str, Any] = {
 
 
 @dataclass(frozen=True, slots=True)
+class PartitionLag:
+    """``offset`` is the next one to be handled, ``records`` wait from there on; ``oldest_at`` as
+    in ``Lag``.
+    """
+
+    topic: str
+    partition: int
+    offset: int
+    records: int
+    oldest_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Lag:
     """``records`` that a consumer has yet to handle, in all partitions of its topics, read or not.
 
@@ -36,6 +49,7 @@ class Lag:
     records: int | None = None
     oldest_at: datetime | None = None
     reason: str = ""
+    partitions: tuple[PartitionLag, ...] = field(default=(), compare=False)
 
 
 class LagReader(Protocol):
@@ -88,9 +102,13 @@ class Asking:
         ends = {p: end for p, (_, end) in found.items()}
         behind = {p: start for p, start in starts.items() if start < ends[p]}
         oldest = self._first_records(client, behind, ends)
-        records = sum(ends[p] - start for p, start in behind.items() if oldest.get(p, 0) is not None)
+        waiting = {p: ends[p] - start for p, start in behind.items() if oldest.get(p, 0) is not None}
+        partitions = [
+            PartitionLag(p.topic, p.partition, starts[p], waiting.get(p, 0), _moment(oldest.get(p)))
+            for p in sorted(starts)
+        ]
         times = [at for at in oldest.values() if at is not None]
-        return Lag(records, datetime.fromtimestamp(min(times) / 1000, UTC) if times else None)
+        return Lag(sum(waiting.values()), _moment(min(times, default=None)), partitions=tuple(partitions))
 
     def _first_records(
         self, client: Any, starts: Mapping[TopicPartition, int], ends: Mapping[TopicPartition, int]
@@ -111,6 +129,10 @@ class Asking:
             found |= {partition: records[0].timestamp for partition, records in batches.items()}
             found |= {p: None for p in left if p not in found and _is_at(client, p, ends[p])}
         return found
+
+
+def _moment(milliseconds: int | None) -> datetime | None:
+    return None if milliseconds is None else datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
 def _is_at(client: Any, partition: TopicPartition, end: int) -> bool:

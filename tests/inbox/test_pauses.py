@@ -11,7 +11,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from inbox.models import InboxStatus, Ledger, Pause
+from inbox.models import InboxStatus, Instance, Ledger, Pause
 from inbox.testing import MemoryConsumer
 from tests.inbox.conftest import Effects, raising, send_steps, without_lag
 from tests.inbox.operators import run, status
@@ -90,7 +90,9 @@ def test_a_slip_of_the_pen_pauses_nothing(db: None, arguments: list[str]) -> Non
 
 
 def test_a_heartbeat_is_one_statement_and_an_idle_round_has_none(consumer: MemoryConsumer) -> None:
+    send_steps(consumer, "a", 1)
     consumer.poll()
+    assert (Instance.objects.get().reads, Instance.objects.get().in_hand) == (["test/0"], 0)
     consumer.time.now += HEARTBEAT
     with CaptureQueriesContext(connection) as beat:
         consumer.consumer._heartbeat.beat()

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Iterator
+from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 from django.contrib import admin
 from django.contrib.auth.models import Permission, User
 from django.db import OperationalError
 from django.test import Client
+from django.utils import timezone
 
 from inbox.models import HeldEvent, InboxStatus, Instance, Ledger
-from inbox.status.lag import Asking, Lag
+from inbox.status.lag import Asking, Lag, PartitionLag
 from inbox.status.latest_lag import ASK_EVERY, FORGET_AFTER, LatestLag, asking_for
 from inbox.testing import MemoryConsumer
 from outbox_core.metrics.background import Background
@@ -134,6 +137,26 @@ def test_the_number_of_queries_does_not_grow(
     with django_assert_max_num_queries(12):  # type: ignore[operator]
         page = admin_client.get(PAGE).content.decode()
     assert page.count("web-1:") == 20
+
+
+def test_says_what_each_process_reads_and_has_in_hand_and_how_far_each_partition_is(
+    admin_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    oldest = timezone.now() - timedelta(minutes=2)
+    found = (PartitionLag("test", 0, 40, 0, None), PartitionLag("test", 1, 12, 7, oldest))
+    asking = without_lag()
+    monkeypatch.setattr(asking, "lag", lambda *_: Lag(7, oldest, partitions=found))
+    monkeypatch.setitem(vars(admin.site.get_model_admin(InboxStatus)), "_lag", asking)
+    process = {"consumer": "test", "host": "web-1", "pid": 7, "state": "running"}
+    Instance.objects.create(id=uuid4(), **process, partitions=1, reads=["test/1"], in_hand=24)
+    page = admin_client.get(PAGE)
+    (consumer,) = page.context["consumers"]
+    assert [(p["partition"], p["records"], p["reader"]) for p in consumer["partitions"]] == [
+        (1, 7, "web-1:7"),
+        (0, 0, ""),
+    ]
+    text = page.content.decode()
+    assert ("2 partitions, 1 with lag" in text, ">24<" in text) == (True, True)
 
 
 def test_a_producer_may_call_a_type_as_templates_call_the_contents_of_a_dict(
