@@ -18,7 +18,7 @@ from inbox.handling.unit_of_work import UnitOfWork
 from inbox.holding.judge import HANDLER, Judge
 from inbox.holding.retries import Retries
 from inbox.offsets import DatabaseOffsets
-from inbox.signals import offsets_went_back
+from inbox.signals import offsets_went_back, paused, resumed
 from inbox.source import Partition, Source
 from inbox.status.heartbeat import DATABASE, Heartbeat
 from inbox.status.outages import Outages
@@ -31,6 +31,8 @@ POLL_SECONDS = 0.5
 KEEP_ALIVE_EVERY = 1.0
 RETRYING = "PostgreSQL (retrying held events)"
 RETRY_EVERY = 1.0
+EVERY_TOPIC = ""
+"""In a pause: the whole consumer."""
 
 
 class Consumer:
@@ -68,6 +70,7 @@ class Consumer:
             source,
             self._outages,
             lambda: self.handled,
+            in_hand=lambda: self._in_hand,
             database=inbox.database,
             every=every,
             clock=clock,
@@ -80,6 +83,9 @@ class Consumer:
         self._alive_at = self._retry_at = self._checked_at = clock()
         self._unstored: dict[Partition, int] = {}
         self._joined = False
+        self._in_hand = 0
+        self._topics = consumer.topics
+        self._paused: frozenset[str] = frozenset()
 
     @property
     def outages(self) -> Collection[str]:
@@ -159,10 +165,21 @@ class Consumer:
         """One round: poll, handle, commit; then retry held events that are due."""
         self._progress()
         self._heartbeat.beat()
+        self._heed_pauses()
         self._check_offsets()
         self._handle(self._poll())
         self._try_again()
         self._unhandled.write()
+
+    def _heed_pauses(self) -> None:
+        """Read no topic that a person has paused. The heartbeat says which ones."""
+        before, now = self._paused, self._heartbeat.paused
+        if now != before:
+            self._paused = now
+            self._source.pause(self._topics if EVERY_TOPIC in now else now)
+            for signal, changed in ((paused, now - before), (resumed, before - now)):
+                if changed:
+                    signal.send(self.name, topics=sorted(topic or "all topics" for topic in changed))
 
     def _poll(self) -> Sequence[ConsumerRecord]:
         self._joined = self._source.joined
@@ -182,15 +199,18 @@ class Consumer:
 
     def _handle(self, records: Sequence[ConsumerRecord]) -> None:
         done: dict[Partition, int] = {}
+        self._in_hand = len(records)
         try:
             for record in self._processor.process(records):
                 done[record.place] = record.offset + 1
+                self._in_hand -= 1
         except OffsetsMoved:
             self._read_again()
             done.clear()  # these are read again
         except Abandoned:
             self._source.rewind(_first_offsets(records, done))
         finally:
+            self._in_hand = 0
             self._commit(done)
 
     def _commit(self, done: dict[Partition, int]) -> None:
@@ -238,11 +258,11 @@ class Consumer:
 
     def _try_again(self) -> None:
         began_at = self._clock()
-        if began_at < self._retry_at:
+        if began_at < self._retry_at or EVERY_TOPIC in self._paused:
             return
         self._retry_at = began_at + RETRY_EVERY
         try:
-            outcome = self._retries.run(self._check_stop_retrying)
+            outcome = self._retries.run(self._check_stop_retrying, self._paused)
         except Abandoned:
             return  # no polled record is lost, because none is being handled
         except UNAVAILABLE as error:

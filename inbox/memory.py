@@ -79,6 +79,7 @@ class MemorySource:
         self._max_records = max_records
         self._positions: dict[Partition, int] = {}
         self._revoked = False
+        self._paused: frozenset[str] = frozenset()
         self.outage = ""
         self.lack = ""
 
@@ -87,7 +88,7 @@ class MemorySource:
         self._revoked = False
         self._begin()
         records: list[ConsumerRecord] = []
-        for partition in self._assigned():
+        for partition in self._readable():
             position = self._position(partition)
             chunk = self._log.records[partition][position : position + self._max_records - len(records)]
             self._positions[partition] = position + len(chunk)
@@ -101,6 +102,9 @@ class MemorySource:
 
     def rewind(self, offsets: Offsets) -> None:
         self._positions.update(offsets)
+
+    def pause(self, topics: Collection[str]) -> None:
+        self._paused = frozenset(topics)
 
     def revoke(self) -> None:
         """Revoke the partitions and assign them again, as a rebalance does."""
@@ -121,8 +125,8 @@ class MemorySource:
         return self._assigned()
 
     def lag(self) -> int:
-        """How many records are not read yet."""
-        return sum(len(self._log.records[p]) - self._position(p) for p in self._assigned())
+        """How many records are not read yet, without those of paused topics."""
+        return sum(len(self._log.records[p]) - self._position(p) for p in self._readable())
 
     def waits_for(self) -> str:
         return self.lack
@@ -135,6 +139,9 @@ class MemorySource:
 
     def _assigned(self) -> list[Partition]:
         return sorted(partition for partition in self._log.records if partition[0] in self._topics)
+
+    def _readable(self) -> list[Partition]:
+        return [partition for partition in self._assigned() if partition[0] not in self._paused]
 
     def _begin(self) -> None:
         new = [partition for partition in self._assigned() if partition not in self._positions]

@@ -55,6 +55,12 @@ stalled = Signal()
 recovered = Signal()
 """It is available again. Arguments: what, seconds."""
 
+paused = Signal()
+"""A person has paused these topics: the consumer does not read them. Arguments: topics."""
+
+resumed = Signal()
+"""The consumer reads these topics again. Arguments: topics."""
+
 topics_missing = Signal()
 """Topics do not exist, or may not be read. Arguments: topics."""
 

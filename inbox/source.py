@@ -26,6 +26,9 @@ class Source(Protocol):
     def rewind(self, offsets: Offsets) -> None:
         """Deliver again from these offsets on, if the partition is still assigned."""
 
+    def pause(self, topics: Collection[str]) -> None:
+        """From now on deliver nothing of these topics, and everything of others."""
+
     def keep_alive(self) -> bool:
         """Stay a member of the group while a batch is handled. False if partitions were revoked."""
 

@@ -9,7 +9,7 @@ processes register ``OutboxCollector``:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -22,6 +22,7 @@ from outbox.status.extent import read as read_extent
 from outbox_core.database import own_connection
 from outbox_core.metrics.background import Background
 from outbox_core.metrics.declared import Metric, Sample, counter, gauge
+from outbox_core.operations.report import Cause
 
 UP = gauge("outbox_up", "1 if the status of the outbox could be read for this scrape.", "database")
 STATE = gauge(
@@ -115,11 +116,7 @@ def samples(status: Status, extent: Extent | None) -> Iterator[Sample]:
         yield Sample(RELAYS, status.relays_alive, (name,))
         yield Sample(SHARDS, len(status.shards), (name,))
         yield Sample(UNOWNED, sum(shard.owner is None for shard in status.shards), (name,))
-    for cause in status.causes:
-        where = (name, cause.reason, cause.topic)
-        yield Sample(HELD, cause.events, where)
-        yield Sample(HOLDS, cause.holds, where)
-        yield Sample(OLDEST_HOLD, cause.oldest, where)
+    yield from _holds(name, status.causes)
     if extent is not None:
         yield from _extent(name, extent)
 
@@ -129,6 +126,17 @@ def _shard(name: str, shard: ShardReport) -> Iterator[Sample]:
     yield Sample(PENDING, shard.pending, where)
     yield Sample(OLDEST, shard.oldest_pending or 0.0, where)
     yield Sample(PUBLISHED, shard.published, where)
+
+
+def _holds(name: str, causes: Sequence[Cause]) -> Iterator[Sample]:
+    """The groups of all types of one reason and topic together."""
+    by_topic: dict[tuple[str, str], list[Cause]] = {}
+    for cause in causes:
+        by_topic.setdefault((cause.reason, cause.topic), []).append(cause)
+    for where, group in by_topic.items():
+        yield Sample(HELD, sum(cause.events for cause in group), (name, *where))
+        yield Sample(HOLDS, sum(cause.holds for cause in group), (name, *where))
+        yield Sample(OLDEST_HOLD, max(cause.oldest for cause in group), (name, *where))
 
 
 def _extent(name: str, extent: Extent) -> Iterator[Sample]:

@@ -66,6 +66,10 @@ class RelaySettings:
     """
     backoff_seconds: Seconds = 1.0
     """The longest pause between two attempts in an outage."""
+    groups_seconds: Seconds | None = 30.0
+    """How often one of the relays asks Kafka how far the consumer groups of the outbox's topics are, for the
+    status page. None: never.
+    """
     shutdown_seconds: Seconds = 30.0
     """How long the relay may take to finish its wave after SIGTERM. Then it ends at once, with
     exit code 3.

@@ -7,29 +7,27 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db import DatabaseError, InterfaceError
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, path
 from django.utils import timezone
-from django.views.decorators.http import require_POST
 
 from inbox.admin.base import InboxAdmin
-from inbox.conf import Settings, settings
+from inbox.admin.groups import DiscardGroupView, ReleaseGroupView, groups
+from inbox.admin.partitions import Readers, placed, readers
+from inbox.admin.pausing import PauseView, form, value
+from inbox.conf import ConsumerSettings, Settings, settings
 from inbox.models import InboxStatus, Instance
 from inbox.models.instance import ALIVE
-from inbox.operations import releasing
 from inbox.status import report
-from inbox.status.causes import BEHIND
 from inbox.status.lag import Asking
 from inbox.status.latest_lag import LatestLag
-from outbox_core.operations.bulk import REQUEST_SECONDS, sentences, within
 from outbox_core.operations.database_failure import explain
-from outbox_core.operations.report import Report
-from outbox_core.operations.selection import Selection
-from outbox_core.people.text import line
+from outbox_core.operations.report import Cause, Report
+from outbox_core.people.groups import context
 
 LEVELS = ("ok", "warning", "critical")
 LIST_PROCESSES = 50
@@ -50,7 +48,18 @@ class InboxStatusAdmin(InboxAdmin):
         view = self.admin_site.admin_view
         return [
             path("", view(self.changelist_view), name="inbox_inboxstatus_changelist"),
-            path("release/", view(require_POST(self.release)), name="inbox_inboxstatus_release"),
+            path(
+                "release/",
+                view(ReleaseGroupView.as_view(model_admin=self)),
+                name="inbox_inboxstatus_release",
+            ),
+            path("pause/", view(PauseView.as_view()), name="inbox_inboxstatus_pause"),
+            path("resume/", view(PauseView.as_view(resume=True)), name="inbox_inboxstatus_resume"),
+            path(
+                "discard/",
+                view(DiscardGroupView.as_view(model_admin=self)),
+                name="inbox_inboxstatus_discard",
+            ),
         ]
 
     def changelist_view(
@@ -59,29 +68,10 @@ class InboxStatusAdmin(InboxAdmin):
         """The page. The number of queries depends on the number of consumers only."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        context = self.admin_site.each_context(request) | self._report() | self._permissions(request)
-        return TemplateResponse(
-            request, "admin/inbox/inboxstatus/status.html", context | (extra_context or {})
-        )
+        shown = self.admin_site.each_context(request) | self._report(request) | self._permissions(request)
+        return TemplateResponse(request, "admin/inbox/inboxstatus/status.html", shown | (extra_context or {}))
 
-    def release(self, request: HttpRequest) -> HttpResponse:
-        """Release all events that are held for one cause, with the rest of their keys."""
-        if not request.user.has_perm("inbox.release_held"):
-            raise PermissionDenied
-        given = {name: request.POST.get(name, "") for name in ("consumer", "topic", "cause")}
-        if all(given.values()):
-            chosen = Selection(consumer=given["consumer"], topic=given["topic"], cause=given["cause"])
-            work = releasing.release(chosen, settings().database, request.user.get_username())
-            flags = "".join(f" --{name} {value!r}" for name, value in chosen.filters.items())
-            tally = within(REQUEST_SECONDS, work)
-            command, then = f"inbox_release{flags}", ", with the rest of their keys"
-            for sentence in sentences("Released", "event", tally, command, then):
-                messages.success(request, line(sentence))
-        else:
-            messages.error(request, "Nothing was released: the form has no consumer, topic and cause.")
-        return HttpResponseRedirect(reverse("admin:inbox_inboxstatus_changelist"))
-
-    def _report(self) -> dict[str, Any]:
+    def _report(self, request: HttpRequest) -> dict[str, Any]:
         inbox = settings()
         found, processes = self._read(inbox)
         return {
@@ -91,16 +81,16 @@ class InboxStatusAdmin(InboxAdmin):
             "status": found,
             "level": LEVELS[found.exit_code],
             "at": timezone.now(),
-            "behind": BEHIND,
             "processes": processes,
+            "pause": form(_consumers(inbox)),
             **found.data,
-            "consumers": [_shown(each) for each in found.data["consumers"]],
+            **context(groups([Cause(**each) for each in found.data["causes"]], request)),
+            "consumers": [_shown(each, readers(processes)) for each in found.data["consumers"]],
         }
 
     def _read(self, inbox: Settings) -> tuple[Report, list[dict[str, Any]]]:
-        chosen = [inbox.consumer(name) for name in sorted(inbox.consumers)]
         try:
-            found = report.read(chosen, inbox.database, report.Thresholds(), self._lag)
+            found = report.read(_consumers(inbox), inbox.database, report.Thresholds(), self._lag)
             return found, list(_processes(inbox.database))
         except (DatabaseError, InterfaceError) as error:
             return report.failed(inbox.database, explain(inbox.database, "inbox", error)), []
@@ -109,14 +99,31 @@ class InboxStatusAdmin(InboxAdmin):
         return {
             "may_see_held": request.user.has_perm("inbox.view_heldevent"),
             "may_see_ledger": request.user.has_perm("inbox.view_ledger"),
-            "may_release": request.user.has_perm("inbox.release_held"),
+            "may_pause": request.user.has_perm("inbox.pause_consumer"),
         }
 
 
-def _shown(consumer: dict[str, Any]) -> dict[str, Any]:
+def _consumers(inbox: Settings) -> list[ConsumerSettings]:
+    return [inbox.consumer(name) for name in sorted(inbox.consumers)]
+
+
+def _shown(consumer: dict[str, Any], readers: Readers) -> dict[str, Any]:
     """Types as pairs: a template would take ``items`` of a dict for the event type of that name."""
     pairs = {name: [*consumer[name].items()] for name in ("handlers", "unhandled")}
-    return consumer | pairs | {"idle": _seconds_since(consumer["progress_at"])}
+    pauses = [
+        {
+            **each,
+            "value": value(consumer["consumer"], each["topic"]),
+            "seconds": _seconds_since(each["since"]),
+        }
+        for each in consumer["pauses"]
+    ]
+    return (
+        consumer
+        | pairs
+        | placed(consumer, readers)
+        | {"pauses": pauses, "idle": _seconds_since(consumer["progress_at"])}
+    )
 
 
 def _processes(database: str) -> Iterator[dict[str, Any]]:
@@ -126,6 +133,7 @@ def _processes(database: str) -> Iterator[dict[str, Any]]:
             "instance": each,
             "alive": now - each.heartbeat_at <= ALIVE,
             "silent": _seconds_since(each.heartbeat_at),
+            "reads": ", ".join(each.reads),
             "uptime": _seconds_since(each.started_at),
         }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -84,12 +84,14 @@ class Retries:
         self._careful = True
         self.handled = 0
 
-    def run(self, check_stop: Callable[[], None] = lambda: None) -> Outcome:
-        """One round. Raises errors of ``check_stop``, and of a database that cannot be written."""
+    def run(self, check_stop: Callable[[], None] = lambda: None, paused: Collection[str] = ()) -> Outcome:
+        """One round, without events of ``paused`` topics. Raises errors of ``check_stop``, and of a database
+        that cannot be written.
+        """
         if over := self._judge.take_over():
             self._held.hurry(self._unit.consumer, sorted(over))
         outcome = Outcome()
-        due = self._due()
+        due = self._due(paused)
         if due:
             try:
                 self._round(due, outcome, check_stop)
@@ -100,18 +102,18 @@ class Retries:
             self._careful = False
         return outcome
 
-    def _due(self) -> list[int]:
+    def _due(self, paused: Collection[str]) -> list[int]:
         """The first events of keys that are due. For handlers that fail for every key only one, to see
         whether the outage is over.
         """
         consumer, ahead = self._unit.consumer, self._unit.ahead()
         out = self._judge.evidence.in_outage()
-        due = self._held.due(consumer, KEYS, ahead=ahead, without=out)
+        due = self._held.due(consumer, KEYS, ahead=ahead, without=out, paused=paused)
         for handler in sorted(out):
             if not self._held.retried(consumer, handler).exists():
                 self._judge.nothing_waits(handler)
             elif self._judge.evidence.due(handler):
-                due += self._held.due(consumer, 1, ahead=ahead, handler=handler)
+                due += self._held.due(consumer, 1, ahead=ahead, handler=handler, paused=paused)
         return due
 
     def _round(self, due: Sequence[int], outcome: Outcome, check_stop: Callable[[], None]) -> None:

@@ -54,6 +54,7 @@ class KafkaSource:
         self._reader = Reader(self._connect_without_group)
         self._undecodable = UndecodablePartitions(consumer, self._connect_without_group, clock)
         self._not_found: SourceUnavailable | None = None
+        self._paused: frozenset[str] = frozenset()
         self._topics = Topics(consumer, topics, clock)
         self._gaps = OffsetGaps(consumer, offsets)
         latest = self._config["auto_offset_reset"] == "latest"
@@ -79,6 +80,9 @@ class KafkaSource:
         for partition in self._owned():
             if (partition.topic, partition.partition) in offsets:
                 self._reader.seek(partition, offsets[partition.topic, partition.partition])
+
+    def pause(self, topics: Collection[str]) -> None:
+        self._paused = frozenset(topics)
 
     def reread(self) -> None:
         self._starts.arrive(self._owned())
@@ -150,7 +154,8 @@ class KafkaSource:
         return batches
 
     def _readable(self, group: Membership) -> frozenset[TopicPartition]:
-        return group.owned - self._undecodable.among(group.owned) - self._starts.unchecked(group.owned)
+        ours = frozenset(each for each in group.owned if each.topic not in self._paused)
+        return ours - self._undecodable.among(ours) - self._starts.unchecked(ours)
 
     def _joined(self) -> Membership:
         if self._group is not None and self._topics.have_changed(self._group.client):

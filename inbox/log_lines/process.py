@@ -54,3 +54,17 @@ def _recovered(sender: str, what: str, seconds: float, **_: Any) -> None:
     message = "%s: %s is available again after %.1f s."
     words = (sender, what, seconds)
     log(logging.INFO, "inbox.recovered", message, *words, consumer=sender, what=what, seconds=seconds)
+
+
+@receiver(signals.paused)
+def _paused(sender: str, topics: Collection[str], **_: Any) -> None:
+    message = "%s: paused by a person: %s. The events wait in Kafka until inbox_resume."
+    names = ", ".join(topics)
+    log(logging.WARNING, "inbox.paused", message, sender, names, consumer=sender, topics=[*topics])
+
+
+@receiver(signals.resumed)
+def _resumed(sender: str, topics: Collection[str], **_: Any) -> None:
+    message = "%s: resumed: %s."
+    names = ", ".join(topics)
+    log(logging.INFO, "inbox.resumed", message, sender, names, consumer=sender, topics=[*topics])

@@ -48,6 +48,8 @@ class Migration(migrations.Migration):
                 ('state', models.TextField(choices=[('running', 'running'), ('waiting', 'waiting')])),
                 ('detail', models.TextField(default='')),
                 ('partitions', models.IntegerField(default=0)),
+                ('reads', models.JSONField(default=list)),
+                ('in_hand', models.IntegerField(default=0)),
                 ('handled', models.BigIntegerField(default=0)),
                 ('started_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                 ('heartbeat_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
@@ -103,6 +105,23 @@ class Migration(migrations.Migration):
                 'permissions': [('view_payload', 'Can see the payload of events'), ('view_raw_payload', 'Can see raw payloads that cannot be parsed, with nothing hidden'), ('release_held', 'Can release held events'), ('discard_held', 'Can discard held events')],
                 'indexes': [models.Index(condition=models.Q(('discarded_at', None)), fields=['consumer', 'key_hash', 'id'], name='inbox_held_key'), models.Index(condition=models.Q(('retry_at__isnull', False)), fields=['consumer', 'retry_at'], name='inbox_held_retry')],
                 'constraints': [models.UniqueConstraint(fields=('consumer', 'source', 'event_id'), name='inbox_held_event')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Pause',
+            fields=[
+                ('id', models.BigAutoField(primary_key=True, serialize=False)),
+                ('consumer', models.TextField()),
+                ('topic', models.TextField(blank=True, default='')),
+                ('detail', models.TextField(blank=True, default='')),
+                ('who', models.TextField()),
+                ('since', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+            ],
+            options={
+                'db_table': 'inbox_pause',
+                'permissions': [('pause_consumer', 'Can pause and resume consumers and their topics')],
+                'default_permissions': (),
+                'constraints': [models.UniqueConstraint(fields=('consumer', 'topic'), name='inbox_pause_scope')],
             },
         ),
         migrations.CreateModel(

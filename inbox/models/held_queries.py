@@ -71,12 +71,14 @@ class HeldEventQuerySet(models.QuerySet["HeldEvent"]):
         ahead: float = 0.0,
         without: Collection[str] = (),
         handler: str = "",
+        paused: Collection[str] = (),
     ) -> list[int]:
         """The ids of up to ``limit`` events that are due, the longest due first. ``handler``: only those that
-        this handler failed with; ``without``: not those of these handlers. ``ahead``: seconds that a test has
-        skipped.
+        this handler failed with; ``without``: not those of these handlers; ``paused``: not those of these
+        topics. ``ahead``: seconds that a test has skipped.
         """
         parameters = {"consumer": consumer, "limit": limit, "ahead": ahead, "without": sorted(without)}
+        parameters["paused"] = sorted(paused)
         return [id_ for (id_,) in self._fetch("due", handler=handler, **parameters)]
 
     def take(

@@ -20,7 +20,8 @@ class Instance(models.Model):
     """A process that runs a consumer, or ran it. Its loop writes the heartbeat, so a process that hangs
     writes none.
 
-    ``member`` is its id in the Kafka group, ``handled`` counts the events that it has handled,
+    ``member`` is its id in the Kafka group, ``reads`` has its partitions (``topic/0``), ``in_hand`` counts
+    the records that it has read and not finished, ``handled`` counts the events that it has handled,
     ``progress_at`` is when it last handled one. The lag is not stored here: see ``inbox.status.lag``. The
     table is UNLOGGED.
     """
@@ -37,6 +38,8 @@ class Instance(models.Model):
     state = models.TextField(choices=State.choices)
     detail = models.TextField(default="")
     partitions = models.IntegerField(default=0)
+    reads = models.JSONField(default=list)
+    in_hand = models.IntegerField(default=0)
     handled = models.BigIntegerField(default=0)
     started_at = models.DateTimeField(db_default=Now())
     heartbeat_at = models.DateTimeField(db_default=Now())

@@ -4,6 +4,7 @@ FROM inbox_held
 WHERE consumer = %(consumer)s
   AND retry_at <= clock_timestamp() + make_interval(secs => %(ahead)s)
   AND discarded_at IS NULL
+  AND topic <> ALL (%(paused)s::text[])
   AND handler <> ALL (%(without)s::text[])
   AND (%(handler)s = '' OR handler = %(handler)s)
 ORDER BY retry_at, id

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,9 +12,19 @@ from django.utils import timezone
 
 from inbox.conf import ConsumerSettings
 from inbox.handling.registry import EVERY, registry
-from inbox.models import HeldEvent, Instance, Offset, Unhandled
+from inbox.models import HeldEvent, Instance, Offset, Pause, Unhandled
 from inbox.models.held_queries import UNDECIDED
-from inbox.status.lag import Lag, LagReader
+from inbox.status.lag import Lag, LagReader, PartitionLag
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PauseStatus:
+    """A pause of a whole consumer, or of one ``topic``. ``detail`` is the reason, as far as it was given."""
+
+    topic: str
+    since: datetime
+    who: str
+    detail: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +56,8 @@ class ConsumerStatus:
     handlers: dict[str, str]
     unhandled: dict[str, int]
     oldest_held_at: datetime | None
+    pauses: tuple[PauseStatus, ...] = ()
+    partitions: tuple[PartitionLag, ...] = ()
 
 
 def statuses(consumers: Iterable[ConsumerSettings], database: str, lags: LagReader) -> list[ConsumerStatus]:
@@ -58,7 +70,7 @@ def statuses(consumers: Iterable[ConsumerSettings], database: str, lags: LagRead
 
 def _behind(lag: Lag) -> dict[str, Any]:
     age = None if lag.oldest_at is None else max(0.0, (timezone.now() - lag.oldest_at).total_seconds())
-    return {"lag": lag.records, "lag_seconds": age, "lag_unknown": lag.reason}
+    return {"lag": lag.records, "lag_seconds": age, "lag_unknown": lag.reason, "partitions": lag.partitions}
 
 
 def status(consumer: ConsumerSettings, database: str, lag: Lag) -> ConsumerStatus:
@@ -82,7 +94,13 @@ def status(consumer: ConsumerSettings, database: str, lag: Lag) -> ConsumerStatu
         **_held(name, database),
         handlers=handlers,
         unhandled=_unhandled(consumer, handlers, database),
+        pauses=tuple(_pauses(name, database)),
     )
+
+
+def _pauses(consumer: str, database: str) -> Iterator[PauseStatus]:
+    for each in Pause.objects.using(database).filter(consumer=consumer).order_by("topic"):
+        yield PauseStatus(topic=each.topic, since=each.since, who=each.who, detail=each.detail)
 
 
 def _held(consumer: str, database: str) -> dict[str, Any]:

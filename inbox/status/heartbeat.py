@@ -8,13 +8,17 @@ import time
 import uuid
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
+from django.db import connections
 from django.db.models.functions import Now
+from psycopg.types.json import Jsonb
 
 from inbox.database import UNAVAILABLE, drop_dead_connection
 from inbox.handling.retriable import is_retriable
 from inbox.models import Instance
 from inbox.source import Source
+from inbox.sql import statement
 from inbox.status.outages import Outages
 from outbox_core.people.failure import without_rows
 from outbox_core.people.text import line
@@ -25,7 +29,7 @@ DATABASE = "PostgreSQL"
 
 class Heartbeat:
     """Writes the state of a consumer process, from its own loop: a process that hangs writes nothing.
-    ``handled``: how many events it has handled.
+    ``handled``: how many events it has handled, ``in_hand``: how many it has read and not finished.
     """
 
     def __init__(
@@ -36,6 +40,7 @@ class Heartbeat:
         handled: Callable[[], int],
         *,
         database: str = "default",
+        in_hand: Callable[[], int] = lambda: 0,
         every: float = 5.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -43,6 +48,7 @@ class Heartbeat:
         self._source = source
         self._outages = outages
         self._handled = handled
+        self._in_hand = in_hand
         self._database = database
         self._every = every
         self._clock = clock
@@ -50,6 +56,8 @@ class Heartbeat:
         self._handled_before = 0
         self._member = ""
         self._id = uuid.uuid4()
+        self.paused: frozenset[str] = frozenset()
+        """The topics that must not be handled, as of the last heartbeat; an empty name means all."""
 
     def beat(self) -> None:
         """Write the heartbeat if it is due, or if the group has given this process another id. An unavailable
@@ -84,18 +92,34 @@ class Heartbeat:
         handled = self._handled()
         self._member = self._source.member()
         detail = line(without_rows("; ".join(filter(None, waits_for))))
+        progress = handled > self._handled_before
+        self._handled_before = max(handled, self._handled_before)
+        partitions = sorted(self._source.partitions())
         values = {
             "state": Instance.State.WAITING if detail else Instance.State.RUNNING,
             "detail": detail,
             "member": self._member,
-            "partitions": len(self._source.partitions()),
+            "partitions": len(partitions),
+            "reads": [f"{topic}/{number}" for topic, number in partitions],
+            "in_hand": self._in_hand(),
             "handled": handled,
-            "heartbeat_at": Now(),
         }
-        if handled > self._handled_before:
-            self._handled_before = handled
-            values["progress_at"] = Now()
-        rows = Instance.objects.using(self._database)
-        if not rows.filter(id=self._id).update(**values):
+        self.paused = self._update(values, progress=progress)
+
+    def _update(self, values: dict[str, Any], *, progress: bool) -> frozenset[str]:
+        """Write the row, and read what is paused with the same statement."""
+        parameters = {
+            **values,
+            "state": str(values["state"]),
+            "reads": Jsonb(values["reads"]),
+            "progress": progress,
+            "id": self._id,
+        }
+        for _ in range(2):
+            with connections[self._database].cursor() as cursor:
+                cursor.execute(statement("heartbeat"), parameters)
+                if row := cursor.fetchone():
+                    return frozenset(row[0])
             process = {"consumer": self._consumer, "host": socket.gethostname(), "pid": os.getpid()}
-            rows.create(id=self._id, **process, **values)
+            Instance.objects.using(self._database).create(id=self._id, **process, **values)
+        return self.paused

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -29,6 +29,19 @@ UNCOMMITTED = {"isolation_level": "read_uncommitted"}
 
 
 @dataclass(frozen=True, slots=True)
+class PartitionLag:
+    """``offset`` is the next one to be handled, ``records`` wait from there on; ``oldest_at`` as
+    in ``Lag``.
+    """
+
+    topic: str
+    partition: int
+    offset: int
+    records: int
+    oldest_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Lag:
     """``records`` that a consumer has yet to handle, in all partitions of its topics, read or not.
 
@@ -39,6 +52,7 @@ class Lag:
     records: int | None = None
     oldest_at: datetime | None = None
     reason: str = ""
+    partitions: tuple[PartitionLag, ...] = field(default=(), compare=False)
 
 
 class LagReader(Protocol):
@@ -91,14 +105,12 @@ class Asking:
         ends = {p: end for p, (_, end) in found.items()}
         behind = {p: start for p, start in starts.items() if start < ends[p]}
         if not behind:
-            return Lag(0)
+            return _lag(starts, {}, {})
         with closing(connect(self._config)) as committed:
             unhandled, times = self._readable(committed, behind)
         waiting = {p: start for p, start in unhandled.items() if p not in times and start < ends[p]}
         times |= self._first_records(client, waiting, ends)
-        records = sum(max(ends[p] - start, 0) for p, start in unhandled.items())
-        known = [at for at in times.values() if at is not None]
-        return Lag(records, moment(min(known)) if known else None)
+        return _lag(starts, {p: max(ends[p] - start, 0) for p, start in unhandled.items()}, times)
 
     def _readable(
         self, client: Any, behind: Mapping[TopicPartition, int]
@@ -131,6 +143,24 @@ class Asking:
             found |= {partition: records[0].timestamp for partition, records in batches.items()}
             found |= {p: None for p in left if p not in found and _is_at(client, p, ends[p])}
         return found
+
+
+def _lag(
+    starts: Mapping[TopicPartition, int],
+    records: Mapping[TopicPartition, int],
+    times: Mapping[TopicPartition, int | None],
+) -> Lag:
+    partitions = [
+        PartitionLag(p.topic, p.partition, starts[p], records.get(p, 0), _moment(times.get(p)))
+        for p in sorted(starts)
+    ]
+    known = [at for at in times.values() if at is not None]
+    oldest = _moment(min(known, default=None))
+    return Lag(sum(records.values()), oldest, partitions=tuple(partitions))
+
+
+def _moment(milliseconds: int | None) -> datetime | None:
+    return None if milliseconds is None else moment(milliseconds)
 
 
 def _is_at(client: Any, partition: TopicPartition, end: int) -> bool:

@@ -14,13 +14,12 @@ from django.utils import timezone
 from inbox.conf import ConsumerSettings
 from inbox.handling.unhandled import REPLAYED, alike
 from inbox.status import causes
-from inbox.status.causes import Causes
+from inbox.status.causes import NOTHING, Causes
 from inbox.status.consumers import ConsumerStatus, statuses
 from inbox.status.lag import LagReader
 from outbox_core.operations.report import Problem, Report, State, Table, causes_table, held_text, worst_first
 from outbox_core.people.humanize import amount, duration, plural
 
-NOTHING = Causes((), 0, capped=False)
 RETRIES_SECONDS = 60.0
 """Retries that last longer than this become a problem in the report."""
 
@@ -62,7 +61,7 @@ def build(
         title=f"inbox of database {using}",
         state=state,
         problems=problems,
-        tables=(*tables, causes_table(held.causes, "KEYS")),
+        tables=(*tables, causes_table(held.causes)),
         data=_data(using, state, consumers, held, problems),
     )
 
@@ -85,6 +84,7 @@ def _data(
 def _problems(consumers: Sequence[ConsumerStatus], held: Causes, thresholds: Thresholds) -> Iterator[Problem]:
     for consumer in consumers:
         yield from _process_problems(consumer)
+        yield from _pause_problems(consumer)
         yield from _lag_problems(consumer, thresholds)
         yield from _event_problems(consumer)
     if any(consumer.undecided for consumer in consumers):
@@ -109,6 +109,23 @@ def _process_problems(consumer: ConsumerStatus) -> Iterator[Problem]:
             state=State.DEGRADED,
             text=f"Consumer {name} waits for {consumer.waiting_for}",
             remedy="Nothing is lost, and it keeps trying. Check that what it names answers from that host.",
+        )
+
+
+def _pause_problems(consumer: ConsumerStatus) -> Iterator[Problem]:
+    for pause in consumer.pauses:
+        what = (
+            f"Topic {pause.topic} of consumer {consumer.consumer}"
+            if pause.topic
+            else f"Consumer {consumer.consumer}"
+        )
+        why = f": {pause.detail}" if pause.detail else ""
+        option = f" --topic {pause.topic}" if pause.topic else ""
+        yield Problem(
+            state=State.HELD,
+            text=f"{what} is paused since {pause.since:%Y-%m-%d %H:%M:%S %Z} by {pause.who}{why}.",
+            remedy="Its events wait in Kafka, which deletes what is older than the topic's retention. "
+            f"Resume it: `manage.py inbox_resume {consumer.consumer}{option}`.",
         )
 
 

@@ -77,17 +77,6 @@ class ReleaseView(ActionView):
         return released(Selection(ids=(hold.pk,)), database, self.who)
 
 
-class ReleaseCauseView(ActionView):
-    """Release all holds of one reason and one topic."""
-
-    def act(self, database: str) -> Iterable[str]:
-        self.require("outbox.release_hold")
-        given = self.request.POST
-        if not given.get("reason") or not given.get("topic"):
-            raise OutboxError("Nothing was released: the form has no reason and topic.")
-        return released(Selection(topic=given["topic"], cause=given["reason"]), database, self.who)
-
-
 class PauseView(ActionView):
     """Pause a topic."""
 

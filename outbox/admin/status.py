@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
 
 from outbox import status
 from outbox.admin import databases
-from outbox.admin.actions import PauseView, ReleaseCauseView, ReleaseView
+from outbox.admin.actions import PauseView, ReleaseView
+from outbox.admin.groups import DiscardGroupView, ReleaseGroupView, groups
 from outbox.admin.plot import Plot
 from outbox.models import OutboxStatus
 from outbox.operations import registered
-from outbox_core.operations.report import Cause
 from outbox_core.people.admin import ReadOnlyAdmin
+from outbox_core.people.groups import context
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -37,7 +38,16 @@ class OutboxStatusAdmin(ReadOnlyAdmin):
         return [
             path("", view(self.changelist_view), name="outbox_outboxstatus_changelist"),
             path("pause/", view(PauseView.as_view()), name="outbox_outboxstatus_pause"),
-            path("release/", view(ReleaseCauseView.as_view()), name="outbox_outboxstatus_release_cause"),
+            path(
+                "release/",
+                view(ReleaseGroupView.as_view(model_admin=self)),
+                name="outbox_outboxstatus_release_group",
+            ),
+            path(
+                "discard/",
+                view(DiscardGroupView.as_view(model_admin=self)),
+                name="outbox_outboxstatus_discard_group",
+            ),
             path("<int:pk>/release/", view(ReleaseView.as_view()), name="outbox_outboxstatus_release"),
         ]
 
@@ -48,12 +58,16 @@ class OutboxStatusAdmin(ReadOnlyAdmin):
         if not self.has_view_permission(request):
             raise PermissionDenied
         database = databases.chosen(request.GET.get("database"))
-        context = self.admin_site.each_context(request) | self._report(database) | self._permissions(request)
+        shown = (
+            self.admin_site.each_context(request)
+            | self._report(database, request)
+            | self._permissions(request)
+        )
         return TemplateResponse(
-            request, "admin/outbox/outboxstatus/status.html", context | (extra_context or {})
+            request, "admin/outbox/outboxstatus/status.html", shown | (extra_context or {})
         )
 
-    def _report(self, database: str) -> dict[str, Any]:
+    def _report(self, database: str, request: HttpRequest) -> dict[str, Any]:
         report = status.read(database)
         return {
             "title": "Outbox status",
@@ -61,11 +75,19 @@ class OutboxStatusAdmin(ReadOnlyAdmin):
             "media": self.media,
             "status": report,
             "level": LEVELS[report.exit_code],
-            "causes": [(cause, _sample(report, cause)) for cause in report.causes],
+            **context(groups(report, request)),
             "plot": Plot(report.minutes) if report.minutes else None,
             "databases": databases.choices(),
             "at_home": database == databases.home(),
             "topics": list(registered.topics()),
+            "pause": {
+                "title": "Pause a topic",
+                "url": reverse("admin:outbox_outboxstatus_pause"),
+                "database": database,
+                "label": "Topic",
+                "choices": [(topic, topic) for topic in registered.topics()],
+                "effect": "Its events are held, in order, until it is resumed. Other topics are published.",
+            },
         }
 
     def _permissions(self, request: HttpRequest) -> dict[str, bool]:
@@ -76,9 +98,3 @@ class OutboxStatusAdmin(ReadOnlyAdmin):
             "may_release": request.user.has_perm("outbox.release_hold"),
             "may_pause": request.user.has_perm("outbox.pause_topic"),
         }
-
-
-def _sample(report: status.Status, cause: Cause) -> list[status.HoldReport]:
-    """The holds of a cause that are listed: all of them if they are few, otherwise one example."""
-    holds = [hold for hold in report.holds if (hold.reason, hold.topic) == (cause.reason, cause.topic)]
-    return holds if cause.holds <= len(holds) else holds[:1]

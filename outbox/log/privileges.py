@@ -13,6 +13,7 @@ STATUS: Mapping[str, str] = {
     "outbox_held": "SELECT",
     "outbox_relay": "SELECT",
     "outbox_statistics": "SELECT",
+    "outbox_consumer_groups": "SELECT",
 }
 RELAY: Mapping[str, str] = {
     "outbox_event": "SELECT",
@@ -25,6 +26,7 @@ RELAY: Mapping[str, str] = {
     "outbox_relay": "SELECT, INSERT, UPDATE, DELETE",
     "outbox_statistics": "SELECT, INSERT, UPDATE",
     "outbox_ledger": "SELECT, INSERT, UPDATE",
+    "outbox_consumer_groups": "SELECT, INSERT, UPDATE",
 }
 RETENTION: Mapping[str, str] = {
     "outbox_event": "SELECT, UPDATE, DELETE",

@@ -97,6 +97,21 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='ConsumerGroups',
+            fields=[
+                ('id', models.SmallIntegerField(primary_key=True, serialize=False)),
+                ('relay', models.TextField()),
+                ('asked_at', models.DateTimeField(db_default=outbox.fields.ClockTimestamp())),
+                ('read_at', models.DateTimeField(null=True)),
+                ('groups', models.JSONField(default=list)),
+                ('trouble', models.TextField(default='')),
+            ],
+            options={
+                'db_table': 'outbox_consumer_groups',
+                'default_permissions': (),
+            },
+        ),
+        migrations.CreateModel(
             name='Relay',
             fields=[
                 ('id', models.UUIDField(primary_key=True, serialize=False)),
@@ -147,6 +162,7 @@ class Migration(migrations.Migration):
                 ('key', models.TextField(null=True)),
                 ('reason', models.TextField(choices=[('poison', 'the broker can never take this record'), ('topic-missing', 'the topic does not exist'), ('topic-forbidden', 'no permission to write to the topic'), ('paused', 'paused by an operator'), ('replay', 'published events that an operator sends again')])),
                 ('detail', models.TextField(default='')),
+                ('attempts', models.IntegerField(db_default=0)),
                 ('created_at', models.DateTimeField(db_default=outbox.fields.ClockTimestamp())),
                 ('release_at', models.DateTimeField(null=True)),
                 ('event', models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='outbox.outboxevent')),

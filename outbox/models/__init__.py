@@ -1,6 +1,7 @@
 """The tables of outbox and relay."""
 
 from outbox.models.event import OutboxEvent
+from outbox.models.groups import ConsumerGroups
 from outbox.models.hold import Held, Hold
 from outbox.models.ledger import Ledger
 from outbox.models.shard import Checkpoint, Incarnation, OutboxStatus, Position, Relay, Shard, Statistics
@@ -8,6 +9,7 @@ from outbox.models.status import EventStatus
 
 __all__ = [
     "Checkpoint",
+    "ConsumerGroups",
     "EventStatus",
     "Held",
     "Hold",

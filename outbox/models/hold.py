@@ -18,7 +18,8 @@ class Hold(models.Model):
     """A reason for events of one scope to wait: a whole topic, one key of a topic, or one event.
 
     Events in scope wait, in order, as ``Held``; all others are published. ``release_at`` is when the owner
-    of the shard may start to publish them; NULL means that a person must release it.
+    of the shard may start to publish them; NULL means that a person must release it. ``attempts`` counts how
+    often a relay tried to publish and was refused.
 
     A replay has published events behind it that are sent again, to ``topic`` and with ``key`` as their replay
     id. No new event comes into its scope.
@@ -46,6 +47,7 @@ class Hold(models.Model):
     )
     reason = models.TextField(choices=Reason.choices)
     detail = models.TextField(default="")
+    attempts = models.IntegerField(db_default=0)
     created_at = models.DateTimeField(db_default=ClockTimestamp())
     release_at = models.DateTimeField(null=True)
 

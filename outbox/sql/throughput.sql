@@ -1,5 +1,5 @@
 -- What was published in each of the last {minutes} minutes, the current minute last, and in the last 60
--- seconds. It adds checkpoints and the statistics made of older ones; no checkpoint is in both.
+-- seconds; and what a relay last heard about consumer groups. It adds checkpoints and the statistics made of older ones; no checkpoint is in both.
 WITH recent AS MATERIALIZED (
     SELECT created_at, events, latency_ms FROM {schema}outbox_checkpoint
     WHERE events > 0 AND created_at > clock_timestamp() - make_interval(mins => {minutes})
@@ -21,5 +21,7 @@ WITH recent AS MATERIALIZED (
     FROM recent WHERE created_at > clock_timestamp() - interval '1 minute'
 )
 SELECT clock_timestamp(), rate, latency_ms, latency_ms_max,
-       (SELECT array_agg(events ORDER BY minute) FROM series)
+       (SELECT array_agg(events ORDER BY minute) FROM series),
+       (SELECT to_jsonb(heard) || jsonb_build_object('age', extract(epoch FROM clock_timestamp() - read_at)::float8)
+        FROM {schema}outbox_consumer_groups AS heard)
 FROM last

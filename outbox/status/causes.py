@@ -13,11 +13,19 @@ from outbox.status.report import HoldReport
 from outbox_core.operations.report import Cause
 
 COUNT_UP_TO = 100_000
+"""The most holds and events that are counted."""
+GROUP_UP_TO = 10_000
+"""The most that are grouped: half of them the oldest, half of them the newest."""
 LIST_CAUSES = 50
+HASHED = (
+    "SET LOCAL work_mem = '32MB'; SET LOCAL enable_nestloop = off; "
+    "SET LOCAL enable_mergejoin = off; SET LOCAL enable_sort = off; "
+)
+"""The planner cannot know how many groups there are, and would sort texts. The transaction is rolled back."""
 
 
 class Causes(NamedTuple):
-    """All causes, and the first few holds of the largest ones."""
+    """All causes, and an example of each."""
 
     causes: tuple[Cause, ...]
     holds: tuple[HoldReport, ...]
@@ -26,33 +34,54 @@ class Causes(NamedTuple):
     capped: bool
 
 
+NOTHING = Causes((), (), 0, 0, capped=False)
+
+
 def read(using: str, at: datetime, cap: int) -> Causes:
-    """Two queries, whatever the number of holds. The events of each hold are counted up to ``cap``."""
-    with connections[using].cursor() as cursor:
-        cursor.execute(statement("causes", cap=COUNT_UP_TO))
-        rows = cursor.fetchall()
-    listed = [hold for row in rows[:LIST_CAUSES] for hold in row[7]]
+    """Two queries, whatever the number of holds. The events of an example are counted up to ``cap``."""
+    rows = _rows(using)
+    if not rows:
+        return NOTHING
+    *_, total, events, in_part = rows[0]
+    capped = COUNT_UP_TO in (total, events)
+    listed = [row[10] for row in rows[:LIST_CAUSES]]
     found = Hold.objects.using(using).filter(pk__in=listed).with_waiting(cap + 1)
     holds = {hold.pk: hold for hold in found}
     return Causes(
-        causes=tuple(_cause(row, at, holds.get(row[6])) for row in rows[:LIST_CAUSES]),
-        holds=tuple(_report(holds[pk], at, cap) for pk in listed if pk in holds),
-        total=sum(row[2] for row in rows),
-        events=sum(row[3] for row in rows),
-        capped=any(row[8] for row in rows),
+        causes=tuple(
+            _cause(row, at, holds.get(row[10]), capped=capped or in_part) for row in rows[:LIST_CAUSES]
+        ),
+        holds=tuple(_report(holds[pk], at, cap) for pk in dict.fromkeys(listed) if pk in holds),
+        total=total,
+        events=events,
+        capped=capped,
     )
 
 
-def _cause(row: tuple[Any, ...], at: datetime, sample: Hold | None) -> Cause:
-    reason, topic, holds, events, oldest, due, _, _, capped = row
+def _rows(using: str) -> list[tuple[Any, ...]]:
+    numbers = {"half": GROUP_UP_TO // 2, "total": COUNT_UP_TO}
+    with connections[using].cursor() as cursor:
+        cursor.execute(HASHED + statement("causes", **numbers))
+        while cursor.nextset():
+            pass
+        return list(cursor.fetchall())
+
+
+def _cause(row: tuple[Any, ...], at: datetime, sample: Hold | None, *, capped: bool) -> Cause:
+    reason, topic, type_, holds, keys, events, oldest, newest, attempts, due, hold, *_ = row
     return Cause(
         reason=reason,
         topic=topic,
+        type=type_,
         holds=holds,
+        keys=keys,
         events=events,
         capped=capped,
         oldest=max((at - oldest).total_seconds(), 0.0),
+        newest=max((at - newest).total_seconds(), 0.0),
+        attempts=attempts,
         releasing=due,
+        example=hold,
         sample=f"hold {sample.pk}, {sample.where}" if sample else "",
         detail=sample.detail if sample else "",
     )

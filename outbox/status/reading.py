@@ -15,6 +15,7 @@ from outbox.sql import statement
 from outbox.status import causes
 from outbox.status.diagnosis import diagnose
 from outbox.status.failure import refused, unreadable
+from outbox.status.groups import groups_report
 from outbox.status.report import RelayReport, ShardReport, Status, Thresholds
 from outbox_core.database import by_index
 from outbox_core.operations.report import Problem, State
@@ -63,7 +64,7 @@ def _read(using: str, cap: int, problems: tuple[Problem, ...]) -> Status:
         shards = [_shard(row, cap) for row in rows]
         unproven = [shard.id for shard, row in zip(shards, rows, strict=True) if not row[-1]]
         cursor.execute(statement("throughput", minutes=MINUTES))
-        at, rate, latency_ms, latency_ms_max, minutes = cursor.fetchone()
+        at, rate, latency_ms, latency_ms_max, minutes, heard = cursor.fetchone()
     if unproven:
         problems = (refused(refusal(*unproven)), *problems)
     held = causes.read(using, at, cap)
@@ -84,6 +85,7 @@ def _read(using: str, cap: int, problems: tuple[Problem, ...]) -> Status:
         holds_total=held.total,
         holds_capped=held.capped,
         causes=held.causes,
+        consumer_groups=groups_report(heard),
     )
     return _with_owners(_with_totals(status))
 

@@ -63,6 +63,32 @@ class HoldReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GroupReport:
+    """A consumer group and a topic. ``lag`` is in records, ``seconds`` the age of the oldest of them, None if
+    it is not known. Without ``members`` nobody reads.
+    """
+
+    group: str
+    topic: str
+    state: str
+    members: int
+    lag: int
+    seconds: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupsReport:
+    """``age`` is how old these figures are, in seconds; None if Kafka has never answered. ``trouble`` is why
+    it did not answer last.
+    """
+
+    age: float | None
+    relay: str
+    trouble: str
+    groups: tuple[GroupReport, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Thresholds:
     """The thresholds: how many events may wait, and for how many seconds."""
 
@@ -100,6 +126,7 @@ class Status:
     holds_total: int = 0
     holds_capped: bool = False
     causes: tuple[Cause, ...] = ()
+    consumer_groups: GroupsReport | None = None
 
     @property
     def exit_code(self) -> StatusCode:

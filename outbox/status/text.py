@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from outbox.status.report import RelayReport, ShardReport, Status
+from outbox.status.report import GroupReport, GroupsReport, RelayReport, ShardReport, Status
 from outbox_core.operations.report import Report, Table, causes_table
 from outbox_core.people.humanize import amount, duration, milliseconds, plural
 
@@ -26,7 +26,10 @@ def _tables(status: Status) -> Iterator[Table]:
     yield Table(["RELAY", "STATE", "HEARD", "UP", "SHARDS"], [_relay(each, status) for each in status.relays])
     shards = ["SHARD", "BUCKETS", "OWNER", "PENDING", "OLDEST", "PUBLISHED"]
     yield Table(shards, [_shard(each) for each in status.shards])
-    yield causes_table(status.causes, "HOLDS")
+    yield causes_table(status.causes)
+    if status.consumer_groups is not None:
+        head = ["CONSUMER GROUP", "TOPIC", "ALIVE", "LAG", "OLDEST", "AS OF"]
+        yield Table(head, [_group(each, status.consumer_groups) for each in status.consumer_groups.groups])
 
 
 def _facts(status: Status) -> Iterator[str]:
@@ -58,4 +61,15 @@ def _shard(shard: ShardReport) -> list[str]:
         amount(shard.pending, capped=shard.pending_capped),
         duration(shard.oldest_pending) if shard.oldest_pending is not None else "-",
         amount(shard.published),
+    ]
+
+
+def _group(group: GroupReport, of: GroupsReport) -> list[str]:
+    return [
+        group.group,
+        group.topic,
+        plural(group.members, "member") if group.members else "no",
+        amount(group.lag),
+        "unknown" if group.seconds is None else duration(group.seconds) if group.lag else "-",
+        f"{duration(of.age or 0)} ago",
     ]

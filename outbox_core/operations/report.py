@@ -61,17 +61,24 @@ class Problem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cause:
-    """Holds of one reason and one topic. A ``capped`` count means at least so many. ``sample`` describes one
-    of them, ``detail`` is why it is held, ``releasing`` counts holds that are being released.
+    """Events of one topic and type that are held for one reason; the type is empty if nothing waits. A
+    ``capped`` count means at least so many. ``oldest`` and ``newest`` are the seconds since the first and the
+    last of them was held, ``attempts`` the most that one of them has had. ``example`` is the id of one,
+    ``sample`` describes it, ``detail`` is why it is held; ``releasing`` counts those that are being released.
     """
 
     reason: str
     topic: str
+    type: str
     holds: int
+    keys: int
     events: int
     capped: bool
     oldest: float
+    newest: float
+    attempts: int
     releasing: int
+    example: int
     sample: str
     detail: str
     consumer: str = ""
@@ -118,18 +125,32 @@ def render(report: Report, paint: Paint) -> Iterator[str]:
         yield from _table(table)
 
 
-def causes_table(causes: Sequence[Cause], holds: str) -> Table:
-    """Held events by cause; ``holds`` names what is counted beside them."""
-    head = ["REASON", "TOPIC", holds, "EVENTS", "OLDEST", "RELEASING", "FOR EXAMPLE"]
+def causes_table(causes: Sequence[Cause]) -> Table:
+    """Held events by cause, topic and type."""
+    head = [
+        "REASON",
+        "TOPIC",
+        "TYPE",
+        "KEYS",
+        "EVENTS",
+        "FIRST",
+        "LAST",
+        "ATTEMPTS",
+        "RELEASING",
+        "FOR EXAMPLE",
+    ]
     with_consumer = any(cause.consumer for cause in causes)
     rows = [
         [
             *([cause.consumer] if with_consumer else []),
             cause.reason,
             cause.topic,
-            amount(cause.holds, capped=cause.capped),
+            cause.type or "-",
+            amount(cause.keys, capped=cause.capped),
             amount(cause.events, capped=cause.capped),
-            duration(cause.oldest),
+            f"{duration(cause.oldest)} ago",
+            f"{duration(cause.newest)} ago",
+            amount(cause.attempts) if cause.attempts else "-",
             amount(cause.releasing) if cause.releasing else "-",
             cause.sample,
         ]
@@ -142,7 +163,8 @@ def held_text(events: int, causes: Sequence[Cause], *, capped: bool) -> str:
     """``At least 10,000 events are held, for 2 causes.``"""
     about = "At least " if capped else ""
     verb = "is" if events == 1 and not capped else "are"
-    return f"{about}{plural(events, 'event')} {verb} held, for {plural(len(causes), 'cause')}."
+    reasons = len({(cause.consumer, cause.reason, cause.topic) for cause in causes})
+    return f"{about}{plural(events, 'event')} {verb} held, for {plural(reasons, 'cause')}."
 
 
 def _table(table: Table) -> Iterator[str]:

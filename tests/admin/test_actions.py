@@ -96,6 +96,30 @@ def test_release_and_resume_take_a_permission_each(
     assert not Ledger.objects.exists()
 
 
+@pytest.mark.parametrize("verb", ["release", "discard"])
+@pytest.mark.parametrize("lacks", ["view_outboxstatus", "the verb", "the token"])
+def test_a_failure_group_takes_the_permission_of_the_verb_and_a_token(
+    staff: Staff, log: Log, verb: str, lacks: str
+) -> None:
+    log.hold(log.insert(1))
+    granted = {"release": "release_hold", "discard": "discard_held"}
+    other = {"release": "discard_held", "discard": "release_hold"}
+    permissions = {
+        "view_outboxstatus": [granted[verb]],
+        "the verb": ["view_outboxstatus", other[verb]],
+        "the token": ["view_outboxstatus", granted[verb]],
+    }
+    client = staff(*permissions[lacks])
+    client.handler.enforce_csrf_checks = lacks == "the token"
+    url = f"{STATUS}{verb}/"
+    group = {"cause": "poison", "topic": "test.notes", "type": "test.note", "reason": "x"}
+    assert client.post(url, group).status_code == 403
+    if lacks == "the verb":
+        assert client.get(url, group).status_code == 403
+        assert url not in client.get(STATUS).content.decode()
+    assert not Ledger.objects.exists()
+
+
 def test_pause_and_resume_of_a_topic(staff: Staff, log: Log) -> None:
     client = staff("view_outboxstatus", "pause_topic")
     assert pause(client, "test.notes") == 302

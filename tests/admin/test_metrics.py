@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
+from dataclasses import replace
 
 import prometheus_client
 import pytest
@@ -67,20 +68,26 @@ def test_a_log_that_is_refused_is_a_state_without_figures() -> None:
 
 
 def test_holds_are_counted_by_their_reason_and_topic() -> None:
-    cause = Cause(
+    group = Cause(
         reason="poison",
         topic="t",
+        type="a",
         holds=2,
+        keys=2,
         events=5,
         capped=False,
         oldest=9.0,
+        newest=9.0,
+        attempts=1,
         releasing=0,
+        example=1,
         sample="",
         detail="",
     )
-    status = Status(database="default", state=State.HELD, causes=(cause,))
+    of_another_type = replace(group, type="b", holds=1, events=1, oldest=3.0)
+    status = Status(database="default", state=State.HELD, causes=(group, of_another_type))
     series = {(sample.metric.name, *sample.labels): sample.value for sample in metrics.samples(status, None)}
     where = ("default", "poison", "t")
-    assert series["outbox_held_events", *where] == 5
-    assert series["outbox_holds", *where] == 2
+    assert series["outbox_held_events", *where] == 6
+    assert series["outbox_holds", *where] == 3
     assert series["outbox_oldest_hold_age_seconds", *where] == 9

@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 
 from outbox import status
-from outbox.models import Relay, Shard, Statistics
+from outbox.models import Hold, Relay, Shard, Statistics
 from outbox.status import State, Thresholds, reading
 from tests.admin.conftest import Log
 
@@ -131,6 +131,38 @@ def test_the_number_of_queries_does_not_depend_on_what_there_is(log: Log) -> Non
         status.read()
     assert len(full) == len(empty) + 1, "examples of the causes"
     assert len([query for query in full if "SAVEPOINT" not in query["sql"]]) == 8
+
+
+def test_groups_are_by_cause_topic_and_type_and_a_hold_is_counted_once(log: Log) -> None:
+    log.hold(log.insert(1), log.insert(2, type="test.other"), log.insert(3), key=None, reason="topic-missing")
+    log.hold(log.insert(4, key="a"), key="a")
+    log.hold(log.insert(5, key="b"), log.insert(6, key="b"), key="b")
+    log.hold(key=None, topic="test.quiet", reason="paused")
+    Hold.objects.filter(key="b").update(attempts=3)
+    report = status.read()
+    groups = {(c.reason, c.topic, c.type): (c.holds, c.keys, c.events, c.attempts) for c in report.causes}
+    assert groups == {
+        ("poison", "test.notes", "test.note"): (2, 2, 3, 3),
+        ("topic-missing", "test.notes", "test.note"): (1, 1, 2, 0),
+        ("topic-missing", "test.notes", "test.other"): (0, 1, 1, 0),
+        ("paused", "test.quiet", ""): (1, 0, 0, 0),
+    }
+    assert (report.held, report.holds_total) == (6, 4)
+
+
+def test_a_new_failure_is_seen_behind_any_number_of_old_ones(
+    log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("outbox.status.causes.GROUP_UP_TO", 4)
+    for number in range(9):
+        log.hold(log.insert(1, key=f"k{number}"), key=f"k{number}")
+    log.hold(log.insert(2, type="test.new"), key=None, topic="test.new", reason="topic-forbidden")
+    report = status.read()
+    assert {(cause.type, cause.events, cause.capped) for cause in report.causes} == {
+        ("test.note", 3, True),
+        ("test.new", 1, True),
+    }
+    assert (report.held, report.held_capped) == (10, False)
 
 
 def test_planner_settings_do_not_outlast_the_reading(log: Log) -> None:

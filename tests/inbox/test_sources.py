@@ -97,6 +97,18 @@ def test_keeping_alive_takes_no_records_away(log: Log) -> None:
     assert values(read(source, 2)) == [b"b", b"c"]
 
 
+def test_a_paused_topic_is_not_read_and_is_continued_where_it_was(log: Log) -> None:
+    log.write(b"a")
+    source = log.open()
+    read(source, 1)
+    source.pause([log.topic])
+    log.write(b"b", b"c")
+    assert [source.poll(0.5) for _ in range(4)] == [[]] * 4
+    assert source.partitions(), "it stays a member"
+    source.pause(())
+    assert values(read(source, 2)) == [b"b", b"c"]
+
+
 def test_only_the_partition_that_goes_to_another_member_is_given_up(
     kafka_bootstrap: str, topic: Topics
 ) -> None:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Iterator
+from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 from django.contrib import admin
 from django.contrib.auth.models import Permission, User
 from django.db import OperationalError
 from django.test import Client
+from django.utils import timezone
 
 from inbox.models import HeldEvent, InboxStatus, Instance, Ledger
-from inbox.status.lag import Asking, Lag
+from inbox.status.lag import Asking, Lag, PartitionLag
 from inbox.status.latest_lag import ASK_EVERY, FORGET_AFTER, LatestLag, asking_for
 from inbox.testing import MemoryConsumer
 from outbox_core.metrics.background import Background
@@ -21,6 +24,7 @@ from tests.waiting import wait_until
 
 PAGE = "/admin/inbox/inboxstatus/"
 RELEASE = f"{PAGE}release/"
+DISCARD = f"{PAGE}discard/"
 
 
 @pytest.fixture(autouse=True)
@@ -40,7 +44,8 @@ def cause(consumer: MemoryConsumer, effects: Effects) -> dict[str, str]:
     send_steps(consumer, "b", 1, fail="poison")
     consumer.drain()
     assert HeldEvent.objects.waiting().count() == 3
-    return {"consumer": "test", "topic": "test", "cause": "ValueError"}
+    type_ = HeldEvent.objects.waiting().values_list("type", flat=True)[0]
+    return {"consumer": "test", "topic": "test", "cause": "ValueError", "type": type_}
 
 
 def client_with(*permissions: str) -> Client:
@@ -60,7 +65,7 @@ def test_says_that_nothing_runs_and_what_to_do(admin_client: Client) -> None:
 def test_groups_what_is_held_by_cause(admin_client: Client, cause: dict[str, str]) -> None:
     page = admin_client.get(PAGE).content.decode()
     assert "ValueError: &lt;b&gt;bold&lt;/b&gt;" in page
-    assert page.count("Release all") == 1, "what is held behind its key is released with it"
+    assert page.count("Release…") == 1, "what is held behind its key is released with it"
 
 
 def test_releases_a_cause(
@@ -74,19 +79,40 @@ def test_releases_a_cause(
     assert (effects.of("a"), effects.of("b")) == ([1, 2], [1])
 
 
-@pytest.mark.parametrize("missing", ["consumer", "topic", "cause"])
+@pytest.mark.parametrize("missing", ["consumer", "topic", "cause", "type"])
 def test_releases_nothing_without_a_complete_cause(
     admin_client: Client, cause: dict[str, str], missing: str
 ) -> None:
-    admin_client.post(RELEASE, {**cause, missing: ""})
+    del cause[missing]
+    admin_client.post(RELEASE, cause)
     assert not HeldEvent.objects.filter(released_at__isnull=False).exists()
+
+
+def test_discards_a_group_with_a_reason_only(admin_client: Client, cause: dict[str, str]) -> None:
+    admin_client.post(DISCARD, {**cause, "reason": " "})
+    assert HeldEvent.objects.waiting().count() == 3
+    admin_client.post(DISCARD, {**cause, "reason": "a test customer"})
+    entry = Ledger.objects.get()
+    assert (entry.verb, entry.reason, entry.count) == (Ledger.Verb.DISCARD, "a test customer", 2)
+    assert HeldEvent.objects.waiting().count() == 1, "what waited behind it is handled"
+
+
+def test_the_text_of_an_error_needs_the_right_to_see_payloads(cause: dict[str, str]) -> None:
+    client = client_with("view_inboxstatus", "release_held")
+    for url, given in ((PAGE, {}), (RELEASE, cause)):
+        page = client.get(url, given).content.decode()
+        assert "ValueError" in page
+        assert "bold" not in page
 
 
 def test_who_may_only_view_sees_no_button_and_changes_nothing(cause: dict[str, str]) -> None:
     client = client_with("view_inboxstatus")
-    assert "<button" not in client.get(PAGE).content.decode().partition('id="outbox-status"')[2]
-    assert client.post(RELEASE, cause).status_code == 403
-    assert not HeldEvent.objects.filter(released_at__isnull=False).exists()
+    report = client.get(PAGE).content.decode().partition('id="outbox-status"')[2]
+    assert "<button" not in report
+    assert RELEASE not in report
+    for url in (RELEASE, DISCARD):
+        assert client.get(url, cause).status_code == client.post(url, cause).status_code == 403
+    assert not HeldEvent.objects.exclude(released_at=None, discarded_at=None).exists()
 
 
 def test_nobody_else_sees_it(db: None) -> None:
@@ -95,7 +121,8 @@ def test_nobody_else_sees_it(db: None) -> None:
 
 
 def test_nothing_is_released_by_following_a_link(admin_client: Client, cause: dict[str, str]) -> None:
-    assert admin_client.get(RELEASE, cause).status_code == 405
+    asked = admin_client.get(RELEASE, cause).content.decode()
+    assert ("csrfmiddlewaretoken" in asked, Ledger.objects.exists()) == (True, False)
     enforcing = Client(enforce_csrf_checks=True)
     enforcing.force_login(User.objects.get(username="admin"))
     assert enforcing.post(RELEASE, cause).status_code == 403
@@ -110,6 +137,26 @@ def test_the_number_of_queries_does_not_grow(
     with django_assert_max_num_queries(12):  # type: ignore[operator]
         page = admin_client.get(PAGE).content.decode()
     assert page.count("web-1:") == 20
+
+
+def test_says_what_each_process_reads_and_has_in_hand_and_how_far_each_partition_is(
+    admin_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    oldest = timezone.now() - timedelta(minutes=2)
+    found = (PartitionLag("test", 0, 40, 0, None), PartitionLag("test", 1, 12, 7, oldest))
+    asking = without_lag()
+    monkeypatch.setattr(asking, "lag", lambda *_: Lag(7, oldest, partitions=found))
+    monkeypatch.setitem(vars(admin.site.get_model_admin(InboxStatus)), "_lag", asking)
+    process = {"consumer": "test", "host": "web-1", "pid": 7, "state": "running"}
+    Instance.objects.create(id=uuid4(), **process, partitions=1, reads=["test/1"], in_hand=24)
+    page = admin_client.get(PAGE)
+    (consumer,) = page.context["consumers"]
+    assert [(p["partition"], p["records"], p["reader"]) for p in consumer["partitions"]] == [
+        (1, 7, "web-1:7"),
+        (0, 0, ""),
+    ]
+    text = page.content.decode()
+    assert ("2 partitions, 1 with lag" in text, ">24<" in text) == (True, True)
 
 
 def test_a_producer_may_call_a_type_as_templates_call_the_contents_of_a_dict(

@@ -125,13 +125,32 @@ def test_the_status_page_releases_a_cause_and_says_what_is_left(
     admin_client: Client,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("outbox.admin.actions.REQUEST_SECONDS", 0.0)
+    monkeypatch.setattr("outbox_core.people.group_actions.REQUEST_SECONDS", 0.0)
     page = "/admin/outbox/outboxstatus/release/"
-    answer = admin_client.post(page, {"reason": "poison", "topic": "test.notes"}, follow=True)
+    answer = admin_client.post(
+        page, {"cause": "poison", "topic": "test.notes", "type": "test.note"}, follow=True
+    )
     said = " ".join(map(str, answer.context["messages"]))
     assert "Released 10 holds" in said
-    assert "outbox_release --topic 'test.notes' --cause 'poison'" in said
+    assert "outbox_release --topic 'test.notes' --type 'test.note' --cause 'poison'" in said
     assert due() == 10
+
+
+def test_a_failure_group_is_discarded_after_a_question_and_with_a_reason(
+    holds: list[Hold], admin_client: Client
+) -> None:
+    page = "/admin/outbox/outboxstatus/discard/"
+    group = {"cause": "topic-missing", "topic": "test.notes", "type": "test.note"}
+    asked = admin_client.get(page, group).content.decode()
+    assert "will never be published" in asked
+    assert "csrfmiddlewaretoken" in asked
+    admin_client.post(page, group)
+    assert (Held.objects.waiting().count(), Ledger.objects.count()) == (25, 0)
+    admin_client.post(page, group | {"reason": "sent twice"})
+    assert Held.objects.waiting().count() == 20
+    assert (Ledger.objects.get().verb, Ledger.objects.get().reason) == ("discard", "sent twice")
+    gone = admin_client.get(page, group, follow=True)
+    assert "nothing is held any more" in " ".join(map(str, gone.context["messages"]))
 
 
 def test_holds_are_discarded_from_their_list_with_a_reason(
@@ -169,7 +188,7 @@ def test_the_ledger_outlives_the_hold_and_is_on_the_page_of_the_event(
 
 def test_the_status_names_causes_with_counts_and_an_example(holds: list[Hold], admin_client: Client) -> None:
     page = admin_client.get("/admin/outbox/outboxstatus/").content.decode()
-    assert page.count("Release all") == 2
+    assert page.count("Release…") == 2
     assert page.count("hold/") < 10
 
 

@@ -1,5 +1,6 @@
 "use strict";
-// Keeps the status page current: while the page is visible, it fetches the page again and replaces the report.
+// Keeps the status page current: while the page is visible, it fetches the page again and replaces the report. What is
+// scrolled, open or focused stays so; while the reader selects text, nothing is replaced.
 document.addEventListener("DOMContentLoaded", function () {
     const report = document.getElementById("outbox-status");
     const pause = Number(report.dataset.refreshSeconds) * 1000;
@@ -11,8 +12,37 @@ document.addEventListener("DOMContentLoaded", function () {
         stale.hidden = false;
     }
 
+    function isRead() {
+        const selection = document.getSelection();
+        const selects = !selection.isCollapsed && report.contains(selection.anchorNode);
+        const active = document.activeElement;
+        return selects || (report.contains(active) && active.matches("input, select, textarea, button"));
+    }
+
+    function place() {
+        const focused = report.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+        const modules = [...report.querySelectorAll("[id]")].map((each) => [each.id, each.scrollLeft, each.open]);
+        return {focused: focused, modules: modules};
+    }
+
+    function restore(before) {
+        for (const [id, left, open] of before.modules) {
+            const again = document.getElementById(id);
+            if (again !== null) {
+                again.scrollLeft = left;
+                if (open !== undefined) {
+                    again.open = open;
+                }
+            }
+        }
+        if (before.focused !== null) {
+            const links = [...report.querySelectorAll("a")];
+            links.find((link) => link.getAttribute("href") === before.focused)?.focus({preventScroll: true});
+        }
+    }
+
     async function refresh() {
-        if (document.hidden || report.contains(document.activeElement)) {
+        if (document.hidden || isRead()) {
             return;
         }
         try {
@@ -23,7 +53,12 @@ document.addEventListener("DOMContentLoaded", function () {
                 tellStale(answer.ok ? "please log in again" : "the server answers " + answer.status);
                 return;
             }
+            if (isRead()) {
+                return;
+            }
+            const before = place();
             report.replaceChildren(...fresh.childNodes);
+            restore(before);
             document.title = page.title;
             seen.setTime(Date.now());
         } catch (error) {

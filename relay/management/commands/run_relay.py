@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import gc
+import math
+import os
+import socket
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +21,7 @@ from outbox_core.process.command import ProcessCommand
 from outbox_core.process.exit_codes import ExitCode
 from relay import log_lines, signals, spans
 from relay.conf import RelaySettings, settings
+from relay.consumer_groups.watch import GroupsWatch
 from relay.engine import Relay
 from relay.metrics import RelayMetrics
 from relay.publishers.base import Publisher
@@ -60,12 +64,15 @@ class Command(ProcessCommand):
             relay = Relay(database, config, publisher, encode, process.stop, process.progress)
             if process.health is not None:
                 _watch(relay, process.health)
+            groups = _watch_groups(database, config, publisher)
             signals.started.send(Relay, database=database, kafka=_destination(config, publisher))
             _tune_garbage_collection()
             try:
                 drained = relay.run(drain=drain)
             except LogUnsafe as error:
                 raise CommandError(str(error), returncode=ExitCode.ERROR) from error
+            finally:
+                groups.stop()
         if drain and not drained:
             self.stderr.write("relay: not drained; run it again. Nothing is lost.")
             sys.exit(ExitCode.NOT_DRAINED)
@@ -76,6 +83,16 @@ def _watch(relay: Relay, health: Health) -> None:
     health.unready = relay.unready
     RelayMetrics(relay, health.metrics).listen()
     health.metrics.read(metrics.reader(relay.alias), metrics.METRICS)
+
+
+def _watch_groups(database: str, config: RelaySettings, publisher: Publisher) -> GroupsWatch:
+    """Started, unless the publisher cannot ask or nobody wants to know."""
+    inspector: Any = getattr(publisher, "inspector", None)
+    relay = f"{socket.gethostname()}:{os.getpid()}"
+    watch = GroupsWatch(database, relay, inspector, config.groups_seconds or math.inf)
+    if config.groups_seconds is not None and inspector is not None:
+        watch.start()
+    return watch
 
 
 def _destination(config: RelaySettings, publisher: Publisher) -> str:

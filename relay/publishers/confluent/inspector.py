@@ -8,7 +8,14 @@ from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicCollection, TopicPartition
+from confluent_kafka import (
+    Consumer,
+    ConsumerGroupTopicPartitions,
+    KafkaError,
+    KafkaException,
+    TopicCollection,
+    TopicPartition,
+)
 from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 
 from outbox_core.address import Address
@@ -16,12 +23,15 @@ from outbox_core.errors import KafkaUnreachable
 from outbox_core.operations.doctor.cluster import Cluster, Partition, Topic, Trouble
 from outbox_core.operations.doctor.topics import CONFIGS
 from outbox_core.wire.consumed import ConsumerRecord
+from relay.consumer_groups.asking import ConsumerGroup
 from relay.publishers.confluent.client_reports import ClientReports
 from relay.publishers.confluent.errors import CLIENT_ERRORS, of, words
 
 T = TypeVar("T")
 GROUP = "outbox-doctor"
 """librdkafka asks for a name. The consumer joins no group, and commits nothing."""
+GROUPS = 500
+"""The most consumer groups that are looked at."""
 BATCH = 1_000
 BATCH_SECONDS = 0.5
 ERRORS = 3
@@ -103,6 +113,28 @@ class Inspector:
                 before = set(unread)
                 yield _records(consumer.consume(BATCH, BATCH_SECONDS), spans, unread)
                 consumer.pause([TopicPartition(topic, number) for number in before - unread])
+
+    def groups(self, topics: Collection[str]) -> Sequence[ConsumerGroup]:
+        def ask(admin: AdminClient) -> Sequence[ConsumerGroup]:
+            listed = self._answer(admin.list_consumer_groups(request_timeout=self._seconds)).valid
+            names = [each.group_id for each in listed][:GROUPS]
+            ours = {name: self._committed(admin, name, topics) for name in names}
+            found = {name: offsets for name, offsets in ours.items() if offsets}
+            if not found:
+                return []
+            described = admin.describe_consumer_groups(list(found), request_timeout=self._seconds)
+            return [_group(self._answer(answer), found[name]) for name, answer in described.items()]
+
+        return self._asked(ask)
+
+    def _committed(
+        self, admin: AdminClient, group: str, topics: Collection[str]
+    ) -> Mapping[tuple[str, int], int]:
+        asked = [ConsumerGroupTopicPartitions(group)]
+        (answer,) = admin.list_consumer_group_offsets(asked, request_timeout=self._seconds).values()
+        places = self._answer(answer).topic_partitions
+        ours = (place for place in places if place.topic in topics and place.offset >= 0)
+        return {(place.topic, place.partition): place.offset for place in ours}
 
     def read(self, topic: str, starts: Mapping[int, int], key: bytes, seconds: float) -> float | None:
         def ask(consumer: Consumer) -> float | None:
@@ -203,6 +235,15 @@ def _records(
         if error is not None or message.offset() >= spans[number][1] - 1:
             unread.discard(number)
     return found
+
+
+def _group(described: Any, offsets: Mapping[tuple[str, int], int]) -> ConsumerGroup:
+    return ConsumerGroup(
+        name=described.group_id,
+        state=described.state.name.title(),
+        members=len(described.members),
+        offsets=offsets,
+    )
 
 
 def _consumed(message: Any) -> ConsumerRecord:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import kafka
@@ -10,11 +10,14 @@ import kafka.errors
 
 from outbox_core.operations.doctor.kafka_python import KafkaPythonInspector
 from outbox_core.wire.consumed import ConsumerRecord
+from relay.consumer_groups.asking import ConsumerGroup
 from relay.publishers.kafka_python.network import Network, words
 from relay.publishers.kafka_python.options import answered_within, made
 
 POLL_MS = 500
 POLL_RECORDS = 2_000
+GROUPS = 500
+"""The most consumer groups that are looked at."""
 
 
 class Inspector(KafkaPythonInspector):
@@ -67,6 +70,17 @@ class Inspector(KafkaPythonInspector):
                 if one.offset < ends[place]
             ]
 
+    def groups(self, topics: Collection[str]) -> Sequence[ConsumerGroup]:
+        def ask(admin: Any) -> Sequence[ConsumerGroup]:
+            names = [each["group_id"] for each in admin.list_groups()][:GROUPS]
+            committed = admin.list_group_offsets(dict.fromkeys(names)) if names else {}
+            ours = {name: _of_topics(offsets, topics) for name, offsets in committed.items()}
+            found = {name: offsets for name, offsets in ours.items() if offsets}
+            described = admin.describe_groups(list(found)) if found else {}
+            return [_group(name, described[name], offsets) for name, offsets in found.items()]
+
+        return self._asked(ask)
+
     def _made(self, client: Any, **decided: Any) -> Any:
         known = {name: value for name, value in self._options.items() if name in client.DEFAULT_CONFIG}
         return made(client, **known, **decided, kafka_client=self._connect)
@@ -79,3 +93,16 @@ class Inspector(KafkaPythonInspector):
         if isinstance(error, kafka.errors.BrokerResponseError):
             return words(error)  # a broker has answered, so the connection is not the reason
         return next((each.trouble for each in self._networks if each.trouble), "") or words(error)
+
+
+def _of_topics(offsets: Mapping[Any, Any], topics: Collection[str]) -> Mapping[tuple[str, int], int]:
+    return {
+        (place.topic, place.partition): at.offset
+        for place, at in offsets.items()
+        if place.topic in topics and at.offset >= 0
+    }
+
+
+def _group(name: str, described: Mapping[str, Any], offsets: Mapping[tuple[str, int], int]) -> ConsumerGroup:
+    members, state = len(described["members"]), str(described["group_state"])
+    return ConsumerGroup(name=name, state=state, members=members, offsets=offsets)

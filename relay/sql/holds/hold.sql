@@ -1,6 +1,6 @@
 -- Makes a hold, if this relay still owns the shard. An existing hold of the scope stays.
-INSERT INTO {schema}outbox_hold (scope, topic, key, event_id, reason, detail, release_at)
-SELECT %(scope)s, %(topic)s, %(key)s, %(event)s::bigint, %(reason)s, %(detail)s,
+INSERT INTO {schema}outbox_hold (scope, topic, key, event_id, reason, detail, attempts, release_at)
+SELECT %(scope)s, %(topic)s, %(key)s, %(event)s::bigint, %(reason)s, %(detail)s, 1,
        clock_timestamp() + make_interval(secs => %(release_in)s)
 FROM (
     SELECT FROM {schema}outbox_shard

@@ -1,0 +1,89 @@
+"""The failure groups of the inbox: what the status page shows of them, and the pages that change them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+
+from inbox.conf import settings
+from inbox.operations import discarding, releasing
+from inbox.status import causes
+from inbox.status.causes import BEHIND
+from outbox_core.operations.report import Cause
+from outbox_core.operations.selection import Selection
+from outbox_core.people.group_actions import GroupActionView, matching
+from outbox_core.people.groups import Group, link, may
+from outbox_core.people.humanize import amount
+
+STATUS = "admin:inbox_inboxstatus"
+
+
+def groups(found: Sequence[Cause], request: HttpRequest) -> list[Group]:
+    """The groups of a status, with what this user may do with each. An error can quote a payload: its text
+    needs the permission to see payloads.
+    """
+    return [_group(cause, request) for cause in found]
+
+
+def _group(cause: Cause, request: HttpRequest) -> Group:
+    links: dict[str, Any] = {}
+    if cause.reason != BEHIND:
+        if may(request, "inbox.release_held") and cause.releasing < cause.events:
+            links["release_url"] = link(reverse(f"{STATUS}_release"), cause)
+        if may(request, "inbox.discard_held"):
+            links["discard_url"] = link(reverse(f"{STATUS}_discard"), cause)
+    if may(request, "inbox.view_heldevent"):
+        links["sample_url"] = reverse("admin:inbox_heldevent_change", args=[cause.example])
+    note = f"{amount(cause.releasing)} being released" if cause.releasing else ""
+    return Group(cause=cause, note=note, with_detail=may(request, "inbox.view_payload"), **links)
+
+
+class InboxGroupView(GroupActionView):
+    """What both actions of the inbox share."""
+
+    template_name = "admin/inbox/confirm_group.html"
+
+    def find(self, given: dict[str, str]) -> Cause | None:
+        return matching(causes.read([given.get("consumer", "")], settings().database).causes, given)
+
+    def shown(self, cause: Cause) -> Group:
+        return Group(cause=cause, with_detail=may(self.request, "inbox.view_payload"))
+
+    def page(self, given: dict[str, str]) -> str:
+        return reverse(f"{STATUS}_changelist")
+
+    def is_complete(self, given: dict[str, str]) -> bool:
+        return bool(given.get("consumer")) and super().is_complete(given)
+
+
+class ReleaseGroupView(InboxGroupView):
+    """Release the events of a group."""
+
+    permission = "inbox.release_held"
+    title, button = "Release a failure group", "Release"
+    effect = (
+        "The consumer handles these events again, with the rest of their keys, in order. "
+        "What fails again stays held."
+    )
+
+    def act(self, chosen: Selection, reason: str, given: dict[str, str]) -> Iterable[str]:
+        work = releasing.release(chosen, settings().database, self.who)
+        return self.report(
+            "Released", "event", work, "inbox_release", chosen, ", with the rest of their keys"
+        )
+
+
+class DiscardGroupView(InboxGroupView):
+    """Discard the events of a group."""
+
+    permission = "inbox.discard_held"
+    title, button = "Discard a failure group", "Discard the events"
+    effect = "These events will never be handled. What waits behind them for the same keys is handled then."
+    needs_reason = True
+
+    def act(self, chosen: Selection, reason: str, given: dict[str, str]) -> Iterable[str]:
+        work = discarding.discard(chosen, settings().database, self.who, reason)
+        return self.report("Discarded", "event", work, f"inbox_discard --reason {reason!r}", chosen, "")
