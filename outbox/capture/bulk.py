@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.db.models.signals import post_save, pre_save
 
-from outbox.capture.committed import as_stored
+from outbox.capture.committed import as_stored, key_of, read_again
 from outbox.capture.receivers import receivers_of
 from outbox.errors import CannotCapture
 from outbox.write.emit import insert
@@ -60,8 +60,8 @@ class Bulk:
     def update_each(self, instances: list[Any], fields: list[str], batch_size: int | None) -> int:
         with transaction.atomic(using=self._using):
             pks = self._lock(self._queryset.filter(pk__in=[instance.pk for instance in instances]))
-            locked = set(pks)
-            matching = [instance for instance in instances if self._pk_of(instance) in locked]
+            locked = {self._key(pk) for pk in pks}
+            matching = [instance for instance in instances if self._key(instance.pk) in locked]
             before = self._before(pks)
             new_rows = self._new_rows(pre_save, matching, before, update_fields=frozenset(fields))
             rows = self._plain().bulk_update(instances, fields, batch_size)
@@ -122,12 +122,8 @@ class Bulk:
         own, parents = self._model._meta.concrete_model, self._model._meta.all_parents
         return [parent for parent in reversed(parents) if parent._meta.concrete_model is not own]
 
-    def _pk_of(self, instance: Model) -> object:
-        """The key as the database returns it: ``Order(pk="7")`` is row 7."""
-        fields = self._model._meta.pk_fields
-        if len(fields) == 1:
-            return fields[0].to_python(instance.pk)
-        return tuple(field.to_python(part) for field, part in zip(fields, instance.pk, strict=True))
+    def _key(self, pk: Any) -> tuple[Any, ...]:
+        return key_of(self._model, pk)
 
     def _plain(self) -> QuerySet[Any]:
         """The same query, but its writes are not captured."""
@@ -154,16 +150,19 @@ class Bulk:
         if all(receiver.refresh is False for receiver in receivers_of(post_save, self._model)):
             yield from instances
             return
-        rows = {row.pk: row for row in self._rows([self._pk_of(instance) for instance in instances])}
+        rows = {self._key(row.pk): row for row in self._rows([instance.pk for instance in instances])}
         names = [field.attname for field in self._model._meta.concrete_fields]
         for instance in instances:
-            row = rows.get(self._pk_of(instance))
-            yield as_stored(instance, {name: getattr(row, name) for name in names} if row else {})
+            row = rows.get(self._key(instance.pk))
+            values = {name: getattr(row, name) for name in names} if row else None
+            yield as_stored(instance, values or read_again(instance, self._using))
 
     def _before(self, pks: Sequence[Any]) -> dict[Any, Model]:
         """The locked rows before the change, if a receiver asks for them."""
         receivers = [*receivers_of(pre_save, self._model), *receivers_of(post_save, self._model)]
-        return {row.pk: row for row in self._rows(pks)} if any(each.previous for each in receivers) else {}
+        if not any(each.previous for each in receivers):
+            return {}
+        return {self._key(row.pk): row for row in self._rows(pks)}
 
     def _announce_updated(
         self, pks: Sequence[Any], before: Mapping[Any, Model], fields: frozenset[str]
@@ -188,7 +187,7 @@ class Bulk:
                 signal=signal,
                 sender=self._model,
                 instance=instance,
-                previous=before.get(self._pk_of(instance)) if before else None,
+                previous=before.get(self._key(instance.pk)) if before else None,
                 **common,
             )
         ]

@@ -41,6 +41,13 @@ def read_again(instance: Model, using: str) -> Mapping[str, Any]:
     return {}
 
 
+def key_of(model: type[Model], pk: Any) -> tuple[Any, ...]:
+    """A primary key as it is sent to the database, so that ``7`` and ``"7"`` are one."""
+    fields = model._meta.pk_fields
+    parts = pk if len(fields) > 1 else [pk]
+    return tuple(field.get_prep_value(part) for field, part in zip(fields, parts, strict=True))
+
+
 def read_before(instance: Model, using: str) -> Any:
     """The row that a save is about to change, locked as the UPDATE will lock it; None if there is none."""
     rows: QuerySet[Any, Any] = QuerySet(type(instance), using=using)

@@ -17,7 +17,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.db.models.deletion import Collector
 
-from outbox.capture.committed import as_stored, read_again
+from outbox.capture.committed import as_stored, key_of, read_again
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,8 +91,6 @@ def _rows_of(model: type[Model], instances: Collection[Model], using: str) -> di
     by_key = {}
     for values in locked.values_list(*names):
         row = dict(zip(names, values, strict=True))
-        by_key[tuple(row[key] for key in keys)] = row
-    return {
-        id(each): by_key.get(tuple(getattr(each, key) for key in keys)) or read_again(each, using)
-        for each in instances
-    }
+        pk = [row[key] for key in keys]
+        by_key[key_of(model, pk if len(pk) > 1 else pk[0])] = row
+    return {id(each): by_key.get(key_of(model, each.pk)) or read_again(each, using) for each in instances}

@@ -8,6 +8,7 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
 from operator import attrgetter
+from threading import RLock
 from typing import (
     Any,
     Final,
@@ -56,6 +57,9 @@ _SCALARS: dict[Any, Converter] = {
 _QUALIFIERS = (Final, Required, NotRequired)
 
 _classes: dict[Any, Converter] = {}
+_finished: dict[Any, Converter] = {}
+_unfinished: dict[Any, Converter] = {}
+_compiling = RLock()
 
 
 def wire_form(value: object) -> Any:
@@ -69,21 +73,33 @@ def compiled(declared: Any, scope: Scope = None) -> Converter:
     ``scope`` has the names of the function in which the class was made.
     """
     known = _classes.get(declared)
-    if known is None:
-        cls = get_origin(declared) or declared
-        label = _name_of(declared)
-        _classes[declared] = Converter(label, _late(declared), frozenset({cls}))  # it may contain itself
-        try:
-            known = _classes[declared] = _class(cls, get_args(declared), scope)
-        except NameError as error:
-            raise ImproperlyConfigured(
-                f"The fields of {cls.__module__}.{cls.__qualname__} cannot be read: {error}. Annotate them "
-                "with types that are imported at run time, and not under TYPE_CHECKING only."
-            ) from error
-        finally:
-            if known is None:
-                del _classes[declared]
-    return known
+    if known is not None:
+        return known
+    with _compiling:  # two threads may emit the first event of a class
+        known = _classes.get(declared) or _unfinished.get(declared) or _compile(declared, scope)
+        if _unfinished.keys() == _finished.keys():  # not while one contains another that is not finished
+            _classes.update(_finished)
+            _finished.clear()
+            _unfinished.clear()
+        return known
+
+
+def _compile(declared: Any, scope: Scope) -> Converter:
+    cls, earlier = get_origin(declared) or declared, list(_finished)
+    _unfinished[declared] = Converter(_name_of(declared), _late(declared), frozenset({cls}))
+    try:
+        _finished[declared] = _class(cls, get_args(declared), scope)
+    except NameError as error:
+        raise ImproperlyConfigured(
+            f"The fields of {cls.__module__}.{cls.__qualname__} cannot be read: {error}. Annotate them "
+            "with types that are imported at run time, and not under TYPE_CHECKING only."
+        ) from error
+    finally:
+        if declared not in _finished:  # nor is any that it contains, which may contain it
+            for each in [declared, *(_finished.keys() - earlier)]:
+                _unfinished.pop(each)
+                _finished.pop(each, None)
+    return _finished[declared]
 
 
 def _late(declared: Any) -> Any:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import enum
 import json
+import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, make_dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any, Final, Generic, Literal, NamedTuple, NotRequired, Optional, TypedDict, TypeVar
 from uuid import UUID
 
@@ -154,6 +157,38 @@ def test_each_part_is_refused_by_its_path(declared: Any, value: object, path: st
 def test_what_has_no_form_in_json_is_found_by_the_check(declared: Any) -> None:
     (problem,) = problems(event(declared))
     assert "Sample.value" in problem
+
+
+@dataclass
+class Tree:
+    price: Decimal
+    branches: list[Branch]
+
+
+@dataclass
+class Branch:
+    price: Decimal
+    trees: list[Tree]
+
+
+def test_the_first_events_of_a_class_may_be_written_by_several_threads(
+    request: pytest.FixtureRequest,
+) -> None:
+    request.addfinalizer(partial(sys.setswitchinterval, sys.getswitchinterval()))
+    sys.setswitchinterval(1e-6)
+    with ThreadPoolExecutor(4) as pool:
+        for number in range(20):
+            cls = make_dataclass(f"Sample{number}", [(f"value{place}", Decimal) for place in range(12)])
+            instance = cls(*[Decimal(number)] * 12)
+            assert len({*pool.map(encode, [instance] * 4)}) == 1
+
+
+def test_classes_that_contain_each_other_are_converted_from_either_side() -> None:
+    tree = Tree(Decimal(1), [Branch(Decimal(2), [])])
+    assert json.loads(encode(Branch(Decimal(3), [tree]))) == {
+        "price": "3",
+        "trees": [{"price": "1", "branches": [{"price": "2", "trees": []}]}],
+    }
 
 
 class Renamed(msgspec.Struct, rename="camel"):

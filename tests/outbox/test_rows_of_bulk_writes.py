@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
@@ -13,7 +14,7 @@ from django.db.models.signals import post_save, pre_save
 import outbox
 from outbox.testing import CapturedEvents
 from tests.testapp.events import Note
-from tests.testapp.models import CompositeKey, Page
+from tests.testapp.models import Coded, CompositeKey, Page
 
 pytestmark = pytest.mark.django_db
 
@@ -79,3 +80,16 @@ def test_a_composite_key_given_as_text_finds_its_row() -> None:
 
     CompositeKey.objects.bulk_create([CompositeKey(tenant="2", number="7", size="3")])
     assert [(each.pk, each.size) for each in seen] == [((2, 7), 3)]
+
+
+def test_a_key_that_its_field_reads_in_another_form_finds_its_row() -> None:
+    seen: list[Any] = []
+
+    @outbox.receiver([pre_save, post_save], sender=Coded, previous=True)
+    def saved(instance: Coded, previous: Any, **kwargs: Any) -> None:
+        seen.append((instance.code, str(instance.amount), previous and str(previous.amount)))
+
+    Coded.objects.bulk_create([Coded(code=7, amount=Decimal("1.005"))])
+    assert seen[1] == ("c7", "1.01", None)
+    Coded.objects.bulk_update([Coded(code=7, amount=Decimal("2.005"))], ["amount"])
+    assert seen[2:] == [(7, "2.005", "1.01"), ("c7", "2.01", "1.01")]

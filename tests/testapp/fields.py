@@ -7,6 +7,8 @@ from typing import Any
 
 from django.db import models
 
+from outbox import CapturedManager
+
 
 @dataclass(frozen=True)
 class Number:
@@ -90,6 +92,26 @@ class Contact(models.Model):
 
     def pay(self) -> None:
         self.__dict__["state"] = "paid"
+
+
+class CodeField(models.IntegerField):  # type: ignore[type-arg]
+    """``"c7"`` here is 7 in the database; it has no ``to_python``."""
+
+    def from_db_value(self, value: Any, expression: object, connection: object) -> Any:
+        return value if value is None else f"c{value}"
+
+    def get_prep_value(self, value: Any) -> Any:
+        return value if value is None else int(str(value).removeprefix("c"))
+
+
+class Coded(models.Model):
+    code = CodeField(primary_key=True)
+    amount = models.DecimalField(max_digits=10, decimal_places=2, default=0)
+
+    objects = CapturedManager["Coded"]()
+
+    def __str__(self) -> str:
+        return str(self.code)
 
 
 class Listing(models.Model):

@@ -9,10 +9,21 @@ from django.db import models
 from django.utils.functional import cached_property
 
 from outbox import CapturedManager, CapturedQuerySet
-from tests.testapp.fields import Contact, Listing
+from tests.testapp.fields import Coded, Contact, Listing
 from tests.testapp.kinds import Child, CompositeKey, Owner, Plain, Proxy, TextKey, UuidKey
 
-__all__ = ["Child", "CompositeKey", "Contact", "Listing", "Owner", "Plain", "Proxy", "TextKey", "UuidKey"]
+__all__ = [
+    "Child",
+    "Coded",
+    "CompositeKey",
+    "Contact",
+    "Listing",
+    "Owner",
+    "Plain",
+    "Proxy",
+    "TextKey",
+    "UuidKey",
+]
 
 
 class Tag(models.Model):
