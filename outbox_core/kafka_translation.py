@@ -9,6 +9,7 @@ from ipaddress import IPv6Address
 from typing import Any
 
 from outbox_core.kafka_options import ADDRESSES, BOTH, BY_NAME, KAFKA_PYTHON, SERVERS, Option
+from outbox_core.people.redaction import Redactor
 from outbox_core.suggestion import did_you_mean
 
 
@@ -102,9 +103,14 @@ def _address_problems(options: Mapping[str, Given], setting: str) -> Iterator[st
         hint = f" {misspelt[0]!r} does not exist. Did you mean {SERVERS!r}?" if misspelt else ""
         yield f"{setting} has no {SERVERS!r}: {remedy}{hint}"
     elif not isinstance(given.plain, (list, tuple)) or not given.plain:
-        yield f"{given.setting} has {given.name!r} = {given.value!r}: {remedy}"
+        yield f"{given.setting} has {given.name!r} = {_shown(given.value)}: {remedy}"
     elif bad := [each for each in given.plain if not (isinstance(each, str) and _is_address(each.strip()))]:
-        yield f"{given.setting} has {bad[0]!r} in {given.name!r}: {remedy}"
+        yield f"{given.setting} has {_shown(bad[0])} in {given.name!r}: {remedy}"
+
+
+def _shown(value: object) -> str:
+    """An address as it may be shown: some services give URLs with a login in them."""
+    return Redactor().text(repr(value))
 
 
 def _is_address(text: str) -> bool:

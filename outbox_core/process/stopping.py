@@ -84,8 +84,8 @@ class StopSignals:
     """Turns the first SIGTERM or SIGINT into a request to stop. A later signal, or the end of ``seconds``,
     ends the process with exit code 3. Signals within a second of the first one are the same request.
 
-    The signals are read from a socket by a thread: nothing runs inside a signal handler, and a process whose
-    main thread is stuck in a C call can still be ended. Use it in the main thread.
+    The signals are read from a socket by a thread, so a process whose main thread is stuck in a C call can
+    still be ended. Use it in the main thread.
     """
 
     def __init__(
@@ -102,10 +102,21 @@ class StopSignals:
         the end with exit code 4.
         """
         self._writer.setblocking(False)
-        signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
+        self._listen()
         for number in SIGNALS:
-            signal.signal(number, lambda *_: None)
+            signal.signal(number, self._heard)
         threading.Thread(target=self._watch, args=(timeout,), name="stop-signals", daemon=True).start()
+
+    def _listen(self) -> int:
+        """Have Python write each signal to the socket. Returns where it wrote before."""
+        return signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
+
+    def _heard(self, number: int, _: object) -> None:
+        """Runs in the main thread, later. Another library may have taken the signals, as the loop of asyncio
+        does.
+        """
+        if self._listen() != self._writer.fileno():
+            self._writer.send(bytes([number]))
 
     def ignore(self) -> None:
         """The process has stopped: a later signal must not change its exit code."""

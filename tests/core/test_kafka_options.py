@@ -181,6 +181,14 @@ def test_addresses_that_nobody_can_use_are_refused(address: Any) -> None:
     assert "bootstrap_servers" in problem
 
 
+@pytest.mark.parametrize(
+    "address", ["me:hunter2@a:1", "kafka+ssl://me:hunter2@a:1", {"a": "x://me:hunter2@a"}]
+)
+def test_a_login_in_an_address_is_refused_and_not_shown(address: Any) -> None:
+    (problem,) = resolved({"bootstrap_servers": address}, client=KAFKA_PYTHON)[1]
+    assert "hunter2" not in problem
+
+
 NAMED_BY_BOTH = [
     option
     for option in OPTIONS

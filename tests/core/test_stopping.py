@@ -15,7 +15,7 @@ import pytest
 from outbox_core.process.stopping import ONE_WISH_SECONDS, StopToken
 
 PROCESS = """
-import sys, threading
+import signal, sys, threading
 from outbox_core.process import stopping
 kind, seconds, stopping.ONE_WISH_SECONDS = sys.argv[1], float(sys.argv[2]), float(sys.argv[3])
 stop = stopping.StopToken()
@@ -35,6 +35,10 @@ def deaf():
     lock.acquire()
     while True:
         lock.acquire()
+def robbed():
+    signal.set_wakeup_fd(-1)
+    print("robbed", flush=True)
+    obedient()
 print("ready", flush=True)
 locals()[kind]()
 """
@@ -169,6 +173,18 @@ def test_a_process_that_is_stuck_ends_when_its_time_is_over(start: Start) -> Non
     process = start("deaf", seconds=0.5)
     process.send(signal.SIGINT)
     assert process.code() == 3
+
+
+def test_a_process_whose_wake_up_a_library_took_still_stops(start: Start) -> None:
+    """As the loop of asyncio does when it ends, if it had handlers of signals."""
+    process = start("robbed", wish=0.0)
+    process.says("robbed")
+    process.send(signal.SIGTERM)
+    process.says("asked")
+    process.let_on()
+    process.says("over")
+    process.let_on()
+    assert process.code() == 0
 
 
 def test_a_timeout_asks_to_stop(start: Start) -> None:
