@@ -53,7 +53,7 @@ class Handler:
     def __call__(self, event: Event, arguments: Sequence[Any]) -> None:
         with handling(event), tracing.processing(event, self.name):
             returned = self.function(*arguments)
-        if isinstance(returned, _NEVER_RUN):
+        if returned is not None and isinstance(returned, _NEVER_RUN):
             getattr(returned, "close", object)()  # a coroutine would warn, much later
             raise HandlerError(
                 f"handler {self.name} returned a {type(returned).__name__}, which nobody runs, so the event "
