@@ -33,6 +33,7 @@ from tests.waiting import wait_until
 pytestmark = pytest.mark.django_db(transaction=True)
 IMPORT = 1_200
 AFTER = 100
+SHARDS = "SELECT id, owner, epoch FROM outbox_shard"
 LAST = "SELECT (SELECT max(id) FROM outbox_checkpoint), (SELECT count(*) FROM outbox_event)"
 TABLES = (
     "outbox_event, outbox_shard, outbox_checkpoint, outbox_hold, outbox_held, outbox_incarnation, "
@@ -238,6 +239,8 @@ def test_a_logical_subscriber_is_refused(source: Place, elsewhere: Cluster) -> N
             desk.drain()
         last = one.execute(LAST).fetchone()
         wait_until(lambda: two.execute(LAST).fetchone() == last, 60, "the subscriber has the last position")
+        shards = one.execute(SHARDS).fetchall()
+        wait_until(lambda: two.execute(SHARDS).fetchall() == shards, 60, "and knows that the relay has left")
         two.execute("DROP SUBSCRIPTION outbox")
         sequence_behind_its_table(target)
         two.execute("SELECT setval('outbox_event_id_seq', (SELECT max(id) FROM outbox_event))")
