@@ -13,11 +13,9 @@ from inbox.models.held import cause_of
 from inbox.source import Partition
 from outbox_core.operations import deeds
 from outbox_core.operations.deeds import Deed, Diary
-from outbox_core.operations.ledger import DONE, IN_VAIN
+from outbox_core.operations.ledger import DONE, GIVEN_UP, IN_VAIN, RETRIED, UNDECIDED
 
 DIED = "process died"
-UNDECIDED = "waits for a person"
-RETRIED = "will be retried"
 
 
 class Journal:
@@ -36,7 +34,7 @@ class Journal:
 
     def failed(self, held: HeldEvent, error: str, retry_in: float | None) -> None:
         """A held event was tried in vain."""
-        outcome = IN_VAIN if retry_in is not None else f"{IN_VAIN}, {UNDECIDED}"
+        outcome = GIVEN_UP if retry_in is None else IN_VAIN
         self._of_events(Ledger.Verb.RETRY, [held], outcome, error=error, before="held")
 
     def handled(self, held: Iterable[HeldEvent]) -> None:

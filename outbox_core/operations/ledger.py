@@ -7,13 +7,17 @@ from datetime import datetime, timedelta
 from typing import Any, Self
 
 from django.db import models
-from django.db.models import F, Q
-from django.db.models.functions import Now
+from django.db.models import F, Q, Subquery
+from django.db.models.functions import Coalesce, Now
 
 IN_PART = "in part"
 DONE = "done"
 NEEDS_REASON = "Discarding an event needs a reason. The ledger keeps it."
 IN_VAIN = "in vain"
+RETRIED = "will be retried"
+UNDECIDED = "waits for a person"
+GIVEN_UP = "in vain, waits for a person"
+OUTCOMES = (DONE, IN_PART, RETRIED, UNDECIDED, IN_VAIN, GIVEN_UP)
 FACETS = (
     *("consumer", "topic", "partition", "key", "type", "cause"),
     *("hold", "event", "row", "model"),
@@ -34,8 +38,8 @@ class LedgerQuerySet(models.QuerySet[Any]):
         as a fact, because later the event may be held for another one. It searches the newest ``NEWEST``
         entries.
         """
-        newest = self.order_by("-pk").values("pk")[:NEWEST]
-        found = self.filter(pk__in=newest, last_at__gte=since).exclude(verb__in=OF_NO_EVENT)
+        older = Subquery(self.order_by("-pk").values("pk")[NEWEST : NEWEST + 1])
+        found = self.filter(pk__gt=Coalesce(older, 0), last_at__gte=since).exclude(verb__in=OF_NO_EVENT)
         for name in FACETS:
             path = f"selection__{name}"
             takes_in = Q(**{f"{path}__isnull": True})

@@ -18,7 +18,7 @@ from outbox_core.operations.ledger import LedgerEntry, LedgerQuerySet
 from outbox_core.people.admin import ReadOnlyAdmin
 from outbox_core.people.humanize import amount
 from outbox_core.people.ledger_export import FORMATS
-from outbox_core.people.ledger_list import ByFilter, LedgerList
+from outbox_core.people.ledger_list import ByFilter, LedgerList, OutcomeFilter
 from outbox_core.people.markup import ago, pairs
 from outbox_core.people.text import line
 
@@ -35,7 +35,7 @@ class LedgerAdmin(ReadOnlyAdmin):
         *("count_shown", "outcome", "reason_shown"),
     )
     list_display_links = ("when",)
-    list_filter = (ByFilter, "verb", "outcome", "at")
+    list_filter = (ByFilter, "verb", OutcomeFilter, "at")
     lookups = frozenset({"by", "verb__exact", "outcome", "at__gte", "at__lt"})
     ordering = ("-id",)
     search_fields = ("who", "scope", "reason")

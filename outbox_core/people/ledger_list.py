@@ -12,6 +12,8 @@ from django.contrib.admin.views.main import PAGE_VAR, ChangeList
 from django.db.models import Q
 from django.http import HttpRequest
 
+from outbox_core.operations.ledger import OUTCOMES
+
 FACETS = ("consumer", "topic", "type", "key")
 LONGEST = 1_000
 TIMES = forms.DateTimeInput(attrs={"type": "datetime-local", "step": 1}, format="%Y-%m-%dT%H:%M:%S")
@@ -60,6 +62,18 @@ class ByFilter(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         by = {"people": False, "processes": True}.get(self.value() or "")
         return queryset if by is None else queryset.filter(automatic=by)
+
+
+class OutcomeFilter(admin.SimpleListFilter):
+    """By outcome, without a look at all rows for the outcomes that there are."""
+
+    title = parameter_name = "outcome"
+
+    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
+        return [(outcome, outcome) for outcome in OUTCOMES]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        return queryset if self.value() is None else queryset.filter(outcome=self.value())
 
 
 class LedgerList(ChangeList):
