@@ -12,6 +12,7 @@ from django.db.models.functions import Now
 from outbox.models import ConsumerGroups
 from outbox.operations import registered
 from outbox_core.errors import KafkaUnreachable
+from outbox_core.people.failure import describe
 from outbox_core.people.text import line
 from relay.consumer_groups.asking import Asking
 
@@ -58,6 +59,8 @@ class GroupsWatch:
                 return Asking(inspector).rows(self._topics()), ""
         except KafkaUnreachable as error:
             return [], line(error) or "Kafka does not answer"
+        except Exception as error:  # for an answer that they do not understand, clients raise any error
+            return [], describe(error)
 
     def _store(self, found: list[dict[str, Any]], trouble: str) -> None:
         row = ConsumerGroups.objects.using(self._alias).filter(pk=1)
