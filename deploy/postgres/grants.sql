@@ -13,6 +13,8 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON outbox_held TO shop;
 GRANT SELECT, INSERT, UPDATE ON outbox_ledger TO shop;
 GRANT SELECT ON outbox_relay TO shop;
 GRANT SELECT, INSERT, UPDATE ON outbox_statistics TO shop;
+GRANT SELECT ON outbox_consumer_groups TO shop;
+GRANT SELECT ON outbox_minute TO shop;
 GRANT SELECT ON SEQUENCE outbox_event_id_seq TO shop;
 
 GRANT SELECT ON outbox_event TO relay;
@@ -23,8 +25,10 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON outbox_hold TO relay;
 GRANT SELECT, INSERT, UPDATE, DELETE ON outbox_held TO relay;
 GRANT SELECT, INSERT ON outbox_incarnation TO relay;
 GRANT SELECT, INSERT, UPDATE, DELETE ON outbox_relay TO relay;
-GRANT SELECT, INSERT, UPDATE ON outbox_statistics TO relay;
+GRANT SELECT, INSERT, UPDATE, DELETE ON outbox_statistics TO relay;
 GRANT SELECT, INSERT, UPDATE ON outbox_ledger TO relay;
+GRANT SELECT, INSERT, UPDATE ON outbox_consumer_groups TO relay;
+GRANT SELECT, INSERT, DELETE ON outbox_minute TO relay;
 GRANT SELECT ON SEQUENCE outbox_event_id_seq TO relay;
 
 -- The consumers: the tables of the inbox and of their handlers. "journey", the shop's page of an order, reads what it shows.

@@ -13,7 +13,7 @@ from outbox import status
 from outbox.admin import databases
 from outbox.admin.actions import PauseView, ReleaseView
 from outbox.admin.groups import DiscardGroupView, ReleaseGroupView, groups
-from outbox.admin.plot import Plot
+from outbox.admin.history import context as history
 from outbox.models import OutboxStatus
 from outbox.operations import registered
 from outbox_core.people.admin import ReadOnlyAdmin
@@ -76,7 +76,7 @@ class OutboxStatusAdmin(ReadOnlyAdmin):
             "status": report,
             "level": LEVELS[report.exit_code],
             **context(groups(report, request)),
-            "plot": Plot(report.minutes) if report.minutes else None,
+            **history(report, request),
             "databases": databases.choices(),
             "at_home": database == databases.home(),
             "topics": list(registered.topics()),

@@ -14,6 +14,7 @@ STATUS: Mapping[str, str] = {
     "outbox_relay": "SELECT",
     "outbox_statistics": "SELECT",
     "outbox_consumer_groups": "SELECT",
+    "outbox_minute": "SELECT",
 }
 RELAY: Mapping[str, str] = {
     "outbox_event": "SELECT",
@@ -24,9 +25,10 @@ RELAY: Mapping[str, str] = {
     "outbox_held": "SELECT, INSERT, UPDATE, DELETE",
     "outbox_incarnation": "SELECT, INSERT",
     "outbox_relay": "SELECT, INSERT, UPDATE, DELETE",
-    "outbox_statistics": "SELECT, INSERT, UPDATE",
+    "outbox_statistics": "SELECT, INSERT, UPDATE, DELETE",
     "outbox_ledger": "SELECT, INSERT, UPDATE",
     "outbox_consumer_groups": "SELECT, INSERT, UPDATE",
+    "outbox_minute": "SELECT, INSERT, DELETE",
 }
 RETENTION: Mapping[str, str] = {
     "outbox_event": "SELECT, UPDATE, DELETE",

@@ -97,6 +97,21 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='Minute',
+            fields=[
+                ('minute', models.DateTimeField(primary_key=True, serialize=False)),
+                ('last_id', models.BigIntegerField()),
+                ('published', models.BigIntegerField()),
+                ('latency_ms', models.IntegerField(null=True)),
+                ('pending', models.IntegerField()),
+                ('oldest_ms', models.BigIntegerField()),
+            ],
+            options={
+                'db_table': 'outbox_minute',
+                'default_permissions': (),
+            },
+        ),
+        migrations.CreateModel(
             name='ConsumerGroups',
             fields=[
                 ('id', models.SmallIntegerField(primary_key=True, serialize=False)),

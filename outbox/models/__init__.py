@@ -4,6 +4,7 @@ from outbox.models.event import OutboxEvent
 from outbox.models.groups import ConsumerGroups
 from outbox.models.hold import Held, Hold
 from outbox.models.ledger import Ledger
+from outbox.models.minute import Minute
 from outbox.models.shard import Checkpoint, Incarnation, OutboxStatus, Position, Relay, Shard, Statistics
 from outbox.models.status import EventStatus
 
@@ -15,6 +16,7 @@ __all__ = [
     "Hold",
     "Incarnation",
     "Ledger",
+    "Minute",
     "OutboxEvent",
     "OutboxStatus",
     "Position",

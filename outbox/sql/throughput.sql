@@ -1,12 +1,17 @@
 -- What was published in each of the last {minutes} minutes, the current minute last, and in the last 60
--- seconds; and what a relay last heard about consumer groups. It adds checkpoints and the statistics made of older ones; no checkpoint is in both.
-WITH recent AS MATERIALIZED (
+-- seconds. It adds checkpoints and the statistics made of older ones; no checkpoint is in both. The last column
+-- is what a relay last heard about consumer groups. An index serves a time from a subquery, not a volatile one.
+WITH now AS MATERIALIZED (
+    SELECT clock_timestamp() - make_interval(mins => {minutes}) AS since
+), recent AS MATERIALIZED (
     SELECT created_at, events, latency_ms FROM {schema}outbox_checkpoint
-    WHERE events > 0 AND created_at > clock_timestamp() - make_interval(mins => {minutes})
+    WHERE events > 0 AND created_at > (SELECT since FROM now)
 ), parts AS (
-    SELECT date_trunc('minute', created_at) AS minute, events FROM recent
-    UNION ALL
-    SELECT minute, events FROM {schema}outbox_statistics WHERE minute > clock_timestamp() - make_interval(mins => {minutes})
+    SELECT minute, sum(events) AS events FROM (
+        SELECT date_trunc('minute', created_at) AS minute, events FROM recent
+        UNION ALL
+        SELECT minute, events FROM {schema}outbox_statistics WHERE minute > (SELECT since FROM now)
+    ) AS part GROUP BY minute
 ), axis AS (
     SELECT generate_series(
         date_trunc('minute', clock_timestamp()) - make_interval(mins => {minutes} - 1),

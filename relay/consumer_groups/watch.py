@@ -1,20 +1,18 @@
-"""Asks Kafka for the consumer groups now and then, in a thread of its own, and stores one row."""
+"""Asks Kafka for the consumer groups now and then, and stores one row."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Collection
 from contextlib import closing
 from datetime import timedelta
 from typing import Any
 
-from django.db import DatabaseError, InterfaceError
 from django.db.models.functions import Now
 
 from outbox.models import ConsumerGroups
 from outbox.operations import registered
-from outbox_core.database import own_connection
 from outbox_core.errors import KafkaUnreachable
+from outbox_core.people.failure import describe
 from outbox_core.people.text import line
 from relay.consumer_groups.asking import Asking
 
@@ -39,31 +37,13 @@ class GroupsWatch:
         self._inspector = inspector
         self._seconds = seconds
         self._topics = topics
-        self._stopped = threading.Event()
-
-    def start(self) -> None:
-        threading.Thread(target=self._run, name="consumer-groups", daemon=True).start()
-
-    def stop(self) -> None:
-        """Ask no more. Does not wait for an answer."""
-        self._stopped.set()
 
     def turn(self) -> bool:
-        """Ask and store, if it is due. Returns whether it was."""
-        with own_connection(self._alias):
-            if not self._claim():
-                return False
-            found, trouble = self._ask()
-            if not self._stopped.is_set():
-                self._store(found, trouble)
+        """Ask and store, if it is due. Returns whether it was. Raises errors of the database."""
+        if not self._claim():
+            return False
+        self._store(*self._ask())
         return True
-
-    def _run(self) -> None:
-        while not self._stopped.wait(self._seconds / 2):
-            try:
-                self.turn()
-            except (DatabaseError, InterfaceError):
-                continue  # the relay itself says what is wrong with the database
 
     def _claim(self) -> bool:
         rows = ConsumerGroups.objects.using(self._alias)
@@ -79,6 +59,8 @@ class GroupsWatch:
                 return Asking(inspector).rows(self._topics()), ""
         except KafkaUnreachable as error:
             return [], line(error) or "Kafka does not answer"
+        except Exception as error:  # for an answer that they do not understand, clients raise any error
+            return [], describe(error)
 
     def _store(self, found: list[dict[str, Any]], trouble: str) -> None:
         row = ConsumerGroups.objects.using(self._alias).filter(pk=1)

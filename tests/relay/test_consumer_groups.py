@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import InterfaceError, OperationalError
 from django.db.models.functions import Now
 from django.test import Client
 from kafka import KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartition
@@ -16,6 +18,7 @@ from outbox import status
 from outbox.models import ConsumerGroups
 from outbox_core.errors import KafkaUnreachable
 from outbox_core.wire.consumed import ConsumerRecord
+from relay.beside import Beside
 from relay.consumer_groups.asking import Asking, ConsumerGroup
 from relay.consumer_groups.watch import GroupsWatch
 from relay.publishers.confluent import ConfluentPublisher
@@ -124,3 +127,19 @@ def test_one_relay_asks_at_a_time_and_the_page_says_how_old_the_figures_are(admi
     assert again.age == pytest.approx(120, abs=20)
     page = admin_client.get("/admin/outbox/outboxstatus/").content.decode()
     assert ("nobody reads" in page, "no broker answers" in page) == (True, True)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_done_beside_sending_outlasts_an_outage_of_the_database() -> None:
+    asked = threading.Event()
+
+    def job() -> None:
+        if failures:
+            raise failures.pop()
+        asked.set()
+
+    failures: list[Exception] = [InterfaceError("gone"), OperationalError("refused")]
+    beside = Beside("default", [job], every=0.01)
+    beside.start()
+    assert asked.wait(20)
+    beside.stop()

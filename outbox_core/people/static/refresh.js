@@ -19,8 +19,12 @@ document.addEventListener("DOMContentLoaded", function () {
         return selects || (report.contains(active) && active.matches("input, select, textarea, button"));
     }
 
+    function name(element) {
+        return element.getAttribute("href") || (element.matches("summary") ? element.parentElement.id : null);
+    }
+
     function place() {
-        const focused = report.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+        const focused = report.contains(document.activeElement) ? name(document.activeElement) : null;
         const modules = [...report.querySelectorAll("[id]")].map((each) => [each.id, each.scrollLeft, each.open]);
         return {focused: focused, modules: modules};
     }
@@ -36,8 +40,8 @@ document.addEventListener("DOMContentLoaded", function () {
             }
         }
         if (before.focused !== null) {
-            const links = [...report.querySelectorAll("a")];
-            links.find((link) => link.getAttribute("href") === before.focused)?.focus({preventScroll: true});
+            const again = [...report.querySelectorAll("a, summary")].find((each) => name(each) === before.focused);
+            again?.focus({preventScroll: true});
         }
     }
 

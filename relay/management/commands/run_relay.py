@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import gc
-import math
 import os
 import socket
 import sys
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import CommandError, CommandParser
@@ -19,7 +20,8 @@ from outbox_core.kafka_endpoint import Endpoint
 from outbox_core.process.arguments import seconds
 from outbox_core.process.command import ProcessCommand
 from outbox_core.process.exit_codes import ExitCode
-from relay import log_lines, signals, spans
+from relay import log_lines, minutes, signals, spans
+from relay.beside import Beside
 from relay.conf import RelaySettings, settings
 from relay.consumer_groups.watch import GroupsWatch
 from relay.engine import Relay
@@ -64,7 +66,8 @@ class Command(ProcessCommand):
             relay = Relay(database, config, publisher, encode, process.stop, process.progress)
             if process.health is not None:
                 _watch(relay, process.health)
-            groups = _watch_groups(database, config, publisher)
+            beside = _beside(database, config, publisher)
+            beside.start()
             signals.started.send(Relay, database=database, kafka=_destination(config, publisher))
             _tune_garbage_collection()
             try:
@@ -72,7 +75,7 @@ class Command(ProcessCommand):
             except LogUnsafe as error:
                 raise CommandError(str(error), returncode=ExitCode.ERROR) from error
             finally:
-                groups.stop()
+                beside.stop()
         if drain and not drained:
             self.stderr.write("relay: not drained; run it again. Nothing is lost.")
             sys.exit(ExitCode.NOT_DRAINED)
@@ -85,14 +88,14 @@ def _watch(relay: Relay, health: Health) -> None:
     health.metrics.read(metrics.reader(relay.alias), metrics.METRICS)
 
 
-def _watch_groups(database: str, config: RelaySettings, publisher: Publisher) -> GroupsWatch:
-    """Started, unless the publisher cannot ask or nobody wants to know."""
-    inspector: Any = getattr(publisher, "inspector", None)
-    relay = f"{socket.gethostname()}:{os.getpid()}"
-    watch = GroupsWatch(database, relay, inspector, config.groups_seconds or math.inf)
+def _beside(database: str, config: RelaySettings, publisher: Publisher) -> Beside:
+    """The figures of the status page. A publisher of the user's own may be unable to ask for groups."""
+    jobs: list[Callable[[], object]] = [partial(minutes.write, database)]
+    inspector = getattr(publisher, "inspector", None)
     if config.groups_seconds is not None and inspector is not None:
-        watch.start()
-    return watch
+        relay = f"{socket.gethostname()}:{os.getpid()}"
+        jobs.append(GroupsWatch(database, relay, inspector, config.groups_seconds).turn)
+    return Beside(database, jobs)
 
 
 def _destination(config: RelaySettings, publisher: Publisher) -> str:
