@@ -43,7 +43,8 @@ def receiver(
     A receiver of post_save gets the row as the database holds it: the instance itself, or a copy where a
     value that was assigned differs. ``refresh=True`` always reads the row again, which shows what a trigger
     that runs after the write did; ``refresh=False`` gives the instance as it was assigned. A receiver of
-    pre_delete or post_delete gets the row that is deleted, and is not called if there is none. With
+    pre_delete or post_delete gets the row that is deleted, and is not called if there is none. One of
+    m2m_changed gets the caller's instance, and its row only with ``refresh=True``. With
     ``previous=True`` the function also gets ``previous``: the row before the save, locked, or None for a new
     one. With a parameter ``backfill=False``, ``outbox_backfill`` calls it as well, for rows that exist
     already.

@@ -16,6 +16,7 @@ from django.db.models import Model
 from django.db.models.signals import (
     ModelSignal,
     class_prepared,
+    m2m_changed,
     post_delete,
     post_migrate,
     post_save,
@@ -113,6 +114,8 @@ class Receiver:
             if row is None:
                 return []
             kwargs["instance"] = row
+        if signal is m2m_changed and self.refresh is True:
+            kwargs["instance"] = self._stored(None, kwargs["instance"], using)
         new_rows = partial(self.new_rows, signal=signal, sender=sender, **kwargs)
         if signal in (pre_migrate, post_migrate) and not tables.exist(using):
             self._skip_without_tables(signal, using)

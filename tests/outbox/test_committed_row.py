@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 from django.db import DataError, connection, transaction
 from django.db.models import F, Value
-from django.db.models.signals import post_save
+from django.db.models.signals import m2m_changed, post_save
 
+import outbox
 from outbox.capture import updates
 from outbox.testing import CapturedEvents
 from tests.outbox.seen import Seen, price, seen
-from tests.testapp.models import ExpressParcel, Parcel, Price, SpecialPrice, TrackedParcel
+from tests.testapp.models import ExpressParcel, Parcel, Price, SpecialPrice, Tag, TrackedParcel
 
 __all__ = ["price", "seen"]
 pytestmark = pytest.mark.django_db
@@ -217,6 +218,20 @@ def test_refresh_may_be_forbidden(django_assert_num_queries: Any) -> None:
     with django_assert_num_queries(1):
         price.save(update_fields=["count"])
     assert seen.last is price
+
+
+@pytest.mark.parametrize(("refresh", "code"), [(True, "row"), (None, "draft")])
+def test_of_a_relation_that_changes_it_is_the_row_on_request(refresh: bool | None, code: str) -> None:
+    seen: list[str] = []
+
+    @outbox.receiver(m2m_changed, sender=Parcel.tags.through, refresh=refresh)
+    def tagged(instance: Parcel, **kwargs: Any) -> None:
+        seen.append(instance.code)
+
+    parcel = Parcel.objects.create(code="row")
+    parcel.code = "draft"
+    parcel.tags.add(Tag.objects.create(name="a"))
+    assert seen == [code, code]
 
 
 def test_a_signal_sent_by_hand_reads_the_row(seen: Seen, price: Price) -> None:

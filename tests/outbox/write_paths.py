@@ -236,10 +236,11 @@ the row is written, without an event.
 
 FOOT = """
 Many-to-many relations: connect to `m2m_changed`; `add`, `set`, `remove` and `clear` send it, inside a
-transaction. Async twins (`asave`, `adelete`, `aupdate`, `abulk_create`, `abulk_update`) are their synchronous
-ones. `update()` on the manager of a parent announces the parent's class. `bulk_create()` of rows
-whose primary keys the database gives (`db_default`) is refused on Django 5.2, which does not bring them
-back.
+transaction. The receiver gets the caller's instance, also with changes that are not saved; with
+`refresh=True` it gets the row. Async twins (`asave`, `adelete`, `aupdate`, `abulk_create`, `abulk_update`)
+are their synchronous ones. `update()` on the manager of a parent announces the parent's class.
+`bulk_create()` of rows whose primary keys the database gives (`db_default`) is refused on Django 5.2, which
+does not bring them back.
 """
 
 
