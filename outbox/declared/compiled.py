@@ -23,10 +23,12 @@ from typing import (
 )
 from uuid import UUID
 
+import msgspec
 from django.core.exceptions import ImproperlyConfigured
 
 from outbox.declared import texts
 from outbox.declared.choices import enum_of, literal_of, union_of
+from outbox.declared.constraints import limited
 from outbox.declared.containers import at, dict_of, list_of, set_of, tuple_of
 from outbox.declared.converter import Converter
 from outbox.declared.fields import Field, bindings, fields_of, has_fields, put_in, tag_of
@@ -230,7 +232,11 @@ def _annotated(declared: Any, scope: Scope) -> Converter:
     for extra in declared.__metadata__:
         if isinstance(extra, Places):
             return _placed(inner, extra, scope)
-    return converter_of(inner, scope)
+    converter = converter_of(inner, scope)
+    for extra in declared.__metadata__:
+        if isinstance(extra, msgspec.Meta):
+            converter = limited(converter, extra)
+    return converter
 
 
 def _placed(inner: Any, extra: Places, scope: Scope) -> Converter:

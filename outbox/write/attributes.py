@@ -25,15 +25,13 @@ RESERVED = frozenset(f"{_CORE} {_OURS}".split())
 
 def checked(given: Mapping[str, object]) -> dict[str, str]:
     """The attributes as they are sent. Raises ValueError, which names the attribute and the rule."""
-    for name in given:
-        check_name(name)
+    _check_names(given)
     return {name: _text(name, value) for name, value in given.items() if value is not None}
 
 
 def of_scope(given: Mapping[str, object]) -> dict[str, NowOrLater]:
     """The attributes of a scope. Functions are not called yet. Raises as ``checked`` does."""
-    for name in given:
-        check_name(name)
+    _check_names(given)
     return {
         name: value if callable(value) else _text(name, value)
         for name, value in given.items()
@@ -50,6 +48,13 @@ def called(scope: Mapping[str, NowOrLater]) -> dict[str, str]:
         elif (later := value()) is not None:
             found[name] = _text(name, later)
     return found
+
+
+def _check_names(given: object) -> None:
+    if not isinstance(given, Mapping):
+        raise ValueError(f"Attributes {given!r} are not a dict: give one, such as {{'tenant': 't1'}}.")  # noqa: TRY004
+    for name in given:
+        check_name(name)
 
 
 def check_name(name: object) -> None:

@@ -11,7 +11,18 @@ from dataclasses import dataclass, make_dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
-from typing import Any, Final, Generic, Literal, NamedTuple, NotRequired, Optional, TypedDict, TypeVar
+from typing import (
+    Annotated,
+    Any,
+    Final,
+    Generic,
+    Literal,
+    NamedTuple,
+    NotRequired,
+    Optional,
+    TypedDict,
+    TypeVar,
+)
 from uuid import UUID
 
 import attr
@@ -19,6 +30,7 @@ import msgspec
 import pydantic
 import pytest
 from django.utils.safestring import mark_safe
+from msgspec import Meta
 
 import outbox
 from outbox.declared import problems
@@ -111,6 +123,9 @@ def written(declared: Any, value: object) -> Any:
         (OldAttrs, OldAttrs("7"), {"count": 7}),  # type: ignore[arg-type]
         (Account, Account(name="a"), {"name": "a"}),  # type: ignore[call-arg]
         (set[int], {"7", 7}, [7]),
+        (Annotated[str, Meta(max_length=2)] | None, mark_safe("ab"), "ab"),
+        (Annotated[int | None, Meta(ge=0)], None, None),
+        (Annotated[datetime, Meta(tz=True)], datetime(2026, 1, 1, tzinfo=UTC), "2026-01-01T00:00:00.000000Z"),
         (
             dict[datetime, int],
             {datetime(2026, 1, 1, microsecond=5, tzinfo=UTC): 1},
@@ -144,6 +159,14 @@ def test_each_part_is_converted(declared: Any, value: object, expected: object) 
         (int, HUGE, "Sample.value is a int"),
         (Any, [HUGE], r"Sample.value\[0\] is a int"),
         (dict[Any, int], {b"x": 1}, "a key of it is a bytes"),
+        (Annotated[str, Meta(max_length=2)], "abc", "Sample.value is a str: str of length <= 2"),
+        (Annotated[int, Meta(ge=0)] | None, "-5", "Sample.value is a str: int >= 0"),
+        (list[Annotated[float, Meta(gt=0)]], [0], r"Sample.value\[0\] is a int: float > 0"),
+        (
+            Annotated[dict[str, int], Meta(max_length=1)],
+            {"a": 1, "b": 2},
+            "Sample.value is a dict: object of",
+        ),
     ],
 )
 def test_each_part_is_refused_by_its_path(declared: Any, value: object, path: str) -> None:
@@ -152,7 +175,14 @@ def test_each_part_is_refused_by_its_path(declared: Any, value: object, path: st
 
 
 @pytest.mark.parametrize(
-    "declared", [Unwritable, Literal[Unwritable.THING], dict[bytes, int], dict[float, int]]
+    "declared",
+    [
+        Unwritable,
+        Literal[Unwritable.THING],
+        dict[bytes, int],
+        dict[float, int],
+        Annotated[Decimal, Meta(ge=0)],
+    ],
 )
 def test_what_has_no_form_in_json_is_found_by_the_check(declared: Any) -> None:
     (problem,) = problems(event(declared))

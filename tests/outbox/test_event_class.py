@@ -99,6 +99,13 @@ class TestAttributes:
         with pytest.raises(ImproperlyConfigured, match="Attribute"):
             outbox.event("test.wrong", topic="t", key="about", attributes={name: "about"})(Note)
 
+    @pytest.mark.parametrize("attributes", [["tenant"], "tenant"])
+    def test_anything_but_a_dict_is_refused(self, attributes: Any) -> None:
+        with pytest.raises(ValueError, match="not a dict"):
+            outbox.context(attributes=attributes)
+        with pytest.raises(outbox.InvalidAttribute, match=r"test\.note: .*not a dict"):
+            NewRow.of(Note("a"), attributes)
+
     @pytest.mark.parametrize("value", ["", "a\nb", "\x7f", "\ud800", "x" * 1025, 1.5, b"x", [], "\ufffe"])
     def test_value_is_refused(self, value: object) -> None:
         with pytest.raises(ValueError, match="tenant"), outbox.context.attributes(tenant=value):
