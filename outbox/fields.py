@@ -46,6 +46,17 @@ class ClockTimestamp(Func):
     output_field = models.DateTimeField()
 
 
+MAX_KEY_BYTES = 1024
+"""Of a key. The unique index of holds has it and the topic, and takes 2,704 bytes."""
+
+
+class OctetLength(Func):
+    """How many bytes a text has."""
+
+    function = "octet_length"
+    output_field = models.IntegerField()
+
+
 class IsObjectOfTexts(Func):
     """Whether a ``jsonb`` is an object that holds only texts, as headers must."""
 

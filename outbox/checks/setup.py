@@ -76,7 +76,7 @@ def check_topics(**kwargs: object) -> list[CheckMessage]:
 
 
 def check_engine(**kwargs: object) -> list[CheckMessage]:
-    """E005: the outbox would be in a database that is not PostgreSQL."""
+    """E005: the outbox would be in a database that is not PostgreSQL. W011: nothing would be committed."""
     return list(_engine(DEFAULT_DB_ALIAS)) if _holds_outbox(DEFAULT_DB_ALIAS) else []
 
 
@@ -177,6 +177,13 @@ def _engine(alias: str) -> Iterator[CheckMessage]:
             f"Database {alias!r} is {connection.display_name}; the outbox needs PostgreSQL 14 or later.",
             hint=f"Change its ENGINE, or keep the app 'outbox' out of {alias!r} with a database router.",
             id="outbox.E005",
+        )
+    elif not connection.settings_dict["AUTOCOMMIT"]:
+        yield Warning(
+            f"AUTOCOMMIT of DATABASES[{alias!r}] is off: what the commands and the admin of the outbox "
+            "change is not committed.",
+            hint="Remove AUTOCOMMIT from it.",
+            id="outbox.W011",
         )
 
 

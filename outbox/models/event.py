@@ -9,7 +9,14 @@ from django.db import models
 from django.db.models.functions import Length
 from django.db.models.lookups import LessThan
 
-from outbox.fields import ClockTimestamp, CurrentXactId, IsObjectOfTexts, Xid8Field
+from outbox.fields import (
+    MAX_KEY_BYTES,
+    ClockTimestamp,
+    CurrentXactId,
+    IsObjectOfTexts,
+    OctetLength,
+    Xid8Field,
+)
 from outbox.models.event_queries import OutboxEventQuerySet
 
 YEARS = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
@@ -62,6 +69,9 @@ class OutboxEvent(models.Model):
                     topic__regex="^[a-zA-Z0-9._-]+$",
                 ),
                 name="outbox_event_topic",
+            ),
+            models.CheckConstraint(
+                condition=LessThan(OctetLength("key"), MAX_KEY_BYTES + 1), name="outbox_event_key"
             ),
             models.CheckConstraint(condition=IsObjectOfTexts("headers"), name="outbox_event_headers"),
             models.CheckConstraint(

@@ -11,6 +11,7 @@ import msgspec
 
 from outbox.conf import settings
 from outbox.errors import EventRejected, EventTooLarge, InvalidAttribute, InvalidKey, InvalidSubject
+from outbox.fields import MAX_KEY_BYTES
 from outbox.write.attributes import checked, plain_text
 from outbox.write.buckets import bucket_of
 from outbox.write.context import current
@@ -20,7 +21,6 @@ from outbox.write.registry import EventType, registry
 from outbox.write.uuid7 import uuid7
 from outbox_core.people.text import has_controls, line
 
-MAX_KEY_BYTES = 1024
 _KEYS = (str, int, UUID)
 
 

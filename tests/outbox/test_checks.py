@@ -151,6 +151,12 @@ class TestDatabase:
         monkeypatch.setattr(connections["default"], "vendor", "mysql")
         assert not found("outbox.E005", databases=["default"])
 
+    def test_without_autocommit(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert not found("outbox.W011")
+        monkeypatch.setitem(connections["default"].settings_dict, "AUTOCOMMIT", False)
+        (warning,) = found("outbox.W011")
+        assert warning.level == checks.WARNING
+
     def test_whose_migrations_are_missing(self) -> None:
         connection.cursor().execute("DELETE FROM django_migrations WHERE app = 'outbox'")
         (warning,) = found("outbox.W002", databases=["default"])

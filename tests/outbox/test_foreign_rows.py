@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import secrets
+
 import pytest
 from django.db import IntegrityError, connection
 
-SOUND = {"topic": "'t'", "headers": """'{"dataversion": "1"}'""", "created_at": "now()", "id": "1000000"}
+from outbox.fields import MAX_KEY_BYTES
+from outbox.models import Hold
+
+SOUND = {
+    "topic": "'t'",
+    "key": "'k'",
+    "headers": """'{"dataversion": "1"}'""",
+    "created_at": "now()",
+    "id": "1000000",
+}
 
 
 def insert(**changed: str) -> None:
     values = SOUND | changed
     with connection.cursor() as cursor:
         cursor.execute(
-            f"INSERT INTO outbox_event (bucket, key, type, content_type, event_id, {', '.join(values)})"
-            f" VALUES (0, 'k', 'test.event', 'text/plain', gen_random_uuid(), {', '.join(values.values())})"
+            f"INSERT INTO outbox_event (bucket, type, content_type, event_id, {', '.join(values)})"
+            f" VALUES (0, 'test.event', 'text/plain', gen_random_uuid(), {', '.join(values.values())})"
         )
 
 
@@ -48,6 +59,16 @@ def test_the_time_is_one_that_all_programs_can_read(time: str) -> None:
 def test_ids_begin_at_1_as_a_window_begins_behind_0(number: int) -> None:
     with pytest.raises(IntegrityError, match="outbox_event_id"):
         insert(id=str(number))
+
+
+@pytest.mark.django_db
+def test_the_key_is_short_enough_for_a_hold() -> None:
+    """An index of PostgreSQL takes 2,704 bytes. A relay that could not hold a key would stand still."""
+    incompressible = secrets.token_hex(MAX_KEY_BYTES // 2)
+    insert(key=f"'{incompressible}'")
+    Hold.objects.create(scope=Hold.Scope.KEY, topic="t" * 249, key=incompressible, reason=Hold.Reason.POISON)
+    with pytest.raises(IntegrityError, match="outbox_event_key"):
+        insert(key=f"'{'ü' * (MAX_KEY_BYTES // 2)}x'", id="1000001")
 
 
 @pytest.mark.django_db

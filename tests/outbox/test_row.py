@@ -16,8 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import outbox
+from outbox.fields import MAX_KEY_BYTES
 from outbox.models import OutboxEvent
-from outbox.write.row import MAX_KEY_BYTES, NewRow
+from outbox.write.row import NewRow
 from outbox_core.people.text import escape
 
 
