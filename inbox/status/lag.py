@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Protocol
 
 from kafka import TopicPartition
-from kafka.errors import KafkaError
 
-from inbox.errors import TopicDeleted
-from inbox.kafka.client import WITHOUT_GROUP, bounds, config, connect
+from inbox.errors import SourceUnavailable, TopicDeleted
+from inbox.kafka.clients import inquiry
+from inbox.kafka.connections import Bounds
+from inbox.kafka.inquiry import Inquiry
+from inbox.kafka.seeking import unavailable
 from inbox.models import Offset
 
 ANSWER_SECONDS = 3.0
-BOUNDED: Mapping[str, Any] = {
-    **WITHOUT_GROUP,
-    "bootstrap_timeout_ms": int(ANSWER_SECONDS * 1000),
-    "fetch_max_wait_ms": 100,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +45,9 @@ class LagReader(Protocol):
 class Asking:
     """Asks Kafka for the lag of several consumers, a few seconds each at most. It joins no group."""
 
-    def __init__(
-        self,
-        bootstrap_servers: Sequence[str],
-        options: Mapping[str, Any],
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._config = config(bootstrap_servers, options, **BOUNDED)
-        self._servers = ",".join(bootstrap_servers)
-        self._clock = clock
+    def __init__(self, client: str, servers: Sequence[str], options: Mapping[str, Any]) -> None:
+        self._connect = partial(inquiry, client, servers, options)
+        self._servers = ",".join(servers)
 
     def lag(self, consumer: str, topics: Collection[str], database: str) -> Lag:
         """The lag of this consumer now."""
@@ -67,55 +58,35 @@ class Asking:
         thread.join(3 * ANSWER_SECONDS)  # some calls of the client have no timeout
         return found[0] if found else Lag(reason=f"Kafka does not answer ({self._servers})")
 
-    def _ask(self, topics: Collection[str], stored: Mapping[TopicPartition, int]) -> Lag:
+    def _ask(self, topics: Collection[str], stored: Bounds) -> Lag:
         try:
-            with closing(connect(self._config)) as client:
-                return self._lag(client, topics, stored)
+            with closing(self._connect()) as client:
+                return self._answer(client, topics, stored)
         except TopicDeleted as error:
             return Lag(reason=str(error))
-        except KafkaError as error:
-            return Lag(reason=f"Kafka does not answer ({self._servers}: {type(error).__name__})")
+        except SourceUnavailable as error:
+            return Lag(reason=f"Kafka does not answer ({error})")
 
-    def _lag(self, client: Any, topics: Collection[str], stored: Mapping[TopicPartition, int]) -> Lag:
-        missing = sorted(set(topics) - client.topics())
-        if missing:
-            return Lag(reason=f"topics do not exist, or may not be read: {', '.join(missing)}")
-        partitions = [
-            TopicPartition(topic, n) for topic in topics for n in client.partitions_for_topic(topic) or ()
-        ]
-        found = bounds(client, partitions, int(ANSWER_SECONDS * 1000))
-        starts = {p: max(stored.get(p, 0), first) for p, (first, _) in found.items()}
-        ends = {p: end for p, (_, end) in found.items()}
-        behind = {p: start for p, start in starts.items() if start < ends[p]}
-        oldest = self._first_records(client, behind, ends)
-        records = sum(ends[p] - start for p, start in behind.items() if oldest.get(p, 0) is not None)
-        times = [at for at in oldest.values() if at is not None]
-        return Lag(records, datetime.fromtimestamp(min(times) / 1000, UTC) if times else None)
-
-    def _first_records(
-        self, client: Any, starts: Mapping[TopicPartition, int], ends: Mapping[TopicPartition, int]
-    ) -> dict[TopicPartition, int | None]:
-        """When the first record of each was written, in milliseconds; None if only transaction markers are
-        left. A partition that does not answer in time, or cannot be decoded, is missing.
-        """
-        found: dict[TopicPartition, int | None] = {}
-        until = self._clock() + ANSWER_SECONDS
-        while (left := [p for p in starts if p not in found]) and self._clock() < until:
-            client.assign(left)
-            for partition in left:
-                client.seek(partition, starts[partition])
-            try:
-                batches = client.poll(timeout_ms=500, max_records=1)
-            except Exception:  # for a batch that it cannot decode, the client raises errors of any kind
-                break
-            found |= {partition: records[0].timestamp for partition, records in batches.items()}
-            found |= {p: None for p in left if p not in found and _is_at(client, p, ends[p])}
-        return found
+    def _answer(self, client: Inquiry, topics: Collection[str], stored: Bounds) -> Lag:
+        try:
+            return _lag(client, topics, stored)
+        except client.errors as error:
+            raise unavailable(client, error) from error
 
 
-def _is_at(client: Any, partition: TopicPartition, end: int) -> bool:
-    position = client.position(partition, timeout_ms=0)
-    return position is not None and position >= end
+def _lag(client: Inquiry, topics: Collection[str], stored: Bounds) -> Lag:
+    missing = sorted(set(topics) - client.topic_ids(topics).keys())
+    if missing:
+        return Lag(reason=f"topics do not exist, or may not be read: {', '.join(missing)}")
+    partitions = [partition for topic in topics for partition in client.partitions(topic)]
+    found = client.bounds(partitions)
+    starts = {p: max(stored.get(p, 0), first) for p, (first, _) in found.items()}
+    ends = {p: end for p, (_, end) in found.items()}
+    behind = {p: start for p, start in starts.items() if start < ends[p]}
+    oldest = client.first_records(behind, ends, ANSWER_SECONDS)
+    records = sum(ends[p] - start for p, start in behind.items() if oldest.get(p, 0) is not None)
+    times = [at for at in oldest.values() if at is not None]
+    return Lag(records, datetime.fromtimestamp(min(times) / 1000, UTC) if times else None)
 
 
 def _stored(consumer: str, database: str) -> dict[TopicPartition, int]:

@@ -14,6 +14,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from outbox_core.kafka_options import CONFLUENT, KAFKA_PYTHON
 from tests.inbox.forwarder import Forwarder
 from tests.inbox.service import Process, Service, admin, manage, server_url
 from tests.scraping import Scrape
@@ -64,13 +65,23 @@ def test_sigterm_finishes_and_leaves_the_group(service: Service) -> None:
     assert told(second, "Traceback") == 0
 
 
-@pytest.mark.parametrize("point", ["before-commit", "before-offsets", "after-offsets"])
-def test_sigkill_anywhere_repeats_nothing_and_loses_nothing(service: Service, point: str) -> None:
+@pytest.mark.parametrize(
+    ("point", "client"),
+    [
+        ("before-commit", KAFKA_PYTHON),
+        ("before-offsets", KAFKA_PYTHON),
+        ("after-offsets", KAFKA_PYTHON),
+        ("before-offsets", CONFLUENT),
+    ],
+)
+def test_sigkill_anywhere_repeats_nothing_and_loses_nothing(
+    service: Service, point: str, client: str
+) -> None:
     """The next process of this machine does not wait until the group notices the death."""
-    patience = {"SESSION_TIMEOUT_MS": "45000"}
+    patience = {"SESSION_TIMEOUT_MS": "45000", "READS_WITH": client}
     service.buy(200)
     first = service.start("tests.inbox.killed", KILL_AT=point, **patience)
-    assert first.popen.wait(40) == -signal.SIGKILL
+    assert first.popen.wait(40) == -signal.SIGKILL, first.text()
     begun = service.handled()
     assert 0 < begun < 220
     second = service.start("tests.inbox.killed", **patience)

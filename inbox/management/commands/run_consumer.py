@@ -15,6 +15,7 @@ from inbox.handling.registry import registry
 from inbox.handling.routing import Routes
 from inbox.handling.running import Limit
 from inbox.kafka import KafkaSource
+from inbox.kafka.clients import connections
 from inbox.metrics import METRICS, Figures
 from inbox.offsets import DatabaseOffsets
 from inbox.process_metrics import ConsumerMetrics
@@ -75,15 +76,8 @@ class Command(ProcessCommand):
 
 
 def _source(inbox: Settings, consumer: ConsumerSettings, offsets: DatabaseOffsets) -> KafkaSource:
-    servers, options = inbox.kafka_client()
-    return KafkaSource(
-        consumer.name,
-        bootstrap_servers=servers,
-        topics=consumer.topics,
-        group=consumer.group,
-        options=options,
-        offsets=offsets,
-    )
+    clients = connections(*inbox.kafka_client(), consumer.group)
+    return KafkaSource(consumer.name, clients, topics=consumer.topics, offsets=offsets)
 
 
 def wait_for_database(inbox: Settings, name: str, process: Process) -> None:
