@@ -133,6 +133,38 @@ def test_only_the_partition_that_goes_to_another_member_is_given_up(
         assert {len(first.partitions()), len(second.partitions())} == {1}
 
 
+@pytest.mark.real_kafka
+def test_members_of_the_new_group_protocol_share_the_partitions(kafka_bootstrap: str, topic: Topics) -> None:
+    """KIP-848: the broker assigns the partitions."""
+    with closing(KafkaTopic(kafka_bootstrap, topic(2), CONFLUENT)) as log:
+        log.write(b"a")
+        log.write(b"b", partition=1)
+        sources = [
+            KafkaSource(
+                "test",
+                connections(CONFLUENT, [kafka_bootstrap], {"group.protocol": "consumer"}, log.group),
+                topics=[log.topic],
+                offsets=log.offsets,
+            )
+            for _ in range(2)
+        ]
+        with closing(sources[0]) as first, closing(sources[1]) as second:
+            read(first, 2)
+            first.commit({(log.topic, 0): 1, (log.topic, 1): 1})
+
+            def shared() -> bool:
+                return not first.poll(0.1) and not second.poll(0.1) and len(second.partitions()) == 1
+
+            wait_until(shared, 30, "each has one partition")
+            assert len(first.partitions()) == 1
+            log.write(b"c")
+            log.write(b"d", partition=1)
+            found: list[bytes | None] = []
+            for source in (first, second):
+                found += values(read(source, 1))
+            assert sorted(map(bytes, filter(None, found))) == [b"c", b"d"]
+
+
 @BOTH_CLIENTS
 def test_members_that_poll_rarely_share_the_partitions(
     kafka_bootstrap: str, topic: Topics, client: str
