@@ -35,6 +35,7 @@ class Membership:
         self.owned: frozenset[TopicPartition] = frozenset()
         self.revoked = False
         self.joined = False
+        self.member = ""
         self._arrived = arrived
         self._topics = topics
         self._cluster = cluster
@@ -62,10 +63,6 @@ class Membership:
             with suppress(KafkaException):  # the next commit includes it
                 self._client.commit(offsets=places, asynchronous=True)
 
-    @property
-    def member(self) -> str:
-        return str(self._client.memberid() or "") if self.joined else ""
-
     def hangs(self, now: float) -> bool:
         return False
 
@@ -81,7 +78,7 @@ class Membership:
     def close(self) -> None:
         with suppress(KafkaException, RuntimeError):
             self._client.close()
-        self.owned, self.joined = frozenset(), False
+        self.owned, self.joined, self.member = frozenset(), False, ""
 
     def _on_assign(self, own: Any, places: Sequence[Place]) -> None:
         own.incremental_assign([Place(each.topic, each.partition, OFFSET_END) for each in places])
@@ -90,6 +87,7 @@ class Membership:
         self._arrived(assigned)
         self.owned |= assigned
         self.joined = True
+        self.member = str(own.memberid() or "")  # once: it asks a thread of the client, for a millisecond
 
     def _on_revoke(self, own: Any, places: Sequence[Place]) -> None:
         revoked = _partitions(places)
@@ -98,7 +96,7 @@ class Membership:
 
     def _on_lost(self, own: Any, places: Sequence[Place]) -> None:
         self._on_revoke(own, places)
-        self.joined = False
+        self.joined, self.member = False, ""
 
     def _on_commit(self, error: Any, places: Sequence[Place]) -> None:
         for each in places if error is None else ():
