@@ -70,7 +70,7 @@ def opened(monkeypatch: pytest.MonkeyPatch, *messages: Message) -> reader.Reader
     monkeypatch.setattr(reader, "connect", lambda *_: Client(*messages))
     options: Mapping[str, Any] = config(["127.0.0.1:1"], "g", {})
     reports = ClientReports()
-    found = reader.Reader(options, reports, Questions(options, "g", reports))
+    found = reader.Reader(options, reports, Questions(options, reports))
     found.positions |= {FIRST: 3, SECOND: 7}
     return found
 

@@ -30,7 +30,7 @@ class Confluent:
         self._config = config(servers, group, options)
         self.latest = begins_at_end(self._config)
         self._reports = ClientReports()
-        self._questions = Questions(self._config, group, self._reports)
+        self._questions = Questions(self._config, self._reports)
 
     def member(self, topics: Collection[str], arrived: Arrived) -> Membership:
         cluster = self._questions.cluster_id()

@@ -35,7 +35,7 @@ class Inquiry:
         self._group = group or NO_GROUP
         self._reports = ClientReports()
         self._config = config(servers, self._group, options)
-        self._questions = Questions(self._config, self._group, self._reports)
+        self._questions = Questions(self._config, self._reports)
         self.cluster_id = self._questions.cluster_id
         self.topic_ids = self._questions.topic_ids
 

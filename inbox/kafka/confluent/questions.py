@@ -9,12 +9,7 @@ from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
-from confluent_kafka import (
-    ConsumerGroupTopicPartitions,
-    IsolationLevel,
-    KafkaException,
-    TopicCollection,
-)
+from confluent_kafka import Consumer, IsolationLevel, KafkaException, TopicCollection
 from confluent_kafka import TopicPartition as Place
 from confluent_kafka.admin import AdminClient, OffsetSpec
 from kafka import OffsetAndMetadata, TopicPartition
@@ -31,10 +26,11 @@ SECONDS = ANSWER_MS / 1000
 class Questions:
     """Asks, and waits for the answer. Every method raises NoAnswer."""
 
-    def __init__(self, options: Mapping[str, Any], group: str, reports: ClientReports) -> None:
-        self._group = group
+    def __init__(self, options: Mapping[str, Any], reports: ClientReports) -> None:
         self._reports = reports
         self._options = {**without_consumer(options), "error_cb": reports.error}
+        self._as_consumer = {**options, "error_cb": reports.error}
+        self._asking: Any = None
         self._admin: AdminClient | None = None
 
     @property
@@ -70,17 +66,17 @@ class Questions:
         return found
 
     def committed(self, partitions: Collection[TopicPartition]) -> Committed:
-        """The offsets that the group has committed."""
-        asked = ConsumerGroupTopicPartitions(self._group, [Place(*each) for each in sorted(partitions)])
-        answers = self.admin.list_consumer_group_offsets([asked], request_timeout=SECONDS)
-        found = {
-            TopicPartition(each.topic, each.partition): OffsetAndMetadata(
-                each.offset, each.metadata or "", -1
-            )
-            for each in self.answer(answers[self._group]).topic_partitions
-            if each.offset >= 0
-        }
-        return {partition: found.get(partition) for partition in partitions}
+        """The offsets that the group has committed. A consumer asks for them, which never joins: librdkafka
+        ends the process if its admin client loses the connection while it asks the group's coordinator.
+        """
+        asking = self._asking = self._asking or client(Consumer, self._as_consumer, self._reports)
+        asking.poll(0)  # its log
+        try:
+            answer = asking.committed([Place(*each) for each in sorted(partitions)], timeout=SECONDS)
+        except KafkaException as error:
+            raise translated(error) from error
+        self._reports.trouble = ""
+        return {TopicPartition(each.topic, each.partition): _committed(each) for each in answer}
 
     def beginnings(self, partitions: Collection[TopicPartition]) -> Bounds:
         return self.offsets(partitions, OffsetSpec.earliest())
@@ -116,6 +112,12 @@ class Questions:
             raise NoAnswer("no answer") from error
         self._reports.trouble = ""
         return found
+
+
+def _committed(place: Place) -> OffsetAndMetadata | None:
+    if place.error is not None:
+        raise translated(KafkaException(place.error))
+    return OffsetAndMetadata(place.offset, place.metadata or "", -1) if place.offset >= 0 else None
 
 
 class KnownTopics:
