@@ -24,6 +24,7 @@ from inbox.status.dead import remove_dead
 from inbox.status.heartbeat import DATABASE
 from inbox.status.outages import Outages
 from outbox_core.kafka_endpoint import Endpoint
+from outbox_core.process import garbage
 from outbox_core.process.backoff import delays
 from outbox_core.process.command import Process, ProcessCommand
 from outbox_core.process.exit_codes import ExitCode
@@ -72,6 +73,7 @@ class Command(ProcessCommand):
             if process.health is not None:
                 process.health.unready = running.unready
                 ConsumerMetrics(running, routes.handlers, process.health.metrics).listen()
+            garbage.collect_rarely()
             stopped.send(name, handled=running.run())
 
 
