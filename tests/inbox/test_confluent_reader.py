@@ -1,9 +1,10 @@
-"""What librdkafka delivers behind a batch that it cannot decode is not read."""
+"""What librdkafka delivers behind a batch that it cannot decode is not read; nor is what its memory holds."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException
@@ -12,7 +13,7 @@ from kafka import TopicPartition
 from inbox.errors import Undecodable
 from inbox.kafka.confluent import reader
 from inbox.kafka.confluent.options import config
-from inbox.kafka.confluent.questions import Questions
+from inbox.kafka.confluent.questions import Questions, metadata
 from outbox_core.librdkafka import ClientReports
 
 FIRST, SECOND = TopicPartition("t", 0), TopicPartition("t", 1)
@@ -105,3 +106,15 @@ def test_a_topic_that_may_not_be_read_ends_the_client(monkeypatch: pytest.Monkey
     with pytest.raises(KafkaException):
         source.read([FIRST, SECOND], 0)
     assert source.positions == {FIRST: 3, SECOND: 7}
+
+
+@pytest.mark.parametrize("behind", [b"", b"garbage", b"\xc2("])
+def test_what_lies_behind_the_metadata_of_an_offset_does_not_count(behind: bytes) -> None:
+    mark = f"topic-id=a-cluster/{uuid4()}"
+
+    class Place:
+        @property
+        def metadata(self) -> str:
+            return (mark.encode() + behind).decode()
+
+    assert metadata(Place()) == mark

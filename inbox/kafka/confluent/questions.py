@@ -18,6 +18,7 @@ from inbox.errors import NoAnswer
 from inbox.kafka.confluent.errors import TOPIC_UNREADABLE, code, translated
 from inbox.kafka.confluent.options import client, without_consumer
 from inbox.kafka.connections import ANSWER_MS, Bounds, Committed, TopicIds
+from inbox.kafka.topic_ids import SIGNED
 from outbox_core.librdkafka import ClientReports, topic_id
 
 SECONDS = ANSWER_MS / 1000
@@ -117,7 +118,19 @@ class Questions:
 def _committed(place: Place) -> OffsetAndMetadata | None:
     if place.error is not None:
         raise translated(KafkaException(place.error))
-    return OffsetAndMetadata(place.offset, place.metadata or "", -1) if place.offset >= 0 else None
+    return OffsetAndMetadata(place.offset, metadata(place), -1) if place.offset >= 0 else None
+
+
+def metadata(place: Any) -> str:
+    """What was committed with an offset. The client takes what lies behind it in memory for a part of it,
+    whatever bytes these are.
+    """
+    try:
+        text = str(place.metadata or "")
+    except UnicodeDecodeError as error:
+        text = error.object[: error.start].decode()
+    signed = SIGNED.match(text)
+    return signed[0] if signed else text
 
 
 class KnownTopics:
