@@ -16,10 +16,10 @@ from inbox.conf import ConsumerSettings, Settings, settings
 from inbox.database import UNAVAILABLE, require_read_committed
 from inbox.errors import HandlerError, WrongIsolation
 from inbox.handling.registry import registry
+from inbox.kafka.clients import wrong_options
 from outbox_core.kafka import check_kafka
-from outbox_core.kafka_options import KAFKA_PYTHON
+from outbox_core.kafka_options import CONFLUENT, KAFKA_PYTHON
 from outbox_core.process.settings import problems
-from outbox_core.suggestion import did_you_mean
 
 register(check_kafka)
 
@@ -84,33 +84,22 @@ def _check_database(inbox: Settings) -> list[CheckMessage]:
 
 
 def _check_options(inbox: Settings) -> list[CheckMessage]:
-    from inbox.kafka.client import RESERVED, known_options
-
     try:
-        options = inbox.kafka_options()
+        client, _, options = inbox.kafka_client()
+        wrong = wrong_options(client, options)
     except ImproperlyConfigured as error:
         return [Error(str(error), id="inbox.E010")]
-    known = known_options()
-    return [
-        Error(
-            f'KAFKA["OPTIONS"] or INBOX["KAFKA"]["OPTIONS"] has {option!r}, which '
-            + (
-                "the inbox sets itself."
-                if option in RESERVED
-                else f"kafka.KafkaConsumer does not know. {did_you_mean(option, known)}"
-            ),
-            id="inbox.E010",
-        )
-        for option in sorted(options.keys() - known - {"bootstrap_servers"})
-    ]
+    where = 'KAFKA["OPTIONS"] or INBOX["KAFKA"]["OPTIONS"]'
+    return [Error(f"{where} has {option!r}, which {what}", id="inbox.E010") for option, what in wrong.items()]
 
 
 def _check_backend(inbox: Settings) -> list[CheckMessage]:
     backend = inbox.kafka.backend
-    if backend in ("", KAFKA_PYTHON):
+    if "." not in backend:
         return []
-    text = f"INBOX['KAFKA']['BACKEND'] is {backend!r}, but the inbox always reads through {KAFKA_PYTHON}."
-    return [Warning(text, hint="Remove it: it has no effect.", id="inbox.W002")]
+    text = f"INBOX['KAFKA']['BACKEND'] is {backend!r}, but the inbox reads through {KAFKA_PYTHON} then."
+    hint = f"Set {KAFKA_PYTHON!r} or {CONFLUENT!r}: a class publishes only."
+    return [Warning(text, hint=hint, id="inbox.W002")]
 
 
 def _check_handlers(inbox: Settings) -> list[CheckMessage]:

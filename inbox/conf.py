@@ -12,10 +12,11 @@ import msgspec
 
 from inbox.errors import UnknownConsumer
 from outbox_core import kafka
-from outbox_core.kafka_options import CONSUMER, KAFKA_PYTHON
+from outbox_core.kafka_options import BY_NAME, CONFLUENT, CONSUMER, KAFKA_PYTHON, SERVERS
 from outbox_core.process.settings import FROM_NAME, forget_on_change, read
 from outbox_core.suggestion import did_you_mean
 
+ADDRESSES = BY_NAME[SERVERS]
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
 Names = Annotated[tuple[Annotated[str, msgspec.Meta(min_length=1)], ...], msgspec.Meta(min_length=1)]
@@ -52,7 +53,7 @@ class Settings:
     consumers: Mapping[str, ConsumerSettings]
     """The consumers of this project, by name."""
     kafka: kafka.KafkaSettings = field(default_factory=kafka.KafkaSettings)
-    """Overrides Django's ``KAFKA`` for the inbox. The inbox always reads through kafka-python."""
+    """Overrides Django's ``KAFKA`` for the inbox."""
     topic_prefix: str = ""
     """Text before the name of every topic and group."""
     database: str = "default"
@@ -98,18 +99,25 @@ class Settings:
         topics = tuple(prefix + topic for topic in consumer.topics)
         return replace(consumer, topics=topics, group=prefix + (consumer.group or name))
 
-    def kafka_options(self) -> dict[str, Any]:
-        """The options of the Kafka client, kafka-python's consumer.
+    @property
+    def kafka_backend(self) -> str:
+        """The client that reads: ``confluent``, or kafka-python."""
+        return CONFLUENT if kafka.backend(self.kafka) == CONFLUENT else KAFKA_PYTHON
+
+    def kafka_options(self, client: str = "") -> dict[str, Any]:
+        """The options of the client, or of another one, for a consumer.
 
         Raises:
             ImproperlyConfigured: an option has no counterpart there, or an address is missing or malformed.
         """
-        return kafka.options("INBOX", self.kafka, client=KAFKA_PYTHON, side=CONSUMER)
+        return kafka.options("INBOX", self.kafka, client=client or self.kafka_backend, side=CONSUMER)
 
-    def kafka_client(self) -> tuple[list[str], dict[str, Any]]:
-        """The addresses of Kafka and the other options of its client. Raises as ``kafka_options`` does."""
-        options = self.kafka_options()
-        return list(options.pop("bootstrap_servers")), options
+    def kafka_client(self, client: str = "") -> tuple[str, list[str], dict[str, Any]]:
+        """The client, the addresses of Kafka, and the other options. Raises as ``kafka_options`` does."""
+        client = client or self.kafka_backend
+        options = self.kafka_options(client)
+        servers = next(options.pop(name) for name in ADDRESSES.names(client) if name in options)
+        return client, ADDRESSES.kind.plain(servers), options
 
 
 @cache

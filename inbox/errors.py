@@ -16,13 +16,17 @@ InboxError
 ├── HandlerHung           a handler ran for longer than INBOX["HANDLER_SECONDS"]
 ├── HandlerLeft           a handler raised SystemExit, KeyboardInterrupt or the like
 ├── SourceUnavailable     Kafka does not answer
+│   ├── NoAnswer          it does not answer in time; the client can still be used
 │   └── TopicDeleted      a topic was deleted while Kafka was asked about it
+├── Undecodable           a client cannot decode a batch; the source keeps its partition waiting
 └── Abandoned             the rest of a batch is not handled now: partitions were revoked, or it must stop
     └── OffsetsMoved      the database went back in time: the records that it lost must be read again first
 Interrupted               raised inside a handler that runs for too long; a BaseException
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from django.core import exceptions
 
@@ -112,8 +116,29 @@ class SourceUnavailable(InboxError):
     """Kafka does not answer."""
 
 
+class NoAnswer(SourceUnavailable):
+    """Kafka does not answer in time. The client that waited can still be used."""
+
+
 class TopicDeleted(SourceUnavailable):
     """A topic was deleted while Kafka was asked about it."""
+
+    @classmethod
+    def of(cls, partitions: Iterable[tuple[str, int]]) -> TopicDeleted:
+        """Raised when Kafka was asked about these."""
+        names = ", ".join(sorted({topic for topic, _ in partitions}))
+        return cls(f"a topic was deleted a moment ago, one of: {names}")
+
+
+class Undecodable(InboxError):
+    """The client raised ``error``, probably because it cannot decode a batch. ``partition`` is where, if the
+    client says so.
+    """
+
+    def __init__(self, error: Exception, partition: tuple[str, int] | None = None) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.partition = partition
 
 
 class Abandoned(InboxError):

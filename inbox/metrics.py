@@ -72,8 +72,7 @@ class Figures:
     def __init__(self, inbox: Settings, consumers: Sequence[ConsumerSettings]) -> None:
         self._database = inbox.database
         self._consumers = consumers
-        servers, options = inbox.kafka_client()
-        self._asking = Asking(servers, options)
+        self._asking = Asking(*inbox.kafka_client())
         self._statuses = Background(self._read_statuses)
         # Each has a thread of its own: one after the other, many consumers would never be read in time.
         self._lags = {

@@ -21,8 +21,8 @@ class KafkaSettings:
     """``KAFKA``. ``RELAY["KAFKA"]`` and ``INBOX["KAFKA"]`` have the same shape and override it."""
 
     backend: str = ""
-    """``kafka-python`` (the default), ``confluent``, or the dotted path of a publisher class. The inbox
-    always reads through kafka-python.
+    """``kafka-python`` (the default), ``confluent``, or the dotted path of a publisher class. With a class
+    the inbox reads through kafka-python.
     """
     options: Mapping[str, Any] = field(default_factory=dict)
     """Options of the client, under kafka-python's names (``bootstrap_servers``) or librdkafka's

@@ -149,9 +149,8 @@ def test_errors_live_in_one_module_with_their_tree_at_its_top(package: str) -> N
     names = {name for name, thing in vars(errors).items() if is_error(thing)}
     tree = re.compile(r"^(?:[│ ]*[├└]── )?([A-Z]\w+)(?:$| {2,})", re.MULTILINE)
     assert names == set(tree.findall(errors.__doc__ or ""))
-    # Undecodable is a KafkaError, and whoever imports the errors need not have a Kafka client; Refused never
-    # reaches a caller.
-    known = {"inbox/kafka/undecodable.py: Undecodable", "outbox/declared/refusal.py: Refused"}
+    # Refused never reaches a caller.
+    known = {"outbox/declared/refusal.py: Refused"}
     assert set(errors_outside(package, names)) <= known
 
 

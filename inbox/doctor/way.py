@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from typing import Protocol, cast
 from uuid import uuid4
 
 from django.core.exceptions import ImproperlyConfigured
@@ -11,8 +12,10 @@ from django.core.exceptions import ImproperlyConfigured
 from inbox.conf import ConsumerSettings, Settings, settings
 from inbox.doctor import offsets
 from inbox.doctor.database import DatabaseWay
-from inbox.doctor.inspector import Inspector
+from inbox.doctor.kafka_python import Inspector as KafkaPython
 from inbox.models import Offset
+from outbox_core.kafka_options import CONFLUENT
+from outbox_core.operations.doctor import cluster
 from outbox_core.operations.doctor.kafka import SETTINGS, KafkaWay
 from outbox_core.operations.doctor.postgresql import system_checks
 from outbox_core.operations.doctor.probe_record import probe_record
@@ -26,6 +29,19 @@ READING = ("READ", "DESCRIBE")
 STEP_SECONDS = 15.0
 ROUND_TRIP_SECONDS = 60.0
 SOURCE = "/inbox-doctor"
+
+
+class Inspector(cluster.Inspector, Protocol):
+    """It knows of groups, and writes a record for the round trip."""
+
+    def group(self, name: str) -> frozenset[str] | None:
+        """What this client may do with a consumer group, empty if the broker does not say. None: nothing."""
+
+    def bounds(self, topic: str) -> Mapping[int, tuple[int, int]]:
+        """The first offset and the end offset of each partition."""
+
+    def write(self, topic: str, key: bytes, value: bytes | None, headers: list[tuple[str, bytes]]) -> None:
+        """Write a record, and wait until all replicas in sync have it."""
 
 
 class Way:
@@ -73,13 +89,15 @@ class Way:
         self._kafka.close()
 
     def _inspect(self) -> Inspector:
-        return Inspector(settings().kafka_options())
+        if settings().kafka_backend == CONFLUENT:
+            from inbox.doctor.confluent import Inspector as Confluent
+
+            return Confluent(settings().kafka_options())
+        return KafkaPython(settings().kafka_options())
 
     @property
     def _inspector(self) -> Inspector:
-        inspector = self._kafka.inspector
-        assert isinstance(inspector, Inspector)
-        return inspector
+        return cast("Inspector", self._kafka.inspector)
 
     def _needs(self) -> Mapping[str, Needs]:
         if self._inbox is None:

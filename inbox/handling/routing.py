@@ -10,6 +10,8 @@ from hashlib import blake2b
 from time import monotonic
 from typing import Any
 
+import msgspec
+
 from inbox.errors import HandlerFailed
 from inbox.handling import running
 from inbox.handling.registry import EVERY, Handler
@@ -20,8 +22,7 @@ from outbox_core.wire.decode import parse
 from outbox_core.wire.event import Event
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(msgspec.Struct, frozen=True):
     """Identifies an event when it is delivered again."""
 
     source: str

@@ -7,9 +7,9 @@ from contextlib import suppress
 from typing import Any
 
 from kafka import TopicPartition
-from kafka.errors import KafkaError
 
 from inbox.database import UNAVAILABLE
+from inbox.kafka.connections import Bounds, Errors
 from inbox.offsets import OffsetStore
 from inbox.signals import records_missed
 
@@ -19,12 +19,13 @@ class OffsetGaps:
     continues with the first record that is left.
 
     Only gaps before the beginning of the log count. Compaction and transactions leave gaps too, but behind
-    it. A deleted transaction marker looks like a deleted record.
+    it. A deleted transaction marker looks like a deleted record. ``errors`` are those of the client.
     """
 
-    def __init__(self, consumer: str, store: OffsetStore) -> None:
+    def __init__(self, consumer: str, store: OffsetStore, errors: Errors) -> None:
         self._consumer = consumer
         self._store = store
+        self._errors = errors
         self._next: dict[TopicPartition, int] = {}
 
     def expect(self, partition: TopicPartition, offset: int | None) -> None:
@@ -45,7 +46,7 @@ class OffsetGaps:
 
     def check(
         self,
-        beginnings: Callable[[list[TopicPartition]], Mapping[TopicPartition, int]],
+        beginnings: Callable[[list[TopicPartition]], Bounds],
         batches: Mapping[TopicPartition, Sequence[Any]],
     ) -> None:
         """Compare the next records with the expected offsets. Raises no error of Kafka, because the records
@@ -54,15 +55,14 @@ class OffsetGaps:
         for partition, records in batches.items():
             first, expected = records[0].offset, self._next.get(partition)
             if expected is not None and first > expected:
-                self.found(partition, min(first, _beginning(beginnings, partition)))
+                self.found(partition, min(first, self._beginning(beginnings, partition)))
             self._next[partition] = records[-1].offset + 1
 
-
-def _beginning(
-    beginnings: Callable[[list[TopicPartition]], Mapping[TopicPartition, int]], partition: TopicPartition
-) -> int:
-    """The first offset of a partition; 0 if Kafka does not answer."""
-    try:
-        return beginnings([partition]).get(partition, 0)
-    except KafkaError:
-        return 0
+    def _beginning(
+        self, beginnings: Callable[[list[TopicPartition]], Bounds], partition: TopicPartition
+    ) -> int:
+        """The first offset of a partition; 0 if Kafka does not answer."""
+        try:
+            return beginnings([partition]).get(partition, 0)
+        except self._errors:
+            return 0

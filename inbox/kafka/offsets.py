@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from kafka import OffsetAndMetadata, TopicPartition
 
+from inbox.kafka.connections import Bounds, Committed, Membership, Reader
 from inbox.kafka.gaps import OffsetGaps
-from inbox.kafka.membership import Membership
-from inbox.kafka.reader import Reader
 from inbox.kafka.topic_ids import TopicIds
 from inbox.offsets import OffsetStore, Stored
 from inbox.signals import group_offset_ignored
-
-Committed = Callable[[Collection[TopicPartition]], Mapping[TopicPartition, OffsetAndMetadata | None]]
 
 
 class StartOffsets:
@@ -29,7 +26,7 @@ class StartOffsets:
         ids: TopicIds,
         gaps: OffsetGaps,
         store: OffsetStore,
-        committed: Committed,
+        committed: Callable[[Collection[TopicPartition]], Committed],
         *,
         latest: bool,
     ) -> None:
@@ -49,7 +46,7 @@ class StartOffsets:
         return self._unchecked.intersection(partitions)
 
     def check(self, group: Membership, reader: Reader) -> None:
-        """Set the start offsets of ``reader``. Raises KafkaTimeoutError and errors of the database."""
+        """Set the start offsets of ``reader``. Raises errors of Kafka and of the database."""
         new = self.unchecked(group.owned)
         if not new:
             return
@@ -66,8 +63,8 @@ class StartOffsets:
         partition: TopicPartition,
         stored: Stored | None,
         committed: OffsetAndMetadata | None,
-        beginnings: Mapping[TopicPartition, int],
-        ends: Mapping[TopicPartition, int],
+        beginnings: Bounds,
+        ends: Bounds,
         reader: Reader,
     ) -> None:
         topic, beginning = partition.topic, beginnings[partition]

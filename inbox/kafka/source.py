@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
-from typing import Any
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
 
-from django.core.exceptions import ImproperlyConfigured
-from kafka import OffsetAndMetadata, TopicPartition
-from kafka.errors import KafkaConfigurationError, KafkaError, KafkaTimeoutError
+from kafka import TopicPartition
 
-from inbox.errors import SourceUnavailable
-from inbox.kafka.client import ANSWER_MS, WITHOUT_GROUP, config, connect
+from inbox.errors import SourceUnavailable, Undecodable
+from inbox.kafka.connections import Batches, Bounds, Connections, Membership
 from inbox.kafka.gaps import OffsetGaps
-from inbox.kafka.membership import Membership
 from inbox.kafka.offsets import StartOffsets
-from inbox.kafka.reader import Reader
 from inbox.kafka.topics import Topics
-from inbox.kafka.undecodable import Undecodable, UndecodablePartitions
+from inbox.kafka.undecodable import UndecodablePartitions
 from inbox.offsets import OffsetStore
 from inbox.source import Offsets
 from outbox_core.wire.consumed import ConsumerRecord
@@ -39,27 +34,23 @@ class KafkaSource:
     def __init__(
         self,
         consumer: str,
+        connections: Connections,
         *,
-        bootstrap_servers: Sequence[str],
         topics: Sequence[str],
-        group: str,
-        options: Mapping[str, Any],
         offsets: OffsetStore,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._servers = ",".join(bootstrap_servers)
-        self._config = config(bootstrap_servers, options, group_id=group)
+        self._connections = connections
         self._clock = clock
         self._group: Membership | None = None
-        self._reader = Reader(self._connect_without_group)
-        self._undecodable = UndecodablePartitions(consumer, self._connect_without_group, clock)
+        self._reader = connections.reader()
+        self._undecodable = UndecodablePartitions(consumer, connections.readable, clock)
         self._not_found: SourceUnavailable | None = None
         self._paused: frozenset[str] = frozenset()
         self._topics = Topics(consumer, topics, clock)
-        self._gaps = OffsetGaps(consumer, offsets)
-        latest = self._config["auto_offset_reset"] == "latest"
+        self._gaps = OffsetGaps(consumer, offsets, connections.errors)
         self._starts = StartOffsets(
-            consumer, self._topics.ids, self._gaps, offsets, self._committed, latest=latest
+            consumer, self._topics.ids, self._gaps, offsets, connections.committed, latest=connections.latest
         )
         self._heard_at = self._refreshed_at = clock()
 
@@ -121,13 +112,13 @@ class KafkaSource:
             try:
                 batches = self._read(seconds)
             except Undecodable as undecodable:
-                self._find_undecodable(undecodable.error)
+                self._find_undecodable(undecodable)
                 return ()
         if self._not_found is not None:
             raise self._not_found  # an empty poll does not prove that the batch can be decoded now
-        return [ConsumerRecord.of(record) for batch in batches.values() for record in batch]
+        return [record for batch in batches.values() for record in batch]
 
-    def _read(self, seconds: float) -> Mapping[TopicPartition, Sequence[Any]]:
+    def _read(self, seconds: float) -> Batches:
         self._refresh_topics()
         group = self._joined()
         group.poll(0 if self._readable(group) else seconds)
@@ -139,7 +130,7 @@ class KafkaSource:
         self._undecodable.retry(group.owned, self._reader.positions)
         ours = self._readable(group)
         batches = self._reader.read(ours, seconds) if ours else {}
-        if batches and self._topics.are_new_in(self._reader.client, {each.topic for each in batches}):
+        if batches and self._topics.ids.recreated({each.topic for each in batches}, self._reader.topic_ids()):
             self.close()  # these records are behind the offset of the deleted topic
             return {}
         if batches:
@@ -158,13 +149,13 @@ class KafkaSource:
         return ours - self._undecodable.among(ours) - self._starts.unchecked(ours)
 
     def _joined(self) -> Membership:
-        if self._group is not None and self._topics.have_changed(self._group.client):
+        if self._group is not None and self._topics.have_changed(self._group):
             self.close()  # the next member subscribes to the topics that exist now
         if self._group is None:
-            group = self._group = Membership(connect, self._config, self._welcome)
+            group = self._group = self._connections.member(self._topics.names, self._welcome)
             try:
-                self._topics.subscribe(group.client, group)
-            except KafkaError:
+                self._topics.subscribe(group)
+            except self._connections.errors:
                 self.close()
                 raise
             self._heard_at = self._clock()
@@ -174,8 +165,8 @@ class KafkaSource:
         if self._group is None or not self._topics.missing or self._clock() < self._refreshed_at + ASK_EVERY:
             return
         self._refreshed_at = self._clock()
-        self._ask_kafka(self._group)  # first, because the refresh has no timeout
-        if self._topics.refresh(self._group.client):
+        self._ask_kafka(self._group)  # first, because the refresh may have no timeout
+        if self._topics.refresh(self._group):
             self.close()  # the next member subscribes to all of them
 
     def _ask_kafka(self, group: Membership) -> None:
@@ -183,7 +174,7 @@ class KafkaSource:
             with self._unless_a_topic_is_gone():
                 self._reader.ends(group.owned)
         else:
-            self._committed([TopicPartition(self._topics.first, 0)])
+            self._connections.committed([TopicPartition(self._topics.first, 0)])
         self._heard_at = self._clock()
 
     @contextmanager
@@ -191,29 +182,34 @@ class KafkaSource:
         """For a deleted topic the client repeats its request until the timeout."""
         try:
             yield
-        except KafkaTimeoutError:
-            if self._group is None or not self._topics.have_changed(self._group.client):
+        except self._connections.no_answer:
+            if self._group is None or not self._topics.have_changed(self._group):
                 raise
 
-    def _find_undecodable(self, error: Exception) -> None:
+    def _find_undecodable(self, undecodable: Undecodable) -> None:
+        error, partition = undecodable.error, undecodable.partition
         try:
-            positions = self._unread()
+            positions = self._unread() if partition is None else {}
         finally:
             self._reader.close()  # it would hang at the batch that it could not decode
+        if partition is not None:
+            at = TopicPartition(*partition)
+            self._undecodable.note(at, self._reader.positions[at], error)
+            return
         if self._undecodable.find(positions, error):
             return
-        if not isinstance(error, KafkaError):
+        if not isinstance(error, self._connections.errors):
             raise error  # not a batch, but a bug
         self._not_found = SourceUnavailable(
-            f"{self._servers} has sent a batch that the client cannot decode, of an unknown partition. "
-            f"Correct the producer, or move past the batch with inbox_seek: {error}"
+            f"{self._connections.servers} has sent a batch that the client cannot decode, of an unknown "
+            f"partition. Correct the producer, or move past the batch with inbox_seek: {error}"
         )
         raise self._not_found from error
 
     def _unread(self) -> dict[TopicPartition, int]:
         others = sorted(frozenset() if self._group is None else self._readable(self._group))
-        ends: Mapping[TopicPartition, int] = {}
-        with suppress(KafkaTimeoutError):  # only to skip partitions that have nothing left to read
+        ends: Bounds = {}
+        with suppress(*self._connections.no_answer):  # only to skip partitions that have nothing left to read
             ends = self._reader.ends(others)
         positions = {partition: self._reader.positions[partition] for partition in others}
         return {p: at for p, at in positions.items() if at < ends.get(p, at + 1)}
@@ -226,29 +222,12 @@ class KafkaSource:
         group = self._group  # metrics ask for it in another thread
         return frozenset() if group is None else group.owned
 
-    def _committed(
-        self, partitions: Collection[TopicPartition]
-    ) -> Mapping[TopicPartition, OffsetAndMetadata | None]:
-        """The offsets that the group has committed. Raises KafkaTimeoutError.
-
-        A separate client asks for them: a broker answers the requests of one connection in order, and during
-        a rebalance it lets a request of the member wait.
-        """
-        with closing(connect(self._config)) as client:
-            wait = {"metadata": True, "timeout_ms": ANSWER_MS}
-            return {partition: client.committed(partition, **wait) for partition in partitions}
-
-    def _connect_without_group(self) -> Any:
-        return connect({**self._config, **WITHOUT_GROUP})
-
     @contextmanager
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except KafkaConfigurationError as error:
-            raise ImproperlyConfigured(f'KAFKA["OPTIONS"]: {error}') from error
-        except KafkaTimeoutError as error:
-            raise SourceUnavailable(f"{self._servers} does not answer") from error
-        except KafkaError as error:
+        except self._connections.no_answer as error:
+            raise SourceUnavailable(self._connections.reason(error)) from error
+        except self._connections.errors as error:
             self.close()
-            raise SourceUnavailable(f"{self._servers}: {error}") from error
+            raise SourceUnavailable(self._connections.reason(error)) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from uuid import UUID
 
@@ -11,6 +12,8 @@ from inbox.offsets import Stored
 from inbox.signals import cluster_changed, topic_recreated
 
 MARK = "topic-id="
+SIGNED = re.compile(rf"{MARK}[^/]*/[\da-f-]{{36}}")
+"""How the metadata of an offset begin that ``TopicIds`` has signed."""
 
 
 class TopicIds:

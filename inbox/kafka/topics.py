@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from typing import Any
 
-from inbox.kafka.client import cluster_id, topic_ids
+from inbox.kafka.connections import Membership
 from inbox.kafka.topic_ids import TopicIds
 from inbox.signals import topics_found, topics_missing
 
@@ -19,33 +18,28 @@ class Topics:
         self.first = min(names)
         self.ids = TopicIds(consumer)
         self.missing = MissingTopics(consumer, clock)
-        self._names = frozenset(names)
+        self.names = frozenset(names)
 
-    def subscribe(self, client: Any, listener: Any) -> None:
-        """Subscribe a new client to the topics that exist."""
-        missing = self._absent(client)
+    def subscribe(self, member: Membership) -> None:
+        """Subscribe a new member to the topics that exist."""
+        missing = self._absent(member)
         self.missing.note(missing)
-        names = self._names - missing
+        names = self.names - missing
         if names:
-            client.subscribe(sorted(names), listener=listener)
-            client.topics()  # so that it knows their partitions before it joins, and does not join twice
-        ids = topic_ids(client)
-        self.ids.note(cluster_id(client), {name: ids.get(name) for name in names})
+            member.subscribe(names)
+        ids = member.topic_ids()
+        self.ids.note(member.cluster_id(), {name: ids.get(name) for name in names})
 
-    def have_changed(self, client: Any) -> bool:
-        """Whether the client knows that one of its topics was deleted or recreated. Sends no request."""
-        return self.ids.changed(topic_ids(client))
+    def have_changed(self, member: Membership) -> bool:
+        """Whether it knows that one of its topics was deleted or recreated. Sends no request."""
+        return self.ids.changed(member.topic_ids())
 
-    def are_new_in(self, client: Any, names: Collection[str]) -> bool:
-        """Whether the client knows that one of these topics was recreated. Sends no request."""
-        return self.ids.recreated(names, topic_ids(client))
+    def refresh(self, member: Membership) -> bool:
+        """Ask for the missing topics. Returns whether one exists now."""
+        return self.missing.note(self._absent(member))
 
-    def refresh(self, client: Any) -> bool:
-        """Ask for the missing topics. Returns whether one exists now. It has no timeout."""
-        return self.missing.note(self._absent(client))
-
-    def _absent(self, client: Any) -> frozenset[str]:
-        return self._names - frozenset[str](client.topics())
+    def _absent(self, member: Membership) -> frozenset[str]:
+        return self.names - frozenset(member.ask_for_topics())
 
 
 class MissingTopics:

@@ -3,39 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import closing
-from typing import Any
+from collections.abc import Callable, Collection, Mapping
 
 from kafka import TopicPartition
-from kafka.errors import CorruptRecordError, KafkaError, UnsupportedCodecError
+from kafka.errors import UnsupportedCodecError
 
-from inbox.kafka.client import ANSWER_MS
 from inbox.signals import partition_decodable, partition_undecodable
 
 RETRY_EVERY = 30.0
 _CODEC = re.compile(r"Libraries for (\w+) compression")
-
-
-class Undecodable(KafkaError):  # type: ignore[misc]
-    """The client raised ``error``, probably because it cannot decode a batch."""
-
-    def __init__(self, error: Exception) -> None:
-        super().__init__(str(error))
-        self.error = error
-
-
-def poll(client: Any, **options: int) -> Mapping[TopicPartition, Sequence[Any]]:
-    """The next records of the client. Raises Undecodable for an error that a batch may have caused."""
-    try:
-        records: Mapping[TopicPartition, Sequence[Any]] = client.poll(**options)
-    except (CorruptRecordError, UnsupportedCodecError) as error:
-        raise Undecodable(error) from error
-    except KafkaError:
-        raise
-    except Exception as error:  # a compression library raises errors of its own
-        raise Undecodable(error) from error
-    return records
 
 
 def _extra(error: Exception) -> str:
@@ -47,13 +23,18 @@ def _extra(error: Exception) -> str:
 class UndecodablePartitions:
     """Partitions that wait at a batch that the client cannot decode.
 
-    The client does not report the partition, and cannot read past the batch. Skipping the batch would lose
-    its other records. ``connect`` makes a client without a group, which tries the partitions one by one.
+    Skipping the batch would lose its other records. ``readable`` says whether the record at an offset can be
+    decoded, None if there is none.
     """
 
-    def __init__(self, consumer: str, connect: Callable[[], Any], clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        consumer: str,
+        readable: Callable[[TopicPartition, int], bool | None],
+        clock: Callable[[], float],
+    ) -> None:
         self._consumer = consumer
-        self._connect = connect
+        self._readable = readable
         self._clock = clock
         self._offsets: dict[TopicPartition, int] = {}
         self._since: dict[TopicPartition, float] = {}
@@ -72,14 +53,18 @@ class UndecodablePartitions:
     def find(self, positions: Mapping[TopicPartition, int], error: Exception) -> bool:
         """Find the partition that raised ``error``, by trying each at its position."""
         for partition, offset in positions.items():
-            if self._try(partition, offset) is False:
-                self._offsets[partition] = offset
-                self._since[partition] = self._clock()
-                self._retry_at = self._clock() + RETRY_EVERY
-                where = {"topic": partition.topic, "partition": partition.partition, "offset": offset}
-                partition_undecodable.send(self._consumer, **where, error=error, extra=_extra(error))
+            if self._readable(partition, offset) is False:
+                self.note(partition, offset, error)
                 return True
         return False
+
+    def note(self, partition: TopicPartition, offset: int, error: Exception) -> None:
+        """The record at ``offset`` cannot be decoded."""
+        self._offsets[partition] = offset
+        self._since[partition] = self._clock()
+        self._retry_at = self._clock() + RETRY_EVERY
+        where = {"topic": partition.topic, "partition": partition.partition, "offset": offset}
+        partition_undecodable.send(self._consumer, **where, error=error, extra=_extra(error))
 
     def retry(self, partitions: Collection[TopicPartition], positions: Mapping[TopicPartition, int]) -> None:
         """From time to time try whether these can be read again, each at its current position."""
@@ -98,15 +83,5 @@ class UndecodablePartitions:
             return False
         moved = position != self._offsets[partition]  # another member could read it meanwhile
         self._offsets[partition] = position
-        read = self._try(partition, position)
+        read = self._readable(partition, position)
         return bool(read) or (moved and read is None)
-
-    def _try(self, partition: TopicPartition, offset: int) -> bool | None:
-        """Whether the record at ``offset`` can be read; None if there is none."""
-        with closing(self._connect()) as client:  # after a failure to decode, a client hangs
-            client.assign([partition])
-            client.seek(partition, offset)
-            try:
-                return bool(poll(client, timeout_ms=ANSWER_MS, max_records=1)) or None
-            except Undecodable:
-                return False

@@ -26,8 +26,7 @@ def remove_dead(inbox: Settings, consumer: ConsumerSettings) -> None:
             consumer=consumer.name, host=socket.gethostname(), member__gt=""
         )
         if dead := [row for row in rows if not _runs(row.pid)]:
-            servers, options = inbox.kafka_client()
-            remove_members(servers, consumer.group, options, [row.member for row in dead])
+            remove_members(inbox, consumer.group, [row.member for row in dead])
             rows.filter(id__in=[row.id for row in dead]).delete()
             dead_removed.send(consumer.name, processes=[f"{row.host}:{row.pid}" for row in dead])
 

@@ -7,6 +7,7 @@ import binascii
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import NamedTuple
 
 import msgspec
@@ -25,6 +26,7 @@ _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _TIME = re.compile(
     r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d):(\d\d)(?:[.,](\d+))?(Z|[+-]\d\d(?::?\d\d)?)", re.ASCII | re.IGNORECASE
 )
+_CONTENT_TYPE = "content-type"
 _ATTRIBUTES = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
@@ -54,36 +56,50 @@ def contents(headers: Iterable[tuple[str, bytes | None]], value: bytes | None) -
     Raises:
         InvalidEvent: it is in a structured mode that cannot be read.
     """
-    decoded = _decoded(headers)
-    content_type = decoded.get("content-type", "")
+    attributes, content_type = _decoded(headers)
     if is_structured(content_type):
         if content_type.split(";")[0].strip().lower() != STRUCTURED:
             raise InvalidEvent(
                 f"content type {content_type} is not supported; structured mode is {STRUCTURED}"
             )
         return Contents(*_structured(value))
-    attributes = {name[3:]: text for name, text in decoded.items() if name.startswith("ce_")}
     return Contents(attributes, content_type or None, value)
 
 
+@lru_cache
 def is_structured(content_type: str) -> bool:
     """Whether a record of this content type holds the whole event in its value."""
     return content_type.lower().startswith("application/cloudevents")
 
 
-def _decoded(headers: Iterable[tuple[str, bytes | None]]) -> dict[str, str]:
-    """The headers of the event, by name. Of several equal names the last readable one counts: other programs
-    add headers, too.
+def _decoded(headers: Iterable[tuple[str, bytes | None]]) -> tuple[dict[str, str], str]:
+    """The attributes by name, and the content type. Of several equal names the last readable one counts:
+    other programs add headers, too.
     """
-    decoded: dict[str, str] = {}
+    attributes: dict[str, str] = {}
+    content_type = ""
     for name, value in headers:
-        small = name.lower()
-        if value and small.startswith(("ce_", "content-type")):
-            try:
-                decoded[small] = value.decode()
-            except UnicodeDecodeError:
-                continue
-    return decoded
+        attribute = _attribute(name)
+        if not value or attribute is None:
+            continue
+        try:
+            text = value.decode()
+        except UnicodeDecodeError:
+            continue
+        if attribute is _CONTENT_TYPE:
+            content_type = text
+        else:
+            attributes[attribute] = text
+    return attributes, content_type
+
+
+@lru_cache
+def _attribute(header: str) -> str | None:
+    """The attribute in this header, or _CONTENT_TYPE itself; None if it is another program's."""
+    small = header.lower()
+    if small == _CONTENT_TYPE:
+        return _CONTENT_TYPE
+    return small[3:] if small.startswith("ce_") else None
 
 
 def _structured(value: bytes | None) -> tuple[dict[str, str], str | None, bytes | None]:
@@ -113,6 +129,7 @@ def _text(raw: msgspec.Raw) -> str | None:
     return bytes(raw).decode()
 
 
+@lru_cache
 def is_json(content_type: str | None) -> bool:
     """Whether data of this type is JSON. Data without a content type counts as JSON."""
     essence = (content_type or "application/json").split(";")[0].strip().lower()
@@ -162,9 +179,9 @@ def _required(attributes: dict[str, str], name: str) -> str:
     value = attributes.pop(name, "")
     if not value:
         raise InvalidEvent(f"ce_{name} is missing, or not UTF-8")
-    if _CONTROL.search(value):
+    if not value.isprintable() and _CONTROL.search(value):
         raise InvalidEvent(f"ce_{name} contains a control character: {value!r}")
-    if len(value.encode()) > MAX_NAME_BYTES:
+    if len(value) * 4 > MAX_NAME_BYTES and len(value.encode()) > MAX_NAME_BYTES:
         raise InvalidEvent(f"ce_{name} is longer than {MAX_NAME_BYTES} bytes")
     return value
 
@@ -213,4 +230,6 @@ def _read_time(text: str) -> datetime:
 def printable(raw: bytes | str) -> str:
     """Text that PostgreSQL can store and a person can read, whatever the bytes are."""
     text = raw.decode("utf-8", "backslashreplace") if isinstance(raw, bytes) else raw
+    if text.isascii() and "\0" not in text:
+        return text
     return text.replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode()

@@ -9,7 +9,8 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from kafka import KafkaConsumer
 
-from inbox.kafka.client import known_options
+from inbox.kafka.confluent.options import RESERVED
+from inbox.kafka.kafka_python.client import known_options
 from relay.publishers.confluent import options as confluent
 from relay.publishers.kafka_python import options as kafka_python
 from tests.docs.examples import ROOT
@@ -36,6 +37,8 @@ def test_options_that_the_relay_refuses_are_refused(
 
 def test_options_that_the_inbox_refuses_are_refused() -> None:
     names = refused("The inbox refuses these", 1)
+    librdkafka = refused("The inbox refuses these", 2)
+    assert librdkafka == RESERVED - {"bootstrap.servers", "metadata.broker.list"}
     assert names & known_options() == set()
     assert names <= set(KafkaConsumer.DEFAULT_CONFIG)
     assert set(KafkaConsumer.DEFAULT_CONFIG) - known_options() == names | {"bootstrap_servers"}

@@ -12,7 +12,8 @@ from kafka.errors import KafkaTimeoutError
 from kafka.structs import ConsumerGroupMetadata, MemberState
 
 from inbox.kafka import KafkaSource
-from inbox.kafka.membership import STRATEGY
+from inbox.kafka.kafka_python import KafkaPython
+from inbox.kafka.kafka_python.membership import STRATEGY
 from inbox.memory import MemoryOffsets
 from inbox.offsets import OffsetStore
 from inbox.testing import SkippedTime
@@ -38,13 +39,11 @@ class Broker:
 
     def open(self, monkeypatch: pytest.MonkeyPatch, offsets: OffsetStore | None = None) -> KafkaSource:
         """A source that reads here."""
-        monkeypatch.setattr("inbox.kafka.source.connect", self._connect)
+        monkeypatch.setattr("inbox.kafka.kafka_python.connections.connect", self._connect)
         return KafkaSource(
             "test",
-            bootstrap_servers=["fake:9092"],
+            KafkaPython(["fake:9092"], "g", {}),
             topics=[self.topic],
-            group="g",
-            options={},
             offsets=MemoryOffsets() if offsets is None else offsets,
             clock=self.time,
         )

@@ -16,6 +16,7 @@ from inbox.models import HeldEvent, Processed
 from inbox.models.held_queries import UNDECIDED, HeldEventQuerySet
 from inbox.status.lag import Asking, Lag
 from inbox.testing import MemoryConsumer, SkippedTime
+from outbox_core.kafka_options import CONFLUENT, KAFKA_PYTHON
 from tests.granted import grants
 from tests.inbox.topics import KafkaTopic
 
@@ -126,9 +127,18 @@ def executing(sql: Any) -> Callable[[], object]:
     return run
 
 
+BOTH_CLIENTS = pytest.mark.parametrize("client", [KAFKA_PYTHON, CONFLUENT])
+
+
 @pytest.fixture
-def kafka_topic(kafka_bootstrap: str, topic: Callable[..., str]) -> Iterator[KafkaTopic]:
-    log = KafkaTopic(kafka_bootstrap, topic())
+def client() -> str:
+    """The client that reads; a test that is about every client is parametrized with it."""
+    return KAFKA_PYTHON
+
+
+@pytest.fixture
+def kafka_topic(kafka_bootstrap: str, topic: Callable[..., str], client: str) -> Iterator[KafkaTopic]:
+    log = KafkaTopic(kafka_bootstrap, topic(), client)
     yield log
     log.close()
 
@@ -140,7 +150,7 @@ def logged(caplog: pytest.LogCaptureFixture, action: str) -> list[Any]:
 
 def without_lag() -> Asking:
     """Asks no Kafka: the lag of every consumer is unknown, without a reason."""
-    asking = Asking([], {})
+    asking = Asking(KAFKA_PYTHON, [], {})
     asking.lag = lambda *_: Lag()  # type: ignore[method-assign]
     return asking
 

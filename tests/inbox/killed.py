@@ -11,16 +11,22 @@ from django.apps import AppConfig
 
 from consumers.crm.settings import *  # noqa: F403
 from consumers.crm.settings import INBOX, INSTALLED_APPS
+from outbox_core.kafka_options import CONFLUENT, KAFKA_PYTHON
 
 INSTALLED_APPS = [*INSTALLED_APPS, "tests.inbox.killed.Killed"]
+CLIENT = os.environ.get("READS_WITH", KAFKA_PYTHON)
+RECORDS = 20
+SESSION_MS = int(os.environ.get("SESSION_TIMEOUT_MS", 6_000))
 INBOX = {
     **INBOX,
     "TRANSACTION_IDLE_SECONDS": 2,
     "KAFKA": {
+        "BACKEND": CLIENT,
         "OPTIONS": {
-            "max_poll_records": 20,
-            "session_timeout_ms": int(os.environ.get("SESSION_TIMEOUT_MS", 6_000)),
-        }
+            **({"max_poll_records": RECORDS} if CLIENT == KAFKA_PYTHON else {}),
+            "session_timeout_ms": SESSION_MS,
+            "max_poll_interval_ms": max(SESSION_MS, 30_000),
+        },
     },
 }
 
@@ -35,6 +41,10 @@ class Killed(AppConfig):
         from inbox.handling.unit_of_work import UnitOfWork
         from inbox.kafka import KafkaSource
 
+        if CLIENT == CONFLUENT:
+            from inbox.kafka.confluent import reader
+
+            reader.MOST = RECORDS
         points: dict[str, tuple[type, str, bool]] = {
             "before-commit": (UnitOfWork, "_refuse_broken", False),
             "before-offsets": (KafkaSource, "commit", False),

@@ -40,7 +40,7 @@ def test_unknown_consumer_is_answered_with_the_nearest(settings: Settings) -> No
         ({"OPTION": {}}, "inbox.E001", "OPTION"),
         ({"DATABASE": "nowhere"}, "inbox.E008", "nowhere"),
         ({"OTHER_DATABASES": ["nowhere"]}, "inbox.E012", "nowhere"),
-        ({"KAFKA": {"BACKEND": "confluent"}}, "inbox.W002", "kafka-python"),
+        ({"KAFKA": {"BACKEND": "a.Publisher"}}, "inbox.W002", "kafka-python"),
         ({"CONSUMERS": {"x": {"TOPICS": ["x"], "HANDLERS": ["no.such"]}}}, "inbox.E006", "'x'"),
     ],
 )
@@ -70,8 +70,27 @@ def test_options_that_its_client_does_not_have_are_named(
     assert [words in m.msg + (m.hint or "") for m in run_checks() if m.id == "inbox.E010"] == [True]
 
 
-def test_backend_that_the_inbox_has_anyway_is_no_warning(settings: Settings) -> None:
-    for backend in ("", "kafka-python"):
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"enable_auto_commit": True}, "'enable.auto.commit', which the inbox sets itself"),
+        ({"group.instance.id": "a"}, "'group.instance.id', which the inbox sets itself"),
+        ({"queued.min.mesages": 1}, "Did you mean 'queued.min.messages'?"),
+        ({"max_poll_records": 5}, "'max_poll_records'"),
+        ({"queued.min.messages": "many"}, "queued.min.messages"),
+        ({"ssl.ca.location": "/nowhere", "security.protocol": "ssl"}, "ssl.ca.location"),
+    ],
+    ids=repr,
+)
+def test_options_that_librdkafka_does_not_have_are_named(
+    settings: Settings, options: dict[str, Any], words: str
+) -> None:
+    settings.INBOX = {**settings.INBOX, "KAFKA": {"BACKEND": "confluent", "OPTIONS": options}}
+    assert [words in m.msg + (m.hint or "") for m in run_checks() if m.id == "inbox.E010"] == [True]
+
+
+def test_client_that_the_inbox_has_is_no_warning(settings: Settings) -> None:
+    for backend in ("", "kafka-python", "confluent"):
         settings.INBOX = {**settings.INBOX, "KAFKA": {"BACKEND": backend}}
         assert [m for m in run_checks() if m.id == "inbox.W002"] == []
 
@@ -87,7 +106,7 @@ def test_options_of_a_project_that_publishes_with_confluent_are_translated(setti
             "compression.type": "lz4",
         },
     }
-    settings.INBOX = {**GOOD, "KAFKA": {"OPTIONS": {"max_poll_records": 7}}}
+    settings.INBOX = {**GOOD, "KAFKA": {"BACKEND": "kafka-python", "OPTIONS": {"max_poll_records": 7}}}
     assert inbox_settings().kafka_options() == {
         "bootstrap_servers": ["a:1", "b:2"],
         "security_protocol": "SASL_SSL",
@@ -95,6 +114,9 @@ def test_options_of_a_project_that_publishes_with_confluent_are_translated(setti
         "session_timeout_ms": 9000,
         "max_poll_records": 7,
     }
+    settings.INBOX = {**GOOD, "KAFKA": {"OPTIONS": {"max_poll_interval_ms": 7}}}
+    client, servers, options = inbox_settings().kafka_client()
+    assert (client, servers, options["max.poll.interval.ms"]) == ("confluent", ["a:1", "b:2"], 7)
 
 
 def test_handler_that_would_run_in_two_consumers_is_found(settings: Settings) -> None:

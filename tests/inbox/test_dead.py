@@ -42,7 +42,7 @@ def removed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The members that Kafka was asked to remove."""
     removed: list[str] = []
 
-    def remove(servers: Any, group: str, options: Any, members: Collection[str]) -> None:
+    def remove(inbox: Any, group: str, members: Collection[str]) -> None:
         removed.extend(members)
 
     monkeypatch.setattr("inbox.status.dead.remove_members", remove)

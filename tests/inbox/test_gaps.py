@@ -13,7 +13,7 @@ from kafka.errors import KafkaTimeoutError
 from inbox.kafka.gaps import OffsetGaps
 from inbox.memory import MemoryOffsets
 from inbox.signals import records_missed
-from tests.inbox.conftest import logged
+from tests.inbox.conftest import BOTH_CLIENTS, logged
 from tests.inbox.topics import KafkaTopic, read, values
 
 PARTITION = TopicPartition("t", 3)
@@ -41,14 +41,14 @@ def batch(*offsets: int) -> dict[TopicPartition, list[Any]]:
 
 
 def test_what_was_deleted_before_the_next_poll_is_told(told: Told) -> None:
-    gaps = OffsetGaps("test", MemoryOffsets())
+    gaps = OffsetGaps("test", MemoryOffsets(), (KafkaTimeoutError,))
     gaps.check(client(lambda: 0), batch(5, 6))
     gaps.check(client(lambda: 9), batch(9, 10))
     assert told == [("t", 3, 7, 8)]
 
 
 def test_what_compaction_or_a_transaction_leaves_out_is_not_missed(told: Told) -> None:
-    gaps = OffsetGaps("test", MemoryOffsets())
+    gaps = OffsetGaps("test", MemoryOffsets(), (KafkaTimeoutError,))
     gaps.expect(PARTITION, 3)
     for offsets in ((5, 8), (10,)):
         gaps.check(client(lambda: 3), batch(*offsets))
@@ -56,7 +56,7 @@ def test_what_compaction_or_a_transaction_leaves_out_is_not_missed(told: Told) -
 
 
 def test_what_is_read_again_is_not_missed(told: Told) -> None:
-    gaps = OffsetGaps("test", MemoryOffsets())
+    gaps = OffsetGaps("test", MemoryOffsets(), (KafkaTimeoutError,))
     for offsets in ((5, 6), (2, 3), (4, 5)):
         gaps.check(client(lambda: 9), batch(*offsets))
     gaps.expect(PARTITION, None)
@@ -68,12 +68,13 @@ def test_where_kafka_does_not_say_what_it_has_nothing_is_told(told: Told) -> Non
     def silent() -> int:
         raise KafkaTimeoutError("no answer")
 
-    gaps = OffsetGaps("test", MemoryOffsets())
+    gaps = OffsetGaps("test", MemoryOffsets(), (KafkaTimeoutError,))
     gaps.expect(PARTITION, 3)
     gaps.check(client(silent), batch(5))
     assert told == []
 
 
+@BOTH_CLIENTS
 def test_consumer_that_comes_too_late_says_what_it_has_missed(
     kafka_bootstrap: str, kafka_topic: KafkaTopic, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -14,6 +14,7 @@ from inbox.models import Instance, Offset
 from inbox.status import report
 from inbox.status.consumers import statuses
 from inbox.status.lag import Asking, Lag
+from tests.inbox.conftest import BOTH_CLIENTS
 from tests.inbox.operators import alive
 from tests.inbox.test_undecodable import NotUtf8
 from tests.inbox.topics import KafkaTopic, read
@@ -23,8 +24,8 @@ Topics = Callable[..., str]
 
 
 @pytest.fixture
-def asking(kafka_bootstrap: str) -> Asking:
-    return Asking([kafka_bootstrap], {})
+def asking(kafka_bootstrap: str, client: str) -> Asking:
+    return Asking(client, [kafka_bootstrap], {})
 
 
 def handled(log: KafkaTopic, offset: int, partition: int = 0) -> None:
@@ -42,6 +43,7 @@ def test_counts_what_nobody_has_read_yet(asking: Asking, kafka_topic: KafkaTopic
     assert lag(asking, kafka_topic).records == 2
 
 
+@BOTH_CLIENTS
 def test_counts_what_is_in_hand(asking: Asking, kafka_topic: KafkaTopic) -> None:
     """It is fetched, and Kafka may have a copy of its offset; the database has none of its effects."""
     kafka_topic.write(b"a", b"b", b"c")
@@ -52,6 +54,7 @@ def test_counts_what_is_in_hand(asking: Asking, kafka_topic: KafkaTopic) -> None
     assert lag(asking, kafka_topic).records == 2
 
 
+@BOTH_CLIENTS
 def test_counts_partitions_that_nobody_reads(asking: Asking, kafka_bootstrap: str, topic: Topics) -> None:
     log = KafkaTopic(kafka_bootstrap, topic(3))
     for partition in range(3):
@@ -61,6 +64,7 @@ def test_counts_partitions_that_nobody_reads(asking: Asking, kafka_bootstrap: st
     assert lag(asking, log).records == 4
 
 
+@BOTH_CLIENTS
 def test_counts_no_record_that_kafka_has_deleted(
     asking: Asking, kafka_bootstrap: str, kafka_topic: KafkaTopic
 ) -> None:
@@ -71,6 +75,7 @@ def test_counts_no_record_that_kafka_has_deleted(
     assert lag(asking, kafka_topic).records == 1
 
 
+@BOTH_CLIENTS
 def test_counts_no_mark_of_a_transaction(
     asking: Asking, kafka_bootstrap: str, kafka_topic: KafkaTopic
 ) -> None:
@@ -84,6 +89,7 @@ def test_counts_no_mark_of_a_transaction(
     assert lag(asking, kafka_topic) == Lag(0, None)
 
 
+@BOTH_CLIENTS
 def test_counts_what_waits_behind_an_open_transaction(
     asking: Asking, kafka_bootstrap: str, kafka_topic: KafkaTopic
 ) -> None:
@@ -104,6 +110,7 @@ def test_counts_what_waits_behind_an_open_transaction(
     producer.close()
 
 
+@BOTH_CLIENTS
 def test_a_record_of_a_time_that_cannot_be_has_an_age(
     asking: Asking, kafka_bootstrap: str, topic: Topics
 ) -> None:
@@ -115,6 +122,7 @@ def test_a_record_of_a_time_that_cannot_be_has_an_age(
     assert (found.records, found.reason) == (1, "")
 
 
+@BOTH_CLIENTS
 def test_age_is_that_of_the_oldest_record(asking: Asking, kafka_topic: KafkaTopic) -> None:
     before = time.time()
     kafka_topic.write(b"a")
@@ -139,6 +147,7 @@ def test_a_record_that_cannot_be_decoded_counts_and_has_no_age(
     assert status(asking, kafka_topic, max_age=1e6) == 1
 
 
+@BOTH_CLIENTS
 def test_a_topic_that_does_not_exist_is_named(asking: Asking) -> None:
     assert asking.lag("crm", ["test.nosuch"], "default").reason.endswith(": test.nosuch")
 

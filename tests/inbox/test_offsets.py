@@ -15,7 +15,7 @@ from inbox.models import HeldEvent, Offset, Processed
 from inbox.models.unit import UnitManager
 from inbox.offsets import DatabaseOffsets, Stored
 from inbox.testing import MemoryConsumer
-from tests.inbox.conftest import Effects, send_steps
+from tests.inbox.conftest import BOTH_CLIENTS, Effects, send_steps
 from tests.inbox.topics import KafkaTopic, read, values
 
 Make = Callable[..., MemoryConsumer]
@@ -204,6 +204,7 @@ def commit(servers: str, log: KafkaTopic, offset: int) -> None:
     client.close()
 
 
+@BOTH_CLIENTS
 class TestStart:
     """Six records; the database or the group has an offset, or both have."""
 

@@ -14,6 +14,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from outbox_core.kafka_options import CONFLUENT, KAFKA_PYTHON
+from tests.inbox.conftest import BOTH_CLIENTS
 from tests.inbox.forwarder import Forwarder
 from tests.inbox.service import Process, Service, admin, manage, server_url
 from tests.scraping import Scrape
@@ -64,13 +66,23 @@ def test_sigterm_finishes_and_leaves_the_group(service: Service) -> None:
     assert told(second, "Traceback") == 0
 
 
-@pytest.mark.parametrize("point", ["before-commit", "before-offsets", "after-offsets"])
-def test_sigkill_anywhere_repeats_nothing_and_loses_nothing(service: Service, point: str) -> None:
+@pytest.mark.parametrize(
+    ("point", "client"),
+    [
+        ("before-commit", KAFKA_PYTHON),
+        ("before-offsets", KAFKA_PYTHON),
+        ("after-offsets", KAFKA_PYTHON),
+        ("before-offsets", CONFLUENT),
+    ],
+)
+def test_sigkill_anywhere_repeats_nothing_and_loses_nothing(
+    service: Service, point: str, client: str
+) -> None:
     """The next process of this machine does not wait until the group notices the death."""
-    patience = {"SESSION_TIMEOUT_MS": "45000"}
+    patience = {"SESSION_TIMEOUT_MS": "45000", "READS_WITH": client}
     service.buy(200)
     first = service.start("tests.inbox.killed", KILL_AT=point, **patience)
-    assert first.popen.wait(40) == -signal.SIGKILL
+    assert first.popen.wait(40) == -signal.SIGKILL, first.text()
     begun = service.handled()
     assert 0 < begun < 220
     second = service.start("tests.inbox.killed", **patience)
@@ -168,13 +180,16 @@ def test_neither_kafka_nor_database_need_be_there_at_start(service: Service, kaf
     assert told(process, "Traceback") == 0
 
 
-def test_a_consumer_says_how_it_is_in_outages_and_after_them(service: Service, kafka_bootstrap: str) -> None:
+@BOTH_CLIENTS
+def test_a_consumer_says_how_it_is_in_outages_and_after_them(
+    service: Service, kafka_bootstrap: str, client: str
+) -> None:
     admin(f'DROP DATABASE "{service.database}"')
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     process = service.start(
-        "consumers.crm.settings", "--http", "0", "--log-format", "json",
-        KAFKA_BOOTSTRAP_SERVERS=f"127.0.0.1:{port}",
+        "tests.inbox.killed", "--http", "0", "--log-format", "json",
+        KAFKA_BOOTSTRAP_SERVERS=f"127.0.0.1:{port}", READS_WITH=client,
     )  # fmt: skip
     scrape, crm = Scrape(process.text, 40), 'consumer="crm"'
     assert (scrape.status("/live"), scrape.status("/ready")) == (200, 503)

@@ -11,6 +11,7 @@ from pytest_django import Settings
 
 from inbox.models import Instance, Ledger, Offset
 from inbox.offsets import DatabaseOffsets
+from tests.inbox.conftest import BOTH_CLIENTS
 from tests.inbox.operators import alive, run
 from tests.inbox.topics import KafkaTopic, read
 
@@ -18,11 +19,11 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def log(kafka_topic: KafkaTopic, kafka_bootstrap: str, settings: Settings) -> KafkaTopic:
+def log(kafka_topic: KafkaTopic, kafka_bootstrap: str, settings: Settings, client: str) -> KafkaTopic:
     """Six records, of which the consumer ``c`` has handled three."""
     kafka_topic.write(*(b"%d" % number for number in range(3)))
     settings.INBOX = {
-        "KAFKA": {"OPTIONS": {"bootstrap_servers": kafka_bootstrap}},
+        "KAFKA": {"BACKEND": client, "OPTIONS": {"bootstrap_servers": kafka_bootstrap}},
         "CONSUMERS": {"c": {"TOPICS": [kafka_topic.topic], "GROUP": kafka_topic.group}},
     }
     kafka_topic.offsets = DatabaseOffsets("c")  # type: ignore[assignment]
@@ -47,6 +48,7 @@ def offsets(log: KafkaTopic, servers: str) -> tuple[int, int]:
     return Offset.objects.get(consumer="c").offset, copy
 
 
+@BOTH_CLIENTS
 @pytest.mark.parametrize(
     ("place", "expected"),
     [
@@ -78,6 +80,7 @@ def test_moves_to(
         assert read(log.open(), 1)[0].offset == expected, "the consumer begins there"
 
 
+@BOTH_CLIENTS
 def test_moves_to_a_moment_between_two_records(log: KafkaTopic, kafka_bootstrap: str) -> None:
     moment = datetime.now(UTC)
     log.write(b"later")
@@ -117,6 +120,7 @@ def test_refuses_while_an_instance_is_alive(log: KafkaTopic, kafka_bootstrap: st
     assert offsets(log, kafka_bootstrap) == (3, 3)
 
 
+@BOTH_CLIENTS
 def test_refuses_while_the_group_has_members(log: KafkaTopic, kafka_bootstrap: str) -> None:
     """Also those that write no heartbeat here, as of another database."""
     source = log.open()
@@ -152,7 +156,11 @@ def test_a_topic_that_is_deleted_meanwhile_is_one_line(
     assert (code, log.topic in text) == (1, True)
 
 
-def test_kafka_that_does_not_answer_is_one_line(log: KafkaTopic, settings: Settings) -> None:
-    settings.INBOX = {**settings.INBOX, "KAFKA": {"OPTIONS": {"bootstrap_servers": "127.0.0.1:1"}}}
+@BOTH_CLIENTS
+def test_kafka_that_does_not_answer_is_one_line(log: KafkaTopic, settings: Settings, client: str) -> None:
+    settings.INBOX = {
+        **settings.INBOX,
+        "KAFKA": {"BACKEND": client, "OPTIONS": {"bootstrap_servers": "127.0.0.1:1"}},
+    }
     code, text = seek(log, "--to-end", "--yes")
     assert (code, text.startswith("Kafka: 127.0.0.1:1")) == (1, True)

@@ -8,7 +8,7 @@ import secrets
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
@@ -17,9 +17,12 @@ from kafka import KafkaAdminClient
 from inbox.errors import SourceUnavailable
 from inbox.kafka import KafkaSource
 from inbox.kafka import source as kafka
+from inbox.kafka.clients import connections
 from inbox.memory import MemoryLog, MemoryOffsets, MemorySource
 from inbox.signals import topics_found, topics_missing
 from inbox.source import Source
+from outbox_core.kafka_options import CONFLUENT, KAFKA_PYTHON
+from tests.inbox.conftest import BOTH_CLIENTS
 from tests.inbox.topics import KafkaTopic, read, values
 from tests.waiting import wait_until
 
@@ -52,9 +55,14 @@ class MemoryTopic:
         pass
 
 
-@pytest.fixture(params=["memory", "kafka"])
-def log(request: pytest.FixtureRequest) -> Log:
-    return MemoryTopic() if request.param == "memory" else request.getfixturevalue("kafka_topic")
+@pytest.fixture(params=["memory", KAFKA_PYTHON, CONFLUENT])
+def log(request: pytest.FixtureRequest) -> Iterator[Log]:
+    if request.param == "memory":
+        yield MemoryTopic()
+        return
+    topic = request.getfixturevalue("topic")()
+    with closing(KafkaTopic(request.getfixturevalue("kafka_bootstrap"), topic, request.param)) as log:
+        yield log
 
 
 def test_records_come_as_they_were_written_and_in_order(log: Log) -> None:
@@ -109,14 +117,25 @@ def test_a_paused_topic_is_not_read_and_is_continued_where_it_was(log: Log) -> N
     assert values(read(source, 2)) == [b"b", b"c"]
 
 
+@pytest.mark.parametrize(
+    ("client", "other"),
+    [
+        (KAFKA_PYTHON, KAFKA_PYTHON),
+        (CONFLUENT, CONFLUENT),
+        (KAFKA_PYTHON, CONFLUENT),
+        (CONFLUENT, KAFKA_PYTHON),
+    ],
+)
 def test_only_the_partition_that_goes_to_another_member_is_given_up(
-    kafka_bootstrap: str, topic: Topics
+    kafka_bootstrap: str, topic: Topics, client: str, other: str
 ) -> None:
-    with closing(KafkaTopic(kafka_bootstrap, topic(2))) as log:
+    """Also to one with the other client, so that a service can change it member by member."""
+    with closing(KafkaTopic(kafka_bootstrap, topic(2), client)) as log:
         log.write(b"a")
         log.write(b"b", partition=1)
         first = log.open()
         read(first, 2)
+        log.client = other
         second = log.open()
         joining = threading.Thread(target=lambda: second.poll(8))
         joining.start()
@@ -126,9 +145,44 @@ def test_only_the_partition_that_goes_to_another_member_is_given_up(
         assert {len(first.partitions()), len(second.partitions())} == {1}
 
 
-def test_members_that_poll_rarely_share_the_partitions(kafka_bootstrap: str, topic: Topics) -> None:
+@pytest.mark.real_kafka
+def test_members_of_the_new_group_protocol_share_the_partitions(kafka_bootstrap: str, topic: Topics) -> None:
+    """KIP-848: the broker assigns the partitions."""
+    with closing(KafkaTopic(kafka_bootstrap, topic(2), CONFLUENT)) as log:
+        log.write(b"a")
+        log.write(b"b", partition=1)
+        sources = [
+            KafkaSource(
+                "test",
+                connections(CONFLUENT, [kafka_bootstrap], {"group.protocol": "consumer"}, log.group),
+                topics=[log.topic],
+                offsets=log.offsets,
+            )
+            for _ in range(2)
+        ]
+        with closing(sources[0]) as first, closing(sources[1]) as second:
+            read(first, 2)
+            first.commit({(log.topic, 0): 1, (log.topic, 1): 1})
+
+            def shared() -> bool:
+                return not first.poll(0.1) and not second.poll(0.1) and len(second.partitions()) == 1
+
+            wait_until(shared, 30, "each has one partition")
+            assert len(first.partitions()) == 1
+            log.write(b"c")
+            log.write(b"d", partition=1)
+            found: list[bytes | None] = []
+            for source in (first, second):
+                found += values(read(source, 1))
+            assert sorted(map(bytes, filter(None, found))) == [b"c", b"d"]
+
+
+@BOTH_CLIENTS
+def test_members_that_poll_rarely_share_the_partitions(
+    kafka_bootstrap: str, topic: Topics, client: str
+) -> None:
     """A join ends between two polls of a member that handles events. The client would forget it."""
-    with closing(KafkaTopic(kafka_bootstrap, topic(2))) as log:
+    with closing(KafkaTopic(kafka_bootstrap, topic(2), client)) as log:
         log.write(b"a")
         log.write(b"b", partition=1)
         first, second = log.open(), log.open()
@@ -140,8 +194,9 @@ def test_members_that_poll_rarely_share_the_partitions(kafka_bootstrap: str, top
 
         with polled(second, every=0.4):
             wait_until(shared, 60, "each has one partition", every=0.4)
-        assert first._group is not None
-        assert first._group.client.group_metadata().generation_id <= 6
+        if client == KAFKA_PYTHON:
+            group: Any = first._group
+            assert group.client.group_metadata().generation_id <= 6
 
 
 @contextmanager
@@ -162,6 +217,7 @@ def polled(source: KafkaSource, every: float) -> Iterator[None]:
         thread.join()
 
 
+@BOTH_CLIENTS
 def test_new_partitions_are_read_although_joining_takes_longer_than_a_poll(
     kafka_bootstrap: str, kafka_topic: KafkaTopic
 ) -> None:
@@ -181,6 +237,7 @@ def test_new_partitions_are_read_although_joining_takes_longer_than_a_poll(
     assert {b"b", b"c"} <= set(received)
 
 
+@BOTH_CLIENTS
 def test_topic_that_does_not_exist_is_waited_for(
     kafka_topic: KafkaTopic, topic: Topics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -213,15 +270,18 @@ def test_topic_that_does_not_exist_is_waited_for(
     assert source.waits_for() == ""
 
 
+@BOTH_CLIENTS
 @pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")  # of the client, one for each attempt
-def test_kafka_that_does_not_answer_is_said_and_leaves_no_thread(caplog: pytest.LogCaptureFixture) -> None:
+def test_kafka_that_does_not_answer_is_said_and_leaves_no_thread(
+    caplog: pytest.LogCaptureFixture, client: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("inbox.kafka.confluent.questions.SECONDS", 0.3)
+    options = {"bootstrap_timeout_ms": 300} if client == KAFKA_PYTHON else {}
     caplog.set_level(logging.CRITICAL, "kafka")  # a log record would keep the sockets until the test is over
     source = KafkaSource(
         "test",
-        bootstrap_servers=["127.0.0.1:1"],
+        connections(client, ["127.0.0.1:1"], options, "g"),
         topics=["t"],
-        group="g",
-        options={"bootstrap_timeout_ms": 300},
         offsets=MemoryOffsets(),
     )
     before = threading.active_count()
@@ -233,13 +293,12 @@ def test_kafka_that_does_not_answer_is_said_and_leaves_no_thread(caplog: pytest.
     gc.collect()
 
 
-def test_option_that_the_client_does_not_know_is_refused(kafka_bootstrap: str) -> None:
+@BOTH_CLIENTS
+def test_option_that_the_client_does_not_know_is_refused(kafka_bootstrap: str, client: str) -> None:
     source = KafkaSource(
         "test",
-        bootstrap_servers=[kafka_bootstrap],
+        connections(client, [kafka_bootstrap], {"no_such": 1}, "g"),
         topics=["t"],
-        group="g",
-        options={"no_such": 1},
         offsets=MemoryOffsets(),
     )
     with pytest.raises(ImproperlyConfigured, match=r'KAFKA\["OPTIONS"\].*no_such'):

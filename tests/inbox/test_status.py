@@ -75,7 +75,7 @@ def test_a_record_whose_age_is_not_known_is_too_old_where_there_is_a_limit(
 def test_a_lag_that_is_not_known_is_said(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     alive()
-    monkeypatch.setattr("inbox.conf.Settings.kafka_client", lambda _: (["127.0.0.1:1"], {}))
+    monkeypatch.setattr("inbox.conf.Settings.kafka_client", lambda _: ("kafka-python", ["127.0.0.1:1"], {}))
     code, report = status("crm")
     assert (code, states(report)) == (1, ["degraded"])
     assert "127.0.0.1:1" in report["problems"][0]["text"]

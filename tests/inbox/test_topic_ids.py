@@ -5,7 +5,7 @@ one.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import uuid4
 
@@ -16,10 +16,10 @@ from kafka.errors import KafkaTimeoutError, TopicAlreadyExistsError
 
 from inbox.errors import SourceUnavailable
 from inbox.kafka import source as kafka
-from inbox.kafka.client import connect as connect_client
 from inbox.source import Source
+from outbox_core.kafka_options import KAFKA_PYTHON
 from tests.inbox.broker import Broker
-from tests.inbox.conftest import logged
+from tests.inbox.conftest import BOTH_CLIENTS, logged
 from tests.inbox.topics import KafkaTopic, read, values
 from tests.waiting import wait_until
 
@@ -66,6 +66,7 @@ def numbers(first: int, last: int) -> list[bytes]:
     return [b"%d" % number for number in range(first, last)]
 
 
+@BOTH_CLIENTS
 @pytest.mark.parametrize(("count", "reset"), [(20, "latest"), (300, "earliest")], ids=["fewer", "more"])
 def test_its_reader_misses_none_of_the_new_one(
     kafka_bootstrap: str,
@@ -90,17 +91,11 @@ def test_its_reader_misses_none_of_the_new_one(
     assert [line.topic for line in logged(caplog, "topic_recreated")] == [kafka_topic.topic]
 
 
+@BOTH_CLIENTS
 def test_records_behind_the_old_offset_do_not_come_first(
-    kafka_topic: KafkaTopic, admin: KafkaAdminClient, monkeypatch: pytest.MonkeyPatch
+    kafka_topic: KafkaTopic, admin: KafkaAdminClient, client: str
 ) -> None:
     """Once the client that reads knows of the new topic, whatever the client of the group knows."""
-    readers: list[Any] = []
-
-    def connect(options: Mapping[str, Any]) -> Any:
-        readers.append(client := connect_client(options))
-        return client
-
-    monkeypatch.setattr("inbox.kafka.source.connect", connect)
     source = kafka_topic.open(metadata_max_age_ms=60_000)
     old, new = numbers(0, 10), numbers(1000, 1020)
     kafka_topic.write(*old)
@@ -108,11 +103,13 @@ def test_records_behind_the_old_offset_do_not_come_first(
     admin.delete_topics([kafka_topic.topic])
     create(admin, kafka_topic.topic)
     kafka_topic.write(*new)
-    reader = next(client for client in readers if client.config["group_id"] is None)
-    wait_until(lambda: kafka_topic.topic in reader.topics(), 20, "the reader has the new metadata")
+    if client == KAFKA_PYTHON:
+        reader: Any = source._reader
+        wait_until(lambda: kafka_topic.topic in reader.client.topics(), 20, "the reader has the new metadata")
     assert values(read(source, 20)) == new
 
 
+@BOTH_CLIENTS
 def test_an_offset_of_another_topic_is_not_believed(
     kafka_bootstrap: str, kafka_topic: KafkaTopic, admin: KafkaAdminClient, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -128,6 +125,7 @@ def test_an_offset_of_another_topic_is_not_believed(
     assert values(read(source, 1)) == [b"c"], "its own offset is believed"
 
 
+@BOTH_CLIENTS
 @pytest.mark.parametrize("metadata", ["", "set by hand", "topic-id=another-cluster/1"])
 def test_an_offset_that_others_have_committed_is_believed(
     kafka_bootstrap: str, kafka_topic: KafkaTopic, metadata: str
@@ -146,6 +144,7 @@ def commit(servers: str, topic: KafkaTopic, offset: OffsetAndMetadata) -> None:
     client.close()
 
 
+@BOTH_CLIENTS
 def test_one_that_is_deleted_is_named_and_the_others_go_on(
     kafka_topic: KafkaTopic,
     topic: Topics,
@@ -180,6 +179,7 @@ def test_one_that_is_deleted_while_kafka_is_asked_is_no_outage(
     )
 
 
+@BOTH_CLIENTS
 def test_what_is_in_hand_of_a_topic_that_is_deleted_is_committed_without_ado(
     kafka_topic: KafkaTopic, admin: KafkaAdminClient
 ) -> None:

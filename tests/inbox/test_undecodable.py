@@ -24,8 +24,9 @@ from inbox.handling.routing import Routes
 from inbox.kafka import undecodable
 from inbox.offsets import DatabaseOffsets
 from inbox.testing import MemoryConsumer
+from outbox_core.kafka_options import KAFKA_PYTHON
 from tests.inbox.broker import Broker
-from tests.inbox.conftest import logged
+from tests.inbox.conftest import BOTH_CLIENTS, logged
 from tests.inbox.topics import KafkaTopic, read, values
 from tests.waiting import wait_until
 
@@ -54,12 +55,17 @@ def test_codec_that_is_missing_here_is_named_and_no_batch_is_to_be_skipped(
     assert "inbox_seek" not in line.getMessage()
 
 
+@BOTH_CLIENTS
 def test_partition_that_cannot_be_decoded_is_named_and_waited_for_while_others_are_read(
-    kafka_bootstrap: str, topic: Topics, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    kafka_bootstrap: str,
+    topic: Topics,
+    client: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(undecodable, "RETRY_EVERY", 0.5)
     caplog.set_level(logging.INFO, "inbox")
-    with closing(KafkaTopic(kafka_bootstrap, topic(2))) as log:
+    with closing(KafkaTopic(kafka_bootstrap, topic(2), client)) as log:
         log.write(b"a")
         log.write(b"-", headers=[(NotUtf8("x"), b"1")])
         source = log.open()
@@ -84,11 +90,12 @@ def test_partition_that_cannot_be_decoded_is_named_and_waited_for_while_others_a
         for action in ("partition_undecodable", "partition_decodable", "records_missed")
     )
     assert (begin.topic, begin.partition, begin.offset) == (log.topic, 0, 1)
-    assert "CorruptRecordError" in begin.getMessage()
+    assert ("CorruptRecordError" if client == KAFKA_PYTHON else "utf-8") in begin.getMessage()
     assert (end.topic, end.partition) == (log.topic, 0)
     assert (missed.first, missed.last) == (1, 1)
 
 
+@BOTH_CLIENTS
 def test_what_cannot_be_decoded_does_not_hang_the_client_that_is_kept_alive_before_it(
     kafka_topic: KafkaTopic,
 ) -> None:

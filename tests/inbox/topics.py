@@ -9,15 +9,19 @@ from typing import Any
 from kafka import KafkaAdminClient, KafkaProducer
 
 from inbox.kafka import KafkaSource
+from inbox.kafka.clients import connections
 from inbox.memory import MemoryOffsets
 from inbox.source import Source
+from outbox_core.kafka_options import BY_NAME, CONSUMER, KAFKA_PYTHON, SERVERS
+from outbox_core.kafka_translation import resolve
 from outbox_core.wire.consumed import ConsumerRecord
 from tests.waiting import wait_until
 
 
 class KafkaTopic:
-    def __init__(self, servers: str, topic: str) -> None:
+    def __init__(self, servers: str, topic: str, client: str = KAFKA_PYTHON) -> None:
         self.topic = topic
+        self.client = client
         self._servers = servers
         self.group = f"test.{secrets.token_hex(4)}"
         self._producer = KafkaProducer(bootstrap_servers=servers)
@@ -38,20 +42,25 @@ class KafkaTopic:
     def open(self, *topics: str, **options: Any) -> KafkaSource:
         source = KafkaSource(
             "test",
-            offsets=self.offsets,
-            bootstrap_servers=[self._servers],
+            connections(self.client, [self._servers], self._options(options), self.group),
             topics=topics or (self.topic,),
-            group=self.group,
-            options={
-                "heartbeat_interval_ms": 300,
-                "session_timeout_ms": 6000,
-                "fetch_max_wait_ms": 100,
-                "metadata_max_age_ms": 500,
-                **options,
-            },
+            offsets=self.offsets,
         )
         self._opened.append(source)
         return source
+
+    def _options(self, options: dict[str, Any]) -> dict[str, Any]:
+        given = {
+            SERVERS: self._servers,
+            "heartbeat_interval_ms": 300,
+            "session_timeout_ms": 6000,
+            "fetch_max_wait_ms": 100,
+            "metadata_max_age_ms": 500,
+            **options,
+        }
+        found, wrong = resolve(("", {}), ("", given), client=self.client, side=CONSUMER)
+        assert not wrong
+        return {name: value for name, value in found.items() if BY_NAME[name].python != SERVERS}
 
     def cluster(self) -> str:
         admin = KafkaAdminClient(bootstrap_servers=self._servers)

@@ -10,6 +10,7 @@ from pytest_django import Settings
 
 from inbox.conf import settings as inbox_settings
 from inbox.doctor.way import Way
+from outbox_core.kafka_options import CONFLUENT, KAFKA_PYTHON
 from outbox_core.operations.doctor.step import Outcome, Result
 from outbox_core.operations.doctor.walk import walk
 from tests.publishers.broker import PASSWORD, Broker
@@ -22,8 +23,9 @@ USER = "outsider"
 class Reader:
     """A consumer that logs in at the broker, and what it is allowed."""
 
-    def __init__(self, broker: Broker, settings: Settings) -> None:
+    def __init__(self, broker: Broker, settings: Settings, client: str) -> None:
         self.broker = broker
+        self.client = client
         self.settings = settings
         self.topic = broker.topic()
         self.group = f"group.{secrets.token_hex(4)}"
@@ -32,7 +34,9 @@ class Reader:
         """The results of the steps to Kafka."""
         options = {"security_protocol": "SASL_PLAINTEXT", "sasl_mechanism": "PLAIN"}
         options |= {"sasl_plain_username": USER, "sasl_plain_password": password}
-        self.settings.KAFKA = {"OPTIONS": {"bootstrap_servers": [self.broker.secured], **options}}
+        self.settings.KAFKA = {
+            "BACKEND": self.client, "OPTIONS": {"bootstrap_servers": [self.broker.secured], **options}
+        }  # fmt: skip
         consumer = {"TOPICS": [self.topic], "GROUP": self.group}
         self.settings.INBOX = {"CONSUMERS": {"crm": consumer}}
         inbox = inbox_settings()
@@ -49,11 +53,13 @@ class Reader:
             admin.create_acls([ACL(f"User:{USER}", "*", ACLOperation.READ, ACLPermissionType.ALLOW, pattern)])
 
 
-@pytest.fixture
-def reader(broker: Broker, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Reader:
+@pytest.fixture(params=[KAFKA_PYTHON, CONFLUENT])
+def reader(
+    broker: Broker, settings: Settings, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Reader:
     times = {"request_timeout_ms": 4_000, "bootstrap_timeout_ms": 4_000}
-    monkeypatch.setattr("inbox.doctor.inspector.TIMES", times)
-    return Reader(broker, settings)
+    monkeypatch.setattr("inbox.doctor.kafka_python.TIMES", times)
+    return Reader(broker, settings, request.param)
 
 
 def test_a_wrong_password_is_a_refused_login_and_never_shown(reader: Reader) -> None:

@@ -12,6 +12,7 @@ from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
 from inbox.kafka import KafkaSource
+from inbox.kafka.kafka_python import KafkaPython
 from inbox.memory import MemoryOffsets
 from outbox_core.wire.encode import Record
 from relay.errors import PublisherUnavailable
@@ -84,10 +85,8 @@ def test_a_consumer_makes_no_topic(broker: Broker) -> None:
     options = {"metadata_max_age_ms": 200}
     source = KafkaSource(
         "test",
-        bootstrap_servers=[broker.address],
+        KafkaPython([broker.address], "test", options),
         topics=[topic],
-        group="test",
-        options=options,
         offsets=MemoryOffsets(),
     )
     with closing(source):

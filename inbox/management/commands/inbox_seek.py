@@ -16,6 +16,7 @@ from kafka import TopicPartition
 
 from inbox.conf import ConsumerSettings, settings
 from inbox.errors import SourceUnavailable, UnknownConsumer
+from inbox.kafka.clients import inquiry
 from inbox.kafka.seeking import Group
 from inbox.management.command import InboxCommand
 from inbox.models import Instance, Ledger, Offset
@@ -59,9 +60,8 @@ class Command(InboxCommand):
     def handle(self, *, name: str, topic: str, **options: Any) -> None:
         consumer = _consumer(name, topic)
         inbox = settings()
-        servers, client_options = inbox.kafka_client()
         try:
-            with closing(Group(name, servers, consumer.group, client_options)) as group:
+            with closing(Group(name, inquiry(*inbox.kafka_client(), consumer.group))) as group:
                 _refuse_while_running(consumer, inbox.database, group)
                 partitions = _partitions(group, topic, options["partition"])
                 targets = _targets(group, partitions, options)

@@ -15,6 +15,7 @@ from inbox.handling.registry import registry
 from inbox.handling.routing import Routes
 from inbox.handling.running import Limit
 from inbox.kafka import KafkaSource
+from inbox.kafka.clients import connections
 from inbox.metrics import METRICS, Figures
 from inbox.offsets import DatabaseOffsets
 from inbox.process_metrics import ConsumerMetrics
@@ -23,6 +24,7 @@ from inbox.status.dead import remove_dead
 from inbox.status.heartbeat import DATABASE
 from inbox.status.outages import Outages
 from outbox_core.kafka_endpoint import Endpoint
+from outbox_core.process import garbage
 from outbox_core.process.backoff import delays
 from outbox_core.process.command import Process, ProcessCommand
 from outbox_core.process.exit_codes import ExitCode
@@ -71,19 +73,13 @@ class Command(ProcessCommand):
             if process.health is not None:
                 process.health.unready = running.unready
                 ConsumerMetrics(running, routes.handlers, process.health.metrics).listen()
+            garbage.collect_rarely()
             stopped.send(name, handled=running.run())
 
 
 def _source(inbox: Settings, consumer: ConsumerSettings, offsets: DatabaseOffsets) -> KafkaSource:
-    servers, options = inbox.kafka_client()
-    return KafkaSource(
-        consumer.name,
-        bootstrap_servers=servers,
-        topics=consumer.topics,
-        group=consumer.group,
-        options=options,
-        offsets=offsets,
-    )
+    clients = connections(*inbox.kafka_client(), consumer.group)
+    return KafkaSource(consumer.name, clients, topics=consumer.topics, offsets=offsets)
 
 
 def wait_for_database(inbox: Settings, name: str, process: Process) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException
 
 from outbox_core.kafka_reasons import explained
+from outbox_core.librdkafka import of, words
 from relay.publishers.base import Failure, Trouble
 
 CLIENT_ERRORS = (KafkaException, BufferError, OSError, RuntimeError)
@@ -24,24 +25,10 @@ _TROUBLES = {
 }
 
 
-def of(error: BaseException) -> KafkaError | None:
-    """librdkafka's own error in an exception, if it has one."""
-    first = error.args[0] if isinstance(error, KafkaException) and error.args else None
-    return first if isinstance(first, KafkaError) else None
-
-
 def is_fatal(error: BaseException | None) -> bool:
     """Whether it ended the client that raised it."""
     own = of(error) if error is not None else None
     return own is not None and bool(own.fatal())
-
-
-def words(error: BaseException) -> str:
-    """The text of an exception of the client."""
-    own = of(error)
-    if own is None:
-        return str(error) or type(error).__name__
-    return f"{own.name()}: {own.str()}"
 
 
 def failure(error: Any) -> Failure:

@@ -9,8 +9,8 @@ from typing import Any
 import confluent_kafka
 from django.core.exceptions import ImproperlyConfigured
 
+from outbox_core.librdkafka import LOGGER
 from relay.publishers import options as configuration
-from relay.publishers.confluent.client_reports import LOGGER
 
 LARGEST = 90_000_000
 """Bytes; brokers take requests of 100 MiB by default (socket.request.max.bytes)."""

@@ -12,18 +12,19 @@ from confluent_kafka import KafkaError, Producer
 
 from outbox_core.kafka_options import CONFLUENT
 from outbox_core.kafka_reasons import explained
+from outbox_core.librdkafka import ClientReports, words
 from outbox_core.wire.encode import Record
 from relay.errors import PublisherUnavailable
 from relay.publishers.base import PREPARE_SECONDS, Outcome, size
-from relay.publishers.confluent.client_reports import ClientReports, Throttle
 from relay.publishers.confluent.delivery import Delivery
-from relay.publishers.confluent.errors import CLIENT_ERRORS, is_fatal, words
+from relay.publishers.confluent.errors import CLIENT_ERRORS, is_fatal
 from relay.publishers.confluent.options import (
     client_options,
     compresses,
     patient,
     producer_options,
 )
+from relay.publishers.confluent.throttle import Throttle
 from relay.publishers.confluent.topics import TopicDescriber
 from relay.publishers.creation import create
 from relay.publishers.pace import Pace

@@ -11,8 +11,8 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AclOperation, AdminClient, ConfigResource, ResourceType
 
+from outbox_core.librdkafka import ClientReports
 from relay.publishers.base import Trouble
-from relay.publishers.confluent.client_reports import ClientReports
 from relay.publishers.topics import MAX_MESSAGE_BYTES, Topic, internal, unnameable
 
 CONFIG_SECONDS = 1.0

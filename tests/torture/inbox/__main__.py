@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import sys
 
+from outbox_core.kafka_options import CONFLUENT, KAFKA_PYTHON
 from tests.torture import arguments, campaign
 from tests.torture.ground import Ground
 from tests.torture.inbox.faults import FAULTS
@@ -19,7 +20,11 @@ def main() -> int:
     campaign.say(f"seed {options.seed}, {sum(map(len, picked))} faults, {options.instances} instances")
     with contextlib.closing(Ground()) as ground:
         with ConsumerTrial(
-            ground, seed=options.seed, instances=options.instances, without=options.without
+            ground,
+            seed=options.seed,
+            instances=options.instances,
+            without=options.without,
+            client=options.client,
         ) as trial:
             campaign.run(trial, picked, tell=tell)
             campaign.say("settling")
@@ -43,6 +48,7 @@ def _parse() -> argparse.Namespace:
         default="",
         help="a guard of the inbox; the verdict must be red then",
     )
+    parser.add_argument("--client", choices=(KAFKA_PYTHON, CONFLUENT), default=KAFKA_PYTHON)
     return arguments.parsed(parser, FAULTS)
 
 

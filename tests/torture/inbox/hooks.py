@@ -13,11 +13,17 @@ from inbox.models import Offset
 from inbox.models.held_queries import HeldEventQuerySet
 from inbox.models.unit import UnitManager
 from inbox.offsets import DatabaseOffsets, Moves
+from outbox_core.kafka_options import CONFLUENT
+from tests.torture.inbox.settings import CLIENT, RECORDS
 from tests.torture.points import Points
 
 
 def install(points: Points) -> None:
     """Have this process pass the points, for the rest of its life."""
+    if CLIENT == CONFLUENT:
+        from inbox.kafka.confluent import reader
+
+        reader.MOST = RECORDS
     _pass(points, "mid-batch", Delivery, "run", late=True)
     _pass(points, "before-commit", UnitOfWork, "_refuse_broken")
     _pass(points, "before-offsets", KafkaSource, "commit")

@@ -7,6 +7,8 @@ from typing import Any
 
 import dj_database_url
 
+from outbox_core.kafka_options import KAFKA_PYTHON
+
 SECRET_KEY = "torture"
 INSTALLED_APPS = ["django.contrib.contenttypes", "inbox", "tests.torture.inbox.apps.TortureConfig"]
 DATABASE: dict[str, Any] = {**dj_database_url.parse(os.environ["TORTURE_DATABASE_URL"], conn_max_age=60)}
@@ -15,10 +17,13 @@ DATABASES = {"default": DATABASE}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
 TIME_ZONE = "UTC"
+CLIENT = os.environ.get("TORTURE_CLIENT", KAFKA_PYTHON)
+RECORDS = 40
 KAFKA = {
+    "BACKEND": CLIENT,
     "OPTIONS": {
         "bootstrap_servers": os.environ.get("TORTURE_BOOTSTRAP_SERVERS", "127.0.0.1:1").split(","),
-        "max_poll_records": 40,
+        **({"max_poll_records": RECORDS} if CLIENT == KAFKA_PYTHON else {}),
         "session_timeout_ms": 6_000,
         "heartbeat_interval_ms": 1_500,
     },

@@ -15,6 +15,7 @@ from kafka import KafkaConsumer, TopicPartition
 import tests.torture.checker
 from devstack.kafka import create_topics
 from devstack.kafka.metadata import admin
+from outbox_core.kafka_options import KAFKA_PYTHON
 from tests.torture import kafka_log
 from tests.torture.fleet import Fleet
 from tests.torture.ground import Ground
@@ -37,7 +38,14 @@ class ConsumerTrial(Trial):
     SETTINGS = "tests.torture.inbox.settings"
 
     def __init__(
-        self, ground: Ground, *, seed: int, instances: int = 2, pace: float = 0.1, without: str = ""
+        self,
+        ground: Ground,
+        *,
+        seed: int,
+        instances: int = 2,
+        pace: float = 0.1,
+        without: str = "",
+        client: str = KAFKA_PYTHON,
     ) -> None:
         super().__init__(ground, seed=seed, relays=instances, writers=0)
         self.topics = {f"{self.name}.a": 4, f"{self.name}.b": 2}
@@ -45,6 +53,7 @@ class ConsumerTrial(Trial):
             "TORTURE_PROGRAM": "tests.torture.inbox.consumer",
             "TORTURE_TOPICS": ",".join(self.topics),
             "TORTURE_WITHOUT": without,
+            "TORTURE_CLIENT": client,
         }
         self.fleet = Fleet(self.folder, self.environ, instances)
         self.producer = Producer(ground.bootstrap_servers, list(self.topics), seed, pace=pace)

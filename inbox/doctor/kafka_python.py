@@ -8,7 +8,7 @@ from typing import Any
 import kafka
 import kafka.errors
 
-from inbox.kafka.client import WITHOUT_GROUP, config, connect
+from inbox.kafka.kafka_python.client import WITHOUT_GROUP, config, connect
 from outbox_core.operations.doctor.kafka import ASK_SECONDS
 from outbox_core.operations.doctor.kafka_python import KafkaPythonInspector
 

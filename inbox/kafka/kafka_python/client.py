@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
+from django.core.exceptions import ImproperlyConfigured
+from kafka import KafkaAdminClient, KafkaConsumer
+from kafka.errors import KafkaConfigurationError
 
-from inbox.errors import TopicDeleted
+from inbox.kafka.connections import SET_HERE
+from outbox_core.suggestion import did_you_mean
 
 FIXED = {
     "enable_auto_commit": False,  # offsets follow the database, never the clock
@@ -37,12 +40,22 @@ RESERVED = {
     "kafka_client",
 }
 WITHOUT_GROUP: Mapping[str, Any] = {"group_id": None, "auto_offset_reset": "earliest"}
-ANSWER_MS = 3_000  # after this time without an answer Kafka counts as unavailable
 
 
 def known_options() -> set[str]:
     """The client options that ``KAFKA["OPTIONS"]`` may hold."""
     return set(KafkaConsumer.DEFAULT_CONFIG) - RESERVED
+
+
+def wrong(options: Mapping[str, Any]) -> Mapping[str, str]:
+    """The options that a consumer cannot have, and why."""
+    known = known_options()
+    return {
+        option: SET_HERE
+        if option in RESERVED
+        else f"kafka.KafkaConsumer does not know. {did_you_mean(option, known)}"
+        for option in sorted(options.keys() - known)
+    }
 
 
 def config(servers: Sequence[str], options: Mapping[str, Any], **own: Any) -> dict[str, Any]:
@@ -60,6 +73,8 @@ def connect(options: Mapping[str, Any]) -> Any:
 
     try:
         consumer = KafkaConsumer(**options, kafka_client=remembered)
+    except KafkaConfigurationError as error:
+        raise ImproperlyConfigured(f'KAFKA["OPTIONS"]: {error}') from error
     except BaseException:
         for client in made:  # a consumer whose constructor fails leaves its thread running
             client.close()
@@ -73,23 +88,6 @@ def connect_admin(servers: Sequence[str], options: Mapping[str, Any]) -> Any:
     """A client that asks about a group, or changes it, from outside."""
     known = {n: v for n, v in config(servers, options).items() if n in KafkaAdminClient.DEFAULT_CONFIG}
     return KafkaAdminClient(**known)
-
-
-def bounds(
-    client: Any, partitions: Collection[TopicPartition], timeout_ms: int
-) -> dict[TopicPartition, tuple[int, int]]:
-    """The first offset and the end offset of each partition.
-
-    Raises KafkaTimeoutError, and TopicDeleted.
-    """
-    asked = list(partitions)
-    try:
-        beginnings = client.beginning_offsets(asked, timeout_ms=timeout_ms)
-        ends = client.end_offsets(asked, timeout_ms=timeout_ms)
-    except KeyError as error:  # the client raises this for a topic that was deleted meanwhile
-        names = ", ".join(sorted({partition.topic for partition in asked}))
-        raise TopicDeleted(f"a topic was deleted a moment ago, one of: {names}") from error
-    return {partition: (beginnings[partition], ends[partition]) for partition in asked}
 
 
 def cluster_id(client: Any) -> str:

@@ -18,7 +18,8 @@ from kafka.errors import (
 from kafka.future import Future
 from kafka.structs import MemberState
 
-from inbox.kafka.client import ANSWER_MS
+from inbox.kafka.connections import ANSWER_MS, Arrived, TopicIds
+from inbox.kafka.kafka_python.client import cluster_id, topic_ids
 
 JOIN_SECONDS = 3.0  # the longest time from the forming of the group to the assignment
 JOIN_POLLS = 20  # and the least number of polls in it, because a busy machine polls rarely
@@ -54,18 +55,15 @@ class JoinInProgress:
 
 
 class Membership(ConsumerRebalanceListener):  # type: ignore[misc]
-    """A member of the group. While the group rebalances, the member keeps its partitions. Another client,
-    without a group, reads the records, so a rebalance does not stop the other members.
-
-    ``arrived`` is called with new partitions before they are owned. ``revoked`` is set when partitions are
-    revoked, until it is cleared.
+    """A member of the group. Another client, without a group, reads the records, so a rebalance does not stop
+    the other members.
     """
 
     def __init__(
         self,
         connect: Callable[[Mapping[str, Any]], Any],
         config: Mapping[str, Any],
-        arrived: Callable[[Collection[TopicPartition]], None],
+        arrived: Arrived,
     ) -> None:
         self.owned: frozenset[TopicPartition] = frozenset()
         self.revoked = False
@@ -76,8 +74,22 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]
         self._uncommitted: dict[TopicPartition, OffsetAndMetadata] = {}
         self.client = connect({STRATEGY: [Incremental(lambda: self.owned)], **config})
 
+    def subscribe(self, topics: Collection[str]) -> None:
+        self.client.subscribe(sorted(topics), listener=self)
+        self.client.topics()  # so that it knows their partitions before it joins, and does not join twice
+
+    def ask_for_topics(self) -> Collection[str]:
+        """It has no timeout."""
+        names: Collection[str] = self.client.topics()
+        return names
+
+    def topic_ids(self) -> TopicIds:
+        return topic_ids(self.client)
+
+    def cluster_id(self) -> str:
+        return cluster_id(self.client)
+
     def poll(self, seconds: float) -> None:
-        """Take part in the group: join it, and get partitions."""
         try:
             self.client.poll(timeout_ms=int(seconds * 1000))
         finally:
@@ -97,7 +109,6 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]
         self.owned -= revoked
 
     def commit(self, offsets: Mapping[TopicPartition, OffsetAndMetadata]) -> None:
-        """Give Kafka a copy. While the group rebalances Kafka refuses it; the next commit includes it."""
         self._uncommitted |= offsets
         ours = {p: offset for p, offset in self._uncommitted.items() if p in self.owned}
         self._uncommitted = ours
@@ -112,7 +123,6 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]
 
     @property
     def member(self) -> str:
-        """Its id, which the group gives it."""
         return str(self.client.group_metadata().member_id)
 
     def hangs(self, now: float) -> bool:
@@ -133,6 +143,5 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]
         return now > self._joined_at + JOIN_SECONDS and self._polls > JOIN_POLLS
 
     def close(self) -> None:
-        """Leave the group."""
         with suppress(KafkaError):
             self.client.close(timeout_ms=ANSWER_MS)

@@ -7,12 +7,12 @@ from contextlib import suppress
 from typing import Any
 
 from kafka import TopicPartition
-from kafka.errors import KafkaError
+from kafka.errors import CorruptRecordError, KafkaError, UnsupportedCodecError
 
-from inbox.kafka.client import ANSWER_MS
-from inbox.kafka.undecodable import poll
-
-Batches = Mapping[TopicPartition, Sequence[Any]]
+from inbox.errors import Undecodable
+from inbox.kafka.connections import ANSWER_MS, Batches, Bounds, TopicIds
+from inbox.kafka.kafka_python.client import topic_ids
+from outbox_core.wire.consumed import ConsumerRecord
 
 
 class Reader:
@@ -37,20 +37,20 @@ class Reader:
             self._client.seek(partition, offset)
 
     def read(self, partitions: Collection[TopicPartition], seconds: float) -> Batches:
-        """The next records of these. Raises Undecodable."""
         self._assign(frozenset(partitions))
         batches = poll(self.client, timeout_ms=int(seconds * 1000))
         for partition, records in batches.items():
             self.positions[partition] = records[-1].offset + 1
-        return batches
+        return {partition: list(map(ConsumerRecord.of, records)) for partition, records in batches.items()}
 
-    def ends(self, partitions: Collection[TopicPartition]) -> Mapping[TopicPartition, int]:
-        """The end offsets of these; empty if a topic was deleted meanwhile. Raises KafkaTimeoutError."""
+    def ends(self, partitions: Collection[TopicPartition]) -> Bounds:
         return self._bounds(self.client.end_offsets, partitions)
 
-    def beginnings(self, partitions: Collection[TopicPartition]) -> Mapping[TopicPartition, int]:
-        """The first offsets of these; empty if a topic was deleted meanwhile. Raises KafkaTimeoutError."""
+    def beginnings(self, partitions: Collection[TopicPartition]) -> Bounds:
         return self._bounds(self.client.beginning_offsets, partitions)
+
+    def topic_ids(self) -> TopicIds:
+        return topic_ids(self.client)
 
     def close(self) -> None:
         client, self._client, self._assigned = self._client, None, frozenset()
@@ -66,10 +66,21 @@ class Reader:
                 self.client.seek(partition, self.positions[partition])
             self._assigned = partitions
 
-    def _bounds(
-        self, ask: Callable[..., Mapping[TopicPartition, int]], partitions: Collection[TopicPartition]
-    ) -> Mapping[TopicPartition, int]:
+    def _bounds(self, ask: Callable[..., Bounds], partitions: Collection[TopicPartition]) -> Bounds:
         try:
             return ask(sorted(partitions), timeout_ms=ANSWER_MS) if partitions else {}
         except KeyError:  # the client raises this when a topic was deleted meanwhile
             return {}
+
+
+def poll(client: Any, **options: int) -> Mapping[TopicPartition, Sequence[Any]]:
+    """The next records of the client. Raises Undecodable for an error that a batch may have caused."""
+    try:
+        records: Mapping[TopicPartition, Sequence[Any]] = client.poll(**options)
+    except (CorruptRecordError, UnsupportedCodecError) as error:
+        raise Undecodable(error) from error
+    except KafkaError:
+        raise
+    except Exception as error:  # a compression library raises errors of its own
+        raise Undecodable(error) from error
+    return records
