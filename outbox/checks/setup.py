@@ -48,6 +48,7 @@ def register_all() -> None:
         wiring.check_imported_twice,
         wiring.check_plain_receivers,
         wiring.check_durable,
+        wiring.check_database_deletes,
         wiring.check_shadowed,
     ):
         register(check)

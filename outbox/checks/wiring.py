@@ -15,7 +15,7 @@ from typing import Any
 from django.apps import apps
 from django.core.checks import CheckMessage, Error, Warning
 from django.db.models import Model
-from django.db.models.signals import post_save, pre_save
+from django.db.models.signals import post_delete, post_save, pre_delete, pre_save
 from django.dispatch import Signal
 
 from outbox.capture.receivers import Receiver, registered
@@ -121,6 +121,28 @@ def check_durable(**kwargs: object) -> list[CheckMessage]:
         for function in _functions(signal, model)
         if "durable=True" in _source(function)
     ]
+
+
+def check_database_deletes(**kwargs: object) -> list[CheckMessage]:
+    """W013: a foreign key by which the database itself deletes or changes rows (Django 6.1)."""
+    return [
+        Warning(
+            f"{receiver!r}: the database itself changes rows of {model._meta.label} by {field.name} "
+            f"({on_delete}), and writes no events.",
+            hint=f"Use {str(on_delete).removeprefix('DB_')}: Django does it, and the events are written.",
+            obj=model,
+            id="outbox.W013",
+        )
+        for receiver in registered
+        for model in receiver.models(pre_save, post_save, pre_delete, post_delete)
+        for field in model._meta.local_concrete_fields
+        if hasattr(on_delete := getattr(field.remote_field, "on_delete", None), "on_delete_sql")
+        and _receives_what(on_delete) & {signal for signal, sender in receiver.connections if sender is model}
+    ]
+
+
+def _receives_what(on_delete: object) -> set[object]:
+    return {pre_delete, post_delete} if str(on_delete) == "DB_CASCADE" else {pre_save, post_save}
 
 
 def check_shadowed(**kwargs: object) -> list[CheckMessage]:

@@ -27,7 +27,7 @@ from django.dispatch import receiver as django_receiver
 import outbox
 from outbox.checks.senders import check_senders
 from outbox.checks.setup import check_capture
-from outbox.checks.wiring import check_imported_twice, check_uids
+from outbox.checks.wiring import check_database_deletes, check_imported_twice, check_uids
 from outbox.write.registry import registry
 from tests.checking import run_checks
 from tests.testapp.events import Note
@@ -116,6 +116,37 @@ class TestSenderThatNeverSends:
     def test_where_it_does_send_is_fine(self, signal: Signal, sender: Any) -> None:
         outbox.receiver(signal, sender=sender)(nothing)
         assert not check_senders()
+
+
+class DatabaseOnDelete:
+    """As Django 6.1 has it."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __str__(self) -> str:
+        return self.name
+
+    def on_delete_sql(self, schema_editor: object) -> str:
+        return "ON DELETE"
+
+
+@pytest.mark.parametrize(
+    ("name", "signal", "is_named"),
+    [
+        ("DB_CASCADE", post_delete, True),
+        ("DB_CASCADE", post_save, False),
+        ("DB_SET_NULL", post_save, True),
+        ("DB_SET_NULL", pre_delete, False),
+    ],
+)
+def test_rows_that_the_database_itself_changes_are_warned_of(
+    monkeypatch: pytest.MonkeyPatch, name: str, signal: Signal, is_named: bool
+) -> None:
+    outbox.receiver(signal, sender=Price)(nothing)
+    key: Any = Price._meta.get_field("parcel")
+    monkeypatch.setattr(key.remote_field, "on_delete", DatabaseOnDelete(name))
+    assert [each.id for each in check_database_deletes()] == ["outbox.W013"] * is_named
 
 
 class TestTwice:

@@ -240,7 +240,8 @@ transaction. The receiver gets the caller's instance, also with changes that are
 `refresh=True` it gets the row. Async twins (`asave`, `adelete`, `aupdate`, `abulk_create`, `abulk_update`)
 are their synchronous ones. `update()` on the manager of a parent announces the parent's class.
 `bulk_create()` of rows whose primary keys the database gives (`db_default`) is refused on Django 5.2, which
-does not bring them back.
+does not bring them back. By a foreign key with `DB_CASCADE`, `DB_SET_NULL` or `DB_SET_DEFAULT` (Django 6.1)
+the database changes rows without an event: `manage.py check` names it (`outbox.W013`).
 """
 
 
