@@ -77,7 +77,7 @@ def check_topics(**kwargs: object) -> list[CheckMessage]:
 
 
 def check_engine(**kwargs: object) -> list[CheckMessage]:
-    """E005: the outbox would be in a database that is not PostgreSQL. W013: nothing would be committed."""
+    """E005: the outbox would be in a database that is not PostgreSQL. W014: nothing would be committed."""
     return list(_engine(DEFAULT_DB_ALIAS)) if _holds_outbox(DEFAULT_DB_ALIAS) else []
 
 
@@ -184,7 +184,7 @@ def _engine(alias: str) -> Iterator[CheckMessage]:
             f"AUTOCOMMIT of DATABASES[{alias!r}] is off: what the commands and the admin of the outbox "
             "change is not committed.",
             hint="Remove AUTOCOMMIT from it.",
-            id="outbox.W013",
+            id="outbox.W014",
         )
 
 

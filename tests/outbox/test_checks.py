@@ -152,9 +152,9 @@ class TestDatabase:
         assert not found("outbox.E005", databases=["default"])
 
     def test_without_autocommit(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        assert not found("outbox.W013")
+        assert not found("outbox.W014")
         monkeypatch.setitem(connections["default"].settings_dict, "AUTOCOMMIT", False)
-        (warning,) = found("outbox.W013")
+        (warning,) = found("outbox.W014")
         assert warning.level == checks.WARNING
 
     def test_whose_migrations_are_missing(self) -> None:
