@@ -24,6 +24,7 @@ REASONS = {
     Trouble.RECORD: Hold.Reason.POISON,
     Trouble.TOPIC_MISSING: Hold.Reason.TOPIC_MISSING,
     Trouble.TOPIC_FORBIDDEN: Hold.Reason.TOPIC_FORBIDDEN,
+    Trouble.NOT_ENOUGH_REPLICAS: Hold.Reason.NOT_ENOUGH_REPLICAS,
 }
 
 

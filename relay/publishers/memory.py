@@ -15,8 +15,8 @@ from relay.publishers.wave import fit
 class MemoryPublisher:
     """Keeps what is published in ``records``. Its topics have one partition each.
 
-    ``max_record_bytes``, ``missing`` and ``forbidden`` make it refuse records as a broker would.
-    ``available`` = False is an outage. ``failures`` are the failures of the next waves.
+    ``max_record_bytes``, ``missing``, ``forbidden`` and ``short`` (of replicas) make it refuse records as a
+    broker would. ``available`` = False is an outage. ``failures`` are the failures of the next waves.
     """
 
     def __init__(self, *, max_record_bytes: int = 1_048_588, batch_bytes: int = 1_000_000) -> None:
@@ -24,6 +24,7 @@ class MemoryPublisher:
         self.available = True
         self.missing: set[str] = set()
         self.forbidden: set[str] = set()
+        self.short: set[str] = set()
         self.failures: deque[Failure] = deque()
         self._max_record_bytes = max_record_bytes
         self._batch_bytes = batch_bytes
@@ -35,6 +36,8 @@ class MemoryPublisher:
             trouble = Trouble.TOPIC_MISSING
         elif topic in self.forbidden:
             trouble = Trouble.TOPIC_FORBIDDEN
+        elif topic in self.short:
+            trouble = Trouble.NOT_ENOUGH_REPLICAS
         return Topic(topic, self._max_record_bytes + BATCH_HEADER, trouble)
 
     def prepare(self, topics: Collection[str]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -13,6 +13,9 @@ from relay.publishers.question import Question
 
 MAX_MESSAGE_BYTES = "max.message.bytes"
 """The option of a topic that limits its batches."""
+MIN_IN_SYNC = "min.insync.replicas"
+"""The option of a topic that says how many replicas must be in sync for a write with acks=all."""
+LIMITS = (MAX_MESSAGE_BYTES, MIN_IN_SYNC)
 FRESH_SECONDS = 60.0
 TROUBLE_FRESH_SECONDS = 1.0
 ASK_AGAIN_SECONDS = 20.0
@@ -22,6 +25,8 @@ LEAST_PATIENCE_SECONDS = 5.0
 
 _REMEDIES = {
     Trouble.TOPIC_MISSING: "Topic {!r} does not exist: create it, or let the broker create topics.",
+    Trouble.NOT_ENOUGH_REPLICAS: "Topic {!r} has fewer replicas in sync than min.insync.replicas asks for: "
+    "bring its brokers back, or lower min.insync.replicas.",
     Trouble.TOPIC_FORBIDDEN: "The broker forbids the relay to write to topic {!r}: grant WRITE and DESCRIBE.",
 }
 
@@ -30,8 +35,9 @@ _REMEDIES = {
 class Topic:
     """A topic as the broker last described it.
 
-    ``max_bytes`` is the largest batch that it takes (max.message.bytes), None if this client may not ask.
-    Then ``narrowed_to`` is tried after a larger batch was refused.
+    ``replicas`` says how many replicas its partitions have in sync, and in all. ``max_bytes`` is the
+    largest batch that it takes (max.message.bytes), None if this client may not ask. Then ``narrowed_to`` is
+    tried after a larger batch was refused.
     """
 
     name: str
@@ -39,6 +45,14 @@ class Topic:
     trouble: Trouble | None = None
     detail: str = ""
     narrowed_to: int | None = None
+    replicas: frozenset[tuple[int, int]] = frozenset()
+
+    def limited(self, limits: Mapping[str, int]) -> Topic:
+        """The same topic with its options, without those that this client may not ask for."""
+        least = limits.get(MIN_IN_SYNC, 0)  # brokers ask for no more than there are in all (KIP-966)
+        short = any(in_sync < min(least, every) for in_sync, every in self.replicas)
+        trouble = self.trouble or (Trouble.NOT_ENOUGH_REPLICAS if short else None)
+        return replace(self, max_bytes=limits.get(MAX_MESSAGE_BYTES), trouble=trouble)
 
     def refusal(self, batch_bytes: int) -> Failure | None:
         """Why a batch of so many bytes cannot be written, if that is known."""

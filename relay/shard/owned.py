@@ -26,7 +26,7 @@ from relay.shard.in_flight import InFlight
 from relay.shard.page_size import PageSize
 
 KEEP_CHECKPOINTS_SECONDS = 120.0
-UNWRITABLE = (Trouble.TOPIC_MISSING, Trouble.TOPIC_FORBIDDEN)
+UNWRITABLE = (Trouble.TOPIC_MISSING, Trouble.TOPIC_FORBIDDEN, Trouble.NOT_ENOUGH_REPLICAS)
 
 
 class OwnedShard:

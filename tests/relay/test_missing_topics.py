@@ -29,22 +29,28 @@ def test_topics_that_cannot_be_written_are_held_at_once_and_stop_no_other(
     office, w = desk(topic_grace_seconds=1000.0, topic_retry_seconds=0.0), writer()
     office.broker.missing |= {"gone", "also-gone"}
     office.broker.forbidden.add("secret")
-    for topic in ("gone", "secret", "also-gone"):
+    office.broker.short.add("short")
+    for topic in ("gone", "secret", "also-gone", "short"):
         w.insert("a", topic=topic)
         w.insert("b")
     w.commit()
     while office.shard.step():
         pass
-    assert payloads(office.broker.records) == ["b:1", "b:2", "b:3"]
+    assert payloads(office.broker.records) == ["b:1", "b:2", "b:3", "b:4"]
     reasons = dict(Hold.objects.values_list("topic", "reason"))
-    assert reasons == {"gone": "topic-missing", "also-gone": "topic-missing", "secret": "topic-forbidden"}
-    office.broker.missing.clear()
-    office.broker.forbidden.clear()
+    assert reasons == {
+        "gone": "topic-missing",
+        "also-gone": "topic-missing",
+        "secret": "topic-forbidden",
+        "short": "not-enough-replicas",
+    }
+    for refused in (office.broker.missing, office.broker.forbidden, office.broker.short):
+        refused.clear()
     w.insert("a", topic="gone")
     w.commit()
     office.drain()
     published = [(r.topic, r.value) for r in office.broker.records if r.topic == "gone"]
-    assert published == [("gone", b"a:1"), ("gone", b"a:4")]
+    assert published == [("gone", b"a:1"), ("gone", b"a:5")]
     assert not Hold.objects.exists()
     assert not Held.objects.exists()
 

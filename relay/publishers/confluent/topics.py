@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Container, Mapping
 from concurrent.futures import Future, wait
-from dataclasses import replace
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
@@ -13,7 +12,7 @@ from confluent_kafka.admin import AclOperation, AdminClient, ConfigResource, Res
 
 from outbox_core.librdkafka import ClientReports
 from relay.publishers.base import Trouble
-from relay.publishers.topics import MAX_MESSAGE_BYTES, Topic, internal, unnameable
+from relay.publishers.topics import LIMITS, Topic, internal, unnameable
 
 CONFIG_SECONDS = 1.0
 SLICE_SECONDS = 0.2
@@ -45,10 +44,12 @@ class TopicDescriber:
         topics = [_topic(name, answer) for name, answer in described.items()]
         limits = self._limits(admin, [t.name for t in topics if t.trouble is None], deadline)
         admin.poll(0)
-        return [replace(topic, max_bytes=limits.get(topic.name)) for topic in topics]
+        return [topic.limited(limits.get(topic.name, {})) for topic in topics]
 
-    def _limits(self, admin: AdminClient, names: Collection[str], deadline: float) -> dict[str, int]:
-        """max.message.bytes by topic, without topics that this client may not ask about."""
+    def _limits(
+        self, admin: AdminClient, names: Collection[str], deadline: float
+    ) -> dict[str, dict[str, int]]:
+        """The options by topic, without topics that this client may not ask about."""
         if not names:
             return {}
         resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
@@ -56,7 +57,7 @@ class TopicDescriber:
         answers = admin.describe_configs(resources, request_timeout=seconds)
         self._wait(admin, answers.values())
         return {
-            resource.name: int(answer.result()[MAX_MESSAGE_BYTES].value)
+            resource.name: {name: int(answer.result()[name].value) for name in LIMITS}
             for resource, answer in answers.items()
             if _error(answer, but=[KafkaError.TOPIC_AUTHORIZATION_FAILED]) is None
         }
@@ -82,7 +83,8 @@ def _topic(name: str, answer: Future[Any]) -> Topic:
     allowed = answer.result().authorized_operations
     if allowed and AclOperation.WRITE not in allowed:
         return Topic(name, trouble=Trouble.TOPIC_FORBIDDEN)
-    return Topic(name)
+    led = [each for each in answer.result().partitions if each.leader]
+    return Topic(name, replicas=frozenset((len(each.isr), len(each.replicas)) for each in led))
 
 
 def _error(answer: Future[Any], but: Container[int]) -> int | None:

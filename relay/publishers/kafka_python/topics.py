@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import replace
 from threading import Lock
 from typing import Any
 
@@ -15,7 +14,7 @@ from kafka.protocol.metadata import MetadataRequest
 from relay.publishers.base import Trouble
 from relay.publishers.kafka_python.network import Network
 from relay.publishers.kafka_python.options import answered_within, made
-from relay.publishers.topics import MAX_MESSAGE_BYTES, Topic, internal, unnameable
+from relay.publishers.topics import LIMITS, Topic, internal, unnameable
 
 CLOSE_SECONDS = 1.0
 
@@ -94,7 +93,7 @@ class _Admin:
         limits = self._limits([topic.name for topic in topics if topic.trouble is None])
         if self._network is not None:
             self._network.answered()
-        return [replace(topic, max_bytes=limits.get(topic.name)) for topic in topics]
+        return [topic.limited(limits.get(topic.name, {})) for topic in topics]
 
     def create(self, names: Collection[str]) -> None:
         assert self._network is not None, "describe() comes first"
@@ -102,18 +101,17 @@ class _Admin:
         with self._lock:
             self._network.ask(MetadataRequest(topics=topics, allow_auto_topic_creation=True))
 
-    def _limits(self, names: Collection[str]) -> dict[str, int]:
-        """max.message.bytes by topic, without topics that this client may not ask about."""
+    def _limits(self, names: Collection[str]) -> dict[str, dict[str, int]]:
+        """The options by topic, without topics that this client may not ask about."""
         assert self._client is not None
         if not names:
             return {}
-        only = {MAX_MESSAGE_BYTES: None}
+        only = dict.fromkeys(LIMITS)
         resources = [ConfigResource(ConfigResourceType.TOPIC, name, only) for name in names]
         described = self._client.describe_configs(resources, config_filter="all").get("topic", {})
         return {
-            name: int(configs[MAX_MESSAGE_BYTES]["value"])
-            for name, configs in described.items()
-            if MAX_MESSAGE_BYTES in configs
+            topic: {name: int(configs[name]["value"]) for name in LIMITS if name in configs}
+            for topic, configs in described.items()
         }
 
 
@@ -128,4 +126,6 @@ def _topic(description: Mapping[str, Any]) -> Topic:
         return internal(name)
     if error is kafka_errors.UnknownTopicOrPartitionError or not description["partitions"]:
         return Topic(name, trouble=Trouble.TOPIC_MISSING)
-    return Topic(name)
+    led = [each for each in description["partitions"] if each["leader_id"] >= 0]
+    replicas = frozenset((len(each["isr_nodes"]), len(each["replica_nodes"])) for each in led)
+    return Topic(name, replicas=replicas)
