@@ -8,23 +8,20 @@ from django.db import connections
 from django.db.models.functions import Now
 
 from outbox.models import Minute, Statistics
-from outbox.sql import statement
-from outbox.status.history import KEEP_DAYS
+from outbox.status import history
 from outbox_core.database import BY_INDEX, pinned
 
-COUNT_UP_TO = 10_000
 STATEMENT_TIMEOUT = "10s"
 
 
 def write(alias: str) -> bool:
     """Write the row of this minute. Returns False if another relay has. Raises errors of the database."""
-    text = statement("minute", cap=COUNT_UP_TO).replace("{pending}", statement("pending", cap=COUNT_UP_TO))
     settings = BY_INDEX | {"statement_timeout": STATEMENT_TIMEOUT}
     with pinned(alias, settings), connections[alias].cursor() as cursor:
-        cursor.execute(text)
+        cursor.execute(history.this_minute())
         if not cursor.rowcount:
             return False
-    keep = Now() - timedelta(days=KEEP_DAYS)
+    keep = Now() - timedelta(days=history.KEEP_DAYS)
     for rows in (Minute.objects, Statistics.objects):
         rows.using(alias).filter(minute__lt=keep).delete()
     return True

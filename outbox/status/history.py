@@ -13,6 +13,8 @@ from outbox_core.database import by_index
 
 KEEP_DAYS = 35
 """How long relays keep what the plots are made of."""
+COUNT_UP_TO = 10_000
+"""The most pending events that are counted."""
 
 
 class Period(NamedTuple):
@@ -43,6 +45,12 @@ class Span:
     latency_ms: int | None
     written: int | None
     oldest_ms: int | None
+
+
+def this_minute() -> str:
+    """The statement that writes what is true now, unless another relay has."""
+    pending = statement("pending", cap=COUNT_UP_TO)
+    return statement("minute", cap=COUNT_UP_TO).replace("{pending}", pending)
 
 
 def read(using: str, period: Period, statement_timeout: str = "10s") -> list[Span]:
