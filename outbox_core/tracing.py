@@ -35,8 +35,8 @@ def current() -> tuple[str, str | None] | None:
     """``traceparent`` and ``tracestate`` of the active span; None if there is none."""
     if not AVAILABLE:
         return None
-    span = trace.get_current_span().get_span_context()
-    if not span.is_valid:
+    active = trace.get_current_span()
+    if active is trace.INVALID_SPAN or not (span := active.get_span_context()).is_valid:
         return None
     parent = f"00-{span.trace_id:032x}-{span.span_id:016x}-{span.trace_flags:02x}"
     return parent, span.trace_state.to_header() or None

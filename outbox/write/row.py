@@ -21,6 +21,7 @@ from outbox.write.registry import EventType, registry
 from outbox.write.uuid7 import uuid7
 from outbox_core.people.text import has_controls, line
 
+LARGE = 2**63
 _KEYS = (str, int, UUID)
 
 
@@ -97,6 +98,8 @@ def _text(
 
 def _checked(value: object) -> str:
     """Raise ValueError for what has no single plain text, and for what Kafka or PostgreSQL cannot take."""
+    if type(value) is UUID or (type(value) is int and -LARGE < value < LARGE):
+        return str(value)
     plain = value.value if isinstance(value, Enum) else value
     if isinstance(plain, bool) or not isinstance(plain, _KEYS):
         raise ValueError(  # noqa: TRY004
