@@ -22,6 +22,8 @@ from inbox.kafka.topic_ids import SIGNED
 from outbox_core.librdkafka import ClientReports, topic_id
 
 SECONDS = ANSWER_MS / 1000
+FIRST_SECONDS = 1.0
+"""How long the first of two attempts takes, where one may be in vain."""
 
 
 class Questions:
@@ -90,10 +92,16 @@ class Questions:
         """What ``spec`` asks for, without partitions whose topic was deleted meanwhile."""
         if not partitions:
             return {}
+        try:
+            return self._offsets(partitions, spec, FIRST_SECONDS)
+        except NoAnswer:  # now and then librdkafka waits in vain for the leaders, which it asks for first
+            return self._offsets(partitions, spec, SECONDS)
+
+    def _offsets(self, partitions: Collection[TopicPartition], spec: OffsetSpec, seconds: float) -> Bounds:
         asked = self.admin.list_offsets(
             {Place(*each): spec for each in sorted(partitions)},
             isolation_level=self._isolation,
-            request_timeout=SECONDS,
+            request_timeout=seconds,
         )
         found: dict[TopicPartition, int] = {}
         for place, answer in asked.items():
