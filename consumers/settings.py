@@ -96,7 +96,9 @@ def database(service: str) -> dict[str, Any]:
     """The database named after the service on the shared server, or one of its own (CRM_DATABASE_URL)."""
     own = os.environ.get(f"{service.upper()}_DATABASE_URL")
     shared = os.environ.get("DATABASE_URL", "postgresql://postgres@127.0.0.1:5432/")
-    config: dict[str, Any] = {**dj_database_url.parse(own or shared, conn_max_age=60)}
+    config: dict[str, Any] = {
+        **dj_database_url.parse(own or shared, conn_max_age=60, conn_health_checks=True)
+    }
     # A password of any characters beside the URL, where some would need %-encoding.
     config["PASSWORD"] = _secret("DATABASE_PASSWORD") or config["PASSWORD"]
     if not own:

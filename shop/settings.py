@@ -91,7 +91,9 @@ def _database_url(service: str) -> str:
 
 def _database() -> dict[str, Any]:
     """DATABASE_PASSWORD is a password of any characters beside the URL, where some would need %-encoding."""
-    config: dict[str, Any] = {**dj_database_url.parse(_database_url("shop"), conn_max_age=60)}
+    config: dict[str, Any] = {
+        **dj_database_url.parse(_database_url("shop"), conn_max_age=60, conn_health_checks=True)
+    }
     return {**config, "PASSWORD": _secret("DATABASE_PASSWORD") or config["PASSWORD"]}
 
 
