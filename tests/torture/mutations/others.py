@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import nullcontext
 from importlib import import_module
 
 import pytest
 
-from inbox.handling.unit_of_work import Claimed
 from tests.torture.mutations.tools import Mutation, inbox_query, instead, query
 
 
 def no_lock_of_the_key(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(import_module("outbox.write.emit"), "serialize_writers", lambda *_: None)
+
+
+def all_claimed(deliveries: Sequence[object]) -> object:
+    claimed = import_module("inbox.handling.unit_of_work").Claimed
+    return claimed(tuple(enumerate(deliveries)), may_wait=True)
 
 
 def no_doubt(patch: pytest.MonkeyPatch) -> None:
@@ -63,7 +68,7 @@ INBOX: dict[str, Mutation] = {
     "no blame while the cause is in doubt": no_doubt,
     "the note of what is handled": instead(
         "inbox.handling.unit_of_work.UnitOfWork._begin",
-        lambda _, unit, deliveries, moves: Claimed(tuple(enumerate(deliveries)), may_wait=True),
+        lambda _, unit, deliveries, moves: all_claimed(deliveries),
     ),
     "later events held behind poison": instead(
         "inbox.handling.unit_of_work.UnitOfWork._blocked", lambda *_: set()
