@@ -29,7 +29,9 @@ class Trouble(Enum):
     TOPIC_MISSING = "topic-missing"
     """The topic does not exist, as far as the broker knows."""
     NOT_ENOUGH_REPLICAS = "not-enough-replicas"
-    """Fewer replicas of the topic are in sync than its min.insync.replicas asks for."""
+    """Fewer replicas of the topic are in sync than its min.insync.replicas asks for, or a partition of it has
+    no leader.
+    """
     TOPIC_FORBIDDEN = "topic-forbidden"
     """The broker refuses this client the topic."""
 
