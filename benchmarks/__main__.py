@@ -16,6 +16,7 @@ NAMES = (
     "hotkey",
     "latency",
     "emit",
+    "emitmany",
     "idle",
     "memory",
     "transaction",
