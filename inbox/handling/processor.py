@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import TypeVar
@@ -121,28 +121,34 @@ class Processor:
             deaths_suspected.send(self._unit.consumer, deliveries=held)
         return [d for d in deliveries if d.record.place not in dead]
 
-    def _settle(self, deliveries: Sequence[Delivery]) -> Iterator[Delivery]:
-        """Handle or hold these. Yields the last finished one after each step."""
+    def _settle(self, deliveries: Sequence[Delivery]) -> Generator[Delivery, None, bool]:
+        """Handle or hold these. Yields the last finished one after each step. Returns whether it was always
+        certain which one failed: one that ends the transaction is found at its end, and later ones may have
+        failed because of it.
+        """
         rest = list(deliveries)
         while rest:
             failure = self._try(rest)
             if failure is None:
                 yield rest[-1]
-                return
+                return True
             if failure.index is None and len(rest) > 1:
                 for delivery in rest:
                     self._check_stop()
                     yield from self._settle([delivery])
-                return
+                return False
             index = failure.index or 0
             self._judge.note(failure.handler)
-            yield from self._settle(rest[:index])
+            is_certain = yield from self._settle(rest[:index])
             del rest[:index]
+            if not is_certain:
+                continue
             if self._held(rest[0], failure):
                 yield rest.pop(0)
             else:
                 self._wait_for_any(rest)
             self._check_stop()
+        return True
 
     def _try(self, deliveries: Sequence[Delivery]) -> Failure | None:
         """Handle them in one transaction. Returns the failure, if there is one."""

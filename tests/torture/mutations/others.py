@@ -14,6 +14,11 @@ def no_lock_of_the_key(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(import_module("outbox.write.emit"), "serialize_writers", lambda *_: None)
 
 
+def no_doubt(patch: pytest.MonkeyPatch) -> None:
+    culprit = import_module("inbox.holding.retries").Culprit
+    patch.setattr("inbox.holding.retries.Culprit", lambda *who, **_: culprit(*who[:-1], True, True))
+
+
 OUTBOX: dict[str, Mutation] = {
     "one transaction for a save in autocommit": instead(
         "outbox.capture.save_hook._one_transaction", lambda *_: nullcontext()
@@ -54,6 +59,7 @@ OUTBOX: dict[str, Mutation] = {
 }
 
 INBOX: dict[str, Mutation] = {
+    "no blame while the cause is in doubt": no_doubt,
     "the note of what is handled": instead(
         "inbox.handling.unit_of_work.UnitOfWork._begin",
         lambda _, unit, deliveries, moves: list(enumerate(deliveries)),
