@@ -75,14 +75,20 @@ def relay(*arguments: str, **environment: str) -> subprocess.Popen[bytes]:
 
 
 @contextmanager
-def running_relay(*arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+def running_relay(*arguments: str, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
     """A relay for the length of a block."""
-    process = relay(*arguments)
+    process = relay(*arguments, **environment)
     try:
         yield process
     finally:
         process.terminate()
         process.wait(30)
+
+
+def empty() -> None:
+    """Forget all events, published or not."""
+    with connection.cursor() as cursor:
+        cursor.execute("TRUNCATE outbox_event, outbox_held")
 
 
 def published() -> int:
