@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import TypeVar
 
 from outbox_core.process.clock import boottime
-from outbox_core.wire.encode import Record
+from outbox_core.wire.encode import Record, topics_of
 from relay.cluster.lease import Lease
 from relay.errors import LeaseLost, PublisherUnavailable, Throttled
 from relay.publishers.base import Outcome, Publisher
@@ -75,7 +75,7 @@ class Sender:
         return self._thread.submit(self._deliver, records, lease)
 
     def _deliver(self, records: Sequence[Record], lease: Lease) -> list[Outcome]:
-        self._prepare({record.topic for record in records})
+        self._prepare(topics_of(records))
         if lease.remaining < self._margin:
             raise LeaseLost(f"Too little time is left of the lease on shard {lease.shard} to begin a wave.")
         self._since = boottime()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
+from outbox_core.wire.encode import HEADER_BYTES, RECORD_BYTES
 from outbox_core.wire.encode import Record as Record
 
 BATCH_HEADER = 61
@@ -94,7 +95,7 @@ class Publisher(Protocol):
 def size(record: Record) -> int:
     """An upper bound of a record's bytes in a batch without compression (KIP-98, message format v2)."""
     _, key, value, headers = record
-    total = 36 + len(key) + (0 if value is None else len(value))
+    total = RECORD_BYTES + len(key) + (0 if value is None else len(value))
     for name, content in headers:
-        total += 10 + len(content) + (len(name) if name.isascii() else len(name.encode()))
+        total += HEADER_BYTES + len(content) + (len(name) if name.isascii() else len(name.encode()))
     return total

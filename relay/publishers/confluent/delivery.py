@@ -44,6 +44,7 @@ class Delivery:
         self._producer = producer
         self._records = records
         self._waited = 0.0
+        self._is_whole = True
         self._send(records)
 
     @property
@@ -62,6 +63,7 @@ class Delivery:
 
     def _report(self, index: int, error: KafkaError, _message: object) -> None:
         self.reports[index] = error
+        self._is_whole = False
 
     def wait(self, seconds: float, refusals: Refusals, *, is_new: bool = False) -> bool:
         """Wait for every report.
@@ -74,7 +76,14 @@ class Delivery:
             return self._wait(seconds, refusals, is_new=is_new)
         finally:
             if not len(self._producer):
-                self.reports = [None if report is True else report for report in self.reports]
+                self._acknowledge()
+
+    def _acknowledge(self) -> None:
+        """What has no report by now was acknowledged."""
+        if self._is_whole:
+            self.reports = [None] * len(self.reports)
+        else:
+            self.reports = [None if report is True else report for report in self.reports]
 
     def _wait(self, seconds: float, refusals: Refusals, *, is_new: bool) -> bool:
         try:
@@ -120,6 +129,8 @@ class Delivery:
         """The outcome of each record that the producer took, or of the first one if it took none."""
         if not self.reports and self.refused is not None:
             return [failure(self.refused)]
+        if not any(self.reports):
+            return self.reports
         each = zip(self._records, self.reports, strict=False)
         return [None if report is None else self._fate(record.topic, report) for record, report in each]
 

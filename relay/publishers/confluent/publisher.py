@@ -119,10 +119,10 @@ class ConfluentPublisher:
     def publish(self, records: Sequence[Record]) -> list[Outcome]:
         assert self._producer is not None, "prepare() comes first"
         wave = fit(
-            records, self._topics, _one_place, batch_bytes=self._batch_bytes,
+            records, self._topics, None, batch_bytes=self._batch_bytes,
             wave_bytes=self._pace.bytes, judge=self._judge, ask_again=self._ask_again,
         )  # fmt: skip
-        if not wave.sent:
+        if not wave.records:
             return wave.outcomes([])
         delivery = self._deliver(self._producer, wave)
         outcomes = delivery.outcomes()
@@ -177,8 +177,3 @@ class ConfluentPublisher:
     def close(self, timeout: float) -> None:
         self._topics.close()
         self._discard()
-
-
-def _one_place(_: Record) -> int:
-    """librdkafka chooses the partition, so a wave has one batch for each topic."""
-    return 0

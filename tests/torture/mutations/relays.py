@@ -62,8 +62,8 @@ def id_cursor(patch: pytest.MonkeyPatch) -> None:
 
     def above(log: Any, position: Any) -> Any:
         page = poll(log, Position())
-        rows = [row for row in page.rows if row.id > last["id"]]
-        last["id"] = max([last["id"], *(row.id for row in rows)])
+        rows = [row for row in page.rows if row[0] > last["id"]]
+        last["id"] = max([last["id"], *(row[0] for row in rows)])
         return replace(page, rows=rows, end=page.end if rows else position)
 
     patch.setattr(Log, "_poll", above)
