@@ -66,8 +66,8 @@ class HeldEventAdmin(InboxAdmin):
 
     title = "Held events"
     list_display = (
-        *("id", "consumer", "type_shown", "topic", "key_shown", "state"),
-        *("attempts", "held_since", "short_error"),
+        *("id", "state", "short_error", "type_shown", "key_shown"),
+        *("held_since", "attempts", "consumer", "topic"),
     )
     list_filter = (ConsumerFilter, TopicFilter, TypeFilter, ("discarded_at", admin.EmptyFieldListFilter))
     lookups = frozenset({"consumer", "topic", "type", "discarded_at__isempty"})

@@ -85,6 +85,7 @@ class Migration(migrations.Migration):
                 ('pid', models.IntegerField()),
                 ('member', models.TextField(default='')),
                 ('state', models.TextField(choices=[('running', 'running'), ('waiting', 'waiting')])),
+                ('state_since', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                 ('detail', models.TextField(default='')),
                 ('partitions', models.IntegerField(default=0)),
                 ('reads', models.JSONField(default=list)),

@@ -19,7 +19,7 @@ from outbox_core.operations.bulk.verb import Order
 from outbox_core.people.admin import LIMIT, ReadOnlyAdmin, ReasonForm
 from outbox_core.people.humanize import amount
 from outbox_core.people.ledger_admin import history
-from outbox_core.people.markup import ago
+from outbox_core.people.markup import ago, wide
 from outbox_core.people.text import line
 
 if TYPE_CHECKING:
@@ -157,13 +157,14 @@ class HoldAdmin(ReadOnlyAdmin):
     def events(self, hold: Hold) -> SafeString:
         waiting = hold.held.waiting().select_related("event").defer("event__payload", "event__headers")
         rows = [_row(held.event) for held in waiting.order_by("pk")[:LIST_EVENTS]]
-        return format_html(
+        table = format_html(
             "<table><thead><tr><th>Sequence</th><th>Type</th><th>Key</th><th>Created</th></tr></thead>{}</table>{}",
             format_html_join(
                 "", '<tr><td><a href="{}">{}</a></td><td>{}</td><td>{}</td><td>{}</td></tr>', rows
             ),
             f"The first {LIST_EVENTS}." if hold.waiting > LIST_EVENTS else "",
         )
+        return wide("Held events", table)
 
 
 def _row(event: OutboxEvent) -> tuple[object, ...]:

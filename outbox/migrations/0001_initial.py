@@ -172,6 +172,7 @@ class Migration(migrations.Migration):
                 ('host', models.TextField()),
                 ('pid', models.IntegerField()),
                 ('state', models.TextField()),
+                ('state_since', models.DateTimeField(db_default=outbox.fields.ClockTimestamp())),
                 ('detail', models.TextField(default='')),
                 ('started_at', models.DateTimeField(db_default=outbox.fields.ClockTimestamp())),
                 ('heartbeat_at', models.DateTimeField(db_default=outbox.fields.ClockTimestamp())),
