@@ -38,11 +38,15 @@ class Slow(MemoryPublisher):
 
 
 class Telling(Slow):
+    """Takes its time to hand over."""
+
     def __init__(self) -> None:
         super().__init__()
         self.handed_over: Callable[[], object] = lambda: None
+        self.encoded = Event()
 
     def hand_over(self) -> None:
+        self.encoded.wait(0.3)
         self.seen.append("handed over")
         self.handed_over()
 
@@ -68,6 +72,7 @@ def test_the_loop_lets_a_wave_be_handed_over_before_it_encodes_the_next_page() -
         wave = sender.send(WAVE, LEASE)
         sender.let_hand_over()
         publisher.seen.append("encoded")
+        publisher.encoded.set()
         assert not wave.done()
         publisher.gate.set()
         assert wave.result(30) == [None]
