@@ -59,7 +59,9 @@ def no_acknowledgement(seconds: float) -> Failure:
 class Publisher(Protocol):
     """Hands records to a broker, with acks=all and idempotence.
 
-    None of the methods may be called by two threads at once.
+    None of the methods may be called by two threads at once. If it has an attribute ``handed_over``, the
+    relay stores a function there. ``publish`` calls it as soon as it only waits for the broker: then the
+    relay encodes the next page.
     """
 
     def prepare(self, topics: Collection[str]) -> None:

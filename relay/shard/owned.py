@@ -125,6 +125,7 @@ class OwnedShard:
         began = boottime()
         page = self._log.read(position, self._page_size.rows)
         signals.page_read.send(type(self), lease=self.lease, rows=len(page.rows), seconds=boottime() - began)
+        self._context.sender.let_hand_over()
         return InFlight(page, self._context.encode.page(page.rows))
 
     def _skip(self, end: Position) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from confluent_kafka import KafkaError, Producer
@@ -64,6 +64,7 @@ class ConfluentPublisher:
         self._topics = TopicDirectory(self._describe, give_up=self._describe.close, patience=delivery_seconds)
         self._pace = Pace(delivery_seconds)
         self._throttle = Throttle(options.get("throttle_cb"))
+        self.handed_over: Callable[[], object] = lambda: None
         self._producer: Producer | None = None
         self._is_patient = False
         self._is_new = True
@@ -138,6 +139,7 @@ class ConfluentPublisher:
     def _deliver(self, producer: Producer, wave: Wave) -> Delivery:
         since = time.monotonic()
         delivery = Delivery(producer, wave.records)
+        self.handed_over()
         if not delivery.wait(self._delivery_seconds, self._topics.refusals, is_new=self._is_new):
             if delivery.is_uncertain or delivery.gone:  # the purge may still reach what it is given next
                 self._discard()
