@@ -92,15 +92,15 @@ def status(consumer: ConsumerSettings, database: str, lag: Lag) -> ConsumerStatu
         progress_at=Max("progress_at", filter=is_alive),
         heard_at=Max("heartbeat_at"),
     )
-    waiting = list(alive.filter(state=Instance.State.WAITING).values_list("detail", "state_since"))
+    waits = list(alive.filter(state=Instance.State.WAITING).values_list("detail", "state_since"))
     handlers = {type_: handler.name for type_, handler in sorted(registry.of(consumer.handlers).items())}
     gaps = Offset.objects.db_manager(database).with_gaps(name)
     return ConsumerStatus(
         consumer=name,
         instances=totals["instances"],
         heard_at=totals["heard_at"],
-        waiting_for="; ".join(sorted({detail for detail, _ in waiting})),
-        waiting_since=min((since for _, since in waiting), default=None),
+        waiting_for="; ".join(sorted({detail for detail, _ in waits})),
+        waiting_since=min((since for _, since in waits), default=None),
         **_behind(lag),
         missed=tuple(
             f"{gap.topic}/{gap.partition} offsets {gap.missed_first} to {gap.missed_last}" for gap in gaps

@@ -27,10 +27,12 @@ RETRIES_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Thresholds:
-    """The most records that may wait, and the highest age of the oldest one in seconds. None: no limit."""
+    """The most records that may wait, and the highest age of the oldest one in seconds, as the alert
+    InboxBehind has it. None: no limit.
+    """
 
     max_pending: int = 10_000
-    max_age: float | None = None
+    max_age: float | None = 300.0
 
 
 def read(chosen: Sequence[ConsumerSettings], using: str, thresholds: Thresholds, lags: LagReader) -> Report:
