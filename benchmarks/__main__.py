@@ -22,6 +22,7 @@ from devstack.errors import Unavailable
 NAMES = (
     "drain",
     "beside",
+    "grid",
     "hotkey",
     "latency",
     "emit",
@@ -34,7 +35,7 @@ NAMES = (
     "takeover",
     "audit",
 )
-WITH_EVENTS = ("drain", "beside", "hotkey", "memory", "transaction", "snapshot", "audit")
+WITH_EVENTS = ("drain", "beside", "grid", "hotkey", "memory", "transaction", "snapshot", "audit")
 
 
 def main() -> int:
