@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from outbox.log.position import Position, Snapshot
+from outbox.write.buckets import BUCKETS
 from outbox_core.wire.encode import Row
 from relay.cluster.lease import Lease
 from relay.log.session import Session
@@ -102,6 +103,7 @@ class Log:
     ) -> None:
         self._session = session
         self._range = {"first": lease.first, "last": lease.last, "rows": rows, "bytes": size}
+        self._owns_all = lease.last - lease.first + 1 == BUCKETS
         self._poll_limit = rows * POLL_FACTOR
         self._rows = rows
         self._tick = tick
@@ -133,7 +135,8 @@ class Log:
 
     def _scan_window(self, position: Position, hi: Snapshot, most: int) -> Page:
         parameters = {"lo": str(position.lo), "hi": str(hi), "pos": position.pos, "scan": self._scan}
-        fetched = self._session.fetch("log/scan_window", {**self._range, **parameters, "rows": most})
+        scan = "log/scan_whole_window" if self._owns_all else "log/scan_window"
+        fetched = self._session.fetch(scan, {**self._range, **parameters, "rows": most})
         found, scanned, edge, others = fetched[0][ROW_WIDTH:]
         rows = _rows(fetched)
         if not rows and others:  # the window continues here with events of other shards: this is not a gap
