@@ -8,6 +8,7 @@ from typing import Any
 from django.db.models import Q
 
 from inbox.models import HeldEvent
+from inbox.models.held import cause_of
 from inbox.models.held_queries import HeldEventQuerySet
 from outbox_core.operations.bulk.selection import Selection
 from outbox_core.operations.bulk.verb import Order, Verb
@@ -34,9 +35,13 @@ class OfHeldEvents(Verb):
     def chosen(self, order: Order, using: str) -> HeldEventQuerySet:
         return held(order.selection, using)
 
-    def lines(self, rows: Any) -> Iterator[str]:
+    def parse_id(self, text: str) -> str:
+        return text
+
+    def lines(self, rows: Any, *, errors: bool = True) -> Iterator[str]:
         for each in rows.defer("record"):
-            why = each.error or "waits behind its key"
+            error = each.error if errors else cause_of(each.error)
+            why = error or "waits behind its key"
             what = f"event {each.event_id} ({each.type}), key {each.key} of {each.topic}"
             yield f"{each.consumer}: {what}: {why}"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
+from uuid import UUID
 
 from django.db.models import Exists, OuterRef
 
@@ -52,7 +53,10 @@ class Discard(Verb):
         _end_empty(holds, using)
         return Change(done, done, len(ids) - done)
 
-    def lines(self, rows: Any) -> Iterator[str]:
+    def parse_id(self, text: str) -> UUID:
+        return UUID(text)
+
+    def lines(self, rows: Any, *, errors: bool = True) -> Iterator[str]:
         for held in rows.select_related("event").defer("event__payload", "event__headers"):
             event = held.event
             yield f"Event {event.event_id} ({event.type}), key {event.key} of {event.topic}"

@@ -56,7 +56,10 @@ class Release(Verb):
         events = behind.order_by()[: COUNT_UP_TO + 1].count() if held else 0
         return Change(len(held), events, len(due) - len(held))
 
-    def lines(self, rows: Any) -> Iterator[str]:
+    def parse_id(self, text: str) -> int:
+        return int(text)
+
+    def lines(self, rows: Any, *, errors: bool = True) -> Iterator[str]:
         for hold in rows.with_waiting(EVENTS + 1):
             waiting = amount(min(hold.waiting, EVENTS), capped=hold.waiting > EVENTS)
             yield f"{hold}: {waiting} waiting"

@@ -7,13 +7,15 @@ held. No new event comes behind that hold, and none waits for it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 from outbox.errors import OutboxError
 from outbox.fields import ClockTimestamp
 from outbox.models import Held, Hold, Ledger, OutboxEvent
 from outbox.models.event_queries import OutboxEventQuerySet
+from outbox.write.uuid7 import uuid7
 from outbox_core.operations.bulk.step import Change, Step
 from outbox_core.operations.bulk.verb import Order, Verb
 
@@ -98,7 +100,14 @@ class Replay(Verb):
         done = _send(found, order, using) if found else 0
         return Change(done, done, len(found) - done)
 
-    def lines(self, rows: Any) -> Iterator[str]:
+    def parse_id(self, text: str) -> UUID:
+        return UUID(text)
+
+    def options(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Without an id, a new one."""
+        return {"id": given.get("id") or uuid7().hex, "to": given.get("to") or ""}
+
+    def lines(self, rows: Any, *, errors: bool = True) -> Iterator[str]:
         for event in rows.only("event_id", "type", "key", "topic"):
             yield f"Event {event.event_id} ({event.type}), key {event.key} of {event.topic}"
 

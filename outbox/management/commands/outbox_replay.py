@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 from uuid import UUID
 
 from django.core.management.base import CommandParser
@@ -11,7 +10,6 @@ from django.core.management.base import CommandParser
 from outbox.management.bulk import OutboxFollowing
 from outbox.operations import replaying
 from outbox.operations.bulk import REPLAY
-from outbox.write.uuid7 import uuid7
 from outbox_core.operations.bulk.command import BulkCommand
 from outbox_core.operations.bulk.selection import add_filters
 from outbox_core.operations.bulk.verb import Order
@@ -41,9 +39,6 @@ class Command(BulkCommand, OutboxFollowing):
         parser.add_argument("--to", metavar="TOPIC", help="send them to this topic instead of their own")
         parser.add_argument("--id", default="", help="the id of the replay (default: a new one)")
         parser.add_argument("--reason", default="", help="why; it is kept in the ledger")
-
-    def verb_options(self, options: dict[str, Any]) -> dict[str, Any]:
-        return {"id": options["id"] or uuid7().hex, "to": options["to"] or ""}
 
     def require(self, order: Order, using: str) -> None:
         super().require(order, using)

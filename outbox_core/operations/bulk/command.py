@@ -57,10 +57,6 @@ class BulkCommand(FollowingCommand):
         """What the options select. Raises CommandError if that is nothing."""
         return Selection.of(options)
 
-    def verb_options(self, options: dict[str, Any]) -> dict[str, Any]:
-        """The options of the verb."""
-        return {}
-
     def after(self, order: Order, using: str) -> Iterator[str]:
         """What else a person should know when it is done."""
         return iter(())
@@ -99,7 +95,7 @@ class BulkCommand(FollowingCommand):
             who=actor.of_command(options["user"]),
             reason=(options.get("reason") or "").strip(),
             rate=options["rate"],
-            options=self.verb_options(options),
+            options=self.verb.options(options),
         )
 
     def _preview(self, order: Order, using: str) -> Preview:

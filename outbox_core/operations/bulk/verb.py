@@ -75,8 +75,16 @@ class Verb(ABC):
         """Change these rows, in the current transaction."""
 
     @abstractmethod
-    def lines(self, rows: QuerySet[Any]) -> Iterator[str]:
-        """Some rows in words, for a preview."""
+    def lines(self, rows: QuerySet[Any], *, errors: bool = True) -> Iterator[str]:
+        """Some rows in words, for a preview. ``errors``: with texts that can quote payloads."""
+
+    @abstractmethod
+    def parse_id(self, text: str) -> Any:
+        """An id of a selection. Raises ValueError if it is none."""
+
+    def options(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The options of this verb among what a command or a form was given."""
+        return {}
 
     @abstractmethod
     def check(self, order: Order, using: str) -> None:
