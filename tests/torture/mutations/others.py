@@ -7,6 +7,7 @@ from importlib import import_module
 
 import pytest
 
+from inbox.handling.unit_of_work import Claimed
 from tests.torture.mutations.tools import Mutation, inbox_query, instead, query
 
 
@@ -62,7 +63,7 @@ INBOX: dict[str, Mutation] = {
     "no blame while the cause is in doubt": no_doubt,
     "the note of what is handled": instead(
         "inbox.handling.unit_of_work.UnitOfWork._begin",
-        lambda _, unit, deliveries, moves: list(enumerate(deliveries)),
+        lambda _, unit, deliveries, moves: Claimed(tuple(enumerate(deliveries)), may_wait=True),
     ),
     "later events held behind poison": instead(
         "inbox.handling.unit_of_work.UnitOfWork._blocked", lambda *_: set()
