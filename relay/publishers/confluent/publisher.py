@@ -17,7 +17,7 @@ from outbox_core.wire.encode import Record
 from relay.errors import PublisherUnavailable
 from relay.publishers.base import PREPARE_SECONDS, Outcome, size
 from relay.publishers.confluent.delivery import Delivery
-from relay.publishers.confluent.errors import CLIENT_ERRORS, is_fatal
+from relay.publishers.confluent.errors import CLIENT_ERRORS, is_fatal, raised
 from relay.publishers.confluent.options import (
     client_options,
     compresses,
@@ -99,9 +99,10 @@ class ConfluentPublisher:
 
     def _why(self, error: Exception) -> str:
         """The reason. A fatal error has ended the producer."""
-        if is_fatal(error):
+        meant = raised(error)
+        if is_fatal(meant):
             self._discard()
-            return explained(words(error))
+            return explained(words(meant))
         with contextlib.suppress(*CLIENT_ERRORS):
             if self._producer is not None:
                 self._producer.poll(0)
