@@ -52,6 +52,7 @@ WHOLE_PROCESSES = {
     "tests/demo/test_sabotage.py",
     "tests/demo/test_whole_demo.py",
     "tests/devstack/",
+    "tests/game_day/",
     "tests/docs/test_pages.py",
     "tests/docs/test_reference.py::test_every",
     "tests/outbox/test_projects.py",
