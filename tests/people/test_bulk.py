@@ -23,7 +23,7 @@ from outbox.operations import discarding, retention
 from outbox.operations.bulk import operations
 from outbox_core.operations.bulk.operations import TRIES
 from outbox_core.operations.bulk.selection import Selection
-from outbox_core.operations.bulk.step import CHUNK, next_size
+from outbox_core.operations.bulk.step import CHUNK, LEAST_CHUNK, next_size
 from tests.admin.conftest import Log
 from tests.people.orders import begun, carry, do
 
@@ -163,7 +163,7 @@ def test_what_is_held_after_it_began_does_not_belong_to_it(holds: list[Hold], lo
 
 def test_a_chunk_becomes_smaller_when_it_is_slow_and_larger_when_it_is_fast() -> None:
     assert [next_size(500, seconds) for seconds in (0.01, 0.05, 0.2)] == [1_000, 500, 250]
-    assert (next_size(1, 9.0), next_size(CHUNK, 0.0)) == (1, CHUNK)
+    assert (next_size(LEAST_CHUNK, 9.0), next_size(CHUNK, 0.0)) == (LEAST_CHUNK, CHUNK)
 
 
 def test_a_rate_holds_whoever_carries_it_out(holds: list[Hold]) -> None:

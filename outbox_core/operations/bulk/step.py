@@ -7,6 +7,8 @@ from typing import NamedTuple
 CHUNK = 1_000
 """The most rows that one chunk changes."""
 FIRST_CHUNK = 500
+LEAST_CHUNK = 200
+"""A chunk does not get smaller: on a slow server most of its time does not depend on its rows."""
 CHUNK_SECONDS = 0.1
 """A chunk holds its locks for about so long at most."""
 COUNT_UP_TO = 1_000_000
@@ -39,7 +41,7 @@ def next_size(size: int, seconds: float) -> int:
     slow, twice if it was fast.
     """
     if seconds > CHUNK_SECONDS:
-        return max(1, size // 2)
+        return max(LEAST_CHUNK, size // 2)
     return min(CHUNK, size * 2) if seconds < CHUNK_SECONDS / 4 else size
 
 
