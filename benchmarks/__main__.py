@@ -22,6 +22,7 @@ from devstack.errors import Unavailable
 NAMES = (
     "drain",
     "beside",
+    "txoutbox",
     "grid",
     "hotkey",
     "latency",
@@ -35,7 +36,7 @@ NAMES = (
     "takeover",
     "audit",
 )
-WITH_EVENTS = ("drain", "beside", "grid", "hotkey", "memory", "transaction", "snapshot", "audit")
+WITH_EVENTS = ("drain", "beside", "txoutbox", "grid", "hotkey", "memory", "transaction", "snapshot", "audit")
 
 
 def main() -> int:

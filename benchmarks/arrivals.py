@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from typing import NamedTuple
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-LOOK_SECONDS = 0.02
+LOOK_SECONDS, LEADER_SECONDS = 0.02, 30.0
 
 
 class Span(NamedTuple):
@@ -30,7 +30,18 @@ class Arrivals:
 
     def count(self) -> int:
         """So far."""
-        return sum(self._consumer.get_watermark_offsets(each, timeout=30)[1] for each in self._partitions)
+        return sum(map(self._end, self._partitions))
+
+    def _end(self, partition: TopicPartition) -> int:
+        """A new partition may have no leader yet."""
+        until = time.monotonic() + LEADER_SECONDS
+        while True:
+            try:
+                return int(self._consumer.get_watermark_offsets(partition, timeout=LEADER_SECONDS)[1])
+            except KafkaException:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(LOOK_SECONDS)
 
     def wait(self, events: int, seconds: float = 600.0) -> None:
         """Until there are so many. Raises TimeoutError."""

@@ -42,8 +42,8 @@ class Drained(NamedTuple):
 
 
 def run(servers: Servers, events: int = 200_000) -> Iterator[str]:
-    yield f"settings of Debezium: {_in_one_line(WORKER | CONNECTOR)}; JVM {' '.join(HEAP)}"
-    yield f"settings of PostgreSQL: {_in_one_line(CONFIG)}; of the bare producer: {_in_one_line(BARE)}"
+    yield f"settings of Debezium: {in_one_line(WORKER | CONNECTOR)}; JVM {' '.join(HEAP)}"
+    yield f"settings of PostgreSQL: {in_one_line(CONFIG)}; of the bare producer: {in_one_line(BARE)}"
     debezium = Debezium(address(), ",".join(bootstrap()))
     with closing(debezium):
         debezium.start()
@@ -52,12 +52,12 @@ def run(servers: Servers, events: int = 200_000) -> Iterator[str]:
         warm = _warmed(sides, events)
         yield f"Debezium while its code was compiled: {' '.join(f'{rate:,.0f}' for rate in warm)}/s"
         sides.ours(events)
-        drained, bare = list[Drained](), list[tuple[float, float]]()
+        runs, bare = list[Drained](), list[tuple[float, float]]()
         for _ in range(ROUNDS):
             bare.append(confluent_rate(topic(PARTITIONS), KEYS))
-            drained += [sides.ours(events), sides.debezium(events), sides.ours(events)]
+            runs += [sides.ours(events), sides.debezium(events), sides.ours(events)]
         bare.append(confluent_rate(topic(PARTITIONS), KEYS))
-    yield from _told(drained, bare, events)
+    yield from _told(runs, bare, events)
 
 
 def _warmed(sides: Sides, events: int) -> list[float]:
@@ -80,13 +80,13 @@ class Sides:
     def ours(self, events: int) -> Drained:
         name = self._filled(events)
         with running_relay(KAFKA_BACKEND="confluent") as process:
-            return self._drained("relay", process.pid, name, events)
+            return drained(self._servers, "relay", process.pid, name, events)
 
     def debezium(self, events: int) -> Drained:
         name = self._filled(events)
         self._debezium.resume()
         try:
-            return self._drained("Debezium", self._debezium.pid, name, events)
+            return drained(self._servers, "Debezium", self._debezium.pid, name, events)
         finally:
             self._debezium.stop()
 
@@ -103,33 +103,35 @@ class Sides:
         fill(name, events, KEYS)
         return name
 
-    def _drained(self, who: str, pid: int, name: str, events: int) -> Drained:
-        arrivals = Arrivals(",".join(bootstrap()), name, PARTITIONS)
-        with closing(arrivals):
-            arrivals.wait(1)
-            meter = Meter({who: pid, **self._servers.pids})
-            span = arrivals.span(0, events)
-            return Drained.of(who, span.events, span.seconds, meter.use())
+
+def drained(servers: Servers, who: str, pid: int, name: str, events: int) -> Drained:
+    """Of a sender that has just been started, from the first record on."""
+    arrivals = Arrivals(",".join(bootstrap()), name, PARTITIONS)
+    with closing(arrivals):
+        arrivals.wait(1)
+        meter = Meter({who: pid, **servers.pids})
+        span = arrivals.span(0, events)
+        return Drained.of(who, span.events, span.seconds, meter.use())
 
 
-def _told(drained: list[Drained], bare: list[tuple[float, float]], events: int) -> Iterator[str]:
-    limit, own = (statistics.median(each) for each in zip(*bare, strict=True))
-    rows: list[tuple[str, ...]] = [("bare produce", f"{limit:,.0f}", "1.00", f"{own:.1f}", "", "", "")]
+def _told(runs: list[Drained], bare: list[tuple[float, float]], events: int) -> Iterator[str]:
+    limit, cpu = (statistics.median(each) for each in zip(*bare, strict=True))
+    rows: list[tuple[str, ...]] = [("bare produce", f"{limit:,.0f}", "1.00", f"{cpu:.1f}", "", "", "")]
     rates = {"bare produce": limit}
     for who in ("relay", "Debezium"):
-        runs = [each for each in drained if each.who == who]
-        rates[who] = statistics.median(each.rate for each in runs)
-        rows.append(_row(who, limit, runs))
+        own = [each for each in runs if each.who == who]
+        rates[who] = statistics.median(each.rate for each in own)
+        rows.append(row(who, limit, own))
     yield from results.table(HEAD, rows)
-    yield _ratio(drained)
-    yield _drift(bare)
-    raw = {"events": events, "drained": [each._asdict() for each in drained], "bare": bare}
+    yield ratio(runs)
+    yield drift(bare)
+    raw = {"events": events, "drained": [each._asdict() for each in runs], "bare": bare}
     path = results.save("debezium", raw, SETTINGS)
     path.with_suffix(".svg").write_text(plot.bars("A backlog drained, events a second", rates, "/s"))
     yield f"raw figures and plot: {path}"
 
 
-def _row(who: str, limit: float, runs: list[Drained]) -> tuple[str, ...]:
+def row(who: str, limit: float, runs: list[Drained]) -> tuple[str, ...]:
     rate = statistics.median(each.rate for each in runs)
     own = statistics.median(each.own for each in runs)
     postgres = statistics.median(each.postgres for each in runs)
@@ -139,22 +141,22 @@ def _row(who: str, limit: float, runs: list[Drained]) -> tuple[str, ...]:
     return (who, f"{rate:,.0f}", f"{rate / limit:.2f}", *figures)
 
 
-def _ratio(drained: list[Drained]) -> str:
-    """Of neighbours: the relay before and after each run of Debezium."""
+def ratio(runs: list[Drained]) -> str:
+    """Of neighbours: the relay before and after each run of the other."""
     pairs = [
         (first.rate + last.rate) / 2 / middle.rate
-        for first, middle, last in zip(drained[::3], drained[1::3], drained[2::3], strict=True)
+        for first, middle, last in zip(runs[::3], runs[1::3], runs[2::3], strict=True)
     ]
     between = f"[{min(pairs):.2f}-{max(pairs):.2f}]"
-    return f"relay / Debezium: {statistics.median(pairs):.2f} {between} in {len(pairs)} rounds"
+    return f"relay / {runs[1].who}: {statistics.median(pairs):.2f} {between} in {len(pairs)} rounds"
 
 
-def _drift(bare: list[tuple[float, float]]) -> str:
+def drift(bare: list[tuple[float, float]]) -> str:
     rates = [rate for rate, _ in bare]
     steady = max(rates) / min(rates) < STEADY
     verdict = "steady" if steady else "NOT steady: believe the ratios of neighbours, not the rates"
     return f"the bare producer from round to round: {min(rates):,.0f} to {max(rates):,.0f}/s; {verdict}"
 
 
-def _in_one_line(settings: dict[str, Any]) -> str:
+def in_one_line(settings: dict[str, Any]) -> str:
     return " ".join(f"{name}={value}" for name, value in settings.items())

@@ -36,7 +36,7 @@ def lines(title: str, series: Mapping[str, Sequence[tuple[float, float]]], acros
 
     def at(point: tuple[float, float]) -> tuple[float, float]:
         share = (log10(point[0]) - left) / ((right - left) or 1)
-        return 70 + share * (WIDTH - 240), HEIGHT - 50 - point[1] / most * (HEIGHT - 100)
+        return 70 + share * (WIDTH - 290), HEIGHT - 50 - point[1] / most * (HEIGHT - 100)
 
     parts = [
         _text(12, 22, title, weight="bold"),
@@ -49,7 +49,7 @@ def lines(title: str, series: Mapping[str, Sequence[tuple[float, float]]], acros
         drawn = [at(point) for point in each]
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in drawn)
         parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
-        parts.append(_text(WIDTH - 160, 60 + 20 * place, name, colour=colour))
+        parts.append(_text(WIDTH - 130, 60 + 20 * place, name, colour=colour))
         for (x, y), (_, value) in zip(drawn, each, strict=True):
             parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"/>')
             parts.append(_text(x - 14, y - 8, f"{value:,.3g}", colour=colour))
