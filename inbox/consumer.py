@@ -17,7 +17,7 @@ from inbox.handling.unhandled import UnhandledTypes
 from inbox.handling.unit_of_work import UnitOfWork
 from inbox.holding.judge import HANDLER, Judge
 from inbox.holding.retries import Retries
-from inbox.offsets import DatabaseOffsets
+from inbox.offsets import DatabaseOffsets, next_offsets
 from inbox.signals import offsets_went_back, paused, resumed
 from inbox.source import Partition, Source
 from inbox.status.heartbeat import DATABASE, Heartbeat
@@ -55,6 +55,7 @@ class Consumer:
         *,
         ahead: Callable[[], float] = lambda: 0.0,
         failed: Callable[[BaseException], None] = lambda error: None,
+        carry_operations: Callable[[], None] = lambda: None,
     ) -> None:
         self.name = consumer.name
         self._progress = progress
@@ -71,6 +72,7 @@ class Consumer:
             self._outages,
             lambda: self.handled,
             in_hand=lambda: self._in_hand,
+            carry_operations=carry_operations,
             database=inbox.database,
             every=every,
             clock=clock,
@@ -201,9 +203,9 @@ class Consumer:
         done: dict[Partition, int] = {}
         self._in_hand = len(records)
         try:
-            for record in self._processor.process(records):
-                done[record.place] = record.offset + 1
-                self._in_hand -= 1
+            for finished in self._processor.process(records):
+                done |= next_offsets(finished)
+                self._in_hand -= len(finished)
         except OffsetsMoved:
             self._read_again()
             done.clear()  # these are read again

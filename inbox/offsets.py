@@ -119,7 +119,7 @@ class DatabaseOffsets:
 
     def moves(self, records: Iterable[ConsumerRecord]) -> Moves:
         """What to store when these records are finished. Call ``confirm`` after the commit."""
-        return self._moves(_next_offsets(records))
+        return self._moves(next_offsets(records))
 
     def confirm(self, moves: Moves) -> None:
         """Remember these, because the transaction that stored them is committed."""
@@ -189,9 +189,6 @@ def _move(partition: Partition, known: _Known, offset: int) -> dict[str, Any]:
     }
 
 
-def _next_offsets(records: Iterable[ConsumerRecord]) -> dict[Partition, int]:
-    offsets: dict[Partition, int] = {}
-    for record in records:
-        partition = record.place
-        offsets[partition] = max(offsets.get(partition, 0), record.offset + 1)
-    return offsets
+def next_offsets(records: Iterable[ConsumerRecord]) -> dict[Partition, int]:
+    """Behind these records, which are in the order of each partition."""
+    return {(record.topic, record.partition): record.offset + 1 for record in records}

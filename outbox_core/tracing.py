@@ -42,6 +42,19 @@ def current() -> tuple[str, str | None] | None:
     return parent, span.trace_state.to_header() or None
 
 
+class Recording:
+    """Whether spans may be recorded. To ask the API costs as much as a small handler."""
+
+    possible = True
+
+    def look(self) -> None:
+        """Ask whether there is an SDK by now. The answer is used until the next ``look``."""
+        self.possible = _is_recorded()
+
+
+recording = Recording()
+
+
 def processing(event: Event, handler: str) -> AbstractContextManager[None]:
     """The span of one handler, in the trace of the event and linked to the span that emitted it."""
     return _processing(event, handler) if _is_recorded() else _NOTHING

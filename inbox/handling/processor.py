@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from typing import TypeVar
+
+from msgspec import structs
 
 from inbox.database import UNAVAILABLE, drop_dead_connection
 from inbox.errors import Abandoned, Poison, WrongIsolation
@@ -61,8 +62,8 @@ class Processor:
         self._failed = failed
         self._suspects = Suspects(unit.consumer, unit.database, batch_size)
 
-    def process(self, records: Sequence[ConsumerRecord]) -> Iterator[ConsumerRecord]:
-        """Yield each record when it is handled or held.
+    def process(self, records: Sequence[ConsumerRecord]) -> Iterator[Sequence[ConsumerRecord]]:
+        """Yield the records, some at a time, when they are handled or held.
 
         Raises:
             Abandoned: the records not yet yielded are to be delivered again.
@@ -90,16 +91,18 @@ class Processor:
         with suppress(*UNAVAILABLE):
             self._suspects.forget(partitions)
 
-    def _batch(self, batch: Sequence[ConsumerRecord], deliveries: list[Delivery]) -> Iterator[ConsumerRecord]:
-        left = deque(batch)
+    def _batch(
+        self, batch: Sequence[ConsumerRecord], deliveries: list[Delivery]
+    ) -> Iterator[Sequence[ConsumerRecord]]:
+        left = batch
         self._report_refused(deliveries)
         if deliveries:
             for last in self._settle(self._without_suspects(batch, deliveries)):
-                while left[0] is not last.record:
-                    yield left.popleft()
-                yield left.popleft()
+                end = next(index for index, record in enumerate(left, start=1) if record is last.record)
+                yield left[:end]
+                left = left[end:]
             self._insist(lambda: self._suspects.end(batch))
-        yield from left
+        yield left
 
     def _report_refused(self, deliveries: Sequence[Delivery]) -> None:
         for delivery in deliveries:
@@ -115,34 +118,40 @@ class Processor:
         if not suspects:
             return deliveries
         if len(suspects) == 1:
-            suspects = [replace(suspects[0], attempts=1)]  # it is the only one, so it is the cause
+            suspects = [structs.replace(suspects[0], attempts=1)]  # it is the only one, so it is the cause
         held = self._insist(lambda: self._unit.hold(suspects, 0.0, alone=True))
         if held:
             deaths_suspected.send(self._unit.consumer, deliveries=held)
         return [d for d in deliveries if d.record.place not in dead]
 
-    def _settle(self, deliveries: Sequence[Delivery]) -> Iterator[Delivery]:
-        """Handle or hold these. Yields the last finished one after each step."""
+    def _settle(self, deliveries: Sequence[Delivery]) -> Generator[Delivery, None, bool]:
+        """Handle or hold these. Yields the last finished one after each step. Returns whether it was always
+        certain which one failed: one that ends the transaction is found at its end, and later ones may have
+        failed because of it.
+        """
         rest = list(deliveries)
         while rest:
             failure = self._try(rest)
             if failure is None:
                 yield rest[-1]
-                return
+                return True
             if failure.index is None and len(rest) > 1:
                 for delivery in rest:
                     self._check_stop()
                     yield from self._settle([delivery])
-                return
+                return False
             index = failure.index or 0
             self._judge.note(failure.handler)
-            yield from self._settle(rest[:index])
+            is_certain = yield from self._settle(rest[:index])
             del rest[:index]
+            if not is_certain:
+                continue
             if self._held(rest[0], failure):
                 yield rest.pop(0)
             else:
                 self._wait_for_any(rest)
             self._check_stop()
+        return True
 
     def _try(self, deliveries: Sequence[Delivery]) -> Failure | None:
         """Handle them in one transaction. Returns the failure, if there is one."""
@@ -179,7 +188,9 @@ class Processor:
         verdict = self._judge.failed(delivery.identity, delivery.key_hash, failure, attempts=0)
         if verdict.outage and self._judge.nothing_succeeds:
             return False
-        failed = replace(delivery, error=failure.words, handler=failure.handler, attempts=verdict.attempts)
+        failed = structs.replace(
+            delivery, error=failure.words, handler=failure.handler, attempts=verdict.attempts
+        )
         self._hold(failed, verdict.retry_in, outage=verdict.outage)
         return True
 

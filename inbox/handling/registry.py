@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from inbox.errors import HandlerError
 from inbox.handling.payload import PayloadReader
 from outbox_core import tracing
-from outbox_core.wire.event import Event, handling
+from outbox_core.wire.event import Event, Handling
 
 F = TypeVar("F", bound=Callable[..., Any])
 EVERY = "*"
@@ -38,9 +38,6 @@ class Handler:
     def name(self) -> str:
         return f"{self.function.__module__}.{self.function.__qualname__}"
 
-    def takes(self, event: Event) -> bool:
-        return self.replays or not event.replay
-
     def arguments(self, event: Event) -> tuple[Any, ...]:
         """The arguments of the function.
 
@@ -51,8 +48,12 @@ class Handler:
         return (*payload, event) if self.wants_event else payload
 
     def __call__(self, event: Event, arguments: Sequence[Any]) -> None:
-        with handling(event), tracing.processing(event, self.name):
-            returned = self.function(*arguments)
+        with Handling(event):
+            if tracing.recording.possible:
+                with tracing.processing(event, self.name):
+                    returned = self.function(*arguments)
+            else:
+                returned = self.function(*arguments)
         if returned is not None and isinstance(returned, _NEVER_RUN):
             getattr(returned, "close", object)()  # a coroutine would warn, much later
             raise HandlerError(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from hashlib import blake2b
 from time import monotonic
 from typing import Any
 
 import msgspec
+from msgspec import structs
 
 from inbox.errors import HandlerFailed
 from inbox.handling import running
@@ -22,15 +23,14 @@ from outbox_core.wire.decode import parse
 from outbox_core.wire.event import Event
 
 
-class Identity(msgspec.Struct, frozen=True):
+class Identity(msgspec.Struct, frozen=True, gc=False):
     """Identifies an event when it is delivered again."""
 
     source: str
     event_id: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
+class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     """A record and the handlers to call for it, or the ``error`` for which it is held without a call.
 
     ``attempts`` is how often it has failed so far, and ``handler`` the name of the one that failed.
@@ -74,7 +74,7 @@ class Delivery:
 
     def refused(self, error: BaseException, handler: str = "") -> Delivery:
         """The same delivery, to be held for ``error`` until a person decides."""
-        return replace(self, error=describe(error), attempts=1, handler=handler)
+        return structs.replace(self, error=describe(error), attempts=1, handler=handler)
 
 
 PLAIN = re.compile(r"[a-zA-Z0-9._-]{1,100}")
@@ -98,7 +98,7 @@ class Routes:
             event = parse(record)
         except Exception as error:  # no record may end the consumer
             return Delivery(record=record, identity=_coordinates(record)).refused(error)
-        handlers = tuple(self.taking(event))
+        handlers = self.taking(event)
         if not handlers:
             self.skip(event)
             return None
@@ -109,11 +109,13 @@ class Routes:
             return Delivery(record=record, identity=identity, event=event).refused(error, handlers[0].name)
         return Delivery(record=record, identity=identity, event=event, calls=calls)
 
-    def taking(self, event: Event) -> Iterable[Handler]:
+    def taking(self, event: Event) -> Sequence[Handler]:
         """The handlers that take this event."""
-        handlers = [self.handlers[type_] for type_ in (event.type, EVERY) if type_ in self.handlers]
-        taking = [handler for handler in handlers if self.apply_replays or handler.takes(event)]
-        return taking or (handlers if self.held else ())
+        own, every = self.handlers.get(event.type), self.handlers.get(EVERY)
+        handlers = [handler for handler in (own, every if every is not own else None) if handler is not None]
+        if self.apply_replays or not event.replay:
+            return handlers
+        return [handler for handler in handlers if handler.replays] or (handlers if self.held else ())
 
 
 def _identity(event: Event) -> Identity:

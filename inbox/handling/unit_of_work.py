@@ -5,11 +5,13 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from time import monotonic
+from typing import NamedTuple
 
 from django.db import OperationalError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
+from msgspec import structs
 from psycopg.pq import TransactionStatus
 
 from inbox.errors import EffectsLost, HandlerFailed, Poison
@@ -18,20 +20,28 @@ from inbox.handling.endings import ENDED
 from inbox.handling.guard import StatementGuard
 from inbox.handling.on_commit import isolate
 from inbox.handling.retriable import chain
-from inbox.handling.routing import Delivery
+from inbox.handling.routing import Delivery, Identity
 from inbox.handling.session import SessionSettings
 from inbox.holding.journal import Journal
 from inbox.models import HeldEvent, Processed, Unit
 from inbox.models.held_queries import HeldEventQuerySet
 from inbox.offsets import NO_MOVES, DatabaseOffsets, Moves
 from inbox.signals import handler_ended
+from outbox_core import tracing
 
 CAUGHT = (
     "a handler caught a database error inside the transaction, which can only roll back now; "
     "let the error out, or wrap the statement in transaction.atomic() for a savepoint"
 )
-New = list[tuple[int, Delivery]]
+New = Sequence[tuple[int, Delivery]]
 """Deliveries that were not handled before, each with its index in the batch."""
+
+
+class Claimed(NamedTuple):
+    """The new ones of a transaction. ``may_wait``: whether some of them may have to wait behind held ones."""
+
+    new: New = ()
+    may_wait: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +78,13 @@ class UnitOfWork:
             HandlerFailed: a handler failed; ``index`` says for which of them. Nothing was changed.
             OffsetsMoved: the database went back in time. Nothing was changed.
         """
-        with self._unit(deliveries, self._moves(deliveries)) as new:
-            return self._handle(new)
+        with self._unit(deliveries, self._moves(deliveries)) as claimed:
+            return self._handle(claimed)
 
     def attempt(self, delivery: Delivery) -> Applied:
         """Like ``apply``, but out of order: earlier records of its partition are not finished yet."""
-        with self._unit([delivery]) as new:
-            return self._handle(new)
+        with self._unit([delivery]) as claimed:
+            return self._handle(claimed)
 
     def probe(self) -> None:
         """Write and roll back. Raises if the database does not answer or takes no writes."""
@@ -91,7 +101,7 @@ class UnitOfWork:
             OffsetsMoved: the database went back in time. Nothing was changed.
         """
         with self._unit(deliveries, self._moves(deliveries)) as claimed:
-            new = [delivery for _, delivery in claimed]
+            new = [delivery for _, delivery in claimed.new]
             blocked = self._blocked(new, {delivery.key_hash for delivery in new})
             failed: list[Delivery] = []
             for delivery in new:
@@ -100,7 +110,7 @@ class UnitOfWork:
                     failed.append(delivery)
                 self.held.hold(
                     self.consumer,
-                    [replace(delivery, error="", handler="", attempts=0) if waits else delivery],
+                    [structs.replace(delivery, error="", handler="", attempts=0) if waits else delivery],
                     None if waits else retry_in,
                     alone=alone,
                 )
@@ -131,7 +141,7 @@ class UnitOfWork:
         return HeldEvent.objects.using(self.database)
 
     @contextmanager
-    def _unit(self, deliveries: Sequence[Delivery] = (), moves: Moves = NO_MOVES) -> Iterator[New]:
+    def _unit(self, deliveries: Sequence[Delivery] = (), moves: Moves = NO_MOVES) -> Iterator[Claimed]:
         """A transaction that begins by storing the offsets and claiming the events, in one statement."""
         unit = random.getrandbits(62) + 1
         connection = connections[self.database]
@@ -139,10 +149,11 @@ class UnitOfWork:
         if not within and not connection.get_autocommit():
             connection.close()  # Django would not commit, because a function of on_commit() left it like this
         self.session.begin()
+        tracing.recording.look()
         with transaction.atomic(using=self.database):
-            new = self._begin(unit, deliveries, moves)
+            claimed = self._begin(unit, deliveries, moves)
             with connection.execute_wrapper(StatementGuard(self.session)), gathering():
-                yield new
+                yield claimed
             self._refuse_broken()
             self.session.restore(connection)
             if not Unit.objects.db_manager(self.database).end(unit):
@@ -152,25 +163,27 @@ class UnitOfWork:
         self.session.end(connection)
         self.offsets.confirm(moves)
 
-    def _begin(self, unit: int, deliveries: Sequence[Delivery], moves: Moves) -> New:
-        first = {delivery.identity: delivery for delivery in reversed(deliveries)}
+    def _begin(self, unit: int, deliveries: Sequence[Delivery], moves: Moves) -> Claimed:
+        identities = [delivery.identity for delivery in deliveries]
         units = Unit.objects.db_manager(self.database)
-        moved, claimed = units.begin(unit, self.consumer, moves.rows, list(first), self.idle_seconds)
-        moves.require(moved)
-        return [
-            (index, delivery)
-            for index, delivery in enumerate(deliveries)
-            if delivery.identity in claimed and first[delivery.identity] is delivery
-        ]
+        begun = units.begin(unit, self.consumer, moves.rows, identities, self.idle_seconds)
+        moves.require(begun.moved)
+        if begun.claimed is None:
+            return Claimed(tuple(enumerate(deliveries)), begun.any_held)
+        # Another transaction may have held some of them while this one waited to claim them.
+        return Claimed(_first_of_each(deliveries, begun.claimed), may_wait=True)
 
     def _moves(self, deliveries: Sequence[Delivery]) -> Moves:
         return self.offsets.moves(delivery.record for delivery in deliveries)
 
-    def _handle(self, new: New) -> Applied:
+    def _handle(self, claimed: Claimed) -> Applied:
         handled: list[Delivery] = []
         held: list[Delivery] = []
-        key_hashes = {delivery.key_hash for _, delivery in new if delivery.error}
-        blocked = self._blocked([delivery for _, delivery in new], key_hashes)
+        new = claimed.new
+        failing = [delivery.key_hash for _, delivery in new if delivery.error]
+        blocked: set[int | None] = set()
+        if claimed.may_wait or failing:
+            blocked = self._blocked([delivery for _, delivery in new], set(failing))
         connection = connections[self.database]
         for index, delivery in new:
             if delivery.error or (blocked and delivery.key_hash in blocked):
@@ -186,15 +199,18 @@ class UnitOfWork:
         return Applied(tuple(handled), tuple(held))
 
     def _run(self, connection: BaseDatabaseWrapper, index: int, delivery: Delivery) -> None:
-        began = monotonic()
+        is_heard = handler_ended.receivers  # for every event: even a signal without receivers costs
+        began = monotonic() if is_heard else 0.0
         try:
             delivery.run(index)
         except HandlerFailed as failure:
-            self._report(delivery, failure.seconds, failure.__cause__)
+            if is_heard:
+                self._report(delivery, failure.seconds, failure.__cause__)
             if _is_refused_commit(failure) or self._was_closed():
                 raise HandlerFailed(index, failure.handler, failure.seconds) from EffectsLost(ENDED)
             raise
-        self._report(delivery, monotonic() - began)
+        if is_heard:
+            self._report(delivery, monotonic() - began)
         session = connection.connection
         if connection.needs_rollback or session.pgconn.transaction_status != TransactionStatus.INTRANS:
             try:
@@ -204,8 +220,7 @@ class UnitOfWork:
         self.session.restore(connection)
 
     def _report(self, delivery: Delivery, seconds: float, error: BaseException | None = None) -> None:
-        if handler_ended.receivers:  # for every event: even a signal without receivers costs
-            handler_ended.send(self.consumer, event=delivery.event, seconds=seconds, error=error)
+        handler_ended.send(self.consumer, event=delivery.event, seconds=seconds, error=error)
 
     def _was_closed(self) -> bool:
         """Whether code closed the connection, as opposed to losing it."""
@@ -217,8 +232,8 @@ class UnitOfWork:
         return bool(processed.claim(self.consumer, [delivery.identity]))
 
     def _blocked(self, new: Sequence[Delivery], failing: set[int | None]) -> set[int | None]:
-        # This runs after the claim, which waits for other transactions with these events, so events that they
-        # held are seen. The lock waits for a process that retries the last held event of a key.
+        # A statement behind the claim, which waits for other transactions with these events: so events that
+        # they held are seen. The lock waits for a process that retries the last held event of a key.
         key_hashes = {delivery.key_hash for delivery in new}
         blocked = self.held.key_hashes(self.consumer, key_hashes)
         concerned = {key_hash for key_hash in blocked | failing if key_hash is not None}
@@ -239,6 +254,16 @@ class UnitOfWork:
             raise EffectsLost(ENDED)
         if connection.needs_rollback or status == TransactionStatus.INERROR:
             raise EffectsLost(CAUGHT)
+
+
+def _first_of_each(deliveries: Sequence[Delivery], claimed: set[Identity]) -> New:
+    """Those that were claimed, each once, with its index."""
+    first = {delivery.identity: delivery for delivery in reversed(deliveries)}
+    return [
+        (index, delivery)
+        for index, delivery in enumerate(deliveries)
+        if delivery.identity in claimed and first[delivery.identity] is delivery
+    ]
 
 
 def _is_refused_commit(failure: HandlerFailed) -> bool:

@@ -40,7 +40,7 @@ class Culprit:
     """A held event that failed, and how many of its key came before it in the same transaction.
 
     ``is_certain``: whether this event is the cause. An error at the end of the transaction may come from any
-    of its events.
+    of its events. ``is_first``: whether nothing came before it, which may have ended the transaction.
     """
 
     held: HeldEvent
@@ -48,6 +48,7 @@ class Culprit:
     failure: Failure
     before: int
     is_certain: bool
+    is_first: bool
 
 
 class Failed(NamedTuple):
@@ -124,7 +125,7 @@ class Retries:
             if culprit is None:
                 outcome.more = True
                 return
-            if culprit.is_certain and not culprit.before:
+            if culprit.is_certain and culprit.is_first:
                 outcome.failed += self._blame(culprit, culprit.held)
                 due = [head for head in due if head != culprit.held.pk]
         until = self._judge.now() + ROUND_SECONDS
@@ -143,13 +144,20 @@ class Retries:
         if held.alone or self._careful:
             self._alone(head, outcome)
             return
-        culprit = self._together([head], outcome, 1 if held.error and held.released_at is None else ROWS)
-        if culprit is not None and not culprit.is_certain:
-            culprit = self._together([head], outcome, 1)
-        if culprit is not None and culprit.before:
-            culprit = self._together([head], outcome, culprit.before) or culprit
+        culprit = self._search(head, outcome, 1 if held.error and held.released_at is None else ROWS)
         if culprit is not None:
             outcome.failed += self._blame(culprit, culprit.held)
+
+    def _search(self, head: int, outcome: Outcome, rows: int) -> Culprit | None:
+        """Try up to ``rows`` events of a key, and fewer until no doubt is left which one fails. The events
+        before it are handled. None if no event fails: if the cause is in doubt, only the first one is tried.
+        """
+        suspect: Culprit | None = None
+        while (culprit := self._together([head], outcome, rows)) is not None:
+            if culprit.is_certain and culprit.is_first:
+                return culprit
+            suspect, rows = (culprit, culprit.before) if culprit.is_certain else (None, 1)
+        return suspect
 
     def _alone(self, head: int, outcome: Outcome) -> None:
         """Try one event, and count the attempt before it, unless all its attempts are used up."""
@@ -248,7 +256,8 @@ class Retries:
         self._judge.note(failure.handler)
         words = delivery.error if delivery is not None and delivery.error else failure.words
         before = sum(other.own_key == held.own_key for other, _ in taken[:index])
-        return Culprit(held, words, failure, before, isinstance(error, HandlerFailed) or len(taken) == 1)
+        is_certain = isinstance(error, HandlerFailed) or len(taken) == 1
+        return Culprit(held, words, failure, before, is_certain, is_first=not index)
 
     @property
     def _held(self) -> HeldEventQuerySet:

@@ -33,6 +33,8 @@ class Suspects:
         """Note these if they are among the first. Returns the partitions that have notes of other
         processes.
         """
+        if not self._unknown(records):
+            return set()
         ranges = _ranges(record for record in records if record.place not in self._trusted)
         return {
             partition for partition, offsets in sorted(ranges.items()) if not self._note(partition, offsets)
@@ -54,6 +56,8 @@ class Suspects:
 
     def end(self, records: Sequence[ConsumerRecord]) -> None:
         """These are finished."""
+        if not self._unknown(records):
+            return
         noted = [record for record in records if record.place not in self._trusted]
         ranges = _ranges(noted)
         for partition, (_, last) in sorted(ranges.items()):
@@ -83,7 +87,7 @@ class Suspects:
             self._mine.pop(partition, None)
 
     def _unknown(self, records: Sequence[ConsumerRecord]) -> set[Partition]:
-        return {record.place for record in records} - self._trusted
+        return {(record.topic, record.partition) for record in records} - self._trusted
 
     @property
     def _notes(self) -> InHandQuerySet:

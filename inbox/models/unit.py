@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from django.db import connections, models
@@ -15,6 +15,16 @@ from inbox.models.ledger import Ledger
 from inbox.sql import statement
 
 
+class Begun(NamedTuple):
+    """``moved``: how many offsets were stored. ``claimed``: the events that were not recorded before; None if
+    this is true of all, and each is there once. ``any_held``: whether the consumer held events before.
+    """
+
+    moved: int
+    claimed: set[Identity] | None
+    any_held: bool
+
+
 class UnitManager(models.Manager["Unit"]):
     def begin(
         self,
@@ -23,13 +33,13 @@ class UnitManager(models.Manager["Unit"]):
         moves: Sequence[dict[str, Any]],
         identities: Sequence[Identity],
         idle_seconds: float,
-    ) -> tuple[int, set[Identity]]:
+    ) -> Begun:
         """Begin a unit in the current transaction. Until it ends, that transaction cannot be committed.
 
-        It stores the offsets, then records the events as handled. Returns the number of stored offsets, and
-        the events that were not recorded before. Raises WrongIsolation.
+        It stores the offsets, then records the events as handled. Raises WrongIsolation.
         """
         parameters: dict[str, str | int] = {
+            "events_count": len(identities),
             "unit": unit,
             "consumer": consumer,
             "moves": msgspec.json.encode(moves).decode(),
@@ -39,10 +49,12 @@ class UnitManager(models.Manager["Unit"]):
         with connections[self.db].cursor() as cursor:
             cursor.execute(statement("begin"), parameters)
             rows = cursor.fetchall()
-        if rows[0][1] != READ_COMMITTED:
-            raise WrongIsolation(self.db, rows[0][1])
-        claimed = {Identity(source, event_id) for _, _, source, event_id in rows if source is not None}
-        return rows[0][0], claimed
+        moved, isolation, count, any_held = rows[0][:4]
+        if isolation != READ_COMMITTED:
+            raise WrongIsolation(self.db, isolation)
+        if count == len(identities):
+            return Begun(moved, None, any_held)
+        return Begun(moved, {Identity(*row[4:]) for row in rows if row[4] is not None}, any_held)
 
     def end(self, unit: int) -> bool:
         """End it. False if the current transaction is not the one in which it began."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, Self
 
+import msgspec
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConsumerRecord:
+
+class ConsumerRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A record as Kafka delivered it; ``timestamp`` in milliseconds since 1970, -1 if it has none."""
 
     topic: str

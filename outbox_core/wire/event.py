@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from contextvars import ContextVar, Token
 from datetime import datetime
 
+import msgspec
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The envelope of an event: its CloudEvents attributes and where in Kafka it was found.
 
     ``time`` is when it happened, or the record's timestamp where the producer did not say. ``headers`` holds
@@ -30,8 +29,13 @@ class Event:
     sequence: str | None = None
     content_type: str | None = None
     dataschema: str | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
-    data: bytes | None = field(default=None, repr=False)
+    headers: Mapping[str, str] = {}
+    data: bytes | None = None
+
+    def __repr__(self) -> str:
+        """Everything but the data, which may be secret."""
+        shown = (f"{name}={getattr(self, name)!r}" for name in self.__struct_fields__ if name != "data")
+        return f"Event({', '.join(shown)})"
 
     @property
     def replay(self) -> bool:
@@ -55,11 +59,17 @@ def current_event() -> Event | None:
     return _current.get()
 
 
-@contextmanager
-def handling(event: Event) -> Iterator[None]:
-    """Make ``event`` the current one."""
-    token = _current.set(event)
-    try:
-        yield
-    finally:
-        _current.reset(token)
+class Handling:
+    """Makes ``event`` the current one, in a ``with`` statement. None: no event is."""
+
+    __slots__ = ("_event", "_token")
+    _token: Token[Event | None]
+
+    def __init__(self, event: Event | None) -> None:
+        self._event = event
+
+    def __enter__(self) -> None:
+        self._token = _current.set(self._event)
+
+    def __exit__(self, *error: object) -> None:
+        _current.reset(self._token)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,10 +10,11 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from outbox_core.errors import InvalidEvent
 from outbox_core.wire.consumed import ConsumerRecord
-from outbox_core.wire.decode import STRUCTURED, TOMBSTONE, parse
+from outbox_core.wire.decode import STRUCTURED, TOMBSTONE, careful, parse, quick
 from outbox_core.wire.encode import Row, StructuredEncoder
 from outbox_core.wire.event import Event
 
@@ -47,6 +47,44 @@ def structured(
     value = document if isinstance(document, bytes) else msgspec.json.encode(document)
     headers = (("content-type", content_type),)
     return ConsumerRecord(topic="t", partition=0, offset=0, key=None, value=value, headers=headers)
+
+
+NAMES = [*HEADERS, "CE_ID", "Ce_Type", "Content-Type", "ce_dataschema", "ce_replay", "Ce_Replay", "other"]
+VALUES = [
+    *(
+        b"",
+        b"1",
+        b"1.0",
+        b"\xff",
+        b"/\x07",
+        b"\xc3\xbc",
+        b"x" * 251,
+        b"2026-01-02T03:04:05",
+        b"20260102T030405Z",
+    ),
+    *(b"application/cloudevents+json", b"text/plain", None),
+]
+
+
+@given(
+    changed=st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from(VALUES)), max_size=3),
+    first=st.booleans(),
+    key=st.sampled_from([None, b"42", b"\xff"]),
+)
+def test_what_is_read_in_one_pass_is_the_same_as_what_is_read_with_care(
+    changed: list[tuple[str, bytes | None]], first: bool, key: bytes | None
+) -> None:
+    """Other programs write headers too: capitals, equal names, and bytes that are no text."""
+    usual = tuple(HEADERS.items())
+    headers = (*changed, *usual) if first else (*usual, *changed)
+    record = replace(binary(), headers=headers, key=key)
+    event = quick(record)
+    if event is not None:
+        assert event == careful(record)
+
+
+def test_what_a_relay_writes_is_read_in_one_pass() -> None:
+    assert quick(binary()) == careful(binary())
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import pytest
 
 from outbox_core.process.json_logs import JsonFormatter
 from outbox_core.process.logs import set_up
-from outbox_core.wire.event import Event, handling
+from outbox_core.wire.event import Event, Handling
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 
@@ -82,7 +82,7 @@ def test_what_a_handler_logs_has_the_trace_of_its_event() -> None:
         id="1", source="/s", type="t", time=datetime.now(UTC), topic="t", partition=0, offset=0,
         headers={"traceparent": f"00-{TRACE}-00f067aa0ba902b7-01"},
     )  # fmt: skip
-    with handling(event):
+    with Handling(event):
         assert formatted("said")["trace_id"] == TRACE
     assert "trace_id" not in formatted("said")
 

@@ -19,7 +19,7 @@ from inbox.handling.registry import Registry
 from outbox.write import context
 from outbox_core import tracing
 from outbox_core.wire.encode import Record
-from outbox_core.wire.event import Event, handling
+from outbox_core.wire.event import Event, Handling
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 PARENT = f"00-{TRACE}-{SPAN}-01"
@@ -132,7 +132,7 @@ def test_a_trace_that_is_no_trace_is_no_parent(exported: InMemorySpanExporter) -
 
 
 def test_without_an_sdk_a_handler_has_no_span_and_emits_in_the_trace_of_its_event() -> None:
-    with handling(event()), tracing.processing(event(), "app.step"):
+    with Handling(event()), tracing.processing(event(), "app.step"):
         assert trace.get_current_span() is trace.INVALID_SPAN
         emitted = context.current()
     assert emitted is not None
@@ -155,5 +155,5 @@ def test_without_the_extra_nothing_is_traced(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr("outbox_core.tracing", tracing)
     assert (without.AVAILABLE, without.current()) == (False, None)
     without.sent([], 1.0)
-    with without.processing(event(), "app.step"), handling(event()):
+    with without.processing(event(), "app.step"), Handling(event()):
         pass

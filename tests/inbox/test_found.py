@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from django.db import transaction
 from django.test import Client
+from msgspec import structs
 
 from inbox import Batch
 from inbox.holding.retries import Culprit, Retries
@@ -40,7 +39,7 @@ def test_payload_nested_beyond_reason_is_held(consumer: MemoryConsumer, effects:
 
 def test_record_of_a_time_that_cannot_be_is_handled(consumer: MemoryConsumer, effects: Effects) -> None:
     record = consumer.log.append("test", key=b"a", value=b'{"number":1}', headers=CE)
-    consumer.log.records["test", 0][-1] = replace(record, timestamp=1_763_842_800_000_000)
+    consumer.log.records["test", 0][-1] = structs.replace(record, timestamp=1_763_842_800_000_000)
     send_steps(consumer, "b", 1)
     consumer.drain()
     assert (effects.of("a"), effects.of("b"), waiting()) == ([1], [1], [])

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-import pytest
+import threading
 
+import pytest
+from django.db import connection, connections, transaction
+
+from inbox.handling.routing import Routes
 from inbox.models import HeldEvent, Processed
 from inbox.testing import MemoryConsumer
 from tests.inbox.conftest import ERROR, Effects, held, logged, raising, send_steps, undecided
+from tests.waiting import wait_until
 
 
 def test_poison_is_held_with_the_later_events_of_its_key(poisoned: MemoryConsumer, effects: Effects) -> None:
@@ -128,3 +133,32 @@ def test_held_event_of_a_type_that_is_handled_no_more_is_let_go(poisoned: Memory
     poisoned.retry()
     poisoned.retry()
     assert not HeldEvent.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_event_waits_behind_one_that_another_process_holds_at_this_moment(effects: Effects) -> None:
+    """The other process was late with the first event. It commits while this one waits to claim the event."""
+    consumer = MemoryConsumer("test", handlers=effects.registry, raises=False)
+    send_steps(consumer, "a", 1, 2)
+    late = Routes(effects.registry.of())(consumer.log.records["test", 0][0])
+    assert late is not None
+
+    def handle() -> None:
+        consumer.poll()
+        connections.close_all()
+
+    handling = threading.Thread(target=handle)
+    with transaction.atomic():
+        Processed.objects.claim("test", [late.identity])
+        HeldEvent.objects.hold("test", [late.refused(ValueError("late"))])
+        handling.start()
+        wait_until(is_waited_for, 20, "the consumer waits for the claim")
+    handling.join()
+    assert effects.calls == []
+    assert [event_id for event_id, _ in held()] == ["a-1", "a-2"]
+
+
+def is_waited_for() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM pg_locks WHERE pg_backend_pid() = ANY (pg_blocking_pids(pid))")
+        return cursor.fetchone() is not None

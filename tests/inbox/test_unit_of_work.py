@@ -44,6 +44,22 @@ def test_event_that_is_twice_in_a_batch_takes_effect_once(consumer: MemoryConsum
     assert effects.order("a") == [1, 2, 3]
 
 
+def test_event_whose_type_is_an_asterisk_takes_effect_once(
+    consumer: MemoryConsumer, effects: Effects
+) -> None:
+    """A handler of every type is the handler of this type, too."""
+    types: list[str] = []
+
+    @effects.registry.handler("*")
+    def every(event: inbox.Event) -> None:
+        types.append(event.type)
+
+    consumer.restart()
+    consumer.send("*", key="a")
+    consumer.drain()
+    assert types == ["*"]
+
+
 def test_same_id_of_another_source_is_another_event(consumer: MemoryConsumer, effects: Effects) -> None:
     for number, source in enumerate(("/one", "/two")):
         consumer.send("test.step", {"number": number}, key="a", event_id="1", source=source)

@@ -18,6 +18,7 @@ import outbox
 from outbox import status
 from outbox.log.privileges import BACKFILL, HOLDS, RELAY, RETENTION, SHARDS, pairs
 from outbox.models import Held, Hold, OutboxEvent
+from outbox.write import writing
 from relay.conf import RelaySettings
 from relay.log.session import Session
 from relay.publishers.base import Failure, Trouble
@@ -201,6 +202,14 @@ def test_a_writer_may_do_nothing_else(roles: Roles) -> None:
     with roles.as_("app"), pytest.raises(psycopg.errors.InsufficientPrivilege):
         with closing(Session("default")) as session:
             session.connection.execute("SELECT payload FROM outbox_event")
+
+
+def test_a_writer_may_write_many(roles: Roles) -> None:
+    names = [str(number) for number in range(writing.MANY)]
+    with roles.as_("app"):
+        emit(*names)
+    with roles.place.is_default():
+        assert OutboxEvent.objects.count() == len(names)
 
 
 def test_an_autoscaler_learns_how_many_events_wait_and_nothing_else(roles: Roles) -> None:

@@ -95,8 +95,10 @@ class Reader:
     def _sorted(self, messages: Iterable[Any]) -> dict[TopicPartition, list[ConsumerRecord]]:
         """The records by partition, each up to what cannot be decoded."""
         found: dict[TopicPartition, list[ConsumerRecord]] = {}
+        partitions = {(each.topic, each.partition): each for each in self._assigned}
         for message in messages:
-            partition = TopicPartition(message.topic(), message.partition())
+            place = message.topic(), message.partition()
+            partition = partitions.get(place) or TopicPartition(*place)
             if self._undecodable is not None and self._undecodable.partition == partition:
                 continue
             try:

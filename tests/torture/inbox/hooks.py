@@ -54,7 +54,7 @@ def _no_dedupe() -> None:
     def begun(
         manager: UnitManager, unit: int, consumer: str, moves: Any, identities: Any, idle: float
     ) -> Any:
-        return begin(manager, unit, consumer, moves, identities, idle)[0], set(identities)
+        return begin(manager, unit, consumer, moves, identities, idle)._replace(claimed=set(identities))
 
     setattr(UnitManager, "begin", begun)  # noqa: B010
 
