@@ -70,12 +70,13 @@ class NotHandling(InboxError):
 
 
 class HandlerFailed(InboxError):
-    """The handler ``handler`` (its dotted name) failed at delivery number ``index`` of the batch.
+    """The handler ``handler`` (its dotted name) failed at delivery number ``index`` of the batch, or with
+    several of them if that is None.
 
     The cause is what it raised, ``seconds`` after it was called.
     """
 
-    def __init__(self, index: int, handler: str, seconds: float) -> None:
+    def __init__(self, index: int | None, handler: str, seconds: float) -> None:
         super().__init__(handler)
         self.index = index
         self.handler = handler

@@ -19,7 +19,8 @@ batch_handled = Signal()
 
 handler_ended = Signal()
 """The handlers of an event have returned, or one of them failed with ``error`` (otherwise None). The
-transaction may still be rolled back. Arguments: event, seconds, error."""
+transaction may still be rolled back. Of a call of a batch handler, each event has an equal share of the time.
+If it fails, this is sent for the first one only. Arguments: event, seconds, error."""
 
 batch_failed = Signal()
 """A batch was rolled back, and the consumer looks for the event that causes it. Arguments: error, size."""

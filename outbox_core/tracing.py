@@ -80,6 +80,23 @@ def _processing(event: Event, handler: str) -> Iterator[None]:
             raise
 
 
+def processing_many(events: Sequence[Event], handler: str) -> AbstractContextManager[Any]:
+    """The span of a batch handler, linked to the spans that emitted its events."""
+    if not _is_recorded():
+        return _NOTHING
+    topics = {event.topic for event in events}
+    (topic,) = topics if len(topics) == 1 else ("",)
+    span: AbstractContextManager[Any] = _tracer.start_as_current_span(
+        f"process {topic}".strip(),
+        context=otel_context.Context(),
+        kind=trace.SpanKind.CONSUMER,
+        links=_links(_extracted(event.headers) for event in events[:MOST_LINKS]),
+        attributes=_of("process", topic)
+        | {"messaging.batch.message_count": len(events), "code.function.name": handler},
+    )
+    return span
+
+
 def sent(records: Sequence[Record], seconds: float) -> None:
     """The span of a wave that took so many seconds and has just ended, linked to the spans that emitted its
     events.

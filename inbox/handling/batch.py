@@ -1,4 +1,4 @@
-"""Batches: handlers of one transaction collect rows, which are written together at its end."""
+"""Batches: what the events of one transaction collect is handled or written together at its end."""
 
 from __future__ import annotations
 
@@ -6,13 +6,19 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Self
+from typing import TYPE_CHECKING, Any, Self
 
 from inbox.errors import NotHandling
+from inbox.handling.many import Many
+
+if TYPE_CHECKING:
+    from inbox.handling.registry import Handler
+    from inbox.handling.routing import Delivery
 
 
 class Batch(ABC):
-    """Rows that the handlers of one transaction collect. They are written together just before it commits.
+    """Rows that several handlers of one transaction collect. They are written together just before it
+    commits. For one handler, ``@inbox.handler(..., batch=True)`` is simpler.
 
     A statement for each event costs a round trip each; a batch costs one for hundreds of events. Handlers
     still get one event at a time, in order. When the transaction fails, its events are tried one by one, each
@@ -37,9 +43,10 @@ class Batch(ABC):
         Raises:
             NotHandling: no handler is running.
         """
-        batches = _batches.get()
-        if batches is None:
+        gathering = _gathering.get()
+        if gathering is None:
             raise NotHandling(f"{cls.__name__}.current() is for handlers, and none is running")
+        batches = gathering.batches
         batch = batches.get(cls)
         if batch is None:
             batch = batches[cls] = cls()
@@ -51,22 +58,66 @@ class Batch(ABC):
         """Write the collected rows, in the transaction of the events."""
 
 
-_batches: ContextVar[dict[type[Batch], Batch] | None] = ContextVar("inbox_batches", default=None)
+class Gathering:
+    """What the events of the running transaction have collected: rows, and lists for batch handlers."""
+
+    def __init__(self) -> None:
+        self.batches: dict[type[Batch], Batch] = {}
+        self._many: dict[Handler, Many] = {}
+
+    @property
+    def waits(self) -> bool:
+        """Whether events wait for a batch handler."""
+        return bool(self._many)
+
+    def add(self, handler: Handler, index: int, delivery: Delivery, arguments: tuple[Any, ...]) -> None:
+        """Keep an event for a batch handler."""
+        many = self._many.get(handler)
+        if many is None:
+            many = self._many[handler] = Many(handler)
+        many.add(index, delivery, arguments)
+
+    def before(self, delivery: Delivery) -> list[Many]:
+        """What must be handled before this event: earlier events of its key that wait for another handler."""
+        handlers = [handler for handler, _ in delivery.calls]
+        return [
+            self._many.pop(many.handler)
+            for many in [*self._many.values()]
+            if handlers != [many.handler] and many.has_key_of(delivery)
+        ]
+
+    def rest(self) -> list[Many]:
+        """All that is left, in the order in which it began."""
+        rest = [*self._many.values()]
+        self._many.clear()
+        return rest
+
+    def write(self) -> None:
+        """Write the rows."""
+        for batch in self.batches.values():
+            batch.write()
+
+
+_gathering: ContextVar[Gathering | None] = ContextVar("inbox_gathering", default=None)
+
+
+def current_gathering() -> Gathering:
+    """Of the running transaction."""
+    gathering = _gathering.get()
+    assert gathering is not None
+    return gathering
 
 
 def is_handling() -> bool:
     """Whether handlers are running in a transaction here."""
-    return _batches.get() is not None
+    return _gathering.get() is not None
 
 
 @contextmanager
-def gathering() -> Iterator[None]:
-    """Give handlers their batches, and write these at the end unless there is an error."""
-    batches: dict[type[Batch], Batch] = {}
-    token = _batches.set(batches)
+def gathering() -> Iterator[Gathering]:
+    """Give handlers their batches."""
+    token = _gathering.set(mine := Gathering())
     try:
-        yield
-        for batch in batches.values():
-            batch.write()
+        yield mine
     finally:
-        _batches.reset(token)
+        _gathering.reset(token)

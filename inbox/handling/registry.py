@@ -24,15 +24,16 @@ _OTHER_FUNCTIONS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Handler:
-    """A function that handles events of one type, or of every type (``*``)."""
+    """A function that handles events of one type, or of every type (``*``). ``batch``: in lists."""
 
     type: str
     function: Callable[..., Any]
     reader: PayloadReader | None
     wants_event: bool
     replays: bool
+    batch: bool = False
 
     @property
     def name(self) -> str:
@@ -54,7 +55,18 @@ class Handler:
                     returned = self.function(*arguments)
             else:
                 returned = self.function(*arguments)
-        if returned is not None and isinstance(returned, _NEVER_RUN):
+        if returned is not None:
+            self._refuse_unfinished(returned)
+
+    def handle_many(self, events: Sequence[Event], arguments: Sequence[tuple[Any, ...]]) -> None:
+        """Call the function once, with a list of each argument."""
+        with Handling(None), tracing.processing_many(events, self.name):
+            returned = self.function(*map(list, zip(*arguments, strict=True)))
+        if returned is not None:
+            self._refuse_unfinished(returned)
+
+    def _refuse_unfinished(self, returned: object) -> None:
+        if isinstance(returned, _NEVER_RUN):
             getattr(returned, "close", object)()  # a coroutine would warn, much later
             raise HandlerError(
                 f"handler {self.name} returned a {type(returned).__name__}, which nobody runs, so the event "
@@ -71,13 +83,18 @@ class Registry:
     def __iter__(self) -> Iterator[Handler]:
         return iter(self._handlers)
 
-    def handler(self, *types: str, replays: bool = False) -> Callable[[F], F]:
+    def handler(self, *types: str, replays: bool = False, batch: bool = False) -> Callable[[F], F]:
         """Call the decorated function for each event of these types; ``"*"`` is every type.
 
         Its first parameter is the payload, read as the annotated type. A parameter annotated ``inbox.Event``
         gets the envelope. The function runs in the transaction that records the event as handled, so its
         writes take effect once. With ``replays=True`` it also handles replayed events (``ce_replay``), once
         in each replay.
+
+        With ``batch=True`` it gets lists, of payloads, events or both: all events of a transaction that are
+        for it, up to BATCH_SIZE, in the order of each key. Before another handler gets an event of a key, the
+        earlier events of that key are handled. If it fails, it is called again with each event alone, to find
+        the one at fault.
 
         Raises:
             HandlerError: there is no type, the signature is wrong, or the module already handles the type.
@@ -88,9 +105,9 @@ class Registry:
             )
 
         def register(function: F) -> F:
-            reader, wants_event = _read_signature(function)
+            reader, wants_event = _read_signature(function, batch=batch)
             for name in types:
-                self._add(Handler(name, function, reader, wants_event, replays))
+                self._add(Handler(name, function, reader, wants_event, replays, batch))
             return function
 
         return register
@@ -128,7 +145,7 @@ def _module(handler: Handler) -> str:
     return handler.function.__module__
 
 
-def _read_signature(function: Callable[..., Any]) -> tuple[PayloadReader | None, bool]:
+def _read_signature(function: Callable[..., Any], *, batch: bool) -> tuple[PayloadReader | None, bool]:
     name = f"{function.__module__}.{function.__qualname__}"
     for is_other, kind in _OTHER_FUNCTIONS.items():
         if is_other(function):
@@ -148,6 +165,8 @@ def _read_signature(function: Callable[..., Any]) -> tuple[PayloadReader | None,
     for parameter, kind in zip(parameters, kinds, strict=True):
         if kind is inspect.Parameter.empty:
             raise HandlerError(f"handler {name}: annotate {parameter.name!r} with the type of its data")
+    if batch:
+        kinds = [_element(kind, name, p.name) for p, kind in zip(parameters, kinds, strict=True)]
     if kinds == [Event]:
         return None, True
     if len(kinds) == 2 and kinds[1] is not Event:
@@ -158,6 +177,16 @@ def _read_signature(function: Callable[..., Any]) -> tuple[PayloadReader | None,
         return PayloadReader(kinds[0]), len(kinds) == 2
     except HandlerError as error:
         raise HandlerError(f"handler {name}: {error}") from error
+
+
+def _element(kind: Any, handler: str, parameter: str) -> Any:
+    """What the list of a batch handler holds."""
+    elements = typing.get_args(kind)
+    if typing.get_origin(kind) not in (list, Sequence) or len(elements) != 1:
+        raise HandlerError(
+            f"handler {handler} has batch=True: annotate {parameter!r} as a list, such as list[OrderPlaced]"
+        )
+    return elements[0]
 
 
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,10 +12,9 @@ from typing import Any
 import msgspec
 from msgspec import structs
 
-from inbox.errors import HandlerFailed
 from inbox.handling import running
 from inbox.handling.registry import EVERY, Handler
-from inbox.handling.running import Call, as_error, asked_by_a_person
+from inbox.handling.running import Call
 from outbox_core.people.failure import describe
 from outbox_core.wire.consumed import ConsumerRecord
 from outbox_core.wire.decode import parse
@@ -49,28 +47,21 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
         """The key whose order it must keep. None for a record without a key, which blocks nothing."""
         return self.record.key_hash
 
-    def run(self, index: int = 0) -> None:
-        """Call the handlers.
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """The event, if the record carries one."""
+        return () if self.event is None else (self.event,)
+
+    def run(self, index: int | None = 0) -> None:
+        """Call the handlers, except batch handlers.
 
         Raises:
             HandlerFailed: one of them failed; ``index`` is the place of this delivery among those in hand.
         """
         for handler, arguments in self.calls:
-            assert self.event is not None
-            call = running.current = Call(handler, self.event, monotonic())
-            status = 1
-            try:
-                handler(self.event, arguments)
-                status = 0
-            except BaseException as error:
-                running.current = None  # first, so that the time limit does not interrupt what follows
-                if isinstance(error, KeyboardInterrupt) and asked_by_a_person():
-                    raise
-                raise HandlerFailed(index, handler.name, call.seconds) from as_error(error, call)
-            finally:
-                running.current = None
-                if running.is_copy:
-                    os._exit(status)
+            if not handler.batch:
+                assert self.event is not None
+                running.run(Call(handler, self.event, monotonic()), index, handler, self.event, arguments)
 
     def refused(self, error: BaseException, handler: str = "") -> Delivery:
         """The same delivery, to be held for ``error`` until a person decides."""

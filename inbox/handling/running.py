@@ -9,9 +9,9 @@ import threading
 import time
 from collections.abc import Callable
 from types import FrameType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from inbox.errors import HandlerHung, HandlerLeft, Interrupted
+from inbox.errors import HandlerFailed, HandlerHung, HandlerLeft, Interrupted
 from outbox_core.people.failure import message
 from outbox_core.process.exit_codes import ExitCode
 from outbox_core.wire.event import Event
@@ -29,6 +29,8 @@ class Call(NamedTuple):
     function: Handler
     event: Event
     began_at: float
+    more: int = 0
+    """How many more events a batch handler has got."""
 
     @property
     def handler(self) -> str:
@@ -42,7 +44,8 @@ class Call(NamedTuple):
     def __str__(self) -> str:
         event = self.event
         where = f"{event.topic}/{event.partition} offset {event.offset}"
-        return f"{self.handler} with {event.type} {event.id} ({where})"
+        more = f" and {self.more} more" if self.more else ""
+        return f"{self.handler} with {event.type} {event.id} ({where}){more}"
 
 
 current: Call | None = None
@@ -57,6 +60,29 @@ def _begin_copy() -> None:
 
 
 os.register_at_fork(after_in_child=_begin_copy)
+
+
+def run(call: Call, index: int | None, function: Callable[..., object], *arguments: Any) -> None:
+    """Run the function of a handler as the current call.
+
+    Raises:
+        HandlerFailed: it failed; ``index`` is the place of its delivery among those in hand.
+    """
+    global current
+    current = call
+    status = 1
+    try:
+        function(*arguments)
+        status = 0
+    except BaseException as error:
+        current = None  # first, so that the time limit does not interrupt what follows
+        if isinstance(error, KeyboardInterrupt) and asked_by_a_person():
+            raise
+        raise HandlerFailed(index, call.handler, call.seconds) from as_error(error, call)
+    finally:
+        current = None
+        if is_copy:
+            os._exit(status)
 
 
 def as_error(error: BaseException, call: Call) -> Exception:

@@ -15,9 +15,10 @@ from msgspec import structs
 from psycopg.pq import TransactionStatus
 
 from inbox.errors import EffectsLost, HandlerFailed, Poison
-from inbox.handling.batch import gathering
+from inbox.handling.batch import current_gathering, gathering
 from inbox.handling.endings import ENDED
 from inbox.handling.guard import StatementGuard
+from inbox.handling.many import Many
 from inbox.handling.on_commit import isolate
 from inbox.handling.retriable import chain
 from inbox.handling.routing import Delivery, Identity
@@ -152,8 +153,11 @@ class UnitOfWork:
         tracing.recording.look()
         with transaction.atomic(using=self.database):
             claimed = self._begin(unit, deliveries, moves)
-            with connection.execute_wrapper(StatementGuard(self.session)), gathering():
+            with connection.execute_wrapper(StatementGuard(self.session)), gathering() as gathered:
                 yield claimed
+                for many in gathered.rest():
+                    self._call(connection, many.index, many)
+                gathered.write()
             self._refuse_broken()
             self.session.restore(connection)
             if not Unit.objects.db_manager(self.database).end(unit):
@@ -199,28 +203,45 @@ class UnitOfWork:
         return Applied(tuple(handled), tuple(held))
 
     def _run(self, connection: BaseDatabaseWrapper, index: int, delivery: Delivery) -> None:
+        """Call its handlers, or keep it for a batch handler."""
+        gathered = current_gathering()
+        if gathered.waits:
+            for many in gathered.before(delivery):
+                self._call(connection, many.index, many)
+        is_for_one = False
+        for handler, arguments in delivery.calls:
+            if handler.batch:
+                gathered.add(handler, index, delivery, arguments)
+            else:
+                is_for_one = True
+        if is_for_one:
+            self._call(connection, index, delivery)
+
+    def _call(self, connection: BaseDatabaseWrapper, index: int | None, what: Delivery | Many) -> None:
         is_heard = handler_ended.receivers  # for every event: even a signal without receivers costs
         began = monotonic() if is_heard else 0.0
         try:
-            delivery.run(index)
+            what.run(index)
         except HandlerFailed as failure:
             if is_heard:
-                self._report(delivery, failure.seconds, failure.__cause__)
+                self._report(what, failure.seconds, failure.__cause__)
             if _is_refused_commit(failure) or self._was_closed():
                 raise HandlerFailed(index, failure.handler, failure.seconds) from EffectsLost(ENDED)
             raise
         if is_heard:
-            self._report(delivery, monotonic() - began)
+            self._report(what, monotonic() - began)
         session = connection.connection
         if connection.needs_rollback or session.pgconn.transaction_status != TransactionStatus.INTRANS:
             try:
                 self._refuse_broken()
             except (EffectsLost, OperationalError) as error:
-                raise HandlerFailed(index, delivery.calls[0][0].name, 0.0) from error
+                raise HandlerFailed(index, what.calls[0][0].name, 0.0) from error
         self.session.restore(connection)
 
-    def _report(self, delivery: Delivery, seconds: float, error: BaseException | None = None) -> None:
-        handler_ended.send(self.consumer, event=delivery.event, seconds=seconds, error=error)
+    def _report(self, what: Delivery | Many, seconds: float, error: BaseException | None = None) -> None:
+        events = what.events if error is None else what.events[:1]  # one call has failed
+        for event in events:
+            handler_ended.send(self.consumer, event=event, seconds=seconds / len(events), error=error)
 
     def _was_closed(self) -> bool:
         """Whether code closed the connection, as opposed to losing it."""

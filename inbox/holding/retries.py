@@ -249,14 +249,14 @@ class Retries:
         return ready
 
     def _culprit(self, error: Exception, taken: Sequence[Taken]) -> Culprit:
-        index = error.index if isinstance(error, HandlerFailed) else 0
+        index = (error.index or 0) if isinstance(error, HandlerFailed) else 0
         held, delivery = taken[index]
         failure = Failure.of(error, [] if delivery is None else [delivery])
         self._failed(failure.cause)
         self._judge.note(failure.handler)
         words = delivery.error if delivery is not None and delivery.error else failure.words
         before = sum(other.own_key == held.own_key for other, _ in taken[:index])
-        is_certain = isinstance(error, HandlerFailed) or len(taken) == 1
+        is_certain = (isinstance(error, HandlerFailed) and error.index is not None) or len(taken) == 1
         return Culprit(held, words, failure, before, is_certain, is_first=not index)
 
     @property

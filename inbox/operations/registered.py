@@ -68,10 +68,16 @@ def _handler(handler: Handler, run: Mapping[str, Mapping[str, Handler]]) -> Regi
         type=handler.type,
         name=handler.name,
         where=source_line(handler.function),
-        payload=handler.reader.name if handler.reader else "Event",
+        payload=_payload(handler),
         replays=handler.replays,
         consumers=tuple(name for name, handlers in run.items() if handlers.get(handler.type) is handler),
     )
+
+
+def _payload(handler: Handler) -> str:
+    """What it gets, as its annotation says."""
+    name = handler.reader.name if handler.reader else "Event"
+    return f"list[{name}]" if handler.batch else name
 
 
 def _consumer_table(consumers: Sequence[RegisteredConsumer]) -> Table:

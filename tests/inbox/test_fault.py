@@ -198,12 +198,13 @@ def test_what_follows_a_failure_is_not_interrupted(
 ) -> None:
     """The call is over when its handler has failed, not when the failure has been looked at."""
     calls: list[running.Call | None] = []
+    as_error = running.as_error
 
     def look(error: BaseException, call: running.Call) -> Exception:
         calls.append(running.current)
-        return running.as_error(error, call)
+        return as_error(error, call)
 
-    monkeypatch.setattr("inbox.handling.routing.as_error", look)
+    monkeypatch.setattr(running, "as_error", look)
     effects.fails["fail"] = raising(ValueError())
     send_steps(consumer, "a", 1, fail="fail")
     consumer.poll()

@@ -1,4 +1,7 @@
-"""The one handler: an effect for each event, and poison that it takes only once there is an antidote."""
+"""The handlers: an effect for each event, and poison that they take only once there is an antidote.
+
+Each key has events for both of them.
+"""
 
 from __future__ import annotations
 
@@ -39,6 +42,12 @@ def step(payload: Step | None, event: inbox.Event) -> None:
         _fail(payload.poison, event)
     _execute(TAKE_EFFECT, _values(event, int(event.sequence or 0)))
     Gathered.current().event_ids.append(event.id)
+
+
+@inbox.handler("torture.many", batch=True)
+def many(payloads: list[Step | None], events: list[inbox.Event]) -> None:
+    for payload, event in zip(payloads, events, strict=True):
+        step(payload, event)
 
 
 def _fail(poison: str, event: inbox.Event) -> None:

@@ -131,7 +131,7 @@ class Producer:
                 id=sent.n,
                 topic=sent.topic,
                 key=sent.key,
-                type="torture.step",
+                type="torture.many" if sent.n % 3 else "torture.step",
                 subject=None,
                 content_type="application/json",
                 event_id=str(sent.event_id),

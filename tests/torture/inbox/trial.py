@@ -29,7 +29,7 @@ from tests.torture.trial import Trial
 
 SETTLE_SECONDS = 180.0
 GROUP = "torture"
-REFUSED = re.compile(r"torture\.step (\S+) \(.*\) is held until")
+REFUSED = re.compile(r"torture\.(?:step|many) (\S+) \(.*\) is held until")
 
 
 class ConsumerTrial(Trial):
