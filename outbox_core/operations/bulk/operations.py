@@ -43,7 +43,7 @@ class Operations:
     refusals: type[Exception]
 
     def rows(self, using: str) -> OperationQuerySet:
-        found: OperationQuerySet = self.model._default_manager.using(using)  # type: ignore[assignment]
+        found: OperationQuerySet = self.model._default_manager.using(using)
         return found
 
     def verb(self, row: BulkOperation) -> Verb:
