@@ -27,6 +27,7 @@ def _shop(name: str, *arguments: str) -> Address:
 
 
 OF_OUTBOX = {"topic": "shop.orders", "type": "shop.order.paid", "cause": "poison"}
+A_RELEASE = {"verb": "release", "topic": "shop.orders"}
 OF_INBOX = {"consumer": "crm", "topic": "shop.orders", "type": "shop.order.paid", "cause": "ValueError"}
 
 ADMIN: Mapping[str, Address] = {
@@ -42,12 +43,17 @@ ADMIN: Mapping[str, Address] = {
     "hold": _admin("outbox_hold_change", "hold"),
     "outbox ledger": _admin("outbox_ledger_changelist"),
     "entry of the outbox": _admin("outbox_ledger_change", "entry"),
+    "operations of the outbox": _admin("outbox_operation_changelist"),
+    "new operation of the outbox": _admin("outbox_operation_new", query=A_RELEASE),
+    "operation of the outbox": _admin("outbox_operation_change", "operation"),
     "inbox status": _admin("inbox_inboxstatus_changelist"),
     "inbox release group": _admin("inbox_inboxstatus_release", query=OF_INBOX),
     "inbox discard group": _admin("inbox_inboxstatus_discard", query=OF_INBOX),
     "held events": _admin("inbox_heldevent_changelist"),
     "held event": _admin("inbox_heldevent_change", "held"),
     "processes": _admin("inbox_instance_changelist"),
+    "operations of the inbox": _admin("inbox_operation_changelist"),
+    "new operation of the inbox": _admin("inbox_operation_new", query=A_RELEASE | {"consumer": "crm"}),
     "inbox ledger": _admin("inbox_ledger_changelist"),
     "entry of the inbox": _admin("inbox_ledger_change", "inbox_entry"),
 }

@@ -16,9 +16,13 @@ from django.utils import timezone
 
 from inbox.models import HeldEvent, Instance, Offset, Pause, Unhandled
 from inbox.models import Ledger as InboxLedger
-from outbox.models import ConsumerGroups, Ledger, Minute, OutboxEvent
+from outbox.models import ConsumerGroups, Ledger, Minute, Operation, OutboxEvent
+from outbox.operations.bulk import operations
+from outbox_core.operations.bulk.selection import Selection
+from outbox_core.operations.bulk.verb import Order
 from outbox_core.wire.consumed import ConsumerRecord
-from shop.models import Customer, DeclinedPayment, Order, OrderLine, Product
+from shop.models import Customer, DeclinedPayment, OrderLine, Product
+from shop.models import Order as Purchase
 from tests.admin.conftest import Log
 
 HOLDS = 30
@@ -37,6 +41,7 @@ class Scene(NamedTuple):
     pending: int
     hold: int
     entry: int
+    operation: int
     held: int
     inbox_entry: int
     order: UUID
@@ -71,8 +76,28 @@ def bad_night() -> Scene:
     )
     first, noted = _inbox()
     return Scene(
-        session, published, pending, hold.pk, entry.pk, first, noted, order.pk, declined, "exactly-once"
+        session=session,
+        event=published,
+        pending=pending,
+        hold=hold.pk,
+        entry=entry.pk,
+        operation=_operation(),
+        held=first,
+        inbox_entry=noted,
+        order=order.pk,
+        declined=declined,
+        product="exactly-once",
     )
+
+
+def _operation() -> int:
+    """One that is half done, and waits for its rate."""
+    what = Order(
+        verb="release", selection=Selection(topic="shop.orders"), who="mara", reason="INC-13", rate=5
+    )
+    row = operations.begin(what, "default", 30)
+    Operation.objects.filter(pk=row.pk).update(done=12, carried_at=Now(), due_at=Now() + timedelta(hours=1))
+    return row.pk
 
 
 def _minutes() -> None:
@@ -90,7 +115,7 @@ def _groups() -> list[dict[str, object]]:
     ]
 
 
-def _shop() -> tuple[Order, UUID, str]:
+def _shop() -> tuple[Purchase, UUID, str]:
     record = Product.objects.create(
         name="Exactly Once",
         slug="exactly-once",
@@ -102,7 +127,7 @@ def _shop() -> tuple[Order, UUID, str]:
     Customer.objects.register("Ada Lind", "ada@example.com")
     User.objects.filter(email="ada@example.com").update(is_staff=True, is_superuser=True)
     ada = Customer.objects.get(email="ada@example.com")
-    order = Order.objects.create(customer=ada, total=Decimal("25.98"), placed_at=timezone.now())
+    order = Purchase.objects.create(customer=ada, total=Decimal("25.98"), placed_at=timezone.now())
     OrderLine.objects.create(order=order, product=record, name=record.name, quantity=2, price=record.price)
     declined = DeclinedPayment.objects.create(order_id=uuid4(), customer_id=ada.pk, amount=Decimal("9.99"))
     client = Client()
