@@ -8,14 +8,26 @@ import argparse
 import importlib
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from inspect import signature
+from types import ModuleType
+from typing import Any
 
 import devstack
+from benchmarks.servers import Servers, started
+from devstack.console import announce
+from devstack.errors import Unavailable
 
 NAMES = (
     "drain",
+    "beside",
+    "txoutbox",
+    "grid",
     "hotkey",
     "latency",
     "emit",
+    "emitmany",
     "idle",
     "memory",
     "transaction",
@@ -24,7 +36,7 @@ NAMES = (
     "takeover",
     "audit",
 )
-WITH_EVENTS = ("drain", "hotkey", "memory", "transaction", "snapshot", "audit")
+WITH_EVENTS = ("drain", "beside", "txoutbox", "grid", "hotkey", "memory", "transaction", "snapshot", "audit")
 
 
 def main() -> int:
@@ -39,18 +51,39 @@ def main() -> int:
     names = options.names or NAMES
     if options.events and (without := [name for name in names if name not in WITH_EVENTS]):
         parser.error(f"--events is for {', '.join(WITH_EVENTS)}; {', '.join(without)} would ignore it")
-    with devstack.start() as stack:
-        os.environ.update(stack.environ(), DJANGO_SETTINGS_MODULE="benchmarks.settings")
+    with _services() as (environ, servers):
+        os.environ.update(environ, DJANGO_SETTINGS_MODULE="benchmarks.settings")
         os.environ["KAFKA_BACKEND"] = options.publisher
         from benchmarks.ground import prepare
 
         prepare()
         for name in names:
             print(f"\n{name}", flush=True)
-            benchmark = importlib.import_module(f"benchmarks.{name}")
-            for line in benchmark.run(**({"events": options.events} if options.events else {})):
-                print(f"  {line}", flush=True)
+            _print(importlib.import_module(f"benchmarks.{name}"), servers, options.events)
     return 0
+
+
+@contextmanager
+def _services() -> Iterator[tuple[dict[str, str], Servers | None]]:
+    """Servers of our own, as they are under load. Without Java or Maven: what devstack finds."""
+    try:
+        with started() as servers:
+            yield servers.environ(), servers
+    except Unavailable as reason:
+        announce(f"the CPU of the servers is not measured: {reason}")
+        with devstack.start() as stack:
+            yield stack.environ(), None
+
+
+def _print(benchmark: ModuleType, servers: Servers | None, events: int | None) -> None:
+    options: dict[str, Any] = {"events": events} if events else {}
+    if "servers" in signature(benchmark.run).parameters:
+        if servers is None:
+            print("  needs Java and Maven", flush=True)
+            return
+        options["servers"] = servers
+    for line in benchmark.run(**options):
+        print(f"  {line}", flush=True)
 
 
 if __name__ == "__main__":

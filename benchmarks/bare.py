@@ -10,6 +10,16 @@ from kafka import KafkaProducer
 from benchmarks.ground import bootstrap
 from outbox_core.wire.encode import BinaryEncoder, Record, Row
 
+BARE = {
+    "acks": "all",
+    "enable.idempotence": True,
+    "partitioner": "murmur2_random",
+    "linger.ms": 5,
+    "batch.size": 1_000_000,
+    "batch.num.messages": 100_000,
+}
+"""How the bare producer is set up."""
+
 
 def records(topic: str, events: int, keys: int) -> list[Record]:
     """Records as ``ground.fill`` makes them."""
@@ -32,6 +42,28 @@ def records(topic: str, events: int, keys: int) -> list[Record]:
         )
         for number in range(events)
     ]
+
+
+def confluent_rate(topic: str, keys: int, seconds: float = 5.0) -> tuple[float, float]:
+    """Events a second of a confluent Producer with acks=all and idempotence, and the microseconds of CPU that
+    it takes for one.
+    """
+    from confluent_kafka import Producer
+
+    batch = records(topic, 20_000, keys)
+    producer = Producer(
+        {"bootstrap.servers": ",".join(bootstrap()), **BARE, "queue.buffering.max.messages": 2 * len(batch)}
+    )
+    producer.list_topics(topic, timeout=30)
+    sent, start, cpu = 0, time.perf_counter(), time.process_time()
+    while time.perf_counter() - start < seconds:
+        for record in batch:
+            producer.produce(record.topic, record.value, record.key, headers=record.headers)
+        sent += len(batch)
+        while len(producer) > len(batch):
+            producer.poll(0.01)
+    producer.flush()
+    return sent / (time.perf_counter() - start), (time.process_time() - cpu) / sent * 1e6
 
 
 def send_rate(topic: str, events: int, keys: int, *, headers: bool = True) -> float:

@@ -27,7 +27,7 @@ _FILL = """
     INSERT INTO outbox_event (bucket, topic, key, type, content_type, event_id, payload, headers)
     SELECT i %% 256, %(topic)s, 'key-' || i %% %(keys)s, 'bench.event.happened', 'application/json',
     gen_random_uuid(),
-           convert_to('{"number":' || i || ',"text":"' || repeat('x', 180) || '"}', 'UTF8'), '{}'
+           convert_to('{"number":' || i || ',"text":"' || repeat('x', %(letters)s) || '"}', 'UTF8'), '{}'
     FROM generate_series(%(first)s, %(last)s) AS i
 """
 
@@ -53,12 +53,13 @@ def topic(partitions: int = 6) -> str:
     return name
 
 
-def fill(topic_name: str, events: int, keys: int, *, chunk: int = 100_000) -> None:
-    """Commit a backlog, ``chunk`` events a transaction, with a payload of about 200 bytes each."""
+def fill(topic_name: str, events: int, keys: int, *, chunk: int = 100_000, size: int = 200) -> None:
+    """Commit a backlog, ``chunk`` events a transaction, with a payload of about ``size`` bytes each."""
+    every: dict[str, Any] = {"topic": topic_name, "keys": keys, "letters": size - 20}
     with connection.cursor() as cursor:
         for first in range(1, events + 1, chunk):
             last = min(events, first + chunk - 1)
-            cursor.execute(_FILL, {"topic": topic_name, "keys": keys, "first": first, "last": last})
+            cursor.execute(_FILL, {**every, "first": first, "last": last})
         if events > 1:
             cursor.execute("ANALYZE outbox_event")
 
@@ -75,14 +76,20 @@ def relay(*arguments: str, **environment: str) -> subprocess.Popen[bytes]:
 
 
 @contextmanager
-def running_relay(*arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+def running_relay(*arguments: str, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
     """A relay for the length of a block."""
-    process = relay(*arguments)
+    process = relay(*arguments, **environment)
     try:
         yield process
     finally:
         process.terminate()
         process.wait(30)
+
+
+def empty() -> None:
+    """Forget all events, published or not."""
+    with connection.cursor() as cursor:
+        cursor.execute("TRUNCATE outbox_event, outbox_held")
 
 
 def published() -> int:

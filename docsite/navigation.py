@@ -9,6 +9,7 @@ from docsite import pages
 SECTIONS = {
     "Tutorial": "tutorial",
     "How-to guides": "how-to",
+    "Runbooks": "runbooks",
     "Reference": "reference",
     "Explanation": "explanation",
     "Decisions": "decisions",

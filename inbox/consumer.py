@@ -55,6 +55,7 @@ class Consumer:
         *,
         ahead: Callable[[], float] = lambda: 0.0,
         failed: Callable[[BaseException], None] = lambda error: None,
+        carry_operations: Callable[[], None] = lambda: None,
     ) -> None:
         self.name = consumer.name
         self._progress = progress
@@ -71,6 +72,7 @@ class Consumer:
             self._outages,
             lambda: self.handled,
             in_hand=lambda: self._in_hand,
+            carry_operations=carry_operations,
             database=inbox.database,
             every=every,
             clock=clock,

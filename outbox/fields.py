@@ -50,17 +50,8 @@ MAX_KEY_BYTES = 1024
 """Of a key. The unique index of holds has it and the topic, and takes 2,704 bytes."""
 
 
-class OctetLength(Func):
-    """How many bytes a text has."""
+class IsSound(Func):
+    """Whether a relay can publish a row, in its order. The function raises the error: it names the rule."""
 
-    function = "octet_length"
-    output_field = models.IntegerField()
-
-
-class IsObjectOfTexts(Func):
-    """Whether a ``jsonb`` is an object that holds only texts, as headers must."""
-
-    function = "jsonb_path_match"
-    path = 'strict $.type() == "object" && !exists($.* ? (@.type() <> "string"))'
-    template = f"%(function)s(%(expressions)s, '{path}')"
+    function = "outbox_event_is_sound"
     output_field = models.BooleanField()

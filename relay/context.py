@@ -13,7 +13,7 @@ from relay.sender import Sender
 @dataclass(frozen=True, slots=True)
 class Context:
     """Call ``tick`` regularly in anything that may take long. Once ``stopping`` returns True, no new wave
-    begins.
+    begins. ``carry_operations`` returns at once.
     """
 
     sender: Sender
@@ -21,3 +21,4 @@ class Context:
     settings: RelaySettings
     tick: Callable[[], None]
     stopping: Callable[[], bool] = lambda: False
+    carry_operations: Callable[[], None] = lambda: None

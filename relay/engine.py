@@ -49,7 +49,8 @@ class Relay:
     """Publishes the outbox of one database.
 
     ``run`` returns when ``stop`` is requested and the wave in flight is finished; with ``drain`` it also
-    returns when nothing is left to publish. ``progress`` is called whenever the loop makes progress.
+    returns when nothing is left to publish. ``progress`` is called whenever the loop makes progress,
+    ``carry_operations`` when an operation is running.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Relay:
         encode: Encoder,
         stop: StopToken | None = None,
         progress: Callable[[], None] = lambda: None,
+        carry_operations: Callable[[], None] = lambda: None,
     ) -> None:
         self.id = uuid4()
         self.alias = alias
@@ -75,7 +77,9 @@ class Relay:
         self._session: Session | None = None
         self._sender = Sender(publisher, settings.lease_seconds * MARGIN)
         self._step_down = StepDown(self._sender)
-        self._context = Context(self._sender, encode, settings, self._tick, lambda: self._stop.requested)
+        self._context = Context(
+            self._sender, encode, settings, self._tick, lambda: self._stop.requested, carry_operations
+        )
         self._watchdog = Watchdog(
             lease_deadline=lambda: lease.deadline if (lease := self._sender.carrying) else None,
             unstick=lambda: self._session.abort() if self._session else None,

@@ -6,7 +6,8 @@ RelayError
 │   └── Fenced              a checkpoint wrote nothing, because the lease or the incarnation changed
 ├── HoldReleased            a checkpoint wrote nothing, because a hold ended after it was read
 ├── AuditStopped            an audit ends before it has compared everything
-├── TopicRefused            the broker does not create a topic
+├── TopicRefused            the broker does not create, fill or delete a topic
+├── BenchTimedOut           a benchmark has not ended in time
 └── PublisherUnavailable    Kafka does not answer; try again
     └── Throttled           it answers, and asks this client to wait
 """
@@ -41,7 +42,11 @@ class AuditStopped(RelayError):
 
 
 class TopicRefused(RelayError):
-    """The broker does not create a topic."""
+    """The broker does not create, fill or delete a topic."""
+
+
+class BenchTimedOut(RelayError):
+    """A benchmark has not ended in time; the message says what it waited for."""
 
 
 class PublisherUnavailable(RelayError):

@@ -6,6 +6,7 @@ import json
 import logging
 from typing import Any
 
+from outbox_core.operations import runbook
 from outbox_core.people.logs import guard
 from outbox_core.wire.trace import trace_id
 from relay import signals
@@ -119,7 +120,7 @@ def _hold_released(*, release: Any, **_: Any) -> None:
 
 
 def _log(level: int, action: str, message: str, *arguments: object, **fields: object) -> None:
-    logger.log(level, message, *arguments, extra={"action": action, **fields})
+    logger.log(level, message, *arguments, extra={"action": action, **runbook.field(action), **fields})
 
 
 RECEIVERS = {

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
+from threading import Event
 from typing import TypeVar
 
 from outbox_core.process.clock import boottime
-from outbox_core.wire.encode import Record
+from outbox_core.wire.encode import Record, topics_of
 from relay.cluster.lease import Lease
 from relay.errors import LeaseLost, PublisherUnavailable, Throttled
 from relay.publishers.base import Outcome, Publisher
@@ -36,6 +37,10 @@ class Sender:
         self._unanswered: Collection[str] = ()
         self._answered = False
         self._first: Future[None] | None = None
+        self._handed_over = Event()
+        self._handed_over.set()
+        if hasattr(publisher, "handed_over"):
+            publisher.handed_over = self._handed_over.set
 
     def knows_kafka(self) -> bool:
         """Whether Kafka has answered, and does not leave a question unanswered now. Until it has answered
@@ -72,10 +77,24 @@ class Sender:
 
     def send(self, records: Sequence[Record], lease: Lease) -> Future[list[Outcome]]:
         """Begin a wave."""
+        if hasattr(self._publisher, "handed_over"):
+            self._handed_over.clear()
         return self._thread.submit(self._deliver, records, lease)
 
+    def let_hand_over(self) -> None:
+        """Wait a moment for the publisher to hand over the wave to its client. Python runs one thread at a
+        time, and what the loop does next it can do while the wave is on its way.
+        """
+        self._handed_over.wait(SLICE_SECONDS)
+
     def _deliver(self, records: Sequence[Record], lease: Lease) -> list[Outcome]:
-        self._prepare({record.topic for record in records})
+        try:
+            return self._publish(records, lease)
+        finally:
+            self._handed_over.set()
+
+    def _publish(self, records: Sequence[Record], lease: Lease) -> list[Outcome]:
+        self._prepare(topics_of(records))
         if lease.remaining < self._margin:
             raise LeaseLost(f"Too little time is left of the lease on shard {lease.shard} to begin a wave.")
         self._since = boottime()

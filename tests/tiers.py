@@ -42,6 +42,7 @@ CONNECTED = {
 }
 """Beginnings of the ids of tests that connect to something without a fixture that says so."""
 WHOLE_PROCESSES = {
+    "tests/browser/",
     "tests/admin/test_commands.py::test_a_database_that_is_not_there_is_one_clear_message",
     "tests/core/doctor/test_unloaded.py",
     "tests/core/test_probe.py::test_the_probe_imports_no_django",
@@ -51,6 +52,7 @@ WHOLE_PROCESSES = {
     "tests/demo/test_sabotage.py",
     "tests/demo/test_whole_demo.py",
     "tests/devstack/",
+    "tests/game_day/",
     "tests/docs/test_pages.py",
     "tests/docs/test_reference.py::test_every",
     "tests/outbox/test_projects.py",

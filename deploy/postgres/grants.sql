@@ -15,6 +15,7 @@ GRANT SELECT ON outbox_relay TO shop;
 GRANT SELECT, INSERT, UPDATE ON outbox_statistics TO shop;
 GRANT SELECT ON outbox_consumer_groups TO shop;
 GRANT SELECT ON outbox_minute TO shop;
+GRANT SELECT, INSERT, UPDATE ON outbox_operation TO shop;
 GRANT SELECT ON SEQUENCE outbox_event_id_seq TO shop;
 
 GRANT SELECT ON outbox_event TO relay;
@@ -29,6 +30,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON outbox_statistics TO relay;
 GRANT SELECT, INSERT, UPDATE ON outbox_ledger TO relay;
 GRANT SELECT, INSERT, UPDATE ON outbox_consumer_groups TO relay;
 GRANT SELECT, INSERT, DELETE ON outbox_minute TO relay;
+GRANT SELECT, UPDATE ON outbox_operation TO relay;
 GRANT SELECT ON SEQUENCE outbox_event_id_seq TO relay;
 
 -- The consumers: the tables of the inbox and of their handlers. "journey", the shop's page of an order, reads what it shows.

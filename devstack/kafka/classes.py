@@ -7,7 +7,7 @@ from pathlib import Path
 from devstack import cache
 from devstack.console import announce
 from devstack.kafka import jars, java
-from devstack.kafka.launcher import Launcher
+from devstack.kafka.launcher import LOADED, Launcher
 from devstack.kafka.topics import create_topics
 
 
@@ -23,6 +23,11 @@ def launcher() -> Launcher:
         if archive.exists()
         else plain
     )
+
+
+def loaded() -> Launcher:
+    """For a broker under load, as in a benchmark. Raises Unavailable as ``launcher`` does."""
+    return Launcher(java.find(), jars.brought(), sized=LOADED)
 
 
 def _train(plain: Launcher, folder: Path) -> None:

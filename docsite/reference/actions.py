@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from docsite.reference import markdown, sources, words
+from outbox_core.operations.runbook import OF_ACTIONS
 
 HEAD = """# Log actions
 
@@ -17,6 +18,8 @@ same when the sentence changes: filter and alert by it. What is filled in stands
 
 A process that ends at once prints one more line to standard error, with the reason and without an action:
 `relay: …` or `inbox: …`.
+
+A line that reports a problem has the field `runbook`, the address of the page that says what to do.
 """
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
@@ -32,12 +35,18 @@ def page() -> str:
     sections = []
     for package in sorted({module.partition(".")[0] for module in sources.trees()}):
         rows = [
-            (markdown.code(each.name), each.level, markdown.escaped(each.message))
+            (markdown.code(each.name), each.level, markdown.escaped(each.message), _runbook(each.name))
             for each in sorted(set(found(package)))
         ]
         if rows:
-            sections.append(f"## {package}\n\n{markdown.table(('Action', 'Level', 'Message'), rows)}")
+            table = markdown.table(("Action", "Level", "Message", "Runbook"), rows)
+            sections.append(f"## {package}\n\n{table}")
     return "\n".join([HEAD, *sections])
+
+
+def _runbook(action: str) -> str:
+    page = OF_ACTIONS.get(action)
+    return "" if page is None else f"[{page}](../runbooks/{page}.md)"
 
 
 def found(package: str) -> Iterator[Action]:

@@ -1,7 +1,8 @@
-"""The inbox in Django's admin: its status, the consumers' processes, the held events, the ledger."""
+"""The inbox in Django's admin: its status, the consumers' processes, held events, operations, the ledger."""
 
 from inbox.admin.held import HeldEventAdmin
+from inbox.admin.operations import InboxOperationAdmin
 from inbox.admin.processes import InboxLedgerAdmin, InstanceAdmin
 from inbox.admin.status import InboxStatusAdmin
 
-__all__ = ["HeldEventAdmin", "InboxLedgerAdmin", "InboxStatusAdmin", "InstanceAdmin"]
+__all__ = ["HeldEventAdmin", "InboxLedgerAdmin", "InboxOperationAdmin", "InboxStatusAdmin", "InstanceAdmin"]

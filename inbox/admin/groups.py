@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from django.http import HttpRequest
 from django.urls import reverse
 
 from inbox.conf import settings
-from inbox.operations import discarding, releasing
+from inbox.operations.bulk import DISCARD, RELEASE, operations
 from inbox.status import causes
 from inbox.status.causes import BEHIND
 from outbox_core.operations.report import Cause
-from outbox_core.operations.selection import Selection
 from outbox_core.people.group_actions import GroupActionView, matching
 from outbox_core.people.groups import Group, link, may
 from outbox_core.people.humanize import amount
@@ -45,6 +44,7 @@ class InboxGroupView(GroupActionView):
     """What both actions of the inbox share."""
 
     template_name = "admin/inbox/confirm_group.html"
+    operations = operations
 
     def find(self, given: dict[str, str]) -> Cause | None:
         return matching(causes.read([given.get("consumer", "")], settings().database).causes, given)
@@ -55,6 +55,9 @@ class InboxGroupView(GroupActionView):
     def page(self, given: dict[str, str]) -> str:
         return reverse(f"{STATUS}_changelist")
 
+    def database(self, given: dict[str, str]) -> str:
+        return settings().database
+
     def is_complete(self, given: dict[str, str]) -> bool:
         return bool(given.get("consumer")) and super().is_complete(given)
 
@@ -62,28 +65,12 @@ class InboxGroupView(GroupActionView):
 class ReleaseGroupView(InboxGroupView):
     """Release the events of a group."""
 
-    permission = "inbox.release_held"
+    verb = RELEASE
     title, button = "Release a failure group", "Release"
-    effect = (
-        "The consumer handles these events again, with the rest of their keys, in order. "
-        "What fails again stays held."
-    )
-
-    def act(self, chosen: Selection, reason: str, given: dict[str, str]) -> Iterable[str]:
-        work = releasing.release(chosen, settings().database, self.who)
-        return self.report(
-            "Released", "event", work, "inbox_release", chosen, ", with the rest of their keys"
-        )
 
 
 class DiscardGroupView(InboxGroupView):
     """Discard the events of a group."""
 
-    permission = "inbox.discard_held"
+    verb = DISCARD
     title, button = "Discard a failure group", "Discard the events"
-    effect = "These events will never be handled. What waits behind them for the same keys is handled then."
-    needs_reason = True
-
-    def act(self, chosen: Selection, reason: str, given: dict[str, str]) -> Iterable[str]:
-        work = discarding.discard(chosen, settings().database, self.who, reason)
-        return self.report("Discarded", "event", work, f"inbox_discard --reason {reason!r}", chosen, "")

@@ -14,9 +14,10 @@ from inbox.errors import InboxError
 from inbox.models import HeldEvent, Ledger
 from inbox.models.held import cause_of
 from inbox.models.held_queries import HeldEventQuerySet
-from inbox.operations import discarding, releasing
-from outbox_core.operations.bulk import REQUEST_SECONDS, Tally, sentences, within
-from outbox_core.operations.selection import Selection
+from inbox.operations.bulk import DISCARD, RELEASE, operations
+from outbox_core.operations.bulk import requests
+from outbox_core.operations.bulk.selection import Selection
+from outbox_core.operations.bulk.verb import Order, Verb
 from outbox_core.people.admin import LIMIT, ReasonForm
 from outbox_core.people.ledger_admin import history
 from outbox_core.people.markup import ago
@@ -65,8 +66,8 @@ class HeldEventAdmin(InboxAdmin):
 
     title = "Held events"
     list_display = (
-        *("id", "consumer", "type_shown", "topic", "key_shown", "state"),
-        *("attempts", "held_since", "short_error"),
+        *("id", "state", "short_error", "type_shown", "key_shown"),
+        *("held_since", "attempts", "consumer", "topic"),
     )
     list_filter = (ConsumerFilter, TopicFilter, TypeFilter, ("discarded_at", admin.EmptyFieldListFilter))
     lookups = frozenset({"consumer", "topic", "type", "discarded_at__isempty"})
@@ -187,33 +188,28 @@ class HeldEventAdmin(InboxAdmin):
         description="Release: handle them again, with the rest of their keys", permissions=["release"]
     )
     def release(self, request: HttpRequest, queryset: HeldEventQuerySet) -> None:
-        who = request.user.get_username()
-        tally = within(REQUEST_SECONDS, releasing.release(_chosen(queryset), settings().database, who))
-        self._report(request, "Released", tally, queryset, ", with the rest of their keys")
+        self._act(RELEASE, request, queryset)
 
     @admin.action(description="Discard for good (needs a reason)", permissions=["discard"])
     def discard(self, request: HttpRequest, queryset: HeldEventQuerySet) -> None:
-        who, reason = request.user.get_username(), request.POST.get("reason", "")
+        self._act(DISCARD, request, queryset)
+
+    def _act(self, verb: Verb, request: HttpRequest, queryset: HeldEventQuerySet) -> None:
+        """At most ``LIMIT`` rows: a list of more is not a selection that a person has seen."""
+        ids = tuple(queryset.order_by("pk").values_list("pk", flat=True)[: LIMIT + 1])
+        order = Order(
+            verb=verb.name.value,
+            selection=Selection(rows=ids[:LIMIT]),
+            who=request.user.get_username(),
+            reason=request.POST.get("reason", "").strip() if verb.needs_reason else "",
+        )
         try:
-            work = discarding.discard(_chosen(queryset), settings().database, who, reason)
+            said, _ = requests.act(operations, order, settings().database)
         except InboxError as error:
-            self.message_user(request, f"Nothing was discarded. {error}", messages.ERROR)
+            self.message_user(request, f"Nothing was {verb.past.lower()}. {error}", messages.ERROR)
             return
-        self._report(request, "Discarded", within(REQUEST_SECONDS, work), queryset)
-
-    def _report(
-        self, request: HttpRequest, verb: str, tally: Tally, queryset: HeldEventQuerySet, then: str = ""
-    ) -> None:
-        if queryset.order_by()[: LIMIT + 1].count() > LIMIT:
-            tally = tally._replace(complete=False)
-        command = "inbox_release" if verb == "Released" else "inbox_discard"
-        for sentence in sentences(verb, "event", tally, f"{command} --topic … --cause …", then):
+        for sentence in (*said, *requests.too_many(len(ids), LIMIT)):
             self.message_user(request, line(sentence), messages.SUCCESS)
-
-
-def _chosen(queryset: HeldEventQuerySet) -> Selection:
-    """The selected rows by their own ids, as many as one request may take."""
-    return Selection(rows=tuple(queryset.order_by("pk").values_list("pk", flat=True)[:LIMIT]))
 
 
 def _payload(held: HeldEvent, *, raw: bool) -> SafeString:

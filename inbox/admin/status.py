@@ -17,17 +17,20 @@ from django.utils import timezone
 
 from inbox.admin.base import InboxAdmin
 from inbox.admin.groups import DiscardGroupView, ReleaseGroupView, groups
+from inbox.admin.operations import PROCESSES
 from inbox.admin.partitions import Readers, placed, readers
 from inbox.admin.pausing import PauseView, form, value
 from inbox.conf import ConsumerSettings, Settings, settings
 from inbox.models import InboxStatus, Instance
 from inbox.models.instance import ALIVE
+from inbox.operations.bulk import operations
 from inbox.status import report
 from inbox.status.lag import Asking
 from inbox.status.latest_lag import LatestLag
 from outbox_core.operations.database_failure import explain
 from outbox_core.operations.report import Cause, Report
 from outbox_core.people.groups import context
+from outbox_core.people.operations.shown import Shown, newest
 
 LEVELS = ("ok", "warning", "critical")
 LIST_PROCESSES = 50
@@ -73,7 +76,7 @@ class InboxStatusAdmin(InboxAdmin):
 
     def _report(self, request: HttpRequest) -> dict[str, Any]:
         inbox = settings()
-        found, processes = self._read(inbox)
+        found, processes, done = self._read(inbox, request)
         return {
             "title": "Inbox status",
             "opts": self.opts,
@@ -82,18 +85,22 @@ class InboxStatusAdmin(InboxAdmin):
             "level": LEVELS[found.exit_code],
             "at": timezone.now(),
             "processes": processes,
+            "operations": done,
             "pause": form(_consumers(inbox)),
             **found.data,
             **context(groups([Cause(**each) for each in found.data["causes"]], request)),
             "consumers": [_shown(each, readers(processes)) for each in found.data["consumers"]],
         }
 
-    def _read(self, inbox: Settings) -> tuple[Report, list[dict[str, Any]]]:
+    def _read(
+        self, inbox: Settings, request: HttpRequest
+    ) -> tuple[Report, list[dict[str, Any]], list[Shown]]:
         try:
             found = report.read(_consumers(inbox), inbox.database, report.Thresholds(), self._lag)
-            return found, list(_processes(inbox.database))
+            done = newest(operations, inbox.database, PROCESSES, request)
+            return found, list(_processes(inbox.database)), done
         except (DatabaseError, InterfaceError) as error:
-            return report.failed(inbox.database, explain(inbox.database, "inbox", error)), []
+            return report.failed(inbox.database, explain(inbox.database, "inbox", error)), [], []
 
     def _permissions(self, request: HttpRequest) -> dict[str, bool]:
         return {

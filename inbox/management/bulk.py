@@ -1,46 +1,47 @@
-"""What the commands to release and to discard share."""
+"""What the commands for operations of the inbox share."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from inbox.management.command import InboxCommand
-from inbox.models import HeldEvent
 from inbox.operations import selected
-from outbox_core.operations.bulk_command import COUNT_UP_TO, LINES, BulkCommand, Preview
-from outbox_core.operations.selection import Selection, add_selection
+from inbox.operations.bulk import operations
+from outbox_core.operations.bulk.command import BulkCommand
+from outbox_core.operations.bulk.following import FollowingCommand
+from outbox_core.operations.bulk.selection import Selection, add_selection
+from outbox_core.operations.bulk.verb import Order
 
 
-class HeldCommand(BulkCommand, InboxCommand):
+class InboxFollowing(InboxCommand, FollowingCommand):
+    """On the database of the inbox."""
+
+    operations = operations
+    manager = "inbox_operations"
+
+    def add_arguments(self, parser: Any) -> None:
+        self.add_database(parser)
+
+    def using(self, options: dict[str, Any]) -> str:
+        return self.database(options)
+
+
+class HeldCommand(BulkCommand, InboxFollowing):
     """Works on held events that are selected by the ids of events."""
 
     nothing_matches = "No held event matches. Run inbox_status to list what is held."
 
     def add_arguments(self, parser: Any) -> None:
-        self.add_database(parser)
-        add_selection(
-            parser,
-            id_type=str,
-            id_help="ids of events (ce_id)",
-            metavar="EVENT_ID",
-            consumer=True,
-        )
+        super().add_arguments(parser)
+        add_selection(parser, id_type=str, id_help="ids of events (ce_id)", metavar="EVENT_ID", consumer=True)
 
-    def preview(self, selection: Selection, options: dict[str, Any]) -> Preview:
-        held = selected.held(selection, self.database(options))
-        there = set(held.values_list("event_id", flat=True)) if selection.ids else set()
-        missing = sorted(set(selection.ids) - there)
+    def require(self, order: Order, using: str) -> None:
+        super().require(order, using)
+        selection = order.selection
+        if not selection.ids:
+            return
+        there = selected.held(Selection(ids=selection.ids), using).values_list("event_id", flat=True)
+        missing = sorted(set(selection.ids) - set(there))
         if missing:
             said = f"There is no held event {missing[0]}. Run inbox_status to list what is held."
             self.note_missing(missing, selection, said)
-        first = held.defer("record").order_by("pk")[:LINES]
-        return Preview(
-            count=held.order_by()[: COUNT_UP_TO + 1].count(),
-            noun="event",
-            lines=[_line(each) for each in first],
-        )
-
-
-def _line(held: HeldEvent) -> str:
-    why = held.error or "waits behind its key"
-    return f"{held.consumer}: event {held.event_id} ({held.type}), key {held.key} of {held.topic}: {why}"

@@ -5,6 +5,7 @@ from inbox.models.in_hand import InHand
 from inbox.models.instance import InboxStatus, Instance
 from inbox.models.ledger import Ledger
 from inbox.models.offset import Offset
+from inbox.models.operation import Operation
 from inbox.models.pause import Pause
 from inbox.models.processed import Processed
 from inbox.models.unhandled import Unhandled
@@ -17,6 +18,7 @@ __all__ = [
     "Instance",
     "Ledger",
     "Offset",
+    "Operation",
     "Pause",
     "Processed",
     "Unhandled",

@@ -20,10 +20,10 @@ class Instance(models.Model):
     """A process that runs a consumer, or ran it. Its loop writes the heartbeat, so a process that hangs
     writes none.
 
-    ``member`` is its id in the Kafka group, ``reads`` has its partitions (``topic/0``), ``in_hand`` counts
-    the records that it has read and not finished, ``handled`` counts the events that it has handled,
-    ``progress_at`` is when it last handled one. The lag is not stored here: see ``inbox.status.lag``. The
-    table is UNLOGGED.
+    ``state_since`` is when it entered its state, ``member`` is its id in the Kafka group, ``reads`` has its
+    partitions (``topic/0``), ``in_hand`` counts the records that it has read and not finished, ``handled``
+    counts the events that it has handled, ``progress_at`` is when it last handled one. The lag is not stored
+    here: see ``inbox.status.lag``. The table is UNLOGGED.
     """
 
     class State(models.TextChoices):
@@ -36,6 +36,7 @@ class Instance(models.Model):
     pid = models.IntegerField()
     member = models.TextField(default="")
     state = models.TextField(choices=State.choices)
+    state_since = models.DateTimeField(db_default=Now())
     detail = models.TextField(default="")
     partitions = models.IntegerField(default=0)
     reads = models.JSONField(default=list)

@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 
 from inbox.errors import InboxError
 from inbox.models import Ledger
-from inbox.operations import selected
-from outbox_core.operations.bulk import Step
-from outbox_core.operations.ledger import NEEDS_REASON, OpenEntry
-from outbox_core.operations.selection import Selection
+from inbox.operations.selected import OfHeldEvents
+from outbox_core.operations.bulk.step import Change
+from outbox_core.operations.bulk.verb import Order
+from outbox_core.operations.ledger import NEEDS_REASON
 
 
-def discard(selection: Selection, using: str, who: str, reason: str) -> Iterator[Step]:
-    """Discard the held events of a selection; what waited behind them is handled then.
+class Discard(OfHeldEvents):
+    """Discards held events; what waited behind them is handled then."""
 
-    Raises InboxError without a reason.
-    """
-    if not reason.strip():
-        raise InboxError(NEEDS_REASON)
-    chosen = selected.held(selection, using)
-    entry = OpenEntry(
-        Ledger,
-        using,
-        who=who,
-        verb=Ledger.Verb.DISCARD,
-        scope=f"events: {selection.words}",
-        selection=selection.as_json("event"),
-        reason=reason.strip(),
-        before="held",
-    )
-    return selected.steps(chosen, lambda events: events.discard(by=who, reason=reason.strip()), entry, using)
+    name = Ledger.Verb.DISCARD
+    past = "Discarded"
+    permission = "inbox.discard_held"
+    effect = "These events will never be handled. What waits behind them for the same keys is handled then."
+    skipped = "which are no longer held"
+    needs_reason = True
+
+    def check(self, order: Order, using: str) -> None:
+        if not order.reason:
+            raise InboxError(NEEDS_REASON)
+
+    def change(self, ids: Sequence[int], order: Order, using: str) -> Change:
+        done = self.table(using).filter(pk__in=ids).discard(by=order.who, reason=order.reason)
+        return Change(done, done, len(ids) - done)

@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 
 from inbox.models import Ledger
 from inbox.models.held_queries import HeldEventQuerySet
-from inbox.operations import selected
-from outbox_core.operations.bulk import Step
-from outbox_core.operations.ledger import OpenEntry
-from outbox_core.operations.selection import Selection
+from inbox.operations.selected import OfHeldEvents
+from outbox_core.operations.bulk.step import Change
+from outbox_core.operations.bulk.verb import Order
 
 
-def release(selection: Selection, using: str, who: str) -> Iterator[Step]:
-    """Release the held events of a selection; a step counts them with the rest of their keys."""
-    chosen = selected.held(selection, using).unreleased()
-    entry = OpenEntry(
-        Ledger,
-        using,
-        who=who,
-        verb=Ledger.Verb.RELEASE,
-        scope=f"events: {selection.words}",
-        selection=selection.as_json("event"),
-        before="held",
+class Release(OfHeldEvents):
+    """Releases held events. It counts them with the rest of their keys."""
+
+    name = Ledger.Verb.RELEASE
+    past = "Released"
+    permission = "inbox.release_held"
+    effect = (
+        "The consumer handles these events again, with the rest of their keys, in order. "
+        "What fails again stays held."
     )
-    return selected.steps(chosen, HeldEventQuerySet.release, entry, using)
+    then = ", with the rest of their keys; the consumer handles them in order"
+
+    nothing = "these events are being released already, or are no longer held"
+
+    def check(self, order: Order, using: str) -> None:
+        """Any order makes sense."""
+
+    def chosen(self, order: Order, using: str) -> HeldEventQuerySet:
+        return super().chosen(order, using).unreleased()
+
+    def counted(self, order: Order, using: str) -> HeldEventQuerySet:
+        return super().chosen(order, using)
+
+    def change(self, ids: Sequence[int], order: Order, using: str) -> Change:
+        done = self.table(using).filter(pk__in=ids).release()
+        return Change(done, done)

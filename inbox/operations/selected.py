@@ -1,30 +1,49 @@
-"""Turns an operator's selection into held events."""
+"""Turns an operator's selection into held events, and shows them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from typing import Any
 
 from django.db.models import Q
 
 from inbox.models import HeldEvent
+from inbox.models.held import cause_of
 from inbox.models.held_queries import HeldEventQuerySet
-from outbox_core.operations import bulk
-from outbox_core.operations.bulk import CHUNK, Step
-from outbox_core.operations.ledger import OpenEntry
-from outbox_core.operations.selection import Selection
+from outbox_core.operations.bulk.selection import Selection
+from outbox_core.operations.bulk.verb import Order, Verb
+
+COLUMNS = {
+    "consumer": "consumer",
+    "topic": "topic",
+    "key": "key",
+    "key_prefix": "key__startswith",
+    "type": "type",
+    "since": "held_at__gte",
+    "until": "held_at__lt",
+}
 
 
-def steps(
-    chosen: HeldEventQuerySet, change: Callable[[HeldEventQuerySet], int], entry: OpenEntry, using: str
-) -> Iterator[Step]:
-    """Change the chosen events chunk by chunk. ``change`` returns how many events it changed."""
+class OfHeldEvents(Verb):
+    """A verb whose rows are held events, which are selected by event id."""
 
-    def chunk(after: int) -> Step:
-        ids = list(chosen.filter(pk__gt=after).order_by("pk").values_list("pk", flat=True)[:CHUNK])
-        done = change(HeldEvent.objects.using(using).filter(pk__in=ids)) if ids else 0
-        return Step(done=done, events=done, after=ids[-1] if len(ids) == CHUNK else None)
+    noun, id_name = "event", "event"
 
-    return bulk.steps(chunk, entry, using)
+    def table(self, using: str) -> HeldEventQuerySet:
+        return HeldEvent.objects.using(using).all()
+
+    def chosen(self, order: Order, using: str) -> HeldEventQuerySet:
+        return held(order.selection, using)
+
+    def parse_id(self, text: str) -> str:
+        return text
+
+    def lines(self, rows: Any, *, errors: bool = True) -> Iterator[str]:
+        for each in rows.defer("record"):
+            error = each.error if errors else cause_of(each.error)
+            why = error or "waits behind its key"
+            what = f"event {each.event_id} ({each.type}), key {each.key} of {each.topic}"
+            yield f"{each.consumer}: {what}: {why}"
 
 
 def held(selection: Selection, using: str) -> HeldEventQuerySet:
@@ -34,8 +53,7 @@ def held(selection: Selection, using: str) -> HeldEventQuerySet:
         found = found.filter(event_id__in=selection.ids)
     if selection.rows:
         found = found.filter(pk__in=selection.rows)
-    named = {name: value for name, value in selection.filters.items() if name != "cause"}
     if selection.cause is not None:
         cause = selection.cause
         found = found.filter(Q(error=cause) | Q(error__startswith=f"{cause}:"))
-    return found.filter(**named)
+    return found.filter(**selection.conditions(COLUMNS))

@@ -8,12 +8,14 @@ from datetime import datetime
 from typing import Any
 
 from django.db.models import Count, Max, Min, Q, Sum
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from inbox.conf import ConsumerSettings
 from inbox.handling.registry import EVERY, registry
 from inbox.models import HeldEvent, Instance, Offset, Pause, Unhandled
 from inbox.models.held_queries import UNDECIDED
+from inbox.models.instance import ALIVE
 from inbox.status.lag import Lag, LagReader, PartitionLag
 
 
@@ -31,6 +33,9 @@ class PauseStatus:
 class ConsumerStatus:
     """How one consumer is doing.
 
+    ``heard_at`` is the last heartbeat of a process, alive or not. ``waiting_since`` is when the first of
+    those that wait began to wait.
+
     ``lag`` is the number of records that it has yet to handle, ``lag_seconds`` the age of the oldest of them;
     None if they are not known, and ``lag_unknown`` says why. ``missed`` are ranges of offsets that Kafka
     deleted within the last day before they were read. ``undecided`` of the held events stay held until
@@ -41,7 +46,9 @@ class ConsumerStatus:
 
     consumer: str
     instances: int
+    heard_at: datetime | None
     waiting_for: str
+    waiting_since: datetime | None
     lag: int | None
     lag_seconds: float | None
     lag_unknown: str
@@ -76,15 +83,24 @@ def _behind(lag: Lag) -> dict[str, Any]:
 def status(consumer: ConsumerSettings, database: str, lag: Lag) -> ConsumerStatus:
     """The status of a consumer whose lag is known."""
     name = consumer.name
-    alive = Instance.objects.using(database).filter(consumer=name).alive()
-    totals = alive.aggregate(instances=Count("id"), handled=Sum("handled"), progress_at=Max("progress_at"))
-    details = alive.filter(state=Instance.State.WAITING).values_list("detail", flat=True)
+    processes = Instance.objects.using(database).filter(consumer=name)
+    alive = processes.alive()
+    is_alive = Q(heartbeat_at__gte=Now() - ALIVE)
+    totals = processes.aggregate(
+        instances=Count("id", filter=is_alive),
+        handled=Sum("handled", filter=is_alive),
+        progress_at=Max("progress_at", filter=is_alive),
+        heard_at=Max("heartbeat_at"),
+    )
+    waits = list(alive.filter(state=Instance.State.WAITING).values_list("detail", "state_since"))
     handlers = {type_: handler.name for type_, handler in sorted(registry.of(consumer.handlers).items())}
     gaps = Offset.objects.db_manager(database).with_gaps(name)
     return ConsumerStatus(
         consumer=name,
         instances=totals["instances"],
-        waiting_for="; ".join(sorted(set(details))),
+        heard_at=totals["heard_at"],
+        waiting_for="; ".join(sorted({detail for detail, _ in waits})),
+        waiting_since=min((since for _, since in waits), default=None),
         **_behind(lag),
         missed=tuple(
             f"{gap.topic}/{gap.partition} offsets {gap.missed_first} to {gap.missed_last}" for gap in gaps

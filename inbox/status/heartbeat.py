@@ -30,6 +30,7 @@ DATABASE = "PostgreSQL"
 class Heartbeat:
     """Writes the state of a consumer process, from its own loop: a process that hangs writes nothing.
     ``handled``: how many events it has handled, ``in_hand``: how many it has read and not finished.
+    ``carry_operations`` is called when an operation is running.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class Heartbeat:
         *,
         database: str = "default",
         in_hand: Callable[[], int] = lambda: 0,
+        carry_operations: Callable[[], None] = lambda: None,
         every: float = 5.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -49,6 +51,7 @@ class Heartbeat:
         self._outages = outages
         self._handled = handled
         self._in_hand = in_hand
+        self._carry_operations = carry_operations
         self._database = database
         self._every = every
         self._clock = clock
@@ -107,7 +110,7 @@ class Heartbeat:
         self.paused = self._update(values, progress=progress)
 
     def _update(self, values: dict[str, Any], *, progress: bool) -> frozenset[str]:
-        """Write the row, and read what is paused with the same statement."""
+        """Write the row. The same statement reads what is paused, and whether an operation is running."""
         parameters = {
             **values,
             "state": str(values["state"]),
@@ -118,8 +121,12 @@ class Heartbeat:
         for _ in range(2):
             with connections[self._database].cursor() as cursor:
                 cursor.execute(statement("heartbeat"), parameters)
-                if row := cursor.fetchone():
-                    return frozenset(row[0])
+                row = cursor.fetchone()
+            if row is not None:
+                topics, operations = row
+                if operations:
+                    self._carry_operations()
+                return frozenset(topics)
             process = {"consumer": self._consumer, "host": socket.gethostname(), "pid": os.getpid()}
             Instance.objects.using(self._database).create(id=self._id, **process, **values)
         return self.paused

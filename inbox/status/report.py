@@ -18,6 +18,7 @@ from inbox.status.causes import NOTHING, Causes
 from inbox.status.consumers import ConsumerStatus, statuses
 from inbox.status.lag import LagReader
 from outbox_core.operations.report import Problem, Report, State, Table, causes_table, held_text, worst_first
+from outbox_core.operations.runbook import Runbook
 from outbox_core.people.humanize import amount, duration, plural
 
 RETRIES_SECONDS = 60.0
@@ -26,10 +27,12 @@ RETRIES_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Thresholds:
-    """The most records that may wait, and the highest age of the oldest one in seconds. None: no limit."""
+    """The most records that may wait, and the highest age of the oldest one in seconds, as the alert
+    InboxBehind has it. None: no limit.
+    """
 
     max_pending: int = 10_000
-    max_age: float | None = None
+    max_age: float | None = 300.0
 
 
 def read(chosen: Sequence[ConsumerSettings], using: str, thresholds: Thresholds, lags: LagReader) -> Report:
@@ -93,6 +96,7 @@ def _problems(consumers: Sequence[ConsumerStatus], held: Causes, thresholds: Thr
             text=held_text(held.events, held.causes, capped=held.capped),
             remedy="Other keys are not affected. Remove each cause, then release the events "
             "(`inbox_release`) or discard them (`inbox_discard`).",
+            runbook=Runbook.INBOX_HELD.url,
         )
 
 
@@ -101,15 +105,25 @@ def _process_problems(consumer: ConsumerStatus) -> Iterator[Problem]:
     if not consumer.instances:
         yield Problem(
             state=State.NO_CONSUMER,
-            text=f"Consumer {name} is not running: its events wait in Kafka.",
+            text=f"Consumer {name} is not running: its events wait in Kafka.{_heard(consumer)}",
             remedy=f"Start it: `manage.py run_consumer {name}`. If it runs, look at its log.",
+            runbook=Runbook.NO_CONSUMER.url,
         )
     if consumer.waiting_for:
         yield Problem(
             state=State.DEGRADED,
-            text=f"Consumer {name} waits for {consumer.waiting_for}",
+            text=f"Consumer {name} waits for {consumer.waiting_for.rstrip('.')}{_since(consumer)}.",
             remedy="Nothing is lost, and it keeps trying. Check that what it names answers from that host.",
+            runbook=Runbook.CONSUMER_WAITS.url,
         )
+
+
+def _heard(consumer: ConsumerStatus) -> str:
+    return "" if consumer.heard_at is None else f" Last heartbeat: {duration(_age(consumer.heard_at))} ago."
+
+
+def _since(consumer: ConsumerStatus) -> str:
+    return "" if consumer.waiting_since is None else f", for {duration(_age(consumer.waiting_since))}"
 
 
 def _pause_problems(consumer: ConsumerStatus) -> Iterator[Problem]:
@@ -126,6 +140,7 @@ def _pause_problems(consumer: ConsumerStatus) -> Iterator[Problem]:
             text=f"{what} is paused since {pause.since:%Y-%m-%d %H:%M:%S %Z} by {pause.who}{why}.",
             remedy="Its events wait in Kafka, which deletes what is older than the topic's retention. "
             f"Resume it: `manage.py inbox_resume {consumer.consumer}{option}`.",
+            runbook=Runbook.CONSUMER_PAUSED.url,
         )
 
 
@@ -136,12 +151,14 @@ def _lag_problems(consumer: ConsumerStatus, thresholds: Thresholds) -> Iterator[
             state=State.DEGRADED,
             text=f"How far consumer {name} is behind is not known: {consumer.lag_unknown}.",
             remedy="Check that Kafka answers from this host.",
+            runbook=Runbook.LAG_UNKNOWN.url,
         )
     if _is_behind(consumer, thresholds):
         yield Problem(
             state=State.BEHIND,
             text=f"Consumer {name} is {plural(consumer.lag or 0, 'record')} behind{_oldest(consumer)}.",
             remedy="If this grows, start more processes, up to the number of partitions, or look at its log.",
+            runbook=Runbook.CONSUMER_BEHIND.url,
         )
 
 
@@ -155,6 +172,7 @@ def _event_problems(consumer: ConsumerStatus) -> Iterator[Problem]:
             f"the first has been held for {duration(_age(consumer.retried_since))}.",
             remedy="Nothing is lost, and other keys are not affected. If the error below is not an outage, "
             "correct the handler or the data, or discard the event (`inbox_discard`).",
+            runbook=Runbook.RETRIES.url,
         )
     if consumer.missed:
         yield Problem(
@@ -162,6 +180,7 @@ def _event_problems(consumer: ConsumerStatus) -> Iterator[Problem]:
             text=f"Kafka deleted records before consumer {name} read them: {'; '.join(consumer.missed)}.",
             remedy="Set a longer retention.ms for the topic. Have the events sent again: `outbox_replay` "
             "where they were written, and `run_consumer --apply-replays` here.",
+            runbook=Runbook.RECORDS_MISSED.url,
         )
 
 

@@ -17,11 +17,11 @@ from outbox.admin import databases
 from outbox.errors import OutboxError
 from outbox.models import Hold
 from outbox.operations import pausing
-from outbox.operations.releasing import release
+from outbox.operations.bulk import RELEASE, operations
 from outbox_core.database import pinned
-from outbox_core.operations.bulk import REQUEST_SECONDS, sentences, within
-from outbox_core.operations.selection import Selection
-from outbox_core.people.humanize import plural
+from outbox_core.operations.bulk import requests
+from outbox_core.operations.bulk.selection import Selection
+from outbox_core.operations.bulk.verb import Order
 from outbox_core.people.text import line
 
 if TYPE_CHECKING:
@@ -90,8 +90,6 @@ class PauseView(ActionView):
 
 
 def released(selection: Selection, database: str, who: str) -> list[str]:
-    """Release as many as one request may, and report what was done."""
-    tally = within(REQUEST_SECONDS, release(selection, database, who))
-    events = f": the relays publish {plural(tally.events, 'event')} in order"
-    flags = "".join(f" --{name} {value!r}" for name, value in selection.filters.items())
-    return list(sentences("Released", "hold", tally, f"outbox_release{flags or ' --all'}", events))
+    """Release them, or begin to, and report what was done."""
+    order = Order(verb=RELEASE.name.value, selection=selection, who=who)
+    return requests.act(operations, order, database)[0]

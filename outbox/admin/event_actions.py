@@ -17,13 +17,12 @@ from outbox.admin import databases
 from outbox.admin.actions import released
 from outbox.errors import OutboxError
 from outbox.models import Held, Hold, OutboxEvent
-from outbox.operations import pausing, replaying
-from outbox.operations.discarding import discard
-from outbox.operations.replaying import Replay
+from outbox.operations import pausing
+from outbox.operations.bulk import DISCARD, REPLAY, operations
 from outbox.write.uuid7 import uuid7
 from outbox_core.database import pinned
-from outbox_core.operations.bulk import to_the_end
-from outbox_core.operations.selection import Selection
+from outbox_core.operations.bulk.selection import Selection
+from outbox_core.operations.bulk.verb import Order, Verb
 from outbox_core.people.humanize import plural
 from outbox_core.people.text import line
 
@@ -88,6 +87,17 @@ class EventAction(PermissionRequiredMixin, FormView):  # type: ignore[type-arg]
             **super().get_context_data(**kwargs),
         }
 
+    def at_once(self, verb: Verb, event: OutboxEvent, reason: str, **options: str) -> int:
+        """Do it to this event. Returns 0 if it could not be done."""
+        order = Order(
+            verb=verb.name.value,
+            selection=Selection(ids=(event.event_id,)),
+            who=self.who,
+            reason=reason.strip(),
+            options=options,
+        )
+        return operations.at_once(order, databases.home()).done
+
     def form_valid(self, form: forms.Form) -> HttpResponse:
         self.event()
         try:
@@ -149,8 +159,7 @@ class DiscardView(HeldAction):
     def act(self, reason: str) -> str:
         held = self.held()
         event = held.event
-        chosen = Selection(ids=(event.event_id,))
-        if not to_the_end(discard(chosen, databases.home(), self.who, reason)).done:
+        if not self.at_once(DISCARD, event, reason):
             raise OutboxError(f"{held.hold} is being released, so a relay may be publishing the event.")
         return f"Discarded event {event.event_id} ({event.type}), reason: {reason}."
 
@@ -207,9 +216,7 @@ class ReplayView(EventAction):
         ]
 
     def act(self, reason: str) -> str:
-        event, using = self.event(), databases.home()
-        replaying.refuse_own(event)
-        chosen = Replay(ids=(event.event_id,), id=uuid7().hex, last=event.pk)
-        if not to_the_end(replaying.replay(chosen, using, self.who, reason)).done:
+        event, replay_id = self.event(), uuid7().hex
+        if not self.at_once(REPLAY, event, reason, id=replay_id):
             raise OutboxError("It is held, or waits in another replay.")
-        return f"Replay {chosen.id}: a relay sends event {event.event_id} ({event.type}) again."
+        return f"Replay {replay_id}: a relay sends event {event.event_id} ({event.type}) again."

@@ -79,7 +79,9 @@ class OutboxEventAdmin(ReadOnlyAdmin):
         js = ["outbox/copy.js"]
 
     def get_queryset(self, request: HttpRequest) -> OutboxEventQuerySet:
-        return OutboxEvent.objects.with_status()
+        events = OutboxEvent.objects.with_status()
+        of_one = request.resolver_match is not None and "object_id" in request.resolver_match.kwargs
+        return events.select_related("held__hold") if of_one else events
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlencode
 
@@ -12,10 +11,9 @@ from django.urls import reverse
 from outbox import status
 from outbox.admin import databases
 from outbox.models import Hold
-from outbox.operations.discarding import discard
-from outbox.operations.releasing import release
+from outbox.operations.bulk import DISCARD, RELEASE, operations
+from outbox_core.operations.bulk.selection import Selection
 from outbox_core.operations.report import Cause
-from outbox_core.operations.selection import Selection
 from outbox_core.people.group_actions import GroupActionView, matching
 from outbox_core.people.groups import Group, link, may
 from outbox_core.people.humanize import amount, duration
@@ -57,53 +55,35 @@ class OutboxGroupView(GroupActionView):
     """What both actions of the outbox share."""
 
     template_name = "admin/outbox/confirm_group.html"
+    operations = operations
 
     def find(self, given: dict[str, str]) -> Cause | None:
-        return matching(status.read(self._database(given)).causes, given)
+        return matching(status.read(self.database(given)).causes, given)
 
     def shown(self, cause: Cause) -> Group:
         return Group(cause=cause)
 
     def page(self, given: dict[str, str]) -> str:
-        database = self._database(given)
+        database = self.database(given)
         query = "" if database == databases.home() else "?" + urlencode({"database": database})
         return reverse(f"{STATUS}_changelist") + query
 
     def selection(self, given: dict[str, str]) -> Selection:
         return super().selection({name: value for name, value in given.items() if value})
 
-    def _database(self, given: dict[str, str]) -> str:
+    def database(self, given: dict[str, str]) -> str:
         return databases.chosen(given.get("database"))
 
 
 class ReleaseGroupView(OutboxGroupView):
     """Release the holds of a group."""
 
-    permission = "outbox.release_hold"
+    verb = RELEASE
     title, button = "Release a failure group", "Release"
-    effect = (
-        "The relays publish these events again, in order, with what else waits behind the same holds. "
-        "What is refused again stays held."
-    )
-
-    def act(self, chosen: Selection, reason: str, given: dict[str, str]) -> Iterable[str]:
-        work = release(chosen, self._database(given), self.who)
-        return self.report(
-            "Released", "hold", work, "outbox_release", chosen, ": the relays publish their events in order"
-        )
 
 
 class DiscardGroupView(OutboxGroupView):
     """Discard the events of a group."""
 
-    permission = "outbox.discard_held"
+    verb = DISCARD
     title, button = "Discard a failure group", "Discard the events"
-    effect = (
-        "These events will never be published. Their rows stay in the outbox until they are pruned. "
-        "Other events behind the same holds stay held."
-    )
-    needs_reason = True
-
-    def act(self, chosen: Selection, reason: str, given: dict[str, str]) -> Iterable[str]:
-        work = discard(chosen, self._database(given), self.who, reason)
-        return self.report("Discarded", "event", work, f"outbox_discard --reason {reason!r}", chosen, "")

@@ -11,14 +11,15 @@ from django.utils.html import format_html, format_html_join
 from outbox.admin import databases
 from outbox.admin.actions import released
 from outbox.errors import OutboxError
-from outbox.models import Held, Hold, Ledger, OutboxEvent
-from outbox.operations.discarding import discard
-from outbox_core.operations.bulk import REQUEST_SECONDS, sentences, within
-from outbox_core.operations.selection import Selection
+from outbox.models import Hold, Ledger, OutboxEvent
+from outbox.operations.bulk import DISCARD, operations
+from outbox_core.operations.bulk import requests
+from outbox_core.operations.bulk.selection import Selection
+from outbox_core.operations.bulk.verb import Order
 from outbox_core.people.admin import LIMIT, ReadOnlyAdmin, ReasonForm
 from outbox_core.people.humanize import amount
 from outbox_core.people.ledger_admin import history
-from outbox_core.people.markup import ago
+from outbox_core.people.markup import ago, wide
 from outbox_core.people.text import line
 
 if TYPE_CHECKING:
@@ -96,31 +97,25 @@ class HoldAdmin(ReadOnlyAdmin):
         except OutboxError as error:
             messages.error(request, line(error))
             return
-        more = (
-            [f"More than {LIMIT:,} are selected: see outbox_release for the rest."]
-            if len(ids) > LIMIT
-            else []
-        )
-        for sentence in (*said, *more):
+        for sentence in (*said, *requests.too_many(len(ids), LIMIT)):
             messages.success(request, line(sentence))
 
     @admin.action(permissions=["discard"], description="Discard the events that wait (needs a reason)")
     def discard_selected(self, request: HttpRequest, queryset: HoldQuerySet) -> None:
-        """The oldest events of the selected holds, as many as one request may discard."""
-        reason = request.POST.get("reason", "").strip()
-        ids = list(queryset.order_by("pk").values_list("pk", flat=True)[:LIMIT])
-        behind = Held.objects.waiting().filter(hold__in=ids).order_by("pk")
-        events = tuple(behind.values_list("event__event_id", flat=True)[: LIMIT + 1])
+        """The events behind the selected holds."""
+        ids = tuple(queryset.order_by("pk").values_list("pk", flat=True)[: LIMIT + 1])
+        order = Order(
+            verb=DISCARD.name.value,
+            selection=Selection(rows=ids[:LIMIT]),
+            who=request.user.get_username(),
+            reason=request.POST.get("reason", "").strip(),
+        )
         try:
-            who = request.user.get_username()
-            work = discard(Selection(ids=events[:LIMIT]), databases.home(), who, reason)
+            said, _ = requests.act(operations, order, databases.home())
         except OutboxError as error:
             messages.error(request, f"Nothing was discarded. {error}")
             return
-        tally = within(REQUEST_SECONDS, work)._replace(**({"complete": False} if len(events) > LIMIT else {}))
-        for sentence in sentences(
-            "Discarded", "event", tally, "outbox_discard --topic … --cause … --reason …"
-        ):
+        for sentence in (*said, *requests.too_many(len(ids), LIMIT)):
             messages.success(request, line(sentence))
 
     @admin.display(description="hold")
@@ -162,13 +157,14 @@ class HoldAdmin(ReadOnlyAdmin):
     def events(self, hold: Hold) -> SafeString:
         waiting = hold.held.waiting().select_related("event").defer("event__payload", "event__headers")
         rows = [_row(held.event) for held in waiting.order_by("pk")[:LIST_EVENTS]]
-        return format_html(
+        table = format_html(
             "<table><thead><tr><th>Sequence</th><th>Type</th><th>Key</th><th>Created</th></tr></thead>{}</table>{}",
             format_html_join(
                 "", '<tr><td><a href="{}">{}</a></td><td>{}</td><td>{}</td><td>{}</td></tr>', rows
             ),
             f"The first {LIST_EVENTS}." if hold.waiting > LIST_EVENTS else "",
         )
+        return wide("Held events", table)
 
 
 def _row(event: OutboxEvent) -> tuple[object, ...]:

@@ -14,10 +14,13 @@ from outbox.admin import databases
 from outbox.admin.actions import PauseView, ReleaseView
 from outbox.admin.groups import DiscardGroupView, ReleaseGroupView, groups
 from outbox.admin.history import context as history
+from outbox.admin.operations import PROCESSES
 from outbox.models import OutboxStatus
 from outbox.operations import registered
+from outbox.operations.bulk import operations
 from outbox_core.people.admin import ReadOnlyAdmin
 from outbox_core.people.groups import context
+from outbox_core.people.operations.shown import Shown, newest
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -77,6 +80,7 @@ class OutboxStatusAdmin(ReadOnlyAdmin):
             "level": LEVELS[report.exit_code],
             **context(groups(report, request)),
             **history(report, request),
+            "operations": self._operations(database, request) if report.at else [],
             "databases": databases.choices(),
             "at_home": database == databases.home(),
             "topics": list(registered.topics()),
@@ -89,6 +93,13 @@ class OutboxStatusAdmin(ReadOnlyAdmin):
                 "effect": "Its events are held, in order, until it is resumed. Other topics are published.",
             },
         }
+
+    @staticmethod
+    def _operations(database: str, request: HttpRequest) -> list[Shown]:
+        """Their pages are those of the home database."""
+        if database != databases.home():
+            return []
+        return newest(operations, database, PROCESSES, request)
 
     def _permissions(self, request: HttpRequest) -> dict[str, bool]:
         return {

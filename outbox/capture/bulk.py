@@ -5,11 +5,12 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from django.db import transaction
+from django.db import connections, transaction
 from django.db.models import Model, QuerySet
 from django.db.models.signals import post_save, pre_save
 
 from outbox.capture.committed import as_stored, key_of, read_again
+from outbox.capture.grants import naming_grants
 from outbox.capture.receivers import receivers_of
 from outbox.errors import CannotCapture
 from outbox.write.emit import insert
@@ -198,7 +199,8 @@ def _lock_rows(queryset: QuerySet[Any]) -> list[Any]:
     locked = queryset.order_by("pk").select_for_update(no_key=True, of=("self",))
     is_composite = len(parts) > 1  # no table that could be locked has its "pk"
     rows = locked.values_list(*parts) if is_composite else locked.values_list("pk", flat=True)
-    return list(dict.fromkeys(rows))
+    with naming_grants(queryset.model, connections[queryset.db], "SELECT, UPDATE"):
+        return list(dict.fromkeys(rows))
 
 
 def _chunks(values: Sequence[Any]) -> Iterator[Sequence[Any]]:

@@ -15,10 +15,13 @@ from inspect import getattr_static
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from django.db import connections
 from django.db.models import QuerySet
 from django.db.models.fields.files import FileDescriptor
 from django.db.models.fields.related_descriptors import ForeignKeyDeferredAttribute
 from django.utils.functional import cached_property
+
+from outbox.capture.grants import naming_grants
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,7 +54,8 @@ def key_of(model: type[Model], pk: Any) -> tuple[Any, ...]:
 def read_before(instance: Model, using: str) -> Any:
     """The row that a save is about to change, locked as the UPDATE will lock it; None if there is none."""
     rows: QuerySet[Any, Any] = QuerySet(type(instance), using=using)
-    return rows.filter(pk=instance.pk).order_by().select_for_update(no_key=True).first()
+    with naming_grants(type(instance), connections[using], "SELECT, UPDATE"):
+        return rows.filter(pk=instance.pk).order_by().select_for_update(no_key=True).first()
 
 
 def as_stored(instance: Any, values: Mapping[str, Any]) -> Any:

@@ -29,7 +29,7 @@ from django.dispatch import Signal
 
 from outbox.capture import outside
 from outbox.capture.committed import as_stored, read_again
-from outbox.capture.delete_hook import deleted, guard_deletions, wants_deleted
+from outbox.capture.delete_hook import deleted, guard_deletions, wants_deleted, wants_doomed
 from outbox.capture.save_hook import SaveHook, guard, wants_previous, wants_row
 from outbox.capture.senders import is_of_migrations, is_reached, reached
 from outbox.capture.signal_names import name_of
@@ -110,7 +110,7 @@ class Receiver:
             if kwargs.get("raw"):  # a fixture is loaded past the wrapper of save_base
                 return insert(self.new_rows(signal=signal, sender=sender, **kwargs), using)
         if signal in (pre_delete, post_delete) and self.refresh is not False:
-            row = deleted(kwargs["instance"])
+            row = deleted(kwargs["instance"], signal)
             if row is None:
                 return []
             kwargs["instance"] = row
@@ -219,7 +219,9 @@ class Receiver:
             wants_row[sender] += by
         if signal in (pre_save, post_save) and self.previous:
             wants_previous[sender] += by
-        if signal in (pre_delete, post_delete) and self.refresh is not False:
+        if signal is pre_delete and self.refresh is not False:
+            wants_doomed[sender] += by
+        if signal is post_delete and self.refresh is not False:
             wants_deleted[sender] += by
 
     def _of_save(self, hook: SaveHook, *, signal: Signal, instance: Model, **kwargs: Any) -> list[UUID]:

@@ -11,11 +11,12 @@ from functools import cache, wraps
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import EmptyResultSet
-from django.db import connections
+from django.db import ProgrammingError, connections
 from django.db.models import Field, Model
 from django.db.models.sql import UpdateQuery
 
 from outbox.capture import inserts, updates
+from outbox.capture.grants import with_grant
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -116,16 +117,26 @@ def _update(rows: Any, using: str, pk: object, values: Any) -> Mapping[str, Any]
 def _row_of(
     model: type[Model], connection: BaseDatabaseWrapper, statement: str, parameters: Sequence[Any]
 ) -> Mapping[str, Any] | None:
-    """Run the write of one row of a table; the row by attribute, None if nothing was written."""
+    """As ``rows_of`` of one row; None if nothing was written."""
+    rows = rows_of(model, connection, statement, parameters)
+    return rows[0] if rows else None
+
+
+def rows_of(
+    model: type[Model], connection: BaseDatabaseWrapper, statement: str, parameters: Sequence[Any]
+) -> list[dict[str, Any]]:
+    """Run a statement that writes rows of one table: the rows by attribute."""
     names, columns, converters = _returned(model, connection.alias)
-    with connection.cursor() as cursor:
-        cursor.execute(f"{statement} RETURNING {columns}", parameters)
-        row = cursor.fetchone()
-    if row is None:
-        return None
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(f"{statement} RETURNING {columns}", parameters)
+            rows = cursor.fetchall()
+    except ProgrammingError as error:
+        privileges = f"SELECT, {statement.partition(' ')[0]}"
+        raise with_grant(error, model, connection, privileges) from error.__cause__
     if converters:
-        (row,) = UpdateQuery(model).get_compiler(connection.alias).apply_converters([row], converters)
-    return dict(zip(names, row, strict=True))
+        rows = UpdateQuery(model).get_compiler(connection.alias).apply_converters(rows, converters)
+    return [dict(zip(names, row, strict=True)) for row in rows]
 
 
 @cache

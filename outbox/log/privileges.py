@@ -15,6 +15,7 @@ STATUS: Mapping[str, str] = {
     "outbox_statistics": "SELECT",
     "outbox_consumer_groups": "SELECT",
     "outbox_minute": "SELECT",
+    "outbox_operation": "SELECT",
 }
 RELAY: Mapping[str, str] = {
     "outbox_event": "SELECT",
@@ -29,18 +30,21 @@ RELAY: Mapping[str, str] = {
     "outbox_ledger": "SELECT, INSERT, UPDATE",
     "outbox_consumer_groups": "SELECT, INSERT, UPDATE",
     "outbox_minute": "SELECT, INSERT, DELETE",
+    "outbox_operation": "SELECT, UPDATE",
 }
 RETENTION: Mapping[str, str] = {
     "outbox_event": "SELECT, UPDATE, DELETE",
     "outbox_position": "SELECT",
     "outbox_held": "SELECT, DELETE",
     "outbox_ledger": "SELECT, DELETE",
+    "outbox_operation": "SELECT, DELETE",
 }
 HOLDS: Mapping[str, str] = {
     **STATUS,
     "outbox_hold": "SELECT, INSERT, UPDATE",
     "outbox_held": "SELECT, INSERT, UPDATE, DELETE",
     "outbox_ledger": "SELECT, INSERT, UPDATE",
+    "outbox_operation": "SELECT, INSERT, UPDATE",
 }
 BACKFILL: Mapping[str, str] = {
     **STATUS,

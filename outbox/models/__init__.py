@@ -5,6 +5,7 @@ from outbox.models.groups import ConsumerGroups
 from outbox.models.hold import Held, Hold
 from outbox.models.ledger import Ledger
 from outbox.models.minute import Minute
+from outbox.models.operation import Operation
 from outbox.models.shard import Checkpoint, Incarnation, OutboxStatus, Position, Relay, Shard, Statistics
 from outbox.models.status import EventStatus
 
@@ -17,6 +18,7 @@ __all__ = [
     "Incarnation",
     "Ledger",
     "Minute",
+    "Operation",
     "OutboxEvent",
     "OutboxStatus",
     "Position",

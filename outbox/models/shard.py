@@ -135,12 +135,15 @@ class Statistics(models.Model):
 
 
 class Relay(models.Model):
-    """A relay process that is, or was, alive. ``state`` is what it last reported about itself."""
+    """A relay process that is, or was, alive. ``state`` is what it last reported about itself, and
+    ``state_since`` when it first reported it.
+    """
 
     id = models.UUIDField(primary_key=True)
     host = models.TextField()
     pid = models.IntegerField()
     state = models.TextField()
+    state_since = models.DateTimeField(db_default=ClockTimestamp())
     detail = models.TextField(default="")
     started_at = models.DateTimeField(db_default=ClockTimestamp())
     heartbeat_at = models.DateTimeField(db_default=ClockTimestamp())

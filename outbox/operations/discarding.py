@@ -2,53 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any
+from uuid import UUID
 
 from django.db.models import Exists, OuterRef
 
 from outbox.errors import OutboxError
 from outbox.fields import ClockTimestamp
 from outbox.models import Held, Hold, Ledger
+from outbox.models.hold_queries import HeldQuerySet
 from outbox.operations import selected
-from outbox_core.operations.bulk import CHUNK, Step, steps
-from outbox_core.operations.ledger import NEEDS_REASON, OpenEntry
-from outbox_core.operations.selection import Selection
+from outbox_core.operations.bulk.step import Change
+from outbox_core.operations.bulk.verb import Order, Verb
+from outbox_core.operations.ledger import NEEDS_REASON
 
 
-def discard(selection: Selection, using: str, who: str, reason: str) -> Iterator[Step]:
-    """Discard the held events that a selection names by event id.
+class Discard(Verb):
+    """Discards held events, which are selected by event id.
 
     Events whose hold is being released are skipped, because a relay may be publishing them. A hold without
-    waiting events ends, unless it is a pause. Raises OutboxError without a reason.
+    waiting events ends, unless it is a pause.
     """
-    if not reason.strip():
-        raise OutboxError(NEEDS_REASON)
-    chosen = selected.held(selection, using)
-    entry = OpenEntry(
-        Ledger,
-        using,
-        who=who,
-        verb=Ledger.Verb.DISCARD,
-        scope=f"events: {selection.words}",
-        selection=selection.as_json("event"),
-        reason=reason.strip(),
-        before="held",
+
+    name = Ledger.Verb.DISCARD
+    past, noun, id_name = "Discarded", "event", "event"
+    permission = "outbox.discard_held"
+    effect = (
+        "These events will never be published. Their rows stay in the outbox until they are pruned. "
+        "Other events behind the same holds stay held."
     )
+    skipped = "whose hold is being released, so a relay may be publishing them"
+    needs_reason = True
 
-    def chunk(after: int) -> Step:
-        page = chosen.filter(pk__gt=after).order_by("pk").values_list("pk", "hold_id")[:CHUNK]
-        found = list(page)
-        holds = _lock({hold for _, hold in found if hold is not None}, using)
-        done = _discard([pk for pk, hold in found if hold in holds], reason.strip(), using)
+    def check(self, order: Order, using: str) -> None:
+        if not order.reason:
+            raise OutboxError(NEEDS_REASON)
+
+    def table(self, using: str) -> HeldQuerySet:
+        return Held.objects.using(using).all()
+
+    def chosen(self, order: Order, using: str) -> HeldQuerySet:
+        return selected.held(order.selection, using)
+
+    def change(self, ids: Sequence[int], order: Order, using: str) -> Change:
+        found = self.table(using).filter(pk__in=ids).values_list("pk", "hold_id")
+        of = {pk: hold for pk, hold in found if hold is not None}
+        holds = _lock(set(of.values()), using)
+        done = _discard([pk for pk, hold in of.items() if hold in holds], order.reason, using)
         _end_empty(holds, using)
-        return Step(
-            done=done,
-            events=done,
-            skipped=len(found) - done,
-            after=found[-1][0] if len(found) == CHUNK else None,
-        )
+        return Change(done, done, len(ids) - done)
 
-    return steps(chunk, entry, using)
+    def parse_id(self, text: str) -> UUID:
+        return UUID(text)
+
+    def lines(self, rows: Any, *, errors: bool = True) -> Iterator[str]:
+        for held in rows.select_related("event").defer("event__payload", "event__headers"):
+            event = held.event
+            yield f"Event {event.event_id} ({event.type}), key {event.key} of {event.topic}"
 
 
 def _lock(ids: Collection[int], using: str) -> set[int]:

@@ -11,7 +11,7 @@ from django.db import DEFAULT_DB_ALIAS, connections
 
 from outbox.conf import settings
 from outbox.log.history import refuse_another_history
-from outbox.models import Ledger, OutboxEvent
+from outbox.models import Ledger, Operation, OutboxEvent
 from outbox.sql import statement
 from outbox_core.database import BY_INDEX, by_index, pinned
 
@@ -57,9 +57,14 @@ def prune(
 
 
 def prune_ledger(using: str = DEFAULT_DB_ALIAS, *, dry_run: bool = False) -> int:
-    """Delete the entries of the ledger that are older than ``OUTBOX["LEDGER_DAYS"]``. Returns how many."""
+    """Delete the entries of the ledger, and the operations, that are older than ``OUTBOX["LEDGER_DAYS"]``.
+    Returns how many entries.
+    """
     entries, days = Ledger.objects.using(using), settings().ledger_days
-    return entries.older_than(days).count() if dry_run else entries.prune(days)
+    if dry_run:
+        return entries.older_than(days).count()
+    Operation.objects.using(using).prune(days)
+    return entries.prune(days)
 
 
 def extent(using: str = DEFAULT_DB_ALIAS, older_than: timedelta | None = None) -> tuple[int, int] | None:

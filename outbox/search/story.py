@@ -8,23 +8,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connections
-from django.db.models.expressions import RawSQL
 
 from outbox.models import OutboxEvent
-from outbox.models.event_queries import OutboxEventQuerySet
-from outbox.search.indexes import KEY, is_there
-from outbox.search.rows import OfIndex, OfLog, Rows, Span
+from outbox.search.indexes import KEY, LONGEST, is_there
+from outbox.search.rows import LAST
+from outbox.sql import statement
 
 NEAR = 10_000
 """How many rows of the log a question reads that has no index."""
 SHOWN = 5
-COMMITTED = """
-SELECT CASE WHEN current_setting('track_commit_timestamp')::boolean
-            THEN pg_xact_commit_timestamp(%s::text::xid8::xid) END
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,57 +31,55 @@ class Nearby:
     more: bool = False
 
 
+class Row(NamedTuple):
+    """``part`` says what the event with this id is to the event, or that there are more of it behind."""
+
+    part: str
+    id: int | None
+    at: datetime | None
+
+
 class Story:
-    """Read it within ``search.one_by_one``."""
+    """Read it within ``search.one_by_one``: a few statements, whatever surrounds the event."""
 
     def __init__(self, event: OutboxEvent, using: str) -> None:
         self.event = event
         self._using = using
 
-    @cached_property
+    @property
     def transaction(self) -> Nearby:
         """The other events of its transaction."""
-        same = RawSQL("%s::text::xid8", [str(self.event.xid)])
-        found = list(self._events.filter(xid=same).exclude(pk=self.event.pk).order_by("pk")[: SHOWN + 1])
-        return Nearby(found[:SHOWN], more=len(found) > SHOWN)
+        return self._nearby("transaction")
 
-    @cached_property
+    @property
     def committed(self) -> datetime | None:
         """When its transaction was committed, if PostgreSQL runs with track_commit_timestamp."""
-        with connections[self._using].cursor() as cursor:
-            cursor.execute(COMMITTED, [str(self.event.xid)])
-            found: datetime | None = cursor.fetchone()[0]
-        return found
+        return next((row.at for row in self._rows if row.part == "committed"), None)
 
-    @cached_property
+    @property
     def before(self) -> Nearby:
         """The last ones before it for its key."""
-        found = self._of_key(upwards=False)
+        found = self._nearby("before")
         return Nearby(found.events[::-1], more=found.more)
 
-    @cached_property
+    @property
     def behind(self) -> Nearby:
         """The first ones behind it for its key."""
-        return self._of_key(upwards=True)
+        return self._nearby("behind")
 
     @property
     def cause_id(self) -> str | None:
         return self._header("causationid")
 
-    @cached_property
+    @property
     def cause(self) -> OutboxEvent | None:
         """None if it has none, or one that another service wrote."""
-        try:
-            cause = UUID(self.cause_id or "")
-        except ValueError:
-            return None
-        return self._events.filter(event_id=cause).first()
+        return next(iter(self._nearby("cause").events), None)
 
-    @cached_property
+    @property
     def effects(self) -> Nearby:
         """Events that its handlers have written to this outbox."""
-        mine = self._events.filter(headers__causationid=str(self.event.event_id))
-        return self._near(mine, OfLog(self._using), upwards=True)
+        return self._nearby("effects")
 
     @property
     def correlation(self) -> str | None:
@@ -104,21 +98,50 @@ class Story:
         value = self.event.headers.get(name)
         return None if value is None else str(value)
 
-    def _of_key(self, *, upwards: bool) -> Nearby:
-        key, using = self.event.key, self._using
-        rows: Rows = OfIndex(using, KEY, key) if self._keys_are_indexed else OfLog(using)
-        return self._near(self._events.filter(topic=self.event.topic, key=key), rows, upwards=upwards)
+    def _nearby(self, part: str) -> Nearby:
+        ids = [row.id for row in self._rows if row.part == part]
+        found = [self._events[id_] for id_ in ids if id_ in self._events]
+        ends_early = any(row.part == f"more {part}" for row in self._rows)
+        return Nearby(found[:SHOWN], more=len(found) > SHOWN or ends_early)
 
     @cached_property
-    def _keys_are_indexed(self) -> bool:
-        return is_there(self._using, KEY)
+    def _events(self) -> dict[int | None, OutboxEvent]:
+        ids = {row.id for row in self._rows if row.id is not None and not row.part.startswith("more ")}
+        near = OutboxEvent.objects.using(self._using).with_status().defer("payload", "headers")
+        return {event.pk: event for event in near.filter(pk__in=ids)}
 
-    def _near(self, chosen: OutboxEventQuerySet, rows: Rows, *, upwards: bool) -> Nearby:
-        span = Span(upwards=upwards).behind(self.event.pk)
-        last = rows.nth(span, NEAR)
-        found = list(chosen.filter(rows.within(span.upto(last), NEAR)).order_by(span.order)[: SHOWN + 1])
-        return Nearby(found[:SHOWN], more=len(found) > SHOWN or last is not None)
+    @cached_property
+    def _rows(self) -> list[Row]:
+        event = self.event
+        parameters: dict[str, Any] = {
+            "id": event.pk,
+            "xid": str(event.xid),
+            "event_id": str(event.event_id),
+            "topic": event.topic,
+            "key": event.key,
+            "indexed": event.key[:LONGEST],
+            "cause": _uuid(self.cause_id),
+        }
+        with connections[self._using].cursor() as cursor:
+            cursor.execute(surroundings(by_index=is_there(self._using, KEY)), parameters)
+            return [Row(*row) for row in cursor.fetchall()]
 
-    @property
-    def _events(self) -> OutboxEventQuerySet:
-        return OutboxEvent.objects.using(self._using).with_status().defer("payload", "headers")
+
+def surroundings(*, by_index: bool) -> str:
+    """The statement that finds what is near. ``by_index``: there is the optional index on keys."""
+    numbers = {"near": NEAR, "shown": SHOWN + 1}
+    if by_index:
+        below = KEY.ids % ("%(indexed)s", "0", "%(indexed)s", "%(id)s", NEAR)
+        above = KEY.ids_upwards % ("%(indexed)s", "%(id)s", "%(indexed)s", LAST, NEAR)
+        of_key = statement("indexed_of_key", **numbers)
+        of_key = of_key.replace("{downwards}", below).replace("{upwards}", above)
+    else:
+        of_key = statement("near_of_key", **numbers)
+    return statement("surroundings", **numbers).replace("{of_key}", of_key)
+
+
+def _uuid(text: str | None) -> UUID | None:
+    try:
+        return UUID(text or "")
+    except ValueError:
+        return None

@@ -1,6 +1,6 @@
 -- What was published in each of the last {minutes} minutes, the current minute last, and in the last 60
--- seconds. It adds checkpoints and the statistics made of older ones; no checkpoint is in both. The last column
--- is what a relay last heard about consumer groups. An index serves a time from a subquery, not a volatile one.
+-- seconds. It adds checkpoints and the statistics made of older ones; no checkpoint is in both. The last columns
+-- are what a relay last heard about consumer groups, and the age of the oldest row of the log. An index serves a time from a subquery, not a volatile one.
 WITH now AS MATERIALIZED (
     SELECT clock_timestamp() - make_interval(mins => {minutes}) AS since
 ), recent AS MATERIALIZED (
@@ -28,5 +28,6 @@ WITH now AS MATERIALIZED (
 SELECT clock_timestamp(), rate, latency_ms, latency_ms_max,
        (SELECT array_agg(events ORDER BY minute) FROM series),
        (SELECT to_jsonb(heard) || jsonb_build_object('age', extract(epoch FROM clock_timestamp() - read_at)::float8)
-        FROM {schema}outbox_consumer_groups AS heard)
+        FROM {schema}outbox_consumer_groups AS heard),
+       extract(epoch FROM clock_timestamp() - (SELECT created_at FROM {schema}outbox_event ORDER BY id LIMIT 1))::float8
 FROM last

@@ -12,9 +12,9 @@ from outbox.sql import statement
 from outbox.status.report import HoldReport
 from outbox_core.operations.report import Cause
 
-COUNT_UP_TO = 100_000
+COUNT_UP_TO = 50_000
 """The most holds and events that are counted."""
-GROUP_UP_TO = 10_000
+GROUP_UP_TO = 6_000
 """The most that are grouped: half of them the oldest, half of them the newest."""
 LIST_CAUSES = 50
 HASHED = (

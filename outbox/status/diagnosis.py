@@ -8,7 +8,11 @@ from dataclasses import replace
 from outbox.models import Hold
 from outbox.status.report import Status, Thresholds
 from outbox_core.operations.report import Problem, State, held_text, worst_first
+from outbox_core.operations.runbook import Runbook
 from outbox_core.people.humanize import amount, duration, plural
+
+PRUNED_LATE_DAYS = 2
+"""How much older than the retention the log may be. The alert OutboxNotPruned has the same limit."""
 
 
 def diagnose(status: Status, thresholds: Thresholds) -> Status:
@@ -23,6 +27,7 @@ def _problems(status: Status, thresholds: Thresholds) -> Iterator[Problem]:
     yield from _owners(status)
     yield from _backlog(status, thresholds)
     yield from _holds(status)
+    yield from _retention(status)
 
 
 def _shards_missing(status: Status) -> Iterator[Problem]:
@@ -31,6 +36,7 @@ def _shards_missing(status: Status) -> Iterator[Problem]:
             state=State.NOT_MIGRATED,
             text="The table outbox_shard is empty, so no relay knows what to publish.",
             remedy=f"Run `manage.py migrate --database {status.database}`, which puts the first shard there.",
+            runbook=Runbook.NOT_MIGRATED.url,
         )
 
 
@@ -39,8 +45,10 @@ def _relays(status: Status) -> Iterator[Problem]:
         if relay.alive and relay.state == "degraded":
             yield Problem(
                 state=State.DEGRADED,
-                text=f"Relay {relay.name} is degraded. {relay.detail}".strip(),
+                text=f"Relay {relay.name} has been degraded for {duration(relay.lasting)}. "
+                f"{relay.detail}".strip(),
                 remedy="Nothing is lost; it retries. Check that the named service answers there.",
+                runbook=Runbook.RELAY_DEGRADED.url,
             )
     if not status.relays_alive:
         last = status.relays[0] if status.relays else None
@@ -49,6 +57,7 @@ def _relays(status: Status) -> Iterator[Problem]:
             state=State.NO_RELAY,
             text=f"No relay is alive: nothing is published.{heard}",
             remedy="Nothing is lost. Start a relay: `manage.py run_relay`. If one runs, look at its log.",
+            runbook=Runbook.NO_RELAY.url,
         )
 
 
@@ -59,6 +68,7 @@ def _owners(status: Status) -> Iterator[Problem]:
                 state=State.DEGRADED,
                 text=f"Shard {shard.id} (buckets {shard.first_bucket}-{shard.last_bucket}) has no owner.",
                 remedy="A relay takes it over within seconds. If this stays, look at the relays' logs.",
+                runbook=Runbook.SHARD_WITHOUT_OWNER.url,
             )
 
 
@@ -71,6 +81,7 @@ def _backlog(status: Status, thresholds: Thresholds) -> Iterator[Problem]:
             text=f"{_waiting(pending, capped=status.pending_capped)} to be published, "
             f"the oldest for {duration(age)}.",
             remedy=_pace(status),
+            runbook=Runbook.OUTBOX_BEHIND.url,
         )
 
 
@@ -100,4 +111,19 @@ def _holds(status: Status) -> Iterator[Problem]:
             text=f"{held_text(held, causes, capped=status.held_capped)[:-1]}: {reasons}.",
             remedy="Other events are not affected. Remove each cause, then release the holds "
             "(`outbox_release`) or discard their events (`outbox_discard`).",
+            runbook=Runbook.OUTBOX_HELD.url,
+        )
+
+
+def _retention(status: Status) -> Iterator[Problem]:
+    if status.oldest is None or status.retention_days is None:
+        return
+    if status.oldest > (status.retention_days + PRUNED_LATE_DAYS) * 86_400:
+        yield Problem(
+            state=State.DEGRADED,
+            text=f"The log has an event that is {duration(status.oldest)} old, "
+            f"and OUTBOX['RETENTION_DAYS'] is {status.retention_days}.",
+            remedy="Nothing is lost, but the table grows. Run `manage.py outbox_prune` once a day. "
+            "If it runs, the oldest events are held or pending: it keeps those.",
+            runbook=Runbook.NOT_PRUNED.url,
         )

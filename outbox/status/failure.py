@@ -15,6 +15,7 @@ from outbox.status.report import Status
 from outbox_core.grants import grants
 from outbox_core.operations.database_failure import explain
 from outbox_core.operations.report import Problem, State
+from outbox_core.operations.runbook import Runbook
 
 
 def unreadable(
@@ -23,7 +24,9 @@ def unreadable(
     """A status with one problem and its remedy. ``needs`` are the privileges of the role."""
     if isinstance(failure, str):
         remedy = "Name the database of the outbox: --database ALIAS."
-        return failed(database, Problem(state=State.UNREADABLE, text=failure, remedy=remedy))
+        page = Runbook.UNREADABLE.url
+        problem = Problem(state=State.UNREADABLE, text=failure, remedy=remedy, runbook=page)
+        return failed(database, problem)
     return failed(database, problem_of(database, failure, needs))
 
 
@@ -47,7 +50,8 @@ def problem_of(database: str, failure: BaseException, needs: Mapping[str, str]) 
 
 def refused(error: LogUnsafe) -> Problem:
     """Why no relay publishes until a person acts."""
-    return Problem(state=State.REFUSED, text=error.text, remedy=error.remedy)
+    page = Runbook.REFUSED.url
+    return Problem(state=State.REFUSED, text=error.text, remedy=error.remedy, runbook=page)
 
 
 def _grants(database: str, needs: Mapping[str, str]) -> str:

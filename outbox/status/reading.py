@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, InterfaceError, connections
 
+from outbox.conf import settings
 from outbox.log import proof
 from outbox.log.history import refusal
 from outbox.models import Relay
@@ -19,6 +20,7 @@ from outbox.status.groups import groups_report
 from outbox.status.report import RelayReport, ShardReport, Status, Thresholds
 from outbox_core.database import by_index
 from outbox_core.operations.report import Problem, State
+from outbox_core.operations.runbook import Runbook
 
 COUNT_UP_TO = 10_000
 LIST_RELAYS = 50
@@ -53,7 +55,11 @@ def _proof(using: str) -> tuple[Problem, ...]:
     if found is None:
         return ()
     refusals = [refused(error) for error in proof.refusals(read, found)]
-    doubts = [Problem(state=State.DEGRADED, text=text, remedy=remedy) for text, remedy in proof.doubts(found)]
+    page = Runbook.PRECONDITIONS.url
+    doubts = [
+        Problem(state=State.DEGRADED, text=text, remedy=remedy, runbook=page)
+        for text, remedy in proof.doubts(found)
+    ]
     return (*refusals, *doubts)
 
 
@@ -64,7 +70,7 @@ def _read(using: str, cap: int, problems: tuple[Problem, ...]) -> Status:
         shards = [_shard(row, cap) for row in rows]
         unproven = [shard.id for shard, row in zip(shards, rows, strict=True) if not row[-1]]
         cursor.execute(statement("throughput", minutes=MINUTES))
-        at, rate, latency_ms, latency_ms_max, minutes, heard = cursor.fetchone()
+        at, rate, latency_ms, latency_ms_max, minutes, heard, oldest = cursor.fetchone()
     if unproven:
         problems = (refused(refusal(*unproven)), *problems)
     held = causes.read(using, at, cap)
@@ -77,6 +83,8 @@ def _read(using: str, cap: int, problems: tuple[Problem, ...]) -> Status:
         latency_ms=latency_ms,
         latency_ms_max=latency_ms_max,
         minutes=tuple(minutes),
+        oldest=oldest,
+        retention_days=settings().retention_days,
         relays=tuple(_relays(using, at)),
         shards=tuple(shards),
         held=held.events,
@@ -118,6 +126,7 @@ def _relays(using: str, at: datetime) -> list[RelayReport]:
             alive=at - relay.heartbeat_at <= timedelta(seconds=ALIVE_SECONDS),
             silent=_seconds(at - relay.heartbeat_at),
             uptime=_seconds(at - relay.started_at),
+            lasting=_seconds(at - relay.state_since),
         )
         for relay in relays
     ]

@@ -15,7 +15,7 @@ from outbox_core.process.exit_codes import StatusCode
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RelayReport:
-    """A relay with a recent heartbeat. ``alive``: recent enough."""
+    """A relay with a recent heartbeat. ``alive``: recent enough. ``lasting``: in this state for so long."""
 
     id: UUID
     name: str
@@ -24,6 +24,7 @@ class RelayReport:
     alive: bool
     silent: float
     uptime: float
+    lasting: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,8 +103,8 @@ class Status:
 
     ``rate`` is events a second and ``latency_ms`` from insert to acknowledgement (of the oldest event of a
     wave, averaged over events), both of the last minute; ``minutes`` counts what was published in each minute
-    of the last hour. ``causes`` has all holds, grouped; ``holds`` a few of them. None or empty: it could not
-    be read.
+    of the last hour. ``causes`` has all holds, grouped; ``holds`` a few of them. ``oldest`` is the age of the
+    first row of the log. None or empty: it could not be read.
     """
 
     database: str
@@ -127,6 +128,8 @@ class Status:
     holds_capped: bool = False
     causes: tuple[Cause, ...] = ()
     consumer_groups: GroupsReport | None = None
+    oldest: float | None = None
+    retention_days: int | None = None
 
     @property
     def exit_code(self) -> StatusCode:

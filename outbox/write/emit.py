@@ -11,11 +11,10 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import DEFAULT_DB_ALIAS, ProgrammingError, connections
 
 from outbox.errors import TablesMissing
-from outbox.log import tables
 from outbox.write import transactions
 from outbox.write.row import NewRow
 from outbox.write.serialize import serialize_writers
-from outbox.write.statements import INSERT_EVENT, INSERT_EVENTS
+from outbox.write.writing import write
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
@@ -46,7 +45,7 @@ def emit_many(
     using: str = DEFAULT_DB_ALIAS,
     attributes: Mapping[str, object] | None = None,
 ) -> list[UUID]:
-    """Like ``emit``, for any number of events. One INSERT writes them in their order."""
+    """Like ``emit``, for any number of events. One statement writes them in their order."""
     connection = connections[using]
     transactions.require(connection)
     return _insert([NewRow.of(event, attributes) for event in events], connection)
@@ -83,7 +82,7 @@ def _insert(new_rows: Sequence[NewRow], connection: BaseDatabaseWrapper) -> list
     if keys:
         serialize_writers(connection, keys)
     try:
-        _execute(connection, new_rows)
+        write(connection, new_rows)
     except ProgrammingError as error:
         if getattr(error.__cause__, "sqlstate", None) != _UNDEFINED_TABLE:
             raise
@@ -93,14 +92,6 @@ def _insert(new_rows: Sequence[NewRow], connection: BaseDatabaseWrapper) -> list
             f"{using}`; if it is there in another schema, set OUTBOX['SCHEMA']."
         ) from error
     return [new_row.event_id for new_row in new_rows]
-
-
-def _execute(connection: BaseDatabaseWrapper, new_rows: Sequence[NewRow]) -> None:
-    if len(new_rows) == 1:
-        transactions.execute(connection, tables.qualified(INSERT_EVENT), new_rows[0].columns())
-    else:
-        columns = [list(column) for column in zip(*(new_row.columns() for new_row in new_rows), strict=True)]
-        transactions.execute(connection, tables.qualified(INSERT_EVENTS), columns)
 
 
 def _require_postgresql(connection: BaseDatabaseWrapper) -> None:

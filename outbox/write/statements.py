@@ -9,7 +9,7 @@ INSERT INTO {schema}outbox_event (bucket, topic, key, type, subject, event_id, p
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s::jsonb, %s, 'application/json')
 """
 
-# Several: nine parameters however many rows. They are sorted before their ids are drawn.
+# Some: nine parameters however many rows. They are sorted before their ids are drawn.
 INSERT_EVENTS = """
 INSERT INTO {schema}outbox_event (bucket, topic, key, type, subject, event_id, payload, headers, source,
                                    content_type)
@@ -20,6 +20,15 @@ FROM unnest(%s::smallint[], %s::text[], %s::text[], %s::text[], %s::text[],
      AS _ (bucket, topic, key, type, subject, event_id, payload, headers, source, place)
 ORDER BY place
 """
+
+# Many: COPY draws the ids row by row. Its data is what copy_format makes.
+COPY_EVENTS = """
+COPY {schema}outbox_event (bucket, topic, key, type, subject, event_id, payload, headers, source,
+                            content_type)
+FROM STDIN (FORMAT binary)
+"""
+
+ROW_SECURITY = "SELECT row_security_active(%s)"
 
 # The locks are taken in the order of their numbers, so that two calls never wait for each other in a circle.
 SERIALIZE_KEYS = """

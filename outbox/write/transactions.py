@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.db import connections, transaction
@@ -40,6 +41,34 @@ def execute(
     except Exception:
         with transaction.mark_for_rollback_on_error(using=connection.alias):
             raise
+
+
+def copy(connection: BaseDatabaseWrapper, statement: str, data: Iterable[bytes]) -> None:
+    """Run a ``COPY … FROM STDIN`` of the outbox; if it fails, the transaction cannot commit.
+
+    Django's cursor has no COPY of its own. So this does what its ``execute`` does: wrappers of
+    ``connection.execute_wrapper()`` see the statement, and errors are Django's.
+    """
+
+    def run(sql: str, *_: object) -> None:
+        with connection.wrap_database_errors, cursor.copy(sql) as copying:
+            for piece in data:
+                copying.write(piece)
+
+    try:
+        connection.validate_no_broken_transaction()
+        with connection.cursor() as cursor:
+            context = {"connection": connection, "cursor": cursor}
+            _wrapped(connection, run)(statement, None, False, context)
+    except Exception:
+        with transaction.mark_for_rollback_on_error(using=connection.alias):
+            raise
+
+
+def _wrapped(connection: BaseDatabaseWrapper, run: Callable[..., None]) -> Callable[..., None]:
+    for wrapper in reversed(connection.execute_wrappers):
+        run = partial(wrapper, run)
+    return run
 
 
 def require(connection: BaseDatabaseWrapper) -> None:

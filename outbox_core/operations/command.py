@@ -15,6 +15,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, InterfaceError
 
 from outbox_core.operations.report import Problem, Report, State, render
+from outbox_core.operations.runbook import Runbook
 from outbox_core.people.failure import describe
 from outbox_core.people.text import in_json, line
 from outbox_core.process.arguments import amount
@@ -132,7 +133,8 @@ class StatusCommand(OperatorCommand):
                 )
             else:
                 raise
-            problem = Problem(state=State.UNREADABLE, text=text, remedy=remedy)
+            page = Runbook.UNREADABLE.url
+            problem = Problem(state=State.UNREADABLE, text=text, remedy=remedy, runbook=page)
         return self.failed(problem, options)
 
     def _print(self, report: Report, *, as_json: bool) -> None:

@@ -15,6 +15,7 @@ from psycopg.errors import (
 )
 
 from outbox_core.operations.report import Problem, State
+from outbox_core.operations.runbook import Runbook
 from outbox_core.people.failure import without_rows
 
 
@@ -23,7 +24,9 @@ def explain(database: str, app: str, failure: BaseException) -> Problem:
     cause = failure.__cause__ or failure
     said = without_rows(str(cause).strip().partition("\n")[0]).rstrip(".") or type(cause).__name__
     state, text, remedy = _explained(cause, database, app)
-    return Problem(state=state, text=f"Database {database!r} {text}: {said}.", remedy=remedy)
+    page = Runbook.NOT_MIGRATED if state is State.NOT_MIGRATED else Runbook.UNREADABLE
+    text = f"Database {database!r} {text}: {said}."
+    return Problem(state=state, text=text, remedy=remedy, runbook=page.url)
 
 
 def _explained(cause: BaseException, database: str, app: str) -> tuple[State, str, str]:

@@ -12,12 +12,14 @@ from django.db.models.functions import Coalesce, Now
 
 IN_PART = "in part"
 DONE = "done"
+CANCELLED = "cancelled"
+FAILED = "failed"
 NEEDS_REASON = "Discarding an event needs a reason. The ledger keeps it."
 IN_VAIN = "in vain"
 RETRIED = "will be retried"
 UNDECIDED = "waits for a person"
 GIVEN_UP = "in vain, waits for a person"
-OUTCOMES = (DONE, IN_PART, RETRIED, UNDECIDED, IN_VAIN, GIVEN_UP)
+OUTCOMES = (DONE, IN_PART, CANCELLED, FAILED, RETRIED, UNDECIDED, IN_VAIN, GIVEN_UP)
 FACETS = (
     *("consumer", "topic", "partition", "key", "type", "cause"),
     *("hold", "event", "row", "model"),

@@ -52,11 +52,12 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """One problem and its remedy."""
+    """One problem and its remedy. ``runbook`` is the address of a page about it, if there is one."""
 
     state: State
     text: str
     remedy: str
+    runbook: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +121,8 @@ def render(report: Report, paint: Paint) -> Iterator[str]:
         yield ""
         yield paint(f"! {line(problem.text, 1_000)}", problem.state)
         yield f"  {line(problem.remedy, 1_000)}"
+        if problem.runbook:
+            yield f"  See {problem.runbook}"
     yield from ["", *map(line, report.facts)] if report.facts else []
     for table in report.tables:
         yield from _table(table)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import messages
@@ -12,10 +12,12 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.views import View
 
-from outbox_core.operations.bulk import REQUEST_SECONDS, Step, Tally, sentences, within
+from outbox_core.operations.bulk import requests
+from outbox_core.operations.bulk.operations import Operations
+from outbox_core.operations.bulk.selection import Selection
+from outbox_core.operations.bulk.verb import Order, Verb
 from outbox_core.operations.ledger import NEEDS_REASON
 from outbox_core.operations.report import Cause
-from outbox_core.operations.selection import Selection
 from outbox_core.people.admin import ReadOnlyAdmin
 from outbox_core.people.groups import FIELDS, Group
 from outbox_core.people.text import line
@@ -24,19 +26,20 @@ GONE = "Nothing was changed: nothing is held any more for this cause, topic and 
 
 
 class GroupActionView(View, ABC):
-    """GET shows the group and what would happen, POST does it for as many as one request may change."""
+    """GET shows the group and what would happen, POST does it or begins an operation."""
 
     http_method_names = ["get", "post"]
     model_admin: ReadOnlyAdmin = None  # type: ignore[assignment]
     template_name = ""
-    permission = ""
+    operations: Operations
+    verb: Verb
     title = ""
     button = ""
-    effect = ""
-    needs_reason = False
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        if not (self.model_admin.has_view_permission(request) and request.user.has_perm(self.permission)):
+        if not (
+            self.model_admin.has_view_permission(request) and request.user.has_perm(self.verb.permission)
+        ):
             raise PermissionDenied
         return super().dispatch(request, *args, **kwargs)
 
@@ -54,21 +57,21 @@ class GroupActionView(View, ABC):
             "group": self.shown(cause),
             "fields": [*given.items()],
             "page": self.page(given),
-            "effect": self.effect,
+            "effect": self.verb.effect,
             "button": self.button,
-            "needs_reason": self.needs_reason,
+            "needs_reason": self.verb.needs_reason,
         }
         return TemplateResponse(request, self.template_name, context)
 
     def post(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
         given = self._given(request.POST)
         reason = request.POST.get("reason", "").strip()[:1_000]
-        if self.needs_reason and not reason:
+        if self.verb.needs_reason and not reason:
             messages.error(request, f"Nothing was changed. {NEEDS_REASON}")
         elif not self.is_complete(given):
             messages.error(request, "Nothing was changed: the form does not name a group.")
         else:
-            for sentence in self.act(self.selection(given), reason, given):
+            for sentence in self.act(given, reason):
                 messages.success(request, line(sentence))
         return HttpResponseRedirect(self.page(given))
 
@@ -85,17 +88,19 @@ class GroupActionView(View, ABC):
             type=given.get("type"),
         )
 
-    def report(
-        self, verb: str, noun: str, work: Iterator[Step], command: str, chosen: Selection, then: str
-    ) -> Iterator[str]:
-        """Do it, and say what was done and how the rest is done."""
-        tally: Tally = within(REQUEST_SECONDS, work)
-        flags = "".join(f" --{name} {value!r}" for name, value in chosen.filters.items())
-        return sentences(verb, noun, tally, f"{command}{flags}", then)
+    def act(self, given: dict[str, str], reason: str) -> list[str]:
+        """Do it, or begin it, and report it in sentences."""
+        order = Order(
+            verb=self.verb.name.value,
+            selection=self.selection(given),
+            who=self.request.user.get_username(),
+            reason=reason,
+        )
+        return requests.act(self.operations, order, self.database(given))[0]
 
-    @property
-    def who(self) -> str:
-        return self.request.user.get_username()
+    @abstractmethod
+    def database(self, given: dict[str, str]) -> str:
+        """The alias of the database."""
 
     @abstractmethod
     def find(self, given: dict[str, str]) -> Cause | None:
@@ -108,10 +113,6 @@ class GroupActionView(View, ABC):
     @abstractmethod
     def page(self, given: dict[str, str]) -> str:
         """The address of the status page."""
-
-    @abstractmethod
-    def act(self, chosen: Selection, reason: str, given: dict[str, str]) -> Iterable[str]:
-        """Do it, and report it in sentences."""
 
     def _given(self, values: Any) -> dict[str, str]:
         return {name: str(values[name]) for name in FIELDS if name in values}

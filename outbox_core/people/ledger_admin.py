@@ -19,7 +19,7 @@ from outbox_core.people.admin import ReadOnlyAdmin
 from outbox_core.people.humanize import amount
 from outbox_core.people.ledger_export import FORMATS
 from outbox_core.people.ledger_list import ByFilter, LedgerList, OutcomeFilter
-from outbox_core.people.markup import ago, pairs
+from outbox_core.people.markup import ago, pairs, wide
 from outbox_core.people.text import line
 
 SHOWN = 20
@@ -135,8 +135,9 @@ def history(entries: LedgerQuerySet) -> SafeString:
     if not rows:
         return mark_safe("The ledger has nothing about it.")
     names = ("When", "Who", "What", "Scope", "Count", "Outcome", "Reason")
-    return format_html(
+    table = format_html(
         '<table class="outbox-history"><thead><tr>{}</tr></thead>{}</table>',
         format_html_join("", "<th>{}</th>", ((name,) for name in names)),
         format_html_join("", "<tr>" + "<td>{}</td>" * len(names) + "</tr>", rows),
     )
+    return wide("Ledger", table)

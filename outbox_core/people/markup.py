@@ -27,7 +27,17 @@ def ago(moment: datetime) -> SafeString:
 
 def pairs(rows: Iterable[tuple[str, str]]) -> SafeString:
     """A table of names and values."""
+    return wide(
+        "Names and values",
+        format_html(
+            '<table class="outbox-pairs">{}</table>',
+            format_html_join("", '<tr><th scope="row">{}</th><td>{}</td></tr>', rows),
+        ),
+    )
+
+
+def wide(name: str, table: SafeString) -> SafeString:
+    """A table that may be wider than a phone: it scrolls by itself, also by keyboard."""
     return format_html(
-        '<table class="outbox-pairs">{}</table>',
-        format_html_join("", '<tr><th scope="row">{}</th><td>{}</td></tr>', rows),
+        '<div class="outbox-wide-table" role="region" tabindex="0" aria-label="{}">{}</div>', name, table
     )

@@ -7,10 +7,10 @@ https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-proto
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
@@ -56,6 +56,28 @@ class Record(NamedTuple):
     headers: list[tuple[str, bytes]]
 
 
+Headers = tuple[tuple[str, bytes], ...]
+RECORD_BYTES = 36
+HEADER_BYTES = 10
+"""What a record or a header takes in a batch, at most, besides its content (KIP-98, message format v2)."""
+
+
+class Records(list[Record]):
+    """The records of a page, and their ``topics``. In batches they take no more than ``bytes``."""
+
+    __slots__ = ("bytes", "topics")
+
+    def __init__(self, records: Iterable[Record], size: int) -> None:
+        super().__init__(records)
+        self.bytes = size
+        self.topics = {record.topic for record in self}
+
+
+def topics_of(records: Iterable[Record]) -> set[str]:
+    """The topics of these records."""
+    return records.topics if isinstance(records, Records) else {record.topic for record in records}
+
+
 class BinaryEncoder:
     """Binary content mode: the payload is the value, the context attributes are ``ce_`` headers (section
     3.2).
@@ -67,36 +89,58 @@ class BinaryEncoder:
         self._partition_key = "partitionkey" in extensions
 
     def __call__(self, row: Row) -> Record:
-        number, topic, text, kind, subject, content_type, event_id, payload, extensions, time, source = row
-        key = text.encode()
-        headers = [
-            *_of_type(content_type, kind, source or self._source),
-            ("ce_id", event_id.encode()),
-            ("ce_time", time.encode()),
-        ]
-        if self._sequence:
-            headers.append(("ce_sequence", b"%020d" % number))
-        if self._partition_key:
-            headers.append(("ce_partitionkey", key))
-        if extensions != NONE:
-            headers += _extensions(extensions)
-        if subject:
-            headers.append(("ce_subject", subject.encode()))
-        return Record(topic, key, payload, headers)
+        return self.page([row])[0]
+
+    def page(self, rows: Iterable[Sequence[Any]]) -> Records:
+        """The records of rows: each is a ``Row``, or a tuple that begins like one."""
+        records, size = [], 0
+        for row in rows:
+            text, event_id, payload, time = row[2], row[6], row[7], row[9]
+            key = text.encode()
+            fixed, weight = _of_type(row[5], row[3], row[10] or self._source)
+            headers = [*fixed, ("ce_id", event_id.encode()), ("ce_time", time.encode())]
+            if self._sequence:
+                headers.append(("ce_sequence", b"%020d" % row[0]))
+            if row[8] != NONE or row[4] or self._partition_key:
+                others, more = self._others(row, key)
+                headers += others
+                weight += more
+            size += weight + len(key) + len(event_id) + len(time) + (0 if payload is None else len(payload))
+            records.append(_make(Record, (row[1], key, payload, headers)))
+        return Records(records, size)
+
+    def _others(self, row: Sequence[Any], key: bytes) -> tuple[Headers, int]:
+        """The headers that few events have, and what they take."""
+        headers = [("ce_partitionkey", key)] if self._partition_key else []
+        if row[8] != NONE:
+            headers += _extensions(row[8])
+        if row[4]:
+            headers.append(("ce_subject", row[4].encode()))
+        return tuple(headers), _bytes(headers)
+
+
+_make = tuple.__new__  # takes half the time of a named tuple's own
+_EVERY = (("ce_id", b""), ("ce_time", b""), ("ce_sequence", b"%020d" % 0))
 
 
 @lru_cache(maxsize=1024)
-def _of_type(content_type: str, type_name: str, source: str) -> tuple[tuple[str, bytes], ...]:
-    return (
+def _of_type(content_type: str, type_name: str, source: str) -> tuple[Headers, int]:
+    """The headers that all events of a type have, and what a record takes without key, value, id and time."""
+    headers = (
         ("content-type", content_type.encode()),
         ("ce_type", type_name.encode()),
         ("ce_specversion", b"1.0"),
         ("ce_source", source.encode()),
     )
+    return headers, RECORD_BYTES + _bytes((*headers, *_EVERY))
+
+
+def _bytes(headers: Iterable[tuple[str, bytes]]) -> int:
+    return sum(HEADER_BYTES + len(name.encode()) + len(content) for name, content in headers)
 
 
 @lru_cache(maxsize=1024)
-def _extensions(text: str) -> tuple[tuple[str, bytes], ...]:
+def _extensions(text: str) -> Headers:
     """The headers of the extension attributes: the same for thousands of events, unless they are traced."""
     extensions: dict[str, str] = msgspec.json.decode(text)
     return tuple((f"ce_{name}", value.encode()) for name, value in extensions.items())
@@ -114,11 +158,22 @@ class StructuredEncoder:
         self._partition_key = "partitionkey" in extensions
         self._binary = BinaryEncoder(source, extensions)
 
+    def page(self, rows: Iterable[Sequence[Any]]) -> Records:
+        """The records of rows: each is a ``Row``, or a tuple that begins like one."""
+        records = [self._record(row) for row in rows]
+        size = sum([RECORD_BYTES + len(each.key) + len(each.value or b"") for each in records])
+        tombstones = [each.headers for each in records if each.headers is not _STRUCTURED]
+        size += _bytes(_STRUCTURED) * (len(records) - len(tombstones)) + sum(map(_bytes, tombstones))
+        return Records(records, size)
+
     def __call__(self, row: Row) -> Record:
-        number, topic, key, kind, subject, content_type, event_id, payload, extensions, time, source = row
+        return self._record(row)
+
+    def _record(self, row: Sequence[Any]) -> Record:
+        number, topic, key, kind, subject, content_type, event_id, payload, extensions, time = row[:10]
         if payload is None:
-            return self._binary(row)
-        parts = [_opening(content_type, kind, source or self._source)]
+            return self._binary.page([row])[0]
+        parts = [_opening(content_type, kind, row[10] or self._source)]
         parts.append(b'"id":"%b","time":"%b",' % (event_id.encode(), time.encode()))
         if self._sequence:
             parts.append(b'"sequence":"%020d",' % number)

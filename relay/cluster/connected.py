@@ -135,6 +135,7 @@ class Connected:
         """Take over shards up to this relay's share, or give one up. Returns whether one was taken over."""
         taken = False
         lease, too_many = self.coordinator.balance(self.shards.keys())
+        self._notice_operations()
         while lease is not None:
             self.shards[lease.shard] = self._open(lease)
             signals.shard_acquired.send(type(self), lease=lease)
@@ -146,6 +147,12 @@ class Connected:
             shard.lease.release(self.session)
             signals.shard_lost.send(type(self), lease=shard.lease, why="another relay has joined")
         return taken
+
+    def _notice_operations(self) -> None:
+        """Pass on, once, what was just read. One relay is enough: the one that owns shard 0."""
+        if self.coordinator.operations and 0 in self.shards:
+            self._context.carry_operations()
+        self.coordinator.operations = False
 
     def _open(self, lease: Lease) -> OwnedShard:
         try:

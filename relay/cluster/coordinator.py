@@ -26,6 +26,8 @@ class Coordinator:
         self._ttl = ttl
         self.shards = self.others = 0
         """The number of shards and of other healthy relays, when last read."""
+        self.operations = False
+        """Whether an operation was running, when last read."""
         self._beat_at = 0.0
         self._poll_at = 0.0
         self._awaits_end = False
@@ -69,9 +71,8 @@ class Coordinator:
     def _cluster_state(self, owned: Collection[int]) -> tuple[int, float | None]:
         """How many shards are free, and in how many seconds more may be."""
         parameters = {"owner": str(self._identity), "owned": list(owned), "ttl": self._ttl}
-        free, self.shards, self.others, until_end = self._session.fetch("cluster/cluster_state", parameters)[
-            0
-        ]
+        row = self._session.fetch("cluster/cluster_state", parameters)[0]
+        free, self.shards, self.others, until_end, self.operations = row
         if not self.shards:
             self._session.run("cluster/seed", {"last": BUCKETS - 1})
             return self._cluster_state(owned)

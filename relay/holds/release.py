@@ -115,7 +115,7 @@ class HoldReleases:
         """Publish held events and delete their rows; returns the first failure, if there is one. Those of a
         replay were published before, so they are not late.
         """
-        outcomes = self._deliver([self._context.encode(row) for row in rows])
+        outcomes = self._deliver(self._context.encode.page(rows))
         published = [row for row, outcome in zip(rows, outcomes, strict=False) if outcome is None]
         if published:
             carried = tally(published)

@@ -4,7 +4,7 @@ published.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from outbox.models import Hold
@@ -73,7 +73,7 @@ class Holds:
         self._reported: set[str] = set()
         """Topics whose hold lasted longer than the grace and was reported as an error."""
 
-    def scopes(self, rows: Collection[Row]) -> Scopes:
+    def scopes(self, rows: Iterable[Row]) -> Scopes:
         """The holds that cover these rows. Each page reads its own, so that memory does not grow with the
         number of holds.
         """
@@ -81,6 +81,7 @@ class Holds:
         if not self._session.fetch("holds/any_hold", {})[0][0]:
             self._skipped.clear()
             return scopes
+        rows = list(rows)
         parameters = {
             "topics": list({row.topic for row in rows}),
             "keys": list({row.key for row in rows}),

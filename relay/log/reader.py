@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from outbox.log.position import Position, Snapshot
+from outbox.write.buckets import BUCKETS
 from outbox_core.wire.encode import Row
 from relay.cluster.lease import Lease
 from relay.log.session import Session
@@ -20,6 +21,9 @@ PIECE = 200_000
 NEVER = 2**63 - 1
 """Larger than any id."""
 MISSING = ""
+ROW_WIDTH = len(Row._fields)
+Rows = Sequence[tuple[Any, ...]]
+"""Rows of the log: tuples that begin like a ``Row``. Most of them are encoded, and nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +35,19 @@ class Page:
     there is nothing.
     """
 
-    rows: list[Row]
+    rows: Rows
     base: Position
     end: Position
     token: str | None = None
     seen: Snapshot | None = None
+
+    def row(self, place: int) -> Row:
+        """The row at a place, with names."""
+        return Row._make(self.rows[place][:ROW_WIDTH])
+
+    def each(self) -> Iterator[Row]:
+        """All rows, one by one."""
+        return map(self.row, range(len(self.rows)))
 
     @property
     def more(self) -> bool:
@@ -47,7 +59,7 @@ class Page:
         if count == len(self.rows):
             return self.end
         assert self.base.hi is not None, "rows come from a window"
-        return self.base.pinned(self.base.hi, self.rows[count - 1].id)
+        return self.base.pinned(self.base.hi, self.rows[count - 1][0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +103,7 @@ class Log:
     ) -> None:
         self._session = session
         self._range = {"first": lease.first, "last": lease.last, "rows": rows, "bytes": size}
+        self._owns_all = lease.last - lease.first + 1 == BUCKETS
         self._poll_limit = rows * POLL_FACTOR
         self._rows = rows
         self._tick = tick
@@ -106,14 +119,14 @@ class Log:
     def _poll(self, position: Position) -> Page:
         parameters = {**self._range, "most": self._poll_limit, **_open_end(position.lo)}
         fetched = self._session.fetch("log/poll", parameters)
-        hi, token, partial, found = fetched[0][:4]
-        token, rows = token or MISSING, _rows(fetched, 4)
+        hi, token, partial, found = fetched[0][ROW_WIDTH:]
+        token, rows = token or MISSING, _rows(fetched)
         if not rows and not partial:
             return Page([], position, position, token, Snapshot.parse(hi))
         now = Snapshot.parse(hi)
         if partial or found > self._rows:
             return Page([], position, self._pin(position, now), token)
-        end = Position(now) if found == len(rows) else position.pinned(now, rows[-1].id)
+        end = Position(now) if found == len(rows) else position.pinned(now, rows[-1][0])
         return Page(rows, position.pinned(now, 0), end, token)
 
     def _pin(self, position: Position, hi: Snapshot) -> Position:
@@ -122,20 +135,21 @@ class Log:
 
     def _scan_window(self, position: Position, hi: Snapshot, most: int) -> Page:
         parameters = {"lo": str(position.lo), "hi": str(hi), "pos": position.pos, "scan": self._scan}
-        fetched = self._session.fetch("log/scan_window", {**self._range, **parameters, "rows": most})
-        found, scanned, edge, others = fetched[0][:4]
-        rows = _rows(fetched, 4)
+        scan = "log/scan_whole_window" if self._owns_all else "log/scan_window"
+        fetched = self._session.fetch(scan, {**self._range, **parameters, "rows": most})
+        found, scanned, edge, others = fetched[0][ROW_WIDTH:]
+        rows = _rows(fetched)
         if not rows and others:  # the window continues here with events of other shards: this is not a gap
             return Page([], position, position.pinned(hi, edge))
         return Page(rows, position, self._behind(position, rows, found, scanned, edge))
 
     def _behind(
-        self, position: Position, rows: list[Row], found: int, scanned: int | None, edge: int | None
+        self, position: Position, rows: Rows, found: int, scanned: int | None, edge: int | None
     ) -> Position:
         """Where the scan continues: behind the page, behind rows of others, or at the end of the window."""
         assert position.hi is not None
         if len(rows) < found or scanned is None:
-            return position.pinned(position.hi, rows[-1].id)
+            return position.pinned(position.hi, rows[-1][0])
         if scanned < self._scan or edge is None:
             return Position(position.hi)
         if rows:
@@ -185,5 +199,6 @@ def _spans(lo: Snapshot, hi: Snapshot, pos: int) -> list[_Span]:
     return [*named, _Span(lo.xmax, pos, hi.xmax)]
 
 
-def _rows(fetched: Any, behind: int) -> list[Row]:
-    return [Row._make(row[behind:]) for row in fetched if row[behind] is not None]
+def _rows(fetched: Rows) -> Rows:
+    """Without rows, the statement returns one of NULLs, with the facts behind it."""
+    return [] if fetched[0][0] is None else fetched

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
+from outbox_core.wire.encode import HEADER_BYTES, RECORD_BYTES
 from outbox_core.wire.encode import Record as Record
 
 BATCH_HEADER = 61
@@ -29,7 +30,9 @@ class Trouble(Enum):
     TOPIC_MISSING = "topic-missing"
     """The topic does not exist, as far as the broker knows."""
     NOT_ENOUGH_REPLICAS = "not-enough-replicas"
-    """Fewer replicas of the topic are in sync than its min.insync.replicas asks for."""
+    """Fewer replicas of the topic are in sync than its min.insync.replicas asks for, or a partition of it has
+    no leader.
+    """
     TOPIC_FORBIDDEN = "topic-forbidden"
     """The broker refuses this client the topic."""
 
@@ -56,7 +59,9 @@ def no_acknowledgement(seconds: float) -> Failure:
 class Publisher(Protocol):
     """Hands records to a broker, with acks=all and idempotence.
 
-    None of the methods may be called by two threads at once.
+    None of the methods may be called by two threads at once. If it has an attribute ``handed_over``, the
+    relay stores a function there. ``publish`` calls it as soon as it only waits for the broker: then the
+    relay encodes the next page.
     """
 
     def prepare(self, topics: Collection[str]) -> None:
@@ -92,7 +97,7 @@ class Publisher(Protocol):
 def size(record: Record) -> int:
     """An upper bound of a record's bytes in a batch without compression (KIP-98, message format v2)."""
     _, key, value, headers = record
-    total = 36 + len(key) + (0 if value is None else len(value))
+    total = RECORD_BYTES + len(key) + (0 if value is None else len(value))
     for name, content in headers:
-        total += 10 + len(content) + (len(name) if name.isascii() else len(name.encode()))
+        total += HEADER_BYTES + len(content) + (len(name) if name.isascii() else len(name.encode()))
     return total

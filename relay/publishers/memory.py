@@ -46,10 +46,10 @@ class MemoryPublisher:
 
     def publish(self, records: Sequence[Record]) -> list[Outcome]:
         wave = fit(records, self, lambda _: 0, batch_bytes=self._batch_bytes, judge=True)
-        failure = self.failures.popleft() if self.failures and wave.sent else None
+        failure = self.failures.popleft() if self.failures and wave.records else None
         if failure is None:
             self.records += wave.records
-        return wave.outcomes([failure] * len(wave.sent))
+        return wave.outcomes([failure] * len(wave.records))
 
     def close(self, timeout: float) -> None:
         self.available = False

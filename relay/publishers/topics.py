@@ -18,6 +18,10 @@ MIN_IN_SYNC = "min.insync.replicas"
 LIMITS = (MAX_MESSAGE_BYTES, MIN_IN_SYNC)
 FRESH_SECONDS = 60.0
 TROUBLE_FRESH_SECONDS = 1.0
+LEADERLESS_SECONDS = 2.0
+"""How long a partition may have no leader before its topic counts as one that cannot be written: an election
+takes less.
+"""
 ASK_AGAIN_SECONDS = 20.0
 """How long after a request to create a topic the next one is sent."""
 LEAST_PATIENCE_SECONDS = 5.0
@@ -29,15 +33,17 @@ _REMEDIES = {
     "bring its brokers back, or lower min.insync.replicas.",
     Trouble.TOPIC_FORBIDDEN: "The broker forbids the relay to write to topic {!r}: grant WRITE and DESCRIBE.",
 }
+_LEADERLESS = "Topic {!r} has a partition without a leader: bring the brokers of its replicas back."
 
 
 @dataclass(frozen=True, slots=True)
 class Topic:
     """A topic as the broker last described it.
 
-    ``replicas`` says how many replicas its partitions have in sync, and in all. ``max_bytes`` is the
-    largest batch that it takes (max.message.bytes), None if this client may not ask. Then ``narrowed_to`` is
-    tried after a larger batch was refused.
+    ``replicas`` says how many replicas its partitions have in sync, and in all, without the partitions that
+    have no leader; ``leaderless`` is whether there are such. ``max_bytes`` is the largest batch that it takes
+    (max.message.bytes), None if this client may not ask. Then ``narrowed_to`` is tried after a larger batch
+    was refused.
     """
 
     name: str
@@ -46,6 +52,7 @@ class Topic:
     detail: str = ""
     narrowed_to: int | None = None
     replicas: frozenset[tuple[int, int]] = frozenset()
+    leaderless: bool = False
 
     def limited(self, limits: Mapping[str, int]) -> Topic:
         """The same topic with its options, without those that this client may not ask for."""
@@ -113,6 +120,7 @@ class TopicDirectory:
         self._topics: dict[str, tuple[float, Topic]] = {}
         self._narrowed: dict[str, int] = {}
         self._asked: dict[str, float] = {}
+        self._leaderless_since: dict[str, float] = {}
 
     def __getitem__(self, name: str) -> Topic:
         return self._topics[name][1]
@@ -149,7 +157,17 @@ class TopicDirectory:
             raise TimeoutError(f"no answer within {question.age:.1f} s")
         self._patience = max(self._least_patience, min(2 * question.age, self._most_patience))
         for topic in question.answer():
-            self._keep(replace(topic, narrowed_to=self._narrowed.get(topic.name)))
+            self._keep(replace(self._judged(topic), narrowed_to=self._narrowed.get(topic.name)))
+
+    def _judged(self, topic: Topic) -> Topic:
+        """The same topic, which cannot be written if it has had no leader in answer after answer."""
+        now = time.monotonic()
+        if not topic.leaderless:
+            self._leaderless_since.pop(topic.name, None)
+        elif now - self._leaderless_since.setdefault(topic.name, now) >= LEADERLESS_SECONDS:
+            detail = topic.detail or _LEADERLESS.format(topic.name)
+            return replace(topic, trouble=topic.trouble or Trouble.NOT_ENOUGH_REPLICAS, detail=detail)
+        return topic
 
     def missing(self, names: Collection[str]) -> list[str]:
         """Those that do not exist."""
@@ -194,5 +212,6 @@ class TopicDirectory:
         self._give_up()
 
     def _keep(self, topic: Topic) -> None:
-        fresh = FRESH_SECONDS if topic.trouble is None else TROUBLE_FRESH_SECONDS
+        is_well = topic.trouble is None and not topic.leaderless
+        fresh = FRESH_SECONDS if is_well else TROUBLE_FRESH_SECONDS
         self._topics[topic.name] = time.monotonic() + fresh, topic

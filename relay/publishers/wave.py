@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from outbox_core.wire.encode import Record
+from outbox_core.wire.encode import Record, Records
 from relay.publishers.base import BATCH_HEADER, Failure, Outcome, Trouble, size
 from relay.publishers.topics import Topic
 
@@ -29,20 +29,22 @@ class Wave:
     ``size`` is the bytes to send.
     """
 
-    sent: list[tuple[Record, int]] = field(default_factory=list)
+    records: Sequence[Record] = field(default_factory=list)
+    places: Sequence[int] = field(default_factory=list)
     refused: dict[int, Failure] = field(default_factory=dict)
     size: int = 0
 
     @property
-    def records(self) -> list[Record]:
-        return [record for record, _ in self.sent]
+    def sent(self) -> list[tuple[Record, int]]:
+        """The records to send, each with its place."""
+        return list(zip(self.records, self.places, strict=True))
 
     def failed_topics(self, of_sent: Sequence[Outcome]) -> set[str]:
         """The topics of records that were sent and failed."""
-        return {record.topic for (record, _), outcome in zip(self.sent, of_sent, strict=False) if outcome}
+        return {record.topic for record, outcome in zip(self.records, of_sent, strict=False) if outcome}
 
     def __len__(self) -> int:
-        return len(self.sent) + len(self.refused)
+        return len(self.records) + len(self.refused)
 
     def outcomes(self, of_sent: Sequence[Outcome]) -> list[Outcome]:
         """The outcome of each record of the prefix, up to the last that the client took."""
@@ -66,14 +68,15 @@ _NOT_TAKEN = Failure(Trouble.RETRIABLE, "The client took no more records.")
 def fit(
     records: Sequence[Record],
     topics: Topics,
-    place: Place,
+    place: Place | None,
     *,
     batch_bytes: int,
     judge: bool,
     wave_bytes: int | None = None,
     ask_again: Callable[[str], None] | None = None,
 ) -> Wave:
-    """The next wave: a prefix with at most ``batch_bytes`` for each place, and ``wave_bytes`` in all.
+    """The next wave: a prefix with at most ``batch_bytes`` for each place, and ``wave_bytes`` in all. Without
+    ``place`` the client chooses, so all records of a topic may go to one.
 
     A record larger than that is alone in its place, or in the wave. A record whose topic cannot be written is
     refused. Records of other topics behind it are still sent. A record that is too large for its topic ends
@@ -81,6 +84,8 @@ def fit(
     knows whether one is too large. ``ask_again`` makes ``topics`` ask for a topic again, because its limit
     may have been raised.
     """
+    if isinstance(records, Records) and _is_small(records, topics, batch_bytes, wave_bytes):
+        return Wave(records, list(map(place, records)) if place else [], size=records.bytes)
     wave = _prefix(records, topics, place, batch_bytes, judge, wave_bytes)
     first = wave.refused.get(0)
     if ask_again is not None and first is not None and first.trouble is Trouble.RECORD:
@@ -89,16 +94,26 @@ def fit(
     return wave
 
 
+def _is_small(records: Records, topics: Topics, batch_bytes: int, wave_bytes: int | None) -> bool:
+    """Whether they are one wave, wherever each of them goes."""
+    if wave_bytes is not None and records.bytes > wave_bytes:
+        return False
+    known = [topics[name] for name in records.topics]
+    return all(each.trouble is None and records.bytes <= each.room(batch_bytes) for each in known)
+
+
 def _prefix(
     records: Sequence[Record],
     topics: Topics,
-    place: Place,
+    place: Place | None,
     batch_bytes: int,
     judge: bool,
     wave_bytes: int | None,
 ) -> Wave:
     wave, total, most = Wave(), 0, sys.maxsize if wave_bytes is None else wave_bytes
-    send, name, limit = wave.sent.append, None, 0
+    sent: list[Record] = []
+    places: list[int] = []
+    name, limit = None, 0
     rooms_of: dict[str, dict[int, int]] = defaultdict(dict)
     for index, record in enumerate(records):
         if record.topic != name:
@@ -114,19 +129,20 @@ def _prefix(
             if refusal.trouble is Trouble.RECORD:
                 break
             continue
-        where = place(record)
+        where = place(record) if place else 0
         room = rooms.get(where)
         if room is None:
             room = topic.room(batch_bytes)
         elif room < needed:
             break
         total += needed
-        if total > most and wave.sent:
+        if total > most and sent:
             total -= needed
             break
         rooms[where] = room - needed
-        send((record, where))
-    wave.size = total
+        sent.append(record)
+        places.append(where)
+    wave.records, wave.places, wave.size = sent, places, total
     return wave
 
 

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
 
 from outbox.log.position import Position
-from outbox_core.wire.encode import Record, Row
+from outbox_core.wire.encode import Record, Records, Row
 from relay.holds.table import Scopes
 from relay.log.checkpoint import Tally
-from relay.log.reader import Page
+from relay.log.reader import Page, Rows
 from relay.publishers.base import Failure, Outcome
 
 
 @dataclass(frozen=True, slots=True)
 class Prefix:
-    """Rows that are acknowledged or held, the position behind them, what was published, and ``(hold, row
-    id)`` of held rows.
+    """So many ``rows`` that are acknowledged or held, the position behind them, what was published, and
+    ``(hold, row id)`` of held rows.
     """
 
-    rows: Sequence[Row]
+    rows: int
     position: Position
     carried: Tally
     held: Sequence[tuple[int, int]]
@@ -28,13 +28,13 @@ class Prefix:
 
 @dataclass(slots=True)
 class InFlight:
-    """A page, its records by row id, and their state. ``acknowledged`` are ids of rows that are not stepped
-    over yet. ``limit`` is how many records the next wave may have: None, or fewer and fewer while a refused
-    record is being isolated.
+    """A page, the records of its rows, and their state. Rows go by their places in the page. ``acknowledged``
+    are those that are not stepped over yet. ``limit`` is how many records the next wave may have: None, or
+    fewer and fewer while a refused record is being isolated.
     """
 
     page: Page
-    records: Mapping[int, Record]
+    records: Records
     scopes: Scopes | None = None
     done: int = 0
     limit: int | None = None
@@ -44,21 +44,30 @@ class InFlight:
     def finished(self) -> bool:
         return self.done == len(self.page.rows)
 
-    def wave(self) -> list[Row]:
+    def wave(self) -> Sequence[int]:
         """The next rows to hand over, in order: not acknowledged and not held."""
-        rows = self.page.rows[self.done :]
+        places: Sequence[int] = range(self.done, len(self.page.rows))
         if self.acknowledged or self.scopes:
-            rows = [row for row in rows if row.id not in self.acknowledged and self._hold(row) is None]
-        return rows[: self.limit]
+            places = [at for at in places if at not in self.acknowledged and self._hold(at) is None]
+        return places[: self.limit]
 
-    def note(self, wave: Sequence[Row], outcomes: Sequence[Outcome]) -> dict[str, tuple[Row, Failure]]:
+    def records_of(self, wave: Sequence[int]) -> Sequence[Record]:
+        """The records of these rows. All of them are one object, which knows its size."""
+        if len(wave) == len(self.records):
+            return self.records
+        return [self.records[at] for at in wave]
+
+    def note(self, wave: Sequence[int], outcomes: Sequence[Outcome]) -> dict[str, tuple[Row, Failure]]:
         """Store the outcomes of a wave. Returns the first failure of each topic, in order."""
         failures: dict[str, tuple[Row, Failure]] = {}
-        for row, outcome in zip(wave, outcomes, strict=False):
-            if outcome is None:
-                self.acknowledged.add(row.id)
-            else:
-                failures.setdefault(row.topic, (row, outcome))
+        if not any(outcomes):
+            self.acknowledged.update(wave[: len(outcomes)])
+        else:
+            for at, outcome in zip(wave, outcomes, strict=False):
+                if outcome is None:
+                    self.acknowledged.add(at)
+                else:
+                    failures.setdefault(self.records[at].topic, (self.page.row(at), outcome))
         if outcomes and not failures and self.limit is not None:
             self.limit = self.limit * 2 if self.limit < len(self.page.rows) else None
         return failures
@@ -70,37 +79,42 @@ class InFlight:
 
     def prefix(self) -> Prefix | None:
         """The next rows that are acknowledged or held."""
-        rows = self.page.rows[self.done :]
-        if self.scopes or len(self.acknowledged) < len(rows):
-            rows = list(takewhile(self._settled, rows))
-        if not rows:
+        places: Sequence[int] = range(self.done, len(self.page.rows))
+        if self.scopes or len(self.acknowledged) < len(places):
+            places = list(takewhile(self._settled, places))
+        if not places:
             return None
-        published = [row for row in rows if row.id in self.acknowledged] if self.scopes else rows
+        rows = self.page.rows[self.done : self.done + len(places)]
+        held = [(at, hold) for at in places if (hold := self._hold(at)) is not None] if self.scopes else []
+        published = [self.page.rows[at] for at in places if at in self.acknowledged] if held else rows
         return Prefix(
-            rows,
+            len(rows),
             position=self.page.position_after(self.done + len(rows)),
-            carried=replace(tally(published), newest=max([row.created_at for row in rows])),
-            held=[(hold, row.id) for row in rows if (hold := self._hold(row)) is not None]
-            if self.scopes
-            else [],
+            carried=replace(tally(published), newest=max([row[_CREATED_AT] for row in rows])),
+            held=[(hold, self.page.rows[at][0]) for at, hold in held],
         )
 
     def step_over(self, prefix: Prefix) -> None:
         """Their position is stored."""
-        self.done += len(prefix.rows)
-        self.acknowledged.difference_update(row.id for row in prefix.rows)
+        self.acknowledged.difference_update(range(self.done, self.done + prefix.rows))
+        self.done += prefix.rows
 
-    def _hold(self, row: Row) -> int | None:
-        return self.scopes.hold_of(row) if self.scopes and row.id not in self.acknowledged else None
+    def _hold(self, place: int) -> int | None:
+        if not self.scopes or place in self.acknowledged:
+            return None
+        return self.scopes.hold_of(self.page.row(place))
 
-    def _settled(self, row: Row) -> bool:
-        return row.id in self.acknowledged or self._hold(row) is not None
+    def _settled(self, place: int) -> bool:
+        return place in self.acknowledged or self._hold(place) is not None
 
 
-def tally(rows: Sequence[Row]) -> Tally:
+_PAYLOAD, _CREATED_AT = Row._fields.index("payload"), Row._fields.index("created_at")
+
+
+def tally(rows: Rows) -> Tally:
     """The tally of these rows, all of them acknowledged."""
     return Tally(
         len(rows),
-        sum([len(row.payload or b"") for row in rows]),
-        min([row.created_at for row in rows], default=None),
+        sum([len(row[_PAYLOAD] or b"") for row in rows]),
+        min([row[_CREATED_AT] for row in rows], default=None),
     )

@@ -125,7 +125,8 @@ class OwnedShard:
         began = boottime()
         page = self._log.read(position, self._page_size.rows)
         signals.page_read.send(type(self), lease=self.lease, rows=len(page.rows), seconds=boottime() - began)
-        return InFlight(page, {row.id: self._context.encode(row) for row in page.rows})
+        self._context.sender.let_hand_over()
+        return InFlight(page, self._context.encode.page(page.rows))
 
     def _skip(self, end: Position) -> bool:
         """Nothing is left to publish up to here. An empty poll moves nothing. The empty end of a window moves
@@ -138,11 +139,11 @@ class OwnedShard:
 
     def _wave(self, in_flight: InFlight) -> None:
         if in_flight.scopes is None:
-            in_flight.scopes = self._holds.scopes(in_flight.page.rows)
+            in_flight.scopes = self._holds.scopes(in_flight.page.each())
         wave = in_flight.wave()
         outcomes: list[Outcome] = []
         if wave:
-            records = [in_flight.records[row.id] for row in wave]
+            records = in_flight.records_of(wave)
             outcomes = self._deliver(records, meanwhile=partial(self._read_ahead, in_flight))
         failures = in_flight.note(wave, outcomes)
         if in_flight.limit is None and not failures:

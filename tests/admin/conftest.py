@@ -11,8 +11,9 @@ from django.db import connection, transaction
 from django.test import Client
 
 from outbox.models import Checkpoint, Held, Hold, OutboxEvent, Relay, Shard
-from outbox.operations import discarding
-from outbox_core.operations.selection import Selection
+from outbox.operations.bulk import operations
+from outbox_core.operations.bulk.selection import Selection
+from outbox_core.operations.bulk.verb import Order
 
 INSERT = """
     INSERT INTO outbox_event
@@ -94,7 +95,8 @@ class Log:
     def discard(self, event: int, reason: str = "a test") -> None:
         """Discard a held event."""
         selection = Selection(ids=(OutboxEvent.objects.get(pk=event).event_id,))
-        assert sum(step.done for step in discarding.discard(selection, "default", "a test", reason)) == 1
+        order = Order(verb="discard", selection=selection, who="a test", reason=reason)
+        assert operations.at_once(order, "default").done == 1
 
     def split(self, buckets: int = 128) -> None:
         """Two shards, the first with so many buckets."""

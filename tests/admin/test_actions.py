@@ -57,6 +57,7 @@ def test_the_status_page_is_the_first_of_the_outbox_in_the_index(admin_client: C
         "Events",
         "Holds",
         "Ledger entries",
+        "Operations",
     ]
     assert f'href="{STATUS}"' in admin_client.get("/admin/outbox/outboxevent/").content.decode()
 

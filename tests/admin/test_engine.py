@@ -10,9 +10,8 @@ from django.db import transaction
 from outbox import status
 from outbox.models import Hold, OutboxEvent
 from outbox.operations import pausing
-from outbox.operations.discarding import discard
-from outbox_core.operations.bulk import to_the_end
-from outbox_core.operations.selection import Selection
+from outbox_core.operations.bulk.selection import Selection
+from tests.people.orders import do
 from tests.relay.conftest import Desk, Writer, desk, nothing_before, writer
 
 __all__ = ["desk", "nothing_before", "writer"]
@@ -41,7 +40,7 @@ def test_a_paused_topic_waits_and_comes_in_order_when_it_is_resumed(
     assert statuses() == ["held", "held", "held", "published"]
     assert (status.read().held, status.read().pending) == (3, 0)
     second = Selection(ids=(OutboxEvent.objects.order_by("pk")[1].event_id,))
-    assert to_the_end(discard(second, "default", "mara", "a test")).done == 1
+    assert do("discard", second).done == 1
     with transaction.atomic():
         pausing.resume("t", "default")
     w.insert("a")

@@ -2,32 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
+from django.db.models import QuerySet
 from django.db.models.signals import post_delete, pre_delete
+from django.test.utils import CaptureQueriesContext
 
 import outbox
 from tests.outbox.concurrency import in_background, wait_until_somebody_is_blocked
-from tests.testapp.models import CompositeKey, Price, SpecialPrice
+from tests.testapp.models import Coded, CompositeKey, Parcel, Price, SpecialPrice, Stamp, Tag
 
 pytestmark = pytest.mark.django_db
 
 
 class Deleted:
-    """What a receiver of both signals got."""
+    """What a receiver of both signals, or of one, got."""
 
-    def __init__(self, sender: Any = Price, **options: Any) -> None:
+    def __init__(self, sender: Any = Price, signal: Any = (pre_delete, post_delete), **options: Any) -> None:
         self.instances: list[Any] = []
 
-        @outbox.receiver([pre_delete, post_delete], sender=sender, **options)
+        @outbox.receiver(signal, sender=sender, **options)
         def deleted(instance: Any, **kwargs: Any) -> None:
             self.instances.append(instance)
 
     @property
     def names(self) -> list[str]:
         return [each.name for each in self.instances]
+
+
+@contextmanager
+def listening(function: Any, model: Any) -> Iterator[None]:
+    """A plain receiver of pre_delete, which comes behind those that are there."""
+    pre_delete.connect(function, sender=model)
+    try:
+        yield
+    finally:
+        pre_delete.disconnect(function, sender=model)
 
 
 @pytest.fixture
@@ -101,6 +116,91 @@ def test_costs_one_statement_for_many_rows(deleted: Deleted, django_assert_num_q
         Price.objects.all().delete()
     assert [query["sql"] for query in queries if "FOR UPDATE" in query["sql"]]
     assert len(deleted.instances) == 10
+
+
+def test_is_what_the_delete_returns_if_nobody_asks_before(
+    price: Price, django_assert_num_queries: Any
+) -> None:
+    deleted = Deleted(signal=post_delete)
+    Price.objects.bulk_create([Price(name=str(number)) for number in range(120)])
+    with django_assert_num_queries(4) as queries:  # the rows, the children, DELETE twice
+        Price.objects.all().delete()
+    assert not [query["sql"] for query in queries if "FOR UPDATE" in query["sql"]]
+    assert sorted(deleted.names) == sorted(["row", *map(str, range(120))])
+
+
+@pytest.mark.parametrize("model", [Price, SpecialPrice])
+def test_what_another_receiver_changed_before_is_announced(model: Any) -> None:
+    price = model.objects.create(name="row")
+    deleted = Deleted(model)
+
+    def change(instance: Any, **kwargs: Any) -> None:
+        SpecialPrice.objects.filter(pk=instance.pk).update(reason="changed")
+        QuerySet(Price).filter(pk=instance.pk).update(count=9)
+
+    with listening(change, model):
+        price.delete()
+    assert [each.count for each in deleted.instances] == [0, 9]
+
+
+def test_what_another_receiver_deleted_before_is_announced_once(price: Price) -> None:
+    deleted = Deleted(signal=post_delete)
+
+    def delete(instance: Price, **kwargs: Any) -> None:
+        pre_delete.disconnect(delete, sender=Price)
+        Price.objects.get(pk=instance.pk).delete()
+
+    with listening(delete, Price):
+        assert price.delete() == (0, {})
+    assert deleted.names == ["row"]
+
+
+def test_of_a_key_that_its_field_reads_in_another_form() -> None:
+    deleted = Deleted(Coded)
+    Coded.objects.create(code=7, amount=Decimal("1.00"))
+    Coded(code=7).delete()
+    assert [each.amount for each in deleted.instances] == [Decimal("1.00")] * 2
+
+
+def test_rows_of_which_no_receiver_is_told_are_not_read() -> None:
+    parcel = Parcel.objects.create(code="a")
+    parcel.tags.add(Tag.objects.create(name="a"))
+    Stamp.objects.create(parcel=parcel)
+    deleted = Deleted(None)
+    with CaptureQueriesContext(connection) as queries:
+        parcel.delete()
+    locked = [query["sql"] for query in queries if "FOR UPDATE" in query["sql"]]
+    assert len(locked) == 2
+    assert not [statement for statement in locked if "testapp_parcel_tags" in statement]
+    assert {type(each) for each in deleted.instances} == {Parcel, Stamp}
+
+
+@pytest.mark.parametrize(("most_parameters", "statements"), [(60_000, 1), (500, 3)])
+def test_rows_are_locked_in_the_order_of_their_keys_however_many(
+    monkeypatch: pytest.MonkeyPatch, most_parameters: int, statements: int
+) -> None:
+    monkeypatch.setattr("outbox.capture.locking.MOST_PARAMETERS", most_parameters)
+    deleted = Deleted()
+    Price.objects.bulk_create([Price(name=str(number)) for number in range(1200)])
+    keys = list(Price.objects.order_by("pk").values_list("pk", flat=True))
+    with CaptureQueriesContext(connection) as queries:
+        Price.objects.order_by("?").delete()
+    locked = [query["sql"] for query in queries if "ORDER BY 1 ASC FOR UPDATE" in query["sql"]]
+    assert len(locked) == statements
+    if statements > 1:  # each behind the one before
+        assert [int(each.partition(" IN (")[2].split(",")[0]) for each in locked] == keys[::500]
+    assert len(deleted.instances) == 2400
+
+
+@pytest.mark.parametrize("model", [Price, SpecialPrice])
+def test_parents_are_locked_before_their_children(model: Any) -> None:
+    Deleted()
+    Deleted(SpecialPrice)
+    special = SpecialPrice.objects.create()
+    with CaptureQueriesContext(connection) as queries:
+        model.objects.get(pk=special.pk).delete()
+    locked = [query["sql"].partition("FROM")[2] for query in queries if "FOR UPDATE" in query["sql"]]
+    assert [tables.split()[0] for tables in locked] == ['"testapp_price"', '"testapp_specialprice"']
 
 
 def test_refresh_may_be_forbidden(price: Price) -> None:

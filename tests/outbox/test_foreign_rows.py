@@ -6,6 +6,7 @@ import secrets
 
 import pytest
 from django.db import IntegrityError, connection
+from psycopg.errors import CheckViolation
 
 from outbox.fields import MAX_KEY_BYTES
 from outbox.models import Hold
@@ -16,6 +17,7 @@ SOUND = {
     "headers": """'{"dataversion": "1"}'""",
     "created_at": "now()",
     "id": "1000000",
+    "bucket": "0",
 }
 
 
@@ -23,8 +25,8 @@ def insert(**changed: str) -> None:
     values = SOUND | changed
     with connection.cursor() as cursor:
         cursor.execute(
-            f"INSERT INTO outbox_event (bucket, type, content_type, event_id, {', '.join(values)})"
-            f" VALUES (0, 'test.event', 'text/plain', gen_random_uuid(), {', '.join(values.values())})"
+            f"INSERT INTO outbox_event (type, content_type, event_id, {', '.join(values)})"
+            f" VALUES ('test.event', 'text/plain', gen_random_uuid(), {', '.join(values.values())})"
         )
 
 
@@ -59,6 +61,15 @@ def test_the_time_is_one_that_all_programs_can_read(time: str) -> None:
 def test_ids_begin_at_1_as_a_window_begins_behind_0(number: int) -> None:
     with pytest.raises(IntegrityError, match="outbox_event_id"):
         insert(id=str(number))
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("bucket", [-1, 256])
+def test_the_bucket_is_one_of_256(bucket: int) -> None:
+    with pytest.raises(IntegrityError, match="outbox_event_bucket") as caught:
+        insert(bucket=str(bucket))
+    assert isinstance(caught.value.__cause__, CheckViolation)
+    assert caught.value.__cause__.diag.constraint_name == "outbox_event_bucket"
 
 
 @pytest.mark.django_db

@@ -12,6 +12,7 @@ from django.db import connection
 from django.db.models import QuerySet
 from django.db.models.signals import post_save
 from django.dispatch import receiver as django_receiver
+from psycopg import sql
 
 import outbox
 from tests.outbox.seen import Seen, price, seen
@@ -96,7 +97,12 @@ def test_an_update_inside_another_receiver_is_seen_by_the_later_ones(before_all:
 
 
 @pytest.mark.parametrize(
-    "statement", ["UPDATE testapp_price SET name = 'sql'", b"update Testapp_Price set name='sql'"]
+    "statement",
+    [
+        b"update Testapp_Price set name='sql'",
+        sql.SQL("UPDATE {} SET name = 'sql'").format(sql.Identifier(Price._meta.db_table)),
+        "SELECT 1;\nUPDATE testapp_price SET name = 'sql'",
+    ],
 )
 def test_sql_inside_another_receiver_is_seen_by_the_later_ones(
     before_all: Any, price: Price, statement: Any

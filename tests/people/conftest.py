@@ -1,5 +1,5 @@
 """Fixtures of this folder."""
 
-from tests.admin.conftest import admin_client, log
+from tests.admin.conftest import admin_client, log, staff
 
-__all__ = ["admin_client", "log"]
+__all__ = ["admin_client", "log", "staff"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -16,20 +16,24 @@ from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
-from outbox.models import Held, Hold, Ledger
-from outbox.operations import discarding, releasing
-from outbox_core.operations.bulk import Step, Tally, to_the_end, within
-from outbox_core.operations.selection import Selection
+from outbox.models import Held, Hold, Ledger, Operation
+from outbox.operations import discarding, retention
+from outbox.operations.bulk import operations
+from outbox_core.operations.bulk.operations import TRIES
+from outbox_core.operations.bulk.selection import Selection
+from outbox_core.operations.bulk.step import CHUNK, LEAST_CHUNK, next_size
 from tests.admin.conftest import Log
-
-ALL = Selection(all=True)
+from tests.people.orders import begun, carry, do
 
 
 @pytest.fixture(autouse=True)
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (releasing, discarding):
-        monkeypatch.setattr(module, "CHUNK", 10)
+    """Ten rows a chunk, however fast they are; and a page has nine."""
+    monkeypatch.setattr("outbox_core.operations.bulk.operations.FIRST_CHUNK", 10)
+    monkeypatch.setattr("outbox_core.operations.bulk.operations.next_size", lambda size, seconds: size)
+    monkeypatch.setattr("outbox_core.operations.bulk.requests.PAGE", 9)
 
 
 @pytest.fixture
@@ -46,39 +50,62 @@ def due() -> int:
 
 
 def test_release_is_done_in_chunks_and_each_counts_events(holds: list[Hold]) -> None:
-    steps = list(releasing.release(ALL, "default", "mara"))
-    assert [(step.done, step.events) for step in steps] == [(10, 10), (10, 10), (5, 5)]
+    row = begun("release")
+    seen = [(now.done, now.events) for now in (carry(row.pk, 1) for _ in range(3))]
+    assert seen == [(10, 10), (20, 20), (25, 25)]
     assert (due(), Ledger.objects.get().count, Ledger.objects.get().outcome) == (25, 25, "done")
 
 
 def test_discard_is_done_in_chunks_and_ends_empty_holds(holds: list[Hold]) -> None:
-    tally = to_the_end(discarding.discard(ALL, "default", "mara", "sent twice"))
-    assert tally == Tally(25, 25, 0, complete=True)
+    row = do("discard", reason="sent twice")
+    assert (row.done, row.events, row.skipped, row.state) == (25, 25, 0, "done")
     assert not Held.objects.waiting().exists()
     assert due() == 25
     assert set(Held.objects.values_list("discard_reason", flat=True)) == {"sent twice"}
 
 
-def test_what_is_interrupted_is_recorded_as_far_as_it_came_and_can_be_continued(holds: list[Hold]) -> None:
-    next(discarding.discard(ALL, "default", "mara", "x"))
+def test_what_is_interrupted_is_recorded_as_far_as_it_came_and_continues_there(holds: list[Hold]) -> None:
+    row = begun("discard")
+    carry(row.pk, 1)
     entry = Ledger.objects.get()
     assert (entry.count, entry.outcome, Held.objects.waiting().count()) == (10, "in part", 15)
-    assert to_the_end(discarding.discard(ALL, "default", "mara", "x")).done == 15
-    assert [e.count for e in Ledger.objects.order_by("pk")] == [10, 15]
+    assert carry(row.pk).done == 25
+    entry.refresh_from_db()
+    assert (entry.count, entry.outcome) == (25, "done")
 
 
-def test_a_chunk_that_fails_is_neither_done_nor_recorded(holds: list[Hold]) -> None:
-    run = discarding.discard(ALL, "default", "mara", "x")
-    next(run)
-    with mock.patch.object(discarding, "_end_empty", side_effect=DatabaseError), pytest.raises(DatabaseError):
-        next(run)
+def test_a_chunk_that_fails_changes_nothing_and_is_tried_again(holds: list[Hold]) -> None:
+    row = begun("discard")
+    carry(row.pk, 1)
+    with mock.patch.object(discarding, "_end_empty", side_effect=DatabaseError("deadlock")):
+        tried = carry(row.pk, 1)
+    assert (tried.done, tried.state, tried.failures, tried.error) == (
+        10,
+        "running",
+        1,
+        "DatabaseError: deadlock",
+    )
     assert (Held.objects.waiting().count(), Ledger.objects.get().count) == (15, 10)
+    Operation.objects.update(due_at=timezone.now())
+    assert (carry(row.pk).done, carry(row.pk).failures) == (25, 0)
+
+
+def test_an_operation_whose_chunk_always_fails_waits_for_a_person(holds: list[Hold]) -> None:
+    row = begun("discard")
+    carry(row.pk, 1)
+    with mock.patch.object(discarding, "_end_empty", side_effect=DatabaseError("deadlock")):
+        for _ in range(TRIES):
+            Operation.objects.update(due_at=timezone.now())
+            carry(row.pk, 1)
+    assert (carry(row.pk).state, Ledger.objects.get().outcome) == ("failed", "failed")
+    assert operations.resume("default", row.pk, "ole")
+    assert (carry(row.pk).done, Ledger.objects.get().outcome) == (25, "done")
 
 
 def test_events_whose_hold_is_being_released_are_skipped_and_counted(holds: list[Hold]) -> None:
     holds[0].release()
-    tally = to_the_end(discarding.discard(ALL, "default", "mara", "x"))
-    assert (tally.done, tally.skipped) == (24, 1)
+    row = do("discard")
+    assert (row.done, row.skipped) == (24, 1)
     assert Ledger.objects.get().count == 24
 
 
@@ -87,53 +114,110 @@ def test_events_whose_hold_is_being_released_are_skipped_and_counted(holds: list
     [
         (Selection(cause="topic-missing"), 5),
         (Selection(key="k7"), 1),
+        (Selection(key_prefix="k1"), 11),
         (Selection(topic="test.notes"), 25),
         (Selection(type="test.note", cause="poison"), 20),
+        (Selection(since=timezone.now() - timedelta(hours=1)), 25),
+        (Selection(until=timezone.now() - timedelta(hours=1)), 0),
         (Selection(topic="nix"), 0),
     ],
 )
 def test_a_filter_means_the_same_for_release_and_discard(
     holds: list[Hold], selection: Selection, count: int
 ) -> None:
-    released = to_the_end(releasing.release(selection, "default", "mara")).done
+    released = do("release", selection).done
     Hold.objects.update(release_at=None)
-    assert released == to_the_end(discarding.discard(selection, "default", "mara", "x")).done == count
+    assert released == do("discard", selection).done == count
     assert Ledger.objects.count() == (2 if count else 0)
+
+
+def test_a_selection_is_the_same_when_it_was_stored() -> None:
+    whole = Selection(ids=(1, 2), rows=(3,), topic="t", key_prefix="t1:", since=timezone.now(), all=True)
+    assert Selection.stored(json.loads(json.dumps(whole.for_storage()))) == whole
 
 
 def test_the_number_of_queries_grows_with_the_chunks_and_not_with_the_rows(holds: list[Hold]) -> None:
     with CaptureQueriesContext(connection) as few:
-        to_the_end(releasing.release(Selection(key="k1"), "default", "mara"))
+        do("release", Selection(key="k1"))
     with CaptureQueriesContext(connection) as many:
-        to_the_end(releasing.release(ALL, "default", "mara"))
+        do("release")
     assert len(many) <= 3 * len(few)
 
 
-def test_a_request_stops_in_time_and_takes_one_step_at_least() -> None:
-    def work() -> Iterator[Step]:
-        yield from (Step(1, n + 1) for n in range(100))
-        yield Step(1, None)
-
-    ticks = iter(range(1_000))
-    assert within(3.0, work(), lambda: next(ticks)) == Tally(3, 0, 0, complete=False)
-    assert within(0.0, work(), lambda: next(ticks)).done == 1
-    assert within(1e9, work()).complete
-
-
-def test_the_status_page_releases_a_cause_and_says_what_is_left(
-    holds: list[Hold],
-    admin_client: Client,
-    monkeypatch: pytest.MonkeyPatch,
+def test_a_chunk_looks_at_so_many_rows_at_most_though_few_match(
+    holds: list[Hold], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("outbox_core.people.group_actions.REQUEST_SECONDS", 0.0)
+    monkeypatch.setattr("outbox_core.operations.bulk.verb.SCAN", 7)
+    row = begun("release", Selection(key="k24"))
+    afters = [carry(row.pk, 1).after for _ in range(4)]
+    assert afters == [holds[6].pk, holds[13].pk, holds[20].pk, holds[24].pk]
+    assert (carry(row.pk).state, due()) == ("done", 1)
+
+
+def test_what_is_held_after_it_began_does_not_belong_to_it(holds: list[Hold], log: Log) -> None:
+    """Otherwise a release of what fails again would never end."""
+    row = begun("release")
+    log.hold(log.insert(99, "late"), key="late")
+    assert (carry(row.pk).done, due()) == (25, 25)
+
+
+def test_a_chunk_becomes_smaller_when_it_is_slow_and_larger_when_it_is_fast() -> None:
+    assert [next_size(500, seconds) for seconds in (0.01, 0.05, 0.2)] == [1_000, 500, 250]
+    assert (next_size(LEAST_CHUNK, 9.0), next_size(CHUNK, 0.0)) == (LEAST_CHUNK, CHUNK)
+
+
+def test_a_rate_holds_whoever_carries_it_out(holds: list[Hold]) -> None:
+    row = begun("release", rate=4)
+    assert operations.carry("default", "one")
+    assert not operations.carry("default", "another")
+    now = Operation.objects.get(pk=row.pk)
+    assert (now.done, due()) == (4, 4)
+    assert 0.9 < (now.due_at - (now.carried_at or now.due_at)).total_seconds() < 1.1
+    assert now.seconds_left == 21 / 4
+
+
+def test_a_paused_operation_stands_still_and_continues_where_it_was(holds: list[Hold]) -> None:
+    row = begun("release")
+    carry(row.pk, 1)
+    assert operations.pause("default", row.pk, "ole")
+    assert (carry(row.pk).done, carry(row.pk).changed_by) == (10, "ole")
+    assert not operations.pause("default", row.pk, "ole")
+    assert operations.resume("default", row.pk, "ole")
+    assert (carry(row.pk).done, due()) == (25, 25)
+
+
+def test_a_cancelled_operation_keeps_what_is_done_and_cannot_be_resumed(holds: list[Hold]) -> None:
+    row = begun("release")
+    carry(row.pk, 1)
+    assert operations.cancel("default", row.pk, "ole")
+    assert not operations.resume("default", row.pk, "ole")
+    assert (carry(row.pk).done, due()) == (10, 10)
+    assert (Ledger.objects.get().count, Ledger.objects.get().outcome) == (10, "cancelled")
+
+
+def test_operations_are_pruned_with_the_ledger(holds: list[Hold]) -> None:
+    do("release", Selection(key="k1"))
+    begun("release")
+    ancient = timezone.now() - timedelta(days=400)
+    Operation.objects.filter(state="done").update(ended_at=ancient)
+    Ledger.objects.update(last_at=ancient)
+    assert retention.prune_ledger() == 1
+    assert Operation.objects.get().state == "running"
+
+
+def test_the_status_page_begins_what_takes_longer_than_a_request(
+    holds: list[Hold], admin_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("outbox_core.operations.bulk.requests.SECONDS", 0.0)
     page = "/admin/outbox/outboxstatus/release/"
     answer = admin_client.post(
         page, {"cause": "poison", "topic": "test.notes", "type": "test.note"}, follow=True
     )
     said = " ".join(map(str, answer.context["messages"]))
-    assert "Released 10 holds" in said
-    assert "outbox_release --topic 'test.notes' --type 'test.note' --cause 'poison'" in said
-    assert due() == 10
+    row = Operation.objects.get()
+    assert said == f"Released 10 of 20 holds so far. Operation {row.pk} does the rest."
+    assert (due(), row.who) == (10, "root")
+    assert (carry(row.pk).done, due()) == (20, 20)
 
 
 def test_a_failure_group_is_discarded_after_a_question_and_with_a_reason(
@@ -171,8 +255,8 @@ def test_the_ledger_outlives_the_hold_and_is_on_the_page_of_the_event(
 ) -> None:
     held = Held.objects.order_by("pk")[1]
     other = Held.objects.order_by("pk")[2]
-    to_the_end(discarding.discard(Selection(ids=(held.event.event_id,)), "default", "mara", "sent twice"))
-    to_the_end(discarding.discard(Selection(key="k3"), "default", "ole", "by key"))
+    do("discard", Selection(ids=(held.event.event_id,)), reason="sent twice")
+    do("discard", Selection(key="k3"), who="ole", reason="by key")
     Held.objects.update(hold=None)
     Hold.objects.all().delete()
     page = admin_client.get(f"/admin/outbox/outboxevent/{held.event_id}/change/").content.decode()

@@ -63,6 +63,30 @@ def test_a_topic_with_too_few_replicas_in_sync_keeps_no_other_waiting(
     wait_until(lambda: deliver(publisher, records(short, ["key"], 2)) == [], 60, "it can be written")
 
 
+@pytest.mark.integration
+@pytest.mark.real_kafka
+def test_a_topic_with_a_partition_without_a_leader_keeps_no_other_waiting(
+    cluster: Cluster, connect: Connect
+) -> None:
+    """Its only replica is away, so no broker can take the place."""
+    alone, other = f"test.{uuid4().hex}", f"test.{uuid4().hex}"
+    with closing(KafkaAdminClient(bootstrap_servers=cluster.brokers[0].address)) as admin:
+        admin.create_topics({alone: {"assignments": {0: [3]}}}, wait_for_metadata=True)
+    create_topics(cluster.bootstrap_servers, {other: 1}, replication=3, configs={MIN_IN_SYNC: "1"})
+    publisher = connect(cluster.brokers[0].address, delivery_seconds=60.0)
+    wanted = [*records(alone, ["key"], 2), *records(other, ["key"], 2)]
+    assert deliver(publisher, wanted) == []
+    cluster.brokers[2].kill()
+    try:
+        began = time.monotonic()
+        publisher.prepare([alone, other])
+        assert troubles(publisher.publish(wanted)) == [*[Trouble.NOT_ENOUGH_REPLICAS] * 2, None, None]
+        assert time.monotonic() - began < 40
+    finally:
+        cluster.brokers[2].start()
+    wait_until(lambda: deliver(publisher, records(alone, ["key"], 2)) == [], 60, "it can be written")
+
+
 def in_sync(cluster: Cluster, topic: str) -> int:
     with (
         suppress(KafkaError),  # it asks the broker that is away

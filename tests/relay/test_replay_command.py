@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from io import StringIO
 from typing import Any
 
@@ -10,7 +11,7 @@ from django.core.management import CommandError, call_command
 from django.db import OperationalError
 from django.utils import timezone
 
-from outbox.models import Held, Ledger, OutboxEvent
+from outbox.models import Held, Ledger, Operation, OutboxEvent
 from outbox.operations import replaying
 from tests.relay.conftest import payloads
 from tests.relay.replays import Office, header, it
@@ -48,15 +49,16 @@ def test_an_error_on_the_way_says_how_to_continue(it: Office, monkeypatch: pytes
 
     def breaks(*arguments: Any) -> int:
         if Held.objects.exists():
-            raise OperationalError("the connection is lost")
+            raise OperationalError("the disk is full")
         return send(*arguments)
 
     monkeypatch.setattr(replaying, "_send", breaks)
-    monkeypatch.setattr("outbox.management.commands.outbox_replay.time.sleep", lambda _: None)
-    said = StringIO()
-    with pytest.raises(CommandError, match="the connection is lost"):
-        call_command("outbox_replay", "--all", "--id", "r1", "--rate", "1", stderr=said, stdout=StringIO())
-    assert f"--id r1 --after {OutboxEvent.objects.order_by('pk')[0].pk}" in said.getvalue()
+    monkeypatch.setattr("outbox_core.operations.bulk.operations.TRIES", 1)
+    skip_time(monkeypatch)
+    with pytest.raises(CommandError, match="the disk is full") as error:
+        it.replay("--all", "--id", "r1", "--rate", "1")
+    assert f"manage.py outbox_operations {Operation.objects.get().pk} --resume" in str(error.value)
+    assert Operation.objects.get().done == 1
 
 
 def test_what_is_not_published_is_not_replayed(it: Office) -> None:
@@ -110,50 +112,46 @@ def test_a_rate_is_kept_also_when_no_relay_takes_it(it: Office, monkeypatch: pyt
     it.drain()
     waiting: list[int] = []
 
-    def sleep(seconds: float) -> None:
+    def meanwhile() -> None:
         waiting.append(Held.objects.count())
         if len(waiting) % 3 == 0:
             it.drain()
 
-    monkeypatch.setattr("outbox.management.commands.outbox_replay.time.sleep", sleep)
+    skip_time(monkeypatch, meanwhile)
     it.replay("--all", "--rate", "2")
     it.drain()
     assert max(waiting) <= 4
     assert payloads(it.desk.broker.records) == [f"a:{n}" for n in range(1, 8)] * 2
 
 
-def test_a_replay_that_waits_for_relays_says_so_once(it: Office, monkeypatch: pytest.MonkeyPatch) -> None:
-    it.emit("a", 3)
-    it.drain()
-    sleeps: list[float] = []
-
-    def sleep(seconds: float) -> None:
-        sleeps.append(seconds)
-        if len(sleeps) == 8:
-            it.drain()
-
-    monkeypatch.setattr("outbox.management.commands.outbox_replay.time.sleep", sleep)
-    monkeypatch.setattr("outbox.management.commands.outbox_replay.QUIET_SECONDS", 0.0)
-    said = StringIO()
-    call_command("outbox_replay", "--all", "--rate", "1", stderr=said, stdout=StringIO())
-    assert len(sleeps) >= 8
-    assert said.getvalue().count("outbox_status") == 1
-
-
-def test_an_interrupted_replay_says_how_to_continue(it: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_replay_is_paused_and_continues_where_it_was(
+    it: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
     it.emit("a", 5)
     it.drain()
 
-    def interrupt(seconds: float) -> None:
+    def interrupt() -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("outbox.management.commands.outbox_replay.time.sleep", interrupt)
+    skip_time(monkeypatch, interrupt)
     with pytest.raises(CommandError) as error:
         it.replay("--all", "--rate", "2", "--id", "r1")
     assert error.value.returncode == 130
-    after = OutboxEvent.objects.order_by("pk")[1].pk
-    assert f"--id r1 --after {after}" in str(error.value)
+    row = Operation.objects.get()
+    assert (row.state, row.done) == ("paused", 2)
+    assert f"outbox_operations {row.pk} --resume" in str(error.value)
     it.drain()
-    it.replay("--all", "--id", "r1", "--after", str(after))
+    skip_time(monkeypatch, it.drain)
+    call_command("outbox_operations", row.pk, resume=True, stdout=StringIO())
     it.drain()
     assert payloads(it.desk.broker.records) == [f"a:{n}" for n in range(1, 6)] * 2
+
+
+def skip_time(monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[], object] = lambda: None) -> None:
+    """The command does not sleep: what it waits for is due at once."""
+
+    def sleep(seconds: float) -> None:
+        Operation.objects.update(due_at=timezone.now())
+        meanwhile()
+
+    monkeypatch.setattr("outbox_core.operations.bulk.following.time.sleep", sleep)

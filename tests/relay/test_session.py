@@ -8,17 +8,22 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection, transaction
 from django.db.backends.signals import connection_created
 from django.test import override_settings
+from django.test.utils import CaptureQueriesContext
 
+import outbox
 from devstack.errors import Unavailable
 from outbox import status
 from outbox.models import OutboxEvent, Shard
 from outbox.operations import retention
 from outbox.operations.resharding import rebase, reshard
+from outbox.write import writing
 from relay.log.session import Session
 from tests.relay.clusters import Place
 from tests.relay.places import drained, emit, granted, migrate_outbox, place, template
+from tests.testapp.events import Note
 from tests.torture.pooler import Pooler
 
 __all__ = ["place", "template"]
@@ -140,6 +145,16 @@ def test_defaults_of_the_database_do_not_reach_the_log(place: Place, port: int) 
         reshard("default", 1)
         assert drained() == ["a"]
         assert [piece.deleted for piece in retention.prune(older_than=timedelta())] == [1]
+
+
+def test_many_events_are_copied_also_through_a_pooler(place: Place, port: int) -> None:
+    names = [str(number) for number in range(writing.MANY)]
+    with place.is_default(port=port), CaptureQueriesContext(connection) as queries:
+        with transaction.atomic():
+            outbox.emit_many([Note(name) for name in names])
+        assert any(query["sql"].lstrip().startswith("COPY") for query in queries)
+    with place.is_default():
+        assert sorted(drained()) == sorted(names)
 
 
 SHOWN = "SELECT name, current_setting(name) FROM unnest(%(names)s::text[]) AS name"

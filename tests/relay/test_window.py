@@ -16,6 +16,13 @@ Desks = Callable[..., Desk]
 Writers = Callable[[], Writer]
 
 
+@pytest.fixture(autouse=True, params=["all buckets", "some buckets"])
+def statement(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The owner of all buckets has a statement of its own; the other one serves it as well."""
+    if request.param == "some buckets":
+        monkeypatch.setattr("relay.log.reader.BUCKETS", -1)
+
+
 @pytest.mark.parametrize("rows", [1, 2, 7, 50])
 def test_a_backlog_larger_than_a_page_keeps_its_order(desk: Desks, writer: Writers, rows: int) -> None:
     office, first, second = desk(page_rows=rows), writer(), writer()

@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from inbox.conf import settings
 from inbox.management.command import InboxCommand
-from inbox.models import HeldEvent, Ledger, Processed
+from inbox.models import HeldEvent, Ledger, Operation, Processed
 from inbox.models.held_queries import HeldEventQuerySet
 from outbox_core.operations.command import AGES
 from outbox_core.people.humanize import plural
@@ -66,6 +66,8 @@ class Command(InboxCommand):
     def _prune_ledger(self, database: str, verb: str, *, dry_run: bool) -> None:
         entries, kept = Ledger.objects.using(database), settings().ledger_days
         gone = entries.older_than(kept).count() if dry_run else entries.prune(kept)
+        if not dry_run:
+            Operation.objects.using(database).prune(kept)
         if gone:
             self.stdout.write(f"{verb} {plural(gone, 'ledger row')} older than {plural(kept, 'day')}.")
 

@@ -18,12 +18,14 @@ from inbox.kafka import KafkaSource
 from inbox.kafka.clients import connections
 from inbox.metrics import METRICS, Figures
 from inbox.offsets import DatabaseOffsets
+from inbox.operations.bulk import operations
 from inbox.process_metrics import ConsumerMetrics
 from inbox.signals import started, stopped
 from inbox.status.dead import remove_dead
 from inbox.status.heartbeat import DATABASE
 from inbox.status.outages import Outages
 from outbox_core.kafka_endpoint import Endpoint
+from outbox_core.operations.bulk.carrier import Carrier
 from outbox_core.process import garbage
 from outbox_core.process.backoff import delays
 from outbox_core.process.command import Process, ProcessCommand
@@ -67,14 +69,23 @@ class Command(ProcessCommand):
             routes = Routes(registry.of(consumer.handlers), apply_replays=apply_replays)
             kafka = str(Endpoint.of(inbox.kafka_options()))
             started.send(name, topics=consumer.topics, group=consumer.group, kafka=kafka)
+            carrier = Carrier(operations, inbox.database, f"consumer {name}")
             running = Consumer(
-                inbox, consumer, source, offsets, routes, process.stop, progress=process.progress
+                inbox,
+                consumer,
+                source,
+                offsets,
+                routes,
+                process.stop,
+                progress=process.progress,
+                carry_operations=carrier.notice,
             )
             if process.health is not None:
                 process.health.unready = running.unready
                 ConsumerMetrics(running, routes.handlers, process.health.metrics).listen()
             garbage.collect_rarely()
-            stopped.send(name, handled=running.run())
+            with carrier:
+                stopped.send(name, handled=running.run())
 
 
 def _source(inbox: Settings, consumer: ConsumerSettings, offsets: DatabaseOffsets) -> KafkaSource:

@@ -26,7 +26,8 @@ from outbox.operations.backfill.rows import Rows, shown
 from outbox.operations.backfill.run import Run
 from outbox.write.row import NewRow
 from outbox_core.operations import actor
-from outbox_core.operations.bulk_command import LINES, tell
+from outbox_core.operations.bulk.command import LINES
+from outbox_core.operations.bulk.following import tell
 from outbox_core.operations.command import at_a_terminal
 from outbox_core.operations.report import Problem
 from outbox_core.people.humanize import plural

@@ -14,7 +14,7 @@ from django.db.models import Model, Q, QuerySet
 from psycopg.errors import UndefinedTable
 
 from outbox.errors import OutboxError
-from outbox_core.operations.bulk_command import COUNT_UP_TO
+from outbox_core.operations.bulk.step import COUNT_UP_TO
 from outbox_core.people.text import line
 from outbox_core.process.exit_codes import ExitCode
 

@@ -15,7 +15,9 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from outbox import metrics
 from outbox.conf import settings as outbox_settings
 from outbox.errors import LogUnsafe
+from outbox.operations.bulk import operations
 from outbox_core.kafka_endpoint import Endpoint
+from outbox_core.operations.bulk.carrier import Carrier
 from outbox_core.process import garbage
 from outbox_core.process.arguments import seconds
 from outbox_core.process.command import ProcessCommand
@@ -61,7 +63,8 @@ class Command(ProcessCommand):
         with self.process("relay", seconds=config.shutdown_seconds, timeout=timeout, **options) as process:
             encode = config.encoder(outbox_settings().source)
             publisher = config.make_publisher()
-            relay = Relay(database, config, publisher, encode, process.stop, process.progress)
+            carrier = Carrier(operations, database, "relay")
+            relay = Relay(database, config, publisher, encode, process.stop, process.progress, carrier.notice)
             if process.health is not None:
                 _watch(relay, process.health)
             beside = _beside(database, config, publisher)
@@ -69,7 +72,8 @@ class Command(ProcessCommand):
             signals.started.send(Relay, database=database, kafka=_destination(config, publisher))
             garbage.collect_rarely()
             try:
-                drained = relay.run(drain=drain)
+                with carrier:
+                    drained = relay.run(drain=drain)
             except LogUnsafe as error:
                 raise CommandError(str(error), returncode=ExitCode.ERROR) from error
             finally:

@@ -19,7 +19,7 @@ from relay.publishers.base import (
     Trouble,
     no_acknowledgement,
 )
-from relay.publishers.confluent.errors import CLIENT_ERRORS, failure
+from relay.publishers.confluent.errors import CLIENT_ERRORS, failure, raised
 
 PURGE_SECONDS = 2.0
 POLL_SECONDS = 0.1
@@ -39,11 +39,13 @@ class Delivery:
     def __init__(self, producer: Producer, records: Sequence[Record]) -> None:
         self.reports: list[Any] = [True] * len(records)
         self.refused: Exception | None = None
-        self.fatal: Exception | None = None
+        self.fatal: BaseException | None = None
         self.gone: Mapping[str, Failure] = {}
         self._producer = producer
         self._records = records
         self._waited = 0.0
+        self._is_whole = True
+        self._misses_reports = False
         self._send(records)
 
     @property
@@ -62,6 +64,7 @@ class Delivery:
 
     def _report(self, index: int, error: KafkaError, _message: object) -> None:
         self.reports[index] = error
+        self._is_whole = False
 
     def wait(self, seconds: float, refusals: Refusals, *, is_new: bool = False) -> bool:
         """Wait for every report.
@@ -73,8 +76,15 @@ class Delivery:
         try:
             return self._wait(seconds, refusals, is_new=is_new)
         finally:
-            if not len(self._producer):
-                self.reports = [None if report is True else report for report in self.reports]
+            if not len(self._producer) and not self._misses_reports:
+                self._acknowledge()
+
+    def _acknowledge(self) -> None:
+        """What has no report by now was acknowledged."""
+        if self._is_whole:
+            self.reports = [None] * len(self.reports)
+        else:
+            self.reports = [None if report is True else report for report in self.reports]
 
     def _wait(self, seconds: float, refusals: Refusals, *, is_new: bool) -> bool:
         try:
@@ -84,7 +94,7 @@ class Delivery:
                 self._producer.purge(in_flight=False)
                 self._flush(2 * seconds, refusals)
         except CLIENT_ERRORS as error:
-            self.fatal = error
+            self._end(error)
         if len(self._producer):  # a purge without need may still reach what comes next
             self._purge()
         return False
@@ -114,12 +124,21 @@ class Delivery:
             while len(self._producer) and time.monotonic() < deadline:
                 self._producer.poll(POLL_SECONDS)
         except CLIENT_ERRORS as error:
-            self.fatal = self.fatal or error
+            self._end(error)
+
+    def _end(self, error: Exception) -> None:
+        """The producer has ended. After a SystemError a report may be missing: a record without one may have
+        failed.
+        """
+        self.fatal = self.fatal or raised(error)
+        self._misses_reports = self._misses_reports or isinstance(error, SystemError)
 
     def outcomes(self) -> list[Outcome]:
         """The outcome of each record that the producer took, or of the first one if it took none."""
         if not self.reports and self.refused is not None:
             return [failure(self.refused)]
+        if not any(self.reports):
+            return self.reports
         each = zip(self._records, self.reports, strict=False)
         return [None if report is None else self._fate(record.topic, report) for record, report in each]
 

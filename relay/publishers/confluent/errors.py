@@ -10,8 +10,8 @@ from outbox_core.kafka_reasons import explained
 from outbox_core.librdkafka import of, words
 from relay.publishers.base import Failure, Trouble
 
-CLIENT_ERRORS = (KafkaException, BufferError, OSError, RuntimeError)
-"""What the client raises: RuntimeError for a handle that has ended."""
+CLIENT_ERRORS = (KafkaException, BufferError, OSError, RuntimeError, SystemError)
+"""What the client raises: RuntimeError for a handle that has ended, SystemError see ``raised``."""
 
 _TROUBLES = {
     KafkaError.MSG_SIZE_TOO_LARGE: Trouble.RECORD,
@@ -23,6 +23,18 @@ _TROUBLES = {
     KafkaError.UNKNOWN_TOPIC_OR_PART: Trouble.TOPIC_MISSING,
     KafkaError._UNKNOWN_TOPIC: Trouble.TOPIC_MISSING,
 }
+
+
+def raised(error: BaseException) -> BaseException:
+    """The error that the client meant. ``flush`` may go on after a fatal error. The next callback then ends
+    in a SystemError, whose cause is the fatal error. Raises any other SystemError.
+    """
+    if not isinstance(error, SystemError):
+        return error
+    cause: BaseException | None = error.__cause__
+    if cause is None or of(cause) is None:
+        raise error
+    return cause
 
 
 def is_fatal(error: BaseException | None) -> bool:

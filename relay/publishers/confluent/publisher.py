@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from confluent_kafka import KafkaError, Producer
@@ -17,7 +17,7 @@ from outbox_core.wire.encode import Record
 from relay.errors import PublisherUnavailable
 from relay.publishers.base import PREPARE_SECONDS, Outcome, size
 from relay.publishers.confluent.delivery import Delivery
-from relay.publishers.confluent.errors import CLIENT_ERRORS, is_fatal
+from relay.publishers.confluent.errors import CLIENT_ERRORS, is_fatal, raised
 from relay.publishers.confluent.options import (
     client_options,
     compresses,
@@ -64,6 +64,7 @@ class ConfluentPublisher:
         self._topics = TopicDirectory(self._describe, give_up=self._describe.close, patience=delivery_seconds)
         self._pace = Pace(delivery_seconds)
         self._throttle = Throttle(options.get("throttle_cb"))
+        self.handed_over: Callable[[], object] = lambda: None
         self._producer: Producer | None = None
         self._is_patient = False
         self._is_new = True
@@ -98,9 +99,10 @@ class ConfluentPublisher:
 
     def _why(self, error: Exception) -> str:
         """The reason. A fatal error has ended the producer."""
-        if is_fatal(error):
+        meant = raised(error)
+        if is_fatal(meant):
             self._discard()
-            return explained(words(error))
+            return explained(words(meant))
         with contextlib.suppress(*CLIENT_ERRORS):
             if self._producer is not None:
                 self._producer.poll(0)
@@ -119,10 +121,10 @@ class ConfluentPublisher:
     def publish(self, records: Sequence[Record]) -> list[Outcome]:
         assert self._producer is not None, "prepare() comes first"
         wave = fit(
-            records, self._topics, _one_place, batch_bytes=self._batch_bytes,
+            records, self._topics, None, batch_bytes=self._batch_bytes,
             wave_bytes=self._pace.bytes, judge=self._judge, ask_again=self._ask_again,
         )  # fmt: skip
-        if not wave.sent:
+        if not wave.records:
             return wave.outcomes([])
         delivery = self._deliver(self._producer, wave)
         outcomes = delivery.outcomes()
@@ -138,6 +140,7 @@ class ConfluentPublisher:
     def _deliver(self, producer: Producer, wave: Wave) -> Delivery:
         since = time.monotonic()
         delivery = Delivery(producer, wave.records)
+        self.handed_over()
         if not delivery.wait(self._delivery_seconds, self._topics.refusals, is_new=self._is_new):
             if delivery.is_uncertain or delivery.gone:  # the purge may still reach what it is given next
                 self._discard()
@@ -177,8 +180,3 @@ class ConfluentPublisher:
     def close(self, timeout: float) -> None:
         self._topics.close()
         self._discard()
-
-
-def _one_place(_: Record) -> int:
-    """librdkafka chooses the partition, so a wave has one batch for each topic."""
-    return 0

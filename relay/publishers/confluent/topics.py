@@ -83,8 +83,10 @@ def _topic(name: str, answer: Future[Any]) -> Topic:
     allowed = answer.result().authorized_operations
     if allowed and AclOperation.WRITE not in allowed:
         return Topic(name, trouble=Trouble.TOPIC_FORBIDDEN)
-    led = [each for each in answer.result().partitions if each.leader]
-    return Topic(name, replicas=frozenset((len(each.isr), len(each.replicas)) for each in led))
+    partitions = answer.result().partitions
+    led = [each for each in partitions if each.leader]
+    replicas = frozenset((len(each.isr), len(each.replicas)) for each in led)
+    return Topic(name, replicas=replicas, leaderless=len(led) < len(partitions))
 
 
 def _error(answer: Future[Any], but: Container[int]) -> int | None:

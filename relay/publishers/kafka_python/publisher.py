@@ -136,7 +136,7 @@ class KafkaPythonPublisher:
             records, self._topics, self._place, batch_bytes=self._batch_bytes,
             wave_bytes=self._pace.bytes, judge=not self._compressed, ask_again=self._ask_again,
         )  # fmt: skip
-        if not wave.sent:
+        if not wave.records:
             return wave.outcomes([])
         outcomes = self._deliver(self._producer, wave)
         if any(outcomes):
@@ -162,7 +162,7 @@ class KafkaPythonPublisher:
             if not is_of_client(error):
                 self._discard(ABANDON_SECONDS)
                 raise
-            return [Failure(Trouble.RETRIABLE, explained(words(error)))] * len(wave.sent)
+            return [Failure(Trouble.RETRIABLE, explained(words(error)))] * len(wave.records)
         except BaseException:
             self._discard(ABANDON_SECONDS)
             raise
@@ -170,7 +170,7 @@ class KafkaPythonPublisher:
             return outcomes
         if not in_time:
             self._pace.late(wave.size)
-        elif not any(outcomes) and len(outcomes) == len(wave.sent):
+        elif not any(outcomes) and len(outcomes) == len(wave.records):
             self._pace.arrived(wave.size, time.monotonic() - since + producer.throttled_seconds)
         return outcomes
 

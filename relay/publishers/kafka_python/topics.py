@@ -126,6 +126,7 @@ def _topic(description: Mapping[str, Any]) -> Topic:
         return internal(name)
     if error is kafka_errors.UnknownTopicOrPartitionError or not description["partitions"]:
         return Topic(name, trouble=Trouble.TOPIC_MISSING)
-    led = [each for each in description["partitions"] if each["leader_id"] >= 0]
+    partitions = description["partitions"]
+    led = [each for each in partitions if each["leader_id"] >= 0]
     replicas = frozenset((len(each["isr_nodes"]), len(each["replica_nodes"])) for each in led)
-    return Topic(name, replicas=replicas)
+    return Topic(name, replicas=replicas, leaderless=len(led) < len(partitions))

@@ -1,5 +1,6 @@
 -- What a relay needs to find its share, without writing: shards without an owner, all shards, other healthy
--- relays, and the seconds until the next lease or heartbeat of another relay ends unless it is renewed.
+-- relays, the seconds until the next lease or heartbeat of another relay ends unless it is renewed, and whether an
+-- operation waits to be carried out.
 SELECT count(*) FILTER (
            WHERE (owner IS NULL OR owner = %(owner)s::uuid OR lease_until IS NULL OR lease_until < clock_timestamp())
              AND id <> ALL (%(owned)s::smallint[])
@@ -13,5 +14,6 @@ SELECT count(*) FILTER (
               UNION ALL
               SELECT heartbeat_at + make_interval(secs => %(ttl)s) FROM {schema}outbox_relay
               WHERE id <> %(owner)s::uuid) AS ends (until)
-        WHERE until > clock_timestamp())
+        WHERE until > clock_timestamp()),
+       EXISTS (SELECT FROM {schema}outbox_operation WHERE state = 'running')
 FROM {schema}outbox_shard

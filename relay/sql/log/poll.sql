@@ -9,8 +9,8 @@ WITH now AS MATERIALIZED (
            OR EXISTS (SELECT FROM {schema}outbox_event
                       WHERE xid = ANY (%(xip)s::text[]::xid8[]) OFFSET %(most)s) AS partial
 )
-SELECT now.hi, now.token, now.partial, page.found,
-       {row}
+SELECT {row},
+       now.hi, now.token, now.partial, page.found
 FROM now
 LEFT JOIN LATERAL (
     SELECT *, count(*) OVER () AS found,

@@ -21,8 +21,8 @@ WITH chunk AS MATERIALIZED (
            ) END AS others
     FROM hits
 )
-SELECT extent.found, extent.scanned, extent.edge, extent.others,
-       {row}
+SELECT {row},
+       extent.found, extent.scanned, extent.edge, extent.others
 FROM extent
 LEFT JOIN LATERAL (
     SELECT event.*,

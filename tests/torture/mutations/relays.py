@@ -8,6 +8,8 @@ import pytest
 
 from tests.torture.mutations.tools import Mutation, instead, sql
 
+WINDOWS = ("log/scan_window", "log/scan_whole_window")
+
 
 def no_token(patch: pytest.MonkeyPatch) -> None:
     """The incarnation is neither looked at by the poll nor joined by the checkpoint."""
@@ -62,8 +64,8 @@ def id_cursor(patch: pytest.MonkeyPatch) -> None:
 
     def above(log: Any, position: Any) -> Any:
         page = poll(log, Position())
-        rows = [row for row in page.rows if row.id > last["id"]]
-        last["id"] = max([last["id"], *(row.id for row in rows)])
+        rows = [row for row in page.rows if row[0] > last["id"]]
+        last["id"] = max([last["id"], *(row[0] for row in rows)])
         return replace(page, rows=rows, end=page.end if rows else position)
 
     patch.setattr(Log, "_poll", above)
@@ -138,12 +140,12 @@ RELAY: dict[str, Mutation] = {
         ),
     ),
     "the upper snapshot of a window": sql(
-        "log/scan_window",
+        WINDOWS,
         ("AND pg_visible_in_snapshot(xid, (SELECT %(hi)s::text::pg_snapshot))", "AND %(hi)s::text <> ''"),
     ),
     "the lower snapshot of a window": sql(
-        "log/scan_window",
-        ("AND NOT pg_visible_in_snapshot(xid, (SELECT %(lo)s::text::pg_snapshot))", "AND %(lo)s::text <> ''"),
+        WINDOWS,
+        ("NOT pg_visible_in_snapshot(xid, (SELECT %(lo)s::text::pg_snapshot))", "%(lo)s::text <> ''"),
     ),
     "the position behind acknowledged events only": fire_and_forget,
     "the margin of the lease": instead("relay.cluster.lease.Lease.remaining", 1e9),

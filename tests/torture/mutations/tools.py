@@ -9,27 +9,30 @@ import pytest
 Mutation = Callable[[pytest.MonkeyPatch], None]
 
 
-def changed(statements: Callable[..., str], name: str, *changes: tuple[str, str]) -> Callable[..., str]:
-    """A reader of statements that replaces some text in one of them."""
+def changed(
+    statements: Callable[..., str], names: str | tuple[str, ...], *changes: tuple[str, str]
+) -> Callable[..., str]:
+    """A reader of statements that replaces some text in one or some of them."""
+    all_names = (names,) if isinstance(names, str) else names
 
     def read(asked: str, **options: object) -> str:
         text = statements(asked, **options)
-        for old, new in changes if asked == name else ():
-            assert old in text, f"{name}.sql does not contain {old!r} any more"
+        for old, new in changes if asked in all_names else ():
+            assert old in text, f"{asked}.sql does not contain {old!r} any more"
             text = text.replace(old, new)
         return text
 
     return read
 
 
-def sql(name: str, *changes: tuple[str, str]) -> Mutation:
-    """A statement of the relay with some text replaced."""
+def sql(names: str | tuple[str, ...], *changes: tuple[str, str]) -> Mutation:
+    """One or some statements of the relay with some text replaced."""
 
     def mutate(patch: pytest.MonkeyPatch) -> None:
         from relay.log import session
         from relay.sql import statement
 
-        patch.setattr(session, "statement", changed(statement, name, *changes))
+        patch.setattr(session, "statement", changed(statement, names, *changes))
         session.qualified.cache_clear()
 
     return mutate

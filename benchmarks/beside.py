@@ -1,0 +1,162 @@
+"""Our relay and Debezium drain the same table, in turns, with a bare producer from round to round."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from typing import Any, NamedTuple
+
+from django.db import connection
+
+from benchmarks import plot, results
+from benchmarks.arrivals import Arrivals
+from benchmarks.bare import BARE, confluent_rate
+from benchmarks.ground import address, bootstrap, empty, fill, running_relay, topic
+from benchmarks.meter import Meter, Use
+from benchmarks.peers.debezium import CONNECTOR, HEAP, WORKER, Debezium
+from benchmarks.servers import CONFIG, Servers
+
+ROUNDS, KEYS, PARTITIONS = 5, 1_000, 8
+LEAST_WARM_UPS, MOST_WARM_UPS, FASTER = 4, 12, 1.05
+STEADY = 1.25
+HEAD = ("", "events/s", "of bare", "CPU us/event", "PostgreSQL us", "Kafka us", "others' cores")
+SETTINGS = {"PostgreSQL": CONFIG, "worker": WORKER, "connector": CONNECTOR, "heap": HEAP, "bare": BARE}
+Sender = Callable[[str, int], "Drained"]
+
+
+class Drained(NamedTuple):
+    """One backlog: how fast it went, and who used which CPU meanwhile."""
+
+    who: str
+    rate: float
+    own: float
+    postgres: float
+    kafka: float
+    others: float
+
+    @classmethod
+    def of(cls, who: str, events: int, seconds: float, use: Use) -> Drained:
+        own, postgres, kafka = (use.of_one(name, events) for name in (who, "PostgreSQL", "Kafka"))
+        return cls(who, events / seconds, own, postgres, kafka, use.others / use.wall)
+
+
+def run(servers: Servers, events: int = 200_000) -> Iterator[str]:
+    yield f"settings of Debezium: {in_one_line(WORKER | CONNECTOR)}; JVM {' '.join(HEAP)}"
+    yield f"settings of PostgreSQL: {in_one_line(CONFIG)}; of the bare producer: {in_one_line(BARE)}"
+    debezium = Debezium(address(), ",".join(bootstrap()))
+    with closing(debezium):
+        debezium.start()
+        debezium.stop()
+        sides = Sides(servers, debezium)
+        warm = _warmed(sides, events)
+        yield f"Debezium while its code was compiled: {' '.join(f'{rate:,.0f}' for rate in warm)}/s"
+        sides.ours(events)
+        runs, bare = list[Drained](), list[tuple[float, float]]()
+        for _ in range(ROUNDS):
+            bare.append(confluent_rate(topic(PARTITIONS), KEYS))
+            runs += [sides.ours(events), sides.debezium(events), sides.ours(events)]
+        bare.append(confluent_rate(topic(PARTITIONS), KEYS))
+    yield from _told(runs, bare, events)
+
+
+def _warmed(sides: Sides, events: int) -> list[float]:
+    """Drain until it gets no faster: so long the JVM compiles what it runs."""
+    rates = [sides.debezium(events).rate]
+    while len(rates) < MOST_WARM_UPS:
+        rates.append(sides.debezium(events).rate)
+        if len(rates) >= LEAST_WARM_UPS and rates[-1] < FASTER * max(rates[:-1]):
+            break
+    return rates
+
+
+class Sides:
+    """Whoever drains begins with an empty table, and the other one never sees its events."""
+
+    def __init__(self, servers: Servers, debezium: Debezium) -> None:
+        self._servers = servers
+        self._debezium = debezium
+
+    def ours(self, events: int) -> Drained:
+        name = self._filled(events)
+        with running_relay(KAFKA_BACKEND="confluent") as process:
+            return drained(self._servers, "relay", process.pid, name, events)
+
+    def debezium(self, events: int) -> Drained:
+        name = self._filled(events)
+        self._debezium.resume()
+        try:
+            return drained(self._servers, "Debezium", self._debezium.pid, name, events)
+        finally:
+            self._debezium.stop()
+
+    def _filled(self, events: int) -> str:
+        """The topic of a new backlog."""
+        name = topic(PARTITIONS)
+        empty()
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_replication_slot_advance(slot_name, pg_current_wal_lsn()) "
+                "FROM pg_replication_slots WHERE NOT active"
+            )
+            cursor.execute("CHECKPOINT")
+        fill(name, events, KEYS)
+        return name
+
+
+def drained(servers: Servers, who: str, pid: int, name: str, events: int) -> Drained:
+    """Of a sender that has just been started, from the first record on."""
+    arrivals = Arrivals(",".join(bootstrap()), name, PARTITIONS)
+    with closing(arrivals):
+        arrivals.wait(1)
+        meter = Meter({who: pid, **servers.pids})
+        span = arrivals.span(0, events)
+        return Drained.of(who, span.events, span.seconds, meter.use())
+
+
+def _told(runs: list[Drained], bare: list[tuple[float, float]], events: int) -> Iterator[str]:
+    limit, cpu = (statistics.median(each) for each in zip(*bare, strict=True))
+    rows: list[tuple[str, ...]] = [("bare produce", f"{limit:,.0f}", "1.00", f"{cpu:.1f}", "", "", "")]
+    rates = {"bare produce": limit}
+    for who in ("relay", "Debezium"):
+        own = [each for each in runs if each.who == who]
+        rates[who] = statistics.median(each.rate for each in own)
+        rows.append(row(who, limit, own))
+    yield from results.table(HEAD, rows)
+    yield ratio(runs)
+    yield drift(bare)
+    raw = {"events": events, "drained": [each._asdict() for each in runs], "bare": bare}
+    path = results.save("debezium", raw, SETTINGS)
+    path.with_suffix(".svg").write_text(plot.bars("A backlog drained, events a second", rates, "/s"))
+    yield f"raw figures and plot: {path}"
+
+
+def row(who: str, limit: float, runs: list[Drained]) -> tuple[str, ...]:
+    rate = statistics.median(each.rate for each in runs)
+    own = statistics.median(each.own for each in runs)
+    postgres = statistics.median(each.postgres for each in runs)
+    kafka = statistics.median(each.kafka for each in runs)
+    others = statistics.median(each.others for each in runs)
+    figures = (f"{own:.1f}", f"{postgres:.1f}", f"{kafka:.1f}", f"{others:.2f}")
+    return (who, f"{rate:,.0f}", f"{rate / limit:.2f}", *figures)
+
+
+def ratio(runs: list[Drained]) -> str:
+    """Of neighbours: the relay before and after each run of the other."""
+    pairs = [
+        (first.rate + last.rate) / 2 / middle.rate
+        for first, middle, last in zip(runs[::3], runs[1::3], runs[2::3], strict=True)
+    ]
+    between = f"[{min(pairs):.2f}-{max(pairs):.2f}]"
+    return f"relay / {runs[1].who}: {statistics.median(pairs):.2f} {between} in {len(pairs)} rounds"
+
+
+def drift(bare: list[tuple[float, float]]) -> str:
+    rates = [rate for rate, _ in bare]
+    steady = max(rates) / min(rates) < STEADY
+    verdict = "steady" if steady else "NOT steady: believe the ratios of neighbours, not the rates"
+    return f"the bare producer from round to round: {min(rates):,.0f} to {max(rates):,.0f}/s; {verdict}"
+
+
+def in_one_line(settings: dict[str, Any]) -> str:
+    return " ".join(f"{name}={value}" for name, value in settings.items())

@@ -1,0 +1,1 @@
+"""What a user would pick instead, set up fairly. Each prints its settings."""

@@ -1,0 +1,16 @@
+"""The table of what people do to many events at once."""
+
+from __future__ import annotations
+
+from outbox_core.operations.bulk.model import BulkOperation, ledger_key
+
+
+class Operation(BulkOperation):
+    """Releases, discards and replays. The relay that owns shard 0 carries them out, and so does the command
+    that began one. ``outbox_prune`` deletes those that ended ``OUTBOX["LEDGER_DAYS"]`` ago.
+    """
+
+    ledger = ledger_key("outbox.Ledger")
+
+    class Meta(BulkOperation.Meta):
+        db_table = "outbox_operation"

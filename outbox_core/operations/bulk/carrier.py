@@ -1,0 +1,61 @@
+"""The thread of a relay or consumer that carries operations out. The process itself never waits for it."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from types import TracebackType
+from typing import Self
+
+from django.db import DatabaseError, InterfaceError
+
+from outbox_core.database import own_connection
+from outbox_core.operations.bulk.operations import LOOK_SECONDS, Operations
+
+STOP_SECONDS = 2.0
+
+
+class Carrier:
+    """``what`` names the process in the column ``carried_by``. As long as no operation is running, it has no
+    connection and asks nothing: the process calls ``notice`` when one is.
+    """
+
+    def __init__(self, operations: Operations, using: str, what: str) -> None:
+        self._operations = operations
+        self._using = using
+        self._name = f"{what} {socket.gethostname()}:{os.getpid()}"
+        self._noticed = threading.Event()
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="operations", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Begin no more chunks. A chunk that takes too long is rolled back with the process."""
+        self._stopped.set()
+        self._noticed.set()
+        self._thread.join(STOP_SECONDS)
+
+    def notice(self) -> None:
+        """Look for operations now. Returns at once; safe in any thread."""
+        self._noticed.set()
+
+    def _run(self) -> None:
+        while self._noticed.wait() and not self._stopped.is_set():
+            self._noticed.clear()
+            try:
+                with own_connection(self._using):
+                    self._carry()
+            except (DatabaseError, InterfaceError):
+                continue  # the process itself says what is wrong with the database, and calls again
+
+    def _carry(self) -> None:
+        """Until no operation is running any more. Others may work on it, or its rate makes it wait."""
+        while not self._stopped.is_set() and self._operations.rows(self._using).running().exists():
+            if not self._operations.carry(self._using, self._name):
+                self._stopped.wait(LOOK_SECONDS)

@@ -1,0 +1,101 @@
+"""Commands that carry an operation out, or watch others do it, with a progress bar."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from abc import abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from django.core.management.base import CommandError
+from django.db import DatabaseError, InterfaceError
+from tqdm import tqdm
+
+from outbox_core.operations.bulk.model import BulkOperation, State
+from outbox_core.operations.bulk.operations import Operations
+from outbox_core.operations.bulk.words import counts
+from outbox_core.operations.command import OperatorCommand, at_a_terminal
+from outbox_core.people.text import line
+from outbox_core.process.exit_codes import INTERRUPTED
+
+ASK = "Interrupted. [p]ause it, [c]ancel it, or leave it [r]unning for other processes? [P/c/r] "
+
+
+def tell(stderr: Any, text: str) -> None:
+    """To the person who watches, beside the progress bar."""
+    with tqdm.external_write_mode():
+        stderr.write(line(text, 2_000))
+
+
+class FollowingCommand(OperatorCommand):
+    """``operations`` are those of its side, ``manager`` the command that lists and changes them."""
+
+    operations: Operations
+    manager = ""
+
+    @abstractmethod
+    def using(self, options: dict[str, Any]) -> str:
+        """The alias of the database."""
+
+    def follow(self, row: BulkOperation, who: str, options: dict[str, Any]) -> BulkOperation:
+        """Carry it out until it is done. Raises CommandError if it ends in another way."""
+        using = self.using(options)
+        with self._continued(row), self._bar(row, options) as bar:
+            try:
+                for now in self.operations.follow(using, row.pk, self._name(), time.sleep):
+                    row = now
+                    bar.update(row.done + row.skipped - bar.n)
+            except KeyboardInterrupt as error:
+                bar.close()
+                raise CommandError(self._interrupted(using, row, who), returncode=INTERRUPTED) from error
+        if row.state != State.DONE:
+            raise CommandError(self._ended(row), returncode=1)
+        return row
+
+    def how_to_continue(self, row: BulkOperation) -> str:
+        return f"To continue: manage.py {self.manager} {row.pk} --resume"
+
+    def _bar(self, row: BulkOperation, options: dict[str, Any]) -> Any:
+        quiet = None if options.get("verbosity", 1) else True
+        unit = self.operations.verb(row).noun
+        return tqdm(
+            total=row.planned, initial=row.done + row.skipped, unit=unit, unit_scale=True, disable=quiet
+        )
+
+    @contextmanager
+    def _continued(self, row: BulkOperation) -> Iterator[None]:
+        """An error of the database says what becomes of the operation."""
+        try:
+            yield
+        except (DatabaseError, InterfaceError):
+            tell(self.stderr, f"Operation {row.pk} is not lost. {self.how_to_continue(row)}")
+            raise
+
+    def _interrupted(self, using: str, row: BulkOperation, who: str) -> str:
+        answer = self._answer()
+        if answer == "r":
+            return f"Other processes continue operation {row.pk}: {counts(row)}. See manage.py {self.manager}"
+        change = self.operations.cancel if answer == "c" else self.operations.pause
+        change(using, row.pk, who)
+        row = self.operations.rows(using).get(pk=row.pk)
+        how = "" if row.state == State.CANCELLED else f" {self.how_to_continue(row)}"
+        return f"Operation {row.pk} is {row.state}: {counts(row)}.{how}"
+
+    @staticmethod
+    def _answer() -> str:
+        """What the person chooses; without a terminal, to pause."""
+        if at_a_terminal():
+            with suppress(EOFError, KeyboardInterrupt):
+                return input(ASK).strip().lower()[:1]
+        return "p"
+
+    def _ended(self, row: BulkOperation) -> str:
+        why = row.error if row.state == State.FAILED else f"by {row.changed_by}"
+        how = "" if row.state == State.CANCELLED else f" {self.how_to_continue(row)}"
+        return line(f"Operation {row.pk} is {row.state}: {why} So far: {counts(row)}.{how}", 2_000)
+
+    def _name(self) -> str:
+        return f"command {socket.gethostname()}:{os.getpid()}"

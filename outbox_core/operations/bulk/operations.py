@@ -1,0 +1,203 @@
+"""The operations of one side: they are begun, carried out chunk by chunk, paused, resumed and cancelled."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.db.models import F
+from django.db.models.functions import Now
+
+from outbox_core.database import BY_INDEX, pinned
+from outbox_core.operations.bulk.model import BulkOperation, OperationQuerySet, State
+from outbox_core.operations.bulk.step import (
+    FIRST_CHUNK,
+    Step,
+    next_size,
+    pause_after,
+    within_rate,
+)
+from outbox_core.operations.bulk.verb import Order, Verb, last_row
+from outbox_core.operations.ledger import CANCELLED, DONE, FAILED, IN_PART, LedgerEntry
+from outbox_core.people.failure import describe
+
+LIMITS = {**BY_INDEX, "statement_timeout": "30s", "lock_timeout": "5s"}
+"""For a chunk: a lock that somebody else keeps for long is an error, after which the chunk is tried again."""
+TRIES = 5
+"""After so many failures of one chunk, the operation has failed until a person resumes it."""
+LOOK_SECONDS = 0.2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operations:
+    """``model`` and ``ledger`` are the tables of a side, ``refusals`` the errors of its app that another try
+    does not end.
+    """
+
+    model: type[BulkOperation]
+    ledger: type[LedgerEntry]
+    verbs: Mapping[str, Verb]
+    refusals: type[Exception]
+
+    def rows(self, using: str) -> OperationQuerySet:
+        found: OperationQuerySet = self.model._default_manager.using(using)
+        return found
+
+    def verb(self, row: BulkOperation) -> Verb:
+        return self.verbs[row.verb]
+
+    def planned(self, order: Order, using: str, limit: int) -> int:
+        """How many rows the order selects now, counted up to ``limit``."""
+        return self.verbs[order.verb].counted(order, using).order_by()[:limit].count()
+
+    def begin(self, order: Order, using: str, planned: int, *, capped: bool = False) -> BulkOperation:
+        """Store the order, of which about ``planned`` rows are selected. Whoever sees it carries it out.
+
+        Raises an error of the app for an order that makes no sense.
+        """
+        verb = self.verbs[order.verb]
+        verb.check(order, using)
+        first, until = 0, last_row(verb.table(using))
+        return self.rows(using).create(  # type: ignore[no-any-return]
+            verb=order.verb,
+            scope=verb.scope(order),
+            selection=order.selection.for_storage(),
+            options=dict(order.options),
+            who=order.who,
+            reason=order.reason,
+            rate=order.rate,
+            first=first,
+            after=first,
+            until=until,
+            planned=planned,
+            planned_capped=capped,
+            chunk=FIRST_CHUNK,
+        )
+
+    def at_once(self, order: Order, using: str) -> Step:
+        """Do it in one chunk, without a row of its own: for one event or one hold. Raises as ``begin``."""
+        verb = self.verbs[order.verb]
+        verb.check(order, using)
+        with pinned(using, LIMITS):
+            until = last_row(verb.table(using))
+            step = verb.chunk(order, using, 0, until, FIRST_CHUNK)
+            if step.done:
+                self.ledger._default_manager.using(using).create(
+                    **_entry(verb, order), count=step.done, outcome=DONE
+                )
+        return step
+
+    def carry(self, using: str, by: str, *, only: int | None = None) -> bool:
+        """Do the next chunk of an operation that is due and that no other process is working on. Returns
+        whether there was one. A chunk that fails changes nothing and is tried again later.
+
+        Raises InterfaceError or OperationalError if the database does not answer.
+        """
+        due = self.rows(using).due() if only is None else self.rows(using).due().filter(pk=only)
+        row: BulkOperation | None = None
+        try:
+            with pinned(using, LIMITS):
+                row = due.select_for_update(no_key=True, skip_locked=True, of=("self",)).first()
+                if row is not None:
+                    self._chunk(row, using, by)
+        except Exception as error:  # also a bug of a verb: otherwise it would end the process each time
+            if row is None:
+                raise
+            self._failed(row, using, error)
+        return row is not None
+
+    def follow(self, using: str, pk: int, by: str, sleep: Callable[[float], None]) -> Iterator[BulkOperation]:
+        """Carry it out, or watch others carry it out, until it runs no longer. Yields it after each chunk."""
+        while True:
+            did = self.carry(using, by, only=pk)
+            row = self.rows(using).get(pk=pk)
+            yield row
+            if row.state != State.RUNNING:
+                return
+            if not did:
+                sleep(LOOK_SECONDS)
+
+    def within(self, using: str, pk: int, by: str, seconds: float) -> BulkOperation:
+        """Carry it out for so many seconds, at least one chunk; the rest is left to others."""
+        until = time.monotonic() + seconds
+        while self.carry(using, by, only=pk) and time.monotonic() < until:
+            pass
+        row: BulkOperation = self.rows(using).get(pk=pk)
+        return row
+
+    def pause(self, using: str, pk: int, who: str) -> bool:
+        return self.rows(using).pause(pk, who)
+
+    def resume(self, using: str, pk: int, who: str) -> bool:
+        with pinned(using):
+            return self.rows(using).resume(pk, who) and self._enter(using, pk, IN_PART)
+
+    def cancel(self, using: str, pk: int, who: str) -> bool:
+        with pinned(using):
+            return self.rows(using).cancel(pk, who) and self._enter(using, pk, CANCELLED)
+
+    def _enter(self, using: str, pk: int, outcome: str) -> bool:
+        """Write the outcome into the ledger."""
+        entry = self.rows(using).filter(pk=pk).values("ledger")
+        self.ledger._default_manager.using(using).filter(pk__in=entry).update(outcome=outcome, last_at=Now())
+        return True
+
+    def _chunk(self, row: BulkOperation, using: str, by: str) -> None:
+        began, order, verb = time.monotonic(), row.order, self.verb(row)
+        size = within_rate(row.chunk, row.rate)
+        step = verb.chunk(order, using, row.after, row.until, size)
+        took = time.monotonic() - began
+        self._count(row, using, step, _entry(verb, order))
+        ended = {"state": State.DONE, "ended_at": Now()} if step.last else {}
+        pause = max(step.wait, pause_after(step.done, row.rate))
+        self.rows(using).filter(pk=row.pk).update(
+            after=step.after,
+            done=F("done") + step.done,
+            events=F("events") + step.events,
+            skipped=F("skipped") + step.skipped,
+            chunk=next_size(row.chunk, took) if step.done == size else row.chunk,
+            carried_at=Now(),
+            carried_by=by,
+            due_at=Now() + timedelta(seconds=pause),
+            failures=0,
+            error="",
+            **ended,
+        )
+
+    def _count(self, row: BulkOperation, using: str, step: Step, values: dict[str, Any]) -> None:
+        """Add a chunk to the ledger entry. The first chunk that changes something makes it."""
+        entries = self.ledger._default_manager.using(using)
+        outcome = DONE if step.last else IN_PART
+        entry: int | None = row.ledger_id
+        if entry is not None:
+            if step.done or step.last:
+                entries.filter(pk=entry).update(count=F("count") + step.done, outcome=outcome, last_at=Now())
+        elif step.done:
+            made = entries.create(**values, count=step.done, outcome=outcome)
+            self.rows(using).filter(pk=row.pk).update(ledger=made.pk)
+
+    def _failed(self, row: BulkOperation, using: str, error: Exception) -> None:
+        """Try the chunk again later, or give up."""
+        over = isinstance(error, self.refusals) or row.failures + 1 >= TRIES
+        values: dict[str, Any] = {"error": describe(error), "failures": row.failures + 1}
+        values["due_at"] = Now() + timedelta(seconds=2.0**row.failures)
+        if over:
+            values |= {"state": State.FAILED, "ended_at": Now()}
+        with pinned(using):
+            running = self.rows(using).running().filter(pk=row.pk, after=row.after)
+            if running.update(**values) and over:
+                self._enter(using, row.pk, FAILED)
+
+
+def _entry(verb: Verb, order: Order) -> dict[str, Any]:
+    return {
+        "who": order.who,
+        "verb": verb.name,
+        "scope": verb.scope(order),
+        "selection": verb.stored_selection(order),
+        "reason": order.reason,
+        "before": verb.before,
+    }

@@ -1,0 +1,128 @@
+"""What can be done to many rows: a verb, and an order to do it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from django.db.models import Model, QuerySet
+
+from outbox_core.operations.bulk.selection import Selection
+from outbox_core.operations.bulk.step import Change, Step
+from outbox_core.operations.ledger import LedgerEntry
+from outbox_core.people.humanize import plural
+
+SCAN = 10_000
+"""The most rows that one chunk looks at."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """To do ``verb`` to what is selected. ``rate``: at most so many rows a second. ``options`` are those of
+    the verb.
+    """
+
+    verb: str
+    selection: Selection
+    who: str
+    reason: str = ""
+    rate: float | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Verb(ABC):
+    """Walks through the rows of a table in the order of their primary keys, and changes those that an order
+    selects.
+    """
+
+    name: ClassVar[LedgerEntry.Verb]
+    past: ClassVar[str]
+    """Released"""
+    noun: ClassVar[str]
+    """What it counts: ``hold`` or ``event``."""
+    id_name: ClassVar[str]
+    """What the ids of a selection are, for the ledger."""
+    before = "held"
+    """The state before it, for the ledger."""
+    permission: ClassVar[str]
+    """What a user of the admin needs."""
+    effect: ClassVar[str]
+    """What happens, in sentences."""
+    then = ""
+    """What happens after it: ``: the relays publish …``. It may name ``{events}``."""
+    skipped = ""
+    """Why a row may be skipped."""
+    nothing = "nothing matches any more"
+    """Why nothing may be left to do."""
+    needs_reason = False
+
+    @abstractmethod
+    def table(self, using: str) -> QuerySet[Any]:
+        """The rows that it walks through."""
+
+    @abstractmethod
+    def chosen(self, order: Order, using: str) -> QuerySet[Any]:
+        """Those that the order selects, as they are now."""
+
+    def counted(self, order: Order, using: str) -> QuerySet[Any]:
+        """Those that a preview counts and shows."""
+        return self.chosen(order, using)
+
+    @abstractmethod
+    def change(self, ids: Sequence[int], order: Order, using: str) -> Change:
+        """Change these rows, in the current transaction."""
+
+    @abstractmethod
+    def lines(self, rows: QuerySet[Any], *, errors: bool = True) -> Iterator[str]:
+        """Some rows in words, for a preview. ``errors``: with texts that can quote payloads."""
+
+    @abstractmethod
+    def parse_id(self, text: str) -> Any:
+        """An id of a selection. Raises ValueError if it is none."""
+
+    def options(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The options of this verb among what a command or a form was given."""
+        return {}
+
+    @abstractmethod
+    def check(self, order: Order, using: str) -> None:
+        """Raise an error of the app for an order that makes no sense."""
+
+    def scope(self, order: Order) -> str:
+        """For people, what it is done to."""
+        return f"{self.noun}s: {order.selection.words}"
+
+    def stored_selection(self, order: Order) -> dict[str, Any]:
+        """For the ledger, what it is done to."""
+        return order.selection.as_json(self.id_name)
+
+    def chunk(self, order: Order, using: str, after: int, until: int, size: int) -> Step:
+        """Change up to ``size`` rows behind ``after``, up to ``until``."""
+        upto = until if order.selection.ids else self._scanned(using, after, until)
+        found = self.chosen(order, using).filter(pk__gt=after, pk__lte=upto).order_by("pk")
+        ids = list(found.values_list("pk", flat=True)[:size])
+        upto = ids[-1] if len(ids) == size else upto
+        done, events, skipped = self.change(ids, order, using) if ids else Change(0, 0)
+        return Step(done=done, after=upto, last=upto >= until, events=events, skipped=skipped)
+
+    def _scanned(self, using: str, after: int, until: int) -> int:
+        """How far a chunk looks: a rare match must not make it read the whole table."""
+        rows = self.table(using).filter(pk__gt=after, pk__lte=until).order_by("pk")
+        return next(iter(rows.values_list("pk", flat=True)[SCAN - 1 : SCAN]), until)
+
+    def outcome(self, done: int, events: int, skipped: int) -> Iterator[str]:
+        """What was done, in sentences."""
+        if done:
+            then = self.then.format(events=plural(events, "event"))
+            yield f"{self.past} {plural(done, self.noun)}{then}."
+        if skipped:
+            yield f"Not {self.past.lower()}: {plural(skipped, self.noun)}, {self.skipped}."
+        if not done and not skipped:
+            yield f"Nothing was {self.past.lower()}: {self.nothing}."
+
+
+def last_row(rows: QuerySet[Model]) -> int:
+    """The largest primary key, 0 without rows."""
+    return int(rows.order_by("-pk").values_list("pk", flat=True).first() or 0)

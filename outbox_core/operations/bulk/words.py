@@ -1,0 +1,58 @@
+"""An operation in words, the same on the pages and in the commands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from django.utils import timezone
+
+from outbox_core.operations.bulk.model import CARRIED_SECONDS, BulkOperation, State
+from outbox_core.operations.bulk.verb import Verb
+from outbox_core.people.humanize import amount, duration, plural
+from outbox_core.people.text import line
+
+
+def counts(row: BulkOperation) -> str:
+    """``1,000 of 25,000 done, 3 skipped``"""
+    of = amount(row.planned, capped=row.planned_capped)
+    skipped = f", {amount(row.skipped)} skipped" if row.skipped else ""
+    return f"{amount(row.done)} of {of} done{skipped}"
+
+
+def percent(row: BulkOperation) -> int:
+    """From 0 to 100; 100 only at the end."""
+    return 100 if row.state == State.DONE else min(99, int(row.fraction * 100))
+
+
+def is_alone(row: BulkOperation) -> bool:
+    """Whether nobody carries it out, although it could be."""
+    waits = (timezone.now() - row.due_at).total_seconds()
+    return bool(row.state == State.RUNNING and waits > CARRIED_SECONDS)
+
+
+def progress(row: BulkOperation, verb: Verb, processes: str) -> str:
+    """The state in a sentence, with what to do. ``processes`` are those that carry operations out."""
+    if row.state == State.DONE:
+        return " ".join(verb.outcome(row.done, row.events, row.skipped))
+    if row.state == State.FAILED:
+        return f"Failed: {line(row.error)} What was done stays. Remove the cause and resume it."
+    if row.state == State.PAUSED:
+        return f"Paused by {line(row.changed_by)}. Resume it to continue."
+    if row.state == State.CANCELLED:
+        return f"Cancelled by {line(row.changed_by)}. What was done stays."
+    if row.error:
+        return f"Will be tried again: {line(row.error)}"
+    if is_alone(row):
+        return f"No process carries it out. Start one ({processes}), or continue it with the command below."
+    if row.seconds_left is None:
+        return "Running."
+    return f"Running; about {duration(row.seconds_left)} left."
+
+
+def so_far(row: BulkOperation, verb: Verb) -> Iterator[str]:
+    """What a request did, and who does the rest."""
+    if row.state == State.DONE:
+        yield from verb.outcome(row.done, row.events, row.skipped)
+    else:
+        noun = plural(row.planned, verb.noun, capped=row.planned_capped)
+        yield f"{verb.past} {amount(row.done)} of {noun} so far. Operation {row.pk} does the rest."

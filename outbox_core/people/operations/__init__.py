@@ -1,0 +1,1 @@
+"""The pages of operations, the same on both sides."""

@@ -1,0 +1,125 @@
+"""The list of operations and the page of one."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from outbox_core.operations.bulk.model import BulkOperation
+from outbox_core.operations.bulk.operations import Operations
+from outbox_core.operations.bulk.words import counts, percent, progress
+from outbox_core.people.admin import ReadOnlyAdmin
+from outbox_core.people.markup import ago, badge
+from outbox_core.people.operations.shown import shown
+from outbox_core.people.operations.views import PAST, ChangeOperationView, NewOperationView
+from outbox_core.people.text import line
+
+
+class OperationAdmin(ReadOnlyAdmin):
+    """Operations, the newest first. ``processes`` are those that carry them out."""
+
+    title = "Operations"
+    operations: Operations
+    processes = ""
+    hidden_fields: ClassVar[tuple[str, ...]] = ()
+    """Fields of the form that this side does not have."""
+    list_display = ("name", "state_shown", "bar", "said", "scope_shown", "who_shown", "began")
+    list_display_links = ("name",)
+    list_filter = ("state",)
+    lookups = frozenset({"state__exact"})
+    ordering = ("-id",)
+    fields = ("name",)
+    readonly_fields = fields
+
+    @property
+    def using(self) -> str:
+        """The alias of the database."""
+        raise NotImplementedError
+
+    def may_see_errors(self, request: HttpRequest) -> bool:
+        """Whether a preview may show this user texts that can quote payloads."""
+        return True
+
+    def template(self, name: str) -> str:
+        return f"admin/{self.opts.app_label}/operation/{name}.html"
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).using(self.using)
+
+    def get_urls(self) -> list[URLPattern]:
+        view, app = self.admin_site.admin_view, self.opts.app_label
+        changes = [
+            path(
+                f"<int:pk>/{change}/",
+                view(ChangeOperationView.as_view(model_admin=self, change=change)),
+                name=f"{app}_operation_{change}",
+            )
+            for change in PAST
+        ]
+        new = view(NewOperationView.as_view(model_admin=self))
+        return [path("new/", new, name=f"{app}_operation_new"), *changes, *super().get_urls()]
+
+    def may_begin(self, request: HttpRequest) -> bool:
+        """Whether this user may use a verb."""
+        return any(request.user.has_perm(verb.permission) for verb in self.operations.verbs.values())
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        new = reverse(f"admin:{self.opts.app_label}_operation_new") if self.may_begin(request) else ""
+        return super().changelist_view(request, {"new_url": new, **(extra_context or {})})
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        row = self.get_object(request, object_id)
+        if not self.has_view_permission(request, row):
+            row = None  # Django's own view refuses it
+        more: dict[str, Any] = {"list_url": reverse(f"admin:{self.opts.app_label}_operation_changelist")}
+        if row:
+            more["operation"] = shown(row, self.operations, self.processes, request)
+        return super().change_view(request, object_id, form_url, {**more, **(extra_context or {})})
+
+    @admin.display(description="operation")
+    def name(self, row: BulkOperation) -> str:
+        return f"{row.pk}: {row.verb}"
+
+    @admin.display(description="state")
+    def state_shown(self, row: BulkOperation) -> SafeString:
+        return badge(row.state)
+
+    @admin.display(description="progress")
+    def bar(self, row: BulkOperation) -> SafeString:
+        done = percent(row)
+        return format_html(
+            '<progress max="100" value="{}" aria-label="operation {}">{} %</progress><p class="help">{}</p>',
+            done,
+            row.pk,
+            done,
+            counts(row),
+        )
+
+    @admin.display(description="what it does now")
+    def said(self, row: BulkOperation) -> str:
+        return progress(row, self.operations.verb(row), self.processes)
+
+    @admin.display(description="scope")
+    def scope_shown(self, row: BulkOperation) -> str:
+        return line(row.scope, 200)
+
+    @admin.display(description="who")
+    def who_shown(self, row: BulkOperation) -> str:
+        return line(row.who, 120)
+
+    @admin.display(description="began")
+    def began(self, row: BulkOperation) -> SafeString:
+        return ago(row.began_at)

@@ -1,0 +1,134 @@
+"""Each incident is named where a person looks, with its remedy and runbook. When its cause ends, all is well
+by itself. ``python -m tests.game_day`` makes the slow ones, too, and prints when and where each was seen.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import pytest
+from django.contrib import admin
+from django.core.management import call_command
+from django.test import Client, override_settings
+from pytest_django import DjangoDbBlocker
+
+import devstack.kafka
+from inbox.conf import settings as inbox_settings
+from inbox.models import InboxStatus
+from inbox.status.lag import Asking
+from inbox.status.latest_lag import LatestLag
+from outbox.models import OutboxEvent
+from outbox_core.database import own_connection
+from shop.models import Customer
+from tests.game_day.incidents import INCIDENTS, Incident
+from tests.game_day.settings import inbox_of
+from tests.game_day.stage import SECONDS, Stage, problems
+from tests.game_day.table import Seen, Table
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.django_db
+ALIVE_SECONDS = 4.0
+"""After this silence a relay counts as gone; 15 in production."""
+CHOSEN = [each for each in INCIDENTS if not each.slow or "GAME_DAY" in os.environ]
+
+
+@pytest.fixture(scope="module")
+def table() -> Iterator[Table]:
+    table = Table()
+    yield table
+    table.store(os.environ.get("GAME_DAY_TABLE", ""))
+
+
+@pytest.fixture(scope="module")
+def kafka(request: pytest.FixtureRequest) -> Iterator[tuple[str, int | None]]:
+    """The one of all tests, or for slow incidents one that may be frozen; its address and process."""
+    if "GAME_DAY" not in os.environ:
+        yield request.getfixturevalue("kafka_bootstrap"), None
+        return
+    with devstack.kafka.Cluster() as cluster:
+        yield cluster.bootstrap_servers, cluster.brokers[0].pid
+
+
+@pytest.fixture(scope="module")
+def stage(
+    kafka: tuple[str, int | None],
+    django_db_setup: None,
+    django_db_blocker: DjangoDbBlocker,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Stage]:
+    port = urlsplit(os.environ["DATABASE_URL"]).port
+    assert port is not None
+    with django_db_blocker.unblock(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr("outbox.status.reading.ALIVE_SECONDS", ALIVE_SECONDS)
+        address, broker = kafka
+        folder = tmp_path_factory.mktemp("game-day")
+        stage = Stage(address, folder, _somebody(), port, broker)
+        kafka_of_stage = {"OPTIONS": {"bootstrap_servers": [address]}}
+        with override_settings(INBOX=inbox_of(stage.topic), KAFKA=kafka_of_stage), stage:
+            lag = LatestLag(Asking(*inbox_settings().kafka_client()))
+            patch.setitem(vars(admin.site.get_model_admin(InboxStatus)), "_lag", lag)
+            stage.wait_until_well()
+            yield stage
+        call_command("flush", interactive=False, verbosity=0)
+
+
+def _somebody() -> Client:
+    """Who may see all pages, and whose own events are not in the log."""
+    OutboxEvent.objects.all().delete()
+    user = Customer.objects.register("Ada Lind", "ada@example.com")
+    Customer.objects.filter(pk=user.pk).update(is_staff=True, is_superuser=True)
+    client = Client()
+    client.force_login(Customer.objects.get(pk=user.pk))
+    OutboxEvent.objects.all().delete()
+    return client
+
+
+@pytest.fixture
+def committed(db: None) -> Iterator[None]:
+    """What the test does is committed, although it is a test of Django: the processes must see it."""
+    with own_connection("default"):
+        yield
+
+
+@pytest.mark.parametrize("incident", CHOSEN, ids=lambda each: each.name)
+def test_an_incident_is_seen_and_ends_by_itself(
+    stage: Stage, table: Table, committed: None, incident: Incident
+) -> None:
+    begun, known = time.monotonic(), len(stage.logged(incident.action))
+    with incident.cause(stage):
+        problem = wait_for_problem(stage, incident)
+        after = time.monotonic() - begun
+        assert incident.says in problem["text"]
+        assert incident.remedy in problem["remedy"]
+        assert problem["state"] == incident.state
+        if incident.on_page:
+            wait_until(
+                lambda: incident.runbook.url in stage.page(incident.side), SECONDS, "its page leads there"
+            )
+        wait_until(lambda: stage.alert(incident.alert), SECONDS, f"{incident.alert} would fire")
+        if incident.action:
+            wait_until(lambda: len(stage.logged(incident.action)) > known, SECONDS, "it is logged")
+            assert stage.logged(incident.action)[-1].startswith("https://")
+        ended = time.monotonic()
+    wait_until(lambda: not stage.alert(incident.alert), SECONDS, f"{incident.alert} is quiet again")
+    stage.wait_until_well()
+    wait_until(
+        lambda: "Nothing needs attention." in stage.page(incident.side), SECONDS, "its page is green again"
+    )
+    table.add(Seen(incident, problem["text"], after, time.monotonic() - ended))
+
+
+def wait_for_problem(stage: Stage, incident: Incident) -> dict[str, str]:
+    """The problem of the status, when it is there. The exit code must not say that all is well."""
+    found: list[dict[str, str]] = []
+
+    def is_named() -> bool:
+        report = stage.report(incident.side) if incident.on_page else stage.report_through_gate()
+        found.extend(problems(report, incident.runbook.url))
+        return bool(found) and report["exit_code"] > 0
+
+    wait_until(is_named, SECONDS, "it is named")
+    return found[0]

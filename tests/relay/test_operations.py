@@ -1,0 +1,175 @@
+"""Operations that relays carry out beside publishing, and commands carry out themselves."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator
+from io import StringIO
+from typing import Any
+
+import psycopg
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+
+from outbox.models import Held, Hold, Ledger, Operation
+from outbox.operations.bulk import operations
+from outbox_core.operations.bulk.carrier import Carrier
+from outbox_core.wire.encode import BinaryEncoder
+from relay.conf import RelaySettings
+from relay.engine import Relay
+from relay.publishers.memory import MemoryPublisher
+from tests.people.orders import begun
+from tests.relay.processes import START_SECONDS, RelayProcess
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+SECONDS = 30.0
+"""For what takes a moment, on a machine that is busy."""
+
+
+@pytest.fixture
+def held() -> list[Hold]:
+    """Three holds with ten events each, which the log no longer has."""
+    holds = [Hold.objects.create(scope=Hold.Scope.KEY, topic="t", key=key, reason="poison") for key in "abc"]
+    for n in range(30):
+        Held.objects.create(hold=holds[n // 10], event_id=10_000 + n, bucket=0)
+    return holds
+
+
+@pytest.fixture
+def other_session() -> Iterator[Callable[[Hold], Any]]:
+    """Locks a hold in another session, until the session is closed."""
+    name, base = connection.settings_dict, connection.get_connection_params()
+    with psycopg.connect(**{**base, "dbname": name["NAME"], "cursor_factory": psycopg.Cursor}) as session:
+
+        def lock(hold: Hold) -> Any:
+            session.execute("SELECT FROM outbox_hold WHERE id = %s FOR UPDATE", [hold.pk])
+            return session
+
+        yield lock
+
+
+def state(pk: int) -> tuple[str, int, int]:
+    """Its state, and how many events it and the ledger count."""
+    row = Operation.objects.get(pk=pk)
+    count = sum(Ledger.objects.by_people().values_list("count", flat=True))
+    return row.state, row.done, count
+
+
+def test_a_relay_killed_within_a_chunk_leaves_the_operation_to_another_one(
+    held: list[Hold], other_session: Callable[[Hold], Any], relay: Callable[..., RelayProcess]
+) -> None:
+    session = other_session(held[1])
+    row = begun("discard", rate=10)
+    first = relay()
+    waits = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+    wait_until(lambda: state(row.pk) == ("running", 10, 10), START_SECONDS, "the first chunk is done")
+    wait_until(lambda: session.execute(waits).fetchone()[0], SECONDS, "the second chunk waits for a lock")
+    first.end(signal.SIGKILL)
+    session.rollback()
+    assert Held.objects.waiting().count() == 20
+    second = relay()
+    wait_until(lambda: state(row.pk) == ("done", 30, 30), START_SECONDS + SECONDS, "the rest is done")
+    assert str(second.process.pid) in Operation.objects.get().carried_by
+    assert (Held.objects.waiting().count(), Ledger.objects.by_people().get().outcome) == (0, "done")
+    assert second.end() == 0
+
+
+def test_the_relay_that_owns_shard_0_hears_of_an_operation_with_what_it_asks_anyway(
+    held: list[Hold],
+) -> None:
+    heard: list[bool] = []
+    relay = Relay(
+        "default",
+        RelaySettings(),
+        MemoryPublisher(),
+        BinaryEncoder("/test"),
+        carry_operations=lambda: heard.append(True),
+    )
+    relay.turn()
+    assert not heard
+    row = begun("release")
+    assert relay.connected is not None
+    relay.connected.coordinator.balance_soon()
+    relay.turn()
+    relay.turn()
+    assert heard == [True]
+    operations.pause("default", row.pk, "mara")
+    relay.connected.coordinator.balance_soon()
+    relay.turn()
+    relay.leave()
+    assert heard == [True]
+
+
+def test_a_carrier_does_all_that_is_running_and_then_has_no_connection(held: list[Hold]) -> None:
+    rows = [begun("discard"), begun("release")]
+    with Carrier(operations, "default", "relay") as carrier:
+        carrier.notice()
+        wait_until(lambda: [state(r.pk)[0] for r in rows] == ["done"] * 2, SECONDS, "both are done")
+        mine = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+        with connection.cursor() as cursor:
+
+            def sessions() -> int:
+                cursor.execute(mine)
+                return int(cursor.fetchone()[0])
+
+            wait_until(lambda: sessions() == 1, SECONDS, "only the test is connected")
+
+
+def test_a_carrier_survives_a_database_that_goes_away(held: list[Hold]) -> None:
+    row = begun("discard", rate=10)
+    cut = (
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+    )
+    with Carrier(operations, "default", "relay") as carrier:
+        carrier.notice()
+        wait_until(lambda: state(row.pk)[1] >= 10, SECONDS, "a chunk is done")
+        with connection.cursor() as cursor:
+            cursor.execute(cut)
+
+        def ends() -> bool:
+            carrier.notice()
+            return state(row.pk) == ("done", 30, 30)
+
+        wait_until(ends, SECONDS, "all is done, and counted once")
+
+
+@pytest.mark.parametrize(("answer", "after"), [("c", "cancelled"), ("", "paused"), ("r", "running")])
+def test_who_interrupts_a_command_decides_what_becomes_of_the_operation(
+    held: list[Hold], monkeypatch: pytest.MonkeyPatch, answer: str, after: str
+) -> None:
+    def interrupt(seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("builtins.input", lambda _: answer)
+    monkeypatch.setattr("outbox_core.operations.bulk.following.time.sleep", interrupt)
+    with pytest.raises(CommandError) as error:
+        call_command("outbox_discard", "--all", "--yes", "--reason", "x", "--rate", "10", verbosity=0)
+    row = Operation.objects.get()
+    assert (error.value.returncode, row.state, row.done) == (130, after, 10)
+    assert ("--resume" in str(error.value)) == (after == "paused")
+
+
+def test_operations_are_listed_and_changed_by_command(held: list[Hold]) -> None:
+    def run(*arguments: object, **options: Any) -> str:
+        out = StringIO()
+        call_command("outbox_operations", *map(str, arguments), stdout=out, verbosity=0, **options)
+        return out.getvalue()
+
+    assert run() == "There are no operations.\n"
+    row = begun("discard", reason="sent twice")
+    assert "paused" in run(row.pk, pause=True)
+    with pytest.raises(CommandError, match="is paused: there is nothing to pause") as error:
+        run(row.pk, pause=True)
+    assert error.value.returncode == 2
+    assert "paused" in run(row.pk, resume=True, dry_run=True)
+    assert "Discarded 30 events." in run(row.pk, resume=True)
+    with pytest.raises(CommandError, match="is done: there is nothing to cancel"):
+        run(row.pk, cancel=True)
+    with pytest.raises(CommandError, match="There is no operation 0"):
+        run(0)
+    assert '"percent": 100' in run(json=True)
