@@ -2,18 +2,42 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import pytest
+from confluent_kafka import KafkaError, KafkaException, Producer
 
 from relay.publishers.base import Trouble
 from relay.publishers.confluent import options
+from relay.publishers.confluent.delivery import Delivery
 from tests.publishers.broker import Broker
 from tests.publishers.clients import confluent, deliver, records
-from tests.publishers.contract import by_key
+from tests.publishers.contract import by_key, troubles
 from tests.waiting import wait_until
 
-pytestmark = pytest.mark.real_kafka
+
+class Ending:
+    """A producer that ends while it is flushed, and makes no report. The client does so now and then, which a
+    real one cannot be made to do.
+    """
+
+    def produce(self, *arguments: object, **options: object) -> None:
+        pass
+
+    def flush(self, seconds: float) -> int:
+        raise KafkaException(KafkaError(KafkaError._FATAL, "it has ended", fatal=True))
+
+    def __len__(self) -> int:
+        return 0
 
 
+def test_without_a_report_a_producer_that_has_ended_has_acknowledged_nothing() -> None:
+    delivery = Delivery(cast(Producer, Ending()), records("t", ["k"], 2))
+    assert not delivery.wait(1.0, lambda topics: {})
+    assert troubles(delivery.outcomes()) == [Trouble.RETRIABLE] * 2
+
+
+@pytest.mark.real_kafka
 def test_reports_behind_a_fatal_error_do_not_hide_it(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
     """flush() goes on when its error callback has raised: the next callback ends in a SystemError.
 

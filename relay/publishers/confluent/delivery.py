@@ -31,7 +31,8 @@ class Delivery:
 
     ``reports`` has one entry for each record that the producer has taken: True while it may be under way,
     then its error, or None when all in-sync replicas have it. The client reports errors only, because each
-    report costs half a microsecond: once it has nothing left, a record without an error was acknowledged.
+    report costs half a microsecond: once it has nothing left, and has not ended, a record without an error
+    was acknowledged.
     ``refused`` is why the next one was not taken. ``fatal`` is the error that ended the producer. ``gone``
     has the topics that were deleted during the wave, each with its failure.
     """
@@ -45,7 +46,6 @@ class Delivery:
         self._records = records
         self._waited = 0.0
         self._is_whole = True
-        self._misses_reports = False
         self._send(records)
 
     @property
@@ -76,7 +76,7 @@ class Delivery:
         try:
             return self._wait(seconds, refusals, is_new=is_new)
         finally:
-            if not len(self._producer) and not self._misses_reports:
+            if self.fatal is None and not len(self._producer):
                 self._acknowledge()
 
     def _acknowledge(self) -> None:
@@ -127,11 +127,10 @@ class Delivery:
             self._end(error)
 
     def _end(self, error: Exception) -> None:
-        """The producer has ended. After a SystemError a report may be missing: a record without one may have
-        failed.
+        """The producer has ended. A callback that raises may keep reports behind it from being made, so a
+        record without one may have failed.
         """
         self.fatal = self.fatal or raised(error)
-        self._misses_reports = self._misses_reports or isinstance(error, SystemError)
 
     def outcomes(self) -> list[Outcome]:
         """The outcome of each record that the producer took, or of the first one if it took none."""
