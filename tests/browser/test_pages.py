@@ -39,3 +39,4 @@ def test_a_page_has_no_barrier_and_never_scrolls_sideways(visit: Visit, site: Si
 def show(page: Page, width: int, scheme: str) -> None:
     page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
     page.set_viewport_size({"width": width, "height": HIGH})
+    page.evaluate("Promise.allSettled(document.getAnimations().map(each => each.finished))")  # colours fade
