@@ -24,15 +24,28 @@ class Ending:
     def produce(self, *arguments: object, **options: object) -> None:
         pass
 
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
     def flush(self, seconds: float) -> int:
-        raise KafkaException(KafkaError(KafkaError._FATAL, "it has ended", fatal=True))
+        raise self._error
 
     def __len__(self) -> int:
         return 0
 
 
-def test_without_a_report_a_producer_that_has_ended_has_acknowledged_nothing() -> None:
-    delivery = Delivery(cast(Producer, Ending()), records("t", ["k"], 2))
+@pytest.mark.parametrize(
+    "error",
+    [
+        KafkaException(KafkaError(KafkaError._FATAL, "it has ended", fatal=True)),
+        SystemError(
+            "<method 'flush' of 'cimpl.Producer' objects> returned NULL without setting an exception"
+        ),
+    ],
+    ids=["fatal", "lost"],
+)
+def test_without_a_report_a_producer_that_has_ended_has_acknowledged_nothing(error: Exception) -> None:
+    delivery = Delivery(cast(Producer, Ending(error)), records("t", ["k"], 2))
     assert not delivery.wait(1.0, lambda topics: {})
     assert troubles(delivery.outcomes()) == [Trouble.RETRIABLE] * 2
 

@@ -27,14 +27,10 @@ _TROUBLES = {
 
 def raised(error: BaseException) -> BaseException:
     """The error that the client meant. ``flush`` may go on after a fatal error. The next callback then ends
-    in a SystemError, whose cause is the fatal error. Raises any other SystemError.
+    in a SystemError, whose cause is the fatal error, if the client has not lost it.
     """
-    if not isinstance(error, SystemError):
-        return error
-    cause: BaseException | None = error.__cause__
-    if cause is None or of(cause) is None:
-        raise error
-    return cause
+    cause = error.__cause__ if isinstance(error, SystemError) else None
+    return error if cause is None or of(cause) is None else cause
 
 
 def is_fatal(error: BaseException | None) -> bool:
