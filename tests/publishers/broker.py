@@ -132,8 +132,16 @@ class Broker:
             manager.run(manager.send, AlterClientQuotasRequest(entries=[quota], validate_only=False))
 
     def configure(self, topic: str, **configs: str) -> None:
+        """Returns once the broker knows of it; its log may apply it a moment later."""
+        asked = [ConfigResource(ConfigResourceType.TOPIC, topic, dict.fromkeys(configs))]
         with self._admin() as admin:
             admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, configs)])
+
+            def known() -> bool:
+                found = admin.describe_configs(asked, config_filter="all")["topic"][topic]
+                return all(found[name]["value"] == value for name, value in configs.items())
+
+            wait_until(known, 60, "the broker knows what was configured")
 
     def grow(self, topic: str, partitions: int) -> None:
         with self._admin() as admin:

@@ -62,7 +62,8 @@ def test_reports_behind_a_fatal_error_do_not_hide_it(broker: Broker, monkeypatch
     wait_until(lambda: not deliver(publisher, records(topic, ["k"], 1)), 60, "the broker answers in time")
     broker.configure(topic, **{"max.message.bytes": "1000"})
     wanted = records(topic, ["k"], 3, first=1, padding=500)
-    assert None not in publisher.publish(wanted)
+    refused = "the limit of the topic, which reaches its log after the answer, refuses them all"
+    wait_until(lambda: None not in publisher.publish(wanted), 60, refused)
     broker.configure(topic, **{"max.message.bytes": "100000"})
     assert {failure.trouble for failure in deliver(publisher, wanted)} <= {Trouble.RETRIABLE}
     assert by_key(broker.read(topic))[b"k"][-3:] == [b"1", b"2", b"3"]
