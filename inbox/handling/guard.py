@@ -1,26 +1,108 @@
-"""Sees each statement of a handler before it runs."""
+"""Sees each statement of a handler before it runs, whether it comes through Django or through psycopg."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any
 
-from inbox.handling.endings import refuse
+from django.db.backends.base.base import BaseDatabaseWrapper
+from psycopg.pq import TransactionStatus
+
+from inbox.errors import EffectsLost
+from inbox.handling.endings import ENDED, refuse
 from inbox.handling.session import SessionSettings
 from inbox.handling.statements import as_text, is_plain
 
+if TYPE_CHECKING:
+    from psycopg import Cursor
+
+    _Base = Cursor[Any]
+else:
+    _Base = object
+
 
 class StatementGuard:
-    """An execute wrapper: it refuses what no handler may run, and stores settings before they change."""
+    """Refuses what no handler may run, and stores settings before they change.
 
-    def __init__(self, session: SessionSettings) -> None:
-        self._session = session
+    ``commit()`` and ``rollback()`` of a psycopg connection are no statements. Behind them psycopg begins
+    another transaction with the next statement, and a second commit would make that one durable: so that
+    statement is refused.
+    """
 
-    def __call__(
-        self, execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: dict[str, Any]
-    ) -> Any:
+    def __init__(self, connection: BaseDatabaseWrapper, settings: SessionSettings) -> None:
+        self._connection = connection
+        self._settings = settings
+
+    @contextmanager
+    def watch(self) -> Iterator[None]:
+        """Watch the cursors that are made in this block."""
+        session = self._connection.connection
+        unwatched = session.cursor_factory
+        session.cursor_factory = partial(_watched(unwatched), guard=self)
+        try:
+            with self._connection.execute_wrapper(_refuse_another_transaction):
+                yield
+        finally:
+            session.cursor_factory = unwatched
+
+    def check(self, sql: Any, params: Any = None) -> None:
+        """Raises EffectsLost: no handler may run this statement."""
+        _refuse_idle(self._connection)
         text = as_text(sql)
         if not is_plain(text):
-            refuse(text)
-            self._session.store(context["connection"], text, params)
-        return execute(sql, params, many, context)
+            self._refuse(text)
+            self._settings.store(self._connection, text, params)
+
+    def _refuse(self, sql: str) -> None:
+        try:
+            refuse(sql)
+        except EffectsLost as error:
+            # A handler that catches this goes on as if its writes were rolled back. So they will be.
+            self._connection.needs_rollback = True
+            self._connection.rollback_exc = error  # type: ignore[attr-defined]
+            raise
+
+
+class _Watched(_Base):
+    """A cursor of psycopg whose statements are checked before they run."""
+
+    def __init__(self, *arguments: Any, guard: StatementGuard, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._guard = guard
+
+    def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
+        self._guard.check(query, params)
+        return super().execute(query, params, **options)
+
+    def executemany(self, query: Any, params_seq: Any, **options: Any) -> None:
+        self._guard.check(query)
+        super().executemany(query, params_seq, **options)
+
+    def stream(self, query: Any, params: Any = None, **options: Any) -> Any:
+        self._guard.check(query, params)
+        return super().stream(query, params, **options)
+
+    def copy(self, statement: Any, params: Any = None, **options: Any) -> Any:
+        self._guard.check(statement, params)
+        return super().copy(statement, params, **options)
+
+
+@cache
+def _watched(factory: type) -> type:
+    return type("WatchedCursor", (_Watched, factory), {})
+
+
+def _refuse_another_transaction(
+    execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: dict[str, Any]
+) -> Any:
+    """An execute wrapper. Django makes cursors on the server, as for iterator(), without the factory."""
+    _refuse_idle(context["connection"])
+    return execute(sql, params, many, context)
+
+
+def _refuse_idle(connection: BaseDatabaseWrapper) -> None:
+    session = connection.connection
+    if session is not None and session.pgconn.transaction_status == TransactionStatus.IDLE:
+        raise EffectsLost(ENDED)

