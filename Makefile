@@ -10,9 +10,6 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PACKAGES := outbox_core outbox relay inbox shop consumers devstack demo benchmarks tests docsite noxfile.py
-# Two processes run the tests; a file's tests stay together, and the long files begin first.
-WORKERS ?= 2
-SIDE_BY_SIDE := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
 
@@ -32,8 +29,8 @@ serve: $(READY) ## The shop, the relays and the consumers, to click through; Ctr
 unit: $(READY) ## The tests that need no service, in seconds
 	@$(BIN)/python -m pytest -q -m unit $(ARGS)
 
-test: $(READY) ## All tests, on PostgreSQL and Kafka of their own; WORKERS=how many side by side
-	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(ARGS)
+test: $(READY) ## All tests, on PostgreSQL and Kafka of their own, in two processes side by side
+	@$(BIN)/python -m tests $(ARGS)
 
 matrix: $(READY) ## Unit and integration tests on every supported Python, Django and PostgreSQL
 	@$(BIN)/nox $(ARGS)

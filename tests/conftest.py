@@ -39,20 +39,12 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", f"{tier}: {meaning}")
 
 
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_setupnodes(config: pytest.Config) -> None:
-    """Start Kafka before the workers, which share it. They read the settings once they have services."""
-    del os.environ["DJANGO_SETTINGS_MODULE"]
-    if not tiers.only_unit(config.pluginmanager):
-        run.start_shared()
-
-
 @pytest.hookimpl(wrapper=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     """Assign tiers before -m chooses among them; arrange what is chosen."""
     tiers.assign(items)
     yield
-    tiers.arrange(items, side_by_side=run.is_worker())
+    tiers.arrange(items)
 
 
 @pytest.hookimpl(wrapper=True)

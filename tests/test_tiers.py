@@ -47,15 +47,13 @@ def test_a_test_belongs_to_the_tier_of_what_it_uses(test: Any, tier: str) -> Non
     assert len(tiers.TIERS.keys() & test.marks) == 1
 
 
-def test_quick_tests_run_first_and_long_ones_begin_first_side_by_side() -> None:
+def test_quick_tests_run_first() -> None:
     long = item("tests/torture/test_torture.py::test_a", markers=("acceptance",))
     middle = item("tests/relay/test_log.py::test_a", markers=("integration",))
     quick = item("tests/relay/test_in_flight.py::test_a", markers=("unit",))
     items = [middle, long, quick]
-    tiers.arrange(items, side_by_side=False)
+    tiers.arrange(items)
     assert items == [quick, middle, long]
-    tiers.arrange(items, side_by_side=True)
-    assert items == [long, middle, quick]
 
 
 def test_a_unit_test_that_starts_a_process_fails() -> None:

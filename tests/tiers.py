@@ -69,8 +69,6 @@ WHOLE_PROCESSES = {
     "tests/torture/test_torture.py",
 }
 """Beginnings of the ids of tests that start processes."""
-LONGEST = ("tests/torture/test_torture.py", "tests/torture/", "tests/inbox/test_run_consumer.py")
-"""What begins first where tests run side by side."""
 
 
 def assign(items: Iterable[pytest.Item]) -> None:
@@ -96,18 +94,13 @@ def _uses_a_service(item: pytest.Item) -> bool:
     return not SERVICES.isdisjoint(getattr(item, "fixturenames", ()))
 
 
-def arrange(items: list[pytest.Item], *, side_by_side: bool) -> None:
-    """Quick tests first; but side by side the long ones, so that no worker is left alone with them."""
-    items.sort(key=_haste if side_by_side else _rank)
+def arrange(items: list[pytest.Item]) -> None:
+    """Quick tests first."""
+    items.sort(key=_rank)
 
 
 def _rank(item: pytest.Item) -> int:
     return next((rank for rank, tier in enumerate(TIERS) if item.get_closest_marker(tier)), 0)
-
-
-def _haste(item: pytest.Item) -> tuple[int, int]:
-    place = next((n for n, start in enumerate(LONGEST) if item.nodeid.startswith(start)), len(LONGEST))
-    return place, -_rank(item)
 
 
 def only_unit(pluginmanager: pytest.PytestPluginManager) -> bool:
