@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from django.core.exceptions import ImproperlyConfigured
 
-from outbox.search.in_kafka import Lookup, Place
+from outbox.search.in_kafka import Lookup, Place, Reading
 from outbox_core.errors import KafkaUnreachable
 from outbox_core.people.text import line
 from relay.audit.claims import Claim, claim
-from relay.audit.kafka import KafkaLog, open_reader
+from relay.audit.kafka import KafkaLog, Reader, open_reader
+from relay.consumer_groups.asking import ConsumerGroup
 
 ASK_SECONDS = 3.0
 """How long each question to Kafka may take."""
@@ -34,8 +36,10 @@ def find(
     """
     deadline = clock() + seconds
     try:
-        with closing(KafkaLog(open_reader(ASK_SECONDS))) as kafka:
-            return _read(kafka, topic, event_id, since, lambda: clock() < deadline)
+        reader = open_reader(ASK_SECONDS)
+        with closing(KafkaLog(reader)) as kafka:
+            found = _read(kafka, topic, event_id, since, lambda: clock() < deadline)
+            return replace(found, groups=_groups(reader, topic, found.places))
     except (KafkaUnreachable, ImproperlyConfigured) as error:
         return Lookup(trouble=line(error))
 
@@ -54,6 +58,25 @@ def _read(kafka: KafkaLog, topic: str, event_id: str, since: datetime, goes_on: 
     else:
         return Lookup(places=list(_places(found)), read=read, complete=True)
     return Lookup(places=list(_places(found)), read=read)
+
+
+def _groups(reader: Reader, topic: str, places: Sequence[Place]) -> Sequence[Reading] | None:
+    """What the groups of the topic have read of these records; None if that cannot be had."""
+    try:
+        groups = reader.groups([topic]) if places else ()
+    except Exception:  # for an answer that they do not understand, clients raise any error
+        return None
+    return [
+        _reading(group, place, group.offsets[topic, place.partition])
+        for group in sorted(groups, key=lambda each: each.name)
+        for place in places
+        if (topic, place.partition) in group.offsets
+    ]
+
+
+def _reading(group: ConsumerGroup, place: Place, offset: int) -> Reading:
+    left = max(place.offset + 1 - offset, 0)
+    return Reading(group=group.name, members=group.members, place=place, past=not left, lag=left)
 
 
 def _places(found: list[Claim]) -> Iterator[Place]:

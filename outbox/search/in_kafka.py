@@ -22,12 +22,26 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """A consumer group that has committed an offset of the partition of ``place``. ``past``: it has read the
+    record there. ``lag`` is how many records of the partition it has not read up to this one.
+    """
+
+    group: str
+    members: int
+    place: Place
+    past: bool
+    lag: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Lookup:
     """What was found. ``complete``: the topic was read from the time of the event to its present end.
-    ``trouble`` is why it could not be read.
+    ``trouble`` is why it could not be read. ``groups`` is None if Kafka did not tell of them.
     """
 
     places: Sequence[Place] = ()
+    groups: Sequence[Reading] | None = ()
     read: int = 0
     complete: bool = False
     trouble: str = ""

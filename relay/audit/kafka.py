@@ -5,7 +5,7 @@ deleted.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
@@ -19,6 +19,7 @@ from outbox_core.wire.consumed import ConsumerRecord
 from outbox_core.wire.encode import wire_time
 from relay.audit.scope import ALL, NOTHING
 from relay.conf import settings
+from relay.consumer_groups.asking import ConsumerGroup
 
 Spans = Mapping[int, tuple[int, int]]
 """The first offset and the end offset of each partition."""
@@ -29,6 +30,9 @@ SILENT_SECONDS = 60.0
 
 class Reader(cluster.Inspector, Protocol):
     """An inspector that reads whole topics, too. Each method may raise KafkaUnreachable."""
+
+    def groups(self, topics: Collection[str]) -> Sequence[ConsumerGroup]:
+        """The groups that have committed offsets of these topics."""
 
     def bounds(self, topic: str) -> Spans:
         """The first offset and the end offset of each partition."""
