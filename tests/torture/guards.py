@@ -233,6 +233,11 @@ GUARDS = [
         "tests/inbox/test_unit_of_work.py::test_swallowed_database_error_is_not_taken_for_success",
     ),
     Guard(
+        "no statement behind the end of a transaction",
+        "tests/inbox/test_endings.py"
+        "::test_what_a_handler_writes_behind_the_end_of_the_transaction_does_not_begin_another_one",
+    ),
+    Guard(
         "no blame while the cause is in doubt",
         "tests/inbox/test_endings.py"
         "::test_of_a_key_that_is_released_only_the_event_that_ends_the_transaction_is_blamed",

@@ -86,9 +86,10 @@ STATEMENTS = {
 CAUGHT: dict[str, Callable[[], object]] = {
     "swallowed": lambda: _execute("SELECT 1 / 0", None),
     "committed": lambda: connection.connection.commit(),
+    "undone": lambda: connection.connection.rollback(),
 }
-"""What raises an error that the handler catches: the first leaves a transaction that can only roll back, the
-second one that is over.
+"""The handler catches the errors of these, and then writes. The first leaves a transaction that can only roll
+back, the others one that is over.
 """
 
 

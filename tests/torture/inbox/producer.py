@@ -24,7 +24,7 @@ FRAIL_KEYS = 6
 POISON = (
     "refused", "error", "constraint", "rotten",
     "currval", "timeout", "deadlock", "webhook", "later", "cancelled", "exit", "commit", "rollback",
-    "swallowed", "committed", "dies",
+    "swallowed", "committed", "undone", "dies",
 )  # fmt: skip
 """``rotten`` can never be read and is discarded in the end; for the others there are antidotes."""
 RARE = "dies"

@@ -90,6 +90,9 @@ INBOX: dict[str, Mutation] = {
     "the refusal of effects that are lost": instead(
         "inbox.handling.unit_of_work.UnitOfWork._refuse_broken", lambda _: None
     ),
+    "no statement behind the end of a transaction": instead(
+        "inbox.handling.guard._refuse_idle", lambda _: None
+    ),
     "evidence before an event is given up": instead(
         "inbox.holding.evidence.Evidence.is_in_outage", lambda *_: False
     ),
