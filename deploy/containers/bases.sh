@@ -13,6 +13,7 @@ trap 'rm -rf "$work"' EXIT
 exec 3>&1 >&2
 
 if ! docker image inspect "$tag:debian-$suite" > /dev/null 2>&1; then
+    command -v debootstrap > /dev/null || { echo "debootstrap is missing: apt-get install debootstrap"; exit 1; }
     debootstrap --variant=minbase "$suite" "$work/root" ${DEBIAN_MIRROR:+"$DEBIAN_MIRROR"}
     tar -C "$work/root" -c . | docker import - "$tag:debian-$suite"
     rm -rf "$work/root"

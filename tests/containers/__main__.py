@@ -6,7 +6,7 @@ import sys
 
 from tests.containers.compose import Compose
 from tests.containers.engine import NoEngine, engine
-from tests.containers.images import variables
+from tests.containers.images import NoImages, variables
 from tests.containers.proof import Proof
 
 PROJECT = "outbox-proof"
@@ -26,6 +26,9 @@ def main() -> int:
                 compose("down", "--volumes", "--timeout", "5")
     except NoEngine as error:
         print(f"containers: skipped: {error}", file=sys.stderr)
+    except NoImages as error:
+        print(f"containers: {error}", file=sys.stderr)
+        return 1
     return 0
 
 

@@ -14,8 +14,12 @@ PULL_SECONDS = 120
 FOR_COMPOSE = ("PYTHON_IMAGE", "POSTGRES_IMAGE", "KAFKA_IMAGE", "BUILD_NETWORK", "PIP_INDEX_URL")
 
 
+class NoImages(Exception):
+    """There are none; the text says why."""
+
+
 def variables() -> dict[str, str]:
-    """What docker-compose.yml takes, with a free port for the shop."""
+    """What docker-compose.yml takes, with a free port for the shop. Raises NoImages."""
     given = {name: os.environ[name] for name in FOR_COMPOSE if name in os.environ}
     return {**(given or _bases()), "SHOP_PORT": str(_free_port())}
 
@@ -29,7 +33,9 @@ def _bases() -> dict[str, str]:
     print(f"{python} cannot be pulled: building the base images here")
     script = [str(ROOT / "deploy/containers/bases.sh")]
     environ = {**os.environ, "PYTHON": sys.executable}
-    built = subprocess.run(script, stdout=subprocess.PIPE, text=True, env=environ, check=True)
+    built = subprocess.run(script, stdout=subprocess.PIPE, text=True, env=environ, check=False)
+    if built.returncode:
+        raise NoImages("the base images could not be built: see above")
     return dict(line.removeprefix("export ").split("=", 1) for line in built.stdout.splitlines())
 
 
