@@ -17,7 +17,6 @@ class InboxFollowing(InboxCommand, FollowingCommand):
     """On the database of the inbox."""
 
     operations = operations
-    manager = "inbox_operations"
 
     def add_arguments(self, parser: Any) -> None:
         self.add_database(parser)

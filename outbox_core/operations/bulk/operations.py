@@ -34,13 +34,19 @@ LOOK_SECONDS = 0.2
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operations:
     """``model`` and ``ledger`` are the tables of a side, ``refusals`` the errors of its app that another try
-    does not end.
+    does not end. ``process`` is what to start, so that they are carried out: ``manage.py run_relay``.
     """
 
     model: type[BulkOperation]
     ledger: type[LedgerEntry]
     verbs: Mapping[str, Verb]
     refusals: type[Exception]
+    process: str
+
+    @property
+    def command(self) -> str:
+        """The command that lists and changes them: ``outbox_operations``."""
+        return f"{self.model._meta.app_label}_operations"
 
     def rows(self, using: str) -> OperationQuerySet:
         found: OperationQuerySet = self.model._default_manager.using(using)
