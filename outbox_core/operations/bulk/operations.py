@@ -15,6 +15,7 @@ from outbox_core.database import BY_INDEX, pinned
 from outbox_core.operations.bulk.model import BulkOperation, OperationQuerySet, State
 from outbox_core.operations.bulk.step import (
     FIRST_CHUNK,
+    LOOK_SECONDS,
     Step,
     next_size,
     pause_after,
@@ -28,7 +29,6 @@ LIMITS = {**BY_INDEX, "statement_timeout": "30s", "lock_timeout": "5s"}
 """For a chunk: a lock that somebody else keeps for long is an error, after which the chunk is tried again."""
 TRIES = 5
 """After so many failures of one chunk, the operation has failed until a person resumes it."""
-LOOK_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
