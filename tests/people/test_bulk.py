@@ -14,6 +14,7 @@ from unittest import mock
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection
+from django.db.models import F
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -25,7 +26,7 @@ from outbox_core.operations.bulk.operations import TRIES
 from outbox_core.operations.bulk.selection import Selection
 from outbox_core.operations.bulk.step import CHUNK, LEAST_CHUNK, next_size
 from tests.admin.conftest import Log
-from tests.people.orders import begun, carry, do
+from tests.people.orders import begun, carry, do, order
 
 
 @pytest.fixture(autouse=True)
@@ -159,6 +160,14 @@ def test_what_is_held_after_it_began_does_not_belong_to_it(holds: list[Hold], lo
     row = begun("release")
     log.hold(log.insert(99, "late"), key="late")
     assert (carry(row.pk).done, due()) == (25, 25)
+
+
+def test_what_could_not_be_counted_shows_how_far_it_is_of_the_rows_that_there_are(holds: list[Hold]) -> None:
+    """The rows before them are pruned long ago."""
+    Held.objects.update(id=F("id") + 1_000_000)
+    row = operations.begin(order("discard"), "default", 0, capped=True)
+    assert row.fraction == 0
+    assert [round(carry(row.pk, 1).fraction, 2) for _ in range(3)] == [0.4, 0.8, 1]
 
 
 def test_a_chunk_becomes_smaller_when_it_is_slow_and_larger_when_it_is_fast() -> None:

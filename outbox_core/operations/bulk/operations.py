@@ -21,7 +21,7 @@ from outbox_core.operations.bulk.step import (
     pause_after,
     within_rate,
 )
-from outbox_core.operations.bulk.verb import Order, Verb, last_row
+from outbox_core.operations.bulk.verb import Order, Verb, before_first, last_row
 from outbox_core.operations.ledger import CANCELLED, DONE, FAILED, IN_PART, LedgerEntry
 from outbox_core.people.failure import describe
 
@@ -66,7 +66,8 @@ class Operations:
         """
         verb = self.verbs[order.verb]
         verb.check(order, using)
-        first, until = 0, last_row(verb.table(using))
+        rows = verb.table(using)
+        first, until = before_first(rows), last_row(rows)
         return self.rows(using).create(  # type: ignore[no-any-return]
             verb=order.verb,
             scope=verb.scope(order),
