@@ -25,6 +25,7 @@ from outbox.operations.bulk import operations
 from outbox_core.operations.bulk.operations import TRIES
 from outbox_core.operations.bulk.selection import Selection
 from outbox_core.operations.bulk.step import CHUNK, LEAST_CHUNK, next_size
+from outbox_core.operations.ledger import LedgerQuerySet
 from tests.admin.conftest import Log
 from tests.people.orders import begun, carry, do, order
 
@@ -100,7 +101,7 @@ def test_an_operation_whose_chunk_always_fails_waits_for_a_person(holds: list[Ho
             carry(row.pk, 1)
     assert (carry(row.pk).state, Ledger.objects.get().outcome) == ("failed", "failed")
     assert operations.resume("default", row.pk, "ole")
-    assert (carry(row.pk).done, Ledger.objects.get().outcome) == (25, "done")
+    assert (carry(row.pk).done, Ledger.objects.get(verb="discard").outcome) == (25, "done")
 
 
 def test_events_whose_hold_is_being_released_are_skipped_and_counted(holds: list[Hold]) -> None:
@@ -201,7 +202,34 @@ def test_a_cancelled_operation_keeps_what_is_done_and_cannot_be_resumed(holds: l
     assert operations.cancel("default", row.pk, "ole")
     assert not operations.resume("default", row.pk, "ole")
     assert (carry(row.pk).done, due()) == (10, 10)
-    assert (Ledger.objects.get().count, Ledger.objects.get().outcome) == (10, "cancelled")
+    entry = Ledger.objects.get(verb="release")
+    assert (entry.count, entry.outcome) == (10, "cancelled")
+
+
+def test_who_paused_resumed_and_cancelled_it_is_in_the_ledger(holds: list[Hold]) -> None:
+    row = begun("release", Selection(topic="test.notes"))
+    for change, who in ((operations.pause, "ole"), (operations.resume, "ida"), (operations.cancel, "ole")):
+        assert change("default", row.pk, who)
+        assert not change("default", row.pk, "nobody")
+    entries = Ledger.objects.order_by("pk")
+    assert [(each.who, each.verb, each.before, each.outcome) for each in entries] == [
+        ("ole", "pause", "running", "done"),
+        ("ida", "resume", "paused", "done"),
+        ("ole", "cancel", "running", "done"),
+    ]
+    assert {each.scope for each in entries} == {f"operation {row.pk}: release holds: topic test.notes"}
+    assert entries[0].selection == {"topic": "test.notes", "operation": row.pk}
+
+
+def test_a_change_that_the_ledger_cannot_keep_is_not_made(holds: list[Hold]) -> None:
+    row = begun("release")
+    for change in (operations.pause, operations.cancel):
+        with (
+            mock.patch.object(LedgerQuerySet, "create", side_effect=DatabaseError("disk full")),
+            pytest.raises(DatabaseError),
+        ):
+            change("default", row.pk, "ole")
+    assert carry(row.pk).state == "done"
 
 
 def test_operations_are_pruned_with_the_ledger(holds: list[Hold]) -> None:

@@ -136,21 +136,36 @@ class Operations:
         return row
 
     def pause(self, using: str, pk: int, who: str) -> bool:
-        return self.rows(using).pause(pk, who)
+        return self._change(using, pk, who, LedgerEntry.Verb.PAUSE, IN_PART)
 
     def resume(self, using: str, pk: int, who: str) -> bool:
-        with pinned(using):
-            return self.rows(using).resume(pk, who) and self._enter(using, pk, IN_PART)
+        return self._change(using, pk, who, LedgerEntry.Verb.RESUME, IN_PART)
 
     def cancel(self, using: str, pk: int, who: str) -> bool:
-        with pinned(using):
-            return self.rows(using).cancel(pk, who) and self._enter(using, pk, CANCELLED)
+        return self._change(using, pk, who, LedgerEntry.Verb.CANCEL, CANCELLED)
 
-    def _enter(self, using: str, pk: int, outcome: str) -> bool:
-        """Write the outcome into the ledger."""
-        entry = self.rows(using).filter(pk=pk).values("ledger")
-        self.ledger._default_manager.using(using).filter(pk__in=entry).update(outcome=outcome, last_at=Now())
+    def _change(self, using: str, pk: int, who: str, deed: LedgerEntry.Verb, outcome: str) -> bool:
+        """Change its state, and keep in the ledger who did so."""
+        with pinned(using):
+            row = self.rows(using).filter(pk=pk).select_for_update(no_key=True).first()
+            if row is None or not getattr(self.rows(using), deed.value)(pk, who):
+                return False
+            self._enter(using, row, outcome)
+            self.ledger._default_manager.using(using).create(
+                who=who,
+                verb=deed,
+                scope=str(row),
+                selection={**self.verb(row).stored_selection(row.order), "operation": pk},
+                count=1,
+                outcome=DONE,
+                before=row.state,
+            )
         return True
+
+    def _enter(self, using: str, row: BulkOperation, outcome: str) -> None:
+        """Write the outcome into its ledger entry."""
+        entries = self.ledger._default_manager.using(using).filter(pk=row.ledger_id)
+        entries.update(outcome=outcome, last_at=Now())
 
     def _chunk(self, row: BulkOperation, using: str, by: str) -> None:
         began, order, verb = time.monotonic(), row.order, self.verb(row)
@@ -196,7 +211,7 @@ class Operations:
         with pinned(using):
             running = self.rows(using).running().filter(pk=row.pk, after=row.after)
             if running.update(**values) and over:
-                self._enter(using, row.pk, FAILED)
+                self._enter(using, row, FAILED)
 
 
 def _entry(verb: Verb, order: Order) -> dict[str, Any]:

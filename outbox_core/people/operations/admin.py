@@ -16,6 +16,7 @@ from outbox_core.operations.bulk.model import BulkOperation
 from outbox_core.operations.bulk.operations import Operations
 from outbox_core.operations.bulk.words import counts, percent, progress
 from outbox_core.people.admin import ReadOnlyAdmin
+from outbox_core.people.ledger_admin import history
 from outbox_core.people.markup import ago, badge
 from outbox_core.people.operations.shown import shown
 from outbox_core.people.operations.views import PAST, ChangeOperationView, NewOperationView
@@ -81,6 +82,8 @@ class OperationAdmin(ReadOnlyAdmin):
         row = self.get_object(request, object_id)
         if row and self.has_view_permission(request, row):  # otherwise Django's own view refuses it
             context["operation"] = shown(row, self.operations, request)
+            entries = self.operations.ledger._default_manager.using(self.database())
+            context["history"] = history(entries.of_operation(row.pk, row.ledger_id))
         return context
 
     @admin.display(description="operation")
