@@ -112,6 +112,15 @@ def test_it_is_paused_resumed_and_cancelled_from_its_page(holds: list[Hold], adm
     assert "Nothing was changed" in said(admin_client)
 
 
+def test_what_is_resumed_from_its_page_continues_at_once(holds: list[Hold], admin_client: Client) -> None:
+    """A consumer sees it only with its next heartbeat."""
+    row = begun("release")
+    for change, done in (("pause", 0), ("resume", 5), ("pause", 5), ("resume", 10), ("cancel", 10)):
+        admin_client.post(f"{LIST}{row.pk}/{change}/")
+        assert Operation.objects.get().done == done
+    assert "Resumed operation" in said(admin_client)
+
+
 @pytest.mark.parametrize("verb", OF_VERB)
 def test_each_verb_takes_its_permission(holds: list[Hold], staff: Staff, verb: str) -> None:
     others = [name for each, name in OF_VERB.items() if each != verb]

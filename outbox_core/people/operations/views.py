@@ -122,6 +122,8 @@ class ChangeOperationView(OperationView):
             raise PermissionDenied
         if getattr(operations, self.change)(using, pk, request.user.get_username()):
             messages.success(request, f"{PAST[self.change]} operation {pk}.")
+            if self.change == "resume":
+                requests.carry(operations, using, pk)
         else:
             messages.warning(request, f"Nothing was changed: operation {pk} is {row.state}.")
         return self.back(pk)
