@@ -55,7 +55,7 @@ class FollowingCommand(OperatorCommand):
         return row
 
     def how_to_continue(self, row: BulkOperation) -> str:
-        return f"To continue: manage.py {self.operations.command} {row.pk} --resume"
+        return f"To continue: {self.operations.command(row)} --resume"
 
     def _bar(self, row: BulkOperation, options: dict[str, Any]) -> Any:
         quiet = None if options.get("verbosity", 1) else True
@@ -76,7 +76,7 @@ class FollowingCommand(OperatorCommand):
     def _interrupted(self, using: str, row: BulkOperation, who: str) -> str:
         answer = self._answer()
         if answer == "r":
-            see = f"See manage.py {self.operations.command}"
+            see = f"See {self.operations.command(row)}"
             return f"Other processes continue operation {row.pk}: {counts(row)}. {see}"
         change = self.operations.cancel if answer == "c" else self.operations.pause
         change(using, row.pk, who)

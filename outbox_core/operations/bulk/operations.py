@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from django.db import DEFAULT_DB_ALIAS
 from django.db.models import F
 from django.db.models.functions import Now
 
@@ -43,10 +44,11 @@ class Operations:
     refusals: type[Exception]
     process: str
 
-    @property
-    def command(self) -> str:
-        """The command that lists and changes them: ``outbox_operations``."""
-        return f"{self.model._meta.app_label}_operations"
+    def command(self, row: BulkOperation) -> str:
+        """The command that shows it and, with an option, changes it: ``manage.py outbox_operations 12``."""
+        using = row._state.db
+        database = "" if using in (None, DEFAULT_DB_ALIAS) else f" --database {using}"
+        return f"manage.py {self.model._meta.app_label}_operations {row.pk}{database}"
 
     def rows(self, using: str) -> OperationQuerySet:
         found: OperationQuerySet = self.model._default_manager.using(using)

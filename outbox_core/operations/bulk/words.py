@@ -44,7 +44,7 @@ def progress(row: BulkOperation, operations: Operations) -> str:
     if row.error:
         return f"Will be tried again: {line(row.error)}"
     if is_alone(row):
-        run = f"manage.py {operations.command} {row.pk} --resume"
+        run = f"{operations.command(row)} --resume"
         return f"No process carries it out. Start one ({operations.process}), or run {run}."
     if row.seconds_left is None:
         return "Running."

@@ -37,7 +37,7 @@ class Shown:
 
     @property
     def command(self) -> str:
-        return self.operations.command
+        return self.operations.command(self.row)
 
     @property
     def title(self) -> str:
