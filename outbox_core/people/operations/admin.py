@@ -31,7 +31,7 @@ class OperationAdmin(ReadOnlyAdmin):
     database: Callable[[], str]
     hidden_fields: ClassVar[tuple[str, ...]] = ()
     """Fields of the form that this side does not have."""
-    list_display = ("name", "state_shown", "bar", "said", "scope_shown", "who_shown", "began")
+    list_display = ("name", "state_shown", "bar", "scope_shown", "who_shown", "began")
     list_display_links = ("name",)
     list_filter = ("state",)
     lookups = frozenset({"state__exact"})
@@ -96,18 +96,14 @@ class OperationAdmin(ReadOnlyAdmin):
 
     @admin.display(description="progress")
     def bar(self, row: BulkOperation) -> SafeString:
-        done = percent(row)
         return format_html(
-            '<progress max="100" value="{}" aria-label="operation {}">{} %</progress><p class="help">{}</p>',
-            done,
+            '<progress max="100" value="{0}" aria-label="operation {1}">{0} %</progress> {2}'
+            '<p class="help">{3}</p>',
+            percent(row),
             row.pk,
-            done,
             counts(row),
+            progress(row, self.operations),
         )
-
-    @admin.display(description="what it does now")
-    def said(self, row: BulkOperation) -> str:
-        return progress(row, self.operations)
 
     @admin.display(description="scope")
     def scope_shown(self, row: BulkOperation) -> str:
