@@ -80,6 +80,7 @@ class LedgerEntry(models.Model):
     the action. An action over many rows is one entry: each chunk adds to ``count`` in its own transaction,
     and the outcome is ``in part`` until the last one. ``last_at`` is the time of the latest chunk.
     ``selection`` holds the same as ``scope``, for machines; ``before`` is the state before the action.
+    ``changes`` are those of a payload, without secrets; they are shown to people who may see payloads.
     """
 
     class Verb(models.TextChoices):
@@ -90,6 +91,7 @@ class LedgerEntry(models.Model):
         CANCEL = "cancel", "cancel"
         BACKFILL = "backfill", "backfill"
         REPLAY = "replay", "replay"
+        CORRECT = "correct", "correct"
         SEEK = "seek", "seek"
         RESHARD = "reshard", "reshard"
         REBASE = "rebase", "rebase"
@@ -109,6 +111,7 @@ class LedgerEntry(models.Model):
     count = models.BigIntegerField(default=0)
     outcome = models.TextField(default=IN_PART)
     before = models.TextField(default="", blank=True)
+    changes = models.JSONField(null=True)
 
     objects = LedgerQuerySet.as_manager()
 
