@@ -81,6 +81,8 @@ def test_it_is_on_the_page_and_in_the_command(
     page = admin_client.get("/admin/outbox/outboxstatus/").content.decode()
     for shown in (capsys.readouterr().out, page):
         assert f"No process has carried out operation {running.pk}" in shown
+    own = admin_client.get(f"/admin/outbox/operation/{running.pk}/change/").content.decode()
+    assert f"or run manage.py outbox_operations {running.pk} --resume" in own
 
 
 def test_a_remedy_names_the_database_if_it_is_another_one(running: Operation) -> None:
