@@ -6,6 +6,7 @@ ProcessError
 └── ExtraMissing            an optional dependency is not installed
 InvalidEvent                a record is not a CloudEvent
 KafkaUnreachable            Kafka does not answer a question of a doctor
+NotEditable                 a payload cannot be edited by a person
 """
 
 from __future__ import annotations
@@ -33,3 +34,7 @@ class InvalidEvent(Exception):
 
 class KafkaUnreachable(Exception):
     """Kafka does not answer a question; the message is the client's reason."""
+
+
+class NotEditable(ValueError):
+    """A payload cannot be edited by a person; the message is a sentence that says why."""

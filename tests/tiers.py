@@ -57,7 +57,7 @@ WHOLE_PROCESSES = {
     "tests/docs/test_reference.py::test_every",
     "tests/outbox/test_projects.py",
     "tests/packaging/",
-    "tests/people/test_bulk.py::test_a_reader_who_leaves_is_no_error",
+    "tests/people/test_terminal.py::test_a_reader_who_leaves_is_no_error",
     "tests/test_readme.py",
     "tests/inbox/test_commands.py::test_a_database_that_is_not_there_is_one_line",
     "tests/inbox/test_run_consumer.py",

@@ -10,22 +10,12 @@ from inbox.models import Operation
 from inbox.operations.bulk import operations
 from outbox_core.people.operations.admin import OperationAdmin
 
-PROCESSES = "manage.py run_consumer"
-
 
 @admin.register(Operation)
 class InboxOperationAdmin(OperationAdmin):
     operations = operations
-    processes = PROCESSES
+    database = staticmethod(lambda: settings().database)
     hidden_fields = ("to",)
-
-    class Media:
-        css = {"all": ["inbox/admin.css"]}
-        js = ["inbox/refresh.js"]
-
-    @property
-    def using(self) -> str:
-        return settings().database
 
     def may_see_errors(self, request: HttpRequest) -> bool:
         return bool(request.user.has_perm("inbox.view_payload"))

@@ -17,7 +17,6 @@ from django.utils import timezone
 
 from inbox.admin.base import InboxAdmin
 from inbox.admin.groups import DiscardGroupView, ReleaseGroupView, groups
-from inbox.admin.operations import PROCESSES
 from inbox.admin.partitions import Readers, placed, readers
 from inbox.admin.pausing import PauseView, form, value
 from inbox.conf import ConsumerSettings, Settings, settings
@@ -97,7 +96,7 @@ class InboxStatusAdmin(InboxAdmin):
     ) -> tuple[Report, list[dict[str, Any]], list[Shown]]:
         try:
             found = report.read(_consumers(inbox), inbox.database, report.Thresholds(), self._lag)
-            done = newest(operations, inbox.database, PROCESSES, request)
+            done = newest(operations, inbox.database, request)
             return found, list(_processes(inbox.database)), done
         except (DatabaseError, InterfaceError) as error:
             return report.failed(inbox.database, explain(inbox.database, "inbox", error)), [], []

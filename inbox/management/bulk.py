@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from inbox.management.command import InboxCommand
@@ -10,14 +11,12 @@ from inbox.operations.bulk import operations
 from outbox_core.operations.bulk.command import BulkCommand
 from outbox_core.operations.bulk.following import FollowingCommand
 from outbox_core.operations.bulk.selection import Selection, add_selection
-from outbox_core.operations.bulk.verb import Order
 
 
 class InboxFollowing(InboxCommand, FollowingCommand):
     """On the database of the inbox."""
 
     operations = operations
-    manager = "inbox_operations"
 
     def add_arguments(self, parser: Any) -> None:
         self.add_database(parser)
@@ -35,13 +34,8 @@ class HeldCommand(BulkCommand, InboxFollowing):
         super().add_arguments(parser)
         add_selection(parser, id_type=str, id_help="ids of events (ce_id)", metavar="EVENT_ID", consumer=True)
 
-    def require(self, order: Order, using: str) -> None:
-        super().require(order, using)
-        selection = order.selection
-        if not selection.ids:
-            return
-        there = selected.held(Selection(ids=selection.ids), using).values_list("event_id", flat=True)
-        missing = sorted(set(selection.ids) - set(there))
-        if missing:
-            said = f"There is no held event {missing[0]}. Run inbox_status to list what is held."
-            self.note_missing(missing, selection, said)
+    def possible(self, ids: Collection[str], using: str) -> Iterable[str]:
+        return selected.held(Selection(ids=tuple(ids)), using).values_list("event_id", flat=True)
+
+    def why_not(self, id: str, using: str) -> str:
+        return f"There is no held event {id}. Run inbox_status to list what is held."

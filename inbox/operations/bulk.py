@@ -14,4 +14,5 @@ operations = Operations(
     ledger=Ledger,
     verbs={verb.name.value: verb for verb in (RELEASE, DISCARD)},
     refusals=InboxError,
+    process="manage.py run_consumer",
 )

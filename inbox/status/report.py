@@ -13,10 +13,12 @@ from django.utils import timezone
 
 from inbox.conf import ConsumerSettings
 from inbox.handling.unhandled import REPLAYED, alike
+from inbox.operations.bulk import operations
 from inbox.status import causes
 from inbox.status.causes import NOTHING, Causes
 from inbox.status.consumers import ConsumerStatus, statuses
 from inbox.status.lag import LagReader
+from outbox_core.operations.bulk import waiting
 from outbox_core.operations.report import Problem, Report, State, Table, causes_table, held_text, worst_first
 from outbox_core.operations.runbook import Runbook
 from outbox_core.people.humanize import amount, duration, plural
@@ -39,7 +41,8 @@ def read(chosen: Sequence[ConsumerSettings], using: str, thresholds: Thresholds,
     """The status of these consumers."""
     consumers = statuses(chosen, using, lags)
     held = causes.read([consumer.name for consumer in chosen], using)
-    return build(using, consumers, held, tuple(_problems(consumers, held, thresholds)))
+    problems = (*_problems(consumers, held, thresholds), *waiting.problems(operations, using))
+    return build(using, consumers, held, problems)
 
 
 def failed(using: str, problem: Problem) -> Report:

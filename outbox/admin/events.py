@@ -11,12 +11,14 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 
 from outbox.admin import databases, origin
+from outbox.admin.correcting import CorrectView
 from outbox.admin.event_actions import DiscardView, ReleaseEventView, ReplayView
 from outbox.admin.in_kafka import KafkaView
 from outbox.admin.searching import EventList, suggestions
 from outbox.conf import settings
 from outbox.log import rows
 from outbox.models import EventStatus, Held, Hold, Ledger, OutboxEvent
+from outbox.operations import correcting
 from outbox.search import in_kafka
 from outbox.search.search import STATEMENT_SECONDS, one_by_one, took_too_long
 from outbox.search.story import Story
@@ -97,6 +99,7 @@ class OutboxEventAdmin(ReadOnlyAdmin):
             "discard": DiscardView,
             "release": ReleaseEventView,
             "replay": ReplayView,
+            "correct": CorrectView,
             "kafka": KafkaView,
         }
         return [
@@ -153,6 +156,8 @@ class OutboxEventAdmin(ReadOnlyAdmin):
             "may_look_up": in_kafka.finder() is not None and event.status != EventStatus.DISCARDED,
             "may_release": hold is not None and may(f"outbox.{releases}"),
             "may_discard": hold is not None and may("outbox.discard_held"),
+            "may_correct": correcting.is_possible(event)
+            and all(may(f"outbox.{name}") for name in ("view_payload", "replay_event")),
             "may_replay": event.status == EventStatus.PUBLISHED and may("outbox.replay_event"),
         }
 

@@ -23,7 +23,7 @@ from outbox_core.people.markup import ago, wide
 from outbox_core.people.text import line
 
 if TYPE_CHECKING:
-    from django.http import HttpRequest, HttpResponse
+    from django.http import HttpRequest
     from django.utils.safestring import SafeString
 
     from outbox.models.hold_queries import HoldQuerySet
@@ -75,18 +75,11 @@ class HoldAdmin(ReadOnlyAdmin):
     def has_discard_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("outbox.discard_held")
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        may = {
+    def page_context(self, request: HttpRequest, object_id: str) -> dict[str, Any]:
+        return {
             "may_release": request.user.has_perm("outbox.release_hold"),
             "may_pause": request.user.has_perm("outbox.pause_topic"),
         }
-        return super().change_view(request, object_id, form_url, {**may, **(extra_context or {})})
 
     @admin.action(permissions=["release"], description="Release: publish the events, in order")
     def release_selected(self, request: HttpRequest, queryset: HoldQuerySet) -> None:

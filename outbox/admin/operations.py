@@ -9,19 +9,9 @@ from outbox.models import Operation
 from outbox.operations.bulk import operations
 from outbox_core.people.operations.admin import OperationAdmin
 
-PROCESSES = "manage.py run_relay"
-
 
 @admin.register(Operation)
 class OutboxOperationAdmin(OperationAdmin):
     operations = operations
-    processes = PROCESSES
+    database = staticmethod(databases.home)
     hidden_fields = ("consumer",)
-
-    class Media:
-        css = {"all": ["outbox/admin.css"]}
-        js = ["outbox/refresh.js"]
-
-    @property
-    def using(self) -> str:
-        return databases.home()

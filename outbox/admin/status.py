@@ -14,7 +14,6 @@ from outbox.admin import databases
 from outbox.admin.actions import PauseView, ReleaseView
 from outbox.admin.groups import DiscardGroupView, ReleaseGroupView, groups
 from outbox.admin.history import context as history
-from outbox.admin.operations import PROCESSES
 from outbox.models import OutboxStatus
 from outbox.operations import registered
 from outbox.operations.bulk import operations
@@ -99,7 +98,7 @@ class OutboxStatusAdmin(ReadOnlyAdmin):
         """Their pages are those of the home database."""
         if database != databases.home():
             return []
-        return newest(operations, database, PROCESSES, request)
+        return newest(operations, database, request)
 
     def _permissions(self, request: HttpRequest) -> dict[str, bool]:
         return {

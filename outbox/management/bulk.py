@@ -13,7 +13,6 @@ class OutboxFollowing(OutboxCommand, FollowingCommand):
     """On the database of --database."""
 
     operations = operations
-    manager = "outbox_operations"
 
     def using(self, options: dict[str, Any]) -> str:
         return str(options["database"])

@@ -15,4 +15,5 @@ operations = Operations(
     ledger=Ledger,
     verbs={verb.name.value: verb for verb in (RELEASE, DISCARD, REPLAY)},
     refusals=OutboxError,
+    process="manage.py run_relay",
 )

@@ -16,11 +16,10 @@ from outbox.fields import ClockTimestamp
 from outbox.models import Held, Hold, Ledger, OutboxEvent
 from outbox.models.event_queries import OutboxEventQuerySet
 from outbox.write.uuid7 import uuid7
-from outbox_core.operations.bulk.step import Change, Step
+from outbox_core.operations.bulk.step import LOOK_SECONDS, Change, Step
 from outbox_core.operations.bulk.verb import Order, Verb
 
 ID = re.compile(r"[a-zA-Z0-9._-]{1,100}")
-LOOK_SECONDS = 0.2
 OF_EVENTS = {
     "topic": "topic",
     "key": "key",

@@ -12,6 +12,7 @@ from outbox.conf import settings
 from outbox.log import proof
 from outbox.log.history import refusal
 from outbox.models import Relay
+from outbox.operations.bulk import operations
 from outbox.sql import statement
 from outbox.status import causes
 from outbox.status.diagnosis import diagnose
@@ -19,6 +20,7 @@ from outbox.status.failure import refused, unreadable
 from outbox.status.groups import groups_report
 from outbox.status.report import RelayReport, ShardReport, Status, Thresholds
 from outbox_core.database import by_index
+from outbox_core.operations.bulk import waiting
 from outbox_core.operations.report import Problem, State
 from outbox_core.operations.runbook import Runbook
 
@@ -73,6 +75,7 @@ def _read(using: str, cap: int, problems: tuple[Problem, ...]) -> Status:
         at, rate, latency_ms, latency_ms_max, minutes, heard, oldest = cursor.fetchone()
     if unproven:
         problems = (refused(refusal(*unproven)), *problems)
+    problems = (*problems, *waiting.problems(operations, using))
     held = causes.read(using, at, cap)
     status = Status(
         database=using,

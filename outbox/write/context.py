@@ -14,7 +14,7 @@ from typing import Any
 from outbox.write.attributes import called, of_scope
 from outbox.write.block import Block
 from outbox_core import tracing
-from outbox_core.wire.event import Event, current_event
+from outbox_core.wire.event import current_event
 
 _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 _MEMBER = r"[a-z0-9][a-z0-9_*/@-]{0,255}=[\x20-\x2b\x2d-\x3c\x3e-\x7e]{0,255}[\x21-\x2b\x2d-\x3c\x3e-\x7e]"
@@ -104,7 +104,8 @@ def current() -> Context | None:
     """
     scope, event = _current.get(), current_event()
     if event is not None:
-        scope = _caused_by(event) if scope is None else scope.inside(_caused_by(event))
+        cause = caused_by(event.id, event.headers)
+        scope = cause if scope is None else scope.inside(cause)
     return _in_span(scope)
 
 
@@ -120,13 +121,13 @@ def _in_span(scope: Context | None) -> Context | None:
     return Context(traceparent=traceparent, tracestate=known).inside(scope)
 
 
-def _caused_by(event: Event) -> Context:
-    """The same trace and correlation, with this event as the cause."""
+def caused_by(event_id: str, headers: Mapping[str, str]) -> Context:
+    """The same trace and correlation as those of an event, with it as the cause."""
     found = {
-        "traceparent": event.headers.get("traceparent"),
-        "tracestate": event.headers.get("tracestate"),
-        "correlation_id": event.headers.get("correlationid"),
-        "causation_id": event.id,
+        "traceparent": headers.get("traceparent"),
+        "tracestate": headers.get("tracestate"),
+        "correlation_id": headers.get("correlationid"),
+        "causation_id": event_id,
     }
     known: dict[str, Any] = {
         name: value for name, value in found.items() if value is not None and is_valid(name, value)

@@ -40,8 +40,7 @@ class LedgerQuerySet(models.QuerySet[Any]):
         as a fact, because later the event may be held for another one. It searches the newest ``NEWEST``
         entries.
         """
-        older = Subquery(self.order_by("-pk").values("pk")[NEWEST : NEWEST + 1])
-        found = self.filter(pk__gt=Coalesce(older, 0), last_at__gte=since).exclude(verb__in=OF_NO_EVENT)
+        found = self._newest().filter(last_at__gte=since).exclude(verb__in=OF_NO_EVENT)
         for name in FACETS:
             path = f"selection__{name}"
             takes_in = Q(**{f"{path}__isnull": True})
@@ -52,9 +51,17 @@ class LedgerQuerySet(models.QuerySet[Any]):
             found = found.filter(takes_in)
         return found
 
+    def of_operation(self, operation: int, entry: int | None) -> Self:
+        """Its own entry, and who paused, resumed or cancelled it. It searches the newest ``NEWEST``."""
+        return self._newest().filter(Q(pk=entry) | Q(selection__operation=operation))
+
     def by_people(self) -> Self:
         """Without what processes did by themselves."""
         return self.filter(automatic=False)
+
+    def _newest(self) -> Self:
+        older = Subquery(self.order_by("-pk").values("pk")[NEWEST : NEWEST + 1])
+        return self.filter(pk__gt=Coalesce(older, 0))
 
     def older_than(self, days: int) -> Self:
         """The entries whose last deed is so many days old."""
@@ -73,6 +80,7 @@ class LedgerEntry(models.Model):
     the action. An action over many rows is one entry: each chunk adds to ``count`` in its own transaction,
     and the outcome is ``in part`` until the last one. ``last_at`` is the time of the latest chunk.
     ``selection`` holds the same as ``scope``, for machines; ``before`` is the state before the action.
+    ``changes`` are those of a payload, without secrets; they are shown to people who may see payloads.
     """
 
     class Verb(models.TextChoices):
@@ -80,8 +88,10 @@ class LedgerEntry(models.Model):
         DISCARD = "discard", "discard"
         PAUSE = "pause", "pause"
         RESUME = "resume", "resume"
+        CANCEL = "cancel", "cancel"
         BACKFILL = "backfill", "backfill"
         REPLAY = "replay", "replay"
+        CORRECT = "correct", "correct"
         SEEK = "seek", "seek"
         RESHARD = "reshard", "reshard"
         REBASE = "rebase", "rebase"
@@ -101,6 +111,7 @@ class LedgerEntry(models.Model):
     count = models.BigIntegerField(default=0)
     outcome = models.TextField(default=IN_PART)
     before = models.TextField(default="", blank=True)
+    changes = models.JSONField(null=True)
 
     objects = LedgerQuerySet.as_manager()
 

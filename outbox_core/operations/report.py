@@ -18,7 +18,7 @@ class State(StrEnum):
     OK = "ok"
     """Processes are alive, nothing is held, what waits is within the thresholds."""
     HELD = "held"
-    """There are holds: events of their scope wait, all others are processed."""
+    """There are holds, a pause or a stopped operation: their events wait, all others are processed."""
     BEHIND = "behind"
     """More events wait, or the oldest for longer, than the thresholds allow."""
     DEGRADED = "degraded"

@@ -27,6 +27,7 @@ class Runbook(StrEnum):
     INBOX_HELD = "inbox-held"
     RECORDS_MISSED = "records-missed"
     TYPE_WITHOUT_HANDLER = "type-without-handler"
+    OPERATION_WAITS = "operation-waits"
     PROCESS_STUCK = "process-stuck"
     NOT_MIGRATED = "not-migrated"
     UNREADABLE = "unreadable"

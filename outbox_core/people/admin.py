@@ -71,3 +71,17 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     ) -> HttpResponse:
         named = {"title": self.title} if self.title else {}
         return super().changelist_view(request, {**named, **(extra_context or {})})
+
+    def page_context(self, request: HttpRequest, object_id: str) -> dict[str, Any]:
+        """What the template of the page of one row needs besides the row."""
+        return {}
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        more = {**self.page_context(request, object_id), **(extra_context or {})}
+        return super().change_view(request, object_id, form_url, more)

@@ -56,7 +56,7 @@ class GroupActionView(View, ABC):
             "media": self.model_admin.media,
             "group": self.shown(cause),
             "fields": [*given.items()],
-            "page": self.page(given),
+            "list_url": self.page(given),
             "effect": self.verb.effect,
             "button": self.button,
             "needs_reason": self.verb.needs_reason,

@@ -44,9 +44,17 @@ class LedgerAdmin(ReadOnlyAdmin):
         *("when", "last", "who_shown", "verb", "scope_shown", "selection_shown"),
         *("count_shown", "outcome", "before_shown", "reason_shown"),
     )
-    readonly_fields = fields
+    readonly_fields = (*fields, "changes_shown")
     has_consumers = False
     """Whether entries name the consumer that they concern."""
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        """The changes of a payload are for those who may see payloads."""
+        if obj is None or obj.changes is None:
+            return self.fields
+        if not request.user.has_perm(f"{self.opts.app_label}.view_payload"):
+            return self.fields
+        return (*self.fields, "changes_shown")
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return LedgerList
@@ -106,6 +114,10 @@ class LedgerAdmin(ReadOnlyAdmin):
     def selection_shown(self, entry: LedgerEntry) -> SafeString | str:
         found = entry.selection.items()
         return pairs((line(name, 60), line(value, 2_000)) for name, value in found) if found else "-"
+
+    @admin.display(description="changes")
+    def changes_shown(self, entry: LedgerEntry) -> SafeString:
+        return pairs((line(name, 200), line(value, 1_000)) for name, value in (entry.changes or {}).items())
 
     @admin.display(description="before")
     def before_shown(self, entry: LedgerEntry) -> str:

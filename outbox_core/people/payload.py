@@ -7,8 +7,8 @@ only to users with the permission to see raw payloads.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -73,14 +73,41 @@ def _parsed(payload: bytes, redactor: Redactor, content_type: str) -> str | None
         return None
 
 
-def _indented(payload: bytes, redactor: Redactor) -> str:
-    # Numbers keep their digits: 1.10 stays 1.10, and large ids are not rounded.
+def exact(payload: bytes | str) -> object:
+    """Parsed JSON, in which numbers keep their digits: 1.10 stays 1.10, and large ids are not rounded.
+
+    Raises ValueError or RecursionError for what is no JSON, or names a member twice.
+    """
+    return _loaded(payload, lambda digits: msgspec.Raw(digits.encode()), parse_constant=_refuse_constant)
+
+
+def without_secrets(payload: bytes, redactor: Redactor) -> object:
+    """The same with ``HIDDEN`` instead of secrets."""
+
     def number(digits: str) -> object:
         shown = redactor.number(digits)
         return HIDDEN if shown is None else msgspec.Raw(digits.encode())
 
-    data = json.loads(payload, parse_float=number, parse_int=number, object_pairs_hook=_without_doubles)
-    return block(msgspec.json.format(msgspec.json.encode(redactor.tree(data)), indent=2).decode())
+    return redactor.tree(_loaded(payload, number))
+
+
+def indented(data: object) -> str:
+    """Parsed JSON as text of several lines."""
+    return msgspec.json.format(msgspec.json.encode(data), indent=2).decode()
+
+
+def _indented(payload: bytes, redactor: Redactor) -> str:
+    return block(indented(without_secrets(payload, redactor)))
+
+
+def _loaded(payload: bytes | str, number: Callable[[str], object], **more: Any) -> object:
+    return json.loads(
+        payload, parse_float=number, parse_int=number, object_pairs_hook=_without_doubles, **more
+    )
+
+
+def _refuse_constant(name: str) -> object:
+    raise ValueError(f"{name} is not JSON")
 
 
 def _without_doubles(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -130,7 +130,7 @@ def test_the_number_of_queries_does_not_depend_on_what_there_is(log: Log) -> Non
     with CaptureQueriesContext(connection) as full:
         status.read()
     assert len(full) == len(empty) + 1, "examples of the causes"
-    assert len([query for query in full if "SAVEPOINT" not in query["sql"]]) == 8
+    assert len([query for query in full if "SAVEPOINT" not in query["sql"]]) == 9
 
 
 def test_groups_are_by_cause_topic_and_type_and_a_hold_is_counted_once(log: Log) -> None:

@@ -39,6 +39,7 @@ ADMIN: Mapping[str, Address] = {
     "event": _admin("outbox_outboxevent_change", "event"),
     "held event of the outbox": _admin("outbox_outboxevent_change", "pending"),
     "replay an event": _admin("outbox_outboxevent_replay", "event"),
+    "correct an event": _admin("outbox_outboxevent_correct", "event"),
     "holds": _admin("outbox_hold_changelist"),
     "hold": _admin("outbox_hold_change", "hold"),
     "outbox ledger": _admin("outbox_ledger_changelist"),

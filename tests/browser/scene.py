@@ -96,7 +96,9 @@ def _operation() -> int:
         verb="release", selection=Selection(topic="shop.orders"), who="mara", reason="INC-13", rate=5
     )
     row = operations.begin(what, "default", 30)
-    Operation.objects.filter(pk=row.pk).update(done=12, carried_at=Now(), due_at=Now() + timedelta(hours=1))
+    Operation.objects.filter(pk=row.pk).update(
+        done=12, carried_at=Now(), carried_by="relay web-1:4711", due_at=Now() + timedelta(hours=1)
+    )
     return row.pk
 
 

@@ -9,6 +9,7 @@ from django.test import Client
 from inbox.models import HeldEvent, Ledger
 from inbox.operations.bulk import operations
 from inbox.testing import MemoryConsumer
+from outbox_core.operations import actor
 from tests.inbox.conftest import Effects, held
 from tests.inbox.operators import run
 from tests.people.orders import begun
@@ -71,7 +72,13 @@ def test_a_rate_and_a_pause_hold_in_the_inbox_too(failed: None) -> None:
     code, text = run("inbox_operations", str(row.pk), "--cancel")
     assert (code, "cancelled" in text) == (0, True)
     assert run("inbox_operations", str(row.pk), "--resume")[0] == 2
-    assert Ledger.objects.by_people().get().outcome == "cancelled"
+    entries = Ledger.objects.by_people().order_by("pk")
+    assert [(each.verb, each.outcome, each.before) for each in entries] == [
+        ("discard", "cancelled", "held"),
+        ("pause", "done", "running"),
+        ("cancel", "done", "paused"),
+    ]
+    assert {each.who for each in entries[1:]} == {actor.shell()}
 
 
 @pytest.mark.parametrize("may_see_payloads", [True, False])

@@ -9,9 +9,11 @@ import pytest
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from inbox.models import HeldEvent
+from inbox.models import HeldEvent, Operation
+from inbox.operations.bulk import operations
 from inbox.status.lag import Asking, Lag
 from tests.inbox.operators import alive, run, status
+from tests.people.orders import begun
 
 
 @pytest.fixture
@@ -52,6 +54,20 @@ def test_status_of_a_consumer_that_waits(db: None) -> None:
     code, report = status("crm")
     assert (code, states(report)) == (1, ["degraded"])
     assert "Kafka: gone" in report["problems"][0]["text"]
+
+
+def test_status_names_an_operation_that_waits(db: None) -> None:
+    alive()
+    row = begun("discard", of=operations)
+    assert status("crm")[0] == 0
+    Operation.objects.update(due_at=Now() - timedelta(seconds=60))
+    code, report = status("crm")
+    assert (code, states(report)) == (1, ["degraded"])
+    assert "`manage.py run_consumer`" in report["problems"][0]["remedy"]
+    operations.pause("default", row.pk, "ole")
+    code, report = status("crm")
+    assert (code, states(report)) == (1, ["held"])
+    assert f"`manage.py inbox_operations {row.pk} --cancel`" in report["problems"][0]["remedy"]
 
 
 def test_status_looks_at_the_lag(db: None, lag: dict[str, Lag]) -> None:

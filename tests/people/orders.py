@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from outbox.models import Operation
+from outbox.models import Hold, Operation
 from outbox.operations.bulk import operations
 from outbox_core.operations.bulk.operations import Operations
 from outbox_core.operations.bulk.selection import Selection
@@ -44,3 +44,8 @@ def carry(pk: int, chunks: int | None = None) -> Operation:
 def do(verb: str, selection: Selection = ALL, **values: Any) -> Operation:
     """An operation that is done."""
     return carry(begun(verb, selection, **values).pk)
+
+
+def due() -> int:
+    """How many holds the relays release now."""
+    return sum(hold.due for hold in Hold.objects.with_due())

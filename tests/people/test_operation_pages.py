@@ -96,18 +96,29 @@ def test_what_makes_no_sense_is_refused_with_a_reason(
 
 def test_it_is_paused_resumed_and_cancelled_from_its_page(holds: list[Hold], admin_client: Client) -> None:
     row = begun("release")
-    for change, state, buttons in (
-        ("pause", "paused", {"Resume", "Cancel"}),
-        ("resume", "running", {"Pause", "Cancel"}),
-        ("cancel", "cancelled", set()),
+    for deeds, change, state, buttons in (
+        (1, "pause", "paused", {"Resume", "Cancel"}),
+        (2, "resume", "running", {"Pause", "Cancel"}),
+        (3, "cancel", "cancelled", set()),
     ):
         admin_client.post(f"{LIST}{row.pk}/{change}/")
         row.refresh_from_db()
         assert (row.state, row.changed_by) == (state, "root")
         page = admin_client.get(f"{LIST}{row.pk}/change/")
         assert {button.name for button in page.context["operation"].buttons} == buttons
+        assert page.content.decode().count(f"<td>operation {row.pk}: release holds: all</td>") == deeds
+        assert Ledger.objects.filter(verb=change, who="root").count() == 1
     admin_client.post(f"{LIST}{row.pk}/resume/")
     assert "Nothing was changed" in said(admin_client)
+
+
+def test_what_is_resumed_from_its_page_continues_at_once(holds: list[Hold], admin_client: Client) -> None:
+    """A consumer sees it only with its next heartbeat."""
+    row = begun("release")
+    for change, done in (("pause", 0), ("resume", 5), ("pause", 5), ("resume", 10), ("cancel", 10)):
+        admin_client.post(f"{LIST}{row.pk}/{change}/")
+        assert Operation.objects.get().done == done
+    assert "Resumed operation" in said(admin_client)
 
 
 @pytest.mark.parametrize("verb", OF_VERB)

@@ -201,6 +201,14 @@ GUARDS = [
         "tests/admin/test_retention.py::test_a_restored_database_is_refused_until_it_is_rebased",
     ),
     Guard(
+        "a chunk and its count in one transaction",
+        "tests/people/test_bulk.py::test_a_crash_behind_the_last_statement_of_a_chunk_undoes_it",
+    ),
+    Guard(
+        "the state of an operation before each chunk",
+        "tests/people/test_bulk.py::test_a_cancelled_operation_keeps_what_is_done_and_cannot_be_resumed",
+    ),
+    Guard(
         "the note of what is handled",
         "tests/inbox/test_unit_of_work.py::test_redelivery_of_a_whole_topic_changes_nothing",
     ),

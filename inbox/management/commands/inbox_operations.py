@@ -12,4 +12,3 @@ class Command(ManagingCommand, InboxFollowing):
         "pause, resume or cancel one. Every consumer process carries them out, and so does --resume. "
         "Exit codes: 0 done, 1 failed, 2 there is no such operation or nothing to change, 130 interrupted."
     )
-    processes = "manage.py run_consumer"

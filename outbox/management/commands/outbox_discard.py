@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from uuid import UUID
 
 from django.core.management.base import CommandParser
@@ -12,7 +13,6 @@ from outbox.operations import selected
 from outbox.operations.bulk import DISCARD
 from outbox_core.operations.bulk.command import BulkCommand
 from outbox_core.operations.bulk.selection import Selection, add_selection
-from outbox_core.operations.bulk.verb import Order
 
 
 class Command(BulkCommand, OutboxFollowing):
@@ -35,20 +35,13 @@ class Command(BulkCommand, OutboxFollowing):
         )
         parser.add_argument("--reason", required=True, help="why; stored with the events and in the ledger")
 
-    def require(self, order: Order, using: str) -> None:
-        super().require(order, using)
-        selection = order.selection
-        if not selection.ids:
-            return
-        there = selected.held(Selection(ids=selection.ids), using).values_list("event__event_id", flat=True)
-        missing = sorted(set(selection.ids) - set(there))
-        if missing:
-            self.note_missing(missing, selection, self._why_not(using, missing[0]))
+    def possible(self, ids: Collection[UUID], using: str) -> Iterable[UUID]:
+        held = selected.held(Selection(ids=tuple(ids)), using)
+        return held.values_list("event__event_id", flat=True)
 
-    @staticmethod
-    def _why_not(using: str, event_id: UUID) -> str:
-        event = OutboxEvent.objects.using(using).with_status().filter(event_id=event_id).first()
+    def why_not(self, id: UUID, using: str) -> str:
+        event = OutboxEvent.objects.using(using).with_status().filter(event_id=id).first()
         if event is None:
-            return f"There is no event {event_id} in the outbox of database {using!r}."
+            return f"There is no event {id} in the outbox of database {using!r}."
         remedy = f" Pause topic {event.topic} first." if event.status == EventStatus.PENDING else ""
-        return f"Event {event_id} is {event.status}, and only a held one can be discarded.{remedy}"
+        return f"Event {id} is {event.status}, and only a held one can be discarded.{remedy}"

@@ -13,4 +13,3 @@ class Command(ManagingCommand, OutboxFollowing):
         "--resume. Exit codes: 0 done, 1 failed, 2 there is no such operation or nothing to change, "
         "130 interrupted."
     )
-    processes = "manage.py run_relay"

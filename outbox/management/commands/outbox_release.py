@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
+
 from django.core.management.base import CommandParser
 
 from outbox.management.bulk import OutboxFollowing
@@ -9,7 +11,6 @@ from outbox.models import Hold
 from outbox.operations.bulk import RELEASE
 from outbox_core.operations.bulk.command import BulkCommand
 from outbox_core.operations.bulk.selection import add_selection
-from outbox_core.operations.bulk.verb import Order
 
 
 class Command(BulkCommand, OutboxFollowing):
@@ -26,11 +27,8 @@ class Command(BulkCommand, OutboxFollowing):
         reasons = [reason for reason in Hold.Reason.values if reason != Hold.Reason.PAUSED]
         add_selection(parser, id_type=int, id_help="ids of holds", metavar="HOLD", causes=reasons)
 
-    def require(self, order: Order, using: str) -> None:
-        super().require(order, using)
-        selection = order.selection
-        there = Hold.objects.using(using).filter(pk__in=selection.ids).values_list("pk", flat=True)
-        missing = sorted(set(selection.ids) - set(there))
-        if missing:
-            said = f"There is no hold {missing[0]}. Run outbox_status to list what is held."
-            self.note_missing(missing, selection, said)
+    def possible(self, ids: Collection[int], using: str) -> Iterable[int]:
+        return Hold.objects.using(using).filter(pk__in=ids).values_list("pk", flat=True)
+
+    def why_not(self, id: int, using: str) -> str:
+        return f"There is no hold {id}. Run outbox_status to list what is held."

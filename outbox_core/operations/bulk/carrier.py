@@ -11,7 +11,8 @@ from typing import Self
 from django.db import DatabaseError, InterfaceError
 
 from outbox_core.database import own_connection
-from outbox_core.operations.bulk.operations import LOOK_SECONDS, Operations
+from outbox_core.operations.bulk.operations import Operations
+from outbox_core.operations.bulk.step import LOOK_SECONDS
 
 STOP_SECONDS = 2.0
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -50,8 +50,26 @@ class BulkCommand(FollowingCommand):
     nothing_matches = ""
 
     def require(self, order: Order, using: str) -> None:
-        """Raise an error of the app for an order that makes no sense, and CommandError for unknown ids."""
+        """Raise an error of the app for an order that makes no sense, and CommandError if it can be done to
+        none of the ids. Where it can be done to some, the others are noted.
+        """
         self.verb.check(order, using)
+        ids = set(order.selection.ids)
+        missing = sorted(ids - set(self.possible(ids, using))) if ids else []
+        if not missing:
+            return
+        why = self.why_not(missing[0], using)
+        if len(missing) == len(ids):
+            raise CommandError(line(why, 2_000), returncode=2)
+        self.stderr.write(line(f"Not held any more: {len(missing):,} of the ids. {why}", 2_000))
+
+    def possible(self, ids: Collection[Any], using: str) -> Iterable[Any]:
+        """Those of the ids to which it can be done."""
+        return ids
+
+    def why_not(self, id: Any, using: str) -> str:
+        """Why it cannot be done to this id, and what to do."""
+        return ""
 
     def select(self, options: dict[str, Any]) -> Selection:
         """What the options select. Raises CommandError if that is nothing."""
@@ -78,13 +96,6 @@ class BulkCommand(FollowingCommand):
         listed = self._listed(preview) if preview.count <= LINES else ()
         done = self.verb.outcome(row.done, row.events, row.skipped)
         self._print([*listed, *done, *self.after(order, using)])
-
-    def note_missing(self, missing: Sequence[Any], selection: Selection, why: str) -> None:
-        """Ids that do not exist: an error if none exists, otherwise a note."""
-        if missing and len(missing) == len(set(selection.ids)):
-            raise CommandError(line(why, 2_000), returncode=2)
-        if missing:
-            self.stderr.write(line(f"Not held any more: {len(missing):,} of the ids. {why}", 2_000))
 
     def _order(self, options: dict[str, Any]) -> Order:
         if options["rate"] is not None and options["rate"] <= 0:

@@ -31,10 +31,9 @@ def tell(stderr: Any, text: str) -> None:
 
 
 class FollowingCommand(OperatorCommand):
-    """``operations`` are those of its side, ``manager`` the command that lists and changes them."""
+    """``operations`` are those of its side."""
 
     operations: Operations
-    manager = ""
 
     @abstractmethod
     def using(self, options: dict[str, Any]) -> str:
@@ -56,7 +55,7 @@ class FollowingCommand(OperatorCommand):
         return row
 
     def how_to_continue(self, row: BulkOperation) -> str:
-        return f"To continue: manage.py {self.manager} {row.pk} --resume"
+        return f"To continue: {self.operations.command(row)} --resume"
 
     def _bar(self, row: BulkOperation, options: dict[str, Any]) -> Any:
         quiet = None if options.get("verbosity", 1) else True
@@ -77,7 +76,8 @@ class FollowingCommand(OperatorCommand):
     def _interrupted(self, using: str, row: BulkOperation, who: str) -> str:
         answer = self._answer()
         if answer == "r":
-            return f"Other processes continue operation {row.pk}: {counts(row)}. See manage.py {self.manager}"
+            see = f"See {self.operations.command(row)}"
+            return f"Other processes continue operation {row.pk}: {counts(row)}. {see}"
         change = self.operations.cancel if answer == "c" else self.operations.pause
         change(using, row.pk, who)
         row = self.operations.rows(using).get(pk=row.pk)

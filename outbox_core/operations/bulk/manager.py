@@ -25,8 +25,6 @@ CHANGES = ("pause", "resume", "cancel")
 class ManagingCommand(FollowingCommand):
     """Lists the operations, or changes one of them."""
 
-    processes = ""
-
     def add_arguments(self, parser: Any) -> None:
         super().add_arguments(parser)
         parser.add_argument("id", nargs="?", type=int, metavar="ID", help="only this operation")
@@ -86,7 +84,7 @@ class ManagingCommand(FollowingCommand):
             self.stdout.flush()
 
     def _row(self, row: BulkOperation) -> list[str]:
-        said = progress(row, self.operations.verb(row), self.processes)
+        said = progress(row, self.operations)
         done = f"{percent(row)} % ({counts(row)})"
         return [str(row.pk), row.state, row.verb, line(row.scope, 200), line(row.who, 60), done, said]
 

@@ -26,7 +26,9 @@ class State(models.TextChoices):
     FAILED = "failed", "failed"
 
 
-OPEN = (State.RUNNING, State.PAUSED, State.FAILED)
+STOPPED = (State.PAUSED, State.FAILED)
+"""What can be resumed."""
+OPEN = (State.RUNNING, *STOPPED)
 """What can be cancelled."""
 
 
@@ -42,6 +44,11 @@ class OperationQuerySet(models.QuerySet[Any]):
         """Those whose next chunk may begin, in turns."""
         return self.running().filter(due_at__lte=Now()).order_by("due_at", "pk")
 
+    def waiting(self) -> Self:
+        """Those that wait for a person, or that are due and that nobody carries out; the oldest first."""
+        alone = Q(state=State.RUNNING, due_at__lt=Now() - timedelta(seconds=CARRIED_SECONDS))
+        return self.filter(alone | Q(state__in=STOPPED)).order_by("pk")
+
     def newest(self, limit: int) -> Self:
         """Running ones first, then the newest."""
         return self.order_by(models.Case(models.When(ended_at=None, then=0), default=1), "-pk")[:limit]
@@ -52,7 +59,7 @@ class OperationQuerySet(models.QuerySet[Any]):
 
     def resume(self, pk: int, who: str) -> bool:
         """Continue what is paused or has failed behind its last chunk."""
-        stopped = self.filter(pk=pk, state__in=(State.PAUSED, State.FAILED))
+        stopped = self.filter(pk=pk, state__in=STOPPED)
         fresh = {"error": "", "failures": 0, "ended_at": None, "due_at": Now()}
         return bool(stopped.update(state=State.RUNNING, changed_by=who, **fresh))
 

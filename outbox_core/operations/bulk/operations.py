@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from django.db import DEFAULT_DB_ALIAS
 from django.db.models import F
 from django.db.models.functions import Now
 
@@ -15,12 +16,13 @@ from outbox_core.database import BY_INDEX, pinned
 from outbox_core.operations.bulk.model import BulkOperation, OperationQuerySet, State
 from outbox_core.operations.bulk.step import (
     FIRST_CHUNK,
+    LOOK_SECONDS,
     Step,
     next_size,
     pause_after,
     within_rate,
 )
-from outbox_core.operations.bulk.verb import Order, Verb, last_row
+from outbox_core.operations.bulk.verb import Order, Verb, before_first, last_row
 from outbox_core.operations.ledger import CANCELLED, DONE, FAILED, IN_PART, LedgerEntry
 from outbox_core.people.failure import describe
 
@@ -28,19 +30,25 @@ LIMITS = {**BY_INDEX, "statement_timeout": "30s", "lock_timeout": "5s"}
 """For a chunk: a lock that somebody else keeps for long is an error, after which the chunk is tried again."""
 TRIES = 5
 """After so many failures of one chunk, the operation has failed until a person resumes it."""
-LOOK_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operations:
     """``model`` and ``ledger`` are the tables of a side, ``refusals`` the errors of its app that another try
-    does not end.
+    does not end. ``process`` is what to start, so that they are carried out: ``manage.py run_relay``.
     """
 
     model: type[BulkOperation]
     ledger: type[LedgerEntry]
     verbs: Mapping[str, Verb]
     refusals: type[Exception]
+    process: str
+
+    def command(self, row: BulkOperation) -> str:
+        """The command that shows it and, with an option, changes it: ``manage.py outbox_operations 12``."""
+        using = row._state.db
+        database = "" if using in (None, DEFAULT_DB_ALIAS) else f" --database {using}"
+        return f"manage.py {self.model._meta.app_label}_operations {row.pk}{database}"
 
     def rows(self, using: str) -> OperationQuerySet:
         found: OperationQuerySet = self.model._default_manager.using(using)
@@ -60,7 +68,8 @@ class Operations:
         """
         verb = self.verbs[order.verb]
         verb.check(order, using)
-        first, until = 0, last_row(verb.table(using))
+        rows = verb.table(using)
+        first, until = before_first(rows), last_row(rows)
         return self.rows(using).create(  # type: ignore[no-any-return]
             verb=order.verb,
             scope=verb.scope(order),
@@ -129,21 +138,36 @@ class Operations:
         return row
 
     def pause(self, using: str, pk: int, who: str) -> bool:
-        return self.rows(using).pause(pk, who)
+        return self._change(using, pk, who, LedgerEntry.Verb.PAUSE, IN_PART)
 
     def resume(self, using: str, pk: int, who: str) -> bool:
-        with pinned(using):
-            return self.rows(using).resume(pk, who) and self._enter(using, pk, IN_PART)
+        return self._change(using, pk, who, LedgerEntry.Verb.RESUME, IN_PART)
 
     def cancel(self, using: str, pk: int, who: str) -> bool:
-        with pinned(using):
-            return self.rows(using).cancel(pk, who) and self._enter(using, pk, CANCELLED)
+        return self._change(using, pk, who, LedgerEntry.Verb.CANCEL, CANCELLED)
 
-    def _enter(self, using: str, pk: int, outcome: str) -> bool:
-        """Write the outcome into the ledger."""
-        entry = self.rows(using).filter(pk=pk).values("ledger")
-        self.ledger._default_manager.using(using).filter(pk__in=entry).update(outcome=outcome, last_at=Now())
+    def _change(self, using: str, pk: int, who: str, deed: LedgerEntry.Verb, outcome: str) -> bool:
+        """Change its state, and keep in the ledger who did so."""
+        with pinned(using):
+            row = self.rows(using).filter(pk=pk).select_for_update(no_key=True).first()
+            if row is None or not getattr(self.rows(using), deed.value)(pk, who):
+                return False
+            self._enter(using, row, outcome)
+            self.ledger._default_manager.using(using).create(
+                who=who,
+                verb=deed,
+                scope=str(row),
+                selection={**self.verb(row).stored_selection(row.order), "operation": pk},
+                count=1,
+                outcome=DONE,
+                before=row.state,
+            )
         return True
+
+    def _enter(self, using: str, row: BulkOperation, outcome: str) -> None:
+        """Write the outcome into its ledger entry."""
+        entries = self.ledger._default_manager.using(using).filter(pk=row.ledger_id)
+        entries.update(outcome=outcome, last_at=Now())
 
     def _chunk(self, row: BulkOperation, using: str, by: str) -> None:
         began, order, verb = time.monotonic(), row.order, self.verb(row)
@@ -189,7 +213,7 @@ class Operations:
         with pinned(using):
             running = self.rows(using).running().filter(pk=row.pk, after=row.after)
             if running.update(**values) and over:
-                self._enter(using, row.pk, FAILED)
+                self._enter(using, row, FAILED)
 
 
 def _entry(verb: Verb, order: Order) -> dict[str, Any]:

@@ -59,8 +59,13 @@ def act(operations: Operations, order: Order, using: str) -> tuple[list[str], Bu
         step = operations.at_once(order, using)
         return [*verb.outcome(step.done, step.events, step.skipped)], None
     row = operations.begin(order, using, found.number, capped=found.capped)
-    row = operations.within(using, row.pk, name(), SECONDS)
+    row = carry(operations, using, row.pk)
     return [*so_far(row, verb)], row
+
+
+def carry(operations: Operations, using: str, pk: int) -> BulkOperation:
+    """Do as much of it as a request has time for: the processes see it some seconds later."""
+    return operations.within(using, pk, name(), SECONDS)
 
 
 def too_many(selected: int, limit: int) -> list[str]:

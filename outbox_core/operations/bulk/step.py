@@ -11,6 +11,8 @@ LEAST_CHUNK = 200
 """A chunk does not get smaller: on a slow server most of its time does not depend on its rows."""
 CHUNK_SECONDS = 0.1
 """A chunk holds its locks for about so long at most."""
+LOOK_SECONDS = 0.2
+"""From one look at what must wait, for its rate or for others, until the next."""
 COUNT_UP_TO = 1_000_000
 """The most rows that are counted before an operation begins."""
 

@@ -123,6 +123,11 @@ class Verb(ABC):
             yield f"Nothing was {self.past.lower()}: {self.nothing}."
 
 
+def before_first(rows: QuerySet[Model]) -> int:
+    """The number behind which the first primary key comes, 0 without rows."""
+    return int(rows.order_by("pk").values_list("pk", flat=True).first() or 1) - 1
+
+
 def last_row(rows: QuerySet[Model]) -> int:
     """The largest primary key, 0 without rows."""
     return int(rows.order_by("-pk").values_list("pk", flat=True).first() or 0)

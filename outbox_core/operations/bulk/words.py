@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from django.utils import timezone
 
 from outbox_core.operations.bulk.model import CARRIED_SECONDS, BulkOperation, State
+from outbox_core.operations.bulk.operations import Operations
 from outbox_core.operations.bulk.verb import Verb
 from outbox_core.people.humanize import amount, duration, plural
 from outbox_core.people.text import line
@@ -30,10 +31,10 @@ def is_alone(row: BulkOperation) -> bool:
     return bool(row.state == State.RUNNING and waits > CARRIED_SECONDS)
 
 
-def progress(row: BulkOperation, verb: Verb, processes: str) -> str:
-    """The state in a sentence, with what to do. ``processes`` are those that carry operations out."""
+def progress(row: BulkOperation, operations: Operations) -> str:
+    """The state in a sentence, with what to do."""
     if row.state == State.DONE:
-        return " ".join(verb.outcome(row.done, row.events, row.skipped))
+        return " ".join(operations.verb(row).outcome(row.done, row.events, row.skipped))
     if row.state == State.FAILED:
         return f"Failed: {line(row.error)} What was done stays. Remove the cause and resume it."
     if row.state == State.PAUSED:
@@ -43,7 +44,8 @@ def progress(row: BulkOperation, verb: Verb, processes: str) -> str:
     if row.error:
         return f"Will be tried again: {line(row.error)}"
     if is_alone(row):
-        return f"No process carries it out. Start one ({processes}), or continue it with the command below."
+        run = f"{operations.command(row)} --resume"
+        return f"No process carries it out. Start one ({operations.process}), or run {run}."
     if row.seconds_left is None:
         return "Running."
     return f"Running; about {duration(row.seconds_left)} left."

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from django.contrib import admin
+from django.forms import Media
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
@@ -14,6 +16,7 @@ from outbox_core.operations.bulk.model import BulkOperation
 from outbox_core.operations.bulk.operations import Operations
 from outbox_core.operations.bulk.words import counts, percent, progress
 from outbox_core.people.admin import ReadOnlyAdmin
+from outbox_core.people.ledger_admin import history
 from outbox_core.people.markup import ago, badge
 from outbox_core.people.operations.shown import shown
 from outbox_core.people.operations.views import PAST, ChangeOperationView, NewOperationView
@@ -21,14 +24,14 @@ from outbox_core.people.text import line
 
 
 class OperationAdmin(ReadOnlyAdmin):
-    """Operations, the newest first. ``processes`` are those that carry them out."""
+    """Operations, the newest first. ``database`` returns the alias of their database."""
 
     title = "Operations"
     operations: Operations
-    processes = ""
+    database: Callable[[], str]
     hidden_fields: ClassVar[tuple[str, ...]] = ()
     """Fields of the form that this side does not have."""
-    list_display = ("name", "state_shown", "bar", "said", "scope_shown", "who_shown", "began")
+    list_display = ("name", "state_shown", "bar", "scope_shown", "who_shown", "began")
     list_display_links = ("name",)
     list_filter = ("state",)
     lookups = frozenset({"state__exact"})
@@ -37,9 +40,9 @@ class OperationAdmin(ReadOnlyAdmin):
     readonly_fields = fields
 
     @property
-    def using(self) -> str:
-        """The alias of the database."""
-        raise NotImplementedError
+    def media(self) -> Media:
+        app = self.opts.app_label
+        return super().media + Media(css={"all": [f"{app}/admin.css"]}, js=[f"{app}/refresh.js"])
 
     def may_see_errors(self, request: HttpRequest) -> bool:
         """Whether a preview may show this user texts that can quote payloads."""
@@ -49,7 +52,7 @@ class OperationAdmin(ReadOnlyAdmin):
         return f"admin/{self.opts.app_label}/operation/{name}.html"
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        return super().get_queryset(request).using(self.using)
+        return super().get_queryset(request).using(self.database())
 
     def get_urls(self) -> list[URLPattern]:
         view, app = self.admin_site.admin_view, self.opts.app_label
@@ -74,20 +77,14 @@ class OperationAdmin(ReadOnlyAdmin):
         new = reverse(f"admin:{self.opts.app_label}_operation_new") if self.may_begin(request) else ""
         return super().changelist_view(request, {"new_url": new, **(extra_context or {})})
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
+    def page_context(self, request: HttpRequest, object_id: str) -> dict[str, Any]:
+        context: dict[str, Any] = {"list_url": reverse(f"admin:{self.opts.app_label}_operation_changelist")}
         row = self.get_object(request, object_id)
-        if not self.has_view_permission(request, row):
-            row = None  # Django's own view refuses it
-        more: dict[str, Any] = {"list_url": reverse(f"admin:{self.opts.app_label}_operation_changelist")}
-        if row:
-            more["operation"] = shown(row, self.operations, self.processes, request)
-        return super().change_view(request, object_id, form_url, {**more, **(extra_context or {})})
+        if row and self.has_view_permission(request, row):  # otherwise Django's own view refuses it
+            context["operation"] = shown(row, self.operations, request)
+            entries = self.operations.ledger._default_manager.using(self.database())
+            context["history"] = history(entries.of_operation(row.pk, row.ledger_id))
+        return context
 
     @admin.display(description="operation")
     def name(self, row: BulkOperation) -> str:
@@ -99,18 +96,14 @@ class OperationAdmin(ReadOnlyAdmin):
 
     @admin.display(description="progress")
     def bar(self, row: BulkOperation) -> SafeString:
-        done = percent(row)
         return format_html(
-            '<progress max="100" value="{}" aria-label="operation {}">{} %</progress><p class="help">{}</p>',
-            done,
+            '<progress max="100" value="{0}" aria-label="operation {1}">{0} %</progress> {2}'
+            '<p class="help">{3}</p>',
+            percent(row),
             row.pk,
-            done,
             counts(row),
+            progress(row, self.operations),
         )
-
-    @admin.display(description="what it does now")
-    def said(self, row: BulkOperation) -> str:
-        return progress(row, self.operations.verb(row), self.processes)
 
     @admin.display(description="scope")
     def scope_shown(self, row: BulkOperation) -> str:

@@ -10,7 +10,6 @@ from django.urls import reverse
 
 from outbox_core.operations.bulk.model import OPEN, BulkOperation, State
 from outbox_core.operations.bulk.operations import Operations
-from outbox_core.operations.bulk.verb import Verb
 from outbox_core.operations.bulk.words import counts, percent, progress
 from outbox_core.people.humanize import amount
 from outbox_core.people.text import line
@@ -32,10 +31,13 @@ class Shown:
     """``url`` is the page of the operation, empty if this user may not see it."""
 
     row: BulkOperation
-    verb: Verb
-    processes: str
+    operations: Operations
     buttons: Sequence[Button] = ()
     url: str = ""
+
+    @property
+    def command(self) -> str:
+        return self.operations.command(self.row)
 
     @property
     def title(self) -> str:
@@ -67,32 +69,31 @@ class Shown:
 
     @property
     def said(self) -> str:
-        return progress(self.row, self.verb, self.processes)
+        return progress(self.row, self.operations)
 
     @property
     def carried_by(self) -> str:
         return line(self.row.carried_by, 200)
 
 
-def shown(row: BulkOperation, operations: Operations, processes: str, request: HttpRequest) -> Shown:
+def shown(row: BulkOperation, operations: Operations, request: HttpRequest) -> Shown:
     """The operation for this user."""
     verb, app = operations.verb(row), row._meta.app_label
     may_view = request.user.has_perm(f"{app}.view_operation")
     may_change = may_view and request.user.has_perm(verb.permission)
     return Shown(
         row=row,
-        verb=verb,
-        processes=processes,
+        operations=operations,
         buttons=[*_buttons(row, app)] if may_change else [],
         url=reverse(f"admin:{app}_operation_change", args=[row.pk]) if may_view else "",
     )
 
 
-def newest(operations: Operations, using: str, processes: str, request: HttpRequest) -> list[Shown]:
+def newest(operations: Operations, using: str, request: HttpRequest) -> list[Shown]:
     """For a status page: what runs, and what was done last. Nothing for a user who may not see it."""
     if not request.user.has_perm(f"{operations.model._meta.app_label}.view_operation"):
         return []
-    return [shown(row, operations, processes, request) for row in operations.rows(using).newest(SHOWN)]
+    return [shown(row, operations, request) for row in operations.rows(using).newest(SHOWN)]
 
 
 def _buttons(row: BulkOperation, app: str) -> Iterator[Button]:

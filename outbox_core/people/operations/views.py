@@ -55,7 +55,7 @@ class NewOperationView(OperationView):
         if not form.is_valid():
             return self._page(request, form, None)
         try:
-            said, row = requests.act(self.model_admin.operations, form.order, self.model_admin.using)
+            said, row = requests.act(self.model_admin.operations, form.order, self.model_admin.database())
         except self.model_admin.operations.refusals as error:
             form.add_error(None, line(error))
             return self._page(request, form, None)
@@ -83,7 +83,7 @@ class NewOperationView(OperationView):
 
     def _preview(self, form: OrderForm, order: Order) -> dict[str, Any] | None:
         """How many rows, and the first ones. An order that makes no sense becomes an error of the form."""
-        operations, using = self.model_admin.operations, self.model_admin.using
+        operations, using = self.model_admin.operations, self.model_admin.database()
         verb = operations.verbs[order.verb]
         try:
             verb.check(order, using)
@@ -100,7 +100,7 @@ class NewOperationView(OperationView):
         }
 
     def _lines(self, order: Order) -> list[str]:
-        verb, using = self.model_admin.operations.verbs[order.verb], self.model_admin.using
+        verb, using = self.model_admin.operations.verbs[order.verb], self.model_admin.database()
         errors = self.model_admin.may_see_errors(self.request)
         with pinned(using, BY_INDEX, undo=True):
             rows = verb.counted(order, using).order_by("pk")[:SAMPLE]
@@ -114,7 +114,7 @@ class ChangeOperationView(OperationView):
     change = ""
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
-        operations, using = self.model_admin.operations, self.model_admin.using
+        operations, using = self.model_admin.operations, self.model_admin.database()
         row = operations.rows(using).filter(pk=pk).first()
         if row is None:
             raise Http404(f"There is no operation {pk}.")
@@ -122,6 +122,8 @@ class ChangeOperationView(OperationView):
             raise PermissionDenied
         if getattr(operations, self.change)(using, pk, request.user.get_username()):
             messages.success(request, f"{PAST[self.change]} operation {pk}.")
+            if self.change == "resume":
+                requests.carry(operations, using, pk)
         else:
             messages.warning(request, f"Nothing was changed: operation {pk} is {row.state}.")
         return self.back(pk)

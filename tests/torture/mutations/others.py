@@ -7,6 +7,7 @@ from contextlib import nullcontext
 from importlib import import_module
 
 import pytest
+from django.db.models.functions import Now
 
 from tests.torture.mutations.tools import Mutation, inbox_query, instead, query
 
@@ -61,6 +62,13 @@ OUTBOX: dict[str, Mutation] = {
     ),
     "the refusal to prune another history": instead(
         "outbox.operations.retention.refuse_another_history", lambda _: None
+    ),
+    "a chunk and its count in one transaction": instead(
+        "outbox_core.operations.bulk.operations.pinned", lambda *_: nullcontext()
+    ),
+    "the state of an operation before each chunk": instead(
+        "outbox_core.operations.bulk.model.OperationQuerySet.due",
+        lambda rows: rows.exclude(state="done").filter(due_at__lte=Now()).order_by("due_at", "pk"),
     ),
 }
 
