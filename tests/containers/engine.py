@@ -55,9 +55,7 @@ def engine() -> Iterator[Engine]:
         yield own
     finally:
         own.stop()
-    shutil.rmtree(
-        own.folder
-    )  # it is kept where something failed: it has the log, and what containerd must know
+    own.remove()  # it is kept where something failed: it has the log, and what containerd must know
 
 
 class _Host(Engine):
@@ -97,6 +95,14 @@ class _Own(Engine):
         assert self._process is not None
         self._process.send_signal(number)
         self._process.wait(START_SECONDS)
+
+    def remove(self) -> None:
+        """An engine that was killed has left the network of its containers mounted."""
+        for line in Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines():
+            place = line.split()[1]
+            if Path(place).is_relative_to(self.folder):
+                subprocess.run(["umount", place], check=True)
+        shutil.rmtree(self.folder)
 
     def restart(self) -> None:
         self.stop()
