@@ -27,9 +27,9 @@ from relay.publishers.confluent.options import (
 from relay.publishers.confluent.throttle import Throttle
 from relay.publishers.confluent.topics import TopicDescriber
 from relay.publishers.creation import create
+from relay.publishers.directory import TopicDirectory
 from relay.publishers.pace import Pace
 from relay.publishers.quota import wait_for_quota
-from relay.publishers.topics import TopicDirectory
 from relay.publishers.wave import Wave, fit
 
 if TYPE_CHECKING:
