@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
-from outbox_core.wire.decode import STRUCTURED, is_json
+from outbox_core.wire.attributes import STRUCTURED, is_json
 
 Extension = Literal["sequence", "partitionkey"]
 """CloudEvents extensions that every event has, if the relay is asked to send them."""
