@@ -45,7 +45,7 @@ class Delivery:
         self._producer = producer
         self._records = records
         self._waited = 0.0
-        self._is_whole = True
+        self._has_errors = False
         self._send(records)
 
     @property
@@ -63,7 +63,7 @@ class Delivery:
             self.refused = error
 
     def _report(self, index: int, error: KafkaError, _message: object) -> None:
-        self._is_whole = False
+        self._has_errors = True
         self.reports[index] = error
 
     def wait(self, seconds: float, refusals: Refusals, *, is_new: bool = False) -> bool:
@@ -80,10 +80,10 @@ class Delivery:
 
     def _acknowledge(self) -> None:
         """What has no report by now was acknowledged."""
-        if self._is_whole:
-            self.reports = [None] * len(self.reports)
-        else:
+        if self._has_errors:
             self.reports = [None if report is True else report for report in self.reports]
+        else:
+            self.reports = [None] * len(self.reports)
 
     def _wait(self, seconds: float, refusals: Refusals, *, is_new: bool) -> bool:
         try:

@@ -147,17 +147,22 @@ class ConfluentPublisher:
             self._discard()
             raise
         if not in_time:
-            if delivery.is_uncertain or delivery.gone:  # the purge may still reach what it is given next
-                self._discard()
-            if delivery.fatal is None and not delivery.gone and (delivery.is_uncertain or not self._is_new):
-                self._pace.late(wave.size)
-            self._is_new = self._is_new and all(report is not None for report in delivery.reports)
+            self._was_late(delivery, wave)
         elif is_fatal(delivery.refused):
             self._discard()
         elif not any(delivery.reports) and delivery.refused is None:
             self._is_new = False
             self._pace.arrived(wave.size, time.monotonic() - since + self._throttle.seconds)
         return delivery
+
+    def _was_late(self, delivery: Delivery, wave: Wave) -> None:
+        """Nothing was sent if the producer was still connecting: that says nothing about the link."""
+        if delivery.is_uncertain or delivery.gone:  # the purge may still reach what it is given next
+            self._discard()
+        if delivery.fatal is None and not delivery.gone and (delivery.is_uncertain or not self._is_new):
+            self._pace.late(wave.size)
+        has_published = any(report is None for report in delivery.reports)
+        self._is_new = self._is_new and not has_published
 
     def _narrow(self, records: Sequence[Record], reports: Sequence[Any]) -> None:
         """Send less to a topic that refused a batch of several records because of its size."""
