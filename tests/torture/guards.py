@@ -243,7 +243,7 @@ GUARDS = [
     ),
     Guard(
         "no blame while the cause is in doubt",
-        "tests/inbox/test_endings.py"
+        "tests/inbox/test_blame.py"
         "::test_of_a_key_that_is_released_only_the_event_that_ends_the_transaction_is_blamed",
     ),
     Guard(
