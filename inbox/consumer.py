@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 
+from inbox.commits import Commits
 from inbox.conf import ConsumerSettings, Settings
 from inbox.database import UNAVAILABLE, drop_dead_connection
 from inbox.errors import Abandoned, OffsetsMoved, SourceUnavailable
@@ -18,7 +19,7 @@ from inbox.handling.unit_of_work import UnitOfWork
 from inbox.holding.judge import HANDLER, Judge
 from inbox.holding.retries import Retries
 from inbox.offsets import DatabaseOffsets, next_offsets
-from inbox.signals import offsets_went_back, paused, resumed
+from inbox.signals import paused, resumed
 from inbox.source import Partition, Source
 from inbox.status.heartbeat import DATABASE, Heartbeat
 from inbox.status.outages import Outages
@@ -58,32 +59,25 @@ class Consumer:
         carry_operations: Callable[[], None] = lambda: None,
     ) -> None:
         self.name = consumer.name
-        self._progress = progress
         self._database = inbox.database
-        self._source = source
-        self._offsets = offsets
-        self._stop = stop
-        self._clock = clock
+        self._source, self._offsets = source, offsets
+        self._stop, self._clock, self._progress = stop, clock, progress
         self._outages = Outages(consumer.name, clock)
-        every = inbox.heartbeat_seconds
-        self._heartbeat = Heartbeat(
+        self._set_up_status(inbox, consumer, routes, carry_operations)
+        self._set_up_handling(inbox, consumer, replace(routes, skip=self._unhandled), ahead, failed)
+        self._commits = Commits(
             consumer.name,
             source,
-            self._outages,
-            lambda: self.handled,
-            in_hand=lambda: self._in_hand,
-            carry_operations=carry_operations,
-            database=inbox.database,
-            every=every,
+            offsets,
+            start_over=self._processor.start_over,
+            database_failed=self._database_failed,
+            kafka_failed=self._kafka_failed,
+            check_every=inbox.heartbeat_seconds,
             clock=clock,
         )
-        self._unhandled = UnhandledTypes(consumer, inbox.database, routes.handlers.keys(), clock, every)
-        self._set_up_handling(inbox, consumer, replace(routes, skip=self._unhandled), ahead, failed)
         other_databases.install(inbox.database, inbox.other_databases)
         self._delays = delays()
-        self._check_every = every
-        self._alive_at = self._retry_at = self._checked_at = clock()
-        self._unstored: dict[Partition, int] = {}
+        self._alive_at = self._retry_at = clock()
         self._joined = False
         self._in_hand = 0
         self._topics = consumer.topics
@@ -107,6 +101,29 @@ class Consumer:
         if services := [detail for what, detail in details if not what.startswith(HANDLER)]:
             return f"it waits for {'; '.join(services)}"
         return "" if self._joined else "it has not joined its group yet"
+
+    def _set_up_status(
+        self,
+        inbox: Settings,
+        consumer: ConsumerSettings,
+        routes: Routes,
+        carry_operations: Callable[[], None],
+    ) -> None:
+        """What the tables of the inbox say about this process."""
+        every = inbox.heartbeat_seconds
+        self._heartbeat = Heartbeat(
+            consumer.name,
+            self._source,
+            self._outages,
+            lambda: self.handled,
+            in_hand=lambda: self._in_hand,
+            carry_operations=carry_operations,
+            database=inbox.database,
+            every=every,
+            clock=self._clock,
+        )
+        types = routes.handlers.keys()
+        self._unhandled = UnhandledTypes(consumer, inbox.database, types, self._clock, every)
 
     def _set_up_handling(
         self,
@@ -168,7 +185,7 @@ class Consumer:
         self._progress()
         self._heartbeat.beat()
         self._heed_pauses()
-        self._check_offsets()
+        self._commits.check()
         self._handle(self._poll())
         self._try_again()
         self._unhandled.write()
@@ -188,7 +205,7 @@ class Consumer:
         try:
             records = self._source.poll(POLL_SECONDS)
         except SourceUnavailable as error:
-            self._outages.begin(KAFKA, error)
+            self._kafka_failed(error)
             self._stop.wait(next(self._delays))
             return ()
         except UNAVAILABLE as error:
@@ -207,52 +224,16 @@ class Consumer:
                 done |= next_offsets(finished)
                 self._in_hand -= len(finished)
         except OffsetsMoved:
-            self._read_again()
+            self._commits.read_again()
             done.clear()  # these are read again
         except Abandoned:
             self._source.rewind(_first_offsets(records, done))
         finally:
             self._in_hand = 0
-            self._commit(done)
+            self._commits.add(done)
 
-    def _commit(self, done: dict[Partition, int]) -> None:
-        self._unstored |= done
-        if self._unstored and self._store(self._unstored):
-            try:
-                self._source.commit(self._unstored)
-            except SourceUnavailable as error:
-                self._outages.begin(KAFKA, error)
-            self._unstored = {}
-
-    def _store(self, done: dict[Partition, int]) -> bool:
-        """Store the offsets of events without a handler. Kafka gets a copy only of stored offsets."""
-        try:
-            self._offsets.catch_up(done)
-        except OffsetsMoved:
-            self._read_again()
-        except UNAVAILABLE as error:
-            self._database_failed(error)
-        else:
-            return True
-        return False
-
-    def _check_offsets(self) -> None:
-        """Check, also while idle, whether the database went back in time."""
-        if self._clock() < self._checked_at + self._check_every:
-            return
-        self._checked_at = self._clock()
-        try:
-            self._offsets.keep(self._source.partitions())
-            if self._offsets.went_back():
-                self._read_again()
-        except UNAVAILABLE as error:
-            self._database_failed(error)
-
-    def _read_again(self) -> None:
-        self._unstored = {}
-        offsets_went_back.send(self.name)
-        self._processor.start_over(self._source.partitions())
-        self._source.reread()
+    def _kafka_failed(self, error: Exception) -> None:
+        self._outages.begin(KAFKA, error)
 
     def _database_failed(self, error: Exception) -> None:
         self._outages.begin(DATABASE, error)  # the heartbeat finds its end

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import logging
 import re
+import time
+import traceback
 from base64 import b64decode
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 from uuid import UUID
 
 LOGGER = logging.getLogger("kafka.librdkafka")
+LOGIN = "oauth_cb"
+CALLBACKS = ("stats_cb", "throttle_cb", LOGIN)
+"""The callbacks of the project among the options."""
 _PREFIX = re.compile(r"^(\[thrd:[^\]]*\]: )?")
 
 
@@ -32,7 +38,51 @@ class ClientReports:
         """``arguments`` are facility, client and text."""
         if arguments[0] == "FAIL":
             self.trouble = _PREFIX.sub("", str(arguments[-1]))
-        LOGGER.log(level, message, *arguments)
+        _log(level, message, *arguments)
+
+
+def _log(level: int, message: str, *arguments: Any, exc_info: bool = False) -> None:
+    """Log it. Raises nothing, because the client calls this while it makes its reports."""
+    try:
+        LOGGER.log(level, message, *arguments, exc_info=exc_info)
+    except Exception:  # of a filter of the project
+        traceback.print_exc()
+
+
+def contained(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The same options, whose callbacks log what they raise.
+
+    The client would raise it from any call that waits, such as flush(), whose reports are then not complete.
+    Only the exception of a login goes on to the client, which tries again. The client does not keep it.
+    """
+    return {**options, **{name: _contained(name, options[name]) for name in _present(options, CALLBACKS)}}
+
+
+def _contained(name: str, callback: Callable[..., Any]) -> Callable[..., Any]:
+    def call(*arguments: Any) -> Any:
+        try:
+            return callback(*arguments)
+        except Exception:
+            _log(logging.ERROR, '%s of KAFKA["OPTIONS"] raised an exception.', name, exc_info=True)
+            if name == LOGIN:
+                raise
+
+    return call
+
+
+def without_login(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The same options for a client that does not connect, such as one that checks them. A client asks for
+    its first token when it is made, and fails without one. An outage of logins makes no option wrong.
+    """
+    return {**options, **dict.fromkeys(_present(options, [LOGIN]), _unused_token)}
+
+
+def _unused_token(_config: str) -> tuple[str, float, str]:
+    return "unused", time.time() + 3600, "nobody"
+
+
+def _present(options: Mapping[str, Any], names: Collection[str]) -> list[str]:
+    return [name for name in names if callable(options.get(name))]
 
 
 def of(error: BaseException) -> Any:

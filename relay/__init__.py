@@ -18,11 +18,12 @@ from relay.errors import (
     RelayError,
     Throttled,
 )
-from relay.publishers.base import Failure, Outcome, Publisher, Record, Trouble
+from relay.publishers.base import Failure, HandsOver, Outcome, Publisher, Record, Trouble
 
 __all__ = [
     "Failure",
     "Fenced",
+    "HandsOver",
     "HoldReleased",
     "LeaseLost",
     "NotPrimary",

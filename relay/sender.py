@@ -12,7 +12,7 @@ from outbox_core.process.clock import boottime
 from outbox_core.wire.encode import Record, topics_of
 from relay.cluster.lease import Lease
 from relay.errors import LeaseLost, PublisherUnavailable, Throttled
-from relay.publishers.base import Outcome, Publisher
+from relay.publishers.base import HandsOver, Outcome, Publisher
 
 T = TypeVar("T")
 SLICE_SECONDS = 0.05
@@ -39,7 +39,8 @@ class Sender:
         self._first: Future[None] | None = None
         self._handed_over = Event()
         self._handed_over.set()
-        if hasattr(publisher, "handed_over"):
+        self._hands_over = isinstance(publisher, HandsOver)
+        if isinstance(publisher, HandsOver):
             publisher.handed_over = self._handed_over.set
 
     def knows_kafka(self) -> bool:
@@ -77,7 +78,7 @@ class Sender:
 
     def send(self, records: Sequence[Record], lease: Lease) -> Future[list[Outcome]]:
         """Begin a wave."""
-        if hasattr(self._publisher, "handed_over"):
+        if self._hands_over:
             self._handed_over.clear()
         return self._thread.submit(self._deliver, records, lease)
 

@@ -17,3 +17,8 @@ def run_checks(databases: Sequence[str] | None = None) -> list[CheckMessage]:
         if getattr(check, "__name__", "") != check_all_models.__name__
         for message in check(app_configs=None, databases=databases)
     ]
+
+
+def found(id: str) -> list[CheckMessage]:
+    """What ``manage.py check`` says under this id."""
+    return [message for message in run_checks() if message.id == id]

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -22,13 +21,8 @@ from devstack.kafka.launcher import LOG4J, QUIET
 from devstack.process import Process, remove_folder, temporary_folder
 
 VERSION = "3.7.0.Final"
-JARS = Bundle(
-    title=f"Debezium {VERSION} and Kafka Connect",
-    name=f"debezium-{VERSION}",
-    pom=Path(__file__).with_name("pom.xml"),
-    megabytes=41,
-    sign="debezium-connector-postgres-*.jar",
-)
+_CONNECTOR = "debezium-connector-postgres-*.jar"
+JARS = Bundle("Debezium", VERSION, _CONNECTOR, name="debezium", of=__file__, megabytes=41)
 HEAP = ("-Xms1g", "-Xmx1g")
 START_SECONDS = 180.0
 WORKER = {

@@ -22,17 +22,24 @@ DOWNLOADED = re.compile(r"Downloaded from .*\.jar \(([\d.]+) ([kM]?)B")
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """The jars of a pom. ``sign`` is a file that is among them."""
+    """The jars of a version of ``product``. The pom is beside the module ``of``. ``sign`` is a file among the
+    jars, and ``name`` begins the name of their folder.
+    """
 
-    title: str
-    name: str
-    pom: Path
-    megabytes: int
+    product: str
+    version: str
     sign: str
+    name: str
+    of: str
+    megabytes: int
+
+    @property
+    def title(self) -> str:
+        return f"{self.product} {self.version}"
 
     @property
     def folder(self) -> Path:
-        return cache.folder() / self.name
+        return cache.folder() / f"{self.name}-{self.version}"
 
     def brought(self) -> Path:
         """The folder of the jars; brings them where it is missing. Raises Unavailable without Maven, or where
@@ -46,8 +53,8 @@ class Bundle:
             raise Unavailable(f"no Maven (mvn) is on the PATH to bring {self.title}")
         announce(f"bringing {self.title} with Maven ({self.megabytes} MB, once, kept in {self.folder})")
         command = [
-            maven, "--batch-mode", "--file", str(self.pom), "dependency:copy-dependencies",
-            f"-DoutputDirectory={target}", "-DincludeScope=runtime",
+            maven, "--batch-mode", "--file", str(Path(self.of).with_name("pom.xml")),
+            "dependency:copy-dependencies", f"-DoutputDirectory={target}", "-DincludeScope=runtime",
         ]  # fmt: skip
         with subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -79,13 +86,7 @@ class Bundle:
 
 _BAR = "{l_bar}{bar}| {n:.0f} of {total:.0f} MB"
 
-KAFKA = Bundle(
-    title=f"Apache Kafka {VERSION}",
-    name=f"kafka-{VERSION}",
-    pom=Path(__file__).with_name("pom.xml"),
-    megabytes=43,
-    sign="kafka_2.13-*.jar",
-)
+KAFKA = Bundle("Apache Kafka", VERSION, "kafka_2.13-*.jar", name="kafka", of=__file__, megabytes=43)
 
 
 def brought() -> Path:

@@ -9,7 +9,7 @@ import msgspec
 from msgspec.inspect import CustomType, type_info
 
 from inbox.errors import HandlerError, InvalidPayload
-from outbox_core.wire.decode import is_json
+from outbox_core.wire.attributes import is_json
 from outbox_core.wire.event import Event
 
 

@@ -11,8 +11,8 @@ from django.db.models.functions import Now
 
 from inbox.handling.routing import Delivery, Identity
 from inbox.models.held_queries import HeldEventQuerySet, Key
+from outbox_core.wire.attributes import printable
 from outbox_core.wire.consumed import ConsumerRecord
-from outbox_core.wire.decode import printable
 
 
 def cause_of(error: str) -> str:

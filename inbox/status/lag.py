@@ -18,7 +18,7 @@ from inbox.kafka.connections import Bounds
 from inbox.kafka.inquiry import Inquiry
 from inbox.kafka.seeking import unavailable
 from inbox.models import Offset
-from outbox_core.wire.decode import moment
+from outbox_core.wire.timestamps import moment
 
 ANSWER_SECONDS = 3.0
 

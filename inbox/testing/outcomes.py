@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from inbox.models import HeldEvent
 from inbox.source import Partition
+from outbox_core.wire.attributes import printable
 from outbox_core.wire.consumed import ConsumerRecord
-from outbox_core.wire.decode import parse, printable
+from outbox_core.wire.decode import parse
 from outbox_core.wire.event import Event
 
 HANDLED = "handled"

@@ -58,11 +58,7 @@ def receiver(
         raise ImproperlyConfigured("@outbox.receiver of no signal, or of no sender, would never be called.")
 
     def connect(function: F) -> F:
-        _check(function, wanted)
-        if previous and not all(each in (pre_save, post_save) for each in wanted):
-            raise ImproperlyConfigured(
-                f"@outbox.receiver of {function!r}: previous=True is for pre_save and post_save only."
-            )
+        _check(function, wanted, previous=previous)
         connected = Receiver(
             function, dispatch_uid=dispatch_uid, raw=raw, using=using, refresh=refresh, previous=previous
         )
@@ -82,7 +78,7 @@ def _refuse_a_function(signal: object) -> None:
         )
 
 
-def _check(function: Callable[..., object], wanted: Iterable[object]) -> None:
+def _check(function: Callable[..., object], wanted: Iterable[object], *, previous: bool) -> None:
     name = getattr(function, "__qualname__", repr(function))
     if iscoroutinefunction(function):
         raise ImproperlyConfigured(
@@ -101,3 +97,7 @@ def _check(function: Callable[..., object], wanted: Iterable[object]) -> None:
     for signal in wanted:
         if not isinstance(signal, Signal):
             raise ImproperlyConfigured(f"@outbox.receiver of {name}: {signal!r} is no signal.")
+        if previous and signal not in (pre_save, post_save):
+            raise ImproperlyConfigured(
+                f"@outbox.receiver of {name}: previous=True is for pre_save and post_save only."
+            )

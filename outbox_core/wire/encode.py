@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
-from outbox_core.wire.decode import STRUCTURED, is_json
+from outbox_core.wire.attributes import STRUCTURED, is_json
 
 Extension = Literal["sequence", "partitionkey"]
 """CloudEvents extensions that every event has, if the relay is asked to send them."""
@@ -95,27 +95,27 @@ class BinaryEncoder:
         """The records of rows: each is a ``Row``, or a tuple that begins like one."""
         records, size = [], 0
         for row in rows:
-            text, event_id, payload, time = row[2], row[6], row[7], row[9]
+            number, topic, text, kind, subject, content_type, event_id, payload, extensions, time = row[:10]
             key = text.encode()
-            fixed, weight = _of_type(row[5], row[3], row[10] or self._source)
+            fixed, weight = _of_type(content_type, kind, row[10] or self._source)
             headers = [*fixed, ("ce_id", event_id.encode()), ("ce_time", time.encode())]
             if self._sequence:
-                headers.append(("ce_sequence", b"%020d" % row[0]))
-            if row[8] != NONE or row[4] or self._partition_key:
-                others, more = self._others(row, key)
+                headers.append(("ce_sequence", b"%020d" % number))
+            if extensions != NONE or subject or self._partition_key:
+                others, more = self._others(extensions, subject, key)
                 headers += others
                 weight += more
             size += weight + len(key) + len(event_id) + len(time) + (0 if payload is None else len(payload))
-            records.append(_make(Record, (row[1], key, payload, headers)))
+            records.append(_make(Record, (topic, key, payload, headers)))
         return Records(records, size)
 
-    def _others(self, row: Sequence[Any], key: bytes) -> tuple[Headers, int]:
+    def _others(self, extensions: str, subject: str | None, key: bytes) -> tuple[Headers, int]:
         """The headers that few events have, and what they take."""
         headers = [("ce_partitionkey", key)] if self._partition_key else []
-        if row[8] != NONE:
-            headers += _extensions(row[8])
-        if row[4]:
-            headers.append(("ce_subject", row[4].encode()))
+        if extensions != NONE:
+            headers += _extensions(extensions)
+        if subject:
+            headers.append(("ce_subject", subject.encode()))
         return tuple(headers), _bytes(headers)
 
 

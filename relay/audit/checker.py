@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from outbox.conf import settings as outbox_settings
-from outbox_core.wire.decode import printable
+from outbox_core.wire.attributes import printable
 from outbox_core.wire.encode import Row
 from relay.audit.claims import Claim, Comparison
 from relay.audit.expected import Expected

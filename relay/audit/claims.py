@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import NamedTuple, get_args
 
 from outbox_core.errors import InvalidEvent
+from outbox_core.wire.attributes import printable
+from outbox_core.wire.careful import Contents, contents
 from outbox_core.wire.consumed import ConsumerRecord
-from outbox_core.wire.decode import Contents, contents, printable
 from outbox_core.wire.encode import BinaryEncoder, Extension, Row, StructuredEncoder
 
 NO_ID = 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import uuid4
 
@@ -96,21 +96,15 @@ class Checkpoints:
             HoldReleased: the same, but the lease is still valid.
         """
         self._seq += 1
-        parameters = {
-            **self._row(position, tally),
-            "holds": [hold for hold, _ in held],
-            "events_held": [event for _, event in held],
-            "released": list(released),
-        }
         began = boottime()
-        stored, stored_at, ours = self._session.fetch("log/checkpoint", parameters)[0]
-        if not stored and ours:
-            raise HoldReleased
-        if not stored:
-            raise Fenced(
-                f"The checkpoint of shard {self._lease.shard}, epoch {self._lease.epoch}, was "
-                "refused: another relay owns the shard, or the database restarted after a crash."
-            )
+        stored_at = self._store(
+            {
+                **self._row(position, tally),
+                "holds": [hold for hold, _ in held],
+                "events_held": [event for _, event in held],
+                "released": list(released),
+            }
+        )
         self.position, self._stored_at = position, stored_at
         self.published += tally.events
         if tally.events or held:
@@ -122,6 +116,18 @@ class Checkpoints:
                 stored_at=stored_at,
                 seconds=boottime() - began,
             )
+
+    def _store(self, parameters: Mapping[str, object]) -> str:
+        """Returns when it was stored. Raises as ``move`` does."""
+        stored, stored_at, ours = self._session.fetch("log/checkpoint", parameters)[0]
+        if stored:
+            return str(stored_at)
+        if ours:
+            raise HoldReleased
+        raise Fenced(
+            f"The checkpoint of shard {self._lease.shard}, epoch {self._lease.epoch}, was "
+            "refused: another relay owns the shard, or the database restarted after a crash."
+        )
 
     def _row(self, position: Position, tally: Tally) -> dict[str, object]:
         """The parameters of a checkpoint and of its conditions."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from outbox_core.wire.encode import HEADER_BYTES, RECORD_BYTES
 from outbox_core.wire.encode import Record as Record
@@ -59,9 +59,7 @@ def no_acknowledgement(seconds: float) -> Failure:
 class Publisher(Protocol):
     """Hands records to a broker, with acks=all and idempotence.
 
-    None of the methods may be called by two threads at once. If it has an attribute ``handed_over``, the
-    relay stores a function there. ``publish`` calls it as soon as it only waits for the broker: then the
-    relay encodes the next page.
+    None of the methods may be called by two threads at once. See ``HandsOver``, too.
     """
 
     def prepare(self, topics: Collection[str]) -> None:
@@ -92,6 +90,15 @@ class Publisher(Protocol):
 
     def close(self, timeout: float) -> None:
         """Give up the connections within ``timeout`` seconds; nothing is in flight when this is called."""
+
+
+@runtime_checkable
+class HandsOver(Publisher, Protocol):
+    """A publisher whose ``publish`` first works and then waits. The relay sets ``handed_over``. ``publish``
+    calls it as soon as it only waits for the broker: then the relay encodes the next page.
+    """
+
+    handed_over: Callable[[], object]
 
 
 def size(record: Record) -> int:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 from functools import partial
 
+from relay.publishers.directory import TopicDirectory
 from relay.publishers.question import Question
-from relay.publishers.topics import TopicDirectory
 
 LOOK_EVERY_SECONDS = 0.1
 PATIENCE_SECONDS = 0.3

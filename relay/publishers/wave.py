@@ -111,8 +111,7 @@ def _prefix(
     wave_bytes: int | None,
 ) -> Wave:
     wave, total, most = Wave(), 0, sys.maxsize if wave_bytes is None else wave_bytes
-    sent: list[Record] = []
-    places: list[int] = []
+    sent, places = list[Record](), list[int]()
     name, limit = None, 0
     rooms_of: dict[str, dict[int, int]] = defaultdict(dict)
     for index, record in enumerate(records):
@@ -122,8 +121,7 @@ def _prefix(
             limit = _limit(topic, judge)
         needed = size(record)
         if needed > limit:
-            refusal = topic.refusal(BATCH_HEADER + needed if judge else 0)
-            assert refusal is not None
+            refusal = _refusal(topic, BATCH_HEADER + needed if judge else 0)
             if refusal.trouble is not Trouble.RECORD or not index:
                 wave.refused[index] = refusal
             if refusal.trouble is Trouble.RECORD:
@@ -144,6 +142,12 @@ def _prefix(
         places.append(where)
     wave.records, wave.places, wave.size = sent, places, total
     return wave
+
+
+def _refusal(topic: Topic, batch_bytes: int) -> Failure:
+    refusal = topic.refusal(batch_bytes)
+    assert refusal is not None, f"topic {topic.name} takes it"
+    return refusal
 
 
 def _limit(topic: Topic, judge: bool) -> int:

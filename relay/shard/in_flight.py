@@ -13,6 +13,8 @@ from relay.log.checkpoint import Tally
 from relay.log.reader import Page, Rows
 from relay.publishers.base import Failure, Outcome
 
+_PAYLOAD, _CREATED_AT = Row._fields.index("payload"), Row._fields.index("created_at")
+
 
 @dataclass(frozen=True, slots=True)
 class Prefix:
@@ -85,13 +87,13 @@ class InFlight:
         if not places:
             return None
         rows = self.page.rows[self.done : self.done + len(places)]
-        held = [(at, hold) for at in places if (hold := self._hold(at)) is not None] if self.scopes else []
-        published = [self.page.rows[at] for at in places if at in self.acknowledged] if held else rows
+        held = {at: hold for at in places if (hold := self._hold(at)) is not None} if self.scopes else {}
+        published = [self.page.rows[at] for at in places if at not in held] if held else rows
         return Prefix(
             len(rows),
             position=self.page.position_after(self.done + len(rows)),
             carried=replace(tally(published), newest=max([row[_CREATED_AT] for row in rows])),
-            held=[(hold, self.page.rows[at][0]) for at, hold in held],
+            held=[(hold, self.page.rows[at][0]) for at, hold in held.items()],
         )
 
     def step_over(self, prefix: Prefix) -> None:
@@ -106,9 +108,6 @@ class InFlight:
 
     def _settled(self, place: int) -> bool:
         return place in self.acknowledged or self._hold(place) is not None
-
-
-_PAYLOAD, _CREATED_AT = Row._fields.index("payload"), Row._fields.index("created_at")
 
 
 def tally(rows: Rows) -> Tally:

@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from outbox_core.errors import InvalidEvent
+from outbox_core.wire.attributes import STRUCTURED
+from outbox_core.wire.careful import TOMBSTONE, careful
 from outbox_core.wire.consumed import ConsumerRecord
-from outbox_core.wire.decode import STRUCTURED, TOMBSTONE, careful, parse, quick
+from outbox_core.wire.decode import parse, quick
 from outbox_core.wire.encode import Row, StructuredEncoder
 from outbox_core.wire.event import Event
 

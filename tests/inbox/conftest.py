@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
+import psycopg
 import pytest
 from django.db import connection
 
@@ -115,6 +117,12 @@ def raising(error: BaseException) -> Callable[..., object]:
         raise error
 
     return fail
+
+
+def commit_and_catch_the_error() -> None:
+    """What a handler does that ends the transaction and hides it."""
+    with suppress(psycopg.Error):
+        connection.connection.commit()
 
 
 def executing(sql: Any) -> Callable[[], object]:

@@ -16,7 +16,7 @@ from inbox.models import HeldEvent, Unhandled
 from inbox.status.consumers import statuses
 from inbox.status.report import Thresholds, read
 from inbox.testing import MemoryConsumer
-from outbox_core.wire.decode import TOMBSTONE
+from outbox_core.wire.careful import TOMBSTONE
 from tests.inbox.conftest import Effects, logged, send_steps, without_lag
 
 

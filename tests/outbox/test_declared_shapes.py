@@ -18,7 +18,6 @@ from typing import (
     Generic,
     Literal,
     NamedTuple,
-    NewType,
     NotRequired,
     Optional,
     TypedDict,
@@ -32,12 +31,12 @@ import pydantic
 import pytest
 from django.utils.safestring import mark_safe
 from msgspec import Meta
-from typing_extensions import TypeAliasType
 
 import outbox
 from outbox.declared import Places, problems
 from outbox.write.encode import encode
 from outbox.write.row import NewRow
+from tests.outbox.declaring import event, written
 
 T = TypeVar("T")
 TextOrNumber = TypeVar("TextOrNumber", int, str)
@@ -72,11 +71,6 @@ class Unlimited(msgspec.Struct):
     count: int
 
 
-Number = NewType("Number", Decimal)
-Price = NewType("Price", Number)
-NotNegative = NewType("NotNegative", Annotated[Decimal, Places(2), Meta(ge=0)])
-
-
 class Huge(int):
     def __repr__(self) -> str:
         return "more digits than Python writes"
@@ -97,14 +91,6 @@ class OldAttrs:
 class Account(pydantic.BaseModel):
     name: str
     password: str = pydantic.Field("secret", exclude=True)
-
-
-def event(declared: Any) -> Any:
-    return msgspec.defstruct("Sample", [("value", declared)])
-
-
-def written(declared: Any, value: object) -> Any:
-    return json.loads(encode(event(declared)(value)))["value"]
 
 
 @pytest.mark.parametrize(
@@ -203,49 +189,6 @@ def test_each_part_is_refused_by_its_path(declared: Any, value: object, path: st
 def test_what_has_no_form_in_json_is_found_by_the_check(declared: Any) -> None:
     (problem,) = problems(event(declared))
     assert "Sample.value" in problem
-
-
-@pytest.mark.parametrize(
-    "declared",
-    [
-        Annotated[Decimal, Places(2), Meta(ge=0)],
-        Annotated[Decimal, Meta(ge=0), Places(2)],
-        Annotated[Decimal | None, Places(2), Meta(ge=0)],
-        Annotated[Annotated[Decimal, Meta(ge=0)] | None, Places(2)],
-        Annotated[Decimal, Places(2), Meta(gt=-1)],
-        Annotated[Decimal, Places(2), Meta(ge=0), Meta(le=20)],
-        Annotated[Annotated[Decimal, Places(0)], Places(2), Meta(ge=0)],
-        NotNegative,
-        Annotated[Price, Places(2), Meta(ge=0)],
-        Annotated[TypeAliasType("Alias", Price), Places(2), Meta(ge=0)],
-        TypeAliasType("Whole", NotNegative),
-    ],
-)
-def test_places_and_limits_of_a_decimal_hold_together(declared: Any) -> None:
-    assert written(declared, Decimal("10.5")) == "10.50"
-    assert written(dict[str, list[declared]], {"a": [10]}) == {"a": ["10.00"]}
-    with pytest.raises(outbox.InvalidField, match=r"Sample.value is a str: Decimal >=? -?\d is declared"):
-        written(declared, "-1")
-    with pytest.raises(outbox.InvalidField, match=r"Sample.value\['a'\]\[0\] is a int"):
-        written(dict[str, list[declared]], {"a": [-1]})
-
-
-@pytest.mark.parametrize(
-    ("limit", "allowed", "refused"),
-    [
-        (Meta(gt=0), "0.01", "0.00"),
-        (Meta(ge=0.1), "0.10", "0.09"),
-        (Meta(lt=10), "9.99", "10"),
-        (Meta(le=10), "10.00", "10.01"),
-        (Meta(multiple_of=0.05), "0.15", "0.16"),
-        (Meta(multiple_of=5), "1" + "0" * 40, "1" + "0" * 40 + "1"),
-    ],
-)
-def test_a_decimal_is_compared_as_the_number_that_it_is(limit: Meta, allowed: str, refused: str) -> None:
-    for declared in (Annotated[Decimal, limit], Annotated[Decimal, Places(2), limit]):
-        assert Decimal(written(declared, Decimal(allowed))) == Decimal(allowed)
-        with pytest.raises(outbox.InvalidField, match="limits"):
-            written(declared, Decimal(refused))
 
 
 @dataclass

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -13,6 +14,10 @@ from kafka.errors import KafkaError
 
 from devstack.kafka import create_topics
 from devstack.kafka.cluster import Cluster
+from outbox_core.errors import KafkaUnreachable
+from outbox_core.operations.doctor.step import Finding, Outcome
+from outbox_core.operations.doctor.topics import Needs, judge
+from relay.doctor.needs import WRITING
 from relay.publishers.base import Publisher, Trouble
 from relay.publishers.topics import MIN_IN_SYNC, Topic
 from tests.publishers.clients import deliver, records
@@ -85,6 +90,37 @@ def test_a_topic_with_a_partition_without_a_leader_keeps_no_other_waiting(
     finally:
         cluster.brokers[2].start()
     wait_until(lambda: deliver(publisher, records(alone, ["key"], 2)) == [], 60, "it can be written")
+
+
+@pytest.mark.integration
+@pytest.mark.real_kafka
+def test_the_doctor_names_a_topic_with_a_partition_without_a_leader(
+    cluster: Cluster, connect: Connect
+) -> None:
+    """So that the topic is found before an event waits for it."""
+    alone = f"test.{uuid4().hex}"
+    with closing(KafkaAdminClient(bootstrap_servers=cluster.brokers[0].address)) as admin:
+        admin.create_topics({alone: {"assignments": {0: [1], 1: [3], 2: [2]}}}, wait_for_metadata=True)
+    publisher: Any = connect(cluster.brokers[0].address)
+    inspector = publisher.inspector(5.0)
+    needs = Needs(operations=WRITING, writes=True)
+
+    def found() -> list[Finding]:
+        with suppress(KafkaUnreachable):  # it asks the broker that is away
+            (topic,) = inspector.topics([alone])
+            return [each for each in judge(topic, needs, inspector.cluster()) if isinstance(each, Finding)]
+        return []
+
+    cluster.brokers[2].kill()
+    try:
+        wait_until(lambda: any("leader" in each.text for each in found()), 40, "a partition has no leader")
+        first = found()[0]
+        assert first.outcome is Outcome.FAILED
+        assert first.text == f"{alone} has no leader for partition 1."
+        assert f"--describe --topic {alone}" in first.remedy
+    finally:
+        inspector.close()
+        cluster.brokers[2].start()
 
 
 def in_sync(cluster: Cluster, topic: str) -> int:

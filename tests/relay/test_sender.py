@@ -12,7 +12,8 @@ import pytest
 
 from outbox_core.wire.encode import Record
 from relay.errors import PublisherUnavailable
-from relay.publishers.base import Outcome
+from relay.publishers.base import HandsOver, Outcome
+from relay.publishers.confluent import ConfluentPublisher
 from relay.publishers.memory import MemoryPublisher
 from relay.sender import Sender
 
@@ -34,7 +35,7 @@ class Slow(MemoryPublisher):
         return super().publish(records)
 
     def hand_over(self) -> None:
-        """It does not tell."""
+        """It is no HandsOver."""
 
 
 class Telling(Slow):
@@ -77,6 +78,11 @@ def test_the_loop_lets_a_wave_be_handed_over_before_it_encodes_the_next_page() -
         publisher.gate.set()
         assert wave.result(30) == [None]
     assert publisher.seen == ["handed over", "encoded"]
+
+
+def test_the_publisher_that_needs_python_for_most_of_its_work_hands_over() -> None:
+    assert isinstance(ConfluentPublisher({"bootstrap.servers": "127.0.0.1:1"}), HandsOver)
+    assert not isinstance(MemoryPublisher(), HandsOver)
 
 
 def test_a_publisher_that_does_not_tell_is_not_waited_for() -> None:

@@ -65,6 +65,15 @@ GUARDS = [
         f"{RELAY}/test_holds.py::test_an_outage_holds_nothing",
     ),
     Guard(
+        "nothing acknowledged by a client that has ended",
+        "tests/publishers/test_fatal.py::"
+        "test_without_a_report_a_producer_that_has_ended_has_acknowledged_nothing",
+    ),
+    Guard(
+        "a client that has ended replaced",
+        "tests/publishers/test_fatal.py::test_a_producer_that_ended_unnoticed_is_replaced",
+    ),
+    Guard(
         "the margin of the lease",
         f"{RELAY}/test_lease.py::test_no_wave_is_handed_over_with_too_little_of_the_lease_left",
     ),
@@ -247,7 +256,7 @@ GUARDS = [
     ),
     Guard(
         "no blame while the cause is in doubt",
-        "tests/inbox/test_endings.py"
+        "tests/inbox/test_blame.py"
         "::test_of_a_key_that_is_released_only_the_event_that_ends_the_transaction_is_blamed",
     ),
     Guard(

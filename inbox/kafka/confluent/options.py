@@ -11,7 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from inbox.kafka.connections import SET_HERE
 from outbox_core.kafka_options import BY_NAME, CONSUMER
-from outbox_core.librdkafka import LOGGER, of
+from outbox_core.librdkafka import LOGGER, contained, of, without_login
 from outbox_core.suggestion import did_you_mean
 
 SERVERS = "bootstrap.servers"
@@ -55,7 +55,8 @@ def config(servers: Sequence[str], group: str, options: Mapping[str, Any]) -> di
         _REFRESH: options.get(_AGE, _METADATA_MS),
         "socket.timeout.ms": options.get(_REQUEST, _REQUEST_MS),
     }
-    options = {name: value for name, value in options.items() if name != _REQUEST}  # a producer's, here
+    options = contained(options)
+    options.pop(_REQUEST, None)  # a producer's, here
     decided = {**_DECIDED, SERVERS: ",".join(servers), "group.id": group}
     if options.get("group.protocol") == NEW_PROTOCOL:
         return {**_DEFAULTS, **times, **options, **decided}
@@ -67,7 +68,7 @@ def wrong(options: Mapping[str, Any]) -> Mapping[str, str]:
     if found := {option: SET_HERE for option in sorted(options) if option in RESERVED}:
         return found
     try:
-        client(Consumer, {**config((), "inbox", options), SERVERS: ""}).close()
+        client(Consumer, {**without_login(config((), "inbox", options)), SERVERS: ""}).close()
     except ImproperlyConfigured as error:
         name = _UNKNOWN.search(str(error))
         if name is None:

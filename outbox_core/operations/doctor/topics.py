@@ -121,7 +121,8 @@ def _partitions(topic: Topic) -> Iterator[Said]:
     if leaderless:
         yield failed(
             f"{topic.name} has no leader for {_numbers(leaderless)}.",
-            "Start the brokers that hold their replicas.",
+            "Start the brokers that hold their replicas: "
+            + tool("topics", f"--describe --topic {topic.name} --unavailable-partitions"),
         )
     elif behind:
         yield warning(

@@ -54,26 +54,14 @@ class Command(OperatorCommand):
                 metavar="N",
                 help=f"{what}, at most {most:,} (default: %(default)s)",
             )
-        parser.add_argument(
-            "--rate",
-            type=seconds,
-            default=50.0,
-            metavar="N",
-            help="transactions a second of the steady load (default: %(default)g)",
-        )
-        parser.add_argument(
-            "--seconds",
-            type=seconds,
-            default=5.0,
-            help="how long the steady load lasts (default: %(default)g)",
-        )
-        parser.add_argument(
-            "--timeout",
-            type=seconds,
-            default=300.0,
-            metavar="SECONDS",
-            help="give up after so long (default: %(default)g)",
-        )
+        for option, usual, metavar, what in (
+            ("--rate", 50.0, "N", "transactions a second of the steady load"),
+            ("--seconds", 5.0, "SECONDS", "how long the steady load lasts"),
+            ("--timeout", 300.0, "SECONDS", "give up after so long"),
+        ):
+            parser.add_argument(
+                option, type=seconds, default=usual, metavar=metavar, help=f"{what} (default: %(default)g)"
+            )
         parser.add_argument(
             "--despite-traffic",
             action="store_true",

@@ -45,7 +45,7 @@ class Delivery:
         self._producer = producer
         self._records = records
         self._waited = 0.0
-        self._is_whole = True
+        self._has_errors = False
         self._send(records)
 
     @property
@@ -63,8 +63,8 @@ class Delivery:
             self.refused = error
 
     def _report(self, index: int, error: KafkaError, _message: object) -> None:
+        self._has_errors = True
         self.reports[index] = error
-        self._is_whole = False
 
     def wait(self, seconds: float, refusals: Refusals, *, is_new: bool = False) -> bool:
         """Wait for every report.
@@ -73,18 +73,17 @@ class Delivery:
         wait for them), or if the producer has ended. Then nothing is buffered. A producer that ``is_new``
         connects within these ``seconds``, so what it has sent by then has as many again.
         """
-        try:
-            return self._wait(seconds, refusals, is_new=is_new)
-        finally:
-            if self.fatal is None and not len(self._producer):
-                self._acknowledge()
+        in_time = self._wait(seconds, refusals, is_new=is_new)
+        if self.fatal is None and not len(self._producer):
+            self._acknowledge()
+        return in_time
 
     def _acknowledge(self) -> None:
         """What has no report by now was acknowledged."""
-        if self._is_whole:
-            self.reports = [None] * len(self.reports)
-        else:
+        if self._has_errors:
             self.reports = [None if report is True else report for report in self.reports]
+        else:
+            self.reports = [None] * len(self.reports)
 
     def _wait(self, seconds: float, refusals: Refusals, *, is_new: bool) -> bool:
         try:
@@ -102,7 +101,7 @@ class Delivery:
     def _flush(self, until: float, refusals: Refusals) -> bool:
         """Send, and wait until everything is decided, or ``until`` seconds have been waited in all."""
         since = time.monotonic() - self._waited
-        while self._producer.flush(min(until - self._waited, FLUSH_SLICE_SECONDS)):
+        while self._producer.flush(min(max(0.0, until - self._waited), FLUSH_SLICE_SECONDS)):
             self._waited = time.monotonic() - since
             self.gone = self._refused(refusals)
             if self.gone or self._waited >= until:

@@ -12,6 +12,7 @@ from relay.publishers.base import Failure, Trouble
 
 CLIENT_ERRORS = (KafkaException, BufferError, OSError, RuntimeError, SystemError)
 """What the client raises: RuntimeError for a handle that has ended, SystemError see ``raised``."""
+LOST = KafkaError(KafkaError._FATAL, "the client has ended, and its log says why", fatal=True)
 
 _TROUBLES = {
     KafkaError.MSG_SIZE_TOO_LARGE: Trouble.RECORD,
@@ -29,14 +30,18 @@ def raised(error: BaseException) -> BaseException:
     """The error that the client meant. ``flush`` may go on after a fatal error. The next callback then ends
     in a SystemError, whose cause is the fatal error, if the client has not lost it.
     """
-    cause = error.__cause__ if isinstance(error, SystemError) else None
-    return error if cause is None or of(cause) is None else cause
+    if not isinstance(error, SystemError):
+        return error
+    cause = error.__cause__
+    return KafkaException(LOST) if cause is None or of(cause) is None else cause
 
 
 def is_fatal(error: BaseException | None) -> bool:
-    """Whether it ended the client that raised it."""
+    """Whether it ended the client that raised it. A client that has ended raises _FATAL from produce(), and
+    does not mark it.
+    """
     own = of(error) if error is not None else None
-    return own is not None and bool(own.fatal())
+    return own is not None and (bool(own.fatal()) or own.code() == KafkaError._FATAL)
 
 
 def failure(error: Any) -> Failure:

@@ -9,7 +9,7 @@ from typing import Any
 import confluent_kafka
 from django.core.exceptions import ImproperlyConfigured
 
-from outbox_core.librdkafka import LOGGER
+from outbox_core.librdkafka import LOGGER, contained, without_login
 from relay.publishers import options as configuration
 
 LARGEST = 90_000_000
@@ -74,7 +74,7 @@ def client_options(options: Mapping[str, Any], delivery_seconds: float) -> dict[
     """
     configuration.check(options, required="bootstrap.servers", fixed=_FIXED, files=_FILES)
     milliseconds = max(MINIMUM_MS, int(delivery_seconds * 500))
-    result = {**_DEFAULTS, "socket.timeout.ms": milliseconds, **options}
+    result = contained({**_DEFAULTS, "socket.timeout.ms": milliseconds, **options})
     _try({**result, **_DECIDED})
     return result
 
@@ -99,7 +99,8 @@ def compresses(options: Mapping[str, Any]) -> bool:
 
 def _try(options: Mapping[str, Any]) -> None:
     """Let librdkafka check the options, with a producer that has no address to connect to."""
-    alone = {name: value for name, value in options.items() if name != "bootstrap.servers"}
+    alone = without_login(options)
+    alone.pop("bootstrap.servers")
     try:
         confluent_kafka.Producer(alone, logger=LOGGER).close()
     except confluent_kafka.KafkaException as error:
@@ -108,3 +109,5 @@ def _try(options: Mapping[str, Any]) -> None:
         if unknown is None:
             raise ImproperlyConfigured(f'KAFKA["OPTIONS"]: {text}.') from error
         raise configuration.unknown(unknown[1], "librdkafka", _SOME_KNOWN) from error
+    except TypeError as error:  # of a callback that is none
+        raise ImproperlyConfigured(f'KAFKA["OPTIONS"]: {error}.') from error

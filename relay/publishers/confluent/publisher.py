@@ -27,9 +27,9 @@ from relay.publishers.confluent.options import (
 from relay.publishers.confluent.throttle import Throttle
 from relay.publishers.confluent.topics import TopicDescriber
 from relay.publishers.creation import create
+from relay.publishers.directory import TopicDirectory
 from relay.publishers.pace import Pace
 from relay.publishers.quota import wait_for_quota
-from relay.publishers.topics import TopicDirectory
 from relay.publishers.wave import Wave, fit
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class ConfluentPublisher:
         self._describe = TopicDescriber(self._options, self._reports)
         self._topics = TopicDirectory(self._describe, give_up=self._describe.close, patience=delivery_seconds)
         self._pace = Pace(delivery_seconds)
-        self._throttle = Throttle(options.get("throttle_cb"))
+        self._throttle = Throttle(self._options.get("throttle_cb"))
         self.handed_over: Callable[[], object] = lambda: None
         self._producer: Producer | None = None
         self._is_patient = False
@@ -76,7 +76,7 @@ class ConfluentPublisher:
             producer.poll(0)
             wait_for_quota(self._throttle.seconds, PREPARE_SECONDS)
             if not topics:
-                producer.list_topics(timeout=deadline - time.monotonic())
+                producer.list_topics(timeout=max(0.0, deadline - time.monotonic()))
             self._topics.learn(topics, deadline - time.monotonic())
             if self._creates:
                 create(self._topics, topics, self._ask_for, deadline)
@@ -139,20 +139,30 @@ class ConfluentPublisher:
 
     def _deliver(self, producer: Producer, wave: Wave) -> Delivery:
         since = time.monotonic()
-        delivery = Delivery(producer, wave.records)
-        self.handed_over()
-        if not delivery.wait(self._delivery_seconds, self._topics.refusals, is_new=self._is_new):
-            if delivery.is_uncertain or delivery.gone:  # the purge may still reach what it is given next
-                self._discard()
-            if delivery.fatal is None and not delivery.gone and (delivery.is_uncertain or not self._is_new):
-                self._pace.late(wave.size)
-            self._is_new = self._is_new and all(report is not None for report in delivery.reports)
+        try:
+            delivery = Delivery(producer, wave.records)
+            self.handed_over()
+            in_time = delivery.wait(self._delivery_seconds, self._topics.refusals, is_new=self._is_new)
+        except BaseException:
+            self._discard()
+            raise
+        if not in_time:
+            self._was_late(delivery, wave)
         elif is_fatal(delivery.refused):
             self._discard()
         elif not any(delivery.reports) and delivery.refused is None:
             self._is_new = False
             self._pace.arrived(wave.size, time.monotonic() - since + self._throttle.seconds)
         return delivery
+
+    def _was_late(self, delivery: Delivery, wave: Wave) -> None:
+        """Nothing was sent if the producer was still connecting: that says nothing about the link."""
+        if delivery.is_uncertain or delivery.gone:  # the purge may still reach what it is given next
+            self._discard()
+        if delivery.fatal is None and not delivery.gone and (delivery.is_uncertain or not self._is_new):
+            self._pace.late(wave.size)
+        has_published = any(report is None for report in delivery.reports)
+        self._is_new = self._is_new and not has_published
 
     def _narrow(self, records: Sequence[Record], reports: Sequence[Any]) -> None:
         """Send less to a topic that refused a batch of several records because of its size."""

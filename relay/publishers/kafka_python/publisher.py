@@ -16,6 +16,7 @@ from outbox_core.wire.encode import Record
 from relay.errors import PublisherUnavailable
 from relay.publishers.base import PREPARE_SECONDS, Failure, Outcome, Trouble
 from relay.publishers.creation import create
+from relay.publishers.directory import TopicDirectory
 from relay.publishers.kafka_python.delivery import Delivery
 from relay.publishers.kafka_python.errors import is_of_client
 from relay.publishers.kafka_python.network import Network, words
@@ -25,7 +26,6 @@ from relay.publishers.kafka_python.topics import TopicDescriber
 from relay.publishers.pace import Pace
 from relay.publishers.question import Question
 from relay.publishers.quota import wait_for_quota
-from relay.publishers.topics import TopicDirectory
 from relay.publishers.wave import Wave, fit
 
 if TYPE_CHECKING:

@@ -113,6 +113,12 @@ def position_not_stored_first(patch: pytest.MonkeyPatch) -> None:
 
 
 RELAY: dict[str, Mutation] = {
+    "nothing acknowledged by a client that has ended": instead(
+        "relay.publishers.confluent.delivery.Delivery._end", lambda *_: None
+    ),
+    "a client that has ended replaced": instead(
+        "relay.publishers.confluent.publisher.is_fatal", lambda _: False
+    ),
     "the incarnation token": no_token,
     "the position only from the database": position_in_memory,
     "KEY SHARE on the lease in a checkpoint": sql(
