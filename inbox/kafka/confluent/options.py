@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaException
+from confluent_kafka import Consumer, KafkaError, KafkaException
 from django.core.exceptions import ImproperlyConfigured
 
 from inbox.kafka.connections import SET_HERE
@@ -98,10 +98,17 @@ def begins_at_end(options: Mapping[str, Any]) -> bool:
 
 
 def client(kind: type, options: Mapping[str, Any], logger: Any = LOGGER) -> Any:
-    """A client with these options. Raises ImproperlyConfigured."""
+    """A client with these options.
+
+    Raises:
+        ImproperlyConfigured: they are wrong.
+        KafkaException: ``oauth_cb`` gave no token in time; the service that it asks may be away.
+    """
     try:
         return kind(dict(options), logger=logger)
     except KafkaException as error:
+        if of(error).code() == KafkaError.SASL_AUTHENTICATION_FAILED:
+            raise
         raise ImproperlyConfigured(f'KAFKA["OPTIONS"]: {of(error).str()}') from error
     except TypeError as error:
         raise ImproperlyConfigured(f'KAFKA["OPTIONS"]: {error}') from error
