@@ -21,6 +21,7 @@ from django.db.models.functions import Now
 from kafka import KafkaAdminClient, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType
 
+import devstack.kafka
 from outbox import status
 from outbox.log import rows
 from outbox.models import ContinuousAudit, OutboxEvent
@@ -145,6 +146,18 @@ def test_what_is_published_is_proved_and_the_proof_moves_on(it: Audited, auditor
     assert after > before
 
 
+def test_nothing_is_called_proved_before_everything_was_compared_once(
+    it: Audited, auditor: Auditor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(it)
+    with monkeypatch.context() as patch:
+        patch.setattr("relay.audit.continuous.work.Work.audit", lambda *_: None)
+        for _ in range(3):
+            auditor.turn()
+    assert (row().until, row().compared_at, row().trouble) == (None, None, "")
+    prove(auditor)
+
+
 def test_a_row_that_is_deleted_behind_the_proof_is_found(it: Audited, auditor: Auditor) -> None:
     ids = publish(it)
     prove(auditor)
@@ -206,13 +219,21 @@ def test_records_that_are_deleted_behind_the_proof_are_found(
     assert "outbox_replay" in first()["remedy"]
 
 
-def test_a_topic_that_is_deleted_is_found(it: Audited, auditor: Auditor) -> None:
-    publish(it)
+def test_a_topic_that_is_deleted_is_found_until_its_records_are_sent_again(
+    it: Audited, auditor: Auditor
+) -> None:
+    it.emit("a", 5)
+    records = it.drain()
+    it.send(records)
     prove(auditor)
     with closing(KafkaAdminClient(bootstrap_servers=it.bootstrap)) as admin:
         admin.delete_topics([it.topic])
     turn_until(auditor, is_different, "the topic is missed")
     assert (first()["wrong"], first()["topic"]) == ("missing", it.topic)
+    turn_until(auditor, lambda: row().differences == len(records), "a whole audit counts its events")
+    devstack.kafka.create_topics(it.bootstrap, {it.topic: 1})
+    it.send(records)
+    prove(auditor)
 
 
 def test_a_hole_that_compaction_left_is_found(it: Audited, auditor: Auditor) -> None:
@@ -257,6 +278,22 @@ def test_an_event_that_kafka_never_got_is_found(
     it.send([records[0], records[2]])
     turn_until(auditor, is_different, "it is missed")
     assert first()["event_id"] == dict(records[1].headers)["ce_id"].decode()
+    for _ in range(3):
+        auditor.turn()
+    assert row().differences == 1, "it is found once"
+
+
+def test_an_event_that_waits_at_first_is_not_forgotten(
+    it: Audited, auditor: Auditor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(it)
+    it.emit("a", 3)
+    prove(auditor)
+    monkeypatch.setattr("relay.audit.continuous.work.Work.audit", lambda *_: None)
+    records = it.drain()
+    it.send(records[1:])
+    turn_until(auditor, is_different, "it is missed")
+    assert first()["event_id"] == dict(records[0].headers)["ce_id"].decode()
 
 
 def test_a_difference_that_is_repaired_ends(it: Audited, auditor: Auditor) -> None:

@@ -44,5 +44,7 @@ class AuditRow:
 
 def reset(alias: str) -> None:
     """Forget what is proved and what was found. Events that were created before now do not count any more."""
+    rows = ContinuousAudit.objects.using(alias)
+    rows.bulk_create([ContinuousAudit(pk=1)], ignore_conflicts=True)
     fresh = {"until": None, "compared_at": None, "differences": 0, "first": None, "found_at": None}
-    ContinuousAudit.objects.using(alias).filter(pk=1).update(**fresh, trouble="", since=Now())
+    rows.filter(pk=1).update(**fresh, trouble="", since=Now())
