@@ -121,13 +121,13 @@ def _hold_released(*, release: Any, **_: Any) -> None:
 
 
 def _difference_found(*, differences: int, first: Mapping[str, str], **_: Any) -> None:
-    event = f"event {first['event_id']} " if first["event_id"] else ""
+    event = f"event {first['event_id']}, " if first["event_id"] else ""
     topic = f"topic {first['topic']}, " if first["topic"] else ""
     _log(
         logging.ERROR,
         "relay.difference_found",
-        "Outbox and Kafka are different: %d found. The first is %s: %s(%s%s): %s. %s",
-        *(differences, first["wrong"], event, topic, first["where"], first["detail"], first["remedy"]),
+        "Outbox and Kafka are different: %d found. %s: %s%s%s: %s. %s",
+        *(differences, first["what"], event, topic, first["where"], first["detail"], first["remedy"]),
         differences=differences,
         **{name: first[name] for name in ("wrong", "topic", "event_id")},
     )

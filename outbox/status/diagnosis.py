@@ -135,10 +135,10 @@ def _retention(status: Status) -> Iterator[Problem]:
 
 def _audit(audit: AuditReport | None) -> Iterator[Problem]:
     if audit is not None and audit.differences and audit.first is not None:
+        count = plural(audit.differences, "difference")
         yield Problem(
             state=State.DIFFERENT,
-            text=f"Outbox and Kafka are different: {plural(audit.differences, 'difference')}. "
-            f"The first: {difference(audit.first)}.",
+            text=f"Outbox and Kafka have {count}. {difference(audit.first)}.",
             remedy=audit.first.remedy,
             runbook=Runbook.DIFFERENT.url,
         )
@@ -157,4 +157,4 @@ def difference(first: FirstDifference) -> str:
     """It in words."""
     names = (("event ", first.event_id), ("topic ", first.topic), ("key ", first.key), ("", first.where))
     known = ", ".join(f"{what}{name}" for what, name in names if name)
-    return f"{first.wrong}: {known}: {first.detail}"
+    return f"{first.what}: {known}: {first.detail}"

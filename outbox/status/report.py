@@ -91,9 +91,10 @@ class GroupsReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FirstDifference:
-    """What an audit found first. Names that are not known are empty."""
+    """What an audit found first; ``what`` is the kind in words. Names that are not known are empty."""
 
     wrong: str
+    what: str
     event_id: str
     topic: str
     key: str

@@ -406,7 +406,7 @@ def test_the_status_says_how_far_all_is_proved_and_what_was_found(it: Audited, a
     delete_row(ids[2])
     turn_until(auditor, is_different, "the row is missed")
     problem = next(each for each in status.read().problems if each.state is State.DIFFERENT)
-    assert "phantom" in problem.text
+    assert "not in the outbox" in problem.text
     assert problem.remedy
     with connection.cursor() as cursor:
         cursor.execute(

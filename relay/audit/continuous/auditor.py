@@ -18,7 +18,7 @@ from relay.audit.continuous.row import AuditRow
 from relay.audit.continuous.work import Whole, Work
 from relay.audit.findings import Findings
 from relay.audit.kafka import Reader
-from relay.audit.text import REMEDY
+from relay.audit.text import REMEDY, WORDS
 
 FOLLOWING, FIRST, WHOLE = 0.5, 0.4, 0.05
 """How much of the time between two turns may be taken by what is new, by the first whole audit, and by later
@@ -120,5 +120,6 @@ def note(row: ContinuousAudit, findings: Findings, now: datetime) -> None:
     if findings.total:
         first = findings.certain[0]
         row.differences += findings.total
-        row.first = row.first or {**msgspec.to_builtins(first), "remedy": REMEDY[first.wrong]}
+        said = {"what": WORDS[first.wrong], "remedy": REMEDY[first.wrong]}
+        row.first = row.first or {**msgspec.to_builtins(first), **said}
         row.found_at = now
