@@ -346,29 +346,41 @@ def test_another_process_continues_when_the_lease_has_run_out(it: Audited, audit
     assert row().until == until
 
 
-def test_an_outage_is_no_difference(it: Audited, auditors: MakeAuditor) -> None:
-    reachable = True
+class Unreliable:
+    """A reader of a Kafka that is ``away`` for a while."""
 
-    def make() -> Any:
-        if not reachable:
+    away = False
+
+    def __init__(self) -> None:
+        self._reader = plain_reader()
+
+    def __getattr__(self, name: str) -> Any:
+        if Unreliable.away:
             raise KafkaUnreachable("no brokers available")
-        return plain_reader()
+        return getattr(self._reader, name)
 
+    def close(self) -> None:
+        self._reader.close()
+
+
+def test_an_outage_is_no_difference(
+    it: Audited, auditors: MakeAuditor, monkeypatch: pytest.MonkeyPatch
+) -> None:
     heard: list[str] = []
-    signals.audit_interrupted.connect(lambda why, **_: heard.append(why), weak=False, dispatch_uid="test")
-    auditor = auditors(make=make)
+    listen = signals.audit_interrupted.connect
+    listen(lambda why, **_: heard.append(why), weak=False, dispatch_uid="test")
+    auditor = auditors(make=Unreliable)
     publish(it)
     prove(auditor)
-    reachable = False
-    auditor._work.close()  # type: ignore[union-attr]
-    for _ in range(3):
-        auditor.turn()
-    assert row().trouble == "Kafka cannot be read: no brokers available."
-    assert len(heard) == 1
-    assert not is_different()
-    reachable = True
-    publish(it, "b")
+    with monkeypatch.context() as patch:
+        patch.setattr(Unreliable, "away", True)
+        for _ in range(3):
+            auditor.turn()
+        assert row().trouble == "Kafka cannot be read: no brokers available."
+        assert not is_different()
+        publish(it, "b")
     prove(auditor)
+    assert heard == ["Kafka cannot be read: no brokers available."]
     signals.audit_interrupted.disconnect(dispatch_uid="test")
 
 
