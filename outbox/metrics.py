@@ -19,6 +19,7 @@ from outbox.operations import retention
 from outbox.status import ShardReport, State, Status, reading
 from outbox.status.extent import Extent
 from outbox.status.extent import read as read_extent
+from outbox.status.report import AuditReport
 from outbox_core.database import own_connection
 from outbox_core.metrics.background import Background
 from outbox_core.metrics.declared import Metric, Sample, counter, gauge
@@ -57,9 +58,17 @@ OLDEST_ROW = gauge("outbox_log_oldest_event_age_seconds", "Age of the oldest eve
 RETENTION = gauge(
     "outbox_retention_seconds", "How long published events are kept: RETENTION_DAYS.", "database"
 )
+PROVED_AGE = gauge(
+    "outbox_audit_proved_age_seconds",
+    "Seconds since the moment up to which a continuous audit has proved everything; missing without one.",
+    "database",
+)
+DIFFERENCES = gauge(
+    "outbox_audit_differences", "Differences between outbox and Kafka that it has found.", "database"
+)
 METRICS: tuple[Metric, ...] = (
     *(UP, STATE, PENDING, OLDEST, PUBLISHED, HELD, HOLDS, OLDEST_HOLD, RELAYS, SHARDS, UNOWNED),
-    *(ROWS, BYTES, OLDEST_ROW, RETENTION),
+    *(ROWS, BYTES, OLDEST_ROW, RETENTION, PROVED_AGE, DIFFERENCES),
 )
 NOT_READ = (State.UNREADABLE, State.NOT_MIGRATED)
 STATEMENT_TIMEOUT = "5s"
@@ -117,6 +126,8 @@ def samples(status: Status, extent: Extent | None) -> Iterator[Sample]:
         yield Sample(SHARDS, len(status.shards), (name,))
         yield Sample(UNOWNED, sum(shard.owner is None for shard in status.shards), (name,))
     yield from _holds(name, status.causes)
+    if status.audit is not None:
+        yield from _audit(name, status.audit)
     if extent is not None:
         yield from _extent(name, extent)
 
@@ -137,6 +148,12 @@ def _holds(name: str, causes: Sequence[Cause]) -> Iterator[Sample]:
         yield Sample(HELD, sum(cause.events for cause in group), (name, *where))
         yield Sample(HOLDS, sum(cause.holds for cause in group), (name, *where))
         yield Sample(OLDEST_HOLD, max(cause.oldest for cause in group), (name, *where))
+
+
+def _audit(name: str, audit: AuditReport) -> Iterator[Sample]:
+    yield Sample(DIFFERENCES, audit.differences, (name,))
+    if audit.age is not None:
+        yield Sample(PROVED_AGE, max(audit.age, 0.0), (name,))
 
 
 def _extent(name: str, extent: Extent) -> Iterator[Sample]:

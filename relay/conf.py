@@ -70,6 +70,10 @@ class RelaySettings:
     """How often one of the relays asks Kafka how far the consumer groups of the outbox's topics are, for the
     status page. None: never.
     """
+    audit_seconds: Seconds | None = None
+    """How often one of the relays compares what is new in outbox and Kafka, and looks again at what it has
+    proved, as ``outbox_audit --continuous`` does. 15 is a good value. None: never.
+    """
     shutdown_seconds: Seconds = 30.0
     """How long the relay may take to finish its wave after SIGTERM. Then it ends at once, with
     exit code 3.
@@ -82,6 +86,10 @@ class RelaySettings:
             raise ValueError(
                 f"POLL_SECONDS {self.poll_seconds:g} is more than a third of LEASE_SECONDS "
                 f"{self.lease_seconds:g}: the lease would run out between two polls."
+            )
+        if self.audit_seconds is not None and "sequence" not in self.extensions:
+            raise ValueError(
+                'AUDIT_SECONDS needs "sequence" in EXTENSIONS, by which an audit finds the event of a record.'
             )
 
     def encoder(self, source: str) -> Encoder:

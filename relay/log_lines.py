@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 from outbox_core.operations import runbook
@@ -119,6 +120,24 @@ def _hold_released(*, release: Any, **_: Any) -> None:
     )
 
 
+def _difference_found(*, differences: int, first: Mapping[str, str], **_: Any) -> None:
+    event = f"event {first['event_id']}, " if first["event_id"] else ""
+    topic = f"topic {first['topic']}, " if first["topic"] else ""
+    _log(
+        logging.ERROR,
+        "relay.difference_found",
+        "Outbox and Kafka are different: %d found. %s: %s%s%s: %s. %s",
+        *(differences, first["what"], event, topic, first["where"], first["detail"], first["remedy"]),
+        differences=differences,
+        **{name: first[name] for name in ("wrong", "topic", "event_id")},
+    )
+
+
+def _audit_interrupted(*, why: str, **_: Any) -> None:
+    message = "The continuous audit waits: %s. Publishing is not affected; it tries again."
+    _log(logging.WARNING, "relay.audit_interrupted", message, why.rstrip("."))
+
+
 def _log(level: int, action: str, message: str, *arguments: object, **fields: object) -> None:
     logger.log(level, message, *arguments, extra={"action": action, **runbook.field(action), **fields})
 
@@ -130,4 +149,6 @@ RECEIVERS = {
     "shard_lost": _shard_lost,
     "hold_made": _hold_made,
     "hold_released": _hold_released,
+    "difference_found": _difference_found,
+    "audit_interrupted": _audit_interrupted,
 }

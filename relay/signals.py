@@ -32,3 +32,7 @@ person, as for a topic that is just being created.
 """
 hold_released = Signal()
 """``lease``, ``release``"""
+difference_found = Signal()
+"""A continuous audit has found something. ``differences``: how many there are, ``first``: the first one."""
+audit_interrupted = Signal()
+"""A continuous audit cannot compare now, and tries again. ``why``"""

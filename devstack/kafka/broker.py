@@ -39,20 +39,25 @@ class Broker:
         return self._started().pid
 
     @property
+    def data(self) -> Path:
+        """Where it keeps topics."""
+        return self.folder / "data"
+
+    @property
     def is_running(self) -> bool:
         return self._process is not None and self._process.is_running
 
     def configure(self, nodes: Sequence[Node], config: Mapping[str, str]) -> None:
         """Write server.properties, for the next start."""
         self.folder.mkdir(exist_ok=True)
-        self._properties.write_text(render(self.node, nodes, self._data, config))
+        self._properties.write_text(render(self.node, nodes, self.data, config))
 
     def launch(self) -> None:
         """Start it without waiting for it; the first time, the same process formats its storage before."""
         if self.is_running:
             return
         script = f"exec {shlex.join(self._launcher.command('kafka.Kafka', str(self._properties)))}"
-        if not (self._data / "meta.properties").exists():
+        if not (self.data / "meta.properties").exists():
             script = f"{shlex.join(self._format())} && {script}"
         command = ["/bin/sh", "-c", script]
         self._process = Process(str(self), command, log=self.log, last_signal=signal.SIGKILL)
@@ -77,10 +82,6 @@ class Broker:
     @property
     def _properties(self) -> Path:
         return self.folder / "server.properties"
-
-    @property
-    def _data(self) -> Path:
-        return self.folder / "data"
 
     def _format(self) -> list[str]:
         # With "=": an id may begin with a hyphen.

@@ -14,6 +14,7 @@ STATUS: Mapping[str, str] = {
     "outbox_relay": "SELECT",
     "outbox_statistics": "SELECT",
     "outbox_consumer_groups": "SELECT",
+    "outbox_audit": "SELECT",
     "outbox_minute": "SELECT",
     "outbox_operation": "SELECT",
 }
@@ -29,6 +30,7 @@ RELAY: Mapping[str, str] = {
     "outbox_statistics": "SELECT, INSERT, UPDATE, DELETE",
     "outbox_ledger": "SELECT, INSERT, UPDATE",
     "outbox_consumer_groups": "SELECT, INSERT, UPDATE",
+    "outbox_audit": "SELECT, INSERT, UPDATE",
     "outbox_minute": "SELECT, INSERT, DELETE",
     "outbox_operation": "SELECT, UPDATE",
 }

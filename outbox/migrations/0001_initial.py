@@ -193,6 +193,26 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='ContinuousAudit',
+            fields=[
+                ('id', models.SmallIntegerField(primary_key=True, serialize=False)),
+                ('owner', models.UUIDField(null=True)),
+                ('auditor', models.TextField(default='')),
+                ('lease_until', models.DateTimeField(null=True)),
+                ('since', models.DateTimeField(null=True)),
+                ('until', models.DateTimeField(null=True)),
+                ('compared_at', models.DateTimeField(null=True)),
+                ('differences', models.BigIntegerField(default=0)),
+                ('first', models.JSONField(null=True)),
+                ('found_at', models.DateTimeField(null=True)),
+                ('trouble', models.TextField(default='')),
+            ],
+            options={
+                'db_table': 'outbox_audit',
+                'default_permissions': (),
+            },
+        ),
+        migrations.CreateModel(
             name='Relay',
             fields=[
                 ('id', models.UUIDField(primary_key=True, serialize=False)),

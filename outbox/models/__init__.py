@@ -1,5 +1,6 @@
 """The tables of outbox and relay."""
 
+from outbox.models.audit import ContinuousAudit
 from outbox.models.event import OutboxEvent
 from outbox.models.groups import ConsumerGroups
 from outbox.models.hold import Held, Hold
@@ -12,6 +13,7 @@ from outbox.models.status import EventStatus
 __all__ = [
     "Checkpoint",
     "ConsumerGroups",
+    "ContinuousAudit",
     "EventStatus",
     "Held",
     "Hold",

@@ -1,6 +1,7 @@
 -- What was published in each of the last {minutes} minutes, the current minute last, and in the last 60
 -- seconds. It adds checkpoints and the statistics made of older ones; no checkpoint is in both. The last columns
--- are what a relay last heard about consumer groups, and the age of the oldest row of the log. An index serves a time from a subquery, not a volatile one.
+-- are what a relay last heard about consumer groups, what a continuous audit has proved, and the age of the oldest
+-- row of the log. An index serves a time from a subquery, not a volatile one.
 WITH now AS MATERIALIZED (
     SELECT clock_timestamp() - make_interval(mins => {minutes}) AS since
 ), recent AS MATERIALIZED (
@@ -29,5 +30,9 @@ SELECT clock_timestamp(), rate, latency_ms, latency_ms_max,
        (SELECT array_agg(events ORDER BY minute) FROM series),
        (SELECT to_jsonb(heard) || jsonb_build_object('age', extract(epoch FROM clock_timestamp() - read_at)::float8)
         FROM {schema}outbox_consumer_groups AS heard),
+       (SELECT to_jsonb(audit) || jsonb_build_object('age', extract(epoch FROM clock_timestamp() - until)::float8,
+                'compared', extract(epoch FROM clock_timestamp() - compared_at)::float8,
+                'alive', coalesce(lease_until > clock_timestamp(), false))
+        FROM {schema}outbox_audit AS audit),
        extract(epoch FROM clock_timestamp() - (SELECT created_at FROM {schema}outbox_event ORDER BY id LIMIT 1))::float8
 FROM last

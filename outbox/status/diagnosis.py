@@ -6,13 +6,16 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from outbox.models import Hold
-from outbox.status.report import Status, Thresholds
+from outbox.status.report import AuditReport, FirstDifference, Status, Thresholds
 from outbox_core.operations.report import Problem, State, held_text, worst_first
 from outbox_core.operations.runbook import Runbook
 from outbox_core.people.humanize import amount, duration, plural
 
 PRUNED_LATE_DAYS = 2
 """How much older than the retention the log may be. The alert OutboxNotPruned has the same limit."""
+
+UNPROVED_SECONDS = 600.0
+"""For how long a continuous audit may prove nothing new. The alert OutboxNotProved has the same limit."""
 
 
 def diagnose(status: Status, thresholds: Thresholds) -> Status:
@@ -28,6 +31,7 @@ def _problems(status: Status, thresholds: Thresholds) -> Iterator[Problem]:
     yield from _backlog(status, thresholds)
     yield from _holds(status)
     yield from _retention(status)
+    yield from _audit(status.audit)
 
 
 def _shards_missing(status: Status) -> Iterator[Problem]:
@@ -127,3 +131,30 @@ def _retention(status: Status) -> Iterator[Problem]:
             "If it runs, the oldest events are held or pending: it keeps those.",
             runbook=Runbook.NOT_PRUNED.url,
         )
+
+
+def _audit(audit: AuditReport | None) -> Iterator[Problem]:
+    if audit is not None and audit.differences and audit.first is not None:
+        count = plural(audit.differences, "difference")
+        yield Problem(
+            state=State.DIFFERENT,
+            text=f"Outbox and Kafka have {count}. {difference(audit.first)}.",
+            remedy=audit.first.remedy,
+            runbook=Runbook.DIFFERENT.url,
+        )
+    elif audit is not None and (audit.age or 0) > UNPROVED_SECONDS:
+        why = audit.trouble or ("" if audit.alive else "No process compares.")
+        yield Problem(
+            state=State.NOT_PROVED,
+            text=f"Nothing was proved for {duration(audit.age or 0)}. {why}".strip(),
+            remedy="Publishing is not affected. Start `manage.py outbox_audit --continuous`, or a relay with "
+            "RELAY['AUDIT_SECONDS']; if one runs, look at its log. `outbox_audit --reset` ends it.",
+            runbook=Runbook.NOT_PROVED.url,
+        )
+
+
+def difference(first: FirstDifference) -> str:
+    """It in words."""
+    names = (("event ", first.event_id), ("topic ", first.topic), ("key ", first.key), ("", first.where))
+    known = ", ".join(f"{what}{name}" for what, name in names if name)
+    return f"{first.what}: {known}: {first.detail}"

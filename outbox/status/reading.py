@@ -15,6 +15,7 @@ from outbox.models import Relay
 from outbox.operations.bulk import operations
 from outbox.sql import statement
 from outbox.status import causes
+from outbox.status.audit import audit_report
 from outbox.status.diagnosis import diagnose
 from outbox.status.failure import refused, unreadable
 from outbox.status.groups import groups_report
@@ -72,7 +73,7 @@ def _read(using: str, cap: int, problems: tuple[Problem, ...]) -> Status:
         shards = [_shard(row, cap) for row in rows]
         unproven = [shard.id for shard, row in zip(shards, rows, strict=True) if not row[-1]]
         cursor.execute(statement("throughput", minutes=MINUTES))
-        at, rate, latency_ms, latency_ms_max, minutes, heard, oldest = cursor.fetchone()
+        at, rate, latency_ms, latency_ms_max, minutes, heard, audited, oldest = cursor.fetchone()
     if unproven:
         problems = (refused(refusal(*unproven)), *problems)
     problems = (*problems, *waiting.problems(operations, using))
@@ -97,6 +98,7 @@ def _read(using: str, cap: int, problems: tuple[Problem, ...]) -> Status:
         holds_capped=held.capped,
         causes=held.causes,
         consumer_groups=groups_report(heard),
+        audit=audit_report(audited),
     )
     return _with_owners(_with_totals(status))
 

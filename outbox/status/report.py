@@ -90,6 +90,37 @@ class GroupsReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FirstDifference:
+    """What an audit found first; ``what`` is the kind in words. Names that are not known are empty."""
+
+    wrong: str
+    what: str
+    event_id: str
+    topic: str
+    key: str
+    where: str
+    detail: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditReport:
+    """How far a continuous audit has come. ``until``: everything published before is proved; ``age`` is how
+    long ago that was, and ``compared`` how long ago both sides were last read completely; None if never.
+    ``alive``: a process compares. ``trouble`` is why nothing can be compared now.
+    """
+
+    until: datetime | None
+    age: float | None
+    compared: float | None
+    alive: bool
+    auditor: str
+    trouble: str
+    differences: int
+    first: FirstDifference | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Thresholds:
     """The thresholds: how many events may wait, and for how many seconds."""
 
@@ -128,6 +159,7 @@ class Status:
     holds_capped: bool = False
     causes: tuple[Cause, ...] = ()
     consumer_groups: GroupsReport | None = None
+    audit: AuditReport | None = None
     oldest: float | None = None
     retention_days: int | None = None
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
-from outbox.status.report import GroupReport, GroupsReport, RelayReport, ShardReport, Status
+from outbox.status.report import AuditReport, GroupReport, GroupsReport, RelayReport, ShardReport, Status
 from outbox_core.operations.report import Report, Table, causes_table
 from outbox_core.people.humanize import amount, duration, milliseconds, plural
 
@@ -44,6 +45,21 @@ def _facts(status: Status) -> Iterator[str]:
         worst = milliseconds(status.latency_ms_max or 0)
         yield f"  latency    {milliseconds(status.latency_ms):>12}  at worst {worst} in the last minute"
     yield f"  alive      {plural(status.relays_alive, 'relay'):>12}"
+    if status.audit is not None:
+        yield from _audit(status.audit)
+
+
+def _audit(audit: AuditReport) -> Iterator[str]:
+    if audit.until is not None:
+        ago, compared = duration(audit.age or 0), duration(audit.compared or 0)
+        yield f"  proved     {_clock(audit.until):>12}  complete up to then, {ago} ago"
+        yield f"  {'':>23}  everything was compared {compared} ago"
+    elif audit.alive:
+        yield f"  proved     {'-':>12}  everything is compared for the first time"
+
+
+def _clock(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%H:%M:%S} UTC"
 
 
 def _relay(relay: RelayReport, status: Status) -> list[str]:

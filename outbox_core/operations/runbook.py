@@ -18,6 +18,8 @@ class Runbook(StrEnum):
     OUTBOX_BEHIND = "outbox-behind"
     OUTBOX_HELD = "outbox-held"
     NOT_PRUNED = "not-pruned"
+    DIFFERENT = "different"
+    NOT_PROVED = "not-proved"
     NO_CONSUMER = "no-consumer"
     CONSUMER_WAITS = "consumer-waits"
     CONSUMER_PAUSED = "consumer-paused"
@@ -41,6 +43,8 @@ OF_ACTIONS = {
     "relay.degraded": Runbook.RELAY_DEGRADED,
     "relay.refused": Runbook.REFUSED,
     "relay.hold_made": Runbook.OUTBOX_HELD,
+    "relay.difference_found": Runbook.DIFFERENT,
+    "relay.audit_interrupted": Runbook.NOT_PROVED,
     "inbox.degraded": Runbook.CONSUMER_WAITS,
     "inbox.paused": Runbook.CONSUMER_PAUSED,
     "inbox.retry_scheduled": Runbook.RETRIES,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from uuid import UUID
 
 from outbox.conf import settings as outbox_settings
@@ -13,7 +13,10 @@ from relay.audit.expected import Expected
 from relay.audit.findings import Difference, Findings, Wrong
 from relay.audit.ids import IdSet
 from relay.audit.log import Log
-from relay.audit.order import Inversion, Slots
+from relay.audit.order import Inversion
+
+Note = Callable[[int, bytes, int], object]
+"""Notes the first occurrence of an event: its partition, key and id."""
 
 
 class Checker:
@@ -26,8 +29,8 @@ class Checker:
         self._findings = findings
         self._comparison = Comparison(outbox_settings().source)
 
-    def check(self, batch: Sequence[Claim], slots: Slots) -> None:
-        """Compare records in the order of Kafka. ``slots`` note the first occurrence of each event."""
+    def check(self, batch: Sequence[Claim], note: Note = lambda *_: None) -> None:
+        """Compare records in the order of Kafka."""
         rows = self._log.rows({found.id for found in batch})
         unknown = []
         for found in batch:
@@ -36,7 +39,7 @@ class Checker:
                 unknown.append(found)
             elif self._is_exact(found, row) and found.id not in self.seen and found.record.topic == row.topic:
                 if not found.replay:  # a replay mends a loss, and has no place in the order
-                    slots.note(found.record.partition, found.key, found.id)
+                    note(found.record.partition, found.key, found.id)
                 self.seen.add(found.id)
         if unknown:
             self._judge_unknown(unknown)

@@ -48,12 +48,27 @@ class Expected:
         """Read the log from an id to another one. Yields the last id of each page."""
         for page in self._log.pages(after):
             for entry in page:
-                self._note(entry)
+                self.note(entry)
             if self.ids.is_full:
                 raise AuditStopped(TOO_MANY)
             yield min(page[-1].id, last)
             if page[-1].id >= last:
                 return
+
+    def note(self, entry: Entry) -> None:
+        """What the log has: it must be in Kafka, or it waits, or it lies outside."""
+        self.sources.add(entry.source or outbox_settings().source)
+        if not self.has_time(entry.created_at) or (self._topics and entry.topic not in self._topics):
+            return
+        if entry.status != EventStatus.PUBLISHED:
+            self._findings.waiting[entry.status] += 1
+            return
+        kept = self._kafka.kept(entry.topic)
+        if entry.created_at < kept.since:
+            self._findings.outside[f"of {entry.topic} ({kept.why})"] += 1
+            return
+        self.ids.add(entry.id)
+        self._findings.expect(entry.topic, entry.created_at)
 
     def has_time(self, created_at: str) -> bool:
         """Whether an event of this time is in the range."""
@@ -70,17 +85,3 @@ class Expected:
             return True
         later = wire_time(datetime.fromisoformat(first.created_at) + SKEW)
         return NO_ID < found.id < first.id and found.time < later
-
-    def _note(self, entry: Entry) -> None:
-        self.sources.add(entry.source or outbox_settings().source)
-        if not self.has_time(entry.created_at) or (self._topics and entry.topic not in self._topics):
-            return
-        if entry.status != EventStatus.PUBLISHED:
-            self._findings.waiting[entry.status] += 1
-            return
-        kept = self._kafka.kept(entry.topic)
-        if entry.created_at < kept.since:
-            self._findings.outside[f"of {entry.topic} ({kept.why})"] += 1
-            return
-        self.ids.add(entry.id)
-        self._findings.expect(entry.topic, entry.created_at)

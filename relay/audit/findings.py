@@ -70,6 +70,21 @@ class Findings:
         self.oldest = min(self.oldest or created_at, created_at)
         self.newest = max(self.newest, created_at)
 
+    @property
+    def certain(self) -> list[Difference]:
+        """The first differences of the kinds that are certain."""
+        return [each for each in self.first if each.wrong.is_certain]
+
+    @property
+    def total(self) -> int:
+        """How many differences are certain."""
+        return sum(count for wrong, count in self.differences.items() if wrong.is_certain)
+
+    def clear(self) -> None:
+        """Forget the differences."""
+        self.differences.clear()
+        self.first.clear()
+
     def add(self, difference: Difference) -> None:
         self.differences[difference.wrong] += 1
         if self.differences[difference.wrong] <= SHOWN:

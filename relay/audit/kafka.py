@@ -94,6 +94,23 @@ class KafkaLog:
     def exists(self, topic: str) -> bool:
         return self._described(topic).trouble is None
 
+    def bounds(self, topic: str) -> Spans:
+        """What there is of a topic."""
+        return self._reader.bounds(topic)
+
+    def must_keep(self, topic: str, bounds: Spans) -> Mapping[int, int]:
+        """The first offset of each partition that retention does not delete within the next minutes. Nothing
+        if Kafka may delete by size or by key, or if the settings of the topic are not known.
+        """
+        found = self._described(topic)
+        kept, size = found.number("retention.ms"), found.number("retention.bytes")
+        if "compact" in found.configs.get("cleanup.policy", "compact") or kept is None or size != -1:
+            return {}
+        if kept < 0:
+            return {number: first for number, (first, _) in bounds.items()}
+        young = self._reader.offsets_at(topic, self._clock() - kept / 1000 + CLOCKS.total_seconds())
+        return {n: max(first, young.get(n, end)) for n, (first, end) in bounds.items()}
+
     def spans(self, topic: str, since: datetime | None, skew: timedelta = CLOCKS) -> Spans:
         """What must be read of a topic to meet every event since then. Clocks may differ by ``skew``."""
         bounds = self._reader.bounds(topic)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import connections
 
@@ -13,6 +13,7 @@ from outbox.log.history import refuse_another_history
 from outbox.models import EventStatus, OutboxEvent
 from outbox_core.database import by_index
 from outbox_core.wire.encode import Row
+from relay.audit.ids import BITS, PAGE_IDS
 from relay.sql import statement
 
 PAGE_ROWS = 10_000
@@ -27,6 +28,13 @@ class Entry(NamedTuple):
     source: str
     created_at: str
     status: str
+
+
+class Moment(NamedTuple):
+    """A time of the database. Each transaction below ``xmin`` was complete then."""
+
+    at: datetime
+    xmin: int
 
 
 class Log:
@@ -68,6 +76,37 @@ class Log:
             yield page
             page = self._page(page[-1].id)
 
+    def moment(self) -> Moment:
+        """Now."""
+        ((at, xmin),) = self._read("SELECT clock_timestamp(), pg_snapshot_xmin(pg_current_snapshot())::text")
+        return Moment(at, int(xmin))
+
+    def new_pages(self, xmin: int) -> set[int]:
+        """The pages (of ``IdSet``) that have events of transactions from ``xmin`` on."""
+        return {page for (page,) in self._read(statement("audit/new_pages", bits=BITS), xmin=str(xmin))}
+
+    def unknown(self, page: int, known: bytes) -> Iterator[list[Entry]]:
+        """The events of a page of ids without those that are known."""
+        first = page * PAGE_IDS
+        bounds = {"first": first, "end": first + PAGE_IDS, "known": known}
+        found = self._page(first - 1, **bounds)
+        while found:
+            yield found
+            found = self._page(found[-1].id, **bounds)
+
+    def count(self, page: int, ids: bytes) -> int:
+        """How many of these events of a page there are."""
+        first = page * PAGE_IDS
+        rows = self._read(statement("audit/there"), first=first, end=first + PAGE_IDS, ids=ids)
+        return int(rows[0][0])
+
+    def ids(self, page: int) -> set[int]:
+        """The ids of all events of a page."""
+        first = page * PAGE_IDS
+        with by_index(self._using, statement_timeout=STATEMENT_TIMEOUT):
+            found = OutboxEvent.objects.using(self._using).filter(pk__gte=first, pk__lt=first + PAGE_IDS)
+            return set(found.values_list("pk", flat=True))
+
     def rows(self, ids: Collection[int]) -> dict[int, Row]:
         """The events with these ids, by id."""
         found = self._rows("page.id = ANY(%(ids)s)", list(ids))
@@ -84,14 +123,18 @@ class Log:
             found = OutboxEvent.objects.using(self._using).filter(pk__in=ids)
             return dict(found.values_list("pk", "xid"))
 
-    def _page(self, after: int) -> list[Entry]:
-        query = statement("audit/page").replace("{schema}", tables.qualifier())
+    def _page(self, after: int, **known: Any) -> list[Entry]:
+        query = statement("audit/page").replace("{unknown}", statement("audit/unknown") if known else "")
+        found = self._read(query, after=after, rows=PAGE_ROWS, **known)
+        return [Entry._make(row) for row in found]
+
+    def _read(self, query: str, **parameters: Any) -> list[Any]:
         with (
             by_index(self._using, statement_timeout=STATEMENT_TIMEOUT),
             connections[self._using].cursor() as cursor,
         ):
-            cursor.execute(query, {"after": after, "rows": PAGE_ROWS})
-            return [Entry._make(row) for row in cursor.fetchall()]
+            cursor.execute(query.replace("{schema}", tables.qualifier()), parameters)
+            return list(cursor.fetchall())
 
     def _rows(self, condition: str, ids: list[int] | list[str]) -> list[Row]:
         if not ids:

@@ -4,56 +4,103 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
 
 import devstack.kafka
-from outbox.models import OutboxEvent
+from outbox.models import ContinuousAudit, OutboxEvent
 from outbox_core.operations.runbook import Runbook
 from tests.game_day.stage import SECONDS, Stage
 from tests.inbox.operators import run
+from tests.torture.faults.topics import may_not_be_written
 from tests.waiting import wait_until
 
 OLD = 10 * 86_400.0
 """Older than the retention and two days."""
 LARGE = b'"' + b"x" * 3_000 + b'"'
-Cause = Callable[[Stage], AbstractContextManager[object]]
+HUGE = b'"' + b"x" * 500_000 + b'"'
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Incident:
-    """``cause`` lasts as long as its block; then all must be well by itself. ``says`` and ``remedy`` are
-    words of the status. ``slow``: not in each run of the tests.
+class Sign(NamedTuple):
+    """What shows incidents of one kind: the state and words of the remedy of ``outbox_status`` or
+    ``inbox_status``, the runbook, an alert, and a log action if there is one. ``on_page``: the admin shows
+    it, too, although it is on another host.
     """
 
-    name: str
-    cause: Cause
-    side: str = "outbox"
     state: str
-    says: str
     remedy: str
     runbook: Runbook
     alert: str
     action: str = ""
+    side: str = "outbox"
     on_page: bool = True
-    slow: bool = False
 
 
-@contextmanager
+class Incident(NamedTuple):
+    """``cause`` lasts as long as its block; then all must be well by itself. ``says`` are words of the
+    status. ``slow``: not in each run of the tests.
+    """
+
+    name: str
+    cause: Callable[[Stage], AbstractContextManager[None]]
+    sign: Sign
+    says: str
+    slow: bool
+
+
+INCIDENTS: list[Incident] = []
+Cause = Callable[[Stage], Iterator[None]]
+
+
+def incident(name: str, sign: Sign, says: str, *, slow: bool = False) -> Callable[[Cause], Cause]:
+    """The function causes an incident, and ends it behind its ``yield``."""
+
+    def register(cause: Cause) -> Cause:
+        INCIDENTS.append(Incident(name, contextmanager(cause), sign, says, slow))
+        return cause
+
+    return register
+
+
+NO_RELAY = Sign("no relay", "Start a relay", Runbook.NO_RELAY, "OutboxNoRelay")
+BEHIND = Sign("behind", "relay", Runbook.OUTBOX_BEHIND, "OutboxFarBehind")
+DEGRADED = Sign(
+    "degraded",
+    "Check that the named service answers",
+    Runbook.RELAY_DEGRADED,
+    "OutboxRelayDegraded",
+    "relay.degraded",
+)
+HELD = Sign("held", "outbox_release", Runbook.OUTBOX_HELD, "OutboxHeld", "relay.hold_made")
+NOT_PRUNED = Sign("degraded", "outbox_prune", Runbook.NOT_PRUNED, "OutboxNotPruned")
+DIFFERENT = Sign(
+    "different", "See who deleted them", Runbook.DIFFERENT, "OutboxDifferent", "relay.difference_found"
+)
+HANDLER_FAILS = Sign("held", "inbox_release", Runbook.INBOX_HELD, "InboxHeld", "inbox.hold_made", "inbox")
+CONSUMER_BEHIND = Sign("behind", "start more processes", Runbook.CONSUMER_BEHIND, "InboxBehind", "", "inbox")
+CONSUMER_WAITS = Sign(
+    "unreadable",
+    "Check that PostgreSQL runs",
+    Runbook.UNREADABLE,
+    "InboxWaits",
+    "inbox.degraded",
+    "inbox",
+    on_page=False,
+)
+
+
+@incident("relay frozen", NO_RELAY, "No relay is alive: nothing is published. Last heartbeat")
 def relay_frozen(stage: Stage) -> Iterator[None]:
-    stage.freeze()
-    stage.emit()
-    try:
+    with stage.frozen_relay():
+        stage.emit()
         yield
-    finally:
-        stage.thaw()
 
 
-@contextmanager
+@incident("relay killed", NO_RELAY, "No relay is alive: nothing is published. Last heartbeat", slow=True)
 def relay_killed(stage: Stage) -> Iterator[None]:
     stage.relay.process.kill()
     stage.relay.process.wait()
@@ -61,19 +108,41 @@ def relay_killed(stage: Stage) -> Iterator[None]:
     stage.start_relay()
 
 
-@contextmanager
+@incident("backlog", BEHIND, "to be published, the oldest for 15 min")
 def backlog(stage: Stage) -> Iterator[None]:
     """Old events, and a relay that cannot publish them yet."""
-    stage.freeze()
-    for number in range(20):
-        stage.emit(key=str(number), age=900)
+    with stage.frozen_relay():
+        for number in range(20):
+            stage.emit(key=str(number), age=900)
+        yield
+
+
+@incident("Kafka frozen", DEGRADED, "has been degraded for", slow=True)
+def kafka_frozen(stage: Stage) -> Iterator[None]:
+    broker = stage.own_broker
+    os.kill(broker.pid, signal.SIGSTOP)
+    stage.emit(key="frozen")
     try:
         yield
     finally:
-        stage.thaw()
+        os.kill(broker.pid, signal.SIGCONT)
 
 
-@contextmanager
+@incident("disk of Kafka full", DEGRADED, "has been degraded for", slow=True)
+def kafka_disk_full(stage: Stage) -> Iterator[None]:
+    """The broker ends, as it has one disk only. Later there is room again, and somebody starts it."""
+    broker = stage.own_broker
+    stage.disk.fill()
+    stage.emit(key="full", payload=HUGE)
+    wait_until(lambda: not broker.is_running, SECONDS, "the broker ends")
+    try:
+        yield
+    finally:
+        stage.disk.free()
+        broker.start()
+
+
+@incident("missing topic", HELD, "topic-missing")
 def topic_missing(stage: Stage) -> Iterator[None]:
     topic = f"{stage.topic}-new"
     stage.emit(topic=topic)
@@ -81,7 +150,20 @@ def topic_missing(stage: Stage) -> Iterator[None]:
     devstack.kafka.create_topics(stage.kafka, {topic: 1})
 
 
-@contextmanager
+@incident("forbidden topic", HELD, "topic-forbidden", slow=True)
+def topic_forbidden(stage: Stage) -> Iterator[None]:
+    topic = f"{stage.topic}-secret"
+    devstack.kafka.create_topics(stage.kafka, {topic: 1})
+    rules = may_not_be_written(topic)
+    with stage.own_broker_admin() as admin:
+        admin.create_acls(rules)
+    stage.emit(topic=topic)
+    yield
+    with stage.own_broker_admin() as admin:
+        admin.delete_acls(rules)
+
+
+@incident("poison", HELD, "poison")
 def poison(stage: Stage) -> Iterator[None]:
     """Later the topic takes larger records, and a person releases the hold as the remedy says."""
     topic = f"{stage.topic}-small"
@@ -95,7 +177,7 @@ def poison(stage: Stage) -> Iterator[None]:
     assert run("outbox_release", "--topic", topic, "--yes")[0] == 0
 
 
-@contextmanager
+@incident("nobody prunes", NOT_PRUNED, "RETENTION_DAYS")
 def nobody_prunes(stage: Stage) -> Iterator[None]:
     OutboxEvent.objects.all().delete()  # the old one is the first of the log
     stage.emit(age=OLD)
@@ -104,7 +186,20 @@ def nobody_prunes(stage: Stage) -> Iterator[None]:
     assert run("outbox_prune")[0] == 0
 
 
-@contextmanager
+@incident("event deleted", DIFFERENT, "not in the outbox")
+def event_deleted(stage: Stage) -> Iterator[None]:
+    """Nobody can bring it back: a person takes note of it, as the runbook says."""
+    assert run("outbox_audit", "--reset")[0] == 0
+    events = [stage.emit(key="audited") for _ in range(3)]
+    with stage.audit():
+        proved = ContinuousAudit.objects.filter(until__isnull=False)
+        wait_until(proved.exists, SECONDS, "they are proved")
+        OutboxEvent.objects.filter(pk=events[1].pk).delete()
+        yield
+    assert run("outbox_audit", "--reset")[0] == 0
+
+
+@incident("handler fails", HANDLER_FAILS, "is held, for 1 cause")
 def handler_fails(stage: Stage) -> Iterator[None]:
     """Later the handler is mended, and a person releases the events as the remedy says."""
     (stage.orders / "fail").touch()
@@ -114,7 +209,7 @@ def handler_fails(stage: Stage) -> Iterator[None]:
     assert run("inbox_release", "--cause", "ValueError", "--yes")[0] == 0
 
 
-@contextmanager
+@incident("consumer slow", CONSUMER_BEHIND, "records behind, the oldest 15 min")
 def consumer_slow(stage: Stage) -> Iterator[None]:
     (stage.orders / "slow").touch()
     stage.send_old(40, age=900)
@@ -122,126 +217,10 @@ def consumer_slow(stage: Stage) -> Iterator[None]:
     (stage.orders / "slow").unlink()
 
 
-@contextmanager
-def kafka_frozen(stage: Stage) -> Iterator[None]:
-    assert stage.broker is not None
-    os.kill(stage.broker, signal.SIGSTOP)
-    stage.emit(key="frozen")
-    try:
-        yield
-    finally:
-        os.kill(stage.broker, signal.SIGCONT)
-
-
-@contextmanager
+@incident("consumer's database away", CONSUMER_WAITS, "does not answer")
 def consumers_database_away(stage: Stage) -> Iterator[None]:
     stage.gate.refuse()
     try:
         yield
     finally:
         stage.gate.heal()
-
-
-INCIDENTS: Sequence[Incident] = (
-    Incident(
-        name="relay frozen",
-        cause=relay_frozen,
-        state="no relay",
-        says="No relay is alive: nothing is published. Last heartbeat",
-        remedy="Start a relay",
-        runbook=Runbook.NO_RELAY,
-        alert="OutboxNoRelay",
-    ),
-    Incident(
-        name="relay killed",
-        cause=relay_killed,
-        state="no relay",
-        says="No relay is alive: nothing is published. Last heartbeat",
-        remedy="Start a relay",
-        runbook=Runbook.NO_RELAY,
-        alert="OutboxNoRelay",
-        slow=True,
-    ),
-    Incident(
-        name="backlog",
-        cause=backlog,
-        state="behind",
-        says="to be published, the oldest for 15 min",
-        remedy="relay",
-        runbook=Runbook.OUTBOX_BEHIND,
-        alert="OutboxFarBehind",
-    ),
-    Incident(
-        name="Kafka frozen",
-        cause=kafka_frozen,
-        state="degraded",
-        says="has been degraded for",
-        remedy="Check that the named service answers",
-        runbook=Runbook.RELAY_DEGRADED,
-        alert="OutboxRelayDegraded",
-        action="relay.degraded",
-        slow=True,
-    ),
-    Incident(
-        name="missing topic",
-        cause=topic_missing,
-        state="held",
-        says="topic-missing",
-        remedy="outbox_release",
-        runbook=Runbook.OUTBOX_HELD,
-        alert="OutboxHeld",
-        action="relay.hold_made",
-    ),
-    Incident(
-        name="poison",
-        cause=poison,
-        state="held",
-        says="poison",
-        remedy="outbox_discard",
-        runbook=Runbook.OUTBOX_HELD,
-        alert="OutboxHeld",
-        action="relay.hold_made",
-    ),
-    Incident(
-        name="nobody prunes",
-        cause=nobody_prunes,
-        state="degraded",
-        says="RETENTION_DAYS",
-        remedy="outbox_prune",
-        runbook=Runbook.NOT_PRUNED,
-        alert="OutboxNotPruned",
-    ),
-    Incident(
-        name="handler fails",
-        cause=handler_fails,
-        side="inbox",
-        state="held",
-        says="is held, for 1 cause",
-        remedy="inbox_release",
-        runbook=Runbook.INBOX_HELD,
-        alert="InboxHeld",
-        action="inbox.hold_made",
-    ),
-    Incident(
-        name="consumer slow",
-        cause=consumer_slow,
-        side="inbox",
-        state="behind",
-        says="records behind, the oldest 15 min",
-        remedy="start more processes",
-        runbook=Runbook.CONSUMER_BEHIND,
-        alert="InboxBehind",
-    ),
-    Incident(
-        name="consumer's database away",
-        cause=consumers_database_away,
-        side="inbox",
-        state="unreadable",
-        says="does not answer",
-        remedy="Check that PostgreSQL runs",
-        runbook=Runbook.UNREADABLE,
-        alert="InboxWaits",
-        action="inbox.degraded",
-        on_page=False,
-    ),
-)

@@ -16,6 +16,7 @@ RELAY = {
     "TOPIC_GRACE_SECONDS": 0.5,
     "GROUPS_SECONDS": None,
     "DELIVERY_SECONDS": 5,
+    "AUDIT_SECONDS": 1 if "GAME_DAY_AUDIT" in os.environ else None,
 }
 INSTALLED_APPS = [*INSTALLED_APPS, "tests.game_day"]
 

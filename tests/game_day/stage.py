@@ -11,14 +11,15 @@ import secrets
 import signal
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
+import pytest
 from django.db import connection
 from django.test import Client
-from kafka import KafkaProducer
+from kafka import KafkaAdminClient, KafkaProducer
 from prometheus_client import CollectorRegistry, generate_latest
 
 import devstack.kafka
@@ -31,6 +32,7 @@ from tests.game_day.names import CONSUMER, TYPE
 from tests.inbox.operators import run
 from tests.inbox.service import Process, manage
 from tests.relay.processes import RelayProcess, environment_of_tests
+from tests.torture.machine import Disk
 from tests.torture.proxy import Proxy
 from tests.waiting import wait_until
 
@@ -45,16 +47,21 @@ INSERT = """
 """
 
 
-class Stage:
-    """``topic`` is read by the consumer, which reaches its database through ``gate``. ``broker`` is the
-    process of Kafka, if it may be frozen.
-    """
+class Kafka(NamedTuple):
+    """The Kafka of a game day; ``no_disk`` is why its broker has no disk that can be filled."""
 
-    def __init__(
-        self, kafka: str, folder: Path, client: Client, postgres_port: int, broker: int | None = None
-    ) -> None:
-        self.kafka = kafka
-        self.broker = broker
+    address: str
+    broker: devstack.kafka.Broker | None = None
+    disk: Disk | None = None
+    no_disk: str = ""
+
+
+class Stage:
+    """``topic`` is read by the consumer, which reaches its database through ``gate``."""
+
+    def __init__(self, kafka: Kafka, folder: Path, client: Client, postgres_port: int) -> None:
+        self.kafka = kafka.address
+        self._own = kafka
         self.topic = f"game-{secrets.token_hex(5)}"
         self.orders = folder
         self.gate = Proxy(postgres_port)
@@ -62,7 +69,7 @@ class Stage:
         self._consumer: Process | None = None
         self._client = client
         self._registry = CollectorRegistry()
-        devstack.kafka.create_topics(kafka, {self.topic: 1})
+        devstack.kafka.create_topics(self.kafka, {self.topic: 1})
 
     def __enter__(self) -> Stage:
         self._registry.register(OutboxCollector())
@@ -97,6 +104,37 @@ class Stage:
         log = self.orders / f"relay-{len(self.relays)}.log"
         arguments = ("--http", "0", "--log-format", "json")
         self.relays.append(RelayProcess(log, *arguments, **{**self._environment, **environment}))
+
+    @property
+    def own_broker(self) -> devstack.kafka.Broker:
+        """The only broker, if it is of this game day: it may be frozen and ended."""
+        if self._own.broker is None:
+            pytest.skip("needs a Kafka of its own: python -m tests.game_day")
+        return self._own.broker
+
+    @property
+    def disk(self) -> Disk:
+        """That of the only broker."""
+        if self._own.disk is None:
+            pytest.skip(f"needs a disk of its own: {self._own.no_disk}")
+        return self._own.disk
+
+    @contextmanager
+    def own_broker_admin(self) -> Iterator[KafkaAdminClient]:
+        """An administrator of a Kafka with access control."""
+        with closing(KafkaAdminClient(bootstrap_servers=self.own_broker.address)) as admin:
+            yield admin
+
+    @contextmanager
+    def audit(self) -> Iterator[None]:
+        """One more relay, which has a continuous audit beside it."""
+        arguments = ("--log-format", "json")
+        environment = self._environment | {"GAME_DAY_AUDIT": "1"}
+        relay = RelayProcess(self.orders / "audit.log", *arguments, **environment)
+        try:
+            yield
+        finally:
+            relay.end()
 
     @property
     def _environment(self) -> dict[str, str]:
@@ -171,7 +209,7 @@ class Stage:
 
     def logged(self, action: str) -> list[str]:
         """The runbook of each line with this action."""
-        logs = [relay.log for relay in self.relays] + [self.consumer.log]
+        logs = sorted(self.orders.glob("*.log"))
         lines = [line for log in logs for line in log.read_text().splitlines() if line.startswith("{")]
         entries = [msgspec.json.decode(line) for line in lines]
         return [entry.get("runbook", "") for entry in entries if entry.get("action") == action]
@@ -183,11 +221,13 @@ class Stage:
     def _wait_until_well(self, side: str) -> None:
         wait_until(lambda: self.report(side)["state"] == "ok", SECONDS, f"the {side} is ok")
 
-    def freeze(self) -> None:
+    @contextmanager
+    def frozen_relay(self) -> Iterator[None]:
         os.kill(self.relay.process.pid, signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        os.kill(self.relay.process.pid, signal.SIGCONT)
+        try:
+            yield
+        finally:
+            os.kill(self.relay.process.pid, signal.SIGCONT)
 
 
 def _get(port: int) -> str:

@@ -25,10 +25,10 @@ class Seen(NamedTuple):
 
     @property
     def row(self) -> str:
-        of = self.incident
+        of = self.incident.sign
         where = f"{of.side}_status{' and its page' if of.on_page else ''}"
         cells = [
-            of.name,
+            self.incident.name,
             f"{self.after:.1f} s",
             f"{where}: {of.state}, exit code {State(of.state).exit_code:d}",
             self.text,

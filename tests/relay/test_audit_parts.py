@@ -42,6 +42,22 @@ def test_a_set_of_ids_is_a_set(ours: set[int], theirs: set[int]) -> None:
     assert not any(number in mine for number in theirs - ours)
 
 
+@given(IDS, IDS, st.integers(0, 10**12 + 70_000))
+def test_a_set_of_ids_forgets_and_grows(ours: set[int], theirs: set[int], least: int) -> None:
+    mine, other, nothing = idset(ours), idset(theirs), IdSet()
+    for number in sorted(theirs)[:5]:
+        mine.remove(number)
+    kept = ours - set(sorted(theirs)[:5])
+    assert list(mine.without(nothing)) == sorted(kept)
+    mine.update(other)
+    assert [number for page in mine.pages for number in mine.of(page)] == sorted(kept | theirs)
+    mine.drop_below(least)
+    left = {number for number in kept | theirs if number >= least}
+    assert list(mine.without(nothing)) == sorted(left)
+    assert sum(map(mine.count, mine.pages)) == len(left)
+    assert list(other.without(nothing)) == sorted(theirs), "the other set is as it was"
+
+
 @given(st.lists(st.tuples(st.sampled_from([b"a", b"b", b"c"]), st.integers(1, 30)), max_size=40))
 def test_keys_that_share_a_slot_are_told_apart(records: list[tuple[bytes, int]]) -> None:
     first = list(dict.fromkeys((key, number) for key, number in records))

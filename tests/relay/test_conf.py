@@ -115,3 +115,8 @@ def test_a_publisher_is_not_given_what_it_does_not_take() -> None:
     with override_settings(KAFKA=kafka, RELAY={"BATCH_BYTES": 3}):
         with pytest.raises(ImproperlyConfigured, match="BATCH_BYTES"):
             settings().make_publisher()
+
+
+def test_a_continuous_audit_needs_the_sequence_of_events() -> None:
+    assert found(RELAY={"AUDIT_SECONDS": 15}) == {}
+    assert "AUDIT_SECONDS" in str(found(RELAY={"AUDIT_SECONDS": 15, "EXTENSIONS": []}))

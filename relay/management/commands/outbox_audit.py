@@ -5,30 +5,41 @@ It is a command of the app ``relay``, because it reads Kafka with the options of
 
 from __future__ import annotations
 
-from contextlib import closing
+import os
+import socket
+from contextlib import closing, suppress
 from functools import partial
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import CommandError, CommandParser
+from django.db import DatabaseError, InterfaceError
 from tqdm import tqdm
 
 from outbox.errors import LogUnsafe, OutboxError
 from outbox.log.privileges import STATUS
 from outbox.management.operator import add_database
 from outbox.status.failure import problem_of
+from outbox_core.database import own_connection
 from outbox_core.errors import KafkaUnreachable
 from outbox_core.operations.command import StatusCommand
 from outbox_core.operations.doctor.kafka import ASK_SECONDS
 from outbox_core.operations.report import Problem, Report, State
+from outbox_core.process import logs
 from outbox_core.process.arguments import moment, seconds
-from outbox_core.process.exit_codes import INTERRUPTED
+from outbox_core.process.exit_codes import INTERRUPTED, ExitCode
+from outbox_core.process.stopping import stop_on_signals
+from relay import log_lines
 from relay.audit import text
 from relay.audit.audit import Audit
+from relay.audit.continuous import row
+from relay.audit.continuous.auditor import Auditor
 from relay.audit.kafka import KafkaLog, open_reader
 from relay.audit.log import Log
 from relay.audit.scope import Scope
 from relay.conf import settings
+
+EVERY_SECONDS = 15.0
 
 
 class Command(StatusCommand):
@@ -64,6 +75,25 @@ class Command(StatusCommand):
             help="stop after so long, with what was found so far",
         )
         parser.add_argument("--json", action="store_true", help="print everything as JSON, also on failure")
+        parser.add_argument(
+            "--continuous",
+            action="store_true",
+            help="compare what is new, and look again at what is proved, until SIGTERM or Ctrl-C; "
+            "outbox_status shows how far it has come",
+        )
+        parser.add_argument(
+            "--every",
+            type=seconds,
+            metavar="SECONDS",
+            default=EVERY_SECONDS,
+            help="with --continuous: how often (default: %(default)g)",
+        )
+        parser.add_argument(
+            "--reset",
+            action="store_true",
+            help="forget what continuous audits have proved and found: they begin again, with events that "
+            "are created from now on",
+        )
 
     def read(self, **options: Any) -> Report:
         scope = Scope(since=options["since"], until=options["until"], topics=frozenset(options["topic"]))
@@ -88,9 +118,36 @@ class Command(StatusCommand):
 
     def handle(self, *args: object, **options: Any) -> None:
         try:
-            super().handle(*args, **options)
+            if options["reset"]:
+                self._reset(options["database"])
+            elif options["continuous"]:
+                self._continue(**options)
+            else:
+                super().handle(*args, **options)
         except KeyboardInterrupt as error:
             raise CommandError("Stopped: nothing was proved.", returncode=INTERRUPTED) from error
+
+    def _reset(self, database: str) -> None:
+        row.reset(database)
+        self.say("Forgotten. Continuous audits begin again, with events that are created from now on.")
+
+    def _continue(self, *, database: str, every: float, verbosity: int, **options: Any) -> None:
+        given = [f"--{name}" for name in ("since", "until", "topic", "timeout", "json") if options[name]]
+        if given:
+            said = f"--continuous compares everything: leave out {', '.join(given)}."
+            raise CommandError(said, returncode=ExitCode.USAGE)
+        _require_sequence()
+        log_lines.listen()
+        logs.set_up("relay", verbosity)
+        ours = row.AuditRow(database, f"outbox_audit {socket.gethostname()}:{os.getpid()}")
+        auditor = Auditor(database, partial(open_reader, ASK_SECONDS), every, ours)
+        with stop_on_signals() as stop:
+            while not stop.requested:
+                with suppress(DatabaseError, InterfaceError), own_connection(database):  # it is logged
+                    auditor.turn()
+                stop.wait(every)
+            with suppress(DatabaseError, InterfaceError):
+                auditor.give_back()
 
 
 def _require_sequence() -> None:

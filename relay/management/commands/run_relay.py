@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -18,11 +18,15 @@ from outbox.errors import LogUnsafe
 from outbox.operations.bulk import operations
 from outbox_core.kafka_endpoint import Endpoint
 from outbox_core.operations.bulk.carrier import Carrier
+from outbox_core.operations.doctor.kafka import ASK_SECONDS
 from outbox_core.process import garbage
 from outbox_core.process.arguments import seconds
 from outbox_core.process.command import ProcessCommand
 from outbox_core.process.exit_codes import ExitCode
 from relay import log_lines, minutes, signals, spans
+from relay.audit.continuous.auditor import Auditor
+from relay.audit.continuous.row import AuditRow
+from relay.audit.kafka import open_reader
 from relay.beside import Beside
 from relay.conf import RelaySettings, settings
 from relay.consumer_groups.watch import GroupsWatch
@@ -67,8 +71,9 @@ class Command(ProcessCommand):
             relay = Relay(database, config, publisher, encode, process.stop, process.progress, carrier.notice)
             if process.health is not None:
                 _watch(relay, process.health)
-            beside = _beside(database, config, publisher)
-            beside.start()
+            others = [_beside(database, config, publisher), *_auditing(database, config)]
+            for other in others:
+                other.start()
             signals.started.send(Relay, database=database, kafka=_destination(config, publisher))
             garbage.collect_rarely()
             try:
@@ -77,7 +82,8 @@ class Command(ProcessCommand):
             except LogUnsafe as error:
                 raise CommandError(str(error), returncode=ExitCode.ERROR) from error
             finally:
-                beside.stop()
+                for other in others:
+                    other.stop()
         if drain and not drained:
             self.stderr.write("relay: not drained; run it again. Nothing is lost.")
             sys.exit(ExitCode.NOT_DRAINED)
@@ -95,9 +101,20 @@ def _beside(database: str, config: RelaySettings, publisher: Publisher) -> Besid
     jobs: list[Callable[[], object]] = [partial(minutes.write, database)]
     inspector = getattr(publisher, "inspector", None)
     if config.groups_seconds is not None and inspector is not None:
-        relay = f"{socket.gethostname()}:{os.getpid()}"
-        jobs.append(GroupsWatch(database, relay, inspector, config.groups_seconds).turn)
+        jobs.append(GroupsWatch(database, _name(), inspector, config.groups_seconds).turn)
     return Beside(database, jobs)
+
+
+def _auditing(database: str, config: RelaySettings) -> Iterator[Beside]:
+    """The continuous audit, in a thread of its own: a turn may take half of the time between two."""
+    if config.audit_seconds is not None:
+        row = AuditRow(database, f"relay {_name()}")
+        auditor = Auditor(database, partial(open_reader, ASK_SECONDS), config.audit_seconds, row)
+        yield Beside(database, [auditor.turn], config.audit_seconds)
+
+
+def _name() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}"
 
 
 def _destination(config: RelaySettings, publisher: Publisher) -> str:

@@ -1,11 +1,12 @@
 -- A page of the log along the primary key, with the status of each event at this moment, and the last id that
 -- was read. An event is published once its shard's position covers it and no hold has it, but for that of a
--- replay: Kafka must have what is sent again. The positions are read once for each page.
+-- replay: Kafka must have what is sent again. The positions are read once for each page. The caller may
+-- leave out events that it knows already.
 WITH position AS MATERIALIZED (
     SELECT first_bucket, last_bucket, lo, hi, pos FROM {schema}outbox_position
 ), page AS MATERIALIZED (
     SELECT id, xid, bucket, topic, source, created_at
-    FROM {schema}outbox_event WHERE id > %(after)s ORDER BY id LIMIT %(rows)s
+    FROM {schema}outbox_event WHERE id > %(after)s {unknown}ORDER BY id LIMIT %(rows)s
 )
 SELECT page.id, page.topic, page.source,
        to_char(page.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),

@@ -81,11 +81,11 @@ def forbidden(trial: Trial, chance: random.Random) -> None:
     create(trial, topic)
     emit(trial, topic, [b"allowed"] * 3)
     await_published(trial, topic)
-    ask(trial, lambda client: client.create_acls(_rules(topic)))
+    ask(trial, lambda client: client.create_acls(may_not_be_written(topic)))
     emit(trial, topic, [b"before"] * 5)
     await_hold(trial, topic, held=True)
     emit(trial, topic, [b"behind"] * 5)
-    ask(trial, lambda client: client.delete_acls(_rules(topic)))
+    ask(trial, lambda client: client.delete_acls(may_not_be_written(topic)))
     emit_until_released(trial, topic)
 
 
@@ -111,7 +111,7 @@ def delete(topic: str, client: KafkaAdminClient) -> None:
         time.sleep(0.1)
 
 
-def _rules(topic: str) -> list[ACL]:
+def may_not_be_written(topic: str) -> list[ACL]:
     """Everybody may do everything with a topic but write to it."""
     pattern = ResourcePattern(ResourceType.TOPIC, topic)
     return [

@@ -1,0 +1,50 @@
+"""The one row of a continuous audit: who compares, and how far it has come."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from outbox.models import ContinuousAudit
+
+LEASE_SECONDS = 60.0
+
+
+class AuditRow:
+    """The row, which one process has at a time. Each method may raise errors of the database."""
+
+    def __init__(self, alias: str, auditor: str, seconds: float = LEASE_SECONDS) -> None:
+        self._rows = ContinuousAudit.objects.using(alias).filter(pk=1)
+        self._owner = uuid4()
+        self._auditor = auditor
+        self._lease = timedelta(seconds=seconds)
+
+    def claim(self) -> ContinuousAudit | None:
+        """The row, which is this process's for some time more. None if another process has it."""
+        if not self._rows.exists():
+            self._rows.bulk_create([ContinuousAudit(pk=1)], ignore_conflicts=True)
+        free = Q(owner=self._owner) | Q(owner=None) | Q(lease_until__lt=Now())
+        ours = {"owner": self._owner, "auditor": self._auditor, "lease_until": Now() + self._lease}
+        return self._rows.get() if self._rows.filter(free).update(**ours) else None
+
+    def store(self, row: ContinuousAudit, **values: Any) -> None:
+        """Nothing, if somebody else has the row by now or has reset it."""
+        self._rows.filter(owner=self._owner).filter(
+            Q(since=row.since) if row.since else Q(since=None)
+        ).update(**values)
+
+    def give_back(self) -> None:
+        """Let another process continue at once."""
+        self._rows.filter(owner=self._owner).update(owner=None, lease_until=None)
+
+
+def reset(alias: str) -> None:
+    """Forget what is proved and what was found. Events that were created before now do not count any more."""
+    rows = ContinuousAudit.objects.using(alias)
+    rows.bulk_create([ContinuousAudit(pk=1)], ignore_conflicts=True)
+    fresh = {"until": None, "compared_at": None, "differences": 0, "first": None, "found_at": None}
+    rows.filter(pk=1).update(**fresh, trouble="", since=Now())
