@@ -24,7 +24,7 @@ FACETS = (
     *("consumer", "topic", "partition", "key", "type", "cause"),
     *("hold", "event", "row", "model"),
 )
-OF_NO_EVENT = ("take over", "reshard", "rebase")
+OF_NO_EVENT = ("take over", "reshard", "rebase", "reset")
 PIECE = 500
 LONGEST_DAYS = 100_000
 NEWEST = 10_000
@@ -95,6 +95,7 @@ class LedgerEntry(models.Model):
         SEEK = "seek", "seek"
         RESHARD = "reshard", "reshard"
         REBASE = "rebase", "rebase"
+        RESET = "reset", "reset"
         HOLD = "hold", "hold"
         RETRY = "retry", "retry"
         TAKE_OVER = "take over", "take over"

@@ -24,7 +24,7 @@ from kafka.admin import ConfigResource, ConfigResourceType
 import devstack.kafka
 from outbox import status
 from outbox.log import rows
-from outbox.models import ContinuousAudit, OutboxEvent
+from outbox.models import ContinuousAudit, Ledger, OutboxEvent
 from outbox_core.errors import KafkaUnreachable
 from outbox_core.operations.report import State
 from outbox_core.wire.encode import encoder
@@ -403,6 +403,8 @@ def test_a_reset_forgets_what_was_found(it: Audited, auditor: Auditor) -> None:
     turn_until(auditor, is_different, "the row is missed")
     call_command("outbox_audit", "--reset", stdout=StringIO())
     assert (row().until, row().differences) == (None, 0)
+    entry = Ledger.objects.get(verb="reset")
+    assert (entry.automatic, entry.before.endswith(", 1 difference")) == (False, True)
     assert status.read().state is not State.DIFFERENT
     publish(it, "b")
     prove(auditor)

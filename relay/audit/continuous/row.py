@@ -6,10 +6,14 @@ from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
+from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from outbox.models import ContinuousAudit
+from outbox.models import ContinuousAudit, Ledger
+from outbox_core.operations import actor
+from outbox_core.operations.ledger import OpenEntry
+from outbox_core.people.humanize import plural
 
 LEASE_SECONDS = 60.0
 
@@ -43,8 +47,26 @@ class AuditRow:
 
 
 def reset(alias: str) -> None:
-    """Forget what is proved and what was found. Events that were created before now do not count any more."""
+    """Forget what is proved and what was found, and note that in the ledger. Events that were created before
+    now do not count any more.
+    """
     rows = ContinuousAudit.objects.using(alias)
-    rows.bulk_create([ContinuousAudit(pk=1)], ignore_conflicts=True)
-    fresh = {"until": None, "compared_at": None, "differences": 0, "first": None, "found_at": None}
-    rows.filter(pk=1).update(**fresh, trouble="", since=Now())
+    with transaction.atomic(using=alias):
+        rows.bulk_create([ContinuousAudit(pk=1)], ignore_conflicts=True)
+        row = rows.select_for_update().get(pk=1)
+        fresh = {"until": None, "compared_at": None, "differences": 0, "first": None, "found_at": None}
+        rows.filter(pk=1).update(**fresh, trouble="", since=Now())
+        entry = OpenEntry(
+            Ledger,
+            alias,
+            who=actor.shell(),
+            verb=Ledger.Verb.RESET,
+            scope="the continuous audit",
+            before=_words(row),
+        )
+        entry.add(1, last=True)
+
+
+def _words(row: ContinuousAudit) -> str:
+    proved = f"proved up to {row.until:%Y-%m-%d %H:%M:%S %Z}" if row.until else "nothing proved"
+    return f"{proved}, {plural(row.differences, 'difference')}"
