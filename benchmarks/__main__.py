@@ -35,8 +35,20 @@ NAMES = (
     "openwriter",
     "takeover",
     "audit",
+    "pages",
 )
-WITH_EVENTS = ("drain", "beside", "txoutbox", "grid", "hotkey", "memory", "transaction", "snapshot", "audit")
+WITH_EVENTS = (
+    "drain",
+    "beside",
+    "txoutbox",
+    "grid",
+    "hotkey",
+    "memory",
+    "transaction",
+    "snapshot",
+    "audit",
+    "pages",
+)
 
 
 def main() -> int:
