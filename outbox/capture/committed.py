@@ -8,6 +8,7 @@ row's values.
 from __future__ import annotations
 
 import functools
+import marshal
 from copy import copy
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -83,9 +84,21 @@ def _same(assigned: Any, stored: Any) -> bool:
             return bool(assigned == stored) and assigned.same_quantum(stored)
         if kind is datetime and assigned.tzinfo is stored.tzinfo is UTC:
             return bool(assigned == stored)
+        if kind in (dict, list):
+            return bool(assigned == stored) and _form(assigned) == _form(stored)
     elif not isinstance(assigned, kind) or type(assigned) is bool:
         return False
     return bool(assigned == stored) and str(assigned) == str(stored)
+
+
+def _form(value: dict[Any, Any] | list[Any]) -> bytes | str:
+    """The types and the order of all that is in it. ``marshal`` takes a third of the time of ``str``, and
+    only what JSON has: no subclasses of it. Version 2 is the last one without references to equal objects.
+    """
+    try:
+        return marshal.dumps(value, 2)
+    except ValueError:
+        return str(value)
 
 
 def _copy(instance: Any, same: Mapping[str, Any], changed: Mapping[str, Any]) -> Any:

@@ -37,7 +37,7 @@ from outbox.declared.fields import has_fields
 from outbox.errors import OutboxError
 from outbox.log import tables
 from outbox.write import transactions
-from outbox.write.emit import insert
+from outbox.write.emit import insert, insert_on
 from outbox.write.registry import registry
 from outbox.write.row import NewRow
 
@@ -229,10 +229,10 @@ class Receiver:
             new_rows = self.new_rows(signal=signal, instance=instance, previous=hook.previous, **kwargs)
             hook.defer(new_rows)
         else:
-            insert(hook.take(), hook.using)  # before the function runs: it may save the instance again
+            insert_on(hook.connection, hook.take())  # before the function runs: it may save again
             stored = self._stored(hook, instance, hook.using)
             new_rows = self.new_rows(signal=signal, instance=stored, previous=hook.previous, **kwargs)
-            insert(new_rows, hook.using)
+            insert_on(hook.connection, new_rows)
         return [new_row.event_id for new_row in new_rows]
 
     def _stored(self, hook: SaveHook | None, instance: Model, using: str) -> Model:

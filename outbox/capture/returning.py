@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cache, wraps
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from django.core.exceptions import EmptyResultSet
 from django.db import ProgrammingError, connections
@@ -17,14 +17,24 @@ from django.db.models.sql import UpdateQuery
 
 from outbox.capture import inserts, updates
 from outbox.capture.grants import with_grant
+from outbox.capture.timestamps import load_fast
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from django.db.backends.base.base import BaseDatabaseWrapper
 
-Collector = Callable[["Mapping[str, Any]"], None]
-CollectorOf = Callable[[Model], "Collector | None"]
+
+class Collector(Protocol):
+    """Takes what a statement wrote on its connection."""
+
+    connection: BaseDatabaseWrapper
+
+    def collect(self, values: Mapping[str, Any]) -> None: ...
+
+
+CollectorOf = Callable[[Model, str], Collector | None]
+"""The collector of a model's instance that is saved to a database."""
 
 _INSERT: Any = Model._do_insert  # type: ignore[attr-defined]
 _UPDATE: Any = Model._do_update
@@ -56,13 +66,13 @@ def wrap_writes(model: Any, collector_of: CollectorOf) -> None:
 def _returning_insert(collector_of: CollectorOf) -> Any:
     @wraps(_INSERT)
     def _do_insert(self: Any, manager: Any, using: str, fields: Any, returning_fields: Any, raw: bool) -> Any:
-        collect = collector_of(self)
-        if collect is None:
+        collector = collector_of(self, using)
+        if collector is None:
             return _INSERT(self, manager, using, fields, returning_fields, raw)
-        row = _insert(self, manager.model, using, fields, raw)
+        row = _insert(self, manager.model, collector.connection, fields, raw)
         if row is None:  # a trigger has put it into another table, or nowhere
             return []
-        collect(row)
+        collector.collect(row)
         return [[row[field.attname] for field in returning_fields]]
 
     return _do_insert
@@ -80,13 +90,13 @@ def _returning_update(collector_of: CollectorOf) -> Any:
         forced_update: Any,
         *returning_fields: Any,
     ) -> Any:
-        collect = collector_of(self)
-        if collect is None or not values or self._meta.select_on_save:
+        collector = collector_of(self, using)
+        if collector is None or not values or self._meta.select_on_save:
             arguments = (using, pk_val, values, update_fields, forced_update, *returning_fields)
             return _UPDATE(self, base_qs, *arguments)
-        row = _update(base_qs, using, pk_val, values)
+        row = _update(base_qs, collector.connection, pk_val, values)
         if row is not None:
-            collect(row)
+            collector.collect(row)
         if not returning_fields:
             return row is not None
         return [] if row is None else [[row[field.attname] for field in returning_fields[0]]]  # Django 6.0
@@ -95,20 +105,20 @@ def _returning_update(collector_of: CollectorOf) -> Any:
 
 
 def _insert(
-    instance: Model, model: type[Model], using: str, fields: Any, raw: bool
+    instance: Model, model: type[Model], connection: BaseDatabaseWrapper, fields: Any, raw: bool
 ) -> Mapping[str, Any] | None:
     """As ``QuerySet._insert`` of one instance: its row, None if a trigger has suppressed it."""
     values = {f.attname: getattr(instance, f.attname) if raw else f.pre_save(instance, True) for f in fields}
-    connection = connections[using]
     known = inserts.known(model, connection, fields, values)
-    return _row_of(model, connection, *(known or inserts.compiled(model, using, fields, values)))
+    written = known or inserts.compiled(model, connection.alias, fields, values)
+    return _row_of(model, connection, *written)
 
 
-def _update(rows: Any, using: str, pk: object, values: Any) -> Mapping[str, Any] | None:
+def _update(rows: Any, connection: BaseDatabaseWrapper, pk: object, values: Any) -> Mapping[str, Any] | None:
     """As ``QuerySet._update`` of one row: the row afterwards, None if there was none."""
-    connection = connections[using]
     try:
-        written = updates.known(rows, connection, pk, values) or updates.compiled(rows, using, pk, values)
+        known = updates.known(rows, connection, pk, values)
+        written = known or updates.compiled(rows, connection.alias, pk, values)
     except EmptyResultSet:  # no row can have this key
         return None
     return _row_of(rows.model, connection, *written)
@@ -129,6 +139,7 @@ def rows_of(
     names, columns, converters = _returned(model, connection.alias)
     try:
         with connection.cursor() as cursor:
+            load_fast(cursor)
             cursor.execute(f"{statement} RETURNING {columns}", parameters)
             rows = cursor.fetchall()
     except ProgrammingError as error:

@@ -20,11 +20,12 @@ from outbox.capture.returning import can_return, wrap_writes
 from outbox.capture.watch import Watch
 from outbox.errors import SaveLost
 from outbox.write import transactions
-from outbox.write.emit import insert
+from outbox.write.emit import insert_on
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from django.db.backends.base.base import BaseDatabaseWrapper
     from django.db.models import Model
 
     from outbox.write.row import NewRow
@@ -38,15 +39,25 @@ class SaveHook:
     ``previous`` is the row before the change, where a receiver asks for it.
     """
 
-    def __init__(self, instance: Model, using: str, outer: SaveHook | None, previous: Any = None) -> None:
+    def __init__(
+        self,
+        instance: Model,
+        connection: BaseDatabaseWrapper,
+        outer: SaveHook | None,
+        previous: Any = None,
+    ) -> None:
         self.instance = instance
-        self.using = using
+        self.connection = connection
         self.outer = outer
         self.previous = previous
         self._new_rows: list[NewRow] = []
         self._row: dict[str, Any] = {}
         self._read: Mapping[str, Any] | None = None
         self._watch: Watch | None = None
+
+    @property
+    def using(self) -> str:
+        return self.connection.alias
 
     @staticmethod
     def of(instance: object) -> SaveHook | None:
@@ -86,7 +97,7 @@ class SaveHook:
 
     def _watch_row(self) -> None:
         if self._watch is None:
-            self._watch = Watch(connections[self.using], type(self.instance), self._forget)
+            self._watch = Watch(self.connection, type(self.instance), self._forget)
 
     def _forget(self) -> None:
         """Other code is about to write the row: read it again when it is needed."""
@@ -102,11 +113,11 @@ wants_previous: Counter[type[Model] | None] = Counter()
 """How many receivers need the row before the change."""
 
 
-def _collector_of(instance: Model) -> Callable[[Mapping[str, Any]], None] | None:
+def _collector_of(instance: Model, using: str) -> SaveHook | None:
     hook, model = SaveHook.of(instance), type(instance)
-    if hook is None or not (wants_row.get(model) or wants_row.get(None)):
+    if hook is None or hook.using != using or not (wants_row.get(model) or wants_row.get(None)):
         return None
-    return hook.collect if can_return(model, hook.using) else None
+    return hook if can_return(model, using) else None
 
 
 def guard(model: type[Model]) -> None:
@@ -132,9 +143,9 @@ def _guarded(model: type[Model]) -> Callable[..., Any]:
         using = using or router.db_for_write(self.__class__, instance=self)
         parent: Any = super(model, self)
         original = own.__get__(self) if own else parent.save_base
-        is_open = transactions.is_open(connections[using])
-        atomic = nullcontext() if is_open else _one_transaction(self, using)
-        with atomic, _saving(self, using, may_exist=not force_insert):
+        connection = connections[using]
+        atomic = nullcontext() if transactions.is_open(connection) else _one_transaction(self, connection)
+        with atomic, _saving(self, connection, may_exist=not force_insert):
             return original(
                 raw=raw,
                 force_insert=force_insert,
@@ -149,29 +160,30 @@ def _guarded(model: type[Model]) -> Callable[..., Any]:
 
 
 @contextmanager
-def _saving(instance: Model, using: str, *, may_exist: bool) -> Iterator[None]:
+def _saving(instance: Model, connection: BaseDatabaseWrapper, *, may_exist: bool) -> Iterator[None]:
     outer = SaveHook.of(instance)
     if outer is not None and not instance._state.adding:
         # A receiver of post_save saves it again; the earlier events stay first.
-        insert(outer.take(), outer.using)
+        insert_on(outer.connection, outer.take())
     asked = wants_previous.get(type(instance)) or wants_previous.get(None)
-    previous = read_before(instance, using) if asked and may_exist and instance.pk is not None else None
-    hook = SaveHook(instance, using, _running.get(), previous)
+    is_read = asked and may_exist and instance.pk is not None
+    previous = read_before(instance, connection.alias) if is_read else None
+    hook = SaveHook(instance, connection, _running.get(), previous)
     token = _running.set(hook)
     try:
         yield
-        insert(hook.take(), using)
+        insert_on(connection, hook.take())
     finally:
         _running.reset(token)
         hook.close()
 
 
 @contextmanager
-def _one_transaction(instance: Model, using: str) -> Iterator[None]:
+def _one_transaction(instance: Model, connection: BaseDatabaseWrapper) -> Iterator[None]:
     """A transaction for a save in autocommit. Inside a transaction there is no other one: an error that the
     caller catches there must not spoil it.
     """
-    connection = connections[using]
+    using = connection.alias
     with transaction.atomic(using=using):
         try:
             yield

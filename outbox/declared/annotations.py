@@ -69,6 +69,7 @@ class Annotations:
             frozenset: set_of(self.any, "frozenset"),
             **{cls: one for cls, one in _SCALARS.items() if isinstance(cls, type) and cls is not bool},
         }
+        self._by_type = {**_SCALARS, **self._bases, dict: self._bases[AbstractMapping]}
 
     def of(self, declared: Any, scope: Scope = None) -> Converter:
         """The converter of an annotation. Raises TypeError for a type that has no form in JSON."""
@@ -137,9 +138,9 @@ class Annotations:
     def _by_class(self, value: Any) -> Any:
         """Converts a value whose field declares nothing, by the value's own class."""
         cls = type(value)
-        scalar = _SCALARS.get(cls)
-        if scalar is not None:
-            return scalar.convert(value)
+        known = self._by_type.get(cls)
+        if known is not None:
+            return known.convert(value)
         if has_fields(cls):
             return self._of_class(cls, None).convert(value)
         wrong = never(value)

@@ -40,7 +40,8 @@ class _Union:
             raise wrong
         if len(self._real) == 1:
             return self._real[0].convert(value)
-        return self._first(value, [arm for arm in self._real if isinstance(value, tuple(arm.natives))])
+        preferred = [arm for arm in self._real if isinstance(value, tuple(arm.natives))]
+        return self._first(value, [*preferred, *self._others(preferred)])
 
     def _by_class(self, value: Any, own: list[Converter]) -> Any:
         if len(own) > 1:
@@ -48,10 +49,11 @@ class _Union:
         try:
             return own[0].convert(value)
         except Refused as refused:
-            return self._first(value, [], refused)
+            return self._first(value, self._others(own), refused)
 
     def _unchanged(self, value: Any, own: list[Converter]) -> Any:
         """By the first arm that takes the value as it is; otherwise by the first that takes it."""
+        taken = []
         for arm in own:
             try:
                 converted = arm.convert(value)
@@ -59,10 +61,15 @@ class _Union:
                 continue
             if repr(converted) == repr(_as_list(value)):
                 return converted
-        return self._first(value, own)
+            taken.append(converted)
+        return taken[0] if taken else self._first(value, self._others(own))
 
-    def _first(self, value: Any, preferred: list[Converter], refused: Refused | None = None) -> Any:
-        for arm in [*preferred, *self._real]:
+    def _others(self, arms: list[Converter]) -> list[Converter]:
+        """Without arms that were asked. Each arm may be asked once: its parts may be unions, too."""
+        return [arm for arm in self._real if not any(arm is asked for asked in arms)]
+
+    def _first(self, value: Any, arms: list[Converter], refused: Refused | None = None) -> Any:
+        for arm in arms:
             try:
                 return arm.convert(value)
             except Refused:

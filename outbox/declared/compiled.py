@@ -9,10 +9,11 @@ from typing import Any, get_args, get_origin
 from django.core.exceptions import ImproperlyConfigured
 
 from outbox.declared.annotations import Annotations, Scope, name_of
-from outbox.declared.containers import at
 from outbox.declared.converter import Converter
-from outbox.declared.fields import Field, bindings, fields_of, put_in, tag_of
+from outbox.declared.fields import Field, bindings, fields_of, has_fields, put_in, tag_of, wire_names
 from outbox.declared.refusal import Refused, never, refuse
+
+_ENDLESS = "it contains itself, or is nested too deeply"
 
 _classes: dict[Any, Converter] = {}
 _finished: dict[Any, Converter] = {}
@@ -23,7 +24,10 @@ _compiling = RLock()
 def wire_form(value: object) -> Any:
     """What msgspec writes for an event or any other value. Raises Refused."""
     converter = _classes.get(type(value), _annotations.any)
-    return converter.convert(value)
+    try:
+        return converter.convert(value)
+    except RecursionError:
+        raise _endless(value) from None
 
 
 def compiled(declared: Any, scope: Scope = None) -> Converter:
@@ -68,6 +72,7 @@ def _class(cls: type, arguments: tuple[Any, ...], scope: Scope) -> Converter:
     fields = _fields(cls, arguments, scope)
     plan = [(field.wire_name, *_pair(_of_field(field, scope))) for field in fields]
     names = [field.name for field in fields]
+    attributes = {field.wire_name: field.name for field in fields}
     tag = tag_of(cls)
     get: Any = attrgetter(*names) if len(names) > 1 else lambda event: tuple(getattr(event, n) for n in names)
 
@@ -75,11 +80,15 @@ def _class(cls: type, arguments: tuple[Any, ...], scope: Scope) -> Converter:
         if type(event) is not cls:
             return _other(event)
         try:
-            written = dict(tag)
-            for (name, exact, one), value in zip(plan, get(event), strict=True):
+            values = get(event)
+        except AttributeError:
+            raise _missing(event, names) from None
+        written = dict(tag)
+        try:
+            for (name, exact, one), value in zip(plan, values, strict=True):
                 written[name] = value if type(value) in exact else one(value)
-        except (Refused, AttributeError, RecursionError):
-            return {**tag, **dict(_field_by_field(event, fields, plan))}  # once more, to find the field
+        except Refused as refused:
+            raise refused.inside(f".{attributes[name]}") from None
         return written
 
     def _other(value: Any) -> Any:
@@ -109,20 +118,21 @@ def _pair(converter: Converter) -> tuple[frozenset[type], Any]:
     return converter.exact, converter.convert
 
 
-def _field_by_field(event: object, fields: list[Field], plan: list[Any]) -> Any:
-    for field, (name, _, convert) in zip(fields, plan, strict=True):
+def _missing(event: object, names: list[str]) -> Refused:
+    name = next((name for name in names if not hasattr(event, name)), "")
+    return Refused(None, "it is missing", "Give the event all of its fields.").inside(f".{name}")
+
+
+def _endless(event: object) -> Refused:
+    """The refusal of the field whose value leads too deep."""
+    cls = type(event)
+    for name, wire_name in wire_names(cls).items() if has_fields(cls) else ():
+        value = getattr(event, name)
         try:
-            value = getattr(event, field.name)
-        except AttributeError:
-            raise Refused(None, "it is missing", "Give the event all of its fields.").inside(
-                f".{field.name}"
-            ) from None
-        try:
-            yield name, at(f".{field.name}", convert, value)
-        except RecursionError:
-            raise Refused(value, "it contains itself, or is nested too deeply", has_json_form=False).inside(
-                f".{field.name}"
-            ) from None
+            converters(cls)[wire_name].convert(value)
+        except (RecursionError, KeyError):
+            return Refused(value, _ENDLESS, has_json_form=False).inside(f".{name}")
+    return Refused(event, _ENDLESS, has_json_form=False)
 
 
 def _of_field(field: Field, scope: Scope) -> Converter:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime, timedelta
 from itertools import groupby
 from typing import Any
@@ -61,18 +61,32 @@ def dict_of(key: Converter, each: Converter, label: str) -> Converter:
     """
     if key.natives and key.natives <= _NO_NAMES:
         raise TypeError(f"{label}: the names of a JSON object are text, ints, UUIDs, dates or Enum members")
+    plain, exact, one = key.exact & {str}, each.exact, each.convert
 
     def convert(values: Any) -> dict[str, Any]:
-        if not issubclass(type(values), Mapping):
+        if type(values) is not dict and not issubclass(type(values), Mapping):
             raise refuse(values, label, "Give a dict.")
-        written = {
-            _name(values, name, key): at(f"[{name!r}]", each.convert, value) for name, value in values.items()
-        }
-        if len(written) != len(values):
-            raise Refused(values, "two of its keys have the same text in JSON", "Give them different texts.")
-        return dict(sorted(written.items()))
+        written, names = {}, _names(values, key, plain)
+        try:
+            for text, name in names.items():
+                value = values[name]
+                written[text] = value if type(value) in exact else one(value)
+        except Refused as refused:
+            raise refused.inside(f"[{name!r}]") from None
+        return written
 
     return Converter(label, convert, frozenset({dict}))
+
+
+def _names(values: Mapping[Any, Any], key: Converter, plain: frozenset[type]) -> Mapping[str, Any]:
+    """Its keys by their text in JSON, in the order of those texts."""
+    if {*map(type, values)} <= plain:
+        texts = sorted(values)
+        return dict(zip(texts, texts, strict=True))
+    names = {_name(values, name, key): name for name in values}
+    if len(names) != len(values):
+        raise Refused(values, "two of its keys have the same text in JSON", "Give them different texts.")
+    return {text: names[text] for text in sorted(names)}
 
 
 def _text(values: object, name: object, converted: object) -> str:
@@ -102,15 +116,13 @@ def at(step: str, convert: Callable[[Any], Any], value: object) -> Any:
 
 def _converted(each: Converter, values: Iterable[Any]) -> list[Any]:
     exact, convert = each.exact, each.convert
+    written: list[Any] = []
     try:
-        return [value if type(value) in exact else convert(value) for value in values]
-    except Refused:
-        return list(_one_by_one(each, values))  # once more, to find the item
-
-
-def _one_by_one(each: Converter, values: Iterable[Any]) -> Iterator[Any]:
-    for index, value in enumerate(values):
-        yield at(f"[{index}]", each.convert, value)
+        for value in values:
+            written.append(value if type(value) in exact else convert(value))
+    except Refused as refused:
+        raise refused.inside(f"[{len(written)}]") from None
+    return written
 
 
 def _name(values: object, name: object, key: Converter) -> str:

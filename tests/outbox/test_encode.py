@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -85,11 +86,60 @@ def test_what_has_no_json_form_is_named_by_its_path(event: object, path: str) ->
         encode(event)
 
 
+@dataclass
+class Node:
+    child: Node | list[Node] | None
+    more: Any = None
+
+
+class Counted(list[Any]):
+    """Counts how often it is read."""
+
+    read = 0
+
+    def __iter__(self) -> Iterator[Any]:
+        self.read += 1
+        return super().__iter__()
+
+
+def nested(kind: str, depth: int, leaf: Any) -> Box:
+    for _ in range(depth):
+        leaf = {"list": [leaf], "dict": {"a": leaf}, "class": Node(None, leaf)}[kind]
+    return Box(leaf)
+
+
+@pytest.mark.parametrize("kind", ["list", "dict", "class"])
+def test_what_is_refused_is_looked_at_once_however_deep_it_is(kind: str) -> None:
+    leaf = Counted([Unknown()])
+    with pytest.raises(NotEncodable, match="is a Unknown"):
+        encode(nested(kind, 6, leaf))
+    assert leaf.read == 1
+
+
+def test_the_types_of_a_union_are_tried_once_each() -> None:
+    leaf = Counted([Unknown()])
+    node = Node(None, leaf)
+    for _ in range(6):
+        node = Node(node)
+    with pytest.raises(NotEncodable, match=r"^Node(\.child){6}\.more\[0\] is a Unknown"):
+        encode(node)
+    assert leaf.read == 1
+
+
 def test_what_contains_itself_is_named_too() -> None:
     endless: list[Any] = []
     endless.append(endless)
     with pytest.raises(NotEncodable, match=r"Box\.content is a list"):
         encode(Box(endless))
+    node = Node(None)
+    node.child = node
+    with pytest.raises(NotEncodable, match=r"^Node\.child is a Node: it contains itself"):
+        encode(node)
+
+
+@given(st.dictionaries(st.text(), st.integers()))
+def test_the_members_of_an_object_are_sorted(value: dict[str, int]) -> None:
+    assert list(json.loads(encode(Box(value)))["content"].items()) == sorted(value.items())
 
 
 values = st.recursive(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from collections import OrderedDict
 from datetime import datetime, timedelta, timezone
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -41,6 +42,8 @@ def seen() -> list[Price]:
         ("factor", -0.0),
         ("rules", OrderedDict(z=True, a=1)),
         ("rules", {"z": 1, "a": {"y": 1, "b": 2}}),
+        ("rules", {"a": {"b": [{"c": (1, 2)}]}}),
+        ("rules", {"a": [-0.0, {"b": Code.RED}]}),
     ],
 )
 def test_values_that_are_equal_and_look_different_are_those_of_the_row(
@@ -50,6 +53,14 @@ def test_values_that_are_equal_and_look_different_are_those_of_the_row(
     (price,) = seen
     shown, stored = getattr(price, field), getattr(Price.objects.get(), field)
     assert (repr(shown), str(shown)) == (repr(stored), str(stored))
+
+
+def test_a_document_that_is_stored_as_it_was_assigned_is_the_instances_own(seen: list[Price]) -> None:
+    name = "".join(["n", "ame"])  # text that Python has not interned, as that of a decoded document
+    rules = {"a": [1, 1.5, True, None, "é", {name: "x"}], name: {"name": [[], {}]}}
+    price = Price.objects.create(rules=rules, amount=Decimal("1.00"))
+    assert seen[0] is price
+    assert repr(price.rules) == repr(Price.objects.get().rules)
 
 
 def test_a_cached_property_is_that_of_the_row(seen: list[Price]) -> None:
