@@ -50,5 +50,5 @@ def tests(session: nox.Session, django: str, database: str) -> None:
     lines = (ROOT / "constraints.txt").read_text().splitlines()
     pins.write_text("\n".join(line for line in lines if not line.lower().startswith(FREE)))
     session.install("-c", str(pins), "-e", ".[dev]", f"Django~={django}.0")
-    arguments = session.posargs or ["-m", "unit or integration", "-n", "2", "--dist", "loadfile"]
+    arguments = session.posargs or ["-m", "unit or integration"]
     session.run("python", "-m", "pytest", "-q", *arguments, env=variables)
