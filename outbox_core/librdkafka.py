@@ -12,6 +12,8 @@ from typing import Any
 from uuid import UUID
 
 LOGGER = logging.getLogger("kafka.librdkafka")
+"""What the client logs. Relay and inbox show it only with -v 2 or more."""
+OUR_LOGGER = logging.getLogger(__name__)
 LOGIN = "oauth_cb"
 CALLBACKS = ("stats_cb", "throttle_cb", LOGIN)
 """The callbacks of the project among the options."""
@@ -38,13 +40,13 @@ class ClientReports:
         """``arguments`` are facility, client and text."""
         if arguments[0] == "FAIL":
             self.trouble = _PREFIX.sub("", str(arguments[-1]))
-        _log(level, message, *arguments)
+        _log(LOGGER, level, message, *arguments)
 
 
-def _log(level: int, message: str, *arguments: Any, exc_info: bool = False) -> None:
+def _log(logger: logging.Logger, level: int, message: str, *arguments: Any, exc_info: bool = False) -> None:
     """Log it. Raises nothing, because the client calls this while it makes its reports."""
     try:
-        LOGGER.log(level, message, *arguments, exc_info=exc_info)
+        logger.log(level, message, *arguments, exc_info=exc_info)
     except Exception:  # of a filter of the project
         traceback.print_exc()
 
@@ -63,7 +65,8 @@ def _contained(name: str, callback: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return callback(*arguments)
         except Exception:
-            _log(logging.ERROR, '%s of KAFKA["OPTIONS"] raised an exception.', name, exc_info=True)
+            said = '%s of KAFKA["OPTIONS"] raised an exception.'
+            _log(OUR_LOGGER, logging.ERROR, said, name, exc_info=True)
             if name == LOGIN:
                 raise
 

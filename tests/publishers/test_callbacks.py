@@ -11,7 +11,8 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from inbox.kafka.confluent.options import wrong as wrong_for_the_inbox
-from outbox_core.librdkafka import LOGGER, ClientReports
+from outbox_core.librdkafka import LOGGER, OUR_LOGGER, ClientReports
+from outbox_core.process.logs import set_up
 from relay.publishers.confluent import ConfluentPublisher
 from relay.publishers.confluent.options import client_options
 from tests.publishers.broker import Broker
@@ -43,8 +44,9 @@ def test_a_callback_that_raises_stops_no_wave(broker: Broker, caplog: pytest.Log
 
 @pytest.mark.parametrize("name", ["stats_cb", "throttle_cb"])
 def test_a_callback_that_raises_is_logged(name: str, caplog: pytest.LogCaptureFixture) -> None:
+    set_up("relay", 1)  # it shows nothing of the client
     made({name: wrong})[name]("argument")
-    (record,) = (each for each in caplog.records if each.name == LOGGER.name)
+    (record,) = (each for each in caplog.records if each.name == OUR_LOGGER.name)
     assert name in record.getMessage()
     assert record.exc_info is not None
 
@@ -74,8 +76,11 @@ def test_what_is_no_callback_is_refused() -> None:
         made({"stats_cb": "no function"})
 
 
-def test_a_log_filter_that_raises_stops_no_report(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_log_filter_that_raises_stops_no_report(
+    capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
     """The client logs from poll() and flush(), and would raise it from there."""
+    caplog.set_level(logging.ERROR, LOGGER.name)
     LOGGER.addFilter(wrong)
     try:
         ClientReports().log(logging.ERROR, "%s [%s] %s", "FAIL", "client", "no connection")
