@@ -9,6 +9,7 @@ from typing import Any
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from inbox.handling.running import asked_by_a_person
+from inbox.handling.savepoints import leave_all
 from inbox.signals import on_commit_failed
 
 
@@ -19,13 +20,22 @@ def isolate(connection: BaseDatabaseWrapper, consumer: str, failed: Callable[[Ba
     if connection.run_on_commit:
         hooks: list[Any] = connection.run_on_commit  # each with its savepoints, and whether it is robust
         hooks[:] = [
-            (ids, partial(_run, function, consumer, failed), robust) for ids, function, robust in hooks
+            (ids, partial(_run, function, connection, consumer, failed), robust)
+            for ids, function, robust in hooks
         ]
 
 
-def _run(function: Callable[[], object], consumer: str, failed: Callable[[BaseException], None]) -> None:
+def _run(
+    function: Callable[[], object],
+    connection: BaseDatabaseWrapper,
+    consumer: str,
+    failed: Callable[[BaseException], None],
+) -> None:
     try:
-        function()
+        try:
+            function()
+        finally:
+            leave_all(connection)
     except BaseException as error:  # SystemExit would end the consumer
         if isinstance(error, KeyboardInterrupt) and asked_by_a_person():
             raise
