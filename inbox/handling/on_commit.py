@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from inbox.handling.running import asked_by_a_person
+from inbox.handling.running import Function, run_function
 from inbox.handling.savepoints import leave_all
 from inbox.signals import on_commit_failed
 
@@ -33,13 +33,9 @@ def _run(
 ) -> None:
     try:
         try:
-            function()
+            run_function(function)
         finally:
             leave_all(connection)
-    except BaseException as error:  # SystemExit would end the consumer
-        if isinstance(error, KeyboardInterrupt) and asked_by_a_person():
-            raise
-        name = getattr(function, "__qualname__", repr(function))
-        module = getattr(function, "__module__", "")
-        on_commit_failed.send(consumer, function=f"{module}.{name}", error=error)
+    except Exception as error:
+        on_commit_failed.send(consumer, function=Function.of(function).name, error=error)
         failed(error)
