@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from inbox.errors import NotHandling
 from inbox.handling.many import Many
+from inbox.handling.running import run_function
 
 if TYPE_CHECKING:
     from inbox.handling.registry import Handler
@@ -95,7 +96,7 @@ class Gathering:
     def write(self) -> None:
         """Write the rows."""
         for batch in self.batches.values():
-            batch.write()
+            run_function(batch.write)
 
 
 _gathering: ContextVar[Gathering | None] = ContextVar("inbox_gathering", default=None)

@@ -12,6 +12,7 @@ from psycopg.pq import TransactionStatus
 
 from inbox.errors import EffectsLost
 from inbox.handling.endings import ENDED, refuse
+from inbox.handling.savepoints import Blocks
 from inbox.handling.session import SessionSettings
 from inbox.handling.statements import as_text, is_plain
 
@@ -24,16 +25,17 @@ else:
 
 
 class StatementGuard:
-    """Refuses what no handler may run, and stores settings before they change.
+    """Refuses what no handler may run, stores settings before they change, and notes savepoints.
 
     ``commit()`` and ``rollback()`` of a psycopg connection are no statements. Behind them psycopg begins
     another transaction with the next statement, and a second commit would make that one durable: so that
     statement is refused.
     """
 
-    def __init__(self, connection: BaseDatabaseWrapper, settings: SessionSettings) -> None:
+    def __init__(self, connection: BaseDatabaseWrapper, settings: SessionSettings, blocks: Blocks) -> None:
         self._connection = connection
         self._settings = settings
+        self._blocks = blocks
 
     @contextmanager
     def watch(self) -> Iterator[None]:
@@ -54,6 +56,7 @@ class StatementGuard:
         if not is_plain(text):
             self._refuse(text)
             self._settings.store(self._connection, text, params)
+            self._blocks.note(text)
 
     def _refuse(self, sql: str) -> None:
         try:

@@ -8,7 +8,8 @@ from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from inbox.handling.running import asked_by_a_person
+from inbox.handling.running import Function, run_function
+from inbox.handling.savepoints import leave_all
 from inbox.signals import on_commit_failed
 
 
@@ -19,17 +20,22 @@ def isolate(connection: BaseDatabaseWrapper, consumer: str, failed: Callable[[Ba
     if connection.run_on_commit:
         hooks: list[Any] = connection.run_on_commit  # each with its savepoints, and whether it is robust
         hooks[:] = [
-            (ids, partial(_run, function, consumer, failed), robust) for ids, function, robust in hooks
+            (ids, partial(_run, function, connection, consumer, failed), robust)
+            for ids, function, robust in hooks
         ]
 
 
-def _run(function: Callable[[], object], consumer: str, failed: Callable[[BaseException], None]) -> None:
+def _run(
+    function: Callable[[], object],
+    connection: BaseDatabaseWrapper,
+    consumer: str,
+    failed: Callable[[BaseException], None],
+) -> None:
     try:
-        function()
-    except BaseException as error:  # SystemExit would end the consumer
-        if isinstance(error, KeyboardInterrupt) and asked_by_a_person():
-            raise
-        name = getattr(function, "__qualname__", repr(function))
-        module = getattr(function, "__module__", "")
-        on_commit_failed.send(consumer, function=f"{module}.{name}", error=error)
+        try:
+            run_function(function)
+        finally:
+            leave_all(connection)
+    except Exception as error:
+        on_commit_failed.send(consumer, function=Function.of(function).name, error=error)
         failed(error)

@@ -1,12 +1,17 @@
-"""Refuses writes of handlers to other databases, because they would stay when the event is rolled back."""
+"""Refuses writes of handlers to other databases, and on connections of other threads, because they would stay
+when the event is rolled back.
+"""
 
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable, Collection
 from typing import Any
 
 from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
 
 from inbox.errors import WroteElsewhere
 from inbox.handling.batch import is_handling
@@ -21,32 +26,50 @@ _WRITES = re.compile(r"\b(insert|update|delete|merge)\b(?!\s+of\b)", re.IGNORECA
 _LOCKS = re.compile(r"\bfor\s+(no\s+key\s+)?update\b", re.IGNORECASE)
 
 
-class Guard:
-    """An execute wrapper of the database ``alias``."""
+_UID = "inbox.other_databases"
+_CURE = {
+    False: "correct the router, or name the database in INBOX['OTHER_DATABASES']",
+    True: "run asynchronous code with asgiref.sync.async_to_sync(), or write in the thread of the handler",
+}
 
-    def __init__(self, alias: str, inbox: str) -> None:
+
+class Guard:
+    """An execute wrapper of the database ``alias``. ``in_a_thread``: of a connection of another thread."""
+
+    def __init__(self, alias: str, inbox: str, *, in_a_thread: bool = False) -> None:
         self._alias = alias
         self._inbox = inbox
+        self._in_a_thread = in_a_thread
 
     def __call__(
         self, execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: dict[str, Any]
     ) -> Any:
         if is_handling() and writes(str(sql)):
             raise WroteElsewhere(
-                f"a handler wrote to database {self._alias!r}, but only what it writes to {self._inbox!r} is "
-                "committed and rolled back with its event: correct the router, or name the database in "
-                "INBOX['OTHER_DATABASES']"
+                f"a handler wrote to database {self._alias!r}{' in another thread' * self._in_a_thread}, but "
+                f"only what it writes to {self._inbox!r} in its own thread is committed and rolled back with "
+                f"its event: {_CURE[self._in_a_thread and self._alias == self._inbox]}"
             )
         return execute(sql, params, many, context)
 
 
 def install(inbox: str, allowed: Collection[str]) -> None:
-    """Guard every database but the inbox's and those that are allowed, in this thread."""
-    for alias in connections:
-        wrappers = connections[alias].execute_wrappers
+    """Guard every database but those that are allowed, and that of the inbox in this thread. Threads that a
+    handler begins are seen if they have its context, as those of asyncio.
+    """
+    here = threading.get_ident()
+
+    def guard(connection: BaseDatabaseWrapper, **_: object) -> None:
+        alias, in_a_thread = connection.alias, threading.get_ident() != here
+        wrappers = connection.execute_wrappers
         wrappers[:] = [wrapper for wrapper in wrappers if not isinstance(wrapper, Guard)]
-        if alias != inbox and alias not in allowed:
-            wrappers.append(Guard(alias, inbox))
+        if alias not in allowed and (in_a_thread or alias != inbox):
+            wrappers.append(Guard(alias, inbox, in_a_thread=in_a_thread))
+
+    for connection in connections.all():
+        guard(connection)
+    connection_created.disconnect(dispatch_uid=_UID)
+    connection_created.connect(guard, weak=False, dispatch_uid=_UID)
 
 
 def writes(sql: str) -> bool:

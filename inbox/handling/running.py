@@ -1,4 +1,6 @@
-"""The running call of a handler, and its time limit: a handler that hangs is interrupted and fails."""
+"""The running call of a handler, and its time limit: a handler that hangs is interrupted and fails. The same
+holds for what a handler leaves for later: the rows of a Batch, and functions of on_commit().
+"""
 
 from __future__ import annotations
 
@@ -9,25 +11,43 @@ import threading
 import time
 from collections.abc import Callable
 from types import FrameType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from inbox.errors import HandlerFailed, HandlerHung, HandlerLeft, Interrupted
 from outbox_core.people.failure import message
 from outbox_core.process.exit_codes import ExitCode
 from outbox_core.wire.event import Event
 
-if TYPE_CHECKING:
-    from inbox.handling.registry import Handler
-
 GRACE_SECONDS = 10.0
 SIGNAL = signal.SIGVTALRM
 
 
-class Call(NamedTuple):
-    """One call of a handler, and when it began, by the monotonic clock."""
+class Named(Protocol):
+    """A handler, or a function of its own."""
 
-    function: Handler
-    event: Event
+    @property
+    def name(self) -> str:
+        """Its dotted name."""
+
+
+class Function(NamedTuple):
+    """Something else than a handler."""
+
+    name: str
+
+    @classmethod
+    def of(cls, function: object) -> Function:
+        name = getattr(function, "__qualname__", repr(function))
+        return cls(f"{getattr(function, '__module__', '')}.{name}")
+
+
+class Call(NamedTuple):
+    """One call of a handler, and when it began, by the monotonic clock. ``event`` is None for what is called
+    for several events at once.
+    """
+
+    function: Named
+    event: Event | None
     began_at: float
     more: int = 0
     """How many more events a batch handler has got."""
@@ -43,6 +63,8 @@ class Call(NamedTuple):
 
     def __str__(self) -> str:
         event = self.event
+        if event is None:
+            return self.handler
         where = f"{event.topic}/{event.partition} offset {event.offset}"
         more = f" and {self.more} more" if self.more else ""
         return f"{self.handler} with {event.type} {event.id} ({where}){more}"
@@ -68,6 +90,19 @@ def run(call: Call, index: int | None, function: Callable[..., object], *argumen
     Raises:
         HandlerFailed: it failed; ``index`` is the place of its delivery among those in hand.
     """
+    try:
+        limited(call, function, *arguments)
+    except Exception as error:
+        raise HandlerFailed(index, call.handler, call.seconds) from error
+
+
+def run_function(function: Callable[[], object]) -> None:
+    """Run something else than a handler as the current call. Raises as ``limited`` does."""
+    limited(Call(Function.of(function), None, time.monotonic()), function)
+
+
+def limited(call: Call, function: Callable[..., object], *arguments: Any) -> None:
+    """Run a function as the current call. Whatever ends it, is an Exception, except Ctrl-C of a person."""
     global current
     current = call
     status = 1
@@ -78,7 +113,10 @@ def run(call: Call, index: int | None, function: Callable[..., object], *argumen
         current = None  # first, so that the time limit does not interrupt what follows
         if isinstance(error, KeyboardInterrupt) and asked_by_a_person():
             raise
-        raise HandlerFailed(index, call.handler, call.seconds) from as_error(error, call)
+        said = as_error(error, call)
+        if said is error:
+            raise
+        raise said from error
     finally:
         current = None
         if is_copy:

@@ -72,7 +72,7 @@ class SessionSettings:
     def end(self, connection: BaseDatabaseWrapper) -> None:
         """The transaction is committed: restore what SET LOCAL has hidden until now."""
         self._before.pop(_OF_THE_UNIT, None)
-        if self._before:
+        if self._before and connection.connection is not None:  # a function of on_commit() may have closed it
             try:
                 self._restore(connection)
             except UNAVAILABLE:

@@ -13,12 +13,14 @@ _QUOTED = re.compile(
     r"""E'(?:[^'\\]|\\.|'')*' | '(?:[^']|'')*' | "(?:[^"]|"")*" | (\$\w*\$).*?\1 | --[^\n]* | /\*.*?\*/""",
     re.IGNORECASE | re.DOTALL | re.VERBOSE,
 )
-_PLAIN = ("SELECT ", "INSERT ", "UPDATE ", "DELETE ", "SAVEPOINT ", "RELEASE ")
-"""How Django's own statements begin."""
+SEMICOLON = "\0"
+"""Stands for one in a name; PostgreSQL takes no such character."""
+_PLAIN = ("SELECT ", "INSERT ", "UPDATE ", "DELETE ")
+"""How Django's own statements begin that only read or write rows."""
 
 
 def is_plain(sql: str) -> bool:
-    """Whether it is one statement that only reads or writes rows, or a savepoint. Said without reading it."""
+    """Whether it is one statement that only reads or writes rows. Said without reading it."""
     return sql.startswith(_PLAIN) and ";" not in sql and not calls_set_config(sql)
 
 
@@ -27,8 +29,15 @@ def calls_set_config(sql: str) -> bool:
 
 
 def statements(sql: str) -> list[str]:
-    """The statements of a string. If there are several, without their comments and texts in quotes."""
-    return [sql, *_QUOTED.sub(" ", sql).split(";")] if ";" in sql else [sql]
+    """The statements of a string. If there are several, all of them and then each, without comments and texts
+    in quotes.
+    """
+    return [sql, *_QUOTED.sub(_kept, sql).split(";")] if ";" in sql else [sql]
+
+
+def _kept(quoted: re.Match[str]) -> str:
+    """What is left of it: a name, such as that of a savepoint; its semicolons must not split the string."""
+    return quoted[0].replace(";", SEMICOLON) if quoted[0].startswith('"') else " "
 
 
 def as_text(sql: Any) -> str:

@@ -22,6 +22,7 @@ from inbox.handling.many import Many
 from inbox.handling.on_commit import isolate
 from inbox.handling.retriable import chain
 from inbox.handling.routing import Delivery, Identity
+from inbox.handling.savepoints import Blocks
 from inbox.handling.session import SessionSettings
 from inbox.holding.journal import Journal
 from inbox.models import HeldEvent, Processed, Unit
@@ -70,6 +71,7 @@ class UnitOfWork:
     ahead: Callable[[], float] = lambda: 0.0
     failed: Callable[[BaseException], None] = lambda error: None
     session: SessionSettings = field(default_factory=SessionSettings, init=False)
+    blocks: Blocks = field(default_factory=Blocks, init=False)
 
     def apply(self, deliveries: Sequence[Delivery]) -> Applied:
         """Handle the new ones, in order, all or none. Hold those that are refused, and later ones of their
@@ -151,14 +153,16 @@ class UnitOfWork:
             connection.close()  # Django would not commit, because a function of on_commit() left it like this
         self.session.begin()
         tracing.recording.look()
-        with transaction.atomic(using=self.database):
+        with transaction.atomic(using=self.database), self.blocks.within(connection):
             claimed = self._begin(unit, deliveries, moves)
-            with StatementGuard(connection, self.session).watch(), gathering() as gathered:
+            guard = StatementGuard(connection, self.session, self.blocks)
+            with guard.watch(), gathering() as gathered:
                 yield claimed
                 for many in gathered.rest():
                     self._call(connection, many.index, many)
                 gathered.write()
             self._refuse_broken()
+            self.blocks.end(connection)
             self.session.restore(connection)
             if not Unit.objects.db_manager(self.database).end(unit):
                 raise EffectsLost(ENDED)
@@ -236,6 +240,10 @@ class UnitOfWork:
                 self._refuse_broken()
             except (EffectsLost, OperationalError) as error:
                 raise HandlerFailed(index, what.calls[0][0].name, 0.0) from error
+        try:
+            self.blocks.end(connection)
+        except EffectsLost as error:
+            raise HandlerFailed(index, what.calls[0][0].name, 0.0) from error
         self.session.restore(connection)
 
     def _report(self, what: Delivery | Many, seconds: float, error: BaseException | None = None) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 import psycopg.errors
 import pytest
-from django.db import OperationalError, connection
+from django.db import OperationalError, connection, transaction
 from django.db.utils import DatabaseErrorWrapper
 
 import inbox
@@ -19,7 +19,7 @@ from inbox.handling.running import Limit
 from inbox.models import HeldEvent
 from inbox.testing import MemoryConsumer
 from outbox_core.process.exit_codes import ExitCode
-from tests.inbox.conftest import Effects, executing, raising, send_steps, undecided
+from tests.inbox.conftest import Effects, executing, logged, raising, send_steps, undecided
 
 
 def state(error: type[psycopg.Error]) -> Callable[[], object]:
@@ -149,23 +149,75 @@ def test_many_keys_that_fail_are_judged_by_those_that_do_not(
     assert undecided().count() == 10
 
 
-def test_handler_that_hangs_is_interrupted(consumer: MemoryConsumer, effects: Effects) -> None:
+class Rows(inbox.Batch):
+    def __init__(self) -> None:
+        self.deeds: list[Callable[[], object]] = []
+
+    def write(self) -> None:
+        for deed in self.deeds:
+            deed()
+
+
+def in_a_batch(deed: Callable[[], object]) -> Callable[[], object]:
+    return lambda: Rows.current().deeds.append(deed)
+
+
+@pytest.fixture
+def limit() -> Iterator[Limit]:
     limit = Limit(0.2)
     before = signal.getsignal(signal.SIGVTALRM)
     limit.install()
-    try:
-        effects.fails["hang"] = lambda: time.sleep(600)
-        began_at = time.monotonic()
-        send_steps(consumer, "a", 1, fail="hang")
-        send_steps(consumer, "b", 1)
-        consumer.poll()
-        assert effects.of("b") == [1]
-        assert time.monotonic() - began_at < 60
-        assert HeldEvent.objects.get().error.startswith("HandlerHung: ")
-        assert "INBOX['HANDLER_SECONDS']" in HeldEvent.objects.get().error
-    finally:
-        limit.stop()
-        signal.signal(signal.SIGVTALRM, before)
+    yield limit
+    limit.stop()
+    signal.signal(signal.SIGVTALRM, before)
+
+
+@pytest.mark.parametrize("where", [lambda deed: deed, in_a_batch], ids=["handler", "batch"])
+def test_handler_that_hangs_is_interrupted(
+    consumer: MemoryConsumer,
+    effects: Effects,
+    limit: Limit,
+    where: Callable[[Callable[[], object]], Callable[[], object]],
+) -> None:
+    effects.fails["hang"] = where(lambda: time.sleep(20))
+    began_at = time.monotonic()
+    send_steps(consumer, "a", 1, fail="hang")
+    send_steps(consumer, "b", 1)
+    consumer.poll()
+    assert effects.of("b") == [1]
+    assert time.monotonic() - began_at < 15
+    assert HeldEvent.objects.get().error.startswith("HandlerHung: ")
+    assert "INBOX['HANDLER_SECONDS']" in HeldEvent.objects.get().error
+
+
+@pytest.mark.django_db(transaction=True)
+def test_function_of_on_commit_that_hangs_is_interrupted(
+    effects: Effects, limit: Limit, caplog: pytest.LogCaptureFixture
+) -> None:
+    consumer = MemoryConsumer("test", handlers=effects.registry, raises=False)
+    effects.fails["hang"] = lambda: transaction.on_commit(lambda: time.sleep(20))
+    began_at = time.monotonic()
+    send_steps(consumer, "a", 1, fail="hang")
+    send_steps(consumer, "a", 2)
+    consumer.poll()
+    assert effects.of("a") == [1, 2]
+    assert time.monotonic() - began_at < 15
+    (line,) = logged(caplog, "on_commit_failed")
+    assert "INBOX['HANDLER_SECONDS']" in line.getMessage()
+
+
+@pytest.mark.parametrize("error", [SystemExit(1), GeneratorExit()], ids=repr)
+def test_batch_that_leaves_is_an_error_of_its_event(
+    consumer: MemoryConsumer, effects: Effects, error: BaseException
+) -> None:
+    effects.fails["leave"] = in_a_batch(raising(error))
+    send_steps(consumer, "a", 1, fail="leave")
+    send_steps(consumer, "b", 1)
+    consumer.poll()
+    assert effects.of("b") == [1]
+    held = HeldEvent.objects.get()
+    assert held.error.startswith("HandlerLeft: ")
+    assert held.handler.endswith("Effects.step")
 
 
 @pytest.mark.parametrize(("busy", "interrupted"), [(0.0, []), (100.0, [signal.SIGVTALRM])])

@@ -10,7 +10,7 @@ from django.db import connection, connections, transaction
 
 from inbox.models import HeldEvent, Processed
 from inbox.testing import MemoryConsumer
-from tests.inbox.conftest import Effects, logged, raising, send_steps
+from tests.inbox.conftest import Effects, execute, logged, raising, send_steps
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -58,6 +58,24 @@ def test_a_connection_that_is_left_without_autocommit_loses_nothing(effects: Eff
     connection.close()
     assert effects.of("a") == [1, 2, 3]
     assert Processed.objects.filter(consumer="test").count() == 3
+
+
+def test_a_connection_that_is_closed_behind_the_commit_loses_nothing(
+    effects: Effects, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Also where settings of the session would be restored."""
+
+    def run() -> None:
+        execute("SET TIME ZONE 'Europe/Vienna'")
+        transaction.on_commit(connection.close)
+
+    effects.fails["closes"] = run
+    consumer = MemoryConsumer("test", handlers=effects.registry)
+    send_steps(consumer, "a", 1, fail="closes")
+    with caplog.at_level("INFO", logger="inbox"):
+        consumer.poll()
+    assert (effects.of("a"), len(effects.calls)) == ([1], 1)
+    assert not logged(caplog, "batch_failed")
 
 
 def test_a_database_without_autocommit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from typing import Any
+
 import pytest
-from django.db import connection, reset_queries
+from asgiref.sync import async_to_sync, sync_to_async
+from django.db import connection, connections, reset_queries
 
 import inbox
 from inbox import checks
@@ -12,12 +19,12 @@ from inbox.errors import WroteElsewhere
 from inbox.handling import other_databases
 from inbox.handling.batch import gathering
 from inbox.handling.unhandled import MOST_REPLAYS, alike
-from inbox.models import HeldEvent, Unhandled
+from inbox.models import HeldEvent, Processed, Unhandled
 from inbox.status.consumers import statuses
 from inbox.status.report import Thresholds, read
 from inbox.testing import MemoryConsumer
 from outbox_core.wire.careful import TOMBSTONE
-from tests.inbox.conftest import Effects, logged, send_steps, without_lag
+from tests.inbox.conftest import Effects, logged, send_steps, undecided, without_lag
 
 
 def test_types_that_nobody_handles_are_counted_said_once_and_stored(
@@ -160,6 +167,52 @@ def test_write_to_another_database_while_a_handler_runs_is_refused(db: None) -> 
             cursor.execute("SELECT count(*) FROM outside")
             with pytest.raises(WroteElsewhere, match=r"'default'.*INBOX\['OTHER_DATABASES'\]"):
                 cursor.execute("INSERT INTO outside VALUES (1)")
+
+
+async def write_elsewhere() -> None:
+    await Processed.objects.acreate(consumer="thread", source="", event_id="1")
+
+
+def in_a_thread(written: Coroutine[Any, Any, None]) -> None:
+    """Run it in a thread that has the context of the handler, as ``asyncio.to_thread`` does."""
+    with ThreadPoolExecutor() as pool:
+        pool.submit(copy_context().run, asyncio.run, written).result()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("run", [asyncio.run, in_a_thread], ids=["loop", "thread"])
+def test_write_of_a_handler_in_another_thread_is_refused(
+    effects: Effects, run: Callable[[Any], object]
+) -> None:
+    """Django's asynchronous methods use a thread, and so another connection, unless async_to_sync() runs
+    them: what they write would stay when the event is rolled back, and come again with each attempt.
+    """
+    effects.fails["writes"] = lambda: run(write_elsewhere())
+    consumer = MemoryConsumer("test", handlers=effects.registry, raises=False)
+    send_steps(consumer, "a", 1)
+    send_steps(consumer, "bad", 1, fail="writes")
+    send_steps(consumer, "a", 2)
+    consumer.drain()
+    asyncio.run(sync_to_async(connections.close_all)())
+    assert effects.of("a") == [1, 2]
+    assert not Processed.objects.filter(consumer="thread").exists()
+    assert (
+        undecided()
+        .get()
+        .error.startswith("WroteElsewhere: a handler wrote to database 'default' in another thread")
+    )
+
+
+@pytest.mark.django_db(transaction=True)
+def test_asynchronous_code_that_runs_in_the_thread_of_the_handler_is_part_of_its_transaction(
+    effects: Effects,
+) -> None:
+    effects.fails["writes"] = async_to_sync(write_elsewhere)
+    consumer = MemoryConsumer("test", handlers=effects.registry)
+    send_steps(consumer, "a", 1, fail="writes")
+    consumer.drain()
+    assert effects.of("a") == [1]
+    assert Processed.objects.filter(consumer="thread").count() == 1
 
 
 def test_router_that_sends_a_model_elsewhere_is_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,6 +59,14 @@ def test_librdkafka_does_not_take_what_breaks_a_promise(option: str, value: Any)
         ConfluentPublisher({**LIBRDKAFKA, option: value})
 
 
+def test_what_only_the_client_that_asks_about_topics_cannot_have_is_refused() -> None:
+    """The producer takes it, because it is idempotent. The other client would fail again and again, as in an
+    outage.
+    """
+    with pytest.raises(ImproperlyConfigured, match=r'KAFKA\["OPTIONS"\]: .*enable.gapless.guarantee'):
+        ConfluentPublisher({**LIBRDKAFKA, "enable.gapless.guarantee": True})
+
+
 def test_saying_what_is_so_anyway_is_allowed() -> None:
     KafkaPythonPublisher({**PYTHON, "acks": "all", "enable_idempotence": True, "transactional_id": None})
     ConfluentPublisher(

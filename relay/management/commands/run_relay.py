@@ -18,15 +18,11 @@ from outbox.errors import LogUnsafe
 from outbox.operations.bulk import operations
 from outbox_core.kafka_endpoint import Endpoint
 from outbox_core.operations.bulk.carrier import Carrier
-from outbox_core.operations.doctor.kafka import ASK_SECONDS
 from outbox_core.process import garbage
 from outbox_core.process.arguments import seconds
 from outbox_core.process.command import ProcessCommand
 from outbox_core.process.exit_codes import ExitCode
 from relay import log_lines, minutes, signals, spans
-from relay.audit.continuous.auditor import Auditor
-from relay.audit.continuous.row import AuditRow
-from relay.audit.kafka import open_reader
 from relay.beside import Beside
 from relay.conf import RelaySettings, settings
 from relay.consumer_groups.watch import GroupsWatch
@@ -108,6 +104,12 @@ def _beside(database: str, config: RelaySettings, publisher: Publisher) -> Besid
 def _auditing(database: str, config: RelaySettings) -> Iterator[Beside]:
     """The continuous audit, in a thread of its own: a turn may take half of the time between two."""
     if config.audit_seconds is not None:
+        # A relay that does not audit loads nothing that reads Kafka.
+        from outbox_core.operations.doctor.kafka import ASK_SECONDS
+        from relay.audit.continuous.auditor import Auditor
+        from relay.audit.continuous.row import AuditRow
+        from relay.audit.kafka import open_reader
+
         row = AuditRow(database, f"relay {_name()}")
         auditor = Auditor(database, partial(open_reader, ASK_SECONDS), config.audit_seconds, row)
         yield Beside(database, [auditor.turn], config.audit_seconds)

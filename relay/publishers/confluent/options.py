@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import confluent_kafka
+from confluent_kafka.admin import AdminClient
 from django.core.exceptions import ImproperlyConfigured
 
 from outbox_core.librdkafka import LOGGER, contained, without_login
@@ -75,7 +76,8 @@ def client_options(options: Mapping[str, Any], delivery_seconds: float) -> dict[
     configuration.check(options, required="bootstrap.servers", fixed=_FIXED, files=_FILES)
     milliseconds = max(MINIMUM_MS, int(delivery_seconds * 500))
     result = contained({**_DEFAULTS, "socket.timeout.ms": milliseconds, **options})
-    _try({**result, **_DECIDED})
+    _try(confluent_kafka.Producer, {**result, **_DECIDED})
+    _try(AdminClient, result)
     return result
 
 
@@ -97,12 +99,13 @@ def compresses(options: Mapping[str, Any]) -> bool:
     return any(options.get(name, "none") != "none" for name in ("compression.type", "compression.codec"))
 
 
-def _try(options: Mapping[str, Any]) -> None:
-    """Let librdkafka check the options, with a producer that has no address to connect to."""
+def _try(client: Callable[..., Any], options: Mapping[str, Any]) -> None:
+    """Let librdkafka check the options, with a client that has no address to connect to."""
     alone = without_login(options)
     alone.pop("bootstrap.servers")
     try:
-        confluent_kafka.Producer(alone, logger=LOGGER).close()
+        with client(alone, logger=LOGGER):
+            pass
     except confluent_kafka.KafkaException as error:
         text = error.args[0].str()
         unknown = re.fullmatch(r'No such configuration property: "(.*)"', text)
