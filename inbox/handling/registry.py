@@ -5,7 +5,8 @@ from __future__ import annotations
 import inspect
 import typing
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import wraps
 from typing import Any, TypeVar
 
 from inbox.errors import HandlerError
@@ -64,6 +65,19 @@ class Handler:
             returned = self.function(*map(list, zip(*arguments, strict=True)))
         if returned is not None:
             self._refuse_unfinished(returned)
+
+    def late(self) -> Handler:
+        """The same, but it reads the payload in its call: the code of the payload's type has failed."""
+
+        @wraps(self.function)
+        def read_and_call(event: Event) -> None:
+            arguments = self.arguments(event)
+            if self.batch:
+                self.handle_many([event], [arguments])
+            else:
+                self(event, arguments)
+
+        return replace(self, function=read_and_call, reader=None, wants_event=True, batch=False)
 
     def _refuse_unfinished(self, returned: object) -> None:
         if isinstance(returned, _NEVER_RUN):

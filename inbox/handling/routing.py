@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 from msgspec import structs
 
+from inbox.errors import Poison
 from inbox.handling import running
 from inbox.handling.registry import EVERY, Handler
 from inbox.handling.running import Call
@@ -95,9 +96,13 @@ class Routes:
             return None
         identity = _identity(event)
         try:
-            calls = tuple([(handler, handler.arguments(event)) for handler in handlers])
-        except Exception as error:
+            calls = tuple([(handler, _arguments(handler, event)) for handler in handlers])
+        except Poison as error:
             return Delivery(record=record, identity=identity, event=event).refused(error, handlers[0].name)
+        except (
+            Exception
+        ):  # of code of the payload's type, in an outage for example: it fails again in the call
+            calls = tuple([(handler.late(), (event,)) for handler in handlers])
         return Delivery(record=record, identity=identity, event=event, calls=calls)
 
     def taking(self, event: Event) -> Sequence[Handler]:
@@ -107,6 +112,15 @@ class Routes:
         if self.apply_replays or not event.replay:
             return handlers
         return [handler for handler in handlers if handler.replays] or (handlers if self.held else ())
+
+
+def _arguments(handler: Handler, event: Event) -> tuple[Any, ...]:
+    """The payload of a type may run code of its own, which may hang or leave as a handler may."""
+    if handler.reader is None:
+        return handler.arguments(event)
+    found: list[tuple[Any, ...]] = []
+    running.limited(Call(handler, event, monotonic()), lambda: found.append(handler.arguments(event)))
+    return found[0]
 
 
 def _identity(event: Event) -> Identity:

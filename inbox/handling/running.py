@@ -170,18 +170,33 @@ class Limit:
         self._frozen = 0.0
         self._stopped = threading.Event()
         self._late: Call | None = None
+        self._timed: Call | None = None
+        self._ticks = 0
         self.grace = GRACE_SECONDS
 
     def install(self) -> None:
         """Call it in the main thread, where the handlers run."""
         if self._seconds:
             signal.signal(SIGNAL, self._interrupt)
+            signal.setitimer(signal.ITIMER_VIRTUAL, self._every, self._every)
             self._ticked = (self._clock(), self._cpu())
             threading.Thread(target=self._watch, name="handler limit", daemon=True).start()
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
-        if current is not None and current is self._late:
+        call = current
+        if call is None:
+            return
+        if call is self._late or self._used_up(call):
+            self._late = call
             raise Interrupted
+
+    def _used_up(self, call: Call) -> bool:
+        """Whether the call has taken so much CPU time, by the timer of the kernel: a regular expression, for
+        one, lets no other thread run, but signals.
+        """
+        self._ticks = self._ticks + 1 if call is self._timed else 1
+        self._timed = call
+        return min(self._ticks * self._every, call.seconds) > self._seconds
 
     def _watch(self) -> None:
         while not self._stopped.wait(self._every):
@@ -190,6 +205,7 @@ class Limit:
     def stop(self) -> None:
         """Interrupt no call from now on."""
         self._stopped.set()
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
 
     def tick(self) -> None:
         """Check, a pause after the last tick, without the time in which the process was frozen meanwhile."""

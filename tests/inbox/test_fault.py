@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import signal
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import ClassVar
 
 import psycopg.errors
 import pytest
@@ -172,14 +175,20 @@ def limit() -> Iterator[Limit]:
     signal.signal(signal.SIGVTALRM, before)
 
 
-@pytest.mark.parametrize("where", [lambda deed: deed, in_a_batch], ids=["handler", "batch"])
+def backtrack() -> None:
+    """For about 20 seconds no other thread runs."""
+    re.match(r"(a+)+$", 30 * "a" + "b")
+
+
+@pytest.mark.parametrize(
+    "hang",
+    [lambda: time.sleep(20), in_a_batch(lambda: time.sleep(20)), backtrack],
+    ids=["handler", "batch", "no other thread runs"],
+)
 def test_handler_that_hangs_is_interrupted(
-    consumer: MemoryConsumer,
-    effects: Effects,
-    limit: Limit,
-    where: Callable[[Callable[[], object]], Callable[[], object]],
+    consumer: MemoryConsumer, effects: Effects, limit: Limit, hang: Callable[[], object]
 ) -> None:
-    effects.fails["hang"] = where(lambda: time.sleep(20))
+    effects.fails["hang"] = hang
     began_at = time.monotonic()
     send_steps(consumer, "a", 1, fail="hang")
     send_steps(consumer, "b", 1)
@@ -188,6 +197,64 @@ def test_handler_that_hangs_is_interrupted(
     assert time.monotonic() - began_at < 15
     assert HeldEvent.objects.get().error.startswith("HandlerHung: ")
     assert "INBOX['HANDLER_SECONDS']" in HeldEvent.objects.get().error
+
+
+@dataclass
+class Checked:
+    """A payload with code of its own."""
+
+    number: int
+    check: ClassVar[Callable[[], object]] = staticmethod(lambda: None)
+
+    def __post_init__(self) -> None:
+        if self.number == 1:
+            type(self).check()
+
+
+@pytest.mark.parametrize("batch", [False, True], ids=["", "batch"])
+@pytest.mark.parametrize(
+    "check",
+    [
+        raising(OperationalError("the database is starting up")),
+        raising(SystemExit(1)),
+        lambda: time.sleep(20),
+    ],
+    ids=["outage", "exit", "hang"],
+)
+def test_code_of_a_payload_fails_like_its_handler(
+    effects: Effects,
+    consumer: MemoryConsumer,
+    limit: Limit,
+    monkeypatch: pytest.MonkeyPatch,
+    check: Callable[[], object],
+    batch: bool,
+) -> None:
+    numbers: list[int] = []
+    if batch:
+
+        @effects.registry.handler("test.checked", batch=True)
+        def many(payloads: list[Checked]) -> None:
+            numbers.extend(payload.number for payload in payloads)
+    else:
+
+        @effects.registry.handler("test.checked")
+        def one(payload: Checked) -> None:
+            numbers.append(payload.number)
+
+    consumer.restart()
+    monkeypatch.setattr(Checked, "check", staticmethod(check))
+    began_at = time.monotonic()
+    consumer.send("test.checked", {"number": 1}, key="a")
+    consumer.send("test.checked", {"number": 2}, key="b")
+    consumer.poll()
+    assert numbers == [2]
+    assert time.monotonic() - began_at < 15
+    assert not undecided().exists(), "it is retried"
+    monkeypatch.setattr(Checked, "check", staticmethod(lambda: None))
+    consumer.time.now += 61
+    consumer.drain()
+    assert numbers == [2, 1]
+    assert not HeldEvent.objects.exists()
 
 
 @pytest.mark.django_db(transaction=True)
