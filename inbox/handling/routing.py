@@ -99,9 +99,8 @@ class Routes:
             calls = tuple([(handler, _arguments(handler, event)) for handler in handlers])
         except Poison as error:
             return Delivery(record=record, identity=identity, event=event).refused(error, handlers[0].name)
-        except (
-            Exception
-        ):  # of code of the payload's type, in an outage for example: it fails again in the call
+        except Exception:
+            # The code of a payload's type has failed. The call runs it again, and fails as a handler does.
             calls = tuple([(handler.late(), (event,)) for handler in handlers])
         return Delivery(record=record, identity=identity, event=event, calls=calls)
 
