@@ -19,5 +19,6 @@ RUN = f"{os.getpid()}_{secrets.token_hex(3)}"
 DATABASES["default"]["TEST"] = {"NAME": f"test_shop_{RUN}"}
 DATABASES["other"] = copy.deepcopy(DATABASES["default"]) | {"TEST": {"NAME": f"test_other_{RUN}"}}
 
+TESTS_SWAPPED_IN = "testapp.SwappedIn"
 RELAY = json.loads(os.environ.get("TESTS_RELAY", "{}"))
 """Of the processes that a test starts."""

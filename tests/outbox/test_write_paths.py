@@ -9,10 +9,22 @@ from django.apps import apps
 from django.db.models import QuerySet
 from django.db.models.signals import post_delete, post_save
 from django.dispatch import Signal
+from pytest_django import Settings
 
 import outbox
-from outbox.testing import CapturedEvents
-from tests.outbox.write_paths import KINDS, NOTHING, PAGE, PATHS, REFUSED, UNSEEN, WritePath, new, page
+from outbox.testing import CapturedEvents, captured_events
+from tests.outbox.write_paths import (
+    CAPTURED,
+    KINDS,
+    NOTHING,
+    PAGE,
+    PATHS,
+    REFUSED,
+    UNSEEN,
+    WritePath,
+    new,
+    page,
+)
 from tests.testapp.events import Note
 from tests.testapp.models import Owner, Plain
 
@@ -41,6 +53,34 @@ def test_write_path(path: WritePath, kind: str, outbox_events: CapturedEvents) -
         assert (events, content(model)) == ([], before)
     else:
         assert events == list(path.events)
+
+
+class Elsewhere:
+    """All of the app's rows are in another database."""
+
+    def db_for_read(self, model: Any, **hints: Any) -> str | None:
+        return "other" if model._meta.app_label == "testapp" else None
+
+    db_for_write = db_for_read
+
+
+@pytest.mark.django_db(databases=["default", "other"])
+@pytest.mark.parametrize(
+    "path",
+    [pytest.param(path, id=path.name) for path in PATHS if path.of("Plain") in (CAPTURED, REFUSED)],
+)
+def test_a_write_to_another_database_has_its_events_there(path: WritePath, settings: Settings) -> None:
+    settings.DATABASE_ROUTERS = [Elsewhere()]
+    row, owner = Plain.objects.create(**new(Plain)), Owner.objects.create()
+    announce(Plain)
+    with captured_events("default") as here, captured_events("other") as there:
+        if path.of("Plain") == REFUSED:
+            with pytest.raises(outbox.CannotCapture):
+                path.write(Plain, row, owner)
+        else:
+            path.write(Plain, row, owner)
+    assert [event.key for event in there] == ([] if path.of("Plain") == REFUSED else list(path.events))
+    assert not here
 
 
 def announce(model: Any) -> None:

@@ -15,7 +15,7 @@ from asgiref.sync import async_to_sync
 from django.db.models import QuerySet
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "write-paths.md"
-KINDS = ("Plain", "Proxy", "Child", "UuidKey", "TextKey", "CompositeKey")
+KINDS = ("Plain", "Proxy", "Child", "UuidKey", "TextKey", "CompositeKey", "SwappedIn")
 
 CAPTURED, REFUSED, NOTHING, UNSEEN = "captured", "refused", "writes nothing", "not captured"
 
@@ -54,9 +54,24 @@ def in_bulk(model: Any, row: Any, owner: Any) -> None:
         saved(each)
 
 
-def related(model: Any, owner: Any) -> Any:
+def related(model: Any, owner: Any, how: str = "owned") -> Any:
     name = "plain" if model.__name__ in ("Proxy", "Child") else model.__name__.lower()
-    return getattr(owner, f"{name}_owned")
+    return getattr(owner, f"{name}_{how}")
+
+
+def about(model: Any, owner: Any) -> Any:
+    """The manager of a generic relation."""
+    return related(model, owner, "about")
+
+
+def described(model: Any, row: Any, owner: Any) -> Any:
+    """The same, with this row among them, which is not announced."""
+    from django.contrib.contenttypes.models import ContentType
+
+    QuerySet(model).filter(pk=row.pk).update(
+        about_type=ContentType.objects.get_for_model(owner), about_id=owner.pk
+    )
+    return about(model, owner)
 
 
 def owned(model: Any, row: Any, owner: Any) -> Any:
@@ -177,6 +192,30 @@ PATHS = [
     WritePath("`owner.rows.create()`", lambda m, r, o: related(m, o).create(**new(related(m, o).model))),
     WritePath("`owner.rows.update()`", lambda m, r, o: owned(m, r, o).update(size=7)),
     WritePath("`owner.delete()` with `CASCADE`", lambda m, r, o: held(m, r, o).delete(), events=("deleted",)),
+    WritePath("generic relation: `owner.rows.add(row)`", lambda m, r, o: about(m, o).add(r)),
+    WritePath(
+        "generic relation: `owner.rows.add(row, bulk=False)`", lambda m, r, o: about(m, o).add(r, bulk=False)
+    ),
+    WritePath("generic relation: `owner.rows.set([row])`", lambda m, r, o: about(m, o).set([r])),
+    WritePath(
+        "generic relation: `owner.rows.create()`",
+        lambda m, r, o: about(m, o).create(**new(about(m, o).model)),
+    ),
+    WritePath(
+        "generic relation: `owner.rows.remove(row)`, which deletes",
+        lambda m, r, o: described(m, r, o).remove(m.objects.get()),
+        events=("deleted",),
+    ),
+    WritePath(
+        "generic relation: `owner.rows.clear()`, which deletes",
+        lambda m, r, o: described(m, r, o).clear(),
+        events=("deleted",),
+    ),
+    WritePath(
+        "generic relation: `owner.delete()`",
+        lambda m, r, o: (described(m, r, o), o.delete()),
+        events=("deleted",),
+    ),
     WritePath("a form or a formset", formset),
     WritePath("the admin's action “delete selected”", admin_delete, events=("deleted",)),
     WritePath(
@@ -224,14 +263,16 @@ PATHS = [
 HEAD = """# Write paths
 
 What becomes of the events of `@outbox.receiver` for `post_save` and `post_delete`, by the way in which rows
-are written. The model has `objects = outbox.CapturedManager()` and `base_manager_name = "objects"`. Each cell
-is a test (`tests/outbox/test_write_paths.py`); the page is generated from it.
+are written. The models inherit their fields, `objects = outbox.CapturedManager()` and
+`base_manager_name = "objects"` from an abstract base. Each cell is a test
+(`tests/outbox/test_write_paths.py`), and so is each captured path to a second database, by a router; the page
+is generated from it.
 
 *Captured*: row and event in one transaction. *Refused*: an exception, and nothing is written. *Not captured*:
 the row is written, without an event.
 
-| | plain | proxy | multi-table child | UUID key | text key | composite key | Instead |
-|---|---|---|---|---|---|---|---|
+| | plain | proxy | multi-table child | UUID key | text key | composite key | swapped user | Instead |
+|---|---|---|---|---|---|---|---|---|
 """
 
 FOOT = """

@@ -5,6 +5,8 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+from django.contrib.contenttypes.fields import GenericForeignKey, GenericRelation
+from django.contrib.contenttypes.models import ContentType
 from django.db import models
 
 from outbox import CapturedManager
@@ -18,12 +20,17 @@ class Owner(models.Model):
 
 
 class Kind(models.Model):
-    """``owner`` is set to NULL and ``holder`` cascades when the owner is deleted."""
+    """``owner`` is set to NULL and ``holder`` cascades when the owner is deleted; so does ``about``."""
 
     title = models.CharField(max_length=50, default="")
     size = models.IntegerField(default=0)
     owner = models.ForeignKey(Owner, models.SET_NULL, null=True, related_name="%(class)s_owned")
     holder = models.ForeignKey(Owner, models.CASCADE, null=True, related_name="%(class)s_held")
+    about_type = models.ForeignKey(
+        ContentType, models.CASCADE, null=True, related_name="+", db_constraint=False
+    )  # its table comes later
+    about_id = models.BigIntegerField(null=True)
+    about = GenericForeignKey("about_type", "about_id")
 
     objects: Any = CapturedManager()
 
@@ -66,3 +73,18 @@ class CompositeKey(Kind):
     pk = models.CompositePrimaryKey("tenant", "number")
     tenant = models.IntegerField(default=1)
     number = models.IntegerField()
+
+
+class SwappedOut(Kind):
+    class Meta:
+        base_manager_name = "objects"
+        swappable = "TESTS_SWAPPED_IN"
+
+
+class SwappedIn(Kind):
+    """As a project's own user model."""
+
+
+for kind in (Plain, UuidKey, TextKey, CompositeKey, SwappedIn):
+    about = GenericRelation(kind, object_id_field="about_id", content_type_field="about_type")
+    Owner.add_to_class(f"{kind.__name__.lower()}_about", about)

@@ -10,7 +10,17 @@ from django.utils.functional import cached_property
 
 from outbox import CapturedManager, CapturedQuerySet
 from tests.testapp.fields import Coded, Contact, Listing
-from tests.testapp.kinds import Child, CompositeKey, Owner, Plain, Proxy, TextKey, UuidKey
+from tests.testapp.kinds import (
+    Child,
+    CompositeKey,
+    Owner,
+    Plain,
+    Proxy,
+    SwappedIn,
+    SwappedOut,
+    TextKey,
+    UuidKey,
+)
 
 __all__ = [
     "Child",
@@ -21,6 +31,8 @@ __all__ = [
     "Owner",
     "Plain",
     "Proxy",
+    "SwappedIn",
+    "SwappedOut",
     "TextKey",
     "UuidKey",
 ]
