@@ -14,6 +14,11 @@ class Xid8Field(models.Field):  # type: ignore[type-arg]
     def db_type(self, connection: object) -> str:
         return "xid8"
 
+    def get_prep_value(self, value: object) -> object:
+        """As text: PostgreSQL converts no number to it."""
+        prepared = super().get_prep_value(value)
+        return str(prepared) if isinstance(prepared, int) else prepared
+
     def from_db_value(self, value: object, expression: object, connection: object) -> int | None:
         return None if value is None else int(str(value))
 

@@ -283,6 +283,10 @@ are their synchronous ones. `update()` on the manager of a parent announces the 
 `bulk_create()` of rows whose primary keys the database gives (`db_default`) is refused on Django 5.2, which
 does not bring them back. By a foreign key with `DB_CASCADE`, `DB_SET_NULL` or `DB_SET_DEFAULT` (Django 6.1)
 the database changes rows without an event: `manage.py check` names it (`outbox.W013`).
+
+`dumpdata` and `loaddata` take the outbox's own tables, too (`tests/outbox/test_fixtures.py`). Events that are
+loaded are new ones of this database, and are published. A position that is loaded is not believed:
+`outbox_rebase` converts it, as after a restore.
 """
 
 
