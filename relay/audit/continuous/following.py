@@ -94,4 +94,5 @@ class Following:
             for batch in self._both.claims(self._kafka.records(topic, unread)):
                 self._both.checker.check(batch)
                 yield
-        self._offsets.read(topic, spans) if spans else None
+        if spans:
+            self._offsets.read(topic, spans)
