@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from threading import get_ident
 from typing import TYPE_CHECKING, Any, Self
 
 from inbox.errors import NotHandling
@@ -60,9 +61,12 @@ class Batch(ABC):
 
 
 class Gathering:
-    """What the events of the running transaction have collected: rows, and lists for batch handlers."""
+    """What the events of the running transaction have collected: rows, and lists for batch handlers.
+    ``thread`` is the one whose connection has the transaction.
+    """
 
     def __init__(self) -> None:
+        self.thread = get_ident()
         self.batches: dict[type[Batch], Batch] = {}
         self._many: dict[Handler, Many] = {}
 
@@ -112,6 +116,12 @@ def current_gathering() -> Gathering:
 def is_handling() -> bool:
     """Whether handlers are running in a transaction here."""
     return _gathering.get() is not None
+
+
+def is_handled_in_another_thread() -> bool:
+    """Whether that is a transaction of another thread, whose context this one has."""
+    gathering = _gathering.get()
+    return gathering is not None and gathering.thread != get_ident()
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 
 from inbox.errors import WroteElsewhere
-from inbox.handling.batch import is_handling
+from inbox.handling.batch import is_handled_in_another_thread, is_handling
 
 _SPACE = r"(?>\s|--[^\n]*(?:\n|$)|/\*.*?\*/|\()*"
 _READS = re.compile(
@@ -27,28 +27,29 @@ _LOCKS = re.compile(r"\bfor\s+(no\s+key\s+)?update\b", re.IGNORECASE)
 
 
 _UID = "inbox.other_databases"
-_CURE = {
-    False: "correct the router, or name the database in INBOX['OTHER_DATABASES']",
-    True: "run asynchronous code with asgiref.sync.async_to_sync(), or write in the thread of the handler",
-}
+_ROUTER = "correct the router, or name the database in INBOX['OTHER_DATABASES']"
+_THREAD = "run asynchronous code with asgiref.sync.async_to_sync(), or write in the thread of the handler"
 
 
 class Guard:
-    """An execute wrapper of the database ``alias``. ``in_a_thread``: of a connection of another thread."""
+    """An execute wrapper of the database ``alias``. On that of the inbox, a handler writes in its own thread
+    only.
+    """
 
-    def __init__(self, alias: str, inbox: str, *, in_a_thread: bool = False) -> None:
+    def __init__(self, alias: str, inbox: str) -> None:
         self._alias = alias
         self._inbox = inbox
-        self._in_a_thread = in_a_thread
 
     def __call__(
         self, execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: dict[str, Any]
     ) -> Any:
-        if is_handling() and writes(str(sql)):
+        away = is_handled_in_another_thread()
+        is_elsewhere = away if self._alias == self._inbox else is_handling()
+        if is_elsewhere and writes(str(sql)):
             raise WroteElsewhere(
-                f"a handler wrote to database {self._alias!r}{' in another thread' * self._in_a_thread}, but "
-                f"only what it writes to {self._inbox!r} in its own thread is committed and rolled back with "
-                f"its event: {_CURE[self._in_a_thread and self._alias == self._inbox]}"
+                f"a handler wrote to database {self._alias!r}{' in another thread' * away}, but only what it "
+                f"writes to {self._inbox!r} in its own thread is committed and rolled back with its event: "
+                f"{_THREAD if self._alias == self._inbox else _ROUTER}"
             )
         return execute(sql, params, many, context)
 
@@ -60,11 +61,12 @@ def install(inbox: str, allowed: Collection[str]) -> None:
     here = threading.get_ident()
 
     def guard(connection: BaseDatabaseWrapper, **_: object) -> None:
-        alias, in_a_thread = connection.alias, threading.get_ident() != here
+        alias = connection.alias
         wrappers = connection.execute_wrappers
         wrappers[:] = [wrapper for wrapper in wrappers if not isinstance(wrapper, Guard)]
-        if alias not in allowed and (in_a_thread or alias != inbox):
-            wrappers.append(Guard(alias, inbox, in_a_thread=in_a_thread))
+        # Here, the inbox's own connection is that of the handlers.
+        if alias not in allowed and (alias != inbox or threading.get_ident() != here):
+            wrappers.append(Guard(alias, inbox))
 
     for connection in connections.all():
         guard(connection)

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, Protocol
 from inbox.errors import HandlerFailed, HandlerHung, HandlerLeft, Interrupted
 from outbox_core.people.failure import message
 from outbox_core.process.exit_codes import ExitCode
-from outbox_core.wire.event import Event
+from outbox_core.wire.event import Event, current_event, restore
 
 GRACE_SECONDS = 10.0
 SIGNAL = signal.SIGVTALRM
@@ -104,6 +104,7 @@ def run_function(function: Callable[[], object]) -> None:
 def limited(call: Call, function: Callable[..., object], *arguments: Any) -> None:
     """Run a function as the current call. Whatever ends it, is an Exception, except Ctrl-C of a person."""
     global current
+    before = current_event()
     current = call
     status = 1
     try:
@@ -111,6 +112,7 @@ def limited(call: Call, function: Callable[..., object], *arguments: Any) -> Non
         status = 0
     except BaseException as error:
         current = None  # first, so that the time limit does not interrupt what follows
+        restore(before)  # the limit may have interrupted the end of a Handling
         if isinstance(error, KeyboardInterrupt) and asked_by_a_person():
             raise
         said = as_error(error, call)
@@ -170,6 +172,7 @@ class Limit:
         self._frozen = 0.0
         self._stopped = threading.Event()
         self._late: Call | None = None
+        self._interrupted: Call | None = None
         self._timed: Call | None = None
         self._ticks = 0
         self.grace = GRACE_SECONDS
@@ -184,10 +187,10 @@ class Limit:
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
         call = current
-        if call is None:
+        if call is None or call is self._interrupted:  # once: what it does to end must not be interrupted
             return
         if call is self._late or self._used_up(call):
-            self._late = call
+            self._late = self._interrupted = call
             raise Interrupted
 
     def _used_up(self, call: Call) -> bool:

@@ -59,6 +59,11 @@ def current_event() -> Event | None:
     return _current.get()
 
 
+def restore(event: Event | None) -> None:
+    """Make it the current one again, where a ``Handling`` was kept from its end."""
+    _current.set(event)
+
+
 class Handling:
     """Makes ``event`` the current one, in a ``with`` statement. None: no event is."""
 

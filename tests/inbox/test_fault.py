@@ -17,11 +17,13 @@ from django.db import OperationalError, connection, transaction
 from django.db.utils import DatabaseErrorWrapper
 
 import inbox
+from inbox.errors import Interrupted
 from inbox.handling import running
 from inbox.handling.running import Limit
 from inbox.models import HeldEvent
 from inbox.testing import MemoryConsumer
 from outbox_core.process.exit_codes import ExitCode
+from outbox_core.wire.event import Handling
 from tests.inbox.conftest import Effects, executing, logged, raising, send_steps, undecided
 
 
@@ -197,6 +199,39 @@ def test_handler_that_hangs_is_interrupted(
     assert time.monotonic() - began_at < 15
     assert HeldEvent.objects.get().error.startswith("HandlerHung: ")
     assert "INBOX['HANDLER_SECONDS']" in HeldEvent.objects.get().error
+
+
+def test_what_an_interrupted_handler_does_to_end_is_not_interrupted(
+    consumer: MemoryConsumer, effects: Effects, limit: Limit
+) -> None:
+    ended: list[bool] = []
+
+    def hang() -> None:
+        try:
+            time.sleep(20)
+        finally:
+            signal.raise_signal(running.SIGNAL)  # as the timer of the kernel does, a moment later
+            ended.append(True)
+
+    effects.fails["hang"] = hang
+    send_steps(consumer, "a", 1, fail="hang")
+    send_steps(consumer, "b", 1)
+    consumer.poll()
+    assert ended
+    assert inbox.current_event() is None
+
+
+def test_an_interrupt_in_the_last_moment_leaves_no_current_event(
+    consumer: MemoryConsumer, effects: Effects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(self: Handling, *error: object) -> None:
+        raise Interrupted
+
+    send_steps(consumer, "a", 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(Handling, "__exit__", interrupted)
+        consumer.poll()
+    assert inbox.current_event() is None
 
 
 @dataclass
