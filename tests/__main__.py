@@ -19,7 +19,7 @@ def main(arguments: list[str]) -> int:
     if arguments or "DATABASE_URL" in os.environ:
         return subprocess.call([*PYTEST, *arguments])
     with tempfile.TemporaryFile() as output:
-        slower = ["nice", "-n", "10", *PYTEST, "-m", REST]
+        slower = ["nice", "-n", "5", *PYTEST, "-m", REST]
         with subprocess.Popen(slower, stdout=output, stderr=subprocess.STDOUT) as rest:
             failed = subprocess.call([*PYTEST, "-m", FIRST]) != 0
             print("waiting for the other half", flush=True)

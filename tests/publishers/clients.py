@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from itertools import takewhile
 from typing import Any, NamedTuple
 
@@ -13,6 +14,7 @@ from relay.publishers.base import Failure, Publisher, Trouble
 from relay.publishers.confluent import ConfluentPublisher
 from relay.publishers.kafka_python import KafkaPythonPublisher
 from tests.publishers.broker import USER
+from tests.waiting import wait_until
 
 Client = Callable[..., Publisher]
 
@@ -95,6 +97,18 @@ def records(
         for number in range(first, first + count)
         for key in keys
     ]
+
+
+def prepare(publisher: Publisher, topics: Collection[str]) -> None:
+    """As the relay does: on a machine that is busy, an answer may come late, and the question comes again."""
+
+    def answers() -> bool:
+        with suppress(PublisherUnavailable):
+            publisher.prepare(topics)
+            return True
+        return False
+
+    wait_until(answers, 60, "the broker answers")
 
 
 def deliver(publisher: Publisher, wanted: Sequence[Record], *, seconds: float = 60.0) -> list[Failure]:
