@@ -6,6 +6,8 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
+from typing import BinaryIO
 
 PYTEST = [sys.executable, "-m", "pytest"]
 FIRST, REST = "acceptance", "not acceptance"
@@ -18,15 +20,23 @@ def main(arguments: list[str]) -> int:
     """
     if arguments or "DATABASE_URL" in os.environ:
         return subprocess.call([*PYTEST, *arguments])
-    with tempfile.TemporaryFile() as output:
+    with tempfile.NamedTemporaryFile() as output:
         slower = ["nice", "-n", "5", *PYTEST, "-m", REST]
         with subprocess.Popen(slower, stdout=output, stderr=subprocess.STDOUT) as rest:
             failed = subprocess.call([*PYTEST, "-m", FIRST]) != 0
-            print("waiting for the other half", flush=True)
-            failed |= rest.wait() != 0
-        output.seek(0)
-        sys.stdout.buffer.write(output.read())
+            with open(output.name, "rb") as printed:
+                while rest.poll() is None:
+                    _show(printed)
+                    time.sleep(1)
+                _show(printed)
+            failed |= rest.returncode != 0
     return int(failed)
+
+
+def _show(printed: BinaryIO) -> None:
+    """Prints what came since; one who waits for the other half sees how far it is."""
+    sys.stdout.buffer.write(printed.read())
+    sys.stdout.buffer.flush()
 
 
 if __name__ == "__main__":
