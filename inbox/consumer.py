@@ -161,7 +161,7 @@ class Consumer:
             failed=failed,
         )
         held = replace(routes, held=True)
-        self._retries = Retries(unit=unit, route=held, judge=judge, attempts=inbox.attempts, failed=failed)
+        self._retries = Retries(unit=unit, routes=held, judge=judge, attempts=inbox.attempts, failed=failed)
 
     def run(self) -> int:
         """Consume until asked to stop, finish the current work, and leave. Returns how many events were

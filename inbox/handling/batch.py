@@ -84,11 +84,10 @@ class Gathering:
 
     def before(self, delivery: Delivery) -> list[Many]:
         """What must be handled before this event: earlier events of its key that wait for another handler."""
-        handlers = [handler for handler, _ in delivery.calls]
         return [
             self._many.pop(many.handler)
             for many in [*self._many.values()]
-            if handlers != [many.handler] and many.has_key_of(delivery)
+            if [*delivery.handlers] != [many.handler] and many.has_key_of(delivery)
         ]
 
     def rest(self) -> list[Many]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -43,9 +44,9 @@ class Many:
         return (delivery.record.topic, delivery.record.key) in self._keys
 
     @property
-    def calls(self) -> tuple[tuple[Handler, list[tuple[Any, ...]]], ...]:
+    def handlers(self) -> Sequence[Handler]:
         """As those of a delivery."""
-        return ((self.handler, self._arguments),)
+        return (self.handler,)
 
     def run(self, index: int | None) -> None:
         """Call the handler with all of them. Raises HandlerFailed, with ``index``."""

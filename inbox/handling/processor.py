@@ -95,9 +95,10 @@ class Processor:
         self, batch: Sequence[ConsumerRecord], deliveries: list[Delivery]
     ) -> Iterator[Sequence[ConsumerRecord]]:
         left = batch
-        self._report_refused(deliveries)
         if deliveries:
-            for last in self._settle(self._without_suspects(batch, deliveries)):
+            ready = self._routes.read(self._without_suspects(batch, deliveries))
+            self._report_refused(ready)
+            for last in self._settle(ready):
                 end = next(index for index, record in enumerate(left, start=1) if record is last.record)
                 yield left[:end]
                 left = left[end:]
@@ -208,7 +209,7 @@ class Processor:
         """
         later = _with_handlers(self._later)
         dead = self._noted([*deliveries, *later])
-        tried = [*deliveries, *(d for d in later if d.record.place not in dead)]
+        tried = [*deliveries, *self._routes.read([d for d in later if d.record.place not in dead])]
         self._try_until_one_succeeds(tried)
         self._noted(deliveries)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from time import monotonic
@@ -31,6 +31,7 @@ class Identity(msgspec.Struct, frozen=True, gc=False):
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     """A record and the handlers to call for it, or the ``error`` for which it is held without a call.
+    ``arguments`` are there once its payload is read.
 
     ``attempts`` is how often it has failed so far, and ``handler`` the name of the one that failed.
     """
@@ -38,7 +39,8 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     record: ConsumerRecord
     identity: Identity
     event: Event | None = None
-    calls: tuple[tuple[Handler, tuple[Any, ...]], ...] = ()
+    handlers: Sequence[Handler] = ()
+    arguments: Sequence[tuple[Any, ...]] = ()
     error: str = ""
     attempts: int = 0
     handler: str = ""
@@ -53,6 +55,13 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
         """The event, if the record carries one."""
         return () if self.event is None else (self.event,)
 
+    @property
+    def calls(self) -> Iterator[tuple[Handler, tuple[Any, ...]]]:
+        """Each handler with its arguments. An event whose payload nobody has read must not count as handled:
+        that is a ValueError.
+        """
+        return zip(self.handlers, self.arguments, strict=True)
+
     def run(self, index: int | None = 0) -> None:
         """Call the handlers, except batch handlers.
 
@@ -66,7 +75,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
 
     def refused(self, error: BaseException, handler: str = "") -> Delivery:
         """The same delivery, to be held for ``error`` until a person decides."""
-        return structs.replace(self, error=describe(error), attempts=1, handler=handler)
+        return structs.replace(self, error=describe(error), attempts=1, handler=handler, handlers=())
 
 
 PLAIN = re.compile(r"[a-zA-Z0-9._-]{1,100}")
@@ -85,7 +94,7 @@ class Routes:
     held: bool = False
 
     def __call__(self, record: ConsumerRecord) -> Delivery | None:
-        """What to do with ``record``; None if no handler takes it."""
+        """Find the handlers of ``record``; None if none takes it. Runs no code of the project."""
         try:
             event = parse(record)
         except Exception as error:  # no record may end the consumer
@@ -94,15 +103,19 @@ class Routes:
         if not handlers:
             self.skip(event)
             return None
-        identity = _identity(event)
-        try:
-            calls = tuple([(handler, _arguments(handler, event)) for handler in handlers])
-        except Poison as error:
-            return Delivery(record=record, identity=identity, event=event).refused(error, handlers[0].name)
-        except Exception:
-            # The code of a payload's type has failed. The call runs it again, and fails as a handler does.
-            calls = tuple([(handler.late(), (event,)) for handler in handlers])
-        return Delivery(record=record, identity=identity, event=event, calls=calls)
+        return Delivery(record=record, identity=_identity(event), event=event, handlers=handlers)
+
+    def read(self, deliveries: Sequence[Delivery]) -> Sequence[Delivery]:
+        """Read the payloads of these. The type of a payload may run code of its own, which may hang or leave
+        as a handler may: its payload is read again in the call of the handler, and fails as that does.
+        """
+        reading = _Reading(deliveries)
+        while reading.next < len(deliveries):
+            try:
+                running.limited(Call(reading, None, monotonic()), reading.go_on)
+            except Exception:
+                reading.leave()
+        return reading.done
 
     def taking(self, event: Event) -> Sequence[Handler]:
         """The handlers that take this event."""
@@ -113,13 +126,51 @@ class Routes:
         return [handler for handler in handlers if handler.replays] or (handlers if self.held else ())
 
 
-def _arguments(handler: Handler, event: Event) -> tuple[Any, ...]:
-    """The payload of a type may run code of its own, which may hang or leave as a handler may."""
-    if handler.reader is None:
-        return handler.arguments(event)
-    found: list[tuple[Any, ...]] = []
-    running.limited(Call(handler, event, monotonic()), lambda: found.append(handler.arguments(event)))
-    return found[0]
+class _Reading:
+    """Reads payloads with one time limit for all, because a limit costs as much as a payload."""
+
+    def __init__(self, deliveries: Sequence[Delivery]) -> None:
+        self._deliveries = deliveries
+        self.done: list[Delivery] = []
+
+    @property
+    def next(self) -> int:
+        """The index of the one that is read next, or now."""
+        return len(self.done)
+
+    @property
+    def name(self) -> str:
+        """What is read, if the time limit has to name it."""
+        delivery = self._deliveries[self.next]
+        return f"reading the payload for {Call(delivery.handlers[0], delivery.event, 0.0)}"
+
+    def go_on(self) -> None:
+        for delivery in self._deliveries[self.next :]:
+            self.done.append(_read(delivery))
+
+    def leave(self) -> None:
+        """The next one has failed: its call reads it."""
+        delivery = self._deliveries[self.next]
+        handlers = [handler.late() for handler in delivery.handlers]
+        arguments = [(delivery.event,)] * len(handlers)
+        self.done.append(structs.replace(delivery, handlers=handlers, arguments=arguments))
+
+
+def _read(delivery: Delivery) -> Delivery:
+    event = delivery.event
+    if event is None:
+        return delivery
+    try:
+        arguments = [handler.arguments(event) for handler in delivery.handlers]
+    except Poison as error:
+        return delivery.refused(error, delivery.handlers[0].name)
+    return Delivery(
+        record=delivery.record,
+        identity=delivery.identity,
+        event=event,
+        handlers=delivery.handlers,
+        arguments=arguments,
+    )
 
 
 def _identity(event: Event) -> Identity:

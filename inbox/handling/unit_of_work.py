@@ -239,11 +239,11 @@ class UnitOfWork:
             try:
                 self._refuse_broken()
             except (EffectsLost, OperationalError) as error:
-                raise HandlerFailed(index, what.calls[0][0].name, 0.0) from error
+                raise HandlerFailed(index, what.handlers[0].name, 0.0) from error
         try:
             self.blocks.end(connection)
         except EffectsLost as error:
-            raise HandlerFailed(index, what.calls[0][0].name, 0.0) from error
+            raise HandlerFailed(index, what.handlers[0].name, 0.0) from error
         self.session.restore(connection)
 
     def _report(self, what: Delivery | Many, seconds: float, error: BaseException | None = None) -> None:

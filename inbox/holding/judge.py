@@ -34,8 +34,8 @@ class Failure:
     def of(cls, error: BaseException, deliveries: Sequence[Delivery]) -> Self:
         if isinstance(error, HandlerFailed):
             return cls(cause(error), error.handler, error.index, error.seconds)
-        calls = deliveries[0].calls if len(deliveries) == 1 else ()
-        return cls(error, calls[0][0].name if calls else "", None, 0.0)
+        handlers = deliveries[0].handlers if len(deliveries) == 1 else ()
+        return cls(error, handlers[0].name if handlers else "", None, 0.0)
 
     @property
     def words(self) -> str:
@@ -93,7 +93,7 @@ class Judge:
     def succeeded(self, deliveries: Sequence[Delivery]) -> None:
         """The handlers of these succeeded."""
         if self.evidence and deliveries:
-            names = {handler.name for delivery in deliveries for handler, _ in delivery.calls}
+            names = {handler.name for delivery in deliveries for handler in delivery.handlers}
             over = self.evidence.succeeded(names)
             self._over |= over
             for name in over:
@@ -113,7 +113,7 @@ class Judge:
 
     def pause(self, delivery: Delivery) -> float:
         """Seconds to wait before this one is retried."""
-        return max((self.evidence.pause(handler.name) for handler, _ in delivery.calls), default=1.0)
+        return max((self.evidence.pause(handler.name) for handler in delivery.handlers), default=1.0)
 
     def take_over(self) -> set[str]:
         """The handlers whose outage has ended since this was asked last."""

@@ -8,13 +8,12 @@ from typing import NamedTuple
 
 from inbox.database import drop_dead_connection
 from inbox.errors import HandlerFailed
-from inbox.handling.routing import Delivery
+from inbox.handling.routing import Delivery, Routes
 from inbox.handling.unit_of_work import UnitOfWork
 from inbox.holding.judge import Failure, Judge
 from inbox.models import HeldEvent
 from inbox.models.held_queries import HeldEventQuerySet
 from inbox.signals import held_retried, hold_kept
-from outbox_core.wire.consumed import ConsumerRecord
 
 KEYS = 100
 ROWS = 50
@@ -72,13 +71,13 @@ class Retries:
         self,
         *,
         unit: UnitOfWork,
-        route: Callable[[ConsumerRecord], Delivery | None],
+        routes: Routes,
         judge: Judge,
         attempts: int,
         failed: Callable[[BaseException], None] = lambda error: None,
     ) -> None:
         self._unit = unit
-        self._route = route
+        self._routes = routes
         self._judge = judge
         self._attempts = attempts
         self._failed = failed
@@ -188,12 +187,12 @@ class Retries:
         return None if is_over else held
 
     def _count(self, held: HeldEvent) -> None:
-        delivery = self._route(held.as_record())
-        calls = () if delivery is None else delivery.calls
+        delivery = self._routes(held.as_record())
+        handlers = () if delivery is None else delivery.handlers
         self._held.begin_alone(
             held,
             error=DIED.format(held.attempts + 1, self._attempts),
-            handler=calls[0][0].name if calls else "",
+            handler=handlers[0].name if handlers else "",
             retry_in=4.0 ** min(held.attempts, 3),
         )
 
@@ -245,8 +244,12 @@ class Retries:
         for held in queue if queue[0].pk in heads else ():
             if ready and (held.alone or (held.error and held.released_at is None)):
                 break
-            ready.append((held, self._route(held.as_record())))
+            ready.append((held, self._delivery(held)))
         return ready
+
+    def _delivery(self, held: HeldEvent) -> Delivery | None:
+        delivery = self._routes(held.as_record())
+        return None if delivery is None else self._routes.read([delivery])[0]
 
     def _culprit(self, error: Exception, taken: Sequence[Taken]) -> Culprit:
         index = (error.index or 0) if isinstance(error, HandlerFailed) else 0

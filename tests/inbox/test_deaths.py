@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 import pytest
 from django.db import DatabaseError
 
-from inbox.handling.routing import Delivery
+from inbox.handling.routing import Delivery, Routes
 from inbox.holding.suspects import Suspects
 from inbox.models import HeldEvent, InHand, Offset, Processed
 from inbox.models.in_hand import InHandQuerySet
@@ -23,18 +23,28 @@ class Death(BaseException):
     """Stands for the end of a process: nothing catches it."""
 
 
-@pytest.fixture
-def kill(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Have the process die while it handles the event of this id; "" for none."""
+@pytest.fixture(params=["handler", "payload"])
+def kill(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Have the process die while it handles the event of this id, or reads its payload; "" for none."""
     killers = [""]
-    run = Delivery.run
+    run, read = Delivery.run, Routes.read
 
-    def fatal(delivery: Delivery, index: int = 0) -> None:
-        if delivery.identity.event_id == killers[0]:
+    def die(*deliveries: Delivery) -> None:
+        if any(delivery.identity.event_id == killers[0] for delivery in deliveries):
             raise Death
+
+    def fatal_run(delivery: Delivery, index: int = 0) -> None:
+        die(delivery)
         run(delivery, index)
 
-    monkeypatch.setattr(Delivery, "run", fatal)
+    def fatal_read(routes: Routes, deliveries: Sequence[Delivery]) -> Sequence[Delivery]:
+        die(*deliveries)
+        return read(routes, deliveries)
+
+    if request.param == "handler":
+        monkeypatch.setattr(Delivery, "run", fatal_run)
+    else:
+        monkeypatch.setattr(Routes, "read", fatal_read)
     return lambda event_id: killers.__setitem__(0, event_id)
 
 
@@ -128,7 +138,10 @@ def test_killer_that_is_tried_in_an_outage_ends_no_more_processes(
     for number in range(120):
         send_steps(consumer, f"k{number}", number, fail="away")
     kill("k100-100")
-    assert live(consumer) <= 5, "ATTEMPTS + 2"
+    deaths = live(consumer)
+    while len(effects.calls) < 250:
+        deaths += live(consumer)
+    assert deaths <= 5, "ATTEMPTS + 2"
     assert [row.event_id for row in undecided()] == ["k100-100"]
     assert sum(len(effects.of(f"k{number}")) for number in range(120)) == 119
     assert not InHand.objects.exists()

@@ -17,7 +17,7 @@ import inbox
 from inbox.errors import HandlerError, InvalidPayload
 from inbox.handling.payload import PayloadReader
 from inbox.handling.registry import Registry
-from inbox.handling.routing import Delivery, Identity
+from inbox.handling.routing import Delivery, Identity, Routes
 from outbox_core.wire.consumed import ConsumerRecord
 
 
@@ -157,9 +157,9 @@ def test_a_copy_of_the_process_that_a_handler_makes_ends_with_the_handler() -> N
 
     record = ConsumerRecord(topic="t", partition=0, offset=0, key=None, value=b"")
     handler = registry.of()["a"]
-    calls = ((handler, (event(b""),)),)
+    call = Delivery(record=record, identity=Identity("/s", "1"), event=event(b""), handlers=[handler])
     try:
-        Delivery(record=record, identity=Identity("/s", "1"), event=event(b""), calls=calls).run()
+        Routes({}).read([call])[0].run()
     finally:
         os.write(into, b"left ")
         if os.getpid() != parent:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 from django.db import DatabaseError, connection, transaction
@@ -16,9 +16,9 @@ from inbox.testing import MemoryConsumer
 from tests.inbox.conftest import Effects, Step, raising, send_steps
 
 
-def deliveries(consumer: MemoryConsumer, effects: Effects) -> list[Delivery]:
-    route = Routes(effects.registry.of())
-    return [d for record in consumer.source.poll(0) if (d := route(record)) is not None]
+def deliveries(consumer: MemoryConsumer, effects: Effects) -> Sequence[Delivery]:
+    routes = Routes(effects.registry.of())
+    return routes.read([d for record in consumer.source.poll(0) if (d := routes(record)) is not None])
 
 
 def test_events_take_effect_in_order(consumer: MemoryConsumer, effects: Effects) -> None:
