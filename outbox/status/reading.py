@@ -15,11 +15,10 @@ from outbox.models import Relay
 from outbox.operations.bulk import operations
 from outbox.sql import statement
 from outbox.status import causes
-from outbox.status.audit import audit_report
 from outbox.status.diagnosis import diagnose
 from outbox.status.failure import refused, unreadable
-from outbox.status.groups import groups_report
-from outbox.status.report import RelayReport, ShardReport, Status, Thresholds
+from outbox.status.report import AuditReport, GroupsReport, RelayReport, ShardReport, Status, Thresholds
+from outbox.status.stored import stored
 from outbox_core.database import by_index
 from outbox_core.operations.bulk import waiting
 from outbox_core.operations.report import Problem, State
@@ -97,8 +96,8 @@ def _read(using: str, cap: int, problems: tuple[Problem, ...]) -> Status:
         holds_total=held.total,
         holds_capped=held.capped,
         causes=held.causes,
-        consumer_groups=groups_report(heard),
-        audit=audit_report(audited),
+        consumer_groups=stored(heard, GroupsReport),
+        audit=stored(audited, AuditReport),
     )
     return _with_owners(_with_totals(status))
 

@@ -75,25 +75,7 @@ class Command(StatusCommand):
             help="stop after so long, with what was found so far",
         )
         parser.add_argument("--json", action="store_true", help="print everything as JSON, also on failure")
-        parser.add_argument(
-            "--continuous",
-            action="store_true",
-            help="compare what is new, and look again at what is proved, until SIGTERM or Ctrl-C; "
-            "outbox_status shows how far it has come",
-        )
-        parser.add_argument(
-            "--every",
-            type=seconds,
-            metavar="SECONDS",
-            default=EVERY_SECONDS,
-            help="with --continuous: how often (default: %(default)g)",
-        )
-        parser.add_argument(
-            "--reset",
-            action="store_true",
-            help="forget what continuous audits have proved and found: they begin again, with events that "
-            "are created from now on",
-        )
+        _add_continuous(parser)
 
     def read(self, **options: Any) -> Report:
         scope = Scope(since=options["since"], until=options["until"], topics=frozenset(options["topic"]))
@@ -118,6 +100,8 @@ class Command(StatusCommand):
 
     def handle(self, *args: object, **options: Any) -> None:
         try:
+            if options["every"] is not None and not options["continuous"]:
+                raise CommandError("--every is for --continuous only.", returncode=ExitCode.USAGE)
             if options["reset"]:
                 self._reset(options["database"])
             elif options["continuous"]:
@@ -131,11 +115,12 @@ class Command(StatusCommand):
         row.reset(database)
         self.say("Forgotten. Continuous audits begin again, with events that are created from now on.")
 
-    def _continue(self, *, database: str, every: float, verbosity: int, **options: Any) -> None:
+    def _continue(self, *, database: str, every: float | None, verbosity: int, **options: Any) -> None:
         given = [f"--{name}" for name in ("since", "until", "topic", "timeout", "json") if options[name]]
         if given:
             said = f"--continuous compares everything: leave out {', '.join(given)}."
             raise CommandError(said, returncode=ExitCode.USAGE)
+        every = EVERY_SECONDS if every is None else every
         _require_sequence()
         log_lines.listen()
         logs.set_up("relay", verbosity)
@@ -148,6 +133,27 @@ class Command(StatusCommand):
                 stop.wait(every)
             with suppress(DatabaseError, InterfaceError):
                 auditor.give_back()
+
+
+def _add_continuous(parser: CommandParser) -> None:
+    parser.add_argument(
+        "--continuous",
+        action="store_true",
+        help="compare what is new, and look again at what is proved, until SIGTERM or Ctrl-C; "
+        "outbox_status shows how far it has come",
+    )
+    parser.add_argument(
+        "--every",
+        type=seconds,
+        metavar="SECONDS",
+        help=f"with --continuous: how often (default: {EVERY_SECONDS:g})",
+    )
+    parser.add_argument(
+        "--reset",
+        action="store_true",
+        help="forget what continuous audits have proved and found: they begin again, with events that "
+        "are created from now on",
+    )
 
 
 def _require_sequence() -> None:
