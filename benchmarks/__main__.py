@@ -35,6 +35,7 @@ NAMES = (
     "openwriter",
     "takeover",
     "audit",
+    "inbox",
     "pages",
 )
 WITH_EVENTS = (
@@ -47,6 +48,7 @@ WITH_EVENTS = (
     "transaction",
     "snapshot",
     "audit",
+    "inbox",
     "pages",
 )
 

@@ -80,6 +80,7 @@ def run(
             trial.incidents.append(incident)
             tell(f"{number:4}/{len(picked)} {_told(incident)}")
             if incident.recovered is None:
+                tell(f"          {trial.silence()}")
                 _heal(trial)
             time.sleep(chance.uniform(*between))
     except KeyboardInterrupt:

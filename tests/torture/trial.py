@@ -212,6 +212,10 @@ class Trial:
             time.sleep(0.05)
         return time.monotonic() - began
 
+    def silence(self) -> str:
+        """What is known of a fleet that does not go on."""
+        return f"relays that own a shard: {self.owners()}"
+
     def await_replay(self, rows: int) -> None:
         """Until no more than so many rows are pending: what the database had forgotten is sent again by
         then, and no later fault is to be blamed for it.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from collections import defaultdict, deque
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -12,7 +13,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from kafka import KafkaProducer
+from kafka import KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
 
 from outbox.write.uuid7 import uuid7
@@ -49,6 +50,8 @@ class Producer:
     def __init__(self, bootstrap_servers: str, topics: Sequence[str], seed: int, *, pace: float) -> None:
         self.sent: dict[UUID, Sent] = {}
         self.again = 0
+        self.acknowledged: dict[TopicPartition, float] = {}
+        """When a record of each partition was acknowledged last."""
         self._servers = bootstrap_servers.split(",")
         self._topics = list(topics)
         self._chance = random.Random(seed)
@@ -101,7 +104,8 @@ class Producer:
                 for record in records
             ]
             for future in futures:
-                future.get(timeout=ACK_SECONDS)
+                record = future.get(timeout=ACK_SECONDS)
+                self.acknowledged[TopicPartition(record.topic, record.partition)] = time.time()
         except KafkaError:
             return False
         return True

@@ -28,6 +28,7 @@ from tests.torture.ledger import Entry, digest
 from tests.torture.trial import Trial
 
 SETTLE_SECONDS = 180.0
+SILENT_SECONDS = 20.0
 GROUP = "torture"
 REFUSED = re.compile(r"torture\.(?:step|many) (\S+) \(.*\) is held until")
 
@@ -96,6 +97,19 @@ class ConsumerTrial(Trial):
             return bool(self.execute(query, (mark,))[0] == sum(self.topics.values()))
         except psycopg.Error:
             return False
+
+    def silence(self) -> str:
+        """What was sent to each partition, and took effect, in the last seconds: a producer may stand still,
+        too.
+        """
+        since = time.time() - SILENT_SECONDS
+        query = "SELECT DISTINCT topic, partition FROM torture_effect WHERE at > to_timestamp(%s)"
+        with psycopg.connect(self.url, connect_timeout=5) as connection:
+            handled = {TopicPartition(*row) for row in connection.execute(query, (since,))}
+        sent = {part for part, at in self.producer.acknowledged.items() if at > since}
+        silent = sorted(f"{part.topic}/{part.partition}" for part in {*self.partitions()} - handled)
+        unsent = sorted(f"{part.topic}/{part.partition}" for part in {*self.partitions()} - sent)
+        return f"within {SILENT_SECONDS:.0f} s no effect of {silent}; nothing was sent to {unsent}"
 
     def settle(self) -> None:
         """Stop producing, mend and release what is held, and wait until nothing is left to do."""

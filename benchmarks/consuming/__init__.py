@@ -1,0 +1,1 @@
+"""The consuming service of the benchmarks."""
