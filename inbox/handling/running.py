@@ -9,7 +9,8 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any, NamedTuple, Protocol
 
@@ -177,13 +178,24 @@ class Limit:
         self._ticks = 0
         self.grace = GRACE_SECONDS
 
-    def install(self) -> None:
-        """Call it in the main thread, where the handlers run."""
-        if self._seconds:
-            signal.signal(SIGNAL, self._interrupt)
-            signal.setitimer(signal.ITIMER_VIRTUAL, self._every, self._every)
-            self._ticked = (self._clock(), self._cpu())
-            threading.Thread(target=self._watch, name="handler limit", daemon=True).start()
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """For the handlers that run meanwhile, in the main thread."""
+        if not self._seconds:
+            yield
+            return
+        signal.signal(SIGNAL, self._interrupt)
+        signal.setitimer(signal.ITIMER_VIRTUAL, self._every, self._every)
+        self._ticked = (self._clock(), self._cpu())
+        thread = threading.Thread(target=self._watch, name="handler limit", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._stopped.set()
+            signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+            # One may be on its way, and Python gives signals back to the system before it ends.
+            signal.signal(SIGNAL, signal.SIG_IGN)
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
         call = current
@@ -204,11 +216,6 @@ class Limit:
     def _watch(self) -> None:
         while not self._stopped.wait(self._every):
             self.tick()
-
-    def stop(self) -> None:
-        """Interrupt no call from now on."""
-        self._stopped.set()
-        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
 
     def tick(self) -> None:
         """Check, a pause after the last tick, without the time in which the process was frozen meanwhile."""

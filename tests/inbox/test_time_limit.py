@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from textwrap import dedent
 from typing import ClassVar
 
 import pytest
@@ -39,12 +42,10 @@ def in_a_batch(deed: Callable[[], object]) -> Callable[[], object]:
 
 @pytest.fixture
 def limit() -> Iterator[Limit]:
-    limit = Limit(0.2)
-    before = signal.getsignal(signal.SIGVTALRM)
-    limit.install()
-    yield limit
-    limit.stop()
-    signal.signal(signal.SIGVTALRM, before)
+    before = signal.getsignal(running.SIGNAL)
+    with (limit := Limit(0.2)).watching():
+        yield limit
+    signal.signal(running.SIGNAL, before)
 
 
 def backtrack() -> None:
@@ -234,6 +235,26 @@ def test_what_follows_a_failure_is_not_interrupted(
     consumer.poll()
     assert calls
     assert set(calls) == {None}
+
+
+@pytest.mark.integration
+def test_nothing_is_interrupted_when_the_process_ends() -> None:
+    """Python gives signals back to the system before it deletes what is left."""
+    program = """
+        import time
+        from inbox.handling.running import Limit
+
+        class Long:
+            def __del__(self):
+                until = time.process_time() + 0.5
+                while time.process_time() < until:
+                    pass
+
+        left = Long()
+        with Limit(0.2).watching():
+            pass
+    """
+    assert subprocess.run([sys.executable, "-c", dedent(program)]).returncode == 0
 
 
 def test_handler_that_cannot_be_interrupted_ends_the_process(

@@ -58,10 +58,12 @@ class Command(ProcessCommand):
             consumer = inbox.consumer(name)
         except UnknownConsumer as error:
             raise CommandError(str(error), returncode=ExitCode.USAGE) from error
-        with self.process("inbox", seconds=inbox.shutdown_seconds, **options) as process:
+        with (
+            self.process("inbox", seconds=inbox.shutdown_seconds, **options) as process,
+            Limit(inbox.handler_seconds).watching(),
+        ):
             if process.health is not None:
                 process.health.metrics.read(Figures(inbox, [consumer]).samples, METRICS)
-            Limit(inbox.handler_seconds).install()
             wait_for_database(inbox, name, process)
             remove_dead(inbox, consumer)
             offsets = DatabaseOffsets(name, inbox.database)
