@@ -62,6 +62,10 @@ paused = Signal()
 resumed = Signal()
 """The consumer reads these topics again. Arguments: topics."""
 
+nothing_comes = Signal()
+"""Kafka has records of a partition, but the client brings none. Another client reads on, which asks for the
+``part`` of what the options say. Arguments: topic, partition, offset, seconds, part."""
+
 topics_missing = Signal()
 """Topics do not exist, or may not be read. Arguments: topics."""
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from kafka import OffsetAndMetadata, TopicPartition
 
+from inbox.kafka.patience import Fetch
 from outbox_core.wire.consumed import ConsumerRecord
 
 Arrived = Callable[[Collection[TopicPartition]], None]
@@ -18,6 +19,7 @@ Errors = tuple[type[Exception], ...]
 TopicIds = Mapping[str, UUID | None]
 
 SET_HERE = "the inbox sets itself."
+LEAST_BYTES = 16_384  # the least that a client asks for; one batch always comes whole
 ANSWER_MS = 3_000  # after this time without an answer Kafka counts as unavailable
 
 
@@ -66,10 +68,12 @@ class Membership(Protocol):
 
 class Reader(Protocol):
     """Reads records of given partitions from given offsets. ``positions`` are the next offsets; a new client
-    continues there.
+    continues there. ``fetch`` is how it reads, and ``seconds`` how long a client first waits for an answer.
     """
 
     positions: dict[TopicPartition, int]
+    fetch: Fetch
+    seconds: float
 
     def seek(self, partition: TopicPartition, offset: int) -> None:
         """Read this partition from this offset on."""
@@ -82,6 +86,9 @@ class Reader(Protocol):
 
     def beginnings(self, partitions: Collection[TopicPartition]) -> Bounds:
         """The first offsets of these, without those whose topic was deleted meanwhile."""
+
+    def reached(self) -> Mapping[TopicPartition, int]:
+        """The next offsets, also behind marks of transactions, which are no records. Sends no request."""
 
     def topic_ids(self) -> TopicIds:
         """The topics that it reads, by its last metadata, and their ids. Sends no request."""

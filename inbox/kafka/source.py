@@ -12,13 +12,16 @@ from inbox.errors import SourceUnavailable, Undecodable
 from inbox.kafka.connections import Batches, Bounds, Connections, Membership
 from inbox.kafka.gaps import OffsetGaps
 from inbox.kafka.offsets import StartOffsets
+from inbox.kafka.patience import Patience
 from inbox.kafka.topics import Topics
 from inbox.kafka.undecodable import UndecodablePartitions
 from inbox.offsets import OffsetStore
+from inbox.signals import nothing_comes
 from inbox.source import Offsets
 from outbox_core.wire.consumed import ConsumerRecord
 
 ASK_EVERY = 5.0  # after so many seconds without a record, a request checks that Kafka answers
+LOOK_EVERY = 15.0  # after so many seconds with records, a request tells whether all partitions have some
 SLICE = 0.1  # the longest wait for records, in seconds, between two polls of the group
 
 
@@ -40,6 +43,7 @@ class KafkaSource:
         offsets: OffsetStore,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._consumer = consumer
         self._connections = connections
         self._clock = clock
         self._group: Membership | None = None
@@ -52,7 +56,8 @@ class KafkaSource:
         self._starts = StartOffsets(
             consumer, self._topics.ids, self._gaps, offsets, connections.committed, latest=connections.latest
         )
-        self._heard_at = self._refreshed_at = clock()
+        self._patience = Patience(self._reader.seconds, clock)
+        self._heard_at = self._looked_at = self._refreshed_at = clock()
 
     def poll(self, timeout: float) -> Sequence[ConsumerRecord]:
         until = self._clock() + timeout
@@ -137,7 +142,7 @@ class KafkaSource:
             self._gaps.check(self._reader.beginnings, batches)
             self._heard_at = self._clock()
             self._not_found = None
-        elif self._clock() >= self._heard_at + ASK_EVERY:
+        elif self._clock() >= min(self._heard_at + ASK_EVERY, self._looked_at + LOOK_EVERY):
             self._ask_kafka(group)
             self.commit({})
             if group.joined:
@@ -172,10 +177,23 @@ class KafkaSource:
     def _ask_kafka(self, group: Membership) -> None:
         if group.owned:
             with self._unless_a_topic_is_gone():
-                self._reader.ends(group.owned)
+                self._look(self._readable(group), self._reader.ends(group.owned))
         else:
             self._connections.committed([TopicPartition(self._topics.first, 0)])
-        self._heard_at = self._clock()
+        self._heard_at = self._looked_at = self._clock()
+
+    def _look(self, ours: Collection[TopicPartition], ends: Bounds) -> None:
+        """Replace the client if it brings nothing although there is more."""
+        reached = self._reader.reached()
+        waited = self._patience.seconds
+        late = self._patience.look({p: reached[p] for p in ours if p in reached}, ends)
+        if late or self._patience.eases():
+            self._reader.close()
+            self._reader.fetch = self._patience.fetch
+        if late:
+            first = min(late)
+            place = {"topic": first.topic, "partition": first.partition, "offset": reached[first]}
+            nothing_comes.send(self._consumer, **place, seconds=waited, part=self._patience.fetch.part)
 
     @contextmanager
     def _unless_a_topic_is_gone(self) -> Iterator[None]:

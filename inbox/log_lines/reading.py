@@ -39,6 +39,23 @@ def _topics_found(sender: str, topics: Collection[str], seconds: float, **_: Any
     log(logging.INFO, "inbox.topics_found", message, *words, consumer=sender, topics=names, seconds=seconds)
 
 
+@receiver(signals.nothing_comes)
+def _nothing_comes(
+    sender: str, topic: str, partition: int, offset: int, seconds: float, part: int, **_: Any
+) -> None:
+    less = "" if part == 1 else f" It asks for 1/{part} of the bytes that the options say, and waits longer."
+    log(
+        logging.WARNING,
+        "inbox.nothing_comes",
+        "%s: Kafka has more of %s/%d, but nothing came from offset %d on for %.0f s: the link is slow, or "
+        "the client stands still. A new client reads on; nothing is lost.%s",
+        *(sender, topic, partition, offset, seconds, less),
+        **_partition(sender, topic, partition),
+        offset=offset,
+        seconds=seconds,
+    )
+
+
 @receiver(signals.topic_recreated)
 def _topic_recreated(sender: str, topic: str, **_: Any) -> None:
     message = (

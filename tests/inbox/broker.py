@@ -101,6 +101,9 @@ class Client:
     def seek(self, partition: TopicPartition, offset: int) -> None:
         self._positions[partition] = offset
 
+    def position(self, partition: TopicPartition, timeout_ms: int) -> int:
+        return self._positions[partition]
+
     def beginning_offsets(
         self, partitions: Iterable[TopicPartition], timeout_ms: int
     ) -> dict[TopicPartition, int]:

@@ -60,7 +60,7 @@ class KafkaTopic:
         }
         found, wrong = resolve(("", {}), ("", given), client=self.client, side=CONSUMER)
         assert not wrong
-        return {name: value for name, value in found.items() if BY_NAME[name].python != SERVERS}
+        return {n: value for n, value in found.items() if n not in BY_NAME or BY_NAME[n].python != SERVERS}
 
     def cluster(self) -> str:
         admin = KafkaAdminClient(bootstrap_servers=self._servers)
@@ -75,14 +75,14 @@ class KafkaTopic:
         self._producer.close()
 
 
-def read(source: Source, count: int) -> list[ConsumerRecord]:
+def read(source: Source, count: int, seconds: float = 20.0) -> list[ConsumerRecord]:
     records: list[ConsumerRecord] = []
 
     def enough() -> bool:
         records.extend(source.poll(0.1))
         return len(records) >= count
 
-    wait_until(enough, 20, f"{count} records, there are {len(records)}")
+    wait_until(enough, seconds, f"{count} records, there are {len(records)}")
     return records
 
 

@@ -9,7 +9,8 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaError, KafkaException
 from django.core.exceptions import ImproperlyConfigured
 
-from inbox.kafka.connections import SET_HERE
+from inbox.kafka.connections import LEAST_BYTES, SET_HERE
+from inbox.kafka.patience import Fetch
 from outbox_core.kafka_options import BY_NAME, CONSUMER
 from outbox_core.librdkafka import LOGGER, contained, of, without_login
 from outbox_core.suggestion import did_you_mean
@@ -44,6 +45,8 @@ _DEFAULTS = {
 }
 _CLASSIC = {"session.timeout.ms": 10_000, "heartbeat.interval.ms": 3_000}
 _REQUEST, _REQUEST_MS = "request.timeout.ms", 10_000
+_PARTITION_BYTES = 1_048_576
+_LONGEST_MS = 300_000
 _METADATA_MS = 5_000  # how soon a deleted or recreated topic is noticed
 _UNKNOWN = re.compile(r'No such configuration property: "(.*)"')
 _AGE, _REFRESH = "metadata.max.age.ms", "topic.metadata.refresh.interval.ms"
@@ -76,6 +79,22 @@ def wrong(options: Mapping[str, Any]) -> Mapping[str, str]:
         hint = did_you_mean(name[1], BY_NAME)
         return {name[1]: f"librdkafka does not know. {hint}".rstrip()}
     return {}
+
+
+def reading(options: Mapping[str, Any], fetch: Fetch) -> dict[str, Any]:
+    """The options of a client that reads so. It tells when it has reached the end of a partition."""
+    options = {**options, "enable.partition.eof": True}
+    if fetch == Fetch():
+        return options
+    given = options.pop("max.partition.fetch.bytes", options.get("fetch.message.max.bytes", _PARTITION_BYTES))
+    size = max(LEAST_BYTES, int(given) // fetch.part)
+    sizes = dict.fromkeys(("fetch.message.max.bytes", "fetch.max.bytes", "message.max.bytes"), size)
+    return {**options, **sizes, "socket.timeout.ms": min(_LONGEST_MS, milliseconds(options) * fetch.times)}
+
+
+def milliseconds(options: Mapping[str, Any]) -> int:
+    """How long a client waits for an answer."""
+    return int(options["socket.timeout.ms"])
 
 
 def without_consumer(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,9 +15,10 @@ from kafka import TopicPartition
 
 from inbox.errors import Undecodable
 from inbox.kafka.confluent.errors import is_of_a_batch
-from inbox.kafka.confluent.options import client
+from inbox.kafka.confluent.options import client, milliseconds, reading
 from inbox.kafka.confluent.questions import Questions
 from inbox.kafka.connections import Batches, TopicIds
+from inbox.kafka.patience import Fetch
 from outbox_core.librdkafka import ClientReports, of, topic_id
 from outbox_core.wire.consumed import ConsumerRecord
 
@@ -46,6 +47,8 @@ class Reader:
 
     def __init__(self, options: Mapping[str, Any], reports: ClientReports, questions: Questions) -> None:
         self.positions: dict[TopicPartition, int] = {}
+        self.fetch = Fetch()
+        self.seconds = milliseconds(options) / 1000
         self.beginnings = questions.beginnings
         self.ends = questions.ends
         self._options = options
@@ -53,10 +56,13 @@ class Reader:
         self._client: Any = None
         self._log = TopicIdLog(reports)
         self._assigned: frozenset[TopicPartition] = frozenset()
+        self._passed: dict[TopicPartition, int] = {}
+        """Where the client found the end of a partition."""
         self._undecodable: Undecodable | None = None
 
     def seek(self, partition: TopicPartition, offset: int) -> None:
         self.positions[partition] = offset
+        self._passed.pop(partition, None)
         if partition in self._assigned:  # the client's own seek fails until it has begun to fetch
             self._client.incremental_unassign([Place(*partition)])
             self._client.incremental_assign([Place(*partition, offset)])
@@ -72,11 +78,15 @@ class Reader:
             self._raise_undecodable()
         return batches
 
+    def reached(self) -> Mapping[TopicPartition, int]:
+        return {p: max(at, self._passed.get(p, at)) for p, at in self.positions.items()}
+
     def topic_ids(self) -> TopicIds:
         return self._log.ids
 
     def close(self) -> None:
         mine, self._client, self._assigned = self._client, None, frozenset()
+        self._passed.clear()
         self._undecodable = None
         if mine is not None:
             with suppress(KafkaException, RuntimeError):
@@ -85,7 +95,7 @@ class Reader:
     def _assign(self, partitions: frozenset[TopicPartition]) -> None:
         if self._client is None:
             self._log = TopicIdLog(self._reports)
-            self._client = connect(self._options, self._reports.error, self._log)
+            self._client = connect(reading(self._options, self.fetch), self._reports.error, self._log)
         if gone := self._assigned - partitions:
             self._client.incremental_unassign([Place(*each) for each in gone])
         if new := partitions - self._assigned:
@@ -104,7 +114,10 @@ class Reader:
             try:
                 record = _record(message, partition)
             except KafkaException as error:
-                self._note(partition, error)
+                if of(error).code() == KafkaError._PARTITION_EOF:
+                    self._passed[partition] = message.offset()
+                else:
+                    self._note(partition, error)
             except SystemError as error:
                 self._note(partition, _cause(error))
             else:

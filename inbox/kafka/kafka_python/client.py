@@ -10,7 +10,8 @@ from django.core.exceptions import ImproperlyConfigured
 from kafka import KafkaAdminClient, KafkaConsumer
 from kafka.errors import KafkaConfigurationError
 
-from inbox.kafka.connections import SET_HERE
+from inbox.kafka.connections import LEAST_BYTES, SET_HERE
+from inbox.kafka.patience import Fetch
 from outbox_core.suggestion import did_you_mean
 
 FIXED = {
@@ -39,6 +40,7 @@ RESERVED = {
     "value_deserializer",
     "kafka_client",
 }
+_OF_PARTITION, _IDLE, _TIMEOUT = "max_partition_fetch_bytes", "connections_max_idle_ms", "request_timeout_ms"
 WITHOUT_GROUP: Mapping[str, Any] = {"group_id": None, "auto_offset_reset": "earliest"}
 
 
@@ -82,6 +84,23 @@ def connect(options: Mapping[str, Any]) -> Any:
     # The client does not pass this option on, and would create a deleted topic again, with default settings.
     consumer._client.cluster.config["allow_auto_create_topics"] = False
     return consumer
+
+
+def reading(options: Mapping[str, Any], fetch: Fetch) -> dict[str, Any]:
+    """The options of a client that reads so."""
+    if fetch == Fetch():
+        return {**options}
+    own = KafkaConsumer.DEFAULT_CONFIG
+    size = max(LEAST_BYTES, options.get(_OF_PARTITION, own[_OF_PARTITION]) // fetch.part)
+    idle = options.get(_IDLE, own[_IDLE])
+    longest = max(options[_TIMEOUT], idle - 1_000)  # the client ends an idle connection
+    wait = min(longest, options[_TIMEOUT] * fetch.times)
+    return {**options, _OF_PARTITION: size, "fetch_max_bytes": size, _TIMEOUT: wait}
+
+
+def seconds(options: Mapping[str, Any]) -> float:
+    """How long a client waits for an answer."""
+    return float(options[_TIMEOUT] / 1000)
 
 
 def connect_admin(servers: Sequence[str], options: Mapping[str, Any]) -> Any:

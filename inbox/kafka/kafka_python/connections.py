@@ -31,7 +31,7 @@ class KafkaPython:
         return Membership(connect, self._config, arrived)
 
     def reader(self) -> Reader:
-        return Reader(self._connect_without_group)
+        return Reader({**self._config, **WITHOUT_GROUP}, connect)
 
     def committed(self, partitions: Collection[TopicPartition]) -> Committed:
         """A separate client asks for them: a broker answers the requests of one connection in order, and
@@ -42,7 +42,8 @@ class KafkaPython:
             return {partition: client.committed(partition, **wait) for partition in partitions}
 
     def readable(self, partition: TopicPartition, offset: int) -> bool | None:
-        with closing(self._connect_without_group()) as client:  # after a failure to decode, a client hangs
+        # Another client, because one that has failed to decode hangs.
+        with closing(connect({**self._config, **WITHOUT_GROUP})) as client:
             client.assign([partition])
             client.seek(partition, offset)
             try:
@@ -54,6 +55,3 @@ class KafkaPython:
         if isinstance(error, KafkaTimeoutError):
             return f"{self.servers} does not answer"
         return f"{self.servers}: {error}"
-
-    def _connect_without_group(self) -> Any:
-        return connect({**self._config, **WITHOUT_GROUP})
