@@ -66,6 +66,11 @@ class Child:
         return boottime() - self._started_at
 
     @property
+    def silence(self) -> float:
+        """Seconds since its last progress, or its start."""
+        return boottime() - self._heard_at
+
+    @property
     def pause(self) -> float:
         """Seconds until it may be started again."""
         return self._pause.left
@@ -114,7 +119,7 @@ class Child:
 
     def falls_silent(self) -> bool:
         """Whether it has made no progress for a minute. True once in a silence."""
-        if self._silence_is_known or boottime() - self._heard_at < MAX_AGE_SECONDS:
+        if self._silence_is_known or self.silence < MAX_AGE_SECONDS:
             return False
         self._silence_is_known = True
         return True

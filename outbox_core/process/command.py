@@ -145,6 +145,7 @@ class ProcessCommand(BaseCommand):
     def process(
         self,
         name: str,
+        /,
         *,
         seconds: float,
         timeout: float | None = None,

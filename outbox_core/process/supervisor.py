@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import Callable
 
+from outbox_core.operations import runbook
 from outbox_core.process.child import Child, CommandLine
 from outbox_core.process.clock import boottime
 from outbox_core.process.exit_codes import ExitCode
@@ -104,9 +105,10 @@ class Supervisor:
     def _note_silence(self, child: Child) -> None:
         if child.falls_silent():
             self._logger.error(
-                "Process %s makes no progress. It is not restarted; the health check says that it hangs.",
-                child,
-                extra={"action": "process.silent", "number": child.number},
+                "Process %s has made no progress for %.0f s: it hangs, or a handler or statement takes long. "
+                "The health checks report it. If you kill it, it is started again.",
+                *(child, child.silence),
+                extra={"action": "process.silent", **runbook.field("process.silent"), "number": child.number},
             )
 
     def _is_hopeless(self, child: Child) -> bool:

@@ -91,13 +91,20 @@ def actions(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [record.action for record in caplog.records]  # type: ignore[attr-defined]
 
 
-def test_progress_is_that_of_all_processes(supervising: Callable[..., Supervising]) -> None:
+def test_progress_is_that_of_all_processes(
+    supervising: Callable[..., Supervising],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     """One that hangs, or does not run, holds it back."""
     both = supervising("while True: progress('' if turn > 1 else 'it waits'); time.sleep(0.05)")
     assert both.progress.acquire(timeout=SECONDS)
     assert both.supervisor.unready() == "process 1: it waits; process 2: it waits"
     os.kill(both.pids(2)[0], signal.SIGSTOP)
     wait_until(lambda: not both.progress.acquire(timeout=0.5), SECONDS, "one hangs, so there is no progress")
+    assert "process.silent" not in actions(caplog)
+    monkeypatch.setattr(child, "MAX_AGE_SECONDS", 0.5)
+    wait_until(lambda: "process.silent" in actions(caplog), SECONDS, "it is said that one hangs")
     os.kill(both.pids(2)[0], signal.SIGKILL)
     wait_until(both.starts(1, 2), SECONDS, "it is started again")
     assert both.progress.acquire(timeout=SECONDS)

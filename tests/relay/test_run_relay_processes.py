@@ -8,6 +8,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable
+from functools import partial
 from os import kill
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from outbox_core.probe import judge
 from outbox_core.process.stopping import ONE_WISH_SECONDS
 from tests.relay.conftest import Writer
 from tests.relay.processes import START_SECONDS, RelayProcess
+from tests.relay.test_run_relay_alive import manager as manager  # a fixture
 from tests.relay.test_run_relay_misuse import exit_code
 from tests.scraping import Scrape
 from tests.waiting import wait_until
@@ -56,10 +58,15 @@ def test_what_dies_is_replaced_what_hangs_is_seen_and_sigterm_ends_all(
     topic: Callable[..., str],
     published: Callable[[str], list[str]],
     tmp_path: Path,
+    manager: socket.socket,
 ) -> None:
     name, path, w = topic(1), tmp_path / "alive", writer()
     reshard("default", 2)
-    both = relay(*TWO, "--liveness-file", str(path), "--http", "0", TESTS_RELAY=SHORT_LEASE)
+    manager.bind(str(tmp_path / "notify"))
+    both = relay(
+        *(*TWO, "--liveness-file", str(path), "--http", "0"),
+        TESTS_RELAY=SHORT_LEASE, NOTIFY_SOCKET=str(tmp_path / "notify"),
+    )  # fmt: skip
     wait_until(lambda: len(owners()) == 2, START_SECONDS, "each process owns a shard")
     scrape = Scrape(both.text, START_SECONDS)
     wait_until(lambda: scrape.status("/ready") == 200, START_SECONDS, "both are ready")
@@ -84,6 +91,8 @@ def test_what_dies_is_replaced_what_hangs_is_seen_and_sigterm_ends_all(
     assert (relays() - {dead}, path.exists()) == (set(), False)
     assert f"(pid {dead}) was killed by SIGKILL" in both.text()
     assert "stand by" not in both.text()
+    ready, *later = iter(partial(manager.recv, 4096), b"STOPPING=1")
+    assert (ready, set(later)) == (b"READY=1\nWATCHDOG=1", {b"WATCHDOG=1"})
 
 
 def test_processes_do_not_outlive_their_supervisor(relay: Callable[..., RelayProcess]) -> None:
