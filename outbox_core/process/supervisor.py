@@ -93,7 +93,7 @@ class Supervisor:
         if self._drain and child.code in (ExitCode.CLEAN, ExitCode.NOT_DRAINED):
             child.is_done = True
             self._logger.info(
-                "Process %s %s.", child, child.end, extra={"action": "process.drained", **fields}
+                "Process %s %s.", child, child.end, extra={"action": "process.finished", **fields}
             )
         elif not self._is_hopeless(child):
             self._logger.warning(
@@ -136,7 +136,7 @@ class Supervisor:
         running = [child for child in self._children if child.is_running]
         if running:
             self._logger.info(
-                "Stopping: waiting for %d processes to finish their current work.",
+                "Stopping: each process that runs (%d) finishes its current work.",
                 len(running),
                 extra={"action": "process.stopping", "processes": len(running)},
             )

@@ -162,7 +162,7 @@ def test_a_drain_ends_when_all_are_drained_and_starts_only_those_again_that_are_
     drain = supervising("os.kill(os.getpid(), 9) if number == turn == 1 else None", drain=True)
     assert drain.end() == 0
     assert drain.starts(2, 1)()
-    assert sorted(actions(caplog))[:3] == ["process.drained", "process.drained", "process.ended"]
+    assert sorted(actions(caplog))[:3] == ["process.finished", "process.drained", "process.ended"]
 
 
 def test_a_process_that_does_not_stop_in_time_is_killed(
