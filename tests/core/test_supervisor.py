@@ -120,7 +120,7 @@ def test_what_ends_at_once_is_started_again_after_longer_and_longer_pauses(
     restless = supervising("time.sleep(600) if number == 1 else sys.exit(7)")
     wait_until(restless.starts(1, 4), SECONDS, "it is started again and again")
     ended = [record for record in caplog.records if record.action == "process.ended"]  # type: ignore[attr-defined]
-    pauses = [record.args[-1] for record in ended]  # type: ignore[index]
+    pauses = [float(record.args[-1]) for record in ended]  # type: ignore[index,arg-type]
     assert {record.number for record in ended} == {2}  # type: ignore[attr-defined]
     assert pauses[0] < pauses[2] < 0.4
 
