@@ -131,7 +131,7 @@ def test_processes_that_cannot_run_end_the_supervisor_with_their_code(
 ) -> None:
     hopeless = supervising(f"time.sleep(600) if number == 2 else sys.exit({code})")
     assert hopeless.end() == code
-    assert hopeless.starts(starts, 1)()
+    assert len(hopeless.pids(1)) == starts
     assert actions(caplog).count("process.given_up") == 1
 
 
@@ -162,7 +162,8 @@ def test_a_drain_ends_when_all_are_drained_and_starts_only_those_again_that_are_
     drain = supervising("os.kill(os.getpid(), 9) if number == turn == 1 else None", drain=True)
     assert drain.end() == 0
     assert drain.starts(2, 1)()
-    assert sorted(actions(caplog))[:3] == ["process.finished", "process.drained", "process.ended"]
+    assert actions(caplog).count("process.finished") == 2
+    assert actions(caplog).count("process.ended") == 1
 
 
 def test_a_process_that_does_not_stop_in_time_is_killed(
