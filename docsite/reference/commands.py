@@ -30,7 +30,7 @@ def arguments(name: str, command: BaseCommand) -> Iterator[argparse.Action]:
     """The arguments that a command adds to those of Django."""
     usual = {action.dest for action in BaseCommand().create_parser("manage.py", "x")._actions}
     for action in command.create_parser("manage.py", name)._actions:
-        if action.dest not in usual:
+        if action.dest not in usual and action.help is not argparse.SUPPRESS:
             yield action
 
 

@@ -52,6 +52,7 @@ OF_ACTIONS = {
     "inbox.topics_missing": Runbook.CONSUMER_WAITS,
     "inbox.records_missed": Runbook.RECORDS_MISSED,
     "inbox.type_unhandled": Runbook.TYPE_WITHOUT_HANDLER,
+    "process.silent": Runbook.PROCESS_STUCK,
 }
 """The actions of log lines that report a problem."""
 

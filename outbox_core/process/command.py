@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import logging
-from collections.abc import Callable, Iterator
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,11 +20,12 @@ from django.db import reset_queries
 from outbox_core.address import Address
 from outbox_core.errors import ProcessError
 from outbox_core.process import logs
-from outbox_core.process.arguments import address
+from outbox_core.process.arguments import address, count
 from outbox_core.process.exit_codes import ExitCode
 from outbox_core.process.liveness import Liveness
 from outbox_core.process.notify import Notifier
 from outbox_core.process.stopping import StopSignals, StopToken
+from outbox_core.process.supervised import Link, Supervised
 
 if TYPE_CHECKING:
     from django.core.management.base import CommandParser
@@ -29,6 +33,7 @@ if TYPE_CHECKING:
     from outbox_core.process.health import Health
 
 LOG_FORMATS = TEXT, JSON = "text", "json"
+LAST_PORT = 65_535
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +48,20 @@ class Process:
 
 
 class ProcessCommand(BaseCommand):
-    """A command that runs a loop. ``logger`` names its log."""
+    """A command that runs a loop: ``work``. ``logger`` names it and its log."""
 
     logger: str
+    _argv: Sequence[str] = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--processes",
+            type=count,
+            default=1,
+            metavar="N",
+            help="start N processes of this command, and start again what ends (default: 1)",
+        )
+        parser.add_argument("--supervised", type=Supervised.read, help=argparse.SUPPRESS)
         parser.add_argument(
             "--liveness-file",
             type=Path,
@@ -60,7 +74,8 @@ class ProcessCommand(BaseCommand):
             type=address,
             metavar="[HOST:]PORT",
             help="serve /live, /ready and /metrics there; on 127.0.0.1 if only a port is given (default: "
-            "off). Needs the extra `metrics`",
+            "off). With --processes, /live and /ready at PORT are about all processes together, and the "
+            "processes serve their own pages at PORT+1, PORT+2, … Needs the extra `metrics`",
         )
         parser.add_argument(
             "--log-format",
@@ -69,10 +84,68 @@ class ProcessCommand(BaseCommand):
             help="text, or json: one object a line, with the action and its fields (default: text)",
         )
 
+    def run_from_argv(self, argv: list[str]) -> None:
+        self._argv = argv
+        super().run_from_argv(argv)
+
+    def handle(self, *, processes: int = 1, supervised: Supervised | None = None, **options: Any) -> None:
+        self.refuse_misuse(**options)
+        if supervised is not None:
+            self.work(supervised=supervised, **supervised.own(options))
+        elif processes > 1:
+            self._supervise(processes, **options)
+        else:
+            self.work(**options)
+
+    def refuse_misuse(self, *_: Any, **options: Any) -> None:
+        """Raise CommandError if the options mean nothing."""
+
+    def work(self, *_: Any, **options: Any) -> None:
+        """What one process does, until it is asked to stop."""
+        raise NotImplementedError
+
+    @property
+    def shutdown_seconds(self) -> float:
+        """How long one process may take to stop."""
+        raise NotImplementedError
+
+    def supervises(self, *_: Any, **options: Any) -> None:
+        """``processes`` of them are about to be started."""
+
+    def _supervise(self, processes: int, *, drain: bool = False, **options: Any) -> None:
+        from outbox_core.process.supervisor import LATER_SECONDS, Supervisor
+
+        self._refuse_processes(processes, options["http"])
+        seconds, logger = self.shutdown_seconds, logging.getLogger(self.logger)
+        supervisor = Supervisor(self._command_line, processes, logger, seconds=seconds, drain=drain)
+        patience = seconds + 2 * LATER_SECONDS
+        with self.process(self.logger, seconds=patience, leave=supervisor.leave, **options) as process:
+            if process.health is not None:
+                process.health.unready = supervisor.unready
+            self.supervises(processes=processes, **options)
+            code = supervisor.run(process.stop, process.progress)
+        sys.exit(code)
+
+    def _refuse_processes(self, processes: int, http: Address | None) -> None:
+        problem = ""
+        if not self._argv:
+            problem = "--processes works on a command line only."
+        elif http is not None and http.port + processes > LAST_PORT:
+            problem = f"--http {http} leaves no ports for {processes} processes: the last one is {LAST_PORT}."
+        if problem:
+            raise CommandError(problem, returncode=ExitCode.USAGE)
+
+    def _command_line(self, supervised: Supervised) -> list[str]:
+        """That of one process: this process's own, with an argument more."""
+        before = sys.orig_argv[1 : len(sys.orig_argv) - len(sys.argv) + 1]
+        name, *arguments = self._argv[1:]
+        return [sys.executable, *before, name, f"--supervised={supervised}", *arguments]
+
     @contextmanager
     def process(
         self,
         name: str,
+        /,
         *,
         seconds: float,
         timeout: float | None = None,
@@ -80,15 +153,18 @@ class ProcessCommand(BaseCommand):
         liveness_file: Path | None = None,
         http: Address | None = None,
         log_format: str = TEXT,
+        supervised: Supervised | None = None,
+        leave: Callable[[int], object] = os._exit,
         **_: Any,
     ) -> Iterator[Process]:
         """The process, with its log, its signals, its liveness file, its HTTP server and its reports to
         systemd. ``seconds`` is how long it may take to stop. After ``timeout`` seconds it stops without a
         signal. The rest are the command's options; those that are not named here do not matter.
         """
-        logs.set_up(self.logger, verbosity, as_json=log_format == JSON)
+        number = supervised.number if supervised else None
+        logs.set_up(self.logger, verbosity, as_json=log_format == JSON, number=number)
         stop = StopToken()
-        signals = StopSignals(name, stop, seconds=seconds)
+        signals = StopSignals(name, stop, seconds=seconds, leave=leave)
         with ExitStack() as stack:
             try:
                 notifier = stack.enter_context(Notifier.of_unit())
@@ -97,7 +173,8 @@ class ProcessCommand(BaseCommand):
                 signals.install(timeout=timeout)
                 stack.callback(signals.ignore)
                 stack.callback(notifier.stopping)
-                yield Process(stop, _progress(touch, health, notifier), health)
+                link = Link(supervised, stop, health) if supervised else None
+                yield Process(stop, _progress(touch, health, link or notifier), health)
             except ProcessError as error:
                 raise CommandError(str(error), returncode=ExitCode.USAGE) from error
             except ImproperlyConfigured as error:
@@ -119,7 +196,7 @@ class ProcessCommand(BaseCommand):
 
 
 def _progress(
-    touch: Callable[[], None] | None, health: Health | None, notifier: Notifier
+    touch: Callable[[], None] | None, health: Health | None, notifier: Notifier | Link
 ) -> Callable[[], None]:
     """What the loop calls when it makes progress."""
     steps = [notifier.progress, *([touch] if touch else [])]

@@ -21,12 +21,17 @@ _STANDARD = {*vars(logging.makeLogRecord({})), "message", "asctime"}
 
 class JsonFormatter(logging.Formatter):
     """``time``, ``level``, ``logger`` and ``message``, then the fields of the record, ``action`` first among
-    them. A record of a handler has the ``trace_id`` of its event; one of an error its ``exception``.
+    them. A record of a handler has the ``trace_id`` of its event; one of an error its ``exception``; one of a
+    supervisor's process its ``number``.
     """
+
+    def __init__(self, number: int | None = None) -> None:
+        super().__init__()
+        self._number = {} if number is None else {"number": number}
 
     def format(self, record: logging.LogRecord) -> str:
         redactor = Redactor()
-        fields = {name: _plain(value) for name, value in _fields(record)}
+        fields = {name: _plain(value) for name, value in _fields(record)} | self._number
         values = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,

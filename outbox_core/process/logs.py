@@ -9,20 +9,22 @@ from outbox_core.people.logs import stderr_handler
 from outbox_core.process.json_logs import JsonFormatter
 
 FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
+NUMBERED = "%(asctime)s %(levelname)-7s %(name)s[{}]: %(message)s"
 CLIENT_LEVELS = (logging.CRITICAL + 1, logging.CRITICAL + 1, logging.WARNING, logging.DEBUG)
 """By verbosity. A Kafka client logs each attempt to connect; relay and inbox log an outage once."""
 
 
-def set_up(name: str, verbosity: int, *, as_json: bool = False) -> None:
+def set_up(name: str, verbosity: int, *, as_json: bool = False, number: int | None = None) -> None:
     """Show the logger ``name``, and the Kafka client's logger only with ``-v 2`` or more. ``as_json`` makes
     each line JSON, also those of handlers that LOGGING configures, as far as they write to a stream.
+    ``number`` is shown in each line; it is that of a process of a supervisor.
     """
     if not logging.getLogger().handlers:
-        logging.basicConfig(handlers=[stderr_handler(FORMAT)])
+        logging.basicConfig(handlers=[stderr_handler(NUMBERED.format(number) if number else FORMAT)])
     if as_json:
         logging.captureWarnings(True)
         for handler in _streams():
-            handler.setFormatter(JsonFormatter())
+            handler.setFormatter(JsonFormatter(number))
     # The root's default, WARNING, would show the begin of an outage but not its end.
     _set_level(name, logging.INFO)
     _set_level("kafka", CLIENT_LEVELS[min(verbosity, len(CLIENT_LEVELS) - 1)])

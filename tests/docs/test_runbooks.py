@@ -48,6 +48,6 @@ def test_each_alert_leads_to_a_runbook() -> None:
 
 
 def test_each_action_with_a_runbook_is_logged() -> None:
-    logged = {action.name for package in ("relay", "inbox") for action in found(package)}
+    logged = {action.name for package in ("relay", "inbox", "outbox_core") for action in found(package)}
     assert set(OF_ACTIONS) <= logged
     assert SITE.startswith("https://")

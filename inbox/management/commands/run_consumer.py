@@ -52,12 +52,19 @@ class Command(ProcessCommand):
             help="pass replayed events (ce_replay) to all handlers, also to those without replays=True",
         )
 
-    def handle(self, *, name: str, apply_replays: bool = False, **options: Any) -> None:
-        inbox = settings()
+    def refuse_misuse(self, *, name: str, **_: Any) -> None:
         try:
-            consumer = inbox.consumer(name)
+            settings().consumer(name)
         except UnknownConsumer as error:
             raise CommandError(str(error), returncode=ExitCode.USAGE) from error
+
+    @property
+    def shutdown_seconds(self) -> float:
+        return settings().shutdown_seconds
+
+    def work(self, *, name: str, apply_replays: bool = False, **options: Any) -> None:
+        inbox = settings()
+        consumer = inbox.consumer(name)
         with (
             self.process("inbox", seconds=inbox.shutdown_seconds, **options) as process,
             Limit(inbox.handler_seconds).watching(),

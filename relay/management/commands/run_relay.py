@@ -7,6 +7,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import CommandError, CommandParser
@@ -29,6 +30,7 @@ from relay.consumer_groups.watch import GroupsWatch
 from relay.engine import Relay
 from relay.metrics import RelayMetrics
 from relay.publishers.base import Publisher
+from relay.standbys import log_standbys
 
 if TYPE_CHECKING:
     from outbox_core.process.health import Health
@@ -55,8 +57,26 @@ class Command(ProcessCommand):
             "--database", default=DEFAULT_DB_ALIAS, help="alias of the outbox's database (default: default)"
         )
 
-    def handle(self, *, drain: bool, timeout: float | None, database: str, **options: Any) -> None:
-        _refuse_misuse(database, drain, timeout)
+    def refuse_misuse(self, *, drain: bool, timeout: float | None, database: str, **_: Any) -> None:
+        problem = ""
+        if database not in connections:
+            problem = f"There is no database {database!r} in DATABASES: {', '.join(connections)}."
+        elif (vendor := connections[database].vendor) != "postgresql":
+            problem = f"Database {database!r} is {vendor}; the outbox needs PostgreSQL."
+        elif timeout is not None and not drain:
+            problem = "--timeout needs --drain."
+        if problem:
+            raise CommandError(problem, returncode=ExitCode.USAGE)
+
+    @property
+    def shutdown_seconds(self) -> float:
+        return settings().shutdown_seconds
+
+    def supervises(self, *, processes: int, database: str, **_: Any) -> None:
+        """Compare it with the number of shards, in a thread: a database may never answer."""
+        Thread(target=log_standbys, args=(database, processes), name="standbys", daemon=True).start()
+
+    def work(self, *, drain: bool, timeout: float | None, database: str, **options: Any) -> None:
         log_lines.listen()
         spans.listen()
         config = settings()
@@ -124,15 +144,3 @@ def _destination(config: RelaySettings, publisher: Publisher) -> str:
     if getattr(publisher, "client", ""):
         return f"Kafka at {Endpoint.of(config.kafka_options)}"
     return type(publisher).__name__
-
-
-def _refuse_misuse(database: str, drain: bool, timeout: float | None) -> None:
-    problem = ""
-    if database not in connections:
-        problem = f"There is no database {database!r} in DATABASES: {', '.join(connections)}."
-    elif (vendor := connections[database].vendor) != "postgresql":
-        problem = f"Database {database!r} is {vendor}; the outbox needs PostgreSQL."
-    elif timeout is not None and not drain:
-        problem = "--timeout needs --drain."
-    if problem:
-        raise CommandError(problem, returncode=ExitCode.USAGE)
