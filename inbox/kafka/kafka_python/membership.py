@@ -76,7 +76,7 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]
 
     def subscribe(self, topics: Collection[str]) -> None:
         self.client.subscribe(sorted(topics), listener=self)
-        self.client.topics()  # so that it knows their partitions before it joins, and does not join twice
+        self.client.topics()  # it must know their partitions before it joins, or it joins twice
 
     def ask_for_topics(self) -> Collection[str]:
         """It has no timeout."""
