@@ -44,7 +44,7 @@ class Incremental(CooperativeStickyAssignor):  # type: ignore[misc]
 
 class JoinInProgress:
     """A join until a poll has seen its end. The client forgets a join that ends between two polls, and joins
-    again. Each of these joins would make all members join again, for ever if they poll rarely.
+    again. Each of these joins would make all members join again, without end if they poll rarely.
     """
 
     is_done = False

@@ -154,7 +154,7 @@ class Command(OutboxCommand):
             tell(self.stderr, CONTINUE)
             raise
         except KeyboardInterrupt as error:
-            message = f"Interrupted: the chunk at work was rolled back. {CONTINUE}"
+            message = f"Interrupted: the current chunk was rolled back. {CONTINUE}"
             raise CommandError(message, returncode=INTERRUPTED) from error
 
     def _progress(self, total: int, options: dict[str, Any]) -> Any:

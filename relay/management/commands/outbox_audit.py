@@ -46,8 +46,8 @@ class Command(StatusCommand):
     help = (
         "Prove that Kafka has every published event of a range of time, with equal bytes and in order for "
         "each key, and nothing else with our source. It changes nothing. Exit code: 0 proved; 1 not proved, "
-        "in time or because the order of two transactions is not known; 2 something is missing, made up, "
-        "altered or out of order, or one side cannot be read."
+        "because the time was over or the order of two transactions is not known; 2 something is missing, "
+        "phantom, altered or out of order, or one side cannot be read."
     )
     expected = (OutboxError,)
 
