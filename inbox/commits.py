@@ -1,4 +1,4 @@
-"""The offsets of what a consumer has done: first in its database, then, as a copy, in Kafka."""
+"""Stores the offsets of a consumer: first in its database, then, as a copy, in Kafka."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class Commits:
             self._database_failed(error)
 
     def read_again(self) -> None:
-        """Read what the database does not have any more."""
+        """Read again the records whose effects the database has lost."""
         self._unstored = {}
         offsets_went_back.send(self._consumer)
         self._start_over(self._source.partitions())

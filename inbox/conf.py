@@ -42,7 +42,7 @@ class ConsumerSettings:
     """The name of the consumer."""
 
     def ignores(self, type_: str) -> bool:
-        """Whether events of this type are skipped without a word."""
+        """Whether events of this type are skipped without a warning."""
         return any(fnmatchcase(type_, pattern) for pattern in self.ignore)
 
 

@@ -65,16 +65,7 @@ class Consumer:
         self._outages = Outages(consumer.name, clock)
         self._set_up_status(inbox, consumer, routes, carry_operations)
         self._set_up_handling(inbox, consumer, replace(routes, skip=self._unhandled), ahead, failed)
-        self._commits = Commits(
-            consumer.name,
-            source,
-            offsets,
-            start_over=self._processor.start_over,
-            database_failed=self._database_failed,
-            kafka_failed=self._kafka_failed,
-            check_every=inbox.heartbeat_seconds,
-            clock=clock,
-        )
+        self._set_up_commits(inbox)
         other_databases.install(inbox.database, inbox.other_databases)
         self._delays = delays()
         self._alive_at = self._retry_at = clock()
@@ -109,7 +100,7 @@ class Consumer:
         routes: Routes,
         carry_operations: Callable[[], None],
     ) -> None:
-        """What the tables of the inbox say about this process."""
+        """Create what writes the status of this process."""
         every = inbox.heartbeat_seconds
         self._heartbeat = Heartbeat(
             consumer.name,
@@ -133,9 +124,7 @@ class Consumer:
         ahead: Callable[[], float],
         failed: Callable[[BaseException], None],
     ) -> None:
-        """New events and held events are handled by the same unit of work, and judged by the same
-        evidence.
-        """
+        """Create what handles new events and held events: the same unit of work, and the same judge."""
         unit = UnitOfWork(
             consumer=consumer.name,
             offsets=self._offsets,
@@ -162,6 +151,19 @@ class Consumer:
         )
         held = replace(routes, held=True)
         self._retries = Retries(unit=unit, routes=held, judge=judge, attempts=inbox.attempts, failed=failed)
+
+    def _set_up_commits(self, inbox: Settings) -> None:
+        """Create what stores the offsets."""
+        self._commits = Commits(
+            self.name,
+            self._source,
+            self._offsets,
+            start_over=self._processor.start_over,
+            database_failed=self._database_failed,
+            kafka_failed=self._kafka_failed,
+            check_every=inbox.heartbeat_seconds,
+            clock=self._clock,
+        )
 
     def run(self) -> int:
         """Consume until asked to stop, finish the current work, and leave. Returns how many events were
@@ -191,7 +193,7 @@ class Consumer:
         self._unhandled.write()
 
     def _heed_pauses(self) -> None:
-        """Read no topic that a person has paused. The heartbeat says which ones."""
+        """Read no topic that a person has paused. The heartbeat reads which ones."""
         before, now = self._paused, self._heartbeat.paused
         if now != before:
             self._paused = now
@@ -262,7 +264,7 @@ class Consumer:
             raise Abandoned
 
     def _check_stop_retrying(self) -> None:
-        """Held events are handled whoever has their partition, and while Kafka is unavailable."""
+        """Held events are handled even if another process has their partition or Kafka is unavailable."""
         self._stay_member()
         if self._stop.requested:
             raise Abandoned

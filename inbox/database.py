@@ -1,4 +1,4 @@
-"""The database of the inbox: what it needs there, and its connection after an error."""
+"""The database of the inbox: what the inbox requires of it, and what to do with a broken connection."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ class OffsetStore(Protocol):
     def begin(
         self, partition: Partition, start: Stored, *, replace: bool = False, went_back: bool = False
     ) -> None:
-        """Reading begins here. ``replace`` replaces a stored offset of another topic or cluster.
+        """Store where reading begins. ``replace`` replaces a stored offset of another topic or cluster.
 
         Without it a stored offset is never lowered, because everything before it is handled. ``went_back``:
         the consumer had a higher offset before the database went back in time.
@@ -100,7 +100,7 @@ class DatabaseOffsets:
                 self.journal.took_over(partition, start.offset)
 
     def move(self, partition: Partition, start: Stored) -> None:
-        """A person moves the consumer, in a transaction that has an entry in the ledger."""
+        """Store the offsets to which a person moves the consumer. The caller writes the ledger entry."""
         self._begin(partition, start, replace=True, went_back=False)
 
     def _begin(self, partition: Partition, start: Stored, *, replace: bool, went_back: bool) -> int:
@@ -118,7 +118,7 @@ class DatabaseOffsets:
             self.journal.missed(partition, first, last)
 
     def moves(self, records: Iterable[ConsumerRecord]) -> Moves:
-        """What to store when these records are finished. Call ``confirm`` after the commit."""
+        """The offsets to store when these records are finished. Call ``confirm`` after the commit."""
         return self._moves(next_offsets(records))
 
     def confirm(self, moves: Moves) -> None:
@@ -190,5 +190,5 @@ def _move(partition: Partition, known: _Known, offset: int) -> dict[str, Any]:
 
 
 def next_offsets(records: Iterable[ConsumerRecord]) -> dict[Partition, int]:
-    """Behind these records, which are in the order of each partition."""
+    """The offsets after these records, which are in the order of each partition."""
     return {(record.topic, record.partition): record.offset + 1 for record in records}

@@ -105,7 +105,7 @@ class ConsumerMetrics:
             getattr(signals, name).disconnect(dispatch_uid=UID)
 
     def samples(self) -> Iterator[Sample]:
-        """What the consumer is at this moment."""
+        """The gauges of the consumer now."""
         outages = set(self._consumer.outages)
         yield Sample(HANDLED, self._consumer.handled, (self._name,))
         yield Sample(PARTITIONS, self._consumer.partitions, (self._name,))

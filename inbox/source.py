@@ -34,7 +34,9 @@ class Source(Protocol):
 
     @property
     def joined(self) -> bool:
-        """Whether it is a member of the group whose partitions are assigned, be it to others."""
+        """Whether it is a member of the group and the partitions are assigned, even if all are assigned to
+        others.
+        """
 
     def partitions(self) -> Collection[Partition]:
         """The partitions that are read here now."""
@@ -43,7 +45,7 @@ class Source(Protocol):
         """Deliver again from the offsets in the database, which went back in time."""
 
     def waits_for(self) -> str:
-        """What it cannot read at the moment, in words; empty if it reads everything."""
+        """What it cannot read at the moment, as text; empty if it reads everything."""
 
     def member(self) -> str:
         """Its id in the Kafka group; empty while it is not a member."""

@@ -71,7 +71,7 @@ def _import(module: str) -> None:
 
 
 def _checks_follow() -> bool:
-    """Whether this is a management command that runs the system checks before it does anything."""
+    """Whether this process is a management command that runs the system checks first."""
     argv = _argv()
     if len(argv) < 2 or "--skip-checks" in argv:
         return False
@@ -87,7 +87,7 @@ def _checks_follow() -> bool:
 
 
 def _argv() -> list[str]:
-    """The command line that manage.py is working on; empty when it is not manage.py that runs."""
+    """The command line of manage.py; empty if another program runs."""
     frame: FrameType | None = sys._getframe()
     while frame is not None:
         if frame.f_code is ManagementUtility.execute.__code__:

@@ -63,7 +63,7 @@ class Endpoint:
 
     @property
     def login(self) -> str:
-        """How the client logs in, in words."""
+        """How the client logs in, as text."""
         if not self.uses_sasl:
             return f"no login, {self.protocol}"
         user = self.options.get("sasl_plain_username")
@@ -71,7 +71,7 @@ class Endpoint:
 
     @property
     def principal(self) -> str:
-        """What an ACL calls this client, as far as it is known."""
+        """The principal of this client in an ACL, as far as it is known."""
         return f"User:{self.options.get('sasl_plain_username') or 'NAME'}"
 
 

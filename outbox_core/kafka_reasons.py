@@ -39,7 +39,7 @@ def remedy_of(reason: str) -> str:
 
 
 def parted(text: str) -> tuple[str, str]:
-    """A reason and its remedy, also of a text that ``explained`` made."""
+    """A reason and its remedy, separately. The text may come from ``explained``."""
     text = text.rstrip(". ")
     for remedy in _REMEDIES.values():
         if text.endswith(remedy.rstrip(".")):

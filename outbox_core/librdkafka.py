@@ -37,7 +37,7 @@ class ClientReports:
             self.trouble = error.str()
 
     def log(self, level: int, message: str, *arguments: Any) -> None:
-        """``arguments`` are facility, client and text."""
+        """``arguments`` are the facility, the client and the text."""
         if arguments[0] == "FAIL":
             self.trouble = _PREFIX.sub("", str(arguments[-1]))
         _log(LOGGER, level, message, *arguments)
@@ -55,7 +55,7 @@ def contained(options: Mapping[str, Any]) -> dict[str, Any]:
     """The same options, whose callbacks log what they raise.
 
     The client would raise it from any call that waits, such as flush(), whose reports are then not complete.
-    Only the exception of a login goes on to the client, which tries again. The client does not keep it.
+    Only the exception of a login is passed to the client, which tries again. The client does not keep it.
     """
     return {**options, **{name: _contained(name, options[name]) for name in _present(options, CALLBACKS)}}
 
@@ -65,8 +65,8 @@ def _contained(name: str, callback: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return callback(*arguments)
         except Exception:
-            said = '%s of KAFKA["OPTIONS"] raised an exception.'
-            _log(OUR_LOGGER, logging.ERROR, said, name, exc_info=True)
+            message = '%s of KAFKA["OPTIONS"] raised an exception.'
+            _log(OUR_LOGGER, logging.ERROR, message, name, exc_info=True)
             if name == LOGIN:
                 raise
 
@@ -74,8 +74,8 @@ def _contained(name: str, callback: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def without_login(options: Mapping[str, Any]) -> dict[str, Any]:
-    """The same options for a client that does not connect, such as one that checks them. A client asks for
-    its first token when it is made, and fails without one. An outage of logins makes no option wrong.
+    """The same options for a client that only checks them and does not connect. A client asks for its first
+    token when it is created, and fails without one, although the options may be right.
     """
     return {**options, **dict.fromkeys(_present(options, [LOGIN]), _unused_token)}
 

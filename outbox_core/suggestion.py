@@ -7,7 +7,7 @@ from difflib import get_close_matches
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """``Did you mean 'x'?`` or an empty text. Case and separators do not matter."""
+    """``Did you mean 'x'?``, or an empty text. Ignores case and separators."""
     plain = {_plain(each): each for each in known}
     close = get_close_matches(_plain(name), plain, n=1)
     return f"Did you mean {plain[close[0]]!r}?" if close else ""

@@ -27,7 +27,7 @@ else:
     _propagator = TraceContextTextMapPropagator()
 
 MOST_LINKS = 128
-"""What an SDK keeps of the links of a span, unless it is told otherwise."""
+"""How many links of a span an SDK keeps by default."""
 _NOTHING: AbstractContextManager[None] = nullcontext()
 
 
@@ -48,7 +48,7 @@ class Recording:
     possible = True
 
     def look(self) -> None:
-        """Ask whether there is an SDK by now. The answer is used until the next ``look``."""
+        """Check whether the project has configured an SDK. The answer is used until the next ``look``."""
         self.possible = _is_recorded()
 
 

@@ -34,7 +34,9 @@ class RelayConfig(AppConfig):
 
 
 def _find(topic: str, event_id: str, since: datetime, seconds: float) -> Lookup:
-    """Imported when it is used: a web process does not need a Kafka client before."""
+    """Find an event in Kafka. The Kafka client is imported only now, because most web processes never need
+    it.
+    """
     from relay import lookup
 
     return lookup.find(topic, event_id, since, seconds)

@@ -1,4 +1,4 @@
-"""What a relay does now and then beside sending: in a thread and on a connection of its own."""
+"""Background jobs of a relay, in a thread and on a connection of their own."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ EVERY_SECONDS = 15.0
 
 
 class Beside:
-    """Runs ``jobs`` every few seconds. Each decides whether it is due; sending never waits for them."""
+    """Runs ``jobs`` every few seconds. Each job decides whether it is due. Sending never waits for them."""
 
     def __init__(
         self, alias: str, jobs: Sequence[Callable[[], object]], every: float = EVERY_SECONDS

@@ -27,7 +27,7 @@ class Cause(StrEnum):
     KAFKA = "Kafka"
     POSTGRESQL = "PostgreSQL"
     LOG = "Log"
-    """The log is not the one that writers write, or is not whole."""
+    """The log is not the one that writers write, or this session cannot see all of it."""
     POSITION = "Position"
     """The position of a shard was not stored by this database."""
 
@@ -55,9 +55,9 @@ class Condition:
         return boottime() - self._since
 
     def enter(self, state: State, cause: Cause | None = None, why: str = "", *, lasting: float = 0.0) -> bool:
-        """Change the state, which has already lasted ``lasting`` seconds. Returns whether it changed. Another
-        reason of the same cause is not a change. If the cause changes, the relay still counts as degraded
-        since the first cause.
+        """Enter a state that has already lasted ``lasting`` seconds. Returns whether state or cause changed;
+        another ``why`` of the same cause is not a change. If only the cause changes, ``seconds`` still counts
+        from the first cause.
         """
         is_same = (state, cause) == (self.state, self.cause)
         old, seconds = self.state, self.seconds

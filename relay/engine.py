@@ -97,17 +97,17 @@ class Relay:
         return connected.shards if connected else {}
 
     def unready(self) -> str:
-        """Why this relay can neither publish nor stand by now; empty if it can. Safe in any thread. Kafka is
-        asked, without waiting, until it has answered once.
+        """Why this relay can neither publish nor be a standby now; empty if it can. Safe in any thread. Until
+        Kafka has answered once, this asks it, without waiting.
         """
         if self.state not in (State.PUBLISHING, State.STANDBY):
             return self.condition.detail or f"it is {self.state}"
         return "" if self._sender.knows_kafka() else "Kafka has not answered yet"
 
     def run(self, *, drain: bool = False) -> bool:
-        """Publish until asked to stop, or with ``drain`` until everything is published or held; a topic that
-        cannot be written is waited for within its grace. Returns whether it is drained. With ``drain``,
-        raises LogUnsafe if the log is refused.
+        """Publish until asked to stop. With ``drain``, publish until everything is published or held, wait
+        for a topic that cannot be written until its grace is over, and raise LogUnsafe if the log is refused.
+        Returns whether everything is published or held.
         """
         self._draining = drain
         self._watchdog.start()
@@ -172,8 +172,8 @@ class Relay:
 
     @staticmethod
     def _prove(session: Session, coordinator: Coordinator) -> None:
-        """Read nothing from a log that is not proven. Still write the heartbeat, so that the status shows the
-        refusal.
+        """Raise LogUnsafe if the log is not proven, because nothing may be read from it. First write the
+        heartbeat, so that the status shows the refusal.
         """
         try:
             session.prove()
@@ -185,7 +185,7 @@ class Relay:
             raise
 
     def _opened(self, session: Session) -> None:
-        """The watchdog must reach a session whose first statement hangs, as behind a pooler
+        """Let the watchdog reach the session before its first statement, which may hang behind a pooler
         without a server.
         """
         self._session = session
@@ -205,7 +205,7 @@ class Relay:
         return busy
 
     def _offer_shards(self, connected: Connected, trouble: str) -> None:
-        """If Kafka has not answered this relay for long, step down, if there is another relay."""
+        """Step down if Kafka has not answered this relay for long and there is another healthy relay."""
         if connected.coordinator.others and self._step_down.is_due:
             self._step_down.make(trouble)
             connected.step_down("Kafka does not answer this relay; another one may reach it")
@@ -249,7 +249,7 @@ class Relay:
         return not self._finds(holds.ending_by_themselves(grace))
 
     def _finds(self, rows: QuerySet[Any]) -> bool:
-        """Whether there are such rows, as far as the database answers."""
+        """Whether there are such rows; True if the database does not answer."""
         try:
             return rows.exists()
         except (DatabaseError, InterfaceError):

@@ -36,12 +36,12 @@ def _started(*, database: str, kafka: str, **_: Any) -> None:
 def _state_changed(
     *, old: State, new: State, cause: Cause | None, detail: str, seconds: float, **_: Any
 ) -> None:
-    said = detail.rstrip(".")
+    reason = detail.rstrip(".")
     if cause is not None and cause.needs_a_person:
         message = "%s. Nothing is lost, but nothing is published until a person acts. The relay checks again."
-        _log(logging.ERROR, "relay.refused", message, said, cause=cause.value)
+        _log(logging.ERROR, "relay.refused", message, reason, cause=cause.value)
     elif cause is not None:
-        _log(logging.WARNING, "relay.degraded", "%s. Nothing is lost; retrying.", said, cause=cause.value)
+        _log(logging.WARNING, "relay.degraded", "%s. Nothing is lost; retrying.", reason, cause=cause.value)
     elif old is State.DEGRADED and new is not State.STOPPING:
         message = "Recovered after %.1f s: %s."
         _log(logging.INFO, "relay.recovered", message, seconds, new.value, state=new.value, seconds=seconds)

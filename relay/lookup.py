@@ -61,7 +61,7 @@ def _read(kafka: KafkaLog, topic: str, event_id: str, since: datetime, goes_on: 
 
 
 def _groups(reader: Reader, topic: str, places: Sequence[Place]) -> Sequence[Reading] | None:
-    """What the groups of the topic have read of these records; None if that cannot be had."""
+    """Which of these records the groups of the topic have read; None if Kafka does not say."""
     try:
         groups = reader.groups([topic]) if places else ()
     except Exception:  # for an answer that they do not understand, clients raise any error

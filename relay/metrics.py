@@ -95,7 +95,7 @@ class RelayMetrics:
             getattr(signals, name).disconnect(dispatch_uid=UID)
 
     def samples(self) -> Iterator[Sample]:
-        """What the relay is at this moment."""
+        """The gauges of the relay now."""
         relay = self._relay
         state, cause = relay.state, relay.condition.cause
         leases = [shard.lease for shard in list(relay.shards.values())]

@@ -1,4 +1,4 @@
-"""Writes one row a minute for the plots, and deletes old ones. Not in the thread that sends."""
+"""Writes one row a minute for the plots, and deletes old ones."""
 
 from __future__ import annotations
 

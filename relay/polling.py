@@ -8,7 +8,7 @@ from outbox_core.process.clock import boottime
 
 SHORTEST_SECONDS = 0.002
 SHARE = 0.1
-"""Of the silence so far: the longer nothing came, the less it matters when the next event is seen."""
+"""The pause as a share of the silence so far: after a long silence, a longer pause does no harm."""
 
 
 class Polling:
@@ -22,8 +22,8 @@ class Polling:
         self._since = clock()
 
     def pause(self, *, busy: bool, more: bool) -> float:
-        """The seconds until the next poll. The last one was ``busy`` if it found something, and may know of
-        ``more``.
+        """The seconds until the next poll. ``busy``: the last poll found something; ``more``: more is known
+        to wait.
         """
         if busy:
             self._since = self._clock()

@@ -19,7 +19,7 @@ SLICE_SECONDS = 0.05
 
 
 class Sender:
-    """At most one wave is in flight at any time.
+    """Has at most one wave in flight.
 
     ``margin``: seconds of the lease that must be left when a wave is handed over.
     """
@@ -44,8 +44,8 @@ class Sender:
             publisher.handed_over = self._handed_over.set
 
     def knows_kafka(self) -> bool:
-        """Whether Kafka has answered, and does not leave a question unanswered now. Until it has answered
-        once, it is asked, but not waited for. Safe in any thread.
+        """Whether Kafka has answered the last question. Until it has answered once, this asks it, without
+        waiting. Safe in any thread.
         """
         if not self._answered and (self._first is None or self._first.done()):
             with suppress(RuntimeError):  # the sender is closed
@@ -83,8 +83,8 @@ class Sender:
         return self._thread.submit(self._deliver, records, lease)
 
     def let_hand_over(self) -> None:
-        """Wait a moment for the publisher to hand over the wave to its client. Python runs one thread at a
-        time, and what the loop does next it can do while the wave is on its way.
+        """Wait a moment until the publisher has handed the wave to its client. Python runs one thread at a
+        time, and the loop can do its next work while the wave is in flight.
         """
         self._handed_over.wait(SLICE_SECONDS)
 
@@ -124,8 +124,8 @@ class Sender:
         *,
         meanwhile: Callable[[], None] | None = None,
     ) -> T:
-        """Wait for a wave. ``meanwhile`` does useful work, and ``tick`` is called regularly. Their exceptions
-        are raised only when the wave is over, because a wave cannot be recalled.
+        """Wait for a wave. Calls ``meanwhile`` once and then ``tick`` regularly. Raises their exceptions only
+        when the wave is over, because a wave cannot be recalled.
         """
         trouble: Exception | None = None
         do = meanwhile or tick

@@ -12,10 +12,10 @@ PROBE_EVERY_SECONDS = 2.0
 
 
 class StepDown:
-    """Decides when a relay gives up its shards and when it takes part again. ``trouble`` is why it gave them
-    up; empty if it did not.
+    """Decides when a relay gives up its shards because Kafka does not answer it, and when it takes part
+    again. ``trouble`` is why it gave them up; empty if it did not.
 
-    In an outage for all relays no other is healthy; the owner of the shards then keeps trying.
+    In an outage for all relays no other one is healthy. Then the owner of the shards keeps trying.
     """
 
     def __init__(self, sender: Sender) -> None:

@@ -1,5 +1,5 @@
-"""Acts while the loop hangs: ends the process when its lease has run out, and breaks a statement
-that hangs.
+"""Acts while the loop hangs: ends the process when its lease runs out during a wave, and interrupts a
+statement that hangs.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Watchdog(threading.Thread):
         self.beat()
 
     def beat(self) -> None:
-        """The loop is alive."""
+        """Note that the loop makes progress."""
         self._last_beat = boottime()
 
     def run(self) -> None:

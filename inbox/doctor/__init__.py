@@ -1,1 +1,1 @@
-"""The way of a consumer, from the settings to a topic: what inbox_doctor examines."""
+"""The steps of inbox_doctor: all that a consumer needs, from the settings to a topic."""

@@ -1,4 +1,4 @@
-"""The steps to the inbox's database, through Django's own connection, as the consumer goes."""
+"""The steps of the inbox's database, through Django's own connection, as a consumer uses it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _LACKING = """
 
 
 class DatabaseWay:
-    """The way to the database ``alias``."""
+    """The steps of the database ``alias``."""
 
     def __init__(self, alias: str) -> None:
         self.alias = alias

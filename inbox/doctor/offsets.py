@@ -15,13 +15,15 @@ Bounds = Callable[[str], Mapping[int, tuple[int, int]]]
 def judge(
     rows: Iterable[Offset], cluster: Cluster, topics: Mapping[str, Topic], bounds: Bounds
 ) -> Iterator[Said]:
-    """What a consumer would find when it continues."""
+    """The findings about the offsets from which a consumer would continue."""
     stored = [row for row in rows if row.topic in topics and topics[row.topic].trouble is None]
     if not stored:
         yield "none stored yet: it begins where its group has committed, or where auto_offset_reset says"
         return
     limits = {topic: bounds(topic) for topic in sorted({row.topic for row in stored})}
-    found = [said for row in stored for said in _judge(row, cluster, topics[row.topic], limits[row.topic])]
+    found = [
+        finding for row in stored for finding in _judge(row, cluster, topics[row.topic], limits[row.topic])
+    ]
     if not found:
         yield f"the consumer continues {plural(len(stored), 'partition')} where the database says"
     yield from found

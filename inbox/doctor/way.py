@@ -32,10 +32,12 @@ SOURCE = "/inbox-doctor"
 
 
 class Inspector(cluster.Inspector, Protocol):
-    """It knows of groups, and writes a record for the round trip."""
+    """An inspector that also examines groups, and writes a record for the round trip."""
 
     def group(self, name: str) -> frozenset[str] | None:
-        """What this client may do with a consumer group, empty if the broker does not say. None: nothing."""
+        """The operations that this client may do with a consumer group; empty if the broker does not say,
+        None if there are none.
+        """
 
     def bounds(self, topic: str) -> Mapping[int, tuple[int, int]]:
         """The first offset and the end offset of each partition."""
@@ -128,8 +130,8 @@ class Way:
     def _offsets(self, consumer: ConsumerSettings) -> Iterator[Said]:
         rows = Offset.objects.using(self._alias).filter(consumer=consumer.name, topic__in=consumer.topics)
         found = offsets.judge(rows, self._kafka.found, self._kafka.topics, self._inspector.bounds)
-        for said in found:
-            yield f"{consumer.name}: {said}" if isinstance(said, str) else said
+        for finding in found:
+            yield f"{consumer.name}: {finding}" if isinstance(finding, str) else finding
 
     def _round_trip(self, topic: str) -> Iterator[Said]:
         record = probe_record(topic, str(uuid4()), SOURCE)

@@ -10,7 +10,7 @@ from threading import get_ident
 from typing import TYPE_CHECKING, Any, Self
 
 from inbox.errors import NotHandling
-from inbox.handling.many import Many
+from inbox.handling.batch_call import BatchCall
 from inbox.handling.running import run_function
 
 if TYPE_CHECKING:
@@ -68,32 +68,32 @@ class Gathering:
     def __init__(self) -> None:
         self.thread = get_ident()
         self.batches: dict[type[Batch], Batch] = {}
-        self._many: dict[Handler, Many] = {}
+        self._calls: dict[Handler, BatchCall] = {}
 
     @property
     def waits(self) -> bool:
         """Whether events wait for a batch handler."""
-        return bool(self._many)
+        return bool(self._calls)
 
     def add(self, handler: Handler, index: int, delivery: Delivery, arguments: tuple[Any, ...]) -> None:
         """Keep an event for a batch handler."""
-        many = self._many.get(handler)
-        if many is None:
-            many = self._many[handler] = Many(handler)
-        many.add(index, delivery, arguments)
+        call = self._calls.get(handler)
+        if call is None:
+            call = self._calls[handler] = BatchCall(handler)
+        call.add(index, delivery, arguments)
 
-    def before(self, delivery: Delivery) -> list[Many]:
+    def before(self, delivery: Delivery) -> list[BatchCall]:
         """What must be handled before this event: earlier events of its key that wait for another handler."""
         return [
-            self._many.pop(many.handler)
-            for many in [*self._many.values()]
-            if [*delivery.handlers] != [many.handler] and many.has_key_of(delivery)
+            self._calls.pop(call.handler)
+            for call in [*self._calls.values()]
+            if [*delivery.handlers] != [call.handler] and call.has_key_of(delivery)
         ]
 
-    def rest(self) -> list[Many]:
+    def rest(self) -> list[BatchCall]:
         """All that is left, in the order in which it began."""
-        rest = [*self._many.values()]
-        self._many.clear()
+        rest = [*self._calls.values()]
+        self._calls.clear()
         return rest
 
     def write(self) -> None:

@@ -32,8 +32,8 @@ _REFUSED = ((_ENDS, ENDED), (_CHECKS, CHECKS), (_RESETS, RESETS))
 
 
 def refuse(sql: str) -> None:
-    """Refuse a statement before it runs: after the ROLLBACK of one handler the COMMIT of another one would
-    succeed.
+    """Refuse a statement before it runs. Otherwise the ROLLBACK of one handler and the COMMIT of a later one
+    would both succeed.
 
     Raises:
         EffectsLost: no handler may run it; the message says why.

@@ -1,4 +1,4 @@
-"""Sees each statement of a handler before it runs, whether it comes through Django or through psycopg."""
+"""Checks each statement of a handler before it runs, through Django or through psycopg."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ else:
 class StatementGuard:
     """Refuses what no handler may run, stores settings before they change, and notes savepoints.
 
-    ``commit()`` and ``rollback()`` of a psycopg connection are no statements. Behind them psycopg begins
-    another transaction with the next statement, and a second commit would make that one durable: so that
+    ``commit()`` and ``rollback()`` of a psycopg connection are not statements. After them, psycopg begins a
+    new transaction with the next statement, and a second commit would make that one durable. So that next
     statement is refused.
     """
 
@@ -62,7 +62,7 @@ class StatementGuard:
         try:
             refuse(sql)
         except EffectsLost as error:
-            # A handler that catches this goes on as if its writes were rolled back. So they will be.
+            # A handler that catches this assumes that its writes were rolled back. So make that true.
             self._connection.needs_rollback = True
             self._connection.rollback_exc = error  # type: ignore[attr-defined]
             raise

@@ -1,4 +1,4 @@
-"""Functions of transaction.on_commit(): one that fails keeps none of those of other events from running."""
+"""Functions of transaction.on_commit(): if one fails, those of other events still run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many events one transaction has, so that it does not take long."""
+"""The size of a batch, so that one transaction takes about two seconds."""
 
 from __future__ import annotations
 

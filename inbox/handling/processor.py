@@ -31,8 +31,8 @@ SWEEP_SECONDS = 1.0
 
 
 class Processor:
-    """Handles records: a batch in one transaction. An event that fails is held, and the rest is handled. Only
-    if every handler fails for every key, it waits.
+    """Handles records: a batch in one transaction. An event that fails is held, and the rest is handled. It
+    waits only if every handler fails for every key.
 
     ``wait`` sleeps and ``check_stop`` is asked between transactions; both raise Abandoned when the rest is
     dropped. ``failed`` is called for each failure.
@@ -79,7 +79,7 @@ class Processor:
                 yield from self._batch(batch, _with_handlers(routed[start:end]))
             except (Abandoned, WrongIsolation):
                 with suppress(*UNAVAILABLE):
-                    self._suspects.let_go(records[start:])
+                    self._suspects.drop(records[start:])
                 raise
             seconds = self._judge.now() - began_at
             self._pace.took(len(batch), seconds)
@@ -127,8 +127,8 @@ class Processor:
 
     def _settle(self, deliveries: Sequence[Delivery]) -> Generator[Delivery, None, bool]:
         """Handle or hold these. Yields the last finished one after each step. Returns whether it was always
-        certain which one failed: one that ends the transaction is found at its end, and later ones may have
-        failed because of it.
+        certain which one failed. It is not if an event ended the transaction: that is found only later, and
+        other events may have failed because of it.
         """
         rest = list(deliveries)
         while rest:
@@ -176,13 +176,13 @@ class Processor:
             return None
 
     def _is_over(self, error: Exception) -> bool:
-        """Whether it was an outage of the database. If so, wait until it is over."""
+        """Whether the error was an outage of the database. If so, this returns when the outage is over."""
         if not is_of_the_database(error):
             return False
         return self._wait_until_done(self._unit.probe)[1]
 
     def _held(self, delivery: Delivery, failure: Failure) -> bool:
-        """Hold the failed event. False if nothing succeeds: then no event is held."""
+        """Hold the failed event. Returns False, and holds nothing, if no handler succeeds for any key."""
         if delivery.error:
             self._hold(delivery, None)
             return True
@@ -274,5 +274,5 @@ class Processor:
 
 
 def _with_handlers(routed: Sequence[Delivery | None]) -> list[Delivery]:
-    """Those of records that a handler takes."""
+    """The deliveries of the records that a handler takes."""
     return [delivery for delivery in routed if delivery is not None]

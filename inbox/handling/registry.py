@@ -17,7 +17,7 @@ from outbox_core.wire.event import Event, Handling
 F = TypeVar("F", bound=Callable[..., Any])
 EVERY = "*"
 _NEVER_RUN = (Awaitable, Generator, AsyncGenerator)
-"""What a handler may not return: calling it has begun nothing yet."""
+"""What a handler may not return: its code has not run yet."""
 _OTHER_FUNCTIONS = {
     inspect.iscoroutinefunction: "async",
     inspect.isasyncgenfunction: "async",
@@ -67,7 +67,9 @@ class Handler:
             self._refuse_unfinished(returned)
 
     def late(self) -> Handler:
-        """The same, but it reads the payload in its call: the code of the payload's type has failed."""
+        """The same handler, but it reads the payload in its call, after the code of the payload's type has
+        failed.
+        """
 
         @wraps(self.function)
         def read_and_call(event: Event) -> None:
@@ -160,7 +162,24 @@ def _module(handler: Handler) -> str:
 
 
 def _read_signature(function: Callable[..., Any], *, batch: bool) -> tuple[PayloadReader | None, bool]:
+    """The reader of the payload (None if it takes the event only), and whether it takes the event."""
     name = f"{function.__module__}.{function.__qualname__}"
+    annotations = _annotations(function, name)
+    kinds = [_element(kind, name, of) if batch else kind for of, kind in annotations.items()]
+    if kinds == [Event]:
+        return None, True
+    if len(kinds) == 2 and kinds[1] is not Event:
+        raise HandlerError(
+            f"handler {name}: its second parameter {[*annotations][1]!r} must be annotated inbox.Event"
+        )
+    try:
+        return PayloadReader(kinds[0]), len(kinds) == 2
+    except HandlerError as error:
+        raise HandlerError(f"handler {name}: {error}") from error
+
+
+def _annotations(function: Callable[..., Any], name: str) -> dict[str, Any]:
+    """The types of its one or two parameters. Raises HandlerError for a function that cannot be a handler."""
     for is_other, kind in _OTHER_FUNCTIONS.items():
         if is_other(function):
             raise HandlerError(
@@ -175,22 +194,10 @@ def _read_signature(function: Callable[..., Any], *, batch: bool) -> tuple[Paylo
         raise HandlerError(
             f"handler {name} must take (payload), (payload, event: inbox.Event) or (event: inbox.Event)"
         )
-    kinds = [hints.get(p.name, inspect.Parameter.empty) for p in parameters]
-    for parameter, kind in zip(parameters, kinds, strict=True):
-        if kind is inspect.Parameter.empty:
+    for parameter in parameters:
+        if parameter.name not in hints:
             raise HandlerError(f"handler {name}: annotate {parameter.name!r} with the type of its data")
-    if batch:
-        kinds = [_element(kind, name, p.name) for p, kind in zip(parameters, kinds, strict=True)]
-    if kinds == [Event]:
-        return None, True
-    if len(kinds) == 2 and kinds[1] is not Event:
-        raise HandlerError(
-            f"handler {name}: its second parameter {parameters[1].name!r} must be annotated inbox.Event"
-        )
-    try:
-        return PayloadReader(kinds[0]), len(kinds) == 2
-    except HandlerError as error:
-        raise HandlerError(f"handler {name}: {error}") from error
+    return {parameter.name: hints[parameter.name] for parameter in parameters}
 
 
 def _element(kind: Any, handler: str, parameter: str) -> Any:

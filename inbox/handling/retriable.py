@@ -1,4 +1,4 @@
-"""Errors that an outage may cause. Alone they do not show that an event is wrong: see
+"""Errors that an outage may cause. Such an error alone does not show that an event is at fault: see
 ``inbox.holding.evidence``.
 """
 

@@ -84,8 +84,9 @@ PLAIN = re.compile(r"[a-zA-Z0-9._-]{1,100}")
 @dataclass(frozen=True, slots=True)
 class Routes:
     """The handlers of one consumer, by event type. ``skip`` is called for each event without a handler, and
-    for each replayed one that none of its handlers takes. With ``apply_replays`` all handlers take them.
-    ``held``: also if no handler takes them, because a process with ``apply_replays`` has held them.
+    for each replayed event that none of its handlers takes. With ``apply_replays`` all handlers take replayed
+    events. ``held``: these are held events, so all handlers take those that none would take: a process with
+    ``apply_replays`` has held them.
     """
 
     handlers: Mapping[str, Handler]
@@ -106,8 +107,8 @@ class Routes:
         return Delivery(record=record, identity=_identity(event), event=event, handlers=handlers)
 
     def read(self, deliveries: Sequence[Delivery]) -> Sequence[Delivery]:
-        """Read the payloads of these. The type of a payload may run code of its own, which may hang or leave
-        as a handler may: its payload is read again in the call of the handler, and fails as that does.
+        """Read the payloads of these. The type of a payload may run code that fails or hangs, as a handler
+        may. Such a payload is read again in the call of its handler, so that it fails as the handler does.
         """
         reading = _Reading(deliveries)
         while reading.next < len(deliveries):
@@ -149,7 +150,7 @@ class _Reading:
             self.done.append(_read(delivery))
 
     def leave(self) -> None:
-        """The next one has failed: its call reads it."""
+        """Leave the next payload, whose reading has failed, to the call of its handler."""
         delivery = self._deliveries[self.next]
         handlers = [handler.late() for handler in delivery.handlers]
         arguments = [(delivery.event,)] * len(handlers)
@@ -174,7 +175,9 @@ def _read(delivery: Delivery) -> Delivery:
 
 
 def _identity(event: Event) -> Identity:
-    """Of an event in a replay: once for each replay. If that has no id, once for each record."""
+    """The identity of an event. In a replay it is another one for each replay, or for each record if the
+    replay has no id.
+    """
     if not event.replay:
         return Identity(event.source, event.id)
     if event.replay_id == "true":

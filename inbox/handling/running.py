@@ -32,7 +32,7 @@ class Named(Protocol):
 
 
 class Function(NamedTuple):
-    """Something else than a handler."""
+    """A function that is not a handler."""
 
     name: str
 
@@ -98,12 +98,14 @@ def run(call: Call, index: int | None, function: Callable[..., object], *argumen
 
 
 def run_function(function: Callable[[], object]) -> None:
-    """Run something else than a handler as the current call. Raises as ``limited`` does."""
+    """Run a function that is not a handler as the current call. Raises as ``limited`` does."""
     limited(Call(Function.of(function), None, time.monotonic()), function)
 
 
 def limited(call: Call, function: Callable[..., object], *arguments: Any) -> None:
-    """Run a function as the current call. Whatever ends it, is an Exception, except Ctrl-C of a person."""
+    """Run a function as the current call. Raises an Exception whatever the function raises, except for
+    Ctrl-C.
+    """
     global current
     before = current_event()
     current = call
@@ -116,10 +118,10 @@ def limited(call: Call, function: Callable[..., object], *arguments: Any) -> Non
         restore(before)  # the limit may have interrupted the end of a Handling
         if isinstance(error, KeyboardInterrupt) and asked_by_a_person():
             raise
-        said = as_error(error, call)
-        if said is error:
+        raised = as_error(error, call)
+        if raised is error:
             raise
-        raise said from error
+        raise raised from error
     finally:
         current = None
         if is_copy:
@@ -199,15 +201,15 @@ class Limit:
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
         call = current
-        if call is None or call is self._interrupted:  # once: what it does to end must not be interrupted
+        if call is None or call is self._interrupted:  # only once: its clean-up must not be interrupted
             return
         if call is self._late or self._used_up(call):
             self._late = self._interrupted = call
             raise Interrupted
 
     def _used_up(self, call: Call) -> bool:
-        """Whether the call has taken so much CPU time, by the timer of the kernel: a regular expression, for
-        one, lets no other thread run, but signals.
+        """Whether the call has used up its time as CPU time, by the timer of the kernel. A regular expression
+        lets no other thread run, but signals arrive.
         """
         self._ticks = self._ticks + 1 if call is self._timed else 1
         self._timed = call

@@ -1,4 +1,4 @@
-"""Savepoints and blocks of a handler end with its event: later, they would undo the effects of others."""
+"""Ends savepoints and blocks of a handler with its event: later, they would undo the effects of others."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def leave_all(connection: BaseDatabaseWrapper) -> None:
 
 
 def _depth(connection: BaseDatabaseWrapper) -> tuple[int, int]:
-    """How many blocks are open, of Django and of psycopg, which does not say so in public."""
+    """How many blocks of Django and psycopg are open. psycopg has no public name for this."""
     return len(connection.savepoint_ids), getattr(connection.connection, "_num_transactions", 0)
 
 

@@ -61,7 +61,7 @@ class SessionSettings:
                 self._before.update(_run(connection, _BEFORE, (sorted(new),)))
 
     def restore(self, connection: BaseDatabaseWrapper) -> None:
-        """An event is handled: the next one gets the settings as they were, also one of a later transaction.
+        """An event is handled: restore the settings for the next one, also in a later transaction.
         After the commit it would be too late for functions of on_commit(), and a pooler may give the session
         to others.
         """

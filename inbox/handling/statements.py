@@ -20,7 +20,7 @@ _PLAIN = ("SELECT ", "INSERT ", "UPDATE ", "DELETE ")
 
 
 def is_plain(sql: str) -> bool:
-    """Whether it is one statement that only reads or writes rows. Said without reading it."""
+    """Whether it is one of Django's own statements that only read or write rows, by its first words."""
     return sql.startswith(_PLAIN) and ";" not in sql and not calls_set_config(sql)
 
 

@@ -18,9 +18,9 @@ from outbox_core.wire.event import Event
 ALIKE = 0.92
 LONGEST = 200
 MOST_REPLAYS = 100
-"""After so many different ones no more are signalled: another producer may call each event a replay."""
+"""The most replay ids that are signalled: another producer may give each event a replay id of its own."""
 REPLAYED = " (replay)"
-"""Behind the type of replayed events in the counts."""
+"""Text after the type of replayed events in the counts."""
 
 
 class UnhandledTypes:

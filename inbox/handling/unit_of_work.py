@@ -16,9 +16,9 @@ from psycopg.pq import TransactionStatus
 
 from inbox.errors import EffectsLost, HandlerFailed, Poison
 from inbox.handling.batch import current_gathering, gathering
+from inbox.handling.batch_call import BatchCall
 from inbox.handling.endings import ENDED
 from inbox.handling.guard import StatementGuard
-from inbox.handling.many import Many
 from inbox.handling.on_commit import isolate
 from inbox.handling.retriable import chain
 from inbox.handling.routing import Delivery, Identity
@@ -40,7 +40,7 @@ New = Sequence[tuple[int, Delivery]]
 
 
 class Claimed(NamedTuple):
-    """The new ones of a transaction. ``may_wait``: whether some of them may have to wait behind held ones."""
+    """The new deliveries of a transaction. ``may_wait``: some of them may have to wait behind held ones."""
 
     new: New = ()
     may_wait: bool = False
@@ -158,8 +158,8 @@ class UnitOfWork:
             guard = StatementGuard(connection, self.session, self.blocks)
             with guard.watch(), gathering() as gathered:
                 yield claimed
-                for many in gathered.rest():
-                    self._call(connection, many.index, many)
+                for call in gathered.rest():
+                    self._call(connection, call.index, call)
                 gathered.write()
             self._refuse_broken()
             self.blocks.end(connection)
@@ -210,8 +210,8 @@ class UnitOfWork:
         """Call its handlers, or keep it for a batch handler."""
         gathered = current_gathering()
         if gathered.waits:
-            for many in gathered.before(delivery):
-                self._call(connection, many.index, many)
+            for call in gathered.before(delivery):
+                self._call(connection, call.index, call)
         is_for_one = False
         for handler, arguments in delivery.calls:
             if handler.batch:
@@ -221,18 +221,18 @@ class UnitOfWork:
         if is_for_one:
             self._call(connection, index, delivery)
 
-    def _call(self, connection: BaseDatabaseWrapper, index: int | None, what: Delivery | Many) -> None:
-        is_heard = handler_ended.receivers  # for every event: even a signal without receivers costs
-        began = monotonic() if is_heard else 0.0
+    def _call(self, connection: BaseDatabaseWrapper, index: int | None, what: Delivery | BatchCall) -> None:
+        has_receivers = bool(handler_ended.receivers)  # a signal costs time even without receivers
+        began = monotonic() if has_receivers else 0.0
         try:
             what.run(index)
         except HandlerFailed as failure:
-            if is_heard:
+            if has_receivers:
                 self._report(what, failure.seconds, failure.__cause__)
             if _is_refused_commit(failure) or self._was_closed():
                 raise HandlerFailed(index, failure.handler, failure.seconds) from EffectsLost(ENDED)
             raise
-        if is_heard:
+        if has_receivers:
             self._report(what, monotonic() - began)
         session = connection.connection
         if connection.needs_rollback or session.pgconn.transaction_status != TransactionStatus.INTRANS:
@@ -246,7 +246,7 @@ class UnitOfWork:
             raise HandlerFailed(index, what.handlers[0].name, 0.0) from error
         self.session.restore(connection)
 
-    def _report(self, what: Delivery | Many, seconds: float, error: BaseException | None = None) -> None:
+    def _report(self, what: Delivery | BatchCall, seconds: float, error: BaseException | None = None) -> None:
         events = what.events if error is None else what.events[:1]  # one call has failed
         for event in events:
             handler_ended.send(self.consumer, event=event, seconds=seconds / len(events), error=error)
@@ -286,7 +286,7 @@ class UnitOfWork:
 
 
 def _first_of_each(deliveries: Sequence[Delivery], claimed: set[Identity]) -> New:
-    """Those that were claimed, each once, with its index."""
+    """The deliveries that were claimed, each once, with its index."""
     first = {delivery.identity: delivery for delivery in reversed(deliveries)}
     return [
         (index, delivery)

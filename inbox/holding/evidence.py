@@ -6,9 +6,9 @@ from collections.abc import Callable, Collection, Hashable, Iterable
 from dataclasses import dataclass, field
 
 DISTINCT = 3
-"""If so many keys in a row fail with one handler, and none succeeds, it is an outage."""
+"""How many keys must fail in a row with one handler, and none succeed, to count as an outage."""
 LONGEST = 4.0
-"""Seconds between two attempts while the event is not known as the cause."""
+"""The longest pause between two attempts while it is not known that the event is the cause, in seconds."""
 
 
 @dataclass(slots=True)
@@ -50,7 +50,7 @@ class Evidence:
         return bool(self._results)
 
     def note(self, handler: str) -> None:
-        """A handler is failing: from now on its successes count."""
+        """Note that a handler fails: from now on its successes are counted."""
         self._results.setdefault(handler, Results())
 
     def failed(self, handler: str, key: Hashable, event: Hashable, *, suspicious: bool) -> Assessment:
@@ -64,7 +64,7 @@ class Evidence:
         return Assessment(others or (suspicious and not out), out, results.pause)
 
     def succeeded(self, handlers: Iterable[str]) -> set[str]:
-        """These succeeded. Returns those whose outage is over."""
+        """Note that these handlers succeeded. Returns those whose outage is over."""
         over = set()
         for name in handlers:
             if (results := self._results.get(name)) is not None:
@@ -75,11 +75,11 @@ class Evidence:
         return over
 
     def forget(self, event: Hashable) -> None:
-        """The event is handled, or a person must decide."""
+        """Forget an event that is handled or that a person must decide about."""
         self._seen.pop(event, None)
 
     def doubt(self, handler: str) -> None:
-        """Nothing shows any more that this handler fails for every key."""
+        """Forget that this handler fails for every key: no event shows it any more."""
         results = self._results[handler]
         results.failing.clear()
         results.pause = 0.0

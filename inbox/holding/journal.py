@@ -1,4 +1,4 @@
-"""What a consumer does by itself, written into the ledger in the transaction of the deed."""
+"""Ledger entries for what a consumer does by itself, written in the transaction of what they record."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ DIED = "process died"
 
 
 class Journal:
-    """Of one consumer. An error is named by its type, because its message may have data of the payload."""
+    """The journal of one consumer. It names an error by its type, because its message may hold data of the
+    payload.
+    """
 
     def __init__(self, consumer: str, database: str) -> None:
         self._consumer = consumer
@@ -27,22 +29,22 @@ class Journal:
         self._diary = Diary(f"consumer {consumer}")
 
     def held(self, deliveries: Iterable[Delivery], retry_in: float | None) -> None:
-        """These failed and are held; those that only wait behind their keys are no deeds of their own."""
+        """These events failed and are held. Events that only wait behind them have no entry."""
         outcome = UNDECIDED if retry_in is None else RETRIED
         rows = [HeldEvent.of(self._consumer, delivery) for delivery in deliveries]
         self._of_events(Ledger.Verb.HOLD, rows, outcome, before="not handled")
 
     def failed(self, held: HeldEvent, error: str, retry_in: float | None) -> None:
-        """A held event was tried in vain."""
+        """A held event was tried again, without success."""
         outcome = GIVEN_UP if retry_in is None else IN_VAIN
         self._of_events(Ledger.Verb.RETRY, [held], outcome, error=error, before="held")
 
     def handled(self, held: Iterable[HeldEvent]) -> None:
-        """These had failed before and are handled now."""
+        """Events that had failed before are handled now."""
         self._of_events(Ledger.Verb.RELEASE, [row for row in held if row.error], DONE, before="held")
 
     def moved(self, partition: Partition, before: int, after: int, why: str) -> None:
-        """It continues at another offset than it had stored."""
+        """The consumer continues at another offset than it had stored."""
         self._of_partition(Ledger.Verb.SEEK, partition, f"{why}: continues at {after}", f"at {before}")
 
     def missed(self, partition: Partition, first: int, last: int) -> None:

@@ -14,10 +14,10 @@ from inbox.status.outages import Outages
 from outbox_core.people.failure import describe
 
 HANDLER = "handler "
-"""How the name of a handler's outage begins."""
+"""The name of a handler's outage begins with this."""
 LONGEST = 60.0
 SHARE = 10
-"""An event that fails slowly waits this many times as long, so that others get their time."""
+"""An event waits this many times as long as its failure took, so that other events get more time."""
 LONGEST_SHARE = 600.0
 
 
@@ -54,7 +54,9 @@ class Verdict:
 
 
 class Judge:
-    """Knows which handlers of one consumer fail. ``attempts``: INBOX["ATTEMPTS"]."""
+    """Decides when a failed event is retried, by which handlers of the consumer fail. ``attempts``:
+    INBOX["ATTEMPTS"].
+    """
 
     def __init__(
         self, *, handlers: Collection[str], outages: Outages, attempts: int, clock: Callable[[], float]
@@ -70,7 +72,7 @@ class Judge:
         self.evidence.note(handler)
 
     def failed(self, event: Hashable, key_hash: int | None, failure: Failure, *, attempts: int) -> Verdict:
-        """An event has failed that had ``attempts`` against it."""
+        """The verdict on a failed event. ``attempts`` counted against it before."""
         error, handler = failure.cause, failure.handler
         assessment = self.evidence.failed(
             handler, event if key_hash is None else key_hash, event, suspicious=not is_retriable(error)
@@ -91,7 +93,7 @@ class Judge:
         return Verdict(attempts, max(pause, share), outage=False)
 
     def succeeded(self, deliveries: Sequence[Delivery]) -> None:
-        """The handlers of these succeeded."""
+        """Note that the handlers of these deliveries succeeded."""
         if self.evidence and deliveries:
             names = {handler.name for delivery in deliveries for handler in delivery.handlers}
             over = self.evidence.succeeded(names)
@@ -102,7 +104,7 @@ class Judge:
                 self.evidence.forget(delivery.identity)
 
     def nothing_waits(self, handler: str) -> None:
-        """No event waits for this handler. Others handled them, or a person discarded them."""
+        """Note that no event waits for this handler any more, so its outage counts as over."""
         self.evidence.doubt(handler)
         self._outages.end(outage_of(handler))
 

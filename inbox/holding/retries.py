@@ -50,7 +50,7 @@ class Culprit:
     is_first: bool
 
 
-class Failed(NamedTuple):
+class StoredFailure(NamedTuple):
     """What is stored with a held event that failed: ``retry_in`` seconds, or None if a person must decide."""
 
     error: str
@@ -89,7 +89,7 @@ class Retries:
         that cannot be written.
         """
         if over := self._judge.take_over():
-            self._held.hurry(self._unit.consumer, sorted(over))
+            self._held.make_due(self._unit.consumer, sorted(over))
         outcome = Outcome()
         due = self._due(paused)
         if due:
@@ -148,8 +148,8 @@ class Retries:
             outcome.failed += self._blame(culprit, culprit.held)
 
     def _search(self, head: int, outcome: Outcome, rows: int) -> Culprit | None:
-        """Try up to ``rows`` events of a key, and fewer until no doubt is left which one fails. The events
-        before it are handled. None if no event fails: if the cause is in doubt, only the first one is tried.
+        """Try up to ``rows`` events of a key, and then fewer, until it is certain which one fails. The events
+        before it are handled. While it is not certain, only the first one is tried. None if no event fails.
         """
         suspect: Culprit | None = None
         while (culprit := self._together([head], outcome, rows)) is not None:
@@ -159,7 +159,7 @@ class Retries:
         return suspect
 
     def _alone(self, head: int, outcome: Outcome) -> None:
-        """Try one event, and count the attempt before it, unless all its attempts are used up."""
+        """Try one event alone. Count the attempt before it is made, unless all attempts are used up."""
         held = self._begin(head)
         if held is not None:
             culprit = self._together([head], outcome, 1, begun=True)
@@ -167,8 +167,8 @@ class Retries:
                 outcome.failed += self._blame(culprit, held)
 
     def _begin(self, head: int) -> HeldEvent | None:
-        """Begin to try an event alone. Returns it as it was before; None if it is not to be tried now:
-        another process tries it, or did since it was due, or a person must decide.
+        """Begin to try an event alone. Returns it as it was before. Returns None if it must not be tried now:
+        another process tries or has tried it, or a person must decide.
         """
         with self._unit.transaction():
             queues = self._held.take(self._unit.consumer, [head], 1, ahead=self._unit.ahead())
@@ -176,14 +176,14 @@ class Retries:
             if held is None or held.pk != head:
                 return None
             is_over = held.alone and held.attempts >= self._attempts
-            said = Failed(held.error, held.handler, held.attempts, None)
+            stored = StoredFailure(held.error, held.handler, held.attempts, None)
             if is_over:
-                if self._held.failed(held, **said._asdict()):
-                    self._unit.journal.failed(held, said.error, None)
+                if self._held.failed(held, **stored._asdict()):
+                    self._unit.journal.failed(held, stored.error, None)
             else:
                 self._count(held)
         if is_over:
-            self._report_kept(held, said)
+            self._report_kept(held, stored)
         return None if is_over else held
 
     def _count(self, held: HeldEvent) -> None:
@@ -200,19 +200,19 @@ class Retries:
         """Keep it held. False if a person changed it, or if it was handled meanwhile."""
         failure, held = culprit.failure, culprit.held
         verdict = self._judge.failed(held.identity, held.key_hash, failure, attempts=before.attempts)
-        said = Failed(culprit.error, failure.handler, verdict.attempts, verdict.retry_in)
+        stored = StoredFailure(culprit.error, failure.handler, verdict.attempts, verdict.retry_in)
         with self._unit.transaction():
             self._held.lock([held.own_key])
-            kept = self._held.failed(before, **said._asdict())
+            kept = self._held.failed(before, **stored._asdict())
             if kept:
-                self._unit.journal.failed(before, said.error, said.retry_in)
+                self._unit.journal.failed(before, stored.error, stored.retry_in)
         if kept:
-            self._report_kept(before, said, outage=verdict.outage)
+            self._report_kept(before, stored, outage=verdict.outage)
         return kept
 
-    def _report_kept(self, held: HeldEvent, said: Failed, *, outage: bool = False) -> None:
-        fields = {"error": said.error, "handler": said.handler, "attempts": said.attempts}
-        hold_kept.send(self._unit.consumer, held=held, seconds=said.retry_in, outage=outage, **fields)
+    def _report_kept(self, held: HeldEvent, stored: StoredFailure, *, outage: bool = False) -> None:
+        fields = {"error": stored.error, "handler": stored.handler, "attempts": stored.attempts}
+        hold_kept.send(self._unit.consumer, held=held, seconds=stored.retry_in, outage=outage, **fields)
 
     def _together(
         self, heads: Sequence[int], outcome: Outcome, rows: int = ROWS, *, begun: bool = False

@@ -17,8 +17,8 @@ Range = tuple[int, int]
 
 class Suspects:
     """Notes the first batches of each partition before this process handles them, and finds the notes of
-    processes that died before they deleted them. After ``most`` events, the largest batch, nothing is noted:
-    a batch that kills the process is among those that the next process notes.
+    processes that died before they deleted them. After ``most`` events, which is the largest batch, nothing
+    is noted: if a later batch kills the process, the next process begins with that batch and notes it.
     """
 
     def __init__(self, consumer: str, database: str, most: int) -> None:
@@ -55,7 +55,7 @@ class Suspects:
         return True
 
     def end(self, records: Sequence[ConsumerRecord]) -> None:
-        """These are finished."""
+        """Delete the notes of records that are finished."""
         if not self._unknown(records):
             return
         noted = [record for record in records if record.place not in self._trusted]
@@ -66,14 +66,18 @@ class Suspects:
         self._finished.update(record.place for record in noted)
         self._trusted |= {partition for partition in ranges if self._finished[partition] >= self._most}
 
-    def let_go(self, records: Sequence[ConsumerRecord]) -> None:
-        """These are dropped, because partitions were revoked. The next owner notes them again."""
+    def drop(self, records: Sequence[ConsumerRecord]) -> None:
+        """Delete the notes of records that are dropped because partitions were revoked. The next owner notes
+        them again.
+        """
         ours = {partition for partition in self._unknown(records) if self._mine.get(partition)}
         self._trust_none()
         self._remove(ours)
 
     def forget(self, partitions: Collection[Partition]) -> None:
-        """The database went back in time, so it may have old notes of batches that were finished."""
+        """Delete the notes of these partitions: the database went back in time, so it may have notes of
+        batches that were finished.
+        """
         self._trust_none()
         self._remove(partitions)
 

@@ -51,7 +51,7 @@ class Membership(Protocol):
         """Its id, which the group gives it."""
 
     def hangs(self, now: float) -> bool:
-        """Whether it waits for its assignment in vain, and must be replaced."""
+        """Whether it will never get its assignment, and must be replaced."""
 
     def ask_for_topics(self) -> Collection[str]:
         """The topics that it may read, and perhaps others."""
@@ -94,7 +94,7 @@ class Reader(Protocol):
         """The topics that it reads, by its last metadata, and their ids. Sends no request."""
 
     def close(self) -> None:
-        """Let go of the client."""
+        """Close the client."""
 
 
 class Connections(Protocol):

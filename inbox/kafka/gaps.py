@@ -29,13 +29,13 @@ class OffsetGaps:
         self._next: dict[TopicPartition, int] = {}
 
     def expect(self, partition: TopicPartition, offset: int | None) -> None:
-        """The next record should have this offset; None if none was read yet."""
+        """Expect this offset for the next record; None if no record was read yet."""
         self._next.pop(partition, None)
         if offset is not None:
             self._next[partition] = offset
 
     def found(self, partition: TopicPartition, beginning: int) -> None:
-        """Kafka's first offset of a partition is ``beginning``."""
+        """Report the gap before ``beginning``, Kafka's first offset of the partition, if there is one."""
         expected = self._next.get(partition)
         if expected is not None and beginning > expected:
             self._next[partition] = beginning

@@ -26,7 +26,7 @@ class Inquiry(Protocol):
         """The id of the cluster."""
 
     def topic_ids(self, topics: Collection[str]) -> TopicIds:
-        """Those of these topics that exist, and their ids."""
+        """The ids of the topics among these that exist."""
 
     def partitions(self, topic: str) -> list[TopicPartition]:
         """The partitions of a topic that exists."""
@@ -35,7 +35,7 @@ class Inquiry(Protocol):
         """The first offset and the end offset of each partition. Raises TopicDeleted."""
 
     def at_time(self, partitions: Collection[TopicPartition], milliseconds: int) -> Bounds:
-        """The offset of the first record at this time or later, of those that have one."""
+        """The offset of the first record at this time or later, for each partition that has one."""
 
     def first_records(self, starts: Bounds, ends: Bounds, seconds: float) -> dict[TopicPartition, int | None]:
         """When the first record of each was written, in milliseconds; None if only transaction markers are
@@ -49,4 +49,4 @@ class Inquiry(Protocol):
         """Commit these for the group, which has no members."""
 
     def close(self) -> None:
-        """Let go of the client."""
+        """Close the client."""

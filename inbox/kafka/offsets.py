@@ -39,7 +39,7 @@ class StartOffsets:
         self._unchecked: set[TopicPartition] = set()
 
     def arrive(self, assigned: Collection[TopicPartition]) -> None:
-        """These must not be read before they are checked."""
+        """Note new partitions: they must not be read before ``check`` has set their offsets."""
         self._unchecked.update(assigned)
 
     def unchecked(self, partitions: Collection[TopicPartition]) -> set[TopicPartition]:

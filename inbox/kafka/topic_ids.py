@@ -13,7 +13,7 @@ from inbox.signals import cluster_changed, topic_recreated
 
 MARK = "topic-id="
 SIGNED = re.compile(rf"{MARK}[^/]*/[\da-f-]{{36}}")
-"""How the metadata of an offset begin that ``TopicIds`` has signed."""
+"""The metadata of an offset that ``TopicIds`` has signed begin with this."""
 
 
 class TopicIds:

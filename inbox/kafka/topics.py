@@ -31,7 +31,7 @@ class Topics:
         self.ids.note(member.cluster_id(), {name: ids.get(name) for name in names})
 
     def have_changed(self, member: Membership) -> bool:
-        """Whether it knows that one of its topics was deleted or recreated. Sends no request."""
+        """Whether the member knows that one of its topics was deleted or recreated. Sends no request."""
         return self.ids.changed(member.topic_ids())
 
     def refresh(self, member: Membership) -> bool:
@@ -60,7 +60,7 @@ class MissingTopics:
         return f"topics that do not exist, or that it may not read: {names}" if names else ""
 
     def note(self, missing: frozenset[str]) -> bool:
-        """These are missing now. Returns whether others were found."""
+        """Note which topics are missing now. Returns whether one was found."""
         now = self._clock()
         found = {topic: self._since.pop(topic) for topic in self._since.keys() - missing}
         new = missing - self._since.keys()

@@ -44,7 +44,7 @@ class UndecodablePartitions:
         return self._offsets.keys() & partitions
 
     def words(self, partitions: Collection[TopicPartition]) -> str:
-        """What these wait for, in words; empty if none waits."""
+        """What these partitions wait for, as text; empty if none waits."""
         places = [
             f"{p.topic}/{p.partition} offset {self._offsets[p]}" for p in sorted(self.among(partitions))
         ]

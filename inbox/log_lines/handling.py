@@ -177,5 +177,5 @@ def _name(delivery: Delivery) -> str:
 
 
 def _why(handler: str, error: str) -> str:
-    said = without_rows(error).rstrip(".")
-    return f"{handler}: {said}" if handler else said
+    reason = without_rows(error).rstrip(".")
+    return f"{handler}: {reason}" if handler else reason

@@ -33,8 +33,8 @@ class PauseCommand(InboxCommand):
         database, dry_run = self.database(options), options["dry_run"]
         who = actor.of_command(options["user"])
         with transaction.atomic(using=database):
-            said = self.act(**{**options, "database": database, "who": who})
+            sentence = self.act(**{**options, "database": database, "who": who})
             transaction.set_rollback(dry_run, using=database)
         with until_reader_leaves():
-            self.say(f"Dry run: {said}" if dry_run else said)
+            self.say(f"Dry run: {sentence}" if dry_run else sentence)
             self.stdout.flush()

@@ -16,7 +16,7 @@ from outbox_core.wire.consumed import ConsumerRecord
 
 
 def cause_of(error: str) -> str:
-    """The type of an error: ``ValueError``. It has no data of the event, as the message may have."""
+    """The type of an error, such as ``ValueError``. Unlike the message, it holds no data of the event."""
     return error.partition(":")[0]
 
 
@@ -106,7 +106,7 @@ class HeldEvent(models.Model):
 
     @property
     def own_key(self) -> Key:
-        """What must be locked to change it: its consumer and key, or itself if it has no key."""
+        """The lock that a change needs: consumer and key, or the event itself if it has no key."""
         return self.consumer, -self.pk if self.key_hash is None else self.key_hash
 
     def as_record(self) -> ConsumerRecord:

@@ -30,7 +30,7 @@ class HeldEventQuerySet(models.QuerySet["HeldEvent"]):
         return waiting if consumer is None else waiting.filter(consumer=consumer)
 
     def retried(self, consumer: str, handler: str) -> HeldEventQuerySet:
-        """Events that this handler failed with and is retried with, without a person."""
+        """Events with which this handler failed, and which are retried without a person."""
         return self.waiting(consumer).filter(handler=handler, retry_at__isnull=False)
 
     def key_hashes(self, consumer: str, among: Iterable[int | None]) -> set[int]:
@@ -114,14 +114,14 @@ class HeldEventQuerySet(models.QuerySet["HeldEvent"]):
         if key_hashes:
             self._execute("wake", consumers=consumers, key_hashes=key_hashes)
 
-    def hurry(self, consumer: str, handlers: Collection[str]) -> None:
-        """Make the events that these handlers failed with due, because an outage is over."""
+    def make_due(self, consumer: str, handlers: Collection[str]) -> None:
+        """Make the events with which these handlers failed due now, because their outage is over."""
         late = self.waiting(consumer).filter(handler__in=handlers, retry_at__gt=Now())
         late.order_by().update(retry_at=Now())
 
     def begin_alone(self, held: HeldEvent, *, error: str, handler: str, retry_in: float) -> None:
-        """Count an attempt before it is made, because it may kill the process. ``error`` says so. Its key
-        must be locked. Until ``retry_in`` seconds are over, no other process finds it due.
+        """Count an attempt before it is made, because it may kill the process; ``error`` is the text for that
+        case. The key of the event must be locked. For ``retry_in`` seconds no other process finds it due.
         """
         retry_at = Now() + timedelta(seconds=retry_in)
         mine = self.filter(id=held.pk)
@@ -173,7 +173,7 @@ class HeldEventQuerySet(models.QuerySet["HeldEvent"]):
         return count
 
     def _locked_keys(self) -> tuple[set[Key], list[int]]:
-        """The keys of these, and the ids of those without a key. All are locked."""
+        """Lock these events. Returns their keys, and the ids of those without a key."""
         rows = list(self.waiting().values_list("id", "consumer", "key_hash"))
         keys = {(consumer, key_hash) for _, consumer, key_hash in rows if key_hash is not None}
         self.lock(keys | {(consumer, -id_) for id_, consumer, key_hash in rows if key_hash is None})

@@ -19,7 +19,7 @@ class InHandQuerySet(models.QuerySet["InHand"]):
             self.create(consumer=consumer, topic=partition[0], partition=partition[1], **values)
 
     def finish(self, last: int) -> None:
-        """The offsets up to this one are finished; a note keeps those behind it."""
+        """Note that the offsets up to this one are finished: a note keeps only later ones."""
         self.filter(last_offset__lte=last).delete()
         self.filter(first_offset__lte=last).update(first_offset=last + 1)
 

@@ -1,4 +1,4 @@
-"""The table of events that were handled or held."""
+"""The table of events that were handled or are held."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class ProcessedManager(models.Manager["Processed"]):
             return {Identity(source, event_id) for source, event_id in cursor.fetchall()}
 
     def old(self, before: datetime) -> models.QuerySet[Processed]:
-        """The notes that ``prune`` deletes: not those of events that are still held."""
+        """The notes that ``prune`` may delete. It keeps those of events that are still held."""
         names = ("consumer", "source", "event_id")
         held = apps.get_model("inbox", "HeldEvent")._default_manager.using(self.db).filter(discarded_at=None)
         same = held.filter(**{name: OuterRef(name) for name in names})

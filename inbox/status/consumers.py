@@ -83,8 +83,27 @@ def _behind(lag: Lag) -> dict[str, Any]:
 def status(consumer: ConsumerSettings, database: str, lag: Lag) -> ConsumerStatus:
     """The status of a consumer whose lag is known."""
     name = consumer.name
-    processes = Instance.objects.using(database).filter(consumer=name)
-    alive = processes.alive()
+    handlers = {type_: handler.name for type_, handler in sorted(registry.of(consumer.handlers).items())}
+    gaps = Offset.objects.db_manager(database).with_gaps(name)
+    return ConsumerStatus(
+        consumer=name,
+        **_processes(name, database),
+        **_behind(lag),
+        missed=tuple(
+            f"{gap.topic}/{gap.partition} offsets {gap.missed_first} to {gap.missed_last}" for gap in gaps
+        ),
+        **_held(name, database),
+        handlers=handlers,
+        unhandled=_unhandled(consumer, handlers, database),
+        pauses=tuple(_pauses(name, database)),
+    )
+
+
+def _processes(consumer: str, database: str) -> dict[str, Any]:
+    """What the heartbeats of its processes say, together."""
+    processes = Instance.objects.using(database).filter(consumer=consumer)
+    waiting = processes.alive().filter(state=Instance.State.WAITING)
+    waits = list(waiting.values_list("detail", "state_since"))
     is_alive = Q(heartbeat_at__gte=Now() - ALIVE)
     totals = processes.aggregate(
         instances=Count("id", filter=is_alive),
@@ -92,26 +111,12 @@ def status(consumer: ConsumerSettings, database: str, lag: Lag) -> ConsumerStatu
         progress_at=Max("progress_at", filter=is_alive),
         heard_at=Max("heartbeat_at"),
     )
-    waits = list(alive.filter(state=Instance.State.WAITING).values_list("detail", "state_since"))
-    handlers = {type_: handler.name for type_, handler in sorted(registry.of(consumer.handlers).items())}
-    gaps = Offset.objects.db_manager(database).with_gaps(name)
-    return ConsumerStatus(
-        consumer=name,
-        instances=totals["instances"],
-        heard_at=totals["heard_at"],
-        waiting_for="; ".join(sorted({detail for detail, _ in waits})),
-        waiting_since=min((since for _, since in waits), default=None),
-        **_behind(lag),
-        missed=tuple(
-            f"{gap.topic}/{gap.partition} offsets {gap.missed_first} to {gap.missed_last}" for gap in gaps
-        ),
-        handled=totals["handled"] or 0,
-        progress_at=totals["progress_at"],
-        **_held(name, database),
-        handlers=handlers,
-        unhandled=_unhandled(consumer, handlers, database),
-        pauses=tuple(_pauses(name, database)),
-    )
+    return {
+        **totals,
+        "handled": totals["handled"] or 0,
+        "waiting_for": "; ".join(sorted({detail for detail, _ in waits})),
+        "waiting_since": min((since for _, since in waits), default=None),
+    }
 
 
 def _pauses(consumer: str, database: str) -> Iterator[PauseStatus]:

@@ -32,7 +32,9 @@ def remove_dead(inbox: Settings, consumer: ConsumerSettings) -> None:
 
 
 def _runs(pid: int) -> bool:
-    """Whether another process has this number. In a container a process often has its predecessor's."""
+    """Whether another process has this number. In a container, a process often gets the number of its
+    predecessor.
+    """
     if pid == os.getpid():
         return False
     try:

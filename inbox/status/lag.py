@@ -51,7 +51,7 @@ class Lag:
 
 
 class LagReader(Protocol):
-    """Whoever knows the lag of a consumer."""
+    """Reads the lag of a consumer."""
 
     def lag(self, consumer: str, topics: Collection[str], database: str) -> Lag:
         """The lag of this consumer. Raises errors of the database, but none of Kafka."""
@@ -113,8 +113,8 @@ def _lag(everything: Inquiry, readable: Inquiry, topics: Collection[str], stored
 def _readable(
     client: Inquiry, behind: Bounds
 ) -> tuple[dict[TopicPartition, int], dict[TopicPartition, int | None]]:
-    """Where the first record of each is that a consumer has yet to handle, as far as it can be read now, and
-    when it was written.
+    """For each partition, the offset of the first record that the consumer has not handled and that can be
+    read now, and when that record was written.
     """
     stable = {p: end for p, (_, end) in client.bounds(behind.keys()).items()}
     readable = {p: start for p, start in behind.items() if start < stable[p]}

@@ -27,7 +27,7 @@ class LatestLag:
         self._lags: dict[str, Background[Lag]] = {}
 
     def lag(self, consumer: str, topics: Collection[str], database: str) -> Lag:
-        """The lag of this consumer, as last heard. Raises nothing."""
+        """The lag of this consumer by the last answer of Kafka. Raises nothing."""
         lag = self._lags.get(consumer)
         if lag is None:
             made = Background(

@@ -37,5 +37,5 @@ class Outages:
 
     @property
     def detail(self) -> str:
-        """What the consumer waits for, in words; empty if it waits for nothing."""
+        """What the consumer waits for, as text; empty if it waits for nothing."""
         return "; ".join(self._detail.values())

@@ -116,7 +116,7 @@ def _process_problems(consumer: ConsumerStatus) -> Iterator[Problem]:
         yield Problem(
             state=State.DEGRADED,
             text=f"Consumer {name} waits for {consumer.waiting_for.rstrip('.')}{_since(consumer)}.",
-            remedy="Nothing is lost, and it keeps trying. Check that what it names answers from that host.",
+            remedy="Nothing is lost; it retries. Check that the named service answers from that host.",
             runbook=Runbook.CONSUMER_WAITS.url,
         )
 

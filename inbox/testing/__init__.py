@@ -1,4 +1,4 @@
-"""For tests of handlers: a consumer without Kafka, and assertions about what became of its events."""
+"""For tests of handlers: a consumer without Kafka, and assertions about the outcome of its events."""
 
 from __future__ import annotations
 

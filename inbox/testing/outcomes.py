@@ -1,4 +1,4 @@
-"""What became of the events that a test sent: handled, held, discarded, or not read yet."""
+"""The outcome of each event that a test sent: handled, held, discarded, or not read yet."""
 
 from __future__ import annotations
 

@@ -131,7 +131,7 @@ class Bulk:
         return QuerySet(self._model, query=self._queryset.query.chain(), using=self._using)
 
     def _rows(self, pks: Sequence[Any] | QuerySet[Any]) -> QuerySet[Any]:
-        """Not by a manager of the model, which may hide what was just written."""
+        """The rows, read without a manager of the model, which might hide what was just written."""
         rows: QuerySet[Any] = QuerySet(self._model, using=self._using)
         return rows.filter(pk__in=pks).order_by("pk")
 

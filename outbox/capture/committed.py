@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 _MISSING = object()
 _PLAIN = frozenset({str, int, bool, bytes, date, timedelta, UUID})
-"""Types whose equal values cannot be told apart."""
+"""Types whose equal values are also equal as text."""
 _PASSIVE = (FileDescriptor, ForeignKeyDeferredAttribute)
 """Descriptors that would do more than load: open the file, or forget the related object."""
 
@@ -92,8 +92,9 @@ def _same(assigned: Any, stored: Any) -> bool:
 
 
 def _form(value: dict[Any, Any] | list[Any]) -> bytes | str:
-    """The types and the order of all that is in it. ``marshal`` takes a third of the time of ``str``, and
-    only what JSON has: no subclasses of it. Version 2 is the last one without references to equal objects.
+    """Bytes or text that are equal only if types and order of all members are. ``marshal`` takes a third of
+    the time of ``str``, but only the plain types of JSON. Version 2 is the last one without references to
+    equal objects.
     """
     try:
         return marshal.dumps(value, 2)
@@ -110,7 +111,7 @@ def _copy(instance: Any, same: Mapping[str, Any], changed: Mapping[str, Any]) ->
         other._prefetched_objects_cache = dict(instance._prefetched_objects_cache)
     _load(other, same, changed)
     for name in [name for name in other.__dict__ if _is_cached_property(instance, name)]:
-        del other.__dict__[name]  # it may come of what is not stored
+        del other.__dict__[name]  # it may be computed from values that were not stored
     for field in instance._meta.concrete_fields:
         if field.is_relation and field.attname in changed and field.is_cached(other):
             related = field.get_cached_value(other)
@@ -120,8 +121,8 @@ def _copy(instance: Any, same: Mapping[str, Any], changed: Mapping[str, Any]) ->
 
 
 def _load(instance: Any, same: Mapping[str, Any], changed: Mapping[str, Any]) -> None:
-    """As when Django loads a row: a field may bring a descriptor, which converts its value, and which may
-    change other fields too.
+    """Set the values as Django does when it loads a row: through the descriptor of a field, if there is one,
+    which converts the value and may change other fields.
     """
     plain = dict(same)
     for name, value in changed.items():
@@ -136,7 +137,7 @@ def _load(instance: Any, same: Mapping[str, Any], changed: Mapping[str, Any]) ->
 def _assign(instance: Any, name: str, descriptor: Any, value: Any) -> None:
     try:
         descriptor.__set__(instance, value)
-    except Exception:  # of a field that takes one value only, as that of a protected state does
+    except Exception:  # the field may be set only once, as a protected state
         instance.__dict__.pop(name, None)
         descriptor.__set__(instance, value)
 

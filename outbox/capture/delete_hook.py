@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 
     Row = Mapping[str, Any]
 
-wants_doomed: Counter[type[Model] | None] = Counter()
+wants_row_before_delete: Counter[type[Model] | None] = Counter()
 """How many receivers of pre_delete need the row, by model. None means all models."""
 
-wants_deleted: Counter[type[Model] | None] = Counter()
-"""How many receivers of post_delete need it."""
+wants_deleted_row: Counter[type[Model] | None] = Counter()
+"""How many receivers of post_delete need the deleted row."""
 
 
 class Deletion:
@@ -41,12 +41,12 @@ class Deletion:
     def __init__(self, collector: Any) -> None:
         self._using: str = collector.using
         self._instances: Mapping[type[Model], Collection[Model]] = collector.data
-        asked = [model for model in self._instances if _is_wanted(model, wants_deleted)]
+        asked = [model for model in self._instances if _is_wanted(model, wants_deleted_row)]
         self._returning = [model for model in asked if can_return_deleted(model, self._using)]
         self._read = [
             model
             for model in self._instances
-            if _is_wanted(model, wants_doomed) or (model in asked and model not in self._returning)
+            if _is_wanted(model, wants_row_before_delete) or (model in asked and model not in self._returning)
         ]
         self._locked: dict[int, Row] = {}
         self._keys: dict[int, Any] = {}
@@ -64,12 +64,12 @@ class Deletion:
             self._locked |= locked_rows(model, list(self._instances[model]), self._using)
 
     def collector_of(self, model: type[Model]) -> Callable[[Iterable[Row]], None] | None:
-        """Takes the rows that a DELETE of this model returns."""
+        """The function that takes the rows which a DELETE of this model returns."""
         found = self._deleted.get(model)
         return None if found is None else lambda rows: found.update({_key(model, row): row for row in rows})
 
     def row_of(self, instance: Model, signal: Signal) -> Row | None:
-        """Empty if there was no row; None if it is not known."""
+        """The row of an instance: empty if there was none; None if it is not known."""
         key = self._keys.get(id(instance))
         if signal is post_delete and key is not None:
             return self._deleted[type(instance)].get(key, {})

@@ -65,7 +65,7 @@ def _delete(query: Any, using: str) -> list[dict[str, Any]]:
 
 
 def _whole(model: Any, rows: list[dict[str, Any]], using: str) -> list[dict[str, Any]]:
-    """With what the parents of a multi-table child hold: their rows are deleted after it."""
+    """The row of a multi-table child with the columns of its parents, whose rows are deleted after it."""
     for parent, link in model._meta.concrete_model._meta.parents.items():
         if link is not None and link in model._meta.local_concrete_fields:
             by_key = _rows_of_parent(parent, [row[link.attname] for row in rows], using)

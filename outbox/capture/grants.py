@@ -1,4 +1,4 @@
-"""What a writer's role lacks, as the statement that grants it."""
+"""Names the GRANT that a writer's role lacks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def naming_grants(model: type[Model], connection: BaseDatabaseWrapper, privileges: str) -> Iterator[None]:
-    """An error about a missing privilege names the GRANT of all that the statement inside needs."""
+    """Adds the missing GRANT to an error about a privilege that the statement inside needs."""
     try:
         yield
     except ProgrammingError as error:

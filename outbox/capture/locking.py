@@ -19,10 +19,10 @@ MOST_PARAMETERS = 60_000
 
 
 def locked_rows(model: type[Model], instances: Sequence[Model], using: str) -> dict[int, Mapping[str, Any]]:
-    """By the id of each instance its row; empty if there is none.
+    """The row of each instance, by ``id(instance)``; empty if there is none.
 
-    All are locked in the order of their keys, so that two deletions at once do not wait for each other in a
-    circle. That order is PostgreSQL's, which only one statement knows.
+    One statement locks all of them in the order in which PostgreSQL sorts their keys, so that two deletions
+    at once cannot deadlock.
     """
     keys = {id(each): key_of(model, each.pk) for each in instances}
     size = MOST_PARAMETERS // len(model._meta.pk_fields)

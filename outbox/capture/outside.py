@@ -99,7 +99,7 @@ def _frames() -> Iterator[FrameType]:
 
 
 def _is_async() -> bool:
-    """Whether asend() has sent it: its receivers run in a thread, without a frame of who awaits them."""
+    """Whether asend() sent the signal: its receivers run in a thread without the frames of the caller."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and frame.f_globals.get("__name__", "").startswith(
         ("outbox.", "django.dispatch.")

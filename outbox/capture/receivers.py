@@ -29,9 +29,9 @@ from django.dispatch import Signal
 
 from outbox.capture import outside
 from outbox.capture.committed import as_stored, read_again
-from outbox.capture.delete_hook import deleted, guard_deletions, wants_deleted, wants_doomed
+from outbox.capture.delete_hook import deleted, guard_deletions, wants_deleted_row, wants_row_before_delete
 from outbox.capture.save_hook import SaveHook, guard, wants_previous, wants_row
-from outbox.capture.senders import is_of_migrations, is_reached, reached
+from outbox.capture.senders import belongs_to, is_of_migrations, models_of
 from outbox.capture.signal_names import name_of
 from outbox.declared.fields import has_fields
 from outbox.errors import OutboxError
@@ -160,7 +160,7 @@ class Receiver:
 
     @property
     def senders(self) -> Sequence[tuple[Signal, type[Model]]]:
-        """The models that it names, each with a signal, and without the classes that belong to them."""
+        """The models that it names, each with a signal; without their proxies and children."""
         return tuple(self._senders)
 
     def models(self, *of: Signal) -> list[type[Model]]:
@@ -191,14 +191,14 @@ class Receiver:
         registered.remove(self)
 
     def prepared(self, model: type[Model]) -> None:
-        """Connect to a model class that was created after its parent was connected."""
+        """Connect to a new model class if it belongs to a sender."""
         for signal, sender in self._senders:
-            if is_reached(signal, sender, model):
+            if belongs_to(signal, sender, model):
                 self._attach(signal, model)
 
     def _connect_model(self, signal: Signal, sender: type[Model]) -> None:
         self._senders.append((signal, sender))
-        for model in reached(signal, sender):
+        for model in models_of(signal, sender):
             self._attach(signal, model)
 
     def _attach(self, signal: Signal, sender: Any) -> None:
@@ -220,9 +220,9 @@ class Receiver:
         if signal in (pre_save, post_save) and self.previous:
             wants_previous[sender] += by
         if signal is pre_delete and self.refresh is not False:
-            wants_doomed[sender] += by
+            wants_row_before_delete[sender] += by
         if signal is post_delete and self.refresh is not False:
-            wants_deleted[sender] += by
+            wants_deleted_row[sender] += by
 
     def _of_save(self, hook: SaveHook, *, signal: Signal, instance: Model, **kwargs: Any) -> list[UUID]:
         if signal is pre_save:

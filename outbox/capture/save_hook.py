@@ -74,7 +74,7 @@ class SaveHook:
         return new_rows
 
     def collect(self, values: Mapping[str, Any]) -> None:
-        """Store what a statement wrote."""
+        """Note the values that a statement wrote."""
         self._row.update(values)
         if self._is_whole():
             self._watch_row()
@@ -180,8 +180,8 @@ def _saving(instance: Model, connection: BaseDatabaseWrapper, *, may_exist: bool
 
 @contextmanager
 def _one_transaction(instance: Model, connection: BaseDatabaseWrapper) -> Iterator[None]:
-    """A transaction for a save in autocommit. Inside a transaction there is no other one: an error that the
-    caller catches there must not spoil it.
+    """A transaction for a save in autocommit. Raises SaveLost if it will be rolled back although the save did
+    not fail.
     """
     using = connection.alias
     with transaction.atomic(using=using):

@@ -9,13 +9,15 @@ from django.db.models.signals import m2m_changed, post_delete, pre_delete
 from django.dispatch import Signal
 
 
-def reached(signal: Signal, sender: type[Model]) -> Iterator[type[Model]]:
-    """The classes that exist already. ``is_reached`` decides about later ones when they are created."""
+def models_of(signal: Signal, sender: type[Model]) -> Iterator[type[Model]]:
+    """The models whose signals belong to a sender. ``belongs_to`` decides about models that are created
+    later.
+    """
     classes = dict.fromkeys(_family(sender))
-    return (cls for cls in classes if is_reached(signal, sender, cls))
+    return (cls for cls in classes if belongs_to(signal, sender, cls))
 
 
-def is_reached(signal: Signal, sender: type[Model], cls: type[Model]) -> bool:
+def belongs_to(signal: Signal, sender: type[Model], cls: type[Model]) -> bool:
     """Whether a signal of ``cls`` is one of ``sender``, so that each save and each deletion counts once.
 
     A save sends its signals for the class of the instance only: proxies and multi-table children belong to
@@ -39,7 +41,7 @@ def _family(cls: type[Model]) -> Iterator[type[Model]]:
 
 
 def is_of_migrations(sender: object) -> bool:
-    """Whether it is a historical model, or the table of applied migrations. Both may be written before there
-    is an outbox, and only a receiver of all models would hear of them.
+    """Whether the sender is a historical model, or the table of applied migrations. Only a receiver of all
+    models gets their signals, and they may be written before the outbox exists.
     """
     return getattr(sender, "__module__", "") in ("__fake__", "django.db.migrations.recorder")

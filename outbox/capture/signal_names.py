@@ -1,4 +1,4 @@
-"""What a signal is called where it is defined."""
+"""The name under which a signal is defined."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django.dispatch import Signal
 
 
 def name_of(signal: Signal) -> str:
-    """Such as post_save, or shop.signals.order_placed."""
+    """The name of a signal, such as post_save or shop.signals.order_placed."""
     known = {**vars(signals), **vars(core_signals)}
     return next((name for name, value in known.items() if value is signal), None) or _path_of(signal)
 

@@ -27,7 +27,7 @@ def load_fast(cursor: Any) -> None:
 
 @cache
 def _fast(usual: type[Loader]) -> type[Loader]:
-    """A loader that gives what ``usual`` gives. It asks that one for all but an ISO date and time of UTC."""
+    """A loader with the results of ``usual``. It reads ISO times of UTC itself, and no others."""
 
     class UtcLoader(Loader):
         def load(self, data: Any) -> Any:

@@ -26,7 +26,7 @@ class Watch:
         self._wrappers: list[Any] = connection.execute_wrappers
         self._tables = _tables_of(model)
         self._forget = forget
-        self._wrappers.insert(0, self)  # others take theirs off the end
+        self._wrappers.insert(0, self)  # others remove theirs from the end
 
     def __call__(
         self, execute: Callable[..., Any], sql: Any, parameters: Any, many: bool, context: dict[str, Any]
@@ -42,14 +42,14 @@ class Watch:
 
 
 def _text(sql: Any, context: dict[str, Any]) -> str:
-    """The driver takes bytes, and what it composes itself, as well."""
+    """The statement as text: the driver also takes bytes and its own composed statements."""
     if isinstance(sql, bytes):
         return sql.decode(errors="replace")
     return str(sql.as_string(context["connection"].connection)) if hasattr(sql, "as_string") else str(sql)
 
 
 def _only_reads(text: str) -> bool:
-    """Whether it is one query. A second statement may stand behind it, and a write may stand in its WITH."""
+    """Whether it is a single query. A second statement may follow it, and its WITH may contain a write."""
     query = _QUERY.match(text)
     if query is None or ";" in text.rstrip("; \n"):
         return False

@@ -57,7 +57,7 @@ def _classes_in(annotation: object) -> Iterator[object]:
 
 
 def names_of_rows(model: type[Model]) -> set[str]:
-    """What a key is called that is the primary key of a model."""
+    """The names of a key that is the primary key of a model."""
     pk, name = model._meta.pk, model._meta.model_name
     return {"id", "pk", pk.name, pk.attname, f"{name}_{pk.name}", f"{name}_id"}
 

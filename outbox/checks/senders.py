@@ -21,7 +21,7 @@ from django.db.models.signals import (
 from django.dispatch import Signal
 
 from outbox.capture.receivers import Receiver, registered
-from outbox.capture.senders import reached
+from outbox.capture.senders import models_of
 from outbox.capture.signal_names import name_of
 
 ROWS = (pre_save, post_save, pre_delete, post_delete)
@@ -61,7 +61,7 @@ def _of_model(receiver: Receiver, signal: Signal, model: type[Model]) -> Iterato
             f"m2m_changed comes from the through model of a many-to-many relation, and {label} is not one.",
             "Name it as Order.items.through.",
         )
-    elif not any(True for _ in reached(signal, model)):
+    elif not any(True for _ in models_of(signal, model)):
         yield _unlikely(
             receiver,
             f"No model is derived from {label}, so no {name} comes.",

@@ -60,7 +60,7 @@ def _declares(path: Path) -> bool:
 
 
 def _imported(tree: ast.AST) -> tuple[set[str], set[str]]:
-    """What the package outbox is called here, and what is imported from it."""
+    """The names of the package outbox in this module, and the names imported from it."""
     packages, names = set(), set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -71,7 +71,7 @@ def _imported(tree: ast.AST) -> tuple[set[str], set[str]]:
 
 
 def _used(node: ast.AST) -> Iterator[ast.expr]:
-    """What is called, what a function or class is decorated with, and what a class is derived from."""
+    """The names that are called, used as decorators, or used as base classes."""
     if isinstance(node, ast.Call):
         yield node.func
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):

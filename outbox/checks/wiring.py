@@ -161,7 +161,7 @@ def check_shadowed(**kwargs: object) -> list[CheckMessage]:
 
 
 def _place(receiver: Receiver) -> object:
-    """Where its function is written: the same for a file that is imported twice."""
+    """The file and line of its function: the same if the file is imported twice."""
     code = getattr(inspect.unwrap(receiver.function), "__code__", None)
     return (code.co_filename, code.co_firstlineno, code.co_qualname) if code else receiver.function
 

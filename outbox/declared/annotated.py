@@ -1,4 +1,4 @@
-"""``Annotated[…]`` and the names of types: what they stand for, decimal places, and limits."""
+"""``Annotated[…]``, NewType and type aliases: their types, decimal places and limits."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def arms_of(declared: Any) -> tuple[Any, ...]:
 
 
 def annotated(declared: Any, converter_of: ConverterOf) -> Converter:
-    """The converter of ``Annotated[T, …]``, if ``converter_of`` gives those of all other types. Raises
-    TypeError for places or limits that T cannot have. Of several places the last ones count.
+    """The converter of ``Annotated[T, …]``; ``converter_of`` makes those of all other types. Of several
+    ``Places`` the last one counts. Raises TypeError for places or limits that T cannot have.
     """
     places = [extra for extra in declared.__metadata__ if isinstance(extra, Places)]
     inner = declared.__origin__

@@ -1,4 +1,4 @@
-"""Annotations -> converters, whatever type they name."""
+"""Annotations -> converters, for all types."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ class _Union:
         return taken[0] if taken else self._first(value, self._others(own))
 
     def _others(self, arms: list[Converter]) -> list[Converter]:
-        """Without arms that were asked. Each arm may be asked once: its parts may be unions, too."""
+        """The arms that were not tried yet. Each is tried once, because its parts may be unions, too."""
         return [arm for arm in self._real if not any(arm is asked for asked in arms)]
 
     def _first(self, value: Any, arms: list[Converter], refused: Refused | None = None) -> Any:

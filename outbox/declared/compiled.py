@@ -105,8 +105,8 @@ def _fields(cls: type, arguments: tuple[Any, ...] = (), scope: Scope = None) -> 
 
 
 def converters(cls: type) -> dict[str, Converter]:
-    """By the name of each field in JSON, how its value is converted. Empty for a class whose annotations only
-    the function knows in which it was made.
+    """The converter of each field, by its name in JSON. Empty for a class that is defined in a function, if
+    its annotations need names of that function.
     """
     try:
         return {field.wire_name: _of_field(field, None) for field in _fields(cls)}
@@ -124,7 +124,7 @@ def _missing(event: object, names: list[str]) -> Refused:
 
 
 def _endless(event: object) -> Refused:
-    """The refusal of the field whose value leads too deep."""
+    """The refusal that names the field whose value contains itself or is nested too deeply."""
     cls = type(event)
     for name, wire_name in wire_names(cls).items() if has_fields(cls) else ():
         value = getattr(event, name)

@@ -59,14 +59,14 @@ def fields_of(cls: type, scope: dict[str, Any] | None = None) -> list[Field]:
 
 
 def wire_names(cls: type) -> dict[str, str]:
-    """By the name of each field, how it is called in JSON. Raises TypeError as ``field_names``."""
+    """The JSON name of each field, by its own name. Raises TypeError as ``field_names`` does."""
     names = field_names(cls)
     written = cls.__struct_encode_fields__ if issubclass(cls, msgspec.Struct) else names
     return dict(zip(names, written, strict=True))
 
 
 def _types_of_attrs(cls: type) -> dict[str, Any]:
-    """Those that stand in ``attr.ib(type=…)``, and not in an annotation."""
+    """The types that ``attr.ib(type=…)`` gives instead of an annotation."""
     attributes = getattr(cls, "__attrs_attrs__", ())
     return {each.name: each.type for each in attributes if isinstance(each.type, type)}
 
@@ -78,7 +78,7 @@ def tag_of(cls: type) -> dict[str, Any]:
 
 
 def bindings(cls: type, arguments: tuple[Any, ...] = ()) -> dict[Any, Any]:
-    """By type variable, what ``cls[arguments]`` and the bases of ``cls`` put in its place."""
+    """The type that ``cls[arguments]`` and the bases of ``cls`` give to each type variable."""
     bound: dict[Any, Any] = dict(zip(getattr(cls, "__parameters__", ()), arguments, strict=False))
     for each in cls.__mro__:
         for base in each.__dict__.get("__orig_bases__", ()):
@@ -90,7 +90,7 @@ def bindings(cls: type, arguments: tuple[Any, ...] = ()) -> dict[Any, Any]:
 
 
 def put_in(declared: Any, bound: dict[Any, Any]) -> Any:
-    """``declared`` with its type variables replaced, where something stands for them."""
+    """``declared`` with its bound type variables replaced."""
     if isinstance(declared, TypeVar):
         return bound.get(declared, declared)
     parameters = getattr(declared, "__parameters__", ())

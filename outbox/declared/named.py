@@ -33,12 +33,12 @@ def named_tuple_of(cls: type, parts: dict[str, Converter]) -> Converter:
 
 
 def required_keys(cls: Any, hints: Mapping[str, Any]) -> frozenset[str]:
-    """Those that may not be left out; what text annotations say of it, Python itself does not see."""
+    """The keys that are required. Python itself does not see Required and NotRequired in text annotations."""
     explicit = {name: get_origin(hint) for name, hint in hints.items()}
     return frozenset(
         name
-        for name, said in explicit.items()
-        if said is Required or (name in cls.__required_keys__ and said is not NotRequired)
+        for name, marker in explicit.items()
+        if marker is Required or (name in cls.__required_keys__ and marker is not NotRequired)
     )
 
 

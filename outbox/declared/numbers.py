@@ -42,7 +42,7 @@ def to_int(value: Any) -> int:
     if kind is int:
         return int(value)
     if kind is bool:
-        raise refuse(value, "int", "Give int(value) if 0 or 1 is meant.")
+        raise refuse(value, "int", "Give int(value) for 0 or 1.")
     if issubclass(kind, Enum) and issubclass(kind, int):
         return int(value.value)
     if issubclass(kind, int):

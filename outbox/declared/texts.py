@@ -27,7 +27,7 @@ def to_str(value: Any) -> str:
         return str(value.value)
     if issubclass(kind, str):
         return str.__str__(value)
-    raise refuse(value, "str", "Give str(value) if its text is meant.")
+    raise refuse(value, "str", "Give str(value) to use its text.")
 
 
 def to_uuid(value: Any) -> UUID:

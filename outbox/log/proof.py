@@ -76,7 +76,7 @@ def refusals(read: Read, found: Facts, *, strict: bool = False) -> list[LogUnsaf
 
 
 def blind(found: Facts) -> Iterator[LogUnsafe]:
-    """What the session cannot see or may not do."""
+    """The problems that hide rows from this session or forbid it something."""
     if not found.usage:
         yield LogUnsafe(
             f"Role {found.role} may not use schema {found.schema}.",
@@ -102,7 +102,7 @@ def blind(found: Facts) -> Iterator[LogUnsafe]:
 
 
 def damaged(found: Facts) -> Iterator[LogUnsafe]:
-    """The tables differ from what the migrations create."""
+    """The differences between the tables and what the migrations create."""
     schema = found.schema
     if found.unlogged is False:
         yield LogUnsafe(
@@ -124,7 +124,7 @@ def damaged(found: Facts) -> Iterator[LogUnsafe]:
 
 
 def misnumbered(read: Read, found: Facts, *, strict: bool = False) -> Iterator[LogUnsafe]:
-    """New ids may be smaller than earlier ones."""
+    """The reasons why new ids may be smaller than earlier ones."""
     sequence = found.sequence
     if sequence is None:
         return
@@ -171,7 +171,7 @@ def doubts(found: Facts) -> Iterator[tuple[str, str]]:
 
 
 def server_doubts(found: Facts) -> Iterator[tuple[str, str]]:
-    """The same for the server and the search_path."""
+    """What a person should look at in the server and the search_path, and the remedy."""
     for setting in found.unsafe:
         yield (
             f"PostgreSQL runs with {setting} off: a crash of the machine may damage the log.",

@@ -1,4 +1,4 @@
-"""The rows that the outbox needs."""
+"""Creates the rows that the outbox needs: its first shard."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ def _filled(statement: str, schema: str) -> str:
 
 
 def remedy(using: str) -> str:
-    """What makes the tables where they are looked for."""
+    """The command that creates the tables where this database is searched for them."""
     migrate, schema = f"run `manage.py migrate outbox --database {using}`", settings().schema
     if not schema:
         return migrate

@@ -59,8 +59,8 @@ class ActionCommand(OutboxCommand):
         dry_run = options["dry_run"]
         who = actor.of_command(options["user"])
         with pinned(options["database"]):
-            said = self.act(who=who, **options)
+            sentence = self.act(who=who, **options)
             transaction.set_rollback(dry_run, using=options["database"])
         with until_reader_leaves():
-            self.say(f"Dry run: {said}" if dry_run else said)
+            self.say(f"Dry run: {sentence}" if dry_run else sentence)
             self.stdout.flush()

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 LIMIT = 10_000
 HELD_AMONG = 300_000
-"""How many held events a search for published ones skips at most."""
+"""The most held events that a search for published events skips."""
 
 
 class OneOf(Func):

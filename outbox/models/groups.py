@@ -1,4 +1,4 @@
-"""What a relay last heard from Kafka about the consumer groups of our topics."""
+"""The last answer of Kafka about the consumer groups of this outbox's topics."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Search of the log: each question reads a bounded number of rows, and the next one goes on from there."""
+"""Search of the log: each query reads a bounded number of rows, and the next one continues from there."""

@@ -37,7 +37,7 @@ class Reading:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lookup:
     """What was found. ``complete``: the topic was read from the time of the event to its present end.
-    ``trouble`` is why it could not be read. ``groups`` is None if Kafka did not tell of them.
+    ``trouble`` is why it could not be read. ``groups`` is None if Kafka did not report them.
     """
 
     places: Sequence[Place] = ()
@@ -56,7 +56,7 @@ _finders: list[Finder] = []
 
 
 def register(finder: Finder) -> None:
-    """The last one that is registered is used."""
+    """Register the finder; a later one replaces it."""
     _finders[:] = [finder]
 
 

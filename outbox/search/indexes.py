@@ -90,8 +90,8 @@ def size(using: str, index: SearchIndex) -> int:
 
 
 def create(using: str, index: SearchIndex) -> bool:
-    """Make it while writers and relays go on. Returns False if it is there already. What an interrupted run
-    has left is removed first.
+    """Create the index while writers and relays continue. Returns False if it exists. An invalid index of an
+    interrupted run is removed first.
     """
     with own_connection(using):
         state = _state(using, index)

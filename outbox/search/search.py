@@ -54,8 +54,8 @@ HEADERS = {Kind.CORRELATION: "correlationid", Kind.TRACE: "traceparent", Kind.CA
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """The events of one question. ``cursor`` is where the next one goes on: None if everything was searched.
-    ``reached`` is when the last event was created that this one has read.
+    """The events of one question. ``cursor`` is where the next one continues: None if everything was
+    searched. ``reached`` is when the last event was created that this one has read.
     """
 
     events: Sequence[OutboxEvent] = ()
@@ -63,7 +63,7 @@ class Found:
     reached: datetime | None = None
     upwards: bool = False
     index_missing: str = ""
-    """The kind of an optional index that would help."""
+    """The kind of an optional index that would make this search faster."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,7 +184,7 @@ class Search:
 
 
 def _pending(using: str, span: Span) -> tuple[Rows, Span]:
-    """Where few wait, all of them; otherwise the log from the first on."""
+    """The pending events themselves if they are few; otherwise the log from the first of them on."""
     backlog = Backlog(using)
     if backlog.is_long and backlog.first is not None:
         return OfLog(using), span.behind(backlog.first - 1)

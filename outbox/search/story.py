@@ -32,7 +32,7 @@ class Nearby:
 
 
 class Row(NamedTuple):
-    """``part`` says what the event with this id is to the event, or that there are more of it behind."""
+    """``part`` is how the event with this id relates to the event, or says that there are more of them."""
 
     part: str
     id: int | None

@@ -1,6 +1,6 @@
 -- The next piece of the log's head: of the {chunk} rows behind %(after)s, in the order of the primary key,
 -- those that are published, old enough and not held. Rows that another prune has locked are skipped, so that
--- neither waits. Rows that a rebase made unpublished since this statement began are skipped too, because it
+-- no prune waits for another one. Rows that a rebase made unpublished since this statement began are skipped too, because it
 -- cannot see their new transaction id. Returns one row: how many were (or would be) deleted, the last id that
 -- was checked, and whether anything was old enough to continue.
 WITH position AS MATERIALIZED (

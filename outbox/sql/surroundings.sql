@@ -1,5 +1,5 @@
--- What surrounds an event: the ids of others and what they are to it, or where a search ended because there are
--- more rows ("more …"), and when its transaction was committed, if PostgreSQL tracks that. Each part reads up to
+-- What surrounds an event: the ids of other events and how they relate to it, or where a search ended because there
+-- are more rows ("more …"), and when its transaction was committed, if PostgreSQL tracks that. Each part reads up to
 -- {near} rows and returns up to {shown}; the last ones find those before and behind it for its key. id + 0 keeps the
 -- planner from searching a transaction along the primary key.
 WITH ends AS MATERIALIZED (

@@ -1,6 +1,6 @@
 -- What was published in each of the last {minutes} minutes, the current minute last, and in the last 60
 -- seconds. It adds checkpoints and the statistics made of older ones; no checkpoint is in both. The last columns
--- are what a relay last heard about consumer groups, what a continuous audit has proved, and the age of the oldest
+-- are the last answer of Kafka about consumer groups, what a continuous audit has proved, and the age of the oldest
 -- row of the log. An index serves a time from a subquery, not a volatile one.
 WITH now AS MATERIALIZED (
     SELECT clock_timestamp() - make_interval(mins => {minutes}) AS since

@@ -56,10 +56,10 @@ def _relays(status: Status) -> Iterator[Problem]:
             )
     if not status.relays_alive:
         last = status.relays[0] if status.relays else None
-        heard = f" Last heartbeat: {last.name}, {duration(last.silent)} ago." if last else ""
+        last_heartbeat = f" Last heartbeat: {last.name}, {duration(last.silent)} ago." if last else ""
         yield Problem(
             state=State.NO_RELAY,
-            text=f"No relay is alive: nothing is published.{heard}",
+            text=f"No relay is alive: nothing is published.{last_heartbeat}",
             remedy="Nothing is lost. Start a relay: `manage.py run_relay`. If one runs, look at its log.",
             runbook=Runbook.NO_RELAY.url,
         )
@@ -154,7 +154,7 @@ def _audit(audit: AuditReport | None) -> Iterator[Problem]:
 
 
 def difference(first: FirstDifference) -> str:
-    """It in words."""
+    """The first difference as text."""
     names = (("event ", first.event_id), ("topic ", first.topic), ("key ", first.key), ("", first.where))
     known = ", ".join(f"{what}{name}" for what, name in names if name)
     return f"{first.what}: {known}: {first.detail}"

@@ -1,4 +1,4 @@
-"""How the outbox did over an hour, a day, a week or a month, in spans of equal length."""
+"""The figures of the outbox over an hour, a day, a week or a month, in spans of equal length."""
 
 from __future__ import annotations
 

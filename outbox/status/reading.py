@@ -72,7 +72,7 @@ def _read(using: str, cap: int, problems: tuple[Problem, ...]) -> Status:
         shards = [_shard(row, cap) for row in rows]
         unproven = [shard.id for shard, row in zip(shards, rows, strict=True) if not row[-1]]
         cursor.execute(statement("throughput", minutes=MINUTES))
-        at, rate, latency_ms, latency_ms_max, minutes, heard, audited, oldest = cursor.fetchone()
+        at, rate, latency_ms, latency_ms_max, minutes, consumer_groups, audited, oldest = cursor.fetchone()
     if unproven:
         problems = (refused(refusal(*unproven)), *problems)
     problems = (*problems, *waiting.problems(operations, using))
@@ -96,7 +96,7 @@ def _read(using: str, cap: int, problems: tuple[Problem, ...]) -> Status:
         holds_total=held.total,
         holds_capped=held.capped,
         causes=held.causes,
-        consumer_groups=stored(heard, GroupsReport),
+        consumer_groups=stored(consumer_groups, GroupsReport),
         audit=stored(audited, AuditReport),
     )
     return _with_owners(_with_totals(status))

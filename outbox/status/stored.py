@@ -1,4 +1,4 @@
-"""What relays and audits have stored for the status, as one JSON document each."""
+"""Reads the JSON documents that relays and audits store for the status."""
 
 from __future__ import annotations
 

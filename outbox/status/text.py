@@ -65,8 +65,8 @@ def _clock(at: datetime) -> str:
 def _relay(relay: RelayReport, status: Status) -> list[str]:
     shards = [str(shard.id) for shard in status.shards if shard.owner == relay.id]
     state = relay.state if relay.alive else "silent"
-    heard = f"{duration(relay.silent)} ago"
-    return [relay.name, state, heard, duration(relay.uptime), ", ".join(shards) or "-"]
+    last_heartbeat = f"{duration(relay.silent)} ago"
+    return [relay.name, state, last_heartbeat, duration(relay.uptime), ", ".join(shards) or "-"]
 
 
 def _shard(shard: ShardReport) -> list[str]:

@@ -14,5 +14,5 @@ register = library()
 
 @register.filter
 def owned_by(status: Status, relay: RelayReport) -> list[ShardReport]:
-    """The shards that a relay owns."""
+    """The shards that this relay owns."""
     return [shard for shard in status.shards if shard.owner == relay.id]

@@ -49,7 +49,7 @@ class Block(AbstractContextManager[T], Generic[T]):
 
 
 def _refuse_what_runs_later(function: Any) -> None:
-    """The body of a generator runs when its values are taken, which is after the block."""
+    """Refuse generators and classes: their code runs after the block has ended."""
     if isinstance(function, type) or isgeneratorfunction(function) or isasyncgenfunction(function):
         raise ImproperlyConfigured(
             f"outbox.context cannot decorate {function.__module__}.{function.__qualname__}, a "

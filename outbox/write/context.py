@@ -110,7 +110,7 @@ def current() -> Context | None:
 
 
 def _in_span(scope: Context | None) -> Context | None:
-    """The active span of OpenTelemetry is what emits the event, unless the scope names another trace."""
+    """The context with the active span of OpenTelemetry as parent, unless the scope names another trace."""
     span = tracing.current()
     if span is None:
         return scope
@@ -122,7 +122,7 @@ def _in_span(scope: Context | None) -> Context | None:
 
 
 def caused_by(event_id: str, headers: Mapping[str, str]) -> Context:
-    """The same trace and correlation as those of an event, with it as the cause."""
+    """A context with the trace and correlation of an event, and the event as the cause."""
     found = {
         "traceparent": headers.get("traceparent"),
         "tracestate": headers.get("tracestate"),

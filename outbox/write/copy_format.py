@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from outbox.write.row import NewRow
 
 ROWS = 200
-"""In one piece, which PostgreSQL takes in while the next one is made."""
+"""How many rows one piece has. PostgreSQL reads it while the next one is encoded."""
 COLUMNS = 10
 
 _HEADER = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
@@ -36,7 +36,7 @@ def in_pieces(new_rows: Sequence[NewRow]) -> Iterator[bytes]:
 
 
 class _Texts(dict[str | None, bytes]):
-    """Texts that many rows share, each made once."""
+    """Encoded texts that many rows share."""
 
     def __missing__(self, text: str | None) -> bytes:
         made = self[text] = _NULL if text is None else _value(text.encode())

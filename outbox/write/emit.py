@@ -71,7 +71,9 @@ def insert(new_rows: Sequence[NewRow], using: str) -> list[UUID]:
 
 
 def insert_on(connection: BaseDatabaseWrapper, new_rows: Sequence[NewRow]) -> list[UUID]:
-    """Like ``insert``, for a caller that has the connection: a look-up takes about 10,000 instructions."""
+    """Like ``insert``, for a caller that has the connection already: looking it up costs about 10,000 CPU
+    instructions.
+    """
     if not new_rows:
         return []
     transactions.require(connection)

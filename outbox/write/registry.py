@@ -77,7 +77,7 @@ class EventType:
                 raise self._wrong(f"{option} {getattr(self, option)!r}", "True or False")
 
     def as_written(self, source: str | Getter, value: object, written: Mapping[str, object]) -> object:
-        """What a field says as key, subject or attribute: its text in JSON, whatever text was given."""
+        """The value of a field as key, subject or attribute: text is replaced by its form in JSON."""
         if type(value) is int or type(value) is UUID:
             return value
         name = self.wire_names.get(source) if isinstance(source, str) else None
@@ -180,7 +180,7 @@ registry = Registry()
 
 
 def _with_arguments(decorator: F) -> F:
-    """The decorator, which says so when it stands without its arguments."""
+    """Make the decorator raise an error that says what is missing if it is used without arguments."""
 
     @wraps(decorator)
     def with_arguments(*arguments: Any, **options: Any) -> Any:
@@ -251,7 +251,7 @@ def _no_subject(event: object) -> None:
 
 
 def _compile_here(cls: type) -> None:
-    """A class that is defined in a function may have annotations that only this function knows."""
+    """Compile a class that is defined in a function, because only here its annotations can be resolved."""
     if "<locals>" in cls.__qualname__:
         frame: FrameType | None = sys._getframe(1)
         while frame is not None and frame.f_globals.get("__name__", "").startswith("outbox."):

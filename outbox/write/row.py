@@ -26,9 +26,7 @@ _KEYS = (str, int, UUID)
 
 
 class NewRow(NamedTuple):
-    """The columns that INSERT_EVENT names, in its order, and whether the writers of the key wait for each
-    other.
-    """
+    """The columns of INSERT_EVENT, in order. ``serialize``: the writers of the key wait for each other."""
 
     bucket: int
     topic: str
@@ -97,7 +95,9 @@ def _text(
 
 
 def _checked(value: object) -> str:
-    """Raise ValueError for what has no single plain text, and for what Kafka or PostgreSQL cannot take."""
+    """The text of a key or subject. Raises ValueError for a value without one plain text, and for text that
+    Kafka or PostgreSQL cannot take.
+    """
     if type(value) is UUID or (type(value) is int and -LARGE < value < LARGE):
         return str(value)
     plain = value.value if isinstance(value, Enum) else value
@@ -146,7 +146,9 @@ def _extensions(
     written: Mapping[str, object],
     given: Mapping[str, object] | None,
 ) -> dict[str, str]:
-    """emit() wins over the event's type, and that over the context."""
+    """The extension attributes. Those of emit() replace those of the type, which replace those of the
+    context.
+    """
     context = current()
     attributes: dict[str, str] = {}
     if event_type.version != 1:

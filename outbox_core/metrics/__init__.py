@@ -1,1 +1,1 @@
-"""Metrics: what they are called and mean, and how Prometheus gets them."""
+"""Metrics: their names and meanings, and how Prometheus reads them."""

@@ -1,4 +1,4 @@
-"""Reads something slow for a scrape or a page, such as a query: in the background."""
+"""Reads something slow, such as a query, in the background, for a scrape or a page."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 FRESH_SECONDS = 5.0
 PATIENCE_SECONDS = 5.0
-"""Prometheus waits 10 seconds for a scrape unless told otherwise."""
+"""By default, Prometheus waits 10 seconds for a scrape."""
 logger = logging.getLogger(__name__)
 
 
 class Background(Generic[T]):
     """What ``read`` returns, at most ``fresh`` seconds old.
 
-    At most one thread reads, whoever asks. ``get`` waits until ``patience`` seconds after the reading began,
-    and returns None if it takes longer or fails: then nobody waits for a database that hangs.
+    At most one thread reads, however many callers ask. ``get`` waits until ``patience`` seconds after the
+    reading began, and returns None if it takes longer or fails. So no caller waits for a database that hangs.
     """
 
     def __init__(

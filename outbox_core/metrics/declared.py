@@ -1,4 +1,4 @@
-"""What a metric is. Each is declared once, with its unit in its name; the reference is made of it."""
+"""Declares metrics: each once, with its unit in its name. The reference is generated from them."""
 
 from __future__ import annotations
 
@@ -45,20 +45,20 @@ class Sample(NamedTuple):
     labels: tuple[str, ...] = ()
 
 
-def counter(name: str, said: str, *labels: str) -> Metric:
+def counter(name: str, meaning: str, *labels: str) -> Metric:
     """A counter: it only grows, and begins at 0 when its process does."""
-    return Metric(name, Kind.COUNTER, said, labels)
+    return Metric(name, Kind.COUNTER, meaning, labels)
 
 
-def gauge(name: str, said: str, *labels: str) -> Metric:
+def gauge(name: str, meaning: str, *labels: str) -> Metric:
     """A gauge: a value now."""
-    return Metric(name, Kind.GAUGE, said, labels)
+    return Metric(name, Kind.GAUGE, meaning, labels)
 
 
-def histogram(name: str, said: str, buckets: tuple[float, ...], *labels: str) -> Metric:
+def histogram(name: str, meaning: str, buckets: tuple[float, ...], *labels: str) -> Metric:
     """A histogram: how many values are in each bucket, and their sum."""
-    return Metric(name, Kind.HISTOGRAM, said, labels, buckets)
+    return Metric(name, Kind.HISTOGRAM, meaning, labels, buckets)
 
 
 PROGRESS_AGE = gauge("outbox_process_progress_age_seconds", "Seconds since the loop last made progress.")
-"""Of a relay as of a consumer."""
+"""Relays and consumers both have it."""

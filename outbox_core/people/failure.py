@@ -16,8 +16,8 @@ _ROW = re.compile(r"\((?:[^()]|\([^()]*\))*\)=\(.*?\)(?=[\s.,;]|$)", re.S)
 
 def describe(error: BaseException) -> str:
     """``ValueError: no such customer``, with secrets hidden."""
-    said = without_rows(message(error))
-    return line(f"{type(error).__name__}: {said}" if said else type(error).__name__)
+    text = without_rows(message(error))
+    return line(f"{type(error).__name__}: {text}" if text else type(error).__name__)
 
 
 def message(error: BaseException) -> str:

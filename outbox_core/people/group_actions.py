@@ -1,4 +1,4 @@
-"""The pages that ask before they release or discard a failure group, the same on both sides."""
+"""The pages that ask for confirmation before they release or discard a failure group, for both admins."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class GroupActionView(View, ABC):
         return HttpResponseRedirect(self.page(given))
 
     def is_complete(self, given: dict[str, str]) -> bool:
-        """Whether the fields name one group: less than that would change more than one."""
+        """Whether the fields name exactly one group; otherwise the action would change several groups."""
         return bool(given.get("cause") and given.get("topic") and "type" in given)
 
     def selection(self, given: dict[str, str]) -> Selection:
@@ -89,7 +89,7 @@ class GroupActionView(View, ABC):
         )
 
     def act(self, given: dict[str, str], reason: str) -> list[str]:
-        """Do it, or begin it, and report it in sentences."""
+        """Do it, or begin an operation, and return sentences that say what was done."""
         order = Order(
             verb=self.verb.name.value,
             selection=self.selection(given),

@@ -1,4 +1,4 @@
-"""A failure group as the status pages of both sides show it: words, and links to what may be done with it."""
+"""A failure group as both status pages show it: its text, and links to what this user may do."""
 
 from __future__ import annotations
 

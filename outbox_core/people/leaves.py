@@ -1,4 +1,4 @@
-"""The values of a payload, and beside each what may be shown of it. Pure."""
+"""The values of a payload, each with the text that may be shown of it. Pure."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def changes(before: bytes, after: bytes, redactor: Redactor) -> dict[str, str]:
 
 
 def _above(found: Iterable[Path]) -> set[Path]:
-    """The paths of what has members."""
+    """The paths of values that have members."""
     return {path[:length] for path in found for length in range(len(path))}
 
 

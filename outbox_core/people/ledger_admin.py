@@ -49,7 +49,7 @@ class LedgerAdmin(ReadOnlyAdmin):
     """Whether entries name the consumer that they concern."""
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        """The changes of a payload are for those who may see payloads."""
+        """Hides the changes of a payload from users who may not see payloads."""
         if obj is None or obj.changes is None:
             return self.fields
         if not request.user.has_perm(f"{self.opts.app_label}.view_payload"):
@@ -67,7 +67,7 @@ class LedgerAdmin(ReadOnlyAdmin):
         ]
 
     def export(self, request: HttpRequest, kind: str) -> StreamingHttpResponse:
-        """All entries that the list means, also those that it does not count."""
+        """All entries that match the filters of the list, also those beyond its count."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         if kind not in FORMATS:

@@ -1,4 +1,4 @@
-"""Exports of the ledger. They are streamed through a cursor of the server, so that memory does not grow."""
+"""Exports of the ledger, streamed through a server-side cursor so that memory does not grow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The list of the ledger: who, what and when, with fields for what no menu can offer."""
+"""The list of the ledger: who, what and when, with text fields for what has too many values for a filter."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class ByFilter(admin.SimpleListFilter):
 
 
 class OutcomeFilter(admin.SimpleListFilter):
-    """By outcome, without a look at all rows for the outcomes that there are."""
+    """By outcome, without reading all rows to find the outcomes."""
 
     title = parameter_name = "outcome"
 
@@ -97,6 +97,6 @@ class LedgerList(ChangeList):
 
     @property
     def other_parameters(self) -> Iterator[tuple[str, Any]]:
-        """What the form must carry along: the filters beside the list, and the search."""
+        """The parameters that the form must keep: the filters beside the list, and the search."""
         own = {*Narrowing.base_fields, PAGE_VAR}
         return ((name, value) for name, value in self.params.items() if name not in own)

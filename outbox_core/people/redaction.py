@@ -117,8 +117,8 @@ class Redactor:
             follows = not follows and isinstance(item, str) and self.hides(item)
 
     def _names_a_secret(self, text: str) -> bool:
-        """Whether markup, a quoted name or a multipart form in it names a secret. Then nothing of it is
-        shown.
+        """Whether markup, a quoted name or a multipart form in the text names a secret. Then all of it is
+        hidden.
         """
         return any(self.hides(name) for name in secrets.quoted_names(text))
 

@@ -1,4 +1,4 @@
-"""Finds what looks like a secret, whatever its name: tokens, credentials in URLs, card numbers. Pure."""
+"""Finds secrets by their form, without a name: tokens, credentials in URLs, card numbers. Pure."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ MAX_NAME_BYTES = 1000  # of id and source, which are indexed
 
 @lru_cache
 def attribute(header: str) -> str | None:
-    """The attribute in this header, or CONTENT_TYPE itself; None if it is another program's."""
+    """The attribute in this header, or CONTENT_TYPE itself; None if the header is another program's."""
     small = header.lower()
     if small == CONTENT_TYPE:
         return CONTENT_TYPE
@@ -32,7 +32,7 @@ def is_json(content_type: str | None) -> bool:
 
 
 def printable(raw: bytes | str) -> str:
-    """Text that PostgreSQL can store and a person can read, whatever the bytes are."""
+    """These bytes as text that PostgreSQL can store and a person can read."""
     text = raw.decode("utf-8", "backslashreplace") if isinstance(raw, bytes) else raw
     if text.isascii() and "\0" not in text:
         return text

@@ -43,7 +43,7 @@ def careful(record: ConsumerRecord) -> Event:
 
 
 def contents(headers: Iterable[tuple[str, bytes | None]], value: bytes | None) -> Contents:
-    """What the headers and the value of a record hold. The attributes are not judged.
+    """What the headers and the value of a record hold. The attributes are not validated.
 
     Raises:
         InvalidEvent: it is in a structured mode that cannot be read.

@@ -25,8 +25,8 @@ def parse(record: ConsumerRecord) -> Event:
 
 
 def quick(record: ConsumerRecord) -> Event | None:
-    """The event of a record in binary mode with nothing unusual in its headers, in one pass. None if there
-    is anything that ``careful`` must judge.
+    """The event of a record in binary mode whose headers have nothing unusual, in one pass; None if
+    ``careful`` must read the record.
     """
     raw = dict(record.headers)
     if len(raw) != len(record.headers) or raw.pop("ce_specversion", None) != b"1.0":
@@ -65,7 +65,7 @@ def quick(record: ConsumerRecord) -> Event | None:
 
 @lru_cache
 def _name(raw: bytes) -> str:
-    """A source or a type, of which there are few. Raises ValueError if it must be judged."""
+    """A source or a type; cached, because there are few. Raises ValueError if ``careful`` must read it."""
     name = raw.decode()
     if not name or len(name) * 4 > MAX_NAME_BYTES or not name.isprintable():
         raise ValueError(name)

@@ -59,7 +59,8 @@ class Record(NamedTuple):
 Headers = tuple[tuple[str, bytes], ...]
 RECORD_BYTES = 36
 HEADER_BYTES = 10
-"""What a record or a header takes in a batch, at most, besides its content (KIP-98, message format v2)."""
+"""The most bytes that a record or a header takes in a batch besides its content (KIP-98, message format v2).
+"""
 
 
 class Records(list[Record]):
@@ -110,7 +111,7 @@ class BinaryEncoder:
         return Records(records, size)
 
     def _others(self, extensions: str, subject: str | None, key: bytes) -> tuple[Headers, int]:
-        """The headers that few events have, and what they take."""
+        """The headers that only few events have, and their size in bytes."""
         headers = [("ce_partitionkey", key)] if self._partition_key else []
         if extensions != NONE:
             headers += _extensions(extensions)
@@ -125,7 +126,7 @@ _EVERY = (("ce_id", b""), ("ce_time", b""), ("ce_sequence", b"%020d" % 0))
 
 @lru_cache(maxsize=1024)
 def _of_type(content_type: str, type_name: str, source: str) -> tuple[Headers, int]:
-    """The headers that all events of a type have, and what a record takes without key, value, id and time."""
+    """The headers of all events of a type, and the size of a record without key, value, id and time."""
     headers = (
         ("content-type", content_type.encode()),
         ("ce_type", type_name.encode()),
@@ -149,7 +150,7 @@ def _extensions(text: str) -> Headers:
 class StructuredEncoder:
     """Structured content mode: one JSON envelope with the context attributes and the data (section 3.3).
 
-    A tombstone stays one: it goes out in binary mode, because an envelope would make its value non-null.
+    A tombstone is sent in binary mode, because an envelope would make its value non-null.
     """
 
     def __init__(self, source: str, extensions: Collection[str] = EXTENSIONS) -> None:

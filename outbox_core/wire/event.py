@@ -39,16 +39,16 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def replay(self) -> bool:
-        """Whether an operator had the producer send this event once more (``ce_replay``)."""
+        """Whether this event is part of a replay (``ce_replay``)."""
         return bool(self.replay_id)
 
     @property
     def replay_id(self) -> str:
-        """The id of the replay that it belongs to; ``true`` if it has none of its own, empty if it is no
+        """The id of the replay that it belongs to; ``true`` if that replay has no id, empty if it is no
         replay.
         """
-        said = self.headers.get("replay", "")
-        return "" if said == "false" else said
+        replay = self.headers.get("replay", "")
+        return "" if replay == "false" else replay
 
 
 _current: ContextVar[Event | None] = ContextVar("current_event", default=None)
@@ -60,12 +60,12 @@ def current_event() -> Event | None:
 
 
 def restore(event: Event | None) -> None:
-    """Make it the current one again, where a ``Handling`` was kept from its end."""
+    """Make this event the current one again, after a ``Handling`` that was interrupted at its end."""
     _current.set(event)
 
 
 class Handling:
-    """Makes ``event`` the current one, in a ``with`` statement. None: no event is."""
+    """Makes ``event`` the current one inside a ``with`` statement. With None, there is no current event."""
 
     __slots__ = ("_event", "_token")
     _token: Token[Event | None]

@@ -15,7 +15,7 @@ _TIME = re.compile(
 
 
 def moment(timestamp: int) -> datetime:
-    """The time of a record's timestamp, whatever another producer has set."""
+    """The time of a record's timestamp, which may have any value if another program wrote it."""
     return datetime.fromtimestamp(min(max(timestamp, 0), MAX_TIMESTAMP) / 1000, UTC)
 
 

@@ -1,1 +1,1 @@
-"""Proves that Kafka has every published event of the outbox, and nothing else of ours."""
+"""Proves that Kafka has every published event of the outbox, and no other record with its source."""

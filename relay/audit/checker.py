@@ -38,7 +38,7 @@ class Checker:
             if row is None or row.event_id != found.event_id:
                 unknown.append(found)
             elif self._is_exact(found, row) and found.id not in self.seen and found.record.topic == row.topic:
-                if not found.replay:  # a replay mends a loss, and has no place in the order
+                if not found.replay:  # a replay makes up for a loss, and has no place in the order
                     note(found.record.partition, found.key, found.id)
                 self.seen.add(found.id)
         if unknown:
@@ -60,7 +60,7 @@ class Checker:
         differences = self._comparison.differences(row, found)
         if differences:
             self._add(Wrong.ALTERED, found, "; ".join(differences))
-            self.seen.add(row.id)  # it is there, so it is not missing, too
+            self.seen.add(row.id)  # it is in Kafka, so do not report it as missing as well
         elif found.replay:
             self._findings.replayed += 1
         elif row.id in self.seen:

@@ -1,4 +1,4 @@
-"""What a record says of itself, and how it differs from the row that it claims to be. Pure."""
+"""The event that a record claims to be, and how the record differs from the row of that event. Pure."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Claim(NamedTuple):
 
 
 def claim(record: ConsumerRecord) -> Claim | None:
-    """What a record claims; None if it is no event that can be read."""
+    """The claim of a record; None if it is not an event that can be read."""
     try:
         attributes = contents(record.headers, record.value).attributes
     except InvalidEvent:
@@ -65,7 +65,7 @@ class Comparison:
         self._structured = StructuredEncoder(source, OPTIONAL)
 
     def differences(self, row: Row, found: Claim) -> list[str]:
-        """What differs, in words; empty if record and row are the same event with the same bytes."""
+        """The differences as text; empty if record and row are the same event with the same bytes."""
         record = found.record
         expected = self._likely(row)
         if (

@@ -17,7 +17,7 @@ from relay.audit.scope import Scope
 from relay.errors import AuditStopped
 
 SKEW = timedelta(seconds=1)
-"""Ids and times of events are in the same order, but for so much."""
+"""The most by which the times of events may be out of the order of their ids."""
 TOO_MANY = "There are more than about a billion events. Choose a range with --since and --until."
 
 
@@ -56,7 +56,7 @@ class Expected:
                 return
 
     def note(self, entry: Entry) -> None:
-        """What the log has: it must be in Kafka, or it waits, or it lies outside."""
+        """Note an event of the log: Kafka must have it, or it waits, or it is not compared."""
         self.sources.add(entry.source or outbox_settings().source)
         if not self.has_time(entry.created_at) or (self._topics and entry.topic not in self._topics):
             return
@@ -75,7 +75,7 @@ class Expected:
         return self._first <= created_at < self._end
 
     def look_again(self) -> None:
-        """Retention may have continued meanwhile."""
+        """Read again up to where retention has deleted events."""
         self._horizon = self._log.horizon()
 
     def was_deleted(self, found: Claim) -> bool:

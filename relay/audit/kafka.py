@@ -87,7 +87,7 @@ class KafkaLog:
         return self._kept[topic]
 
     def forget(self) -> None:
-        """Kafka may have deleted more since it was asked."""
+        """Forget what Kafka must have: it may have deleted more since."""
         self._kept.clear()
         self._topics.clear()
 
@@ -95,7 +95,7 @@ class KafkaLog:
         return self._described(topic).trouble is None
 
     def bounds(self, topic: str) -> Spans:
-        """What there is of a topic."""
+        """The first offset and the end offset of each partition of a topic."""
         return self._reader.bounds(topic)
 
     def must_keep(self, topic: str, bounds: Spans) -> Mapping[int, int]:
@@ -167,5 +167,5 @@ class KafkaLog:
 
 
 def _later(seconds: float) -> str:
-    """A time as it goes on the wire, later by as much as the clocks may differ."""
+    """A time as it is written on the wire, later by the most that the clocks may differ."""
     return wire_time(datetime.fromtimestamp(seconds, UTC) + CLOCKS)

@@ -21,7 +21,7 @@ STATEMENT_TIMEOUT = "60s"
 
 
 class Entry(NamedTuple):
-    """An event as a page of the log shows it; ``created_at`` is the text that goes on the wire."""
+    """An event as a page of the log shows it; ``created_at`` is the text that is sent."""
 
     id: int
     topic: str
@@ -86,7 +86,7 @@ class Log:
         return {page for (page,) in self._read(statement("audit/new_pages", bits=BITS), xmin=str(xmin))}
 
     def unknown(self, page: int, known: bytes) -> Iterator[list[Entry]]:
-        """The events of a page of ids without those that are known."""
+        """The events of a page of ids, without the known ones."""
         first = page * PAGE_IDS
         bounds = {"first": first, "end": first + PAGE_IDS, "known": known}
         found = self._page(first - 1, **bounds)

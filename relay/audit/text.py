@@ -78,7 +78,7 @@ def _facts(findings: Findings) -> Iterator[str]:
         records = plural(findings.records, "record")
         yield f"{published} compared with {records} of {plural(len(findings.published), 'topic')}."
         if not findings.differences and not findings.stopped:
-            yield "Each is in Kafka, with equal bytes and in order. Nothing else of ours is there."
+            yield "Each is in Kafka, with equal bytes and in order. Kafka has no other event of ours."
         yield f"The first was created at {findings.oldest}, the last at {findings.newest}."
     copies = {"exact copies": findings.again, "replayed": findings.replayed}
     yield from _counts("More than once in Kafka, which is allowed", copies)

@@ -21,7 +21,7 @@ from relay.conf import settings
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
     """``shared``: relays are alive, and publish its events. Otherwise it runs one itself. ``size`` is the
-    bytes of a payload; it gives up after ``timeout`` seconds. ``say`` is told what is measured now.
+    bytes of a payload; it gives up after ``timeout`` seconds. ``say`` is called with what is measured now.
     """
 
     database: str

@@ -1,4 +1,4 @@
-"""Where a benchmark runs: a topic and events of its own, which are removed, and a time that ends."""
+"""The resources of a benchmark: a topic and events of its own, which are removed, and a time limit."""
 
 from __future__ import annotations
 

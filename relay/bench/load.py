@@ -47,7 +47,7 @@ class Load:
         return [self.row(number) for number in range(count)]
 
     def _payload(self, number: int) -> bytes:
-        """It does not compress to nothing, as a repeated letter would."""
+        """Random letters, because a repeated letter would compress to nothing."""
         head = f'{{"number":{number},"text":"'
         letters = random.Random(number).choices(string.ascii_letters, k=max(0, self.size - len(head) - 2))
         return f'{head}{"".join(letters)}"}}'.encode()

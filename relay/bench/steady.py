@@ -29,7 +29,7 @@ def steady(ground: Ground, load: Load, per_second: float, seconds: float) -> tup
     Raises BenchTimedOut.
     """
     with _arrivals(ground) as arrived:
-        _commit(ground, load.row(FIRST))  # relay and consumer have found the topic when this one has come
+        _commit(ground, load.row(FIRST))  # when this event arrives, relay and consumer know the topic
         ground.wait(lambda: FIRST in arrived, "the first event has not reached the consumer")
         took, committed = _paced(ground, load, per_second, seconds)
         ground.wait(lambda: committed.keys() <= arrived.keys(), "not all events have reached the consumer")

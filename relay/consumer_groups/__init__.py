@@ -1,1 +1,1 @@
-"""How far the consumer groups of our topics are, for the status page."""
+"""How far the consumer groups of the outbox's topics are, for the status page."""

@@ -1,1 +1,1 @@
-"""The way of the relay, from the settings to a topic: what outbox_doctor examines."""
+"""The steps of outbox_doctor: all that a relay needs, from the settings to a topic."""

@@ -27,7 +27,7 @@ STATEMENT_SECONDS = 8.0
 
 
 class LogWay:
-    """The way to the log of database ``alias``. The first step opens the session that the others use."""
+    """The steps of the log of database ``alias``. The first step opens the session that the others use."""
 
     def __init__(self, alias: str) -> None:
         self.alias = alias

@@ -76,8 +76,8 @@ class Way:
 
     @property
     def _speaks_kafka(self) -> bool:
-        """Whether the publisher is one of ours, or has an inspector as they have. Unknown settings are
-        Kafka's.
+        """Whether the publisher has an inspector, as the two for Kafka have. True if the settings cannot be
+        read.
         """
         try:
             return hasattr(settings().publisher, "inspector")

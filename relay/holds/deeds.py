@@ -1,4 +1,4 @@
-"""What a relay does with holds by itself, in words for the ledger."""
+"""Ledger entries for what a relay does with holds by itself."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ GROUPS = {Hold.Scope.KEY: "keys of ", Hold.Scope.EVENT: "events of ", Hold.Scope
 
 
 def made(row: Row, scope: Hold.Scope, reason: str, detail: str) -> Deed:
-    """It holds what it could not publish."""
+    """The entry of a relay that holds what it could not publish."""
     key = row.key if scope is Hold.Scope.KEY else None
     own: dict[str, Any] = {} if key is None else {"key": key}
     if scope is Hold.Scope.EVENT:
@@ -35,12 +35,12 @@ def made(row: Row, scope: Hold.Scope, reason: str, detail: str) -> Deed:
 
 
 def failed(release: Release, reason: str, detail: str) -> Deed:
-    """It tried to publish held events, in vain."""
+    """The entry of a relay that tried to publish held events, without success."""
     return _of(release, Ledger.Verb.RETRY, reason=detail, cause=reason, outcome=IN_VAIN)
 
 
 def ended(release: Release) -> Deed:
-    """It has published or passed over all events of a hold, which has ended."""
+    """The entry of a relay that has published or passed over all events of a hold, which has ended."""
     lasted = f"the hold ended after {duration(release.seconds)}"
     return _of(release, Ledger.Verb.RELEASE, reason=lasted, cause=release.reason)
 

@@ -20,7 +20,9 @@ ROUND_SECONDS = 0.25
 
 
 class HoldReleases:
-    """``deliver`` sends records, and raises PublisherUnavailable in an outage."""
+    """Releases the due holds of one shard, in rounds through all of them. ``deliver`` sends records, and
+    raises PublisherUnavailable in an outage.
+    """
 
     def __init__(
         self,
@@ -69,6 +71,10 @@ class HoldReleases:
                 return self._is_busy
             if self._context.stopping() or boottime() >= until:
                 return True
+        return self._end_round()
+
+    def _end_round(self) -> bool:
+        """End a round through all holds. Returns whether it has done anything."""
         if self._is_clean:
             self.backoff.passed()
         busy = self._is_busy
@@ -78,8 +84,8 @@ class HoldReleases:
         return busy
 
     def _ask_for_topics(self) -> None:
-        """Ask the broker once for all topics of this round. It may create them, and new events would wait as
-        long for each of them.
+        """Ask the broker for all topics of this round at once. It may create them; if each were asked for
+        alone, new events would wait for each of them in turn.
         """
         topics = self._holds.due_topics()
         if len(topics) > 1:

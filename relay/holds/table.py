@@ -182,9 +182,7 @@ class Holds:
             self._signal(row, failure, Hold.Scope.TOPIC, provisional=False)
 
     def move_to_own_hold(self, release: Release, row: Row, failure: Failure) -> None:
-        """A held record turned out to be impossible when its topic was released: give it its own hold. The
-        rest of the topic is published.
-        """
+        """Give a held record a hold of its own, because it is poison. The rest of its topic is published."""
         self.make(row, failure)
         target = self.scopes([row]).hold_of(row)
         parameters = {

@@ -13,7 +13,7 @@ from outbox_core.wire.encode import Record as Record
 BATCH_HEADER = 61
 """Bytes of a record batch before its first record (KIP-98, message format v2)."""
 PREPARE_SECONDS = 2.5
-"""How long ``prepare`` of a Kafka client works."""
+"""How long ``prepare`` of a Kafka publisher may take."""
 FLUSH_SLICE_SECONDS = 1.0
 """How often a wave that is under way checks whether its topics still exist."""
 
@@ -24,8 +24,8 @@ class Trouble(Enum):
     RETRIABLE = "retriable"
     """An outage: the same record may succeed later. Never counted, never held."""
     RECORD = "record"
-    """The record itself is impossible: too large for the topic, or invalid. Only certain if it was sent
-    alone.
+    """The record itself can never be stored: it is too large for the topic, or invalid. This is certain only
+    if it was sent alone.
     """
     TOPIC_MISSING = "topic-missing"
     """The topic does not exist, as far as the broker knows."""
@@ -34,7 +34,7 @@ class Trouble(Enum):
     no leader.
     """
     TOPIC_FORBIDDEN = "topic-forbidden"
-    """The broker refuses this client the topic."""
+    """The broker does not allow this client to write to the topic."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +77,9 @@ class Publisher(Protocol):
         """Publish one wave: a prefix of ``records``, as long as it makes at most one batch a partition, and
         no longer than the link has shown to carry in time.
 
-        Returns the outcome of each record of that prefix, at least of the first, when nothing is buffered
-        or in flight any more: None where all in-sync replicas acknowledged it. Records of one partition fail
-        together from the first that fails on.
+        Returns when nothing is buffered or in flight any more: the outcome of each record of that prefix,
+        which has at least one. None means that all in-sync replicas acknowledged the record. If a record
+        fails, all later records of its partition fail, too.
 
         A record whose topic is missing or forbidden gets its failure at once, without being sent; records of
         other topics, before and behind it, are published in the same wave. A record that is too large for its

@@ -128,7 +128,7 @@ class TopicDirectory:
             self._known.setdefault(topic.name, _Known(topic)).answer(topic, time.monotonic())
 
     def missing(self, names: Collection[str]) -> list[str]:
-        """Those that do not exist."""
+        """The topics among these that do not exist."""
         return [name for name in names if self[name].trouble is Trouble.TOPIC_MISSING]
 
     def refusals(self, names: Collection[str]) -> dict[str, Failure]:
@@ -140,18 +140,18 @@ class TopicDirectory:
         return {name: why for name, why in found.items() if why}
 
     def to_ask_for(self, names: Collection[str]) -> list[str]:
-        """Those that do not exist and were not requested lately."""
+        """The missing topics whose creation was not requested lately."""
         now = time.monotonic()
         return [name for name in self.missing(names) if self._known[name].asked_until <= now]
 
     def asked_for(self, names: Collection[str]) -> None:
-        """The broker was asked to create these."""
+        """Note that the broker was asked to create these topics."""
         until = time.monotonic() + ASK_AGAIN_SECONDS
         for name in names:
             self._known[name].asked_until = until
 
     def refused(self, name: str, trouble: Trouble) -> None:
-        """A topic cannot be written."""
+        """Note that a topic cannot be written."""
         self._known[name].keep(replace(self[name], trouble=trouble, detail=""), time.monotonic())
 
     def narrow(self, name: str, batch_bytes: int) -> None:

@@ -19,8 +19,8 @@ class Pace:
 
     ``seconds`` is how long a wave may take. One that takes an eighth of it is followed by a larger one, as
     fast as the observed speed allows. The size that works is kept. One that takes more than half of the time
-    is followed by a smaller one, unless a smaller one took as long, because then the size is not the cause.
-    One that is late is followed by a much smaller one.
+    is followed by a smaller one, unless a smaller one took just as long: then the size is not the cause. A
+    late one is followed by a much smaller one.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -29,7 +29,7 @@ class Pace:
         self._seconds = seconds
         self._caution = 0
         self._slow: tuple[int, float] | None = None
-        """Bytes and seconds of the smallest wave since they take more than half of the time."""
+        """Bytes and seconds of the smallest wave since waves began to take more than half of the time."""
         self._is_tried = False
         """Whether a larger wave was late, on a link as slow as it is now."""
 

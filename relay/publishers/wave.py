@@ -78,7 +78,7 @@ def fit(
     """The next wave: a prefix with at most ``batch_bytes`` for each place, and ``wave_bytes`` in all. Without
     ``place`` the client chooses, so all records of a topic may go to one.
 
-    A record larger than that is alone in its place, or in the wave. A record whose topic cannot be written is
+    A record larger than that goes alone into its batch or wave. A record whose topic cannot be written is
     refused. Records of other topics behind it are still sent. A record that is too large for its topic ends
     the wave before it, or is its only member. Without ``judge``, records are compressed, and only the broker
     knows whether one is too large. ``ask_again`` makes ``topics`` ask for a topic again, because its limit
@@ -95,7 +95,7 @@ def fit(
 
 
 def _is_small(records: Records, topics: Topics, batch_bytes: int, wave_bytes: int | None) -> bool:
-    """Whether they are one wave, wherever each of them goes."""
+    """Whether all records fit into one wave, whichever partition each of them goes to."""
     if wave_bytes is not None and records.bytes > wave_bytes:
         return False
     known = [topics[name] for name in records.topics]
@@ -110,6 +110,7 @@ def _prefix(
     judge: bool,
     wave_bytes: int | None,
 ) -> Wave:
+    """The longest prefix that fits. ``rooms`` has the bytes that are left of each batch of a topic."""
     wave, total, most = Wave(), 0, sys.maxsize if wave_bytes is None else wave_bytes
     sent, places = list[Record](), list[int]()
     name, limit = None, 0
@@ -121,10 +122,7 @@ def _prefix(
             limit = _limit(topic, judge)
         needed = size(record)
         if needed > limit:
-            refusal = _refusal(topic, BATCH_HEADER + needed if judge else 0)
-            if refusal.trouble is not Trouble.RECORD or not index:
-                wave.refused[index] = refusal
-            if refusal.trouble is Trouble.RECORD:
+            if _refuse(wave, index, topic, BATCH_HEADER + needed if judge else 0):
                 break
             continue
         where = place(record) if place else 0
@@ -144,10 +142,16 @@ def _prefix(
     return wave
 
 
-def _refusal(topic: Topic, batch_bytes: int) -> Failure:
+def _refuse(wave: Wave, index: int, topic: Topic, batch_bytes: int) -> bool:
+    """Note why the topic cannot take the record at ``index``. Returns whether the wave ends before it: a
+    record that is too large is only refused as the first one of a wave.
+    """
     refusal = topic.refusal(batch_bytes)
     assert refusal is not None, f"topic {topic.name} takes it"
-    return refusal
+    is_too_large = refusal.trouble is Trouble.RECORD
+    if not is_too_large or index == 0:
+        wave.refused[index] = refusal
+    return is_too_large
 
 
 def _limit(topic: Topic, judge: bool) -> int:
@@ -158,7 +162,9 @@ def _limit(topic: Topic, judge: bool) -> int:
 
 
 def judged_by_partition(wave: Sequence[tuple[Record, int]], outcomes: Sequence[Outcome]) -> list[Outcome]:
-    """A broker that finds one invalid record refuses the whole batch, so the others fail too."""
+    """The outcomes, in which every record of a batch with an invalid record has that failure: a broker
+    refuses the whole batch.
+    """
     spoilt = {
         (record.topic, place)
         for (record, place), outcome in zip(wave, outcomes, strict=False)

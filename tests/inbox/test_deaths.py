@@ -242,14 +242,14 @@ def test_partitions_that_come_back_are_noted_again_without_suspicion(
     with monkeypatch.context() as patch:
         patch.setattr(InHandQuerySet, "remove", refuse_once(InHandQuerySet.remove, at=1))
         with pytest.raises(DatabaseError):
-            suspects.let_go(BATCH)
+            suspects.drop(BATCH)
     assert suspects.begin(BATCH) == set()
     assert InHand.objects.count() == 2
 
 
 def test_what_another_process_notes_after_this_one_let_go_is_not_taken_for_its_own(db: None) -> None:
     suspects = Suspects("test", "default", 1)
-    for leave in (suspects.end, suspects.let_go, lambda _: suspects.forget(PARTITIONS)):
+    for leave in (suspects.end, suspects.drop, lambda _: suspects.forget(PARTITIONS)):
         suspects.begin(BATCH)
         leave(BATCH)
         suspects.forget(())

@@ -1,4 +1,4 @@
-"""Kafka through confluent-kafka (librdkafka), which reads several times as fast as kafka-python."""
+"""Kafka through confluent-kafka (librdkafka), which takes a third less CPU an event than kafka-python."""
 
 from __future__ import annotations
 

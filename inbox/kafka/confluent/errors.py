@@ -62,10 +62,10 @@ def translated(error: KafkaException) -> Exception:
 
 
 def ends_a_member(error: KafkaError) -> bool:
-    """Whether the group, or the client, does not get over it by itself."""
+    """Whether this member must be replaced, because it does not recover from the error by itself."""
     return bool(error.fatal()) or error.code() in _OF_THE_GROUP
 
 
 def is_of_a_batch(error: KafkaError) -> bool:
-    """Whether the next batch of a partition cannot be read because of it."""
+    """Whether the error prevents reading the next batch of a partition."""
     return not error.fatal() and error.code() not in _NOT_OF_A_BATCH

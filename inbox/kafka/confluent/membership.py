@@ -20,8 +20,8 @@ _IDLE = {"queued.min.messages": 1, "queued.max.messages.kbytes": 1}
 
 
 class Membership:
-    """A member of the group. Another client reads the records: its records must not be lost to the polls that
-    keep this one in the group.
+    """A member of the group. Another client reads the records, because the polls that keep this member in the
+    group would drop records.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Membership:
             raise KafkaException(error)
 
     def commit(self, offsets: Mapping[TopicPartition, OffsetAndMetadata]) -> None:
-        """Later polls tell which of them Kafka has."""
+        """Begin to commit. Later polls report which offsets Kafka has."""
         self._uncommitted |= offsets
         self._uncommitted = {p: at for p, at in self._uncommitted.items() if p in self.owned}
         if self._uncommitted:

@@ -107,7 +107,7 @@ def without_consumer(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def metadata_seconds(options: Mapping[str, Any]) -> float:
-    """The time between two questions for topics."""
+    """The seconds between two requests for metadata."""
     return int(options[_REFRESH]) / 1000
 
 

@@ -1,4 +1,4 @@
-"""What is asked of Kafka outside the group, through confluent-kafka's admin client."""
+"""Requests to Kafka from outside the group, through confluent-kafka's admin client."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from outbox_core.librdkafka import ClientReports, topic_id
 
 SECONDS = ANSWER_MS / 1000
 FIRST_SECONDS = 1.0
-"""How long the first of two attempts takes, where one may be in vain."""
+"""The timeout of the first of two attempts, which may get no answer."""
 
 
 class Questions:
@@ -89,12 +89,12 @@ class Questions:
         return self.offsets(partitions, OffsetSpec.latest())
 
     def offsets(self, partitions: Collection[TopicPartition], spec: OffsetSpec) -> Bounds:
-        """What ``spec`` asks for, without partitions whose topic was deleted meanwhile."""
+        """The offsets that ``spec`` names, without partitions whose topic was deleted meanwhile."""
         if not partitions:
             return {}
         try:
             return self._offsets(partitions, spec, FIRST_SECONDS)
-        except NoAnswer:  # now and then librdkafka waits in vain for the leaders, which it asks for first
+        except NoAnswer:  # librdkafka asks for the leaders first, and sometimes waits for them without end
             return self._offsets(partitions, spec, SECONDS)
 
     def _offsets(self, partitions: Collection[TopicPartition], spec: OffsetSpec, seconds: float) -> Bounds:
@@ -156,10 +156,10 @@ class KnownTopics:
         self._at = time.monotonic()
 
     def ids(self) -> TopicIds:
-        """By the last answer. Waits for none."""
+        """The ids of the last answer, without waiting for another one."""
         if self._asked is not None and all(answer.done() for answer in self._asked.values()):
             asked, self._asked = self._asked, None
-            with suppress(KafkaException, NoAnswer):  # who waits for an answer notices an outage
+            with suppress(KafkaException, NoAnswer):  # a caller that waits for an answer notices an outage
                 self._ids = self._questions.existing(asked)
         elif self._asked is None and time.monotonic() >= self._at + self._seconds:
             self._at = time.monotonic()

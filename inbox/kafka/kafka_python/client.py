@@ -1,4 +1,4 @@
-"""The Kafka client: how the inbox sets it up, and what else may be set."""
+"""The options of the Kafka client: those that the inbox sets, and those that a project may set."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def wrong(options: Mapping[str, Any]) -> Mapping[str, str]:
 
 
 def config(servers: Sequence[str], options: Mapping[str, Any], **own: Any) -> dict[str, Any]:
-    """All options of a client: those of a person, and ``own``, which are for this client only."""
+    """All options of a client: those of the settings, and ``own``, which are for this client only."""
     return {**DEFAULTS, **options, **FIXED, "bootstrap_servers": list(servers), **own}
 
 

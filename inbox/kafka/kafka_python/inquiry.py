@@ -1,4 +1,4 @@
-"""Asks Kafka from outside the group, through kafka-python."""
+"""Requests to Kafka from outside the group, through kafka-python."""
 
 from __future__ import annotations
 

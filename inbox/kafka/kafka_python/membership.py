@@ -44,7 +44,7 @@ class Incremental(CooperativeStickyAssignor):  # type: ignore[misc]
 
 class JoinInProgress:
     """A join until a poll has seen its end. The client forgets a join that ends between two polls, and joins
-    again. Each of these joins would make all members join again, for ever if they poll rarely.
+    again. Each of these joins would make all members join again, without end if they poll rarely.
     """
 
     is_done = False
@@ -76,7 +76,7 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]
 
     def subscribe(self, topics: Collection[str]) -> None:
         self.client.subscribe(sorted(topics), listener=self)
-        self.client.topics()  # so that it knows their partitions before it joins, and does not join twice
+        self.client.topics()  # it must know their partitions before it joins, or it joins twice
 
     def ask_for_topics(self) -> Collection[str]:
         """It has no timeout."""

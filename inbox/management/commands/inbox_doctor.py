@@ -18,7 +18,7 @@ class Command(DoctorCommand, InboxCommand):
     help = (
         "Test each step of the consumers: settings, PostgreSQL, network, Kafka, and each topic, group and "
         "stored offset. Print what is wrong, and its remedy. It changes nothing, unless --round-trip is "
-        "given. Exit code: 0 all well; 1 warnings; 2 a step failed."
+        "given. Exit code: 0 all steps work; 1 warnings; 2 a step failed."
     )
     logger = "inbox"
 

@@ -44,8 +44,8 @@ class Command(InboxCommand):
     def handle(self, *, older_than: float | None, dry_run: bool, verbosity: int, **options: Any) -> None:
         days = settings().retention_days if older_than is None else older_than
         if days < 0:
-            said = f"--older-than {days:g}: give a number of days, 0 or more."
-            raise CommandError(said, returncode=ExitCode.USAGE)
+            message = f"--older-than {days:g}: give a number of days, 0 or more."
+            raise CommandError(message, returncode=ExitCode.USAGE)
         database = self.database(options)
         before = timezone.now() - timedelta(seconds=min(days * 86_400, AGES))
         notes = Processed.objects.db_manager(database)

@@ -17,9 +17,9 @@ from outbox_core.operations.report import Problem, Report
 
 class Command(StatusCommand, InboxCommand):
     help = (
-        "Show how the consumers are: whether they run, what they wait for, how far behind they are, and what "
-        "is held. Exit code: 0 well; 1 behind, degraded, or events held; 2 a consumer is not running, or the "
-        "database cannot be read. The health check of a process is `python -m outbox_core.probe`."
+        "Show the state of the consumers: whether they run, what they wait for, how far behind they are, and "
+        "what is held. Exit code: 0 ok; 1 behind, degraded, or events held; 2 a consumer is not running, or "
+        "the database cannot be read. The health check of a process is `python -m outbox_core.probe`."
     )
 
     def add_arguments(self, parser: Any) -> None:

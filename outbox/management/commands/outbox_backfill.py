@@ -145,17 +145,17 @@ class Command(OutboxCommand):
         try:
             yield
         except RowFailed as error:
-            said = (
+            message = (
                 f"{error} Its chunk was rolled back; what was written before stays. Correct the row or the "
                 "receiver, or add --skip-failing, and run the same command with --resume."
             )
-            raise OutboxError(said) from error
+            raise OutboxError(message) from error
         except (OutboxError, DatabaseError, InterfaceError):
             tell(self.stderr, CONTINUE)
             raise
         except KeyboardInterrupt as error:
-            said = f"Interrupted: the chunk at work was rolled back. {CONTINUE}"
-            raise CommandError(said, returncode=INTERRUPTED) from error
+            message = f"Interrupted: the current chunk was rolled back. {CONTINUE}"
+            raise CommandError(message, returncode=INTERRUPTED) from error
 
     def _progress(self, total: int, options: dict[str, Any]) -> Any:
         quiet = None if options.get("verbosity", 1) else True
@@ -166,8 +166,8 @@ def _model(label: str) -> type[Model]:
     try:
         return apps.get_model(label)
     except (LookupError, ValueError) as error:
-        said = f"There is no model {line(label, 200)}: name it as app.Model."
-        raise CommandError(said, returncode=ExitCode.USAGE) from error
+        message = f"There is no model {line(label, 200)}: name it as app.Model."
+        raise CommandError(message, returncode=ExitCode.USAGE) from error
 
 
 def _lines(pk: Any, found: list[NewRow] | Failure) -> Iterator[str]:

@@ -21,7 +21,7 @@ class Command(OutboxCommand):
     needs = privileges.STATUS
     help = (
         "Make an optional index, with which the admin finds events by key, correlation id or trace id, "
-        "however old they are. Writers and relays go on meanwhile; it waits for open transactions. An "
+        "however old they are. Writers and relays continue meanwhile; it waits for open transactions. An "
         "invalid index that an interrupted run has left is removed first. It costs disk space and makes each "
         "event a little slower to write; --drop removes it. Its role must own the table outbox_event. "
         "Exit codes: 0 done or there already, 1 failed, 2 usage."

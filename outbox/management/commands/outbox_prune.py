@@ -41,8 +41,8 @@ class Command(OutboxCommand):
     def handle(self, *args: object, **options: Any) -> None:
         database, days = options["database"], options["older_than"]
         if days < 0:
-            said = f"--older-than {days:g}: give a number of days, 0 or more."
-            raise CommandError(said, returncode=ExitCode.USAGE)
+            message = f"--older-than {days:g}: give a number of days, 0 or more."
+            raise CommandError(message, returncode=ExitCode.USAGE)
         deleted = self._prune(
             database, timedelta(seconds=min(days * 86_400, AGES)), dry_run=options["dry_run"]
         )

@@ -26,7 +26,7 @@ def _text(label: str, help_text: str = "") -> forms.CharField:
 
 
 class OrderForm(forms.Form):
-    """``order`` is what it means. A user is offered the verbs that the user may use."""
+    """``order`` is the operation that it describes. It offers only the verbs that the user may use."""
 
     verb = forms.ChoiceField(label="What")
     consumer = _text("Consumer")

@@ -41,7 +41,7 @@ class OperationView(View):
 
 
 class NewOperationView(OperationView):
-    """GET asks, and with a filled form shows what would be done. POST does it or begins it."""
+    """GET shows the form, and if it is filled in, a preview. POST does the work or begins the operation."""
 
     http_method_names = ["get", "post"]
 

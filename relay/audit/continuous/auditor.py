@@ -21,9 +21,7 @@ from relay.audit.kafka import Reader
 from relay.audit.text import REMEDY, WORDS
 
 FOLLOWING, FIRST, WHOLE = 0.5, 0.4, 0.05
-"""How much of the time between two turns may be taken by what is new, by the first whole audit, and by later
-ones.
-"""
+"""The shares of the time between two turns: for new events, for the first whole audit, and for later ones."""
 FIELDS = ("until", "compared_at", "differences", "first", "found_at", "trouble")
 
 
@@ -105,7 +103,7 @@ class Auditor:
 
 
 def judge(row: ContinuousAudit, whole: Whole, now: datetime) -> None:
-    """A whole audit has ended. It does not know what was found after it began. Pure."""
+    """Take over the findings of a whole audit that has ended. Keep what was found after it began. Pure."""
     if whole.findings.stopped:
         row.trouble = whole.findings.stopped
         return
@@ -120,6 +118,6 @@ def note(row: ContinuousAudit, findings: Findings, now: datetime) -> None:
     if findings.total:
         first = findings.certain[0]
         row.differences += findings.total
-        said = {"what": WORDS[first.wrong], "remedy": REMEDY[first.wrong]}
-        row.first = row.first or {**msgspec.to_builtins(first), **said}
+        texts = {"what": WORDS[first.wrong], "remedy": REMEDY[first.wrong]}
+        row.first = row.first or {**msgspec.to_builtins(first), **texts}
         row.found_at = now

@@ -63,7 +63,7 @@ class Offsets:
         }
 
     def read(self, topic: str, spans: Spans) -> None:
-        """These records were read."""
+        """Note that these records were read."""
         places = self._places[topic]
         for number, (_, end) in spans.items():
             places[number] = replace(places[number], next=max(places[number].next, end))

@@ -28,7 +28,7 @@ class AuditRow:
         self._lease = timedelta(seconds=seconds)
 
     def claim(self) -> ContinuousAudit | None:
-        """The row, which is this process's for some time more. None if another process has it."""
+        """The row, whose lease this renews. None if another process has it."""
         if not self._rows.exists():
             self._rows.bulk_create([ContinuousAudit(pk=1)], ignore_conflicts=True)
         free = Q(owner=self._owner) | Q(owner=None) | Q(lease_until__lt=Now())
@@ -36,7 +36,7 @@ class AuditRow:
         return self._rows.get() if self._rows.filter(free).update(**ours) else None
 
     def store(self, row: ContinuousAudit, **values: Any) -> None:
-        """Nothing, if somebody else has the row by now or has reset it."""
+        """Store these fields, unless another process has the row now or somebody has reset it."""
         self._rows.filter(owner=self._owner).filter(
             Q(since=row.since) if row.since else Q(since=None)
         ).update(**values)

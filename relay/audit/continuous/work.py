@@ -106,6 +106,6 @@ class Whole:
 
 
 def advance(steps: Iterator[None], seconds: float, clock: Callable[[], float] = time.monotonic) -> bool:
-    """Take steps for so long, at least one. Returns whether there are no more."""
+    """Take steps for ``seconds``, at least one. Returns whether it is complete."""
     until = clock() + seconds
     return all(clock() < until for _ in steps)

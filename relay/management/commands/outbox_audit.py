@@ -46,8 +46,8 @@ class Command(StatusCommand):
     help = (
         "Prove that Kafka has every published event of a range of time, with equal bytes and in order for "
         "each key, and nothing else with our source. It changes nothing. Exit code: 0 proved; 1 not proved, "
-        "in time or because the order of two transactions is not known; 2 something is missing, made up, "
-        "altered or out of order, or one side cannot be read."
+        "because the time was over or the order of two transactions is not known; 2 something is missing, "
+        "phantom, altered or out of order, or one side cannot be read."
     )
     expected = (OutboxError,)
 
@@ -86,8 +86,10 @@ class Command(StatusCommand):
                 audit = Audit(Log(options["database"]), kafka, scope, bars, options["timeout"])
                 return text.report(options["database"], audit.run())
         except KafkaUnreachable as error:
-            said = f"Kafka cannot be read: {str(error).rstrip('.')}."
-            problem = Problem(state=State.UNREADABLE, text=said, remedy="outbox_doctor examines each step.")
+            message = f"Kafka cannot be read: {str(error).rstrip('.')}."
+            problem = Problem(
+                state=State.UNREADABLE, text=message, remedy="outbox_doctor examines each step."
+            )
         except LogUnsafe as error:
             problem = problem_of(options["database"], error, STATUS)
         return self.failed(problem, options)
@@ -118,8 +120,8 @@ class Command(StatusCommand):
     def _continue(self, *, database: str, every: float | None, verbosity: int, **options: Any) -> None:
         given = [f"--{name}" for name in ("since", "until", "topic", "timeout", "json") if options[name]]
         if given:
-            said = f"--continuous compares everything: leave out {', '.join(given)}."
-            raise CommandError(said, returncode=ExitCode.USAGE)
+            message = f"--continuous compares everything: leave out {', '.join(given)}."
+            raise CommandError(message, returncode=ExitCode.USAGE)
         every = EVERY_SECONDS if every is None else every
         _require_sequence()
         log_lines.listen()

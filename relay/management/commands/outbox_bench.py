@@ -73,8 +73,8 @@ class Command(OperatorCommand):
         found = signs(given["database"])
         if found and not despite_traffic:
             raise CommandError(
-                f"This outbox is in use: {', '.join(found)}. A benchmark would slow it down, and be wrong. "
-                "Measure elsewhere or at another time, or add --despite-traffic.",
+                f"This outbox is in use: {', '.join(found)}. A benchmark would slow it down, "
+                "and its figures would be wrong. Measure elsewhere or later, or add --despite-traffic.",
                 returncode=ExitCode.USAGE,
             )
         names = ("database", "events", "size", "keys", "partitions", "seconds", "timeout")

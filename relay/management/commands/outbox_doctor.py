@@ -23,7 +23,7 @@ class Command(DoctorCommand):
     help = (
         "Test each step of the relay: settings, PostgreSQL, network, Kafka, and each topic of the registered "
         "events. Print what is wrong, and its remedy. It changes nothing, unless --round-trip is given. "
-        "Exit code: 0 all well; 1 warnings; 2 a step failed."
+        "Exit code: 0 all steps work; 1 warnings; 2 a step failed."
     )
     expected = (OutboxError,)
     logger = "relay"

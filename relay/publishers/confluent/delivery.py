@@ -126,7 +126,7 @@ class Delivery:
             self._end(error)
 
     def _end(self, error: Exception) -> None:
-        """The producer has ended. A callback that raises may keep reports behind it from being made, so a
+        """The producer has ended. If a callback raises, later reports may be missing, so a
         record without one may have failed.
         """
         self.fatal = self.fatal or raised(error)

@@ -27,8 +27,8 @@ _TROUBLES = {
 
 
 def raised(error: BaseException) -> BaseException:
-    """The error that the client meant. ``flush`` may go on after a fatal error. The next callback then ends
-    in a SystemError, whose cause is the fatal error, if the client has not lost it.
+    """The original error of the client. ``flush`` may continue after a fatal error. The next callback then
+    ends in a SystemError, whose cause is the fatal error, if the client has not lost it.
     """
     if not isinstance(error, SystemError):
         return error

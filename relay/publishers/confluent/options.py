@@ -112,5 +112,5 @@ def _try(client: Callable[..., Any], options: Mapping[str, Any]) -> None:
         if unknown is None:
             raise ImproperlyConfigured(f'KAFKA["OPTIONS"]: {text}.') from error
         raise configuration.unknown(unknown[1], "librdkafka", _SOME_KNOWN) from error
-    except TypeError as error:  # of a callback that is none
+    except TypeError as error:  # a callback is not callable
         raise ImproperlyConfigured(f'KAFKA["OPTIONS"]: {error}.') from error

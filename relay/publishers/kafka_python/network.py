@@ -88,8 +88,8 @@ class Connections(KafkaConnectionManager):  # type: ignore[misc]
 
 
 def _last_words_first(receive: Callable[[], Received], ended: list[Exception]) -> Received:
-    """Returns what came before the end of a connection first, and the end the next time. The client itself
-    drops that last answer, in which a broker reports a wrong password.
+    """Make the client read the last answer of a broker before it sees the end of the connection. Otherwise
+    the client drops that answer, in which a broker reports a wrong password.
     """
     if ended:
         return b"", ended[0]

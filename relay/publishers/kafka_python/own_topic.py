@@ -1,4 +1,4 @@
-"""A topic of one's own, as a benchmark needs: made before and removed behind it."""
+"""A topic for one benchmark: created before it and deleted after it."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 -- A page of the log along the primary key, with the status of each event at this moment, and the last id that
--- was read. An event is published once its shard's position covers it and no hold has it, but for that of a
--- replay: Kafka must have what is sent again. The positions are read once for each page. The caller may
+-- was read. An event is published once its shard's position covers it and no hold has it. The hold of a replay
+-- does not count: Kafka must have what is sent again. The positions are read once for each page. The caller may
 -- leave out events that it knows already.
 WITH position AS MATERIALIZED (
     SELECT first_bucket, last_bucket, lo, hi, pos FROM {schema}outbox_position

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from outbox_core.wire.event import Event
 
 
-class Many:
+class BatchCall:
     """Events for ``handler``, in the order of each key."""
 
     def __init__(self, handler: Handler) -> None:
@@ -36,7 +36,7 @@ class Many:
 
     @property
     def index(self) -> int | None:
-        """Which delivery it is; None if there are several, because any of them may be at fault."""
+        """The index of its delivery; None if there are several, because any of them may be at fault."""
         return self._index
 
     def has_key_of(self, delivery: Delivery) -> bool:
@@ -45,7 +45,7 @@ class Many:
 
     @property
     def handlers(self) -> Sequence[Handler]:
-        """As those of a delivery."""
+        """The handlers, as ``Delivery.handlers``."""
         return (self.handler,)
 
     def run(self, index: int | None) -> None:
