@@ -28,6 +28,11 @@ _REMEDIES = {
     r"frame|message size|correlation|eof|disconnected|connection closed|protocol": (
         "Check the security protocol of this listener: it may expect TLS or SASL."
     ),
+    r"timestamp": (
+        "Set the clock of the relay's host, or raise the topic's message.timestamp.before.max.ms and "
+        "message.timestamp.after.max.ms."
+    ),
+    r"compression.?type": "Choose a compression that the broker knows.",
     r"refused": "Check that Kafka runs and listens on this address.",
 }
 

@@ -34,7 +34,9 @@ class Trouble(Enum):
     no leader.
     """
     TOPIC_FORBIDDEN = "topic-forbidden"
-    """The broker does not allow this client to write to the topic."""
+    """The broker does not allow this client to write to the topic, or the topic refuses every record as it is
+    configured.
+    """
 
 
 @dataclass(frozen=True, slots=True)

@@ -183,6 +183,24 @@ def test_a_topic_that_is_forbidden_in_mid_wave_is_told_from_the_others(
     assert deliver(publisher, records(allowed, ["key"], 2)) == []
 
 
+def test_a_topic_that_refuses_every_record_keeps_no_other_waiting(broker: Broker, connect: Connect) -> None:
+    """Its limit is narrower than the way to the broker is long, as with a clock that is wrong. Of a batch of
+    several records a client only says that one is invalid: the relay then sends one alone.
+    """
+    strict, other = broker.topic(**{"message.timestamp.before.max.ms": "0"}), broker.topic()
+    publisher = connect(broker.slow)
+    wanted = [*records(strict, ["key"], 1), *records(other, ["key"], 2)]
+    publisher.prepare([strict, other])
+    broker.proxy.delay = 0.2
+    try:
+        outcomes = publisher.publish(wanted)
+    finally:
+        broker.proxy.heal()
+    assert troubles(outcomes) == [Trouble.TOPIC_FORBIDDEN, None, None]
+    assert outcomes[0] is not None
+    assert "Set the clock of the relay's host" in outcomes[0].detail
+
+
 def test_wrong_credentials_are_told_as_an_outage(broker: Broker, connect: Connect) -> None:
     publisher = connect(broker.secured, password="wrong")
     with pytest.raises(PublisherUnavailable, match=r"(?i)authentication|credentials"):

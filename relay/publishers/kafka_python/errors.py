@@ -17,6 +17,13 @@ _OF_RECORD = (
     kafka_errors.PolicyViolationError,
 )
 
+_OF_TOPIC = (
+    kafka_errors.InvalidTopicError,
+    kafka_errors.InvalidTimestampError,
+    kafka_errors.UnsupportedForMessageFormatError,
+    kafka_errors.UnsupportedCompressionTypeError,
+)
+
 
 def is_of_client(error: Exception) -> bool:
     """Whether the client raised it, not this project's code."""
@@ -47,4 +54,4 @@ def failure(topic: str, error: BaseException) -> Failure:
 def _is_of_topic(topic: str, error: BaseException) -> bool:
     if isinstance(error, kafka_errors.TopicAuthorizationFailedError):
         return topic in error.args
-    return isinstance(error, kafka_errors.InvalidTopicError)
+    return isinstance(error, _OF_TOPIC)
