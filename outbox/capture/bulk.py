@@ -84,13 +84,14 @@ class Bulk:
             pks = self._lock(self._queryset)
             if not pks:
                 self._write(pks, values)  # refuses what Django refuses, without a query
-            for chunk in _chunks(pks):
-                before = self._before(chunk)
-                changing = self._about_to_be(chunk, values)
+            for part in _parts(pks, values):
+                before = self._before(part)
+                changing = self._about_to_be(part, values)
                 new_rows = self._new_rows(pre_save, changing, before, update_fields=names)
-                self._write(chunk, values)
+                self._write(part, values)
                 insert(new_rows, self._using)
-                self._announce_updated(chunk, before, names)
+                for chunk in _chunks(part):
+                    self._announce_updated(chunk, before, names)
         return len(pks)
 
     def _write(self, pks: Sequence[Any], values: Mapping[str, Any]) -> None:
@@ -201,6 +202,14 @@ def _lock_rows(queryset: QuerySet[Any]) -> list[Any]:
     rows = locked.values_list(*parts) if is_composite else locked.values_list("pk", flat=True)
     with naming_grants(queryset.model, connections[queryset.db], "SELECT, UPDATE"):
         return list(dict.fromkeys(rows))
+
+
+def _parts(pks: Sequence[Any], values: Mapping[str, Any]) -> Iterator[Sequence[Any]]:
+    """The rows of each UPDATE. An expression may depend on other rows, and a constraint that is checked at
+    the end of a statement on all of them: then it is one statement, as Django's.
+    """
+    has_expression = any(hasattr(value, "resolve_expression") for value in values.values())
+    return iter([pks] if has_expression and pks else _chunks(pks))
 
 
 def _chunks(values: Sequence[Any]) -> Iterator[Sequence[Any]]:

@@ -81,7 +81,7 @@ def _same(assigned: Any, stored: Any) -> bool:
         if kind in _PLAIN:
             return bool(assigned == stored)
         if kind is Decimal:
-            return bool(assigned == stored) and assigned.same_quantum(stored)
+            return not assigned.compare_total(stored)
         if kind is datetime and assigned.tzinfo is stored.tzinfo is UTC:
             return bool(assigned == stored)
         if kind in (dict, list):

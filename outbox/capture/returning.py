@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from django.core.exceptions import EmptyResultSet
 from django.db import ProgrammingError, connections
-from django.db.models import Field, Model
+from django.db.models import Field, Manager, Model, QuerySet
 from django.db.models.sql import UpdateQuery
 
 from outbox.capture import inserts, updates
@@ -38,6 +38,9 @@ CollectorOf = Callable[[Model, str], Collector | None]
 
 _INSERT: Any = Model._do_insert  # type: ignore[attr-defined]
 _UPDATE: Any = Model._do_update
+_MANAGER_INSERT: Any = Manager._insert  # type: ignore[attr-defined]
+_QUERYSET_INSERT: Any = QuerySet._insert  # type: ignore[attr-defined]
+_QUERYSET_UPDATE: Any = QuerySet._update  # type: ignore[attr-defined]
 
 
 @cache
@@ -53,9 +56,15 @@ def can_return(model: type[Model], using: str) -> bool:
     )
 
 
+@cache
+def _inserts_as_django(manager: Any) -> bool:
+    """Whether neither the base manager nor its querysets replace ``_insert``."""
+    return type(manager)._insert is _MANAGER_INSERT and type(manager.get_queryset())._insert is _QUERYSET_INSERT
+
+
 def wrap_writes(model: Any, collector_of: CollectorOf) -> None:
     """Make the saves of a model pass their rows to the collector that ``collector_of`` names. A model that
-    overrides one of the two writes is read again after it.
+    overrides one of the two writes is read again after it, and one whose base manager replaces what they call.
     """
     if model._do_insert is _INSERT:
         setattr(model, "_do_insert", _returning_insert(collector_of))  # noqa: B010
@@ -67,7 +76,7 @@ def _returning_insert(collector_of: CollectorOf) -> Any:
     @wraps(_INSERT)
     def _do_insert(self: Any, manager: Any, using: str, fields: Any, returning_fields: Any, raw: bool) -> Any:
         collector = collector_of(self, using)
-        if collector is None:
+        if collector is None or not _inserts_as_django(manager):
             return _INSERT(self, manager, using, fields, returning_fields, raw)
         row = _insert(self, manager.model, collector.connection, fields, raw)
         if row is None:  # a trigger has put it into another table, or nowhere
@@ -91,7 +100,8 @@ def _returning_update(collector_of: CollectorOf) -> Any:
         *returning_fields: Any,
     ) -> Any:
         collector = collector_of(self, using)
-        if collector is None or not values or self._meta.select_on_save:
+        is_own = self._meta.select_on_save or type(base_qs)._update is not _QUERYSET_UPDATE
+        if collector is None or not values or is_own:
             arguments = (using, pk_val, values, update_fields, forced_update, *returning_fields)
             return _UPDATE(self, base_qs, *arguments)
         row = _update(base_qs, collector.connection, pk_val, values)

@@ -8,7 +8,7 @@ import pytest
 from asgiref.sync import async_to_sync
 from django.core.exceptions import FieldDoesNotExist, FieldError
 from django.db import connection, transaction
-from django.db.models import Count, Exists, F, OuterRef, QuerySet
+from django.db.models import Count, Exists, F, OuterRef, QuerySet, Subquery
 from django.db.models.signals import post_save, pre_save
 from django.test.utils import CaptureQueriesContext
 
@@ -121,6 +121,28 @@ class TestUpdate:
         assert Parcel.objects.annotate(n=Count("stamps")).filter(n=1).update(weight=1) == 1
         assert Parcel.objects.filter(stamps__isnull=False).distinct().update(weight=2) == 1
         assert written(outbox_events) == [("a", 1, False), ("a", 2, False)]
+
+    @pytest.mark.parametrize(
+        "weight",
+        [F("weight") + 1, Subquery(Parcel.objects.order_by("-weight").values("weight")[:1]) + F("weight") + 1],
+        ids=["to what another row has", "by what another row has"],
+    )
+    def test_to_an_expression_is_one_statement_as_ever(
+        self, outbox_events: CapturedEvents, monkeypatch: pytest.MonkeyPatch, weight: Any
+    ) -> None:
+        """In parts, a constraint would find equal weights in between, and a part the weights of the last."""
+        monkeypatch.setattr(bulk, "CHUNK", 2)
+        for number, parcel in enumerate(parcels(*"abcde")):
+            QuerySet(Parcel).filter(pk=parcel.pk).update(weight=number)
+        with connection.cursor() as cursor:
+            unique = "UNIQUE (weight) DEFERRABLE INITIALLY IMMEDIATE"
+            cursor.execute(f"ALTER TABLE {Parcel._meta.db_table} ADD CONSTRAINT one_weight {unique}")
+        with transaction.atomic():
+            QuerySet(Parcel).update(weight=weight)
+            expected = list(QuerySet(Parcel).order_by("pk").values_list("weight", flat=True))
+            transaction.set_rollback(True)
+        assert Parcel.objects.update(weight=weight) == 5
+        assert [weight for _, weight, _ in written(outbox_events)] == expected
 
     def test_by_an_annotation_is_captured(self, outbox_events: CapturedEvents) -> None:
         parcels("a", weight=4)

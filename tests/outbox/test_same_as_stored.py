@@ -40,6 +40,7 @@ def seen() -> list[Price]:
         ("valid_from", datetime(2026, 7, 1, 0, 30, tzinfo=timezone(timedelta(hours=-9)))),
         ("name", Code.RED),
         ("factor", -0.0),
+        ("amount", Decimal("-0.00")),
         ("rules", OrderedDict(z=True, a=1)),
         ("rules", {"z": 1, "a": {"y": 1, "b": 2}}),
         ("rules", {"a": {"b": [{"c": (1, 2)}]}}),

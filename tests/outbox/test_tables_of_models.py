@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.db import connection
+from django.db.models import Manager, QuerySet, Value
+from django.db.models.functions import Lower
+from django.db.models.signals import post_save
 
+import outbox
+from outbox.testing import CapturedEvents
 from tests.outbox.seen import Seen
-from tests.testapp.models import Contact, Listing
+from tests.testapp.events import ParcelSaved
+from tests.testapp.models import Contact, Listing, Parcel
 
 pytestmark = pytest.mark.django_db
 
@@ -39,3 +47,33 @@ def test_a_model_that_was_given_another_table_is_inserted_there(monkeypatch: pyt
         cursor.execute("SELECT nickname FROM moved")
         assert cursor.fetchall() == [("there",)]
     assert seen.last.nickname == "there"
+
+
+def test_a_base_manager_that_replaces_what_a_save_calls_is_asked(
+    monkeypatch: pytest.MonkeyPatch, outbox_events: CapturedEvents
+) -> None:
+    """As one that fills a cache, or writes to a second store."""
+    called: list[str] = []
+
+    class Noting(QuerySet[Parcel]):
+        def _insert(self, *arguments: Any, **options: Any) -> Any:
+            called.append("insert")
+            return super()._insert(*arguments, **options)  # type: ignore[misc]
+
+        def _update(self, values: Any) -> Any:
+            called.append("update")
+            return super()._update(values)  # type: ignore[misc]
+
+    manager = Manager.from_queryset(Noting)()
+    manager.model = Parcel
+    monkeypatch.setitem(Parcel._meta.__dict__, "base_manager", manager)
+
+    @outbox.receiver(post_save, sender=Parcel)
+    def saved(instance: Parcel, **kwargs: Any) -> ParcelSaved:
+        return ParcelSaved(parcel_id=instance.pk, code=instance.code)
+
+    parcel = Parcel.objects.create(code="a")
+    parcel.code = Lower(Value("B"))  # type: ignore[assignment]
+    parcel.save()
+    assert called == ["insert", "update"]
+    assert [event.data["code"] for event in outbox_events] == ["a", "b"]
