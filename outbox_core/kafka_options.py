@@ -15,6 +15,7 @@ KAFKA_PYTHON, CONFLUENT = "kafka-python", "confluent"
 PRODUCER, CONSUMER, BOTH = "producer", "consumer", "producer or consumer"
 
 SERVERS = "bootstrap_servers"
+PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 
 Convert = Callable[[Any], Any]
 
@@ -47,22 +48,41 @@ def _list_text(value: Any) -> Any:
     return ",".join(map(str, value)) if isinstance(value, (list, tuple)) else value
 
 
+def _anything(_value: Any) -> str:
+    return ""
+
+
+def _protocol(value: Any) -> str:
+    return "" if value is None or value in PROTOCOLS else f"one of {', '.join(PROTOCOLS)}"
+
+
+def _amount(value: Any) -> str:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return "" if value is None or is_number else "a number"
+
+
 def _mapped(table: Mapping[Any, Any]) -> Convert:
     return lambda value: table.get(value, value) if isinstance(value, (str, bool, type(None))) else value
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """Converts a value to kafka-python's form, from either spelling, and from there to librdkafka's."""
+    """Converts a value to kafka-python's form, from either spelling, and from there to librdkafka's.
+
+    ``needed`` says of a value in kafka-python's form what it has to be; nothing if it is that.
+    """
 
     plain: Convert = _same
     librdkafka: Convert = _same
+    needed: Callable[[Any], str] = _anything
 
 
 TEXT = Kind()
-NUMBER = Kind(_number)
+NUMBER = Kind(_number, needed=_amount)
 FLAG = Kind(_flag, _flag_text)
 UPPER = Kind(_upper)
+PROTOCOL = Kind(_upper, needed=_protocol)
+"""kafka-python takes any other text for PLAINTEXT: it would send without encryption and without a login."""
 ADDRESSES = Kind(_list, _list_text)
 CODEC = Kind(_mapped({"none": None}), _mapped({None: "none"}))
 HOSTNAME = Kind(_mapped({"https": True, "none": False}), _mapped({True: "https", False: "none"}))
@@ -105,7 +125,7 @@ def _librdkafka_only(side: str, *names: str) -> Iterator[Option]:
 
 OPTIONS: Sequence[Option] = (
     Option(SERVERS, "bootstrap.servers", BOTH, ADDRESSES, ("metadata.broker.list",)),
-    Option("security_protocol", "security.protocol", BOTH, UPPER),
+    Option("security_protocol", "security.protocol", BOTH, PROTOCOL),
     Option("sasl_mechanism", "sasl.mechanism", BOTH, UPPER, ("sasl.mechanisms",)),
     Option("sasl_plain_username", "sasl.username", BOTH),
     Option("sasl_plain_password", "sasl.password", BOTH),

@@ -12,6 +12,7 @@ _REMEDIES = {
         "Check the CA file, and that the broker's certificate names this host."
     ),
     r"resol|getaddrinfo|name or service not known|\bdns\b": "Check the host names of the brokers.",
+    r"illegal.?sasl.?state": "Check the security protocol of this listener: it has no SASL.",
     r"mechanism": "Set a SASL mechanism that the broker has enabled.",
     r"authentication.?fail|sasl.authentication.error|invalid (credentials|username)": (
         "Check the user name and the password."

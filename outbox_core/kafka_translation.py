@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv6Address
 from typing import Any
@@ -47,7 +47,7 @@ def resolve(
     given = {**_read(*shared, side, problems, skip=True), **_read(*own, side, problems, skip=False)}
     if not client:
         return {each.name: each.value for each in given.values()}, problems
-    problems += _address_problems(given, shared[0])
+    problems += [*_address_problems(given, shared[0]), *_value_problems(given.values())]
     result: dict[str, Any] = {}
     for each in given.values():
         try:
@@ -84,12 +84,20 @@ def _translated(given: Given, client: str) -> dict[str, Any]:
             raise ValueError(f"{given.setting} has {given.name!r}, which {client} does not have. {hint}")
         return {given.name: given.value}  # the client itself checks it
     name = option.name(client)
-    if given.name in option.names(client) and option.kind is not ADDRESSES:
+    if _is_own(given.name, option, client):
         return {given.name: given.value}
     if not name:
         raise ValueError(f"{given.setting} has {given.name!r}, for which {client} has no counterpart.")
     value = given.plain if client == KAFKA_PYTHON else option.kind.librdkafka(given.plain)
     return {} if value is None and client != KAFKA_PYTHON else {name: value}
+
+
+def _is_own(name: str, option: Option, client: str) -> bool:
+    """Whether the client takes what is written there as it is meant. kafka-python takes ``"ssl"`` for
+    PLAINTEXT, and ``"false"`` for true.
+    """
+    takes_text = client != KAFKA_PYTHON or option.python == option.librdkafka
+    return takes_text and option.kind is not ADDRESSES and name in option.names(client)
 
 
 _ADDRESS = re.compile(r"(\w+://)?([\w.-]+|\[[\da-fA-F:.]+(%\w+)?\])(:(?P<port>\d+))?")
@@ -108,8 +116,14 @@ def _address_problems(options: Mapping[str, Given], setting: str) -> Iterator[st
         yield f"{given.setting} has {_shown(bad[0])} in {given.name!r}: {remedy}"
 
 
+def _value_problems(options: Iterable[Given]) -> Iterator[str]:
+    for each in options:
+        if each.option and (needed := each.option.kind.needed(each.plain)):
+            yield f"{each.setting} has {each.name!r} = {_shown(each.value)}: it must be {needed}."
+
+
 def _shown(value: object) -> str:
-    """An address as it may be shown: some services give URLs with a login in them."""
+    """A value as it may be shown: some services give URLs with a login in them."""
     return Redactor().text(repr(value))
 
 

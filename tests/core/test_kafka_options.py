@@ -91,6 +91,9 @@ def test_what_means_the_same_is_translated_both_ways(
         ({"sasl.mechanisms": "SCRAM-SHA-256"}, {"sasl_mechanism": "SCRAM-SHA-256"}),
         ({"compression.codec": "none"}, {"compression_type": None}),
         ({"allow.auto.create.topics": "True"}, {"allow_auto_create_topics": True}),
+        ({"security_protocol": "sasl_ssl"}, {"security_protocol": "SASL_SSL"}),
+        ({"request_timeout_ms": "5000"}, {"request_timeout_ms": 5_000}),
+        ({"allow_auto_create_topics": "false"}, {"allow_auto_create_topics": False}),
     ],
 )
 def test_text_becomes_what_kafka_python_wants(options: dict[str, Any], python: dict[str, Any]) -> None:
@@ -140,6 +143,26 @@ def test_what_cannot_be_translated_is_named(
 ) -> None:
     (problem,) = resolved({**SERVERS, **shared}, own, client=client)[1]
     assert all(name in problem for name in names), problem
+
+
+@pytest.mark.parametrize("client", [KAFKA_PYTHON, CONFLUENT])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("security_protocol", "SSLL"),
+        ("security_protocol", "sasl-ssl"),
+        ("security.protocol", ""),
+        ("security_protocol", True),
+        ("request_timeout_ms", "abc"),
+        ("retry.backoff.ms", True),
+    ],
+)
+def test_a_value_that_cannot_be_meant_is_named_with_what_is_possible(
+    client: str, name: str, value: object
+) -> None:
+    """kafka-python would send in plaintext and without a login, or time out for ever."""
+    (problem,) = resolved({**SERVERS, name: value}, client=client)[1]
+    assert all(text in problem for text in (name, repr(value), "it must be "))
 
 
 def test_every_problem_is_named_at_once() -> None:
