@@ -18,7 +18,8 @@ from outbox_core.suggestion import did_you_mean
 
 ADDRESSES = BY_NAME[SERVERS]
 Positive = Annotated[int, msgspec.Meta(ge=1)]
-Seconds = Annotated[float, msgspec.Meta(gt=0)]
+A_DAY = 86_400
+Seconds = Annotated[float, msgspec.Meta(gt=0, le=A_DAY)]
 Names = Annotated[tuple[Annotated[str, msgspec.Meta(min_length=1)], ...], msgspec.Meta(min_length=1)]
 
 
@@ -74,11 +75,11 @@ class Settings:
     """How long a consumer may take to finish its work after SIGTERM. Then it ends at once, with
     exit code 3.
     """
-    handler_seconds: Annotated[float, msgspec.Meta(ge=0)] = 300.0
+    handler_seconds: Annotated[float, msgspec.Meta(ge=0, le=A_DAY)] = 300.0
     """How long a handler may take for one event before it is interrupted. 0: no limit."""
     other_databases: tuple[str, ...] = ()
     """Databases that handlers may write to, although these writes are not rolled back with the event."""
-    transaction_idle_seconds: Annotated[float, msgspec.Meta(ge=0)] = 30.0
+    transaction_idle_seconds: Annotated[float, msgspec.Meta(ge=0, le=A_DAY)] = 30.0
     """How long a handler may take between two statements. Then PostgreSQL ends the transaction.
     0: no limit.
     """

@@ -17,7 +17,8 @@ from outbox_core.process.settings import forget_on_change, read
 from outbox_core.wire.encode import EXTENSIONS, Encoder, Extension, encoder
 from relay.publishers.base import Publisher
 
-Seconds = Annotated[float, msgspec.Meta(gt=0)]
+A_DAY = 86_400
+Seconds = Annotated[float, msgspec.Meta(gt=0, le=A_DAY)]
 BACKENDS = {
     KAFKA_PYTHON: "relay.publishers.kafka_python.KafkaPythonPublisher",
     CONFLUENT: "relay.publishers.confluent.ConfluentPublisher",
@@ -32,9 +33,9 @@ class RelaySettings:
     """Overrides Django's ``KAFKA`` for the relay."""
     batch_bytes: Annotated[int, msgspec.Meta(ge=1)] | None = None
     """The largest batch of one partition. None: the publisher's own default."""
-    delivery_seconds: Seconds | None = None
-    """How long a wave is tried before it counts as failed for now; twice as long for the first wave of a new
-    confluent producer. None: the publisher's own default, 20.
+    delivery_seconds: Annotated[float, msgspec.Meta(gt=0, le=240)] | None = None
+    """How long a wave is tried before it counts as failed for now, at most 240; twice as long for the first
+    wave of a new confluent producer. None: the publisher's own default, 20.
     """
     content_mode: Literal["binary", "structured"] = "binary"
     """Where CloudEvents attributes go: ``binary`` puts them into headers, ``structured`` into the value."""
@@ -46,7 +47,7 @@ class RelaySettings:
     """What waits behind a record that the broker can never take: later events of its key (``hold-key``), or
     none (``skip``).
     """
-    lease_seconds: Annotated[float, msgspec.Meta(ge=1)] = 5.0
+    lease_seconds: Annotated[float, msgspec.Meta(ge=1, le=A_DAY)] = 5.0
     """How long the right to publish a shard lasts. A relay that dies is replaced within this time."""
     poll_seconds: Seconds = 0.25
     """The longest pause between two polls, after some seconds of silence; at most a third of
@@ -56,7 +57,7 @@ class RelaySettings:
     """The most events that one read of the log returns."""
     page_bytes: Annotated[int, msgspec.Meta(ge=1)] = 4_000_000
     """The most bytes of payload that one read of the log returns. One larger event is read alone."""
-    topic_grace_seconds: Annotated[float, msgspec.Meta(ge=0)] = 30.0
+    topic_grace_seconds: Annotated[float, msgspec.Meta(ge=0, le=A_DAY)] = 30.0
     """A topic that is missing or forbidden is held at once. After this time the hold is logged as
     an error.
     """
@@ -78,7 +79,7 @@ class RelaySettings:
     """How long the relay may take to finish its wave after SIGTERM. Then it ends at once, with
     exit code 3.
     """
-    statement_seconds: Annotated[float, msgspec.Meta(ge=1)] = 30.0
+    statement_seconds: Annotated[float, msgspec.Meta(ge=1, le=A_DAY)] = 30.0
     """How long a statement may take without progress before the connection is broken."""
 
     def __post_init__(self) -> None:

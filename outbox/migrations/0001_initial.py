@@ -266,7 +266,7 @@ class Migration(migrations.Migration):
                 ('scope', models.TextField(choices=[('topic', 'topic'), ('key', 'key of a topic'), ('event', 'one event'), ('replay', 'a replay')])),
                 ('topic', models.TextField()),
                 ('key', models.TextField(null=True)),
-                ('reason', models.TextField(choices=[('poison', 'the broker can never take this record'), ('topic-missing', 'the topic does not exist'), ('topic-forbidden', 'no permission to write to the topic'), ('not-enough-replicas', 'too few replicas of the topic are in sync'), ('paused', 'paused by an operator'), ('replay', 'published events that an operator sends again')])),
+                ('reason', models.TextField(choices=[('poison', 'the broker can never take this record'), ('topic-missing', 'the topic does not exist'), ('topic-forbidden', 'the broker refuses writes to the topic'), ('not-enough-replicas', 'too few replicas of the topic are in sync'), ('paused', 'paused by an operator'), ('replay', 'published events that an operator sends again')])),
                 ('detail', models.TextField(default='')),
                 ('attempts', models.IntegerField(db_default=0)),
                 ('created_at', models.DateTimeField(db_default=outbox.fields.ClockTimestamp())),

@@ -34,7 +34,7 @@ class Hold(models.Model):
     class Reason(models.TextChoices):
         POISON = "poison", "the broker can never take this record"
         TOPIC_MISSING = "topic-missing", "the topic does not exist"
-        TOPIC_FORBIDDEN = "topic-forbidden", "no permission to write to the topic"
+        TOPIC_FORBIDDEN = "topic-forbidden", "the broker refuses writes to the topic"
         NOT_ENOUGH_REPLICAS = "not-enough-replicas", "too few replicas of the topic are in sync"
         PAUSED = "paused", "paused by an operator"
         REPLAY = "replay", "published events that an operator sends again"

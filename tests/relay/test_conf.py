@@ -56,6 +56,17 @@ def test_what_cannot_be_is_named_with_the_remedy(backend: str, options: dict[str
 
 
 @pytest.mark.parametrize(
+    "name",
+    ["LEASE_SECONDS", "STATEMENT_SECONDS", "DELIVERY_SECONDS", "BACKOFF_SECONDS", "TOPIC_GRACE_SECONDS"],
+)
+def test_a_time_that_postgresql_or_a_client_cannot_take_is_named(name: str) -> None:
+    """It would be an outage without end."""
+    messages = found(RELAY={name: 1e9})
+    assert list(messages) == ["relay.E002"]
+    assert name in messages["relay.E002"]
+
+
+@pytest.mark.parametrize(
     ("backend", "id_"), [("confluence", "kafka.E004"), ("nowhere.Publisher", "relay.E006")]
 )
 def test_a_backend_that_does_not_exist_is_named(backend: str, id_: str) -> None:
