@@ -110,3 +110,22 @@ def size(record: Record) -> int:
     for name, content in headers:
         total += HEADER_BYTES + len(content) + (len(name) if name.isascii() else len(name.encode()))
     return total
+
+
+def size_alone(record: Record) -> int:
+    """Exactly its bytes in a batch of its own. It takes longer than ``size``."""
+    _, key, value, headers = record
+    body = 3 + _with_length(len(key)) + _with_length(len(value or b""))  # attributes and two deltas of 0
+    body += _varint(len(headers))
+    for name, content in headers:
+        body += _with_length(len(name.encode())) + _with_length(len(content))
+    return _with_length(body)
+
+
+def _with_length(count: int) -> int:
+    return _varint(count) + count
+
+
+def _varint(number: int) -> int:
+    """The bytes of a number that is not negative, in zigzag encoding: 6 bits in the first, 7 in each other."""
+    return 1 + number.bit_length() // 7

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from outbox_core.wire.encode import Record, Records
-from relay.publishers.base import BATCH_HEADER, Failure, Outcome, Trouble, size
+from relay.publishers.base import BATCH_HEADER, Failure, Outcome, Trouble, size, size_alone
 from relay.publishers.topics import Topic
 
 Place = Callable[[Record], int]
@@ -121,6 +121,8 @@ def _prefix(
             topic, rooms = topics[name], rooms_of[name]
             limit = _limit(topic, judge)
         needed = size(record)
+        if needed > limit > 0:
+            needed = size_alone(record)
         if needed > limit:
             if _refuse(wave, index, topic, BATCH_HEADER + needed if judge else 0):
                 break

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from io import StringIO
+from itertools import count
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -16,7 +17,7 @@ from inbox.kafka.kafka_python import KafkaPython
 from inbox.memory import MemoryOffsets
 from outbox_core.wire.encode import Record
 from relay.errors import PublisherUnavailable
-from relay.publishers.base import Publisher, Trouble
+from relay.publishers.base import BATCH_HEADER, Failure, Publisher, Trouble, size_alone
 from tests.publishers.broker import PASSWORD, Broker
 from tests.publishers.clients import deliver, isolate, records
 from tests.publishers.contract import by_key, troubles
@@ -225,6 +226,19 @@ def test_the_broker_judges_where_the_limit_is_not_known(broker: Broker, connect:
     assert failure.trouble is Trouble.RECORD
     assert isolate(publisher, good[20:]) == good[20:]
     assert by_key(broker.read(topic)) == {b"key": [b"%d" % n for n in range(41)]}
+
+
+@pytest.mark.parametrize("headers", [0, 12])
+def test_a_record_of_exactly_the_limit_is_published(broker: Broker, connect: Connect, headers: int) -> None:
+    topic, limit = broker.topic(1, **{"max.message.bytes": "20000"}), 20_000 - BATCH_HEADER
+    publisher = connect(broker.address)
+    record = Record(topic, b"key", b"", [(f"ce_{n}", b"zw\xc3\xb6lf") for n in range(headers)])
+    fits = next(n for n in count(19_000) if size_alone(record._replace(value=b"x" * (n + 1))) > limit)
+    assert deliver(publisher, [record._replace(value=b"x" * fits), *records(topic, ["key"], 1)]) == []
+    [failure] = deliver(publisher, [record._replace(value=b"x" * (fits + 1))])
+    assert failure == Failure(
+        Trouble.RECORD, f"The record has 20,001 bytes; topic {topic!r} takes 20,000 (max.message.bytes)."
+    )
 
 
 def test_a_limit_that_was_raised_is_known_before_a_record_is_refused(
