@@ -78,10 +78,12 @@ class Receiver:
         self.refresh = refresh
         self.previous = previous
         self.uid = dispatch_uid or function
+        self._spec = getattr(function, "__globals__", {}).get("__spec__")
         self._senders: list[tuple[Signal, type[Model]]] = []
         self._connected: list[tuple[Signal, object]] = []
         self.kept_out: list[tuple[Signal, Receiver]] = []
         """Signals that go to another receiver of the same dispatch_uid instead."""
+        self._replace_reloaded()
         registered.append(self)
 
     def __repr__(self) -> str:
@@ -189,6 +191,16 @@ class Receiver:
             signal.disconnect(sender=sender, dispatch_uid=self.uid)
             self._count(signal, sender, -1)
         registered.remove(self)
+
+    def _replace_reloaded(self) -> None:
+        """A function of a module that is reloaded, as in a shell, takes the place of the earlier one:
+        importlib gives the module a new spec.
+        """
+        if self._spec is None or "<" in self.__qualname__:
+            return
+        for other in list(registered):
+            if other.path == self.path and other._spec is not self._spec:
+                other.disconnect()
 
     def prepared(self, model: type[Model]) -> None:
         """Connect to a new model class if it belongs to a sender."""

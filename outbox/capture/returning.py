@@ -59,12 +59,13 @@ def can_return(model: type[Model], using: str) -> bool:
 @cache
 def _inserts_as_django(manager: Any) -> bool:
     """Whether neither the base manager nor its querysets replace ``_insert``."""
-    return type(manager)._insert is _MANAGER_INSERT and type(manager.get_queryset())._insert is _QUERYSET_INSERT
+    rows = manager.get_queryset()
+    return type(manager)._insert is _MANAGER_INSERT and type(rows)._insert is _QUERYSET_INSERT
 
 
 def wrap_writes(model: Any, collector_of: CollectorOf) -> None:
     """Make the saves of a model pass their rows to the collector that ``collector_of`` names. A model that
-    overrides one of the two writes is read again after it, and one whose base manager replaces what they call.
+    overrides one of the two writes, or whose base manager replaces what they call, is read again after it.
     """
     if model._do_insert is _INSERT:
         setattr(model, "_do_insert", _returning_insert(collector_of))  # noqa: B010

@@ -127,5 +127,5 @@ def _with_length(count: int) -> int:
 
 
 def _varint(number: int) -> int:
-    """The bytes of a number that is not negative, in zigzag encoding: 6 bits in the first, 7 in each other."""
+    """The bytes of a number from 0 on, in zigzag encoding: 6 bits in the first byte, 7 in each other."""
     return 1 + number.bit_length() // 7

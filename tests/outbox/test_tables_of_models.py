@@ -62,7 +62,7 @@ def test_a_base_manager_that_replaces_what_a_save_calls_is_asked(
 
         def _update(self, values: Any) -> Any:
             called.append("update")
-            return super()._update(values)  # type: ignore[misc]
+            return super()._update(values)
 
     manager = Manager.from_queryset(Noting)()
     manager.model = Parcel

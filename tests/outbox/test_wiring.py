@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,6 +26,7 @@ import outbox
 from outbox.checks.senders import check_senders
 from outbox.checks.setup import check_capture
 from outbox.checks.wiring import check_database_deletes, check_imported_twice, check_uids
+from outbox.testing import CapturedEvents
 from outbox.write.registry import registry
 from tests.checking import found, run_checks
 from tests.testapp.events import Note
@@ -236,3 +239,30 @@ def test_a_clean_project_has_none_of_these() -> None:
 
 def test_what_a_test_registers_is_forgotten() -> None:
     assert "test.broken" not in {event_type.name for event_type in registry}
+
+
+RELOADED = """
+from django.db.models.signals import post_save
+import outbox
+from tests.testapp.events import Note
+from tests.testapp.models import Parcel
+
+@outbox.receiver(post_save, sender=Parcel)
+def saved(instance, **kwargs):
+    return Note("VERSION")
+"""
+
+
+@pytest.mark.django_db
+def test_a_module_that_is_reloaded_is_connected_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, outbox_events: CapturedEvents
+) -> None:
+    """Django's own receivers are forgotten with their functions."""
+    monkeypatch.syspath_prepend(tmp_path)
+    source = tmp_path / "receivers_reloaded.py"
+    source.write_text(RELOADED.replace("VERSION", "old"))
+    module = importlib.import_module("receivers_reloaded")
+    source.write_text(RELOADED.replace("VERSION", "newer"))
+    importlib.reload(module)
+    Parcel.objects.create(code="a")
+    assert [event.key for event in outbox_events] == ["newer"]

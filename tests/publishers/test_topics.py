@@ -188,7 +188,7 @@ def test_a_topic_that_refuses_every_record_keeps_no_other_waiting(broker: Broker
     """Its limit is narrower than the way to the broker is long, as with a clock that is wrong. Of a batch of
     several records a client only says that one is invalid: the relay then sends one alone.
     """
-    strict, other = broker.topic(**{"message.timestamp.before.max.ms": "0"}), broker.topic()
+    strict, other = broker.topic(1, **{"message.timestamp.before.max.ms": "0"}), broker.topic()
     publisher = connect(broker.slow)
     wanted = [*records(strict, ["key"], 1), *records(other, ["key"], 2)]
     publisher.prepare([strict, other])
