@@ -62,7 +62,7 @@ def test_a_base_manager_that_replaces_what_a_save_calls_is_asked(
 
         def _update(self, values: Any) -> Any:
             called.append("update")
-            return super()._update(values)
+            return super()._update(values)  # type: ignore[misc]
 
     manager = Manager.from_queryset(Noting)()
     manager.model = Parcel
@@ -73,7 +73,7 @@ def test_a_base_manager_that_replaces_what_a_save_calls_is_asked(
         return ParcelSaved(parcel_id=instance.pk, code=instance.code)
 
     parcel = Parcel.objects.create(code="a")
-    parcel.code = Lower(Value("B"))  # type: ignore[assignment]
+    parcel.code = Lower(Value("B"))
     parcel.save()
     assert called == ["insert", "update"]
     assert [event.data["code"] for event in outbox_events] == ["a", "b"]
