@@ -58,7 +58,7 @@ def _protocol(value: Any) -> str:
 
 def _amount(value: Any) -> str:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return "" if value is None or is_number else "a number"
+    return "" if value is None or (is_number and value >= 0) else "a number from 0 on"
 
 
 def _mapped(table: Mapping[Any, Any]) -> Convert:

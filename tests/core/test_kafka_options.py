@@ -154,6 +154,7 @@ def test_what_cannot_be_translated_is_named(
         ("security.protocol", ""),
         ("security_protocol", True),
         ("request_timeout_ms", "abc"),
+        ("request_timeout_ms", -1),
         ("retry.backoff.ms", True),
     ],
 )
