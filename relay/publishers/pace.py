@@ -12,6 +12,8 @@ CAUTIOUS_GROWTH = 1.25
 CAUTIOUS_WAVES = 10
 """How many waves must succeed after a failed one before the size grows fast again."""
 LATE_SHRINK = 8
+MOST_CALM_WAVES = 40_000
+"""However often a size was late, it is tried again after so many quick waves."""
 
 
 class Pace:
@@ -20,7 +22,8 @@ class Pace:
     ``seconds`` is how long a wave may take. One that takes an eighth of it is followed by a larger one, as
     fast as the observed speed allows. The size that works is kept. One that takes more than half of the time
     is followed by a smaller one, unless a smaller one took just as long: then the size is not the cause. A
-    late one is followed by a much smaller one.
+    late one is followed by a much smaller one. Its size is not reached again for a while, which is longer
+    each time: a broker, or what is in front of it, may take requests up to some size only.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -32,6 +35,10 @@ class Pace:
         """Bytes and seconds of the smallest wave since waves began to take more than half of the time."""
         self._is_tried = False
         """Whether a larger wave was late, on a link as slow as it is now."""
+        self._late = 0
+        """Bytes of the last wave that was late."""
+        self._calm = self._calm_left = 0
+        """How many quick waves keep below that size, and how many of them are left."""
 
     @property
     def is_slow(self) -> bool:
@@ -44,8 +51,8 @@ class Pace:
         """A wave of ``sent`` bytes was acknowledged after ``seconds``, including a wait for a quota."""
         growth = self._seconds / 8 / max(seconds, 0.001)
         if growth > 1:
-            fastest = CAUTIOUS_GROWTH if self._caution else GROWTH
-            self.bytes = min(MOST_BYTES, max(self.bytes, int(sent * min(growth, fastest))))
+            fastest = CAUTIOUS_GROWTH if self._caution or self._is_near_late(sent) else GROWTH
+            self.bytes = min(self._most(), max(self.bytes, int(sent * min(growth, fastest))))
             self._caution = max(0, self._caution - 1)
             self._is_tried = False
         if seconds > self._seconds / 2:
@@ -53,6 +60,16 @@ class Pace:
             self.bytes = max(1, min(MOST_BYTES, self._behind_slow(sent, seconds)))
         else:
             self._slow = None
+
+    def _is_near_late(self, sent: int) -> bool:
+        return self._late / 2 < sent < self._late * 2
+
+    def _most(self) -> int:
+        """The size that a quick wave may lead to."""
+        if not self._calm_left:
+            return MOST_BYTES
+        self._calm_left -= 1
+        return max(self._first, int(self._late / CAUTIOUS_GROWTH))
 
     def _behind_slow(self, sent: int, seconds: float) -> int:
         """The size of the wave behind one that took more than half of the time."""
@@ -66,6 +83,9 @@ class Pace:
 
     def late(self, sent: int) -> None:
         """A wave of ``sent`` bytes was given up."""
+        is_same = self._slow is None and self._is_near_late(sent)
+        self._calm = min(2 * self._calm, MOST_CALM_WAVES) if is_same else CAUTIOUS_WAVES
+        self._late, self._calm_left = sent, self._calm
         self._caution = CAUTIOUS_WAVES
         self._is_tried = self._is_tried or self._slow is not None
         self._slow = None

@@ -48,6 +48,20 @@ def test_a_link_that_becomes_slow_costs_few_late_waves(speed: float) -> None:
     assert pace.bytes > 10_000_000
 
 
+@pytest.mark.parametrize("limit", [30_000, 1_000_000])
+def test_a_size_that_is_never_taken_is_tried_less_and_less(limit: int) -> None:
+    """A broker closes the connection for a larger request (``socket.request.max.bytes``)."""
+    pace, late = Pace(SECONDS), 0
+    for _ in range(5_000):
+        if pace.bytes > limit:
+            late += 1
+            pace.late(pace.bytes)
+        else:
+            pace.arrived(pace.bytes, 0.01)
+    assert late < 14
+    assert pace.bytes > limit / 4
+
+
 def test_latency_alone_does_not_make_waves_smaller() -> None:
     pace = Pace(SECONDS)
     run(pace, 1e9, waves=20, latency=4.0)
