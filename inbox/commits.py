@@ -77,6 +77,14 @@ class Commits:
         except UNAVAILABLE as error:
             self._database_failed(error)
 
+    def start_over(self, partitions: Collection[Partition]) -> None:
+        """A person moved these: read them from where the database says."""
+        for partition in partitions:
+            self._unstored.pop(partition, None)
+        self._offsets.forget(partitions)
+        self._start_over(partitions)
+        self._source.reread(partitions)
+
     def read_again(self) -> None:
         """Read again the records whose effects the database has lost."""
         self._unstored = {}

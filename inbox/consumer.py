@@ -18,7 +18,8 @@ from inbox.handling.unhandled import UnhandledTypes
 from inbox.handling.unit_of_work import UnitOfWork
 from inbox.holding.judge import HANDLER, Judge
 from inbox.holding.retries import Retries
-from inbox.offsets import DatabaseOffsets, next_offsets
+from inbox.offsets import DatabaseOffsets, first_offsets, next_offsets
+from inbox.seeks import Seeks
 from inbox.signals import paused, resumed
 from inbox.source import Partition, Source
 from inbox.status.heartbeat import DATABASE, Heartbeat
@@ -63,9 +64,12 @@ class Consumer:
         self._source, self._offsets = source, offsets
         self._stop, self._clock, self._progress = stop, clock, progress
         self._outages = Outages(consumer.name, clock)
-        self._set_up_status(inbox, consumer, routes, carry_operations)
+        self._unhandled = UnhandledTypes(
+            consumer, inbox.database, routes.handlers.keys(), clock, inbox.heartbeat_seconds
+        )
         self._set_up_handling(inbox, consumer, replace(routes, skip=self._unhandled), ahead, failed)
         self._set_up_commits(inbox)
+        self._set_up_status(inbox, consumer, carry_operations)
         other_databases.install(inbox.database, inbox.other_databases)
         self._delays = delays()
         self._alive_at = self._retry_at = clock()
@@ -97,11 +101,9 @@ class Consumer:
         self,
         inbox: Settings,
         consumer: ConsumerSettings,
-        routes: Routes,
         carry_operations: Callable[[], None],
     ) -> None:
         """Create what writes the status of this process."""
-        every = inbox.heartbeat_seconds
         self._heartbeat = Heartbeat(
             consumer.name,
             self._source,
@@ -109,12 +111,11 @@ class Consumer:
             lambda: self.handled,
             in_hand=lambda: self._in_hand,
             carry_operations=carry_operations,
+            seeks=self._seeks.note,
             database=inbox.database,
-            every=every,
+            every=inbox.heartbeat_seconds,
             clock=self._clock,
         )
-        types = routes.handlers.keys()
-        self._unhandled = UnhandledTypes(consumer, inbox.database, types, self._clock, every)
 
     def _set_up_handling(
         self,
@@ -153,7 +154,7 @@ class Consumer:
         self._retries = Retries(unit=unit, routes=held, judge=judge, attempts=inbox.attempts, failed=failed)
 
     def _set_up_commits(self, inbox: Settings) -> None:
-        """Create what stores the offsets."""
+        """Create what stores the offsets, and what moves the consumer."""
         self._commits = Commits(
             self.name,
             self._source,
@@ -163,6 +164,14 @@ class Consumer:
             kafka_failed=self._kafka_failed,
             check_every=inbox.heartbeat_seconds,
             clock=self._clock,
+        )
+        self._seeks = Seeks(
+            self.name,
+            self._source,
+            inbox.database,
+            start_over=self._commits.start_over,
+            database_failed=self._database_failed,
+            kafka_failed=self._kafka_failed,
         )
 
     def run(self) -> int:
@@ -187,6 +196,7 @@ class Consumer:
         self._progress()
         self._heartbeat.beat()
         self._heed_pauses()
+        self._seeks.carry_out()
         self._commits.check()
         self._handle(self._poll())
         self._try_again()
@@ -229,7 +239,7 @@ class Consumer:
             self._commits.read_again()
             done.clear()  # these are read again
         except Abandoned:
-            self._source.rewind(_first_offsets(records, done))
+            self._source.rewind(first_offsets(records, done))
         finally:
             self._in_hand = 0
             self._commits.add(done)
@@ -260,7 +270,7 @@ class Consumer:
         self._retry_at = now if outcome.more else now + max(RETRY_EVERY, now - began_at)
 
     def _check_stop(self) -> None:
-        if not self._stay_member() or self._stop.requested:
+        if not self._stay_member() or self._stop.requested or self._seeks.is_new:
             raise Abandoned
 
     def _check_stop_retrying(self) -> None:
@@ -288,11 +298,3 @@ class Consumer:
     def _kafka_answers(self) -> None:
         self._outages.end(KAFKA)
         self._delays = delays()
-
-
-def _first_offsets(records: Sequence[ConsumerRecord], done: dict[Partition, int]) -> dict[Partition, int]:
-    first: dict[Partition, int] = {}
-    for record in records:
-        if record.offset >= done.get(record.place, 0):
-            first.setdefault(record.place, record.offset)
-    return first

@@ -15,6 +15,8 @@ InboxError
 ├── WroteElsewhere        a handler wrote to a database whose effects the transaction does not cover
 ├── HandlerHung           a handler ran for longer than INBOX["HANDLER_SECONDS"]
 ├── HandlerLeft           a handler raised SystemExit, KeyboardInterrupt or the like
+├── NoSuchPlace           a consumer cannot be moved there: no such topic, partition or offset
+├── SeekRefused           a consumer cannot be moved now: another request is open, or somebody else reads
 ├── SourceUnavailable     Kafka does not answer
 │   ├── NoAnswer          it does not answer in time; the client can still be used
 │   └── TopicDeleted      a topic was deleted while Kafka was asked about it
@@ -111,6 +113,14 @@ class HandlerHung(InboxError):
 
 class HandlerLeft(InboxError):
     """The handler raised an exception that ends a program or a task. An event must not end the consumer."""
+
+
+class NoSuchPlace(InboxError):
+    """There is no such topic, partition or offset to move a consumer to."""
+
+
+class SeekRefused(InboxError):
+    """A consumer cannot be moved now."""
 
 
 class SourceUnavailable(InboxError):

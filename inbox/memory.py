@@ -114,8 +114,13 @@ class MemorySource:
     def keep_alive(self) -> bool:
         return not self._revoked
 
-    def reread(self) -> None:
-        self._positions.clear()
+    def move(self, offsets: Offsets) -> bool:
+        self.commit(offsets)
+        return True
+
+    def reread(self, partitions: Collection[Partition] | None = None) -> None:
+        for partition in [*self._positions] if partitions is None else partitions:
+            self._positions.pop(partition, None)
 
     @property
     def joined(self) -> bool:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 import msgspec
-from django.db import connections, transaction
+from django.db import connections, models, transaction
 
 from inbox.errors import OffsetsMoved
 from inbox.holding.journal import Journal
@@ -30,7 +30,7 @@ class OffsetStore(Protocol):
     """Where a source reads the offsets of its consumer: in the consumer's database, or in memory."""
 
     def load(self, partitions: Collection[Partition]) -> Mapping[Partition, Stored]:
-        """The stored offsets of these partitions."""
+        """The stored offsets of these partitions. Waits for a transaction that moves them."""
 
     def begin(
         self, partition: Partition, start: Stored, *, replace: bool = False, went_back: bool = False
@@ -84,9 +84,10 @@ class DatabaseOffsets:
         self._known: dict[Partition, _Known] = {}
 
     def load(self, partitions: Collection[Partition]) -> Mapping[Partition, Stored]:
-        rows = self._rows().filter(topic__in={topic for topic, _ in partitions})
-        values = rows.values_list("topic", "partition", "offset", "topic_id", "cluster_id")
-        return {(topic, number): Stored(*rest) for topic, number, *rest in values}
+        # Who moves a partition gives Kafka its copy before it commits. So the group may have given the
+        # partition to this process meanwhile, which must not begin at the old offset.
+        with transaction.atomic(using=self._database):
+            return _stored(self._rows(partitions).select_for_update())
 
     def begin(
         self, partition: Partition, start: Stored, *, replace: bool = False, went_back: bool = False
@@ -142,7 +143,7 @@ class DatabaseOffsets:
 
     def went_back(self) -> bool:
         """Whether the database has a lower offset than this process stored last, or has lost one."""
-        stored = self.load(self._known) if self._known else {}
+        stored = _stored(self._rows(self._known)) if self._known else {}
         return any(
             partition not in stored
             or stored[partition].topic_id != known.topic_id
@@ -152,8 +153,12 @@ class DatabaseOffsets:
 
     def keep(self, partitions: Collection[Partition]) -> None:
         """Forget all partitions but these, because other processes read them now."""
-        for partition in self._known.keys() - set(partitions):
-            del self._known[partition]
+        self.forget(self._known.keys() - set(partitions))
+
+    def forget(self, partitions: Collection[Partition]) -> None:
+        """What is stored for these is read again before anything of them is handled."""
+        for partition in partitions:
+            self._known.pop(partition, None)
 
     def _moves(self, offsets: Offsets) -> Moves:
         rows = [
@@ -175,8 +180,13 @@ class DatabaseOffsets:
         known = self._known.get(partition)
         return known is not None and known.offset < offset
 
-    def _rows(self) -> Any:
-        return Offset.objects.using(self._database).filter(consumer=self._consumer)
+    def _rows(self, partitions: Collection[Partition]) -> models.QuerySet[Offset]:
+        topics = {topic for topic, _ in partitions}
+        return Offset.objects.using(self._database).filter(consumer=self._consumer, topic__in=topics)
+
+
+def _stored(rows: models.QuerySet[Offset]) -> Mapping[Partition, Stored]:
+    return {(row.topic, row.partition): Stored(row.offset, row.topic_id, row.cluster_id) for row in rows}
 
 
 def _move(partition: Partition, known: _Known, offset: int) -> dict[str, Any]:
@@ -192,3 +202,12 @@ def _move(partition: Partition, known: _Known, offset: int) -> dict[str, Any]:
 def next_offsets(records: Iterable[ConsumerRecord]) -> dict[Partition, int]:
     """The offsets after these records, which are in the order of each partition."""
     return {(record.topic, record.partition): record.offset + 1 for record in records}
+
+
+def first_offsets(records: Sequence[ConsumerRecord], done: dict[Partition, int]) -> dict[Partition, int]:
+    """Where to read these again, without those that are done."""
+    first: dict[Partition, int] = {}
+    for record in records:
+        if record.offset >= done.get(record.place, 0):
+            first.setdefault(record.place, record.offset)
+    return first

@@ -41,8 +41,15 @@ class Source(Protocol):
     def partitions(self) -> Collection[Partition]:
         """The partitions that are read here now."""
 
-    def reread(self) -> None:
-        """Deliver again from the offsets in the database, which went back in time."""
+    def move(self, offsets: Offsets) -> bool:
+        """A person moves the consumer: store these at once as the next offsets of the group. False if the
+        group does not take them, because another process reads one of these partitions now.
+        """
+
+    def reread(self, partitions: Collection[Partition] | None = None) -> None:
+        """Deliver from the offsets in the database: it went back in time, or a person moved the consumer.
+        None means all partitions.
+        """
 
     def waits_for(self) -> str:
         """What it cannot read at the moment, as text; empty if it reads everything."""

@@ -42,6 +42,9 @@ class Membership(Protocol):
     def commit(self, offsets: Mapping[TopicPartition, OffsetAndMetadata]) -> None:
         """Give Kafka a copy. While the group rebalances Kafka refuses it; the next commit includes it."""
 
+    def commit_now(self, offsets: Mapping[TopicPartition, OffsetAndMetadata]) -> bool:
+        """Whether Kafka took these from a member that the group still has, and that owns the partitions."""
+
     @property
     def joined(self) -> bool:
         """Whether the group has assigned its partitions."""

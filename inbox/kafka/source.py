@@ -80,8 +80,17 @@ class KafkaSource:
     def pause(self, topics: Collection[str]) -> None:
         self._paused = frozenset(topics)
 
-    def reread(self) -> None:
-        self._starts.arrive(self._owned())
+    def move(self, offsets: Offsets) -> bool:
+        if self._group is None:
+            return False
+        ids = self._topics.ids
+        signed = {TopicPartition(*p): ids.sign(p[0], offset) for p, offset in offsets.items()}
+        with self._translated():
+            return self._group.commit_now(signed)
+
+    def reread(self, partitions: Collection[tuple[str, int]] | None = None) -> None:
+        owned = self._owned()
+        self._starts.arrive(owned if partitions is None else owned.intersection(partitions))
 
     def keep_alive(self) -> bool:
         if self._group is None:

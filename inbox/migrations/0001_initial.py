@@ -197,6 +197,8 @@ class Migration(migrations.Migration):
             ],
             options={
                 'db_table': 'inbox_offset',
+                'permissions': [('seek_consumer', 'Can move consumers to other offsets')],
+                'default_permissions': (),
             },
         ),
         migrations.CreateModel(

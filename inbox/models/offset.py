@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.db import models, transaction
 from django.db.models.functions import Now
@@ -65,6 +65,8 @@ class Offset(models.Model):
 
     class Meta:
         db_table = "inbox_offset"
+        default_permissions = ()
+        permissions: ClassVar = [("seek_consumer", "Can move consumers to other offsets")]
 
     def __str__(self) -> str:
         return f"{self.consumer}: {self.topic}/{self.partition} at {self.offset}"

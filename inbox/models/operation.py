@@ -6,8 +6,8 @@ from outbox_core.operations.bulk.model import BulkOperation, ledger_key
 
 
 class Operation(BulkOperation):
-    """Releases and discards. Every consumer process carries them out, and so does the command that began
-    one. ``inbox_prune`` deletes those that ended ``INBOX["LEDGER_DAYS"]`` ago.
+    """Releases, discards and seeks. Every consumer process carries them out, and so does the command that
+    began one. ``inbox_prune`` deletes those that ended ``INBOX["LEDGER_DAYS"]`` ago.
     """
 
     ledger = ledger_key("inbox.Ledger")

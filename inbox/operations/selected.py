@@ -11,7 +11,7 @@ from inbox.models import HeldEvent
 from inbox.models.held import cause_of
 from inbox.models.held_queries import HeldEventQuerySet
 from outbox_core.operations.bulk.selection import Selection
-from outbox_core.operations.bulk.verb import Order, Verb
+from outbox_core.operations.bulk.verb import OfRows, Order
 
 COLUMNS = {
     "consumer": "consumer",
@@ -24,7 +24,7 @@ COLUMNS = {
 }
 
 
-class OfHeldEvents(Verb):
+class OfHeldEvents(OfRows):
     """A verb whose rows are held events, which are selected by event id."""
 
     noun, id_name = "event", "event"

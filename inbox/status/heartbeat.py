@@ -6,10 +6,11 @@ import os
 import socket
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 from django.db import connections
 from django.db.models.functions import Now
 from psycopg.types.json import Jsonb
@@ -30,7 +31,7 @@ DATABASE = "PostgreSQL"
 class Heartbeat:
     """Writes the state of a consumer process, from its own loop: a process that hangs writes nothing.
     ``handled``: how many events it has handled, ``in_hand``: how many it has read and not finished.
-    ``carry_operations`` is called when an operation is running.
+    ``carry_operations`` is called when an operation is running, ``seeks`` with those that move this consumer.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class Heartbeat:
         database: str = "default",
         in_hand: Callable[[], int] = lambda: 0,
         carry_operations: Callable[[], None] = lambda: None,
+        seeks: Callable[[Sequence[Mapping[str, Any]]], None] = lambda requests: None,
         every: float = 5.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -52,6 +54,7 @@ class Heartbeat:
         self._handled = handled
         self._in_hand = in_hand
         self._carry_operations = carry_operations
+        self._seeks = seeks
         self._database = database
         self._every = every
         self._clock = clock
@@ -110,7 +113,7 @@ class Heartbeat:
         self.paused = self._update(values, progress=progress)
 
     def _update(self, values: dict[str, Any], *, progress: bool) -> frozenset[str]:
-        """Write the row. The same statement reads what is paused, and whether an operation is running."""
+        """Write the row. The same statement reads what is paused, and which operations are running."""
         parameters = {
             **values,
             "state": str(values["state"]),
@@ -123,9 +126,10 @@ class Heartbeat:
                 cursor.execute(statement("heartbeat"), parameters)
                 row = cursor.fetchone()
             if row is not None:
-                topics, operations = row
+                topics, operations, seeks = row
                 if operations:
                     self._carry_operations()
+                self._seeks(msgspec.json.decode(seeks))
                 return frozenset(topics)
             process = {"consumer": self._consumer, "host": socket.gethostname(), "pid": os.getpid()}
             Instance.objects.using(self._database).create(id=self._id, **process, **values)

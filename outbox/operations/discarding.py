@@ -14,11 +14,11 @@ from outbox.models import Held, Hold, Ledger
 from outbox.models.hold_queries import HeldQuerySet
 from outbox.operations import selected
 from outbox_core.operations.bulk.step import Change
-from outbox_core.operations.bulk.verb import Order, Verb
+from outbox_core.operations.bulk.verb import OfRows, Order
 from outbox_core.operations.ledger import NEEDS_REASON
 
 
-class Discard(Verb):
+class Discard(OfRows):
     """Discards held events, which are selected by event id.
 
     Events whose hold is being released are skipped, because a relay may be publishing them. A hold without

@@ -10,7 +10,7 @@ from outbox.models import Held, Hold, Ledger
 from outbox.models.hold_queries import HoldQuerySet
 from outbox.operations import selected
 from outbox_core.operations.bulk.step import Change
-from outbox_core.operations.bulk.verb import Order, Verb
+from outbox_core.operations.bulk.verb import OfRows, Order
 from outbox_core.people.humanize import amount
 
 COUNT_UP_TO = 100_000
@@ -19,7 +19,7 @@ EVENTS = 10_000
 """The largest number of events that a preview counts behind a hold."""
 
 
-class Release(Verb):
+class Release(OfRows):
     """Releases holds, which are selected by hold id. A filter selects no pauses: ``outbox_resume`` ends
     them.
     """

@@ -17,7 +17,7 @@ from outbox.models import Held, Hold, Ledger, OutboxEvent
 from outbox.models.event_queries import OutboxEventQuerySet
 from outbox.write.uuid7 import uuid7
 from outbox_core.operations.bulk.step import LOOK_SECONDS, Change, Step
-from outbox_core.operations.bulk.verb import Order, Verb
+from outbox_core.operations.bulk.verb import OfRows, Order
 
 ID = re.compile(r"[a-zA-Z0-9._-]{1,100}")
 OF_EVENTS = {
@@ -30,7 +30,7 @@ OF_EVENTS = {
 }
 
 
-class Replay(Verb):
+class Replay(OfRows):
     """Has the relays send published events again. They are selected by event id, and must be in the log when
     it begins, so that it never sends what it caused itself.
 

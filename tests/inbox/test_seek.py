@@ -1,19 +1,23 @@
-"""inbox_seek moves a stopped consumer, in its database and in Kafka's copy."""
+"""inbox_seek moves a consumer, in its database and in Kafka's copy."""
 
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime
+import threading
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import connection
 from kafka import KafkaConsumer, TopicPartition
 from pytest_django import Settings
 
-from inbox.models import Instance, Ledger, Offset
+from inbox.models import Instance, Ledger, Offset, Operation
 from inbox.offsets import DatabaseOffsets
 from tests.inbox.conftest import BOTH_CLIENTS
 from tests.inbox.operators import alive, run
+from tests.inbox.seeks import request
 from tests.inbox.topics import KafkaTopic, read
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -89,8 +93,15 @@ def test_moves_to_a_moment_between_two_records(log: KafkaTopic, kafka_bootstrap:
 
 
 def test_dry_run_says_what_would_be_done(log: KafkaTopic, kafka_bootstrap: str) -> None:
-    assert seek(log, "--to-end", "--dry-run") == (0, f"{log.topic}/0: 3 -> 6, 3 skipped\n")
-    assert seek(log, "--to-beginning", "--dry-run") == (0, f"{log.topic}/0: 3 -> 0, 3 delivered again\n")
+    for place, change, effect in (
+        ("--to-end", "3 -> 6, 3 skipped", "never handled"),
+        ("--to-beginning", "3 -> 0, 3 delivered again", "each effect still happens once"),
+    ):
+        code, text = seek(log, place, "--dry-run")
+        lines = text.splitlines()
+        assert (code, lines[0]) == (0, f"{log.topic}/0: {change}")
+        assert (effect in lines[1], lines[-1]) == (True, "Nothing was changed.")
+        assert "inbox_prune" not in text
     assert offsets(log, kafka_bootstrap) == (3, 3)
     assert not Ledger.objects.by_people().exists()
 
@@ -112,12 +123,48 @@ def test_without_a_terminal_it_asks_for_yes(log: KafkaTopic, kafka_bootstrap: st
     assert seek(log, "--to-end", "--yes")[0] == 0
 
 
-def test_refuses_while_an_instance_is_alive(log: KafkaTopic, kafka_bootstrap: str) -> None:
-    alive("c")
+@pytest.fixture
+def old_record(kafka_topic: KafkaTopic) -> None:
+    """Before the records of ``log``."""
+    kafka_topic.write(b"old", timestamp=datetime.now(UTC) - timedelta(days=2))
+
+
+def test_says_that_effects_may_happen_again_where_notes_may_be_pruned(
+    old_record: None, log: KafkaTopic, settings: Settings
+) -> None:
+    settings.INBOX = {**settings.INBOX, "RETENTION_DAYS": 1}
+    for offset, forgotten in (("0", True), ("1", False)):
+        code, text = seek(log, "--to-offset", offset, "--dry-run")
+        assert (code, "If inbox_prune has deleted their notes" in text) == (0, forgotten)
+
+
+def test_waits_for_processes_that_run_and_does_it_if_they_have_died(
+    log: KafkaTopic, kafka_bootstrap: str
+) -> None:
+    process = alive("c")
+    seen: list[tuple[int, int]] = []
+
+    def die() -> None:
+        wait_until(
+            lambda: Operation.objects.filter(carried_by__startswith="command").exists(), 20, "it waits"
+        )
+        seen.append(offsets(log, kafka_bootstrap))
+        Instance.objects.filter(pk=process.pk).delete()
+        connection.close()
+
+    death = threading.Thread(target=die)
+    death.start()
+    assert seek(log, "--to-end", "--yes")[0] == 0
+    death.join(20)
+    assert (seen, offsets(log, kafka_bootstrap)) == ([(3, 3)], (6, 6))
+
+
+def test_one_request_for_a_partition_at_a_time(log: KafkaTopic, kafka_bootstrap: str) -> None:
+    row = request({0: 1}, consumer="c", topic=log.topic)
     code, text = seek(log, "--to-end", "--yes")
-    assert (code, "1 heartbeat in" in text) == (1, True)
-    Instance.objects.all().delete()
-    assert offsets(log, kafka_bootstrap) == (3, 3)
+    assert (code, f"inbox_operations {row.pk} --cancel" in text) == (1, True)
+    assert run("inbox_operations", str(row.pk), "--resume")[0] == 0, "and another command continues it"
+    assert offsets(log, kafka_bootstrap) == (1, 1)
 
 
 @BOTH_CLIENTS
@@ -126,7 +173,8 @@ def test_refuses_while_the_group_has_members(log: KafkaTopic, kafka_bootstrap: s
     source = log.open()
     read(source, 3)
     code, text = seek(log, "--to-end", "--yes")
-    assert (code, "1 member in" in text) == (1, True)
+    assert (code, "has 1 member, but no process of c" in text) == (1, True)
+    assert not Operation.objects.exists()
     source.close()
     assert offsets(log, kafka_bootstrap) == (3, 3)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from kafka import KafkaAdminClient, KafkaProducer
@@ -34,9 +35,12 @@ class KafkaTopic:
         key: bytes | None = b"k",
         partition: int = 0,
         headers: Sequence[tuple[str, bytes]] = (("h", b"1"),),
+        timestamp: datetime | None = None,
     ) -> None:
+        at = int(timestamp.timestamp() * 1000) if timestamp else None
+        what: dict[str, Any] = {"key": key, "partition": partition, "timestamp_ms": at}
         for value in values:
-            self._producer.send(self.topic, key=key, value=value, headers=[*headers], partition=partition)
+            self._producer.send(self.topic, value=value, headers=[*headers], **what)
         self._producer.flush()
 
     def open(self, *topics: str, **options: Any) -> KafkaSource:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -13,7 +14,7 @@ from kafka import OffsetAndMetadata, TopicPartition
 from inbox.kafka.confluent.errors import ends_a_member
 from inbox.kafka.confluent.options import client
 from inbox.kafka.confluent.questions import KnownTopics
-from inbox.kafka.connections import Arrived, TopicIds
+from inbox.kafka.connections import ANSWER_MS, Arrived, TopicIds
 from outbox_core.librdkafka import ClientReports
 
 _IDLE = {"queued.min.messages": 1, "queued.max.messages.kbytes": 1}
@@ -62,6 +63,16 @@ class Membership:
             places = [Place(*p, at.offset, at.metadata) for p, at in self._uncommitted.items()]
             with suppress(KafkaException):  # the next commit includes it
                 self._client.commit(offsets=places, asynchronous=True)
+
+    def commit_now(self, offsets: Mapping[TopicPartition, OffsetAndMetadata]) -> bool:
+        self.commit(offsets)
+        until = time.monotonic() + ANSWER_MS / 1000
+        while self._uncommitted.keys() & offsets and time.monotonic() < until:
+            self.poll(0.05)  # it serves the answer, and also a rebalance
+        waiting = self._uncommitted.keys() & offsets
+        for partition in waiting:
+            del self._uncommitted[partition]
+        return not waiting and self.owned.issuperset(offsets)
 
     def hangs(self, now: float) -> bool:
         return False

@@ -117,6 +117,16 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]
                 self.client.commit(ours, timeout_ms=ANSWER_MS)
                 self._uncommitted = {}
 
+    def commit_now(self, offsets: Mapping[TopicPartition, OffsetAndMetadata]) -> bool:
+        self._uncommitted = {p: at for p, at in self._uncommitted.items() if p not in offsets}
+        if not self.owned.issuperset(offsets):
+            return False
+        try:
+            self.client.commit(dict(offsets), timeout_ms=ANSWER_MS)
+        except NOT_A_MEMBER:
+            return False
+        return True
+
     @property
     def joined(self) -> bool:
         return bool(self.client.group_metadata().state == MemberState.STABLE)

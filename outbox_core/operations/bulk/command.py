@@ -13,7 +13,7 @@ from outbox_core.operations import actor
 from outbox_core.operations.bulk.following import FollowingCommand
 from outbox_core.operations.bulk.selection import Selection
 from outbox_core.operations.bulk.step import COUNT_UP_TO
-from outbox_core.operations.bulk.verb import Order, Verb
+from outbox_core.operations.bulk.verb import OfRows, Order
 from outbox_core.operations.command import at_a_terminal, until_reader_leaves
 from outbox_core.people.humanize import plural
 from outbox_core.people.text import line
@@ -46,7 +46,7 @@ class BulkCommand(FollowingCommand):
     130 interrupted.
     """
 
-    verb: Verb
+    verb: OfRows
     nothing_matches = ""
 
     def require(self, order: Order, using: str) -> None:

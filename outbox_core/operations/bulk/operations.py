@@ -9,8 +9,8 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS
-from django.db.models import F
-from django.db.models.functions import Now
+from django.db.models import F, Value
+from django.db.models.functions import Concat, Now
 
 from outbox_core.database import BY_INDEX, pinned
 from outbox_core.operations.bulk.model import BulkOperation, OperationQuerySet, State
@@ -22,7 +22,7 @@ from outbox_core.operations.bulk.step import (
     pause_after,
     within_rate,
 )
-from outbox_core.operations.bulk.verb import Order, Verb, before_first, last_row
+from outbox_core.operations.bulk.verb import OfRows, Order, Verb, last_row
 from outbox_core.operations.ledger import CANCELLED, DONE, FAILED, IN_PART, LedgerEntry
 from outbox_core.people.failure import describe
 
@@ -35,7 +35,8 @@ TRIES = 5
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operations:
     """``model`` and ``ledger`` are the tables of a side, ``refusals`` the errors of its app that another try
-    does not end. ``process`` is what to start, so that they are carried out: ``manage.py run_relay``.
+    does not end, except for those that are ``passing``. ``process`` is what to start, so that they are
+    carried out: ``manage.py run_relay``.
     """
 
     model: type[BulkOperation]
@@ -43,6 +44,7 @@ class Operations:
     verbs: Mapping[str, Verb]
     refusals: type[Exception]
     process: str
+    passing: tuple[type[Exception], ...] = ()
 
     def command(self, row: BulkOperation) -> str:
         """The command that shows it and, with an option, changes it: ``manage.py outbox_operations 12``."""
@@ -57,9 +59,14 @@ class Operations:
     def verb(self, row: BulkOperation) -> Verb:
         return self.verbs[row.verb]
 
+    @property
+    def selecting(self) -> dict[str, OfRows]:
+        """The verbs that take a selection of rows."""
+        return {name: verb for name, verb in self.verbs.items() if isinstance(verb, OfRows)}
+
     def planned(self, order: Order, using: str, limit: int) -> int:
         """How many rows the order selects now, counted up to ``limit``."""
-        return self.verbs[order.verb].counted(order, using).order_by()[:limit].count()
+        return self.selecting[order.verb].counted(order, using).order_by()[:limit].count()
 
     def begin(self, order: Order, using: str, planned: int, *, capped: bool = False) -> BulkOperation:
         """Store the order, of which about ``planned`` rows are selected. Whoever sees it carries it out.
@@ -68,8 +75,7 @@ class Operations:
         """
         verb = self.verbs[order.verb]
         verb.check(order, using)
-        rows = verb.table(using)
-        first, until = before_first(rows), last_row(rows)
+        first, until = verb.extent(order, using)
         return self.rows(using).create(  # type: ignore[no-any-return]
             verb=order.verb,
             scope=verb.scope(order),
@@ -88,7 +94,7 @@ class Operations:
 
     def at_once(self, order: Order, using: str) -> Step:
         """Do it in one chunk, without a row of its own: for one event or one hold. Raises as ``begin``."""
-        verb = self.verbs[order.verb]
+        verb = self.selecting[order.verb]
         verb.check(order, using)
         with pinned(using, LIMITS):
             until = last_row(verb.table(using))
@@ -111,11 +117,22 @@ class Operations:
             with pinned(using, LIMITS):
                 row = due.select_for_update(no_key=True, skip_locked=True, of=("self",)).first()
                 if row is not None:
-                    self._chunk(row, using, by)
+                    self._chunk(row, using, by, self.verb(row).step)
         except Exception as error:  # also a bug of a verb: otherwise it would end the process each time
             if row is None:
                 raise
             self._failed(row, using, error)
+        return row is not None
+
+    def carry_own(self, using: str, pk: int, by: str, step: Callable[[BulkOperation], Step]) -> bool:
+        """Do a chunk of a running operation in another way, which only this process can. Returns whether it
+        runs, and no other process is working on it. An error changes nothing and is raised.
+        """
+        with pinned(using, LIMITS):
+            running = self.rows(using).running().filter(pk=pk)
+            row = running.select_for_update(no_key=True, skip_locked=True, of=("self",)).first()
+            if row is not None:
+                self._chunk(row, using, by, lambda row, using, size: step(row))
         return row is not None
 
     def follow(self, using: str, pk: int, by: str, sleep: Callable[[float], None]) -> Iterator[BulkOperation]:
@@ -169,12 +186,14 @@ class Operations:
         entries = self.ledger._default_manager.using(using).filter(pk=row.ledger_id)
         entries.update(outcome=outcome, last_at=Now())
 
-    def _chunk(self, row: BulkOperation, using: str, by: str) -> None:
+    def _chunk(
+        self, row: BulkOperation, using: str, by: str, do: Callable[[BulkOperation, str, int], Step]
+    ) -> None:
         began, order, verb = time.monotonic(), row.order, self.verb(row)
         size = within_rate(row.chunk, row.rate)
-        step = verb.chunk(order, using, row.after, row.until, size)
+        step = do(row, using, size)
         took = time.monotonic() - began
-        self._count(row, using, step, _entry(verb, order))
+        self._count(row, using, step, _entry(verb, order, step.before))
         ended = {"state": State.DONE, "ended_at": Now()} if step.last else {}
         pause = max(step.wait, pause_after(step.done, row.rate))
         self.rows(using).filter(pk=row.pk).update(
@@ -187,7 +206,7 @@ class Operations:
             carried_by=by,
             due_at=Now() + timedelta(seconds=pause),
             failures=0,
-            error="",
+            error=step.problem,
             **ended,
         )
 
@@ -198,14 +217,17 @@ class Operations:
         entry: int | None = row.ledger_id
         if entry is not None:
             if step.done or step.last:
-                entries.filter(pk=entry).update(count=F("count") + step.done, outcome=outcome, last_at=Now())
+                more = {"before": Concat("before", Value(f", {step.before}"))} if step.before else {}
+                count = F("count") + step.done
+                entries.filter(pk=entry).update(count=count, outcome=outcome, last_at=Now(), **more)
         elif step.done:
             made = entries.create(**values, count=step.done, outcome=outcome)
             self.rows(using).filter(pk=row.pk).update(ledger=made.pk)
 
     def _failed(self, row: BulkOperation, using: str, error: Exception) -> None:
         """Try the chunk again later, or give up."""
-        over = isinstance(error, self.refusals) or row.failures + 1 >= TRIES
+        refused = isinstance(error, self.refusals) and not isinstance(error, self.passing)
+        over = refused or row.failures + 1 >= TRIES
         values: dict[str, Any] = {"error": describe(error), "failures": row.failures + 1}
         values["due_at"] = Now() + timedelta(seconds=2.0**row.failures)
         if over:
@@ -216,12 +238,12 @@ class Operations:
                 self._enter(using, row, FAILED)
 
 
-def _entry(verb: Verb, order: Order) -> dict[str, Any]:
+def _entry(verb: Verb, order: Order, before: str = "") -> dict[str, Any]:
     return {
         "who": order.who,
         "verb": verb.name,
         "scope": verb.scope(order),
         "selection": verb.stored_selection(order),
         "reason": order.reason,
-        "before": verb.before,
+        "before": before or verb.before,
     }

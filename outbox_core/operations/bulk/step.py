@@ -19,7 +19,8 @@ COUNT_UP_TO = 1_000_000
 
 class Step(NamedTuple):
     """Rows changed, events affected, rows skipped. The next chunk begins behind ``after``; ``last`` is
-    whether there is none. ``wait``: seconds until it may begin.
+    whether there is none. ``wait``: seconds until it may begin. ``before``: the state before this chunk, for
+    the ledger. ``problem``: what it waits for, if a person should know.
     """
 
     done: int
@@ -28,6 +29,8 @@ class Step(NamedTuple):
     events: int = 0
     skipped: int = 0
     wait: float = 0.0
+    before: str = ""
+    problem: str = ""
 
 
 class Change(NamedTuple):

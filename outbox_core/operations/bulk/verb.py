@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.db.models import Model, QuerySet
 
@@ -13,6 +13,9 @@ from outbox_core.operations.bulk.selection import Selection
 from outbox_core.operations.bulk.step import Change, Step
 from outbox_core.operations.ledger import LedgerEntry
 from outbox_core.people.humanize import plural
+
+if TYPE_CHECKING:
+    from outbox_core.operations.bulk.model import BulkOperation
 
 SCAN = 10_000
 """The most rows that one chunk looks at."""
@@ -33,9 +36,7 @@ class Order:
 
 
 class Verb(ABC):
-    """Walks through the rows of a table in the order of their primary keys, and changes those that an order
-    selects.
-    """
+    """Something that an operation does, a chunk in each transaction."""
 
     name: ClassVar[LedgerEntry.Verb]
     past: ClassVar[str]
@@ -56,7 +57,49 @@ class Verb(ABC):
     """Why a row may be skipped."""
     nothing = "nothing matches any more"
     """Why nothing may be left to do."""
+    meanwhile = ""
+    """What a running one may wait for, in a sentence."""
     needs_reason = False
+
+    @abstractmethod
+    def check(self, order: Order, using: str) -> None:
+        """Raise an error of the app for an order that makes no sense."""
+
+    @abstractmethod
+    def extent(self, order: Order, using: str) -> tuple[int, int]:
+        """Behind which number it begins, and the last one that belongs to it."""
+
+    @abstractmethod
+    def step(self, row: BulkOperation, using: str, size: int) -> Step:
+        """Do a chunk of up to ``size``, in the current transaction."""
+
+    def options(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The options of this verb among what a command or a form was given."""
+        return {}
+
+    def scope(self, order: Order) -> str:
+        """For people, what it is done to."""
+        return f"{self.noun}s: {order.selection.words}"
+
+    def stored_selection(self, order: Order) -> dict[str, Any]:
+        """For the ledger, what it is done to."""
+        return order.selection.as_json(self.id_name)
+
+    def outcome(self, done: int, events: int, skipped: int) -> Iterator[str]:
+        """What was done, in sentences."""
+        if done:
+            then = self.then.format(events=plural(events, "event"))
+            yield f"{self.past} {plural(done, self.noun)}{then}."
+        if skipped:
+            yield f"Not {self.past.lower()}: {plural(skipped, self.noun)}, {self.skipped}."
+        if not done and not skipped:
+            yield f"Nothing was {self.past.lower()}: {self.nothing}."
+
+
+class OfRows(Verb):
+    """Walks through the rows of a table in the order of their primary keys, and changes those that an order
+    selects.
+    """
 
     @abstractmethod
     def table(self, using: str) -> QuerySet[Any]:
@@ -82,21 +125,12 @@ class Verb(ABC):
     def parse_id(self, text: str) -> Any:
         """An id of a selection. Raises ValueError if it is none."""
 
-    def options(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """The options of this verb among what a command or a form was given."""
-        return {}
+    def extent(self, order: Order, using: str) -> tuple[int, int]:
+        rows = self.table(using)
+        return before_first(rows), last_row(rows)
 
-    @abstractmethod
-    def check(self, order: Order, using: str) -> None:
-        """Raise an error of the app for an order that makes no sense."""
-
-    def scope(self, order: Order) -> str:
-        """For people, what it is done to."""
-        return f"{self.noun}s: {order.selection.words}"
-
-    def stored_selection(self, order: Order) -> dict[str, Any]:
-        """For the ledger, what it is done to."""
-        return order.selection.as_json(self.id_name)
+    def step(self, row: BulkOperation, using: str, size: int) -> Step:
+        return self.chunk(row.order, using, row.after, row.until, size)
 
     def chunk(self, order: Order, using: str, after: int, until: int, size: int) -> Step:
         """Change up to ``size`` rows behind ``after``, up to ``until``."""
@@ -111,16 +145,6 @@ class Verb(ABC):
         """How far a chunk looks: a rare match must not make it read the whole table."""
         rows = self.table(using).filter(pk__gt=after, pk__lte=until).order_by("pk")
         return next(iter(rows.values_list("pk", flat=True)[SCAN - 1 : SCAN]), until)
-
-    def outcome(self, done: int, events: int, skipped: int) -> Iterator[str]:
-        """What was done, in sentences."""
-        if done:
-            then = self.then.format(events=plural(events, "event"))
-            yield f"{self.past} {plural(done, self.noun)}{then}."
-        if skipped:
-            yield f"Not {self.past.lower()}: {plural(skipped, self.noun)}, {self.skipped}."
-        if not done and not skipped:
-            yield f"Nothing was {self.past.lower()}: {self.nothing}."
 
 
 def before_first(rows: QuerySet[Model]) -> int:

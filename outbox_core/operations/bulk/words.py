@@ -47,7 +47,7 @@ def progress(row: BulkOperation, operations: Operations) -> str:
         run = f"{operations.command(row)} --resume"
         return f"No process carries it out. Start one ({operations.process}), or run {run}."
     if row.seconds_left is None:
-        return "Running."
+        return f"Running. {operations.verb(row).meanwhile}".strip()
     return f"Running; about {duration(row.seconds_left)} left."
 
 

@@ -68,8 +68,8 @@ class OperationAdmin(ReadOnlyAdmin):
         return [path("new/", new, name=f"{app}_operation_new"), *changes, *super().get_urls()]
 
     def may_begin(self, request: HttpRequest) -> bool:
-        """Whether this user may use a verb."""
-        return any(request.user.has_perm(verb.permission) for verb in self.operations.verbs.values())
+        """Whether this user may use a verb that takes a selection."""
+        return any(request.user.has_perm(verb.permission) for verb in self.operations.selecting.values())
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

@@ -10,7 +10,7 @@ from django.http import HttpRequest
 
 from outbox_core.operations.bulk.operations import Operations
 from outbox_core.operations.bulk.selection import FILTERS, TIMES, Selection
-from outbox_core.operations.bulk.verb import Order, Verb
+from outbox_core.operations.bulk.verb import OfRows, Order
 
 LONGEST = 1_000
 MOST_IDS = 1_000
@@ -56,8 +56,10 @@ class OrderForm(forms.Form):
         self, operations: Operations, request: HttpRequest, hidden: Iterable[str], *args: Any, **kwargs: Any
     ) -> None:
         super().__init__(*args, **kwargs)
-        self._verbs: dict[str, Verb] = {
-            name: verb for name, verb in operations.verbs.items() if request.user.has_perm(verb.permission)
+        self._verbs: dict[str, OfRows] = {
+            name: verb
+            for name, verb in operations.selecting.items()
+            if request.user.has_perm(verb.permission)
         }
         self._who = request.user.get_username()
         choices = [(name, f"{name} {verb.noun}s") for name, verb in self._verbs.items()]

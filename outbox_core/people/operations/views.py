@@ -84,7 +84,7 @@ class NewOperationView(OperationView):
     def _preview(self, form: OrderForm, order: Order) -> dict[str, Any] | None:
         """How many rows, and the first ones. An order that makes no sense becomes an error of the form."""
         operations, using = self.model_admin.operations, self.model_admin.database()
-        verb = operations.verbs[order.verb]
+        verb = operations.selecting[order.verb]
         try:
             verb.check(order, using)
         except operations.refusals as error:
@@ -100,7 +100,7 @@ class NewOperationView(OperationView):
         }
 
     def _lines(self, order: Order) -> list[str]:
-        verb, using = self.model_admin.operations.verbs[order.verb], self.model_admin.database()
+        verb, using = self.model_admin.operations.selecting[order.verb], self.model_admin.database()
         errors = self.model_admin.may_see_errors(self.request)
         with pinned(using, BY_INDEX, undo=True):
             rows = verb.counted(order, using).order_by("pk")[:SAMPLE]
