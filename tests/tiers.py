@@ -61,6 +61,7 @@ WHOLE_PROCESSES = {
     "tests/test_readme.py",
     "tests/inbox/test_commands.py::test_a_database_that_is_not_there_is_one_line",
     "tests/inbox/test_run_consumer.py",
+    "tests/inbox/test_seek_processes.py",
     "tests/relay/test_fairness.py::test_a_signal_at_any_moment",
     "tests/relay/test_run_relay",
     "tests/shop/test_production.py",

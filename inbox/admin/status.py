@@ -19,6 +19,7 @@ from inbox.admin.base import InboxAdmin
 from inbox.admin.groups import DiscardGroupView, ReleaseGroupView, groups
 from inbox.admin.partitions import Readers, placed, readers
 from inbox.admin.pausing import PauseView, form, value
+from inbox.admin.seeking import SeekView
 from inbox.conf import ConsumerSettings, Settings, settings
 from inbox.models import InboxStatus, Instance
 from inbox.models.instance import ALIVE
@@ -56,6 +57,7 @@ class InboxStatusAdmin(InboxAdmin):
                 name="inbox_inboxstatus_release",
             ),
             path("pause/", view(PauseView.as_view()), name="inbox_inboxstatus_pause"),
+            path("seek/", view(SeekView.as_view(model_admin=self)), name="inbox_inboxstatus_seek"),
             path("resume/", view(PauseView.as_view(resume=True)), name="inbox_inboxstatus_resume"),
             path(
                 "discard/",
@@ -105,6 +107,7 @@ class InboxStatusAdmin(InboxAdmin):
         return {
             "may_see_held": request.user.has_perm("inbox.view_heldevent"),
             "may_see_ledger": request.user.has_perm("inbox.view_ledger"),
+            "may_seek": request.user.has_perm("inbox.seek_consumer"),
             "may_pause": request.user.has_perm("inbox.pause_consumer"),
         }
 

@@ -89,8 +89,7 @@ class KafkaSource:
             return self._group.commit_now(signed)
 
     def reread(self, partitions: Collection[tuple[str, int]] | None = None) -> None:
-        owned = self._owned()
-        self._starts.arrive(owned if partitions is None else owned.intersection(partitions))
+        self._starts.arrive([each for each in self._owned() if partitions is None or each in partitions])
 
     def keep_alive(self) -> bool:
         if self._group is None:

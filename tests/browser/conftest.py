@@ -17,6 +17,8 @@ from pytest_django import DjangoDbBlocker
 from pytest_django.live_server_helper import LiveServer
 
 from inbox.models import InboxStatus
+from inbox.offsets import Stored
+from inbox.operations.places import Move, Plan
 from inbox.status.lag import Asking, Lag, PartitionLag
 from outbox_core.kafka_options import KAFKA_PYTHON
 from tests.browser import chromium
@@ -52,6 +54,7 @@ def site(browser: Browser, django_db_setup: None, django_db_blocker: DjangoDbBlo
         asking = Asking(KAFKA_PYTHON, [], {})
         patch.setattr(asking, "lag", lambda *_: _lag())
         patch.setitem(vars(admin.site.get_model_admin(InboxStatus)), "_lag", asking)
+        patch.setattr("inbox.admin.seeking.plan", lambda *_: _plan())
         patch.setattr(settings, "JOURNEY", {})
         patch.setitem(connection.settings_dict, "CONN_MAX_AGE", 0)  # none stays open behind the server
         scene = bad_night()
@@ -62,6 +65,16 @@ def site(browser: Browser, django_db_setup: None, django_db_blocker: DjangoDbBlo
             server.stop()
             call_command("flush", interactive=False, verbosity=0)
             connections.close_all()  # under the browser's loop they are others than without it
+
+
+def _plan() -> Plan:
+    """One partition is moved forward, two backward, and one of these very far."""
+    places = [(0, 4_000, 4_310, False), (1, 4_000, 0, True), (2, 4_000, 3_988, False)]
+    moves = [
+        Move(topic="shop.orders", partition=number, stands=at, goes=to, forgotten=old)
+        for number, at, to, old in places
+    ]
+    return Plan(consumer="crm", topic="shop.orders", moves=moves, stored=Stored(0), alive=1)
 
 
 def _lag() -> Lag:

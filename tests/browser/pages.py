@@ -30,6 +30,8 @@ OF_OUTBOX = {"topic": "shop.orders", "type": "shop.order.paid", "cause": "poison
 A_RELEASE = {"verb": "release", "topic": "shop.orders"}
 OF_INBOX = {"consumer": "crm", "topic": "shop.orders", "type": "shop.order.paid", "cause": "ValueError"}
 
+A_MOVE = {"topic": "crm|shop.orders", "place": "time", "at": "2026-01-31T12:00", "reason": "INC-14"}
+
 ADMIN: Mapping[str, Address] = {
     "outbox status": _admin("outbox_outboxstatus_changelist"),
     "outbox release group": _admin("outbox_outboxstatus_release_group", query=OF_OUTBOX),
@@ -50,6 +52,7 @@ ADMIN: Mapping[str, Address] = {
     "inbox status": _admin("inbox_inboxstatus_changelist"),
     "inbox release group": _admin("inbox_inboxstatus_release", query=OF_INBOX),
     "inbox discard group": _admin("inbox_inboxstatus_discard", query=OF_INBOX),
+    "move a consumer": _admin("inbox_inboxstatus_seek", query=A_MOVE),
     "held events": _admin("inbox_heldevent_changelist"),
     "held event": _admin("inbox_heldevent_change", "held"),
     "processes": _admin("inbox_instance_changelist"),

@@ -11,16 +11,18 @@ from uuid import uuid4
 import psycopg
 import pytest
 from django.db import connection
+from pytest_django import Settings
 
 import inbox
 from inbox.handling.registry import Registry
 from inbox.models import HeldEvent, Processed
 from inbox.models.held_queries import UNDECIDED, HeldEventQuerySet
+from inbox.offsets import DatabaseOffsets
 from inbox.status.lag import Asking, Lag
 from inbox.testing import MemoryConsumer, SkippedTime
 from outbox_core.kafka_options import CONFLUENT, KAFKA_PYTHON
 from tests.granted import grants
-from tests.inbox.topics import KafkaTopic
+from tests.inbox.topics import KafkaTopic, read
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +151,26 @@ def kafka_topic(kafka_bootstrap: str, topic: Callable[..., str], client: str) ->
     log = KafkaTopic(kafka_bootstrap, topic(), client)
     yield log
     log.close()
+
+
+@pytest.fixture
+def half_read(kafka_topic: KafkaTopic, kafka_bootstrap: str, settings: Settings, client: str) -> KafkaTopic:
+    """Six records, of which the consumer ``c`` has handled three."""
+    kafka_topic.write(*(b"%d" % number for number in range(3)))
+    settings.INBOX = {
+        "KAFKA": {"BACKEND": client, "OPTIONS": {"bootstrap_servers": kafka_bootstrap}},
+        "CONSUMERS": {
+            "c": {"TOPICS": [kafka_topic.topic], "GROUP": kafka_topic.group, "HANDLERS": ["tests.inbox.none"]}
+        },
+    }
+    kafka_topic.offsets = DatabaseOffsets("c")  # type: ignore[assignment]
+    source = kafka_topic.open()
+    read(source, 3)
+    DatabaseOffsets.catch_up(kafka_topic.offsets, {(kafka_topic.topic, 0): 3})  # type: ignore[arg-type]
+    source.commit({(kafka_topic.topic, 0): 3})
+    source.close()
+    kafka_topic.write(*(b"%d" % number for number in range(3, 6)))
+    return kafka_topic
 
 
 def logged(caplog: pytest.LogCaptureFixture, action: str) -> list[Any]:

@@ -32,7 +32,9 @@ INBOX = {
 
 
 class Killed(AppConfig):
-    """Kills the process when it comes to the point that KILL_AT names for the fifth time."""
+    """Kills the process when it comes to the point that KILL_AT names for the fifth time; a person moves it
+    seldom, so there it is the first time.
+    """
 
     name = "tests.inbox"
     label = "killed"
@@ -49,20 +51,23 @@ class Killed(AppConfig):
             "before-commit": (UnitOfWork, "_refuse_broken", False),
             "before-offsets": (KafkaSource, "commit", False),
             "after-offsets": (KafkaSource, "commit", True),
+            "before-move": (KafkaSource, "move", False),
+            "after-move": (KafkaSource, "move", True),
         }
         point = os.environ.get("KILL_AT")
         if point:
             owner, name, late = points[point]
-            setattr(owner, name, fatal(getattr(owner, name), late=late))
+            first = 1 if name == "move" else 5
+            setattr(owner, name, fatal(getattr(owner, name), late=late, first=first))
 
 
-def fatal(method: Callable[..., Any], *, late: bool) -> Callable[..., Any]:
+def fatal(method: Callable[..., Any], *, late: bool, first: int) -> Callable[..., Any]:
     passages = 0
 
     def wrapper(*arguments: Any) -> Any:
         nonlocal passages
         passages += 1
-        if passages < 5:
+        if passages < first:
             return method(*arguments)
         if late:
             method(*arguments)

@@ -1,16 +1,25 @@
-"""Requests to move a consumer, without asking Kafka where its partitions end."""
+"""Requests to move a consumer, and where it is then."""
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import Any
 
 from django.db import transaction
+from kafka import KafkaConsumer, TopicPartition
 
-from inbox.models import Operation
+from inbox.models import Offset, Operation
 from inbox.offsets import Stored
 from inbox.operations import seeking
 from inbox.operations.bulk import operations
 from inbox.operations.places import Move, Plan
+from tests.inbox.topics import KafkaTopic
+
+
+def offsets(log: KafkaTopic, servers: str) -> tuple[int, int | None]:
+    """Where the consumer ``c`` stands in its database, and Kafka's copy."""
+    with closing(KafkaConsumer(bootstrap_servers=servers, group_id=log.group)) as client:
+        return Offset.objects.get(consumer="c").offset, client.committed(TopicPartition(log.topic, 0))
 
 
 def plan(to: dict[int, int], *, consumer: str = "test", topic: str = "test", **stored: Any) -> Plan:

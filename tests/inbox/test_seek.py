@@ -11,11 +11,10 @@ from django.db import connection
 from kafka import KafkaConsumer, TopicPartition
 from pytest_django import Settings
 
-from inbox.models import Instance, Ledger, Offset, Operation
-from inbox.offsets import DatabaseOffsets
+from inbox.models import Instance, Ledger, Operation
 from tests.inbox.conftest import BOTH_CLIENTS
 from tests.inbox.operators import alive, run
-from tests.inbox.seeks import request
+from tests.inbox.seeks import offsets, request
 from tests.inbox.topics import KafkaTopic, read
 from tests.waiting import wait_until
 
@@ -23,33 +22,12 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def log(kafka_topic: KafkaTopic, kafka_bootstrap: str, settings: Settings, client: str) -> KafkaTopic:
-    """Six records, of which the consumer ``c`` has handled three."""
-    kafka_topic.write(*(b"%d" % number for number in range(3)))
-    settings.INBOX = {
-        "KAFKA": {"BACKEND": client, "OPTIONS": {"bootstrap_servers": kafka_bootstrap}},
-        "CONSUMERS": {"c": {"TOPICS": [kafka_topic.topic], "GROUP": kafka_topic.group}},
-    }
-    kafka_topic.offsets = DatabaseOffsets("c")  # type: ignore[assignment]
-    source = kafka_topic.open()
-    read(source, 3)
-    DatabaseOffsets.catch_up(kafka_topic.offsets, {(kafka_topic.topic, 0): 3})  # type: ignore[arg-type]
-    source.commit({(kafka_topic.topic, 0): 3})
-    source.close()
-    kafka_topic.write(*(b"%d" % number for number in range(3, 6)))
-    return kafka_topic
+def log(half_read: KafkaTopic) -> KafkaTopic:
+    return half_read
 
 
 def seek(log: KafkaTopic, *arguments: str) -> tuple[int, str]:
     return run("inbox_seek", "c", "--topic", log.topic, *arguments)
-
-
-def offsets(log: KafkaTopic, servers: str) -> tuple[int, int]:
-    """In the database, and Kafka's copy."""
-    client = KafkaConsumer(bootstrap_servers=servers, group_id=log.group)
-    copy = client.committed(TopicPartition(log.topic, 0))
-    client.close()
-    return Offset.objects.get(consumer="c").offset, copy
 
 
 @BOTH_CLIENTS
