@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.torture.guards import GUARDS
+from tests.torture.guarded import GUARDS
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = {

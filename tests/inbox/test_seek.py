@@ -120,7 +120,7 @@ def test_waits_for_processes_that_run_and_does_it_if_they_have_died(
     log: KafkaTopic, kafka_bootstrap: str
 ) -> None:
     process = alive("c")
-    seen: list[tuple[int, int]] = []
+    seen: list[tuple[int, int | None]] = []
 
     def die() -> None:
         wait_until(

@@ -73,6 +73,15 @@ OUTBOX: dict[str, Mutation] = {
 }
 
 INBOX: dict[str, Mutation] = {
+    "the refusal of who has lost a partition": instead(
+        "inbox.kafka.kafka_python.membership.Membership.commit_now",
+        lambda member, offsets: member.commit(offsets) or True,
+    ),
+    "the wait for who moves a partition": instead(
+        "inbox.offsets.DatabaseOffsets.load",
+        lambda offsets, partitions: import_module("inbox.offsets")._stored(offsets._rows(partitions)),
+    ),
+    "one request for a partition at a time": instead("inbox.operations.seeking.Seek.check", lambda *_: None),
     "no blame while the cause is in doubt": no_doubt,
     "the note of what is handled": instead(
         "inbox.handling.unit_of_work.UnitOfWork._begin",
