@@ -14,6 +14,7 @@ OutboxError
 ├── SaveLost                  save() would have returned although its row is rolled back
 ├── CannotCapture             a bulk write whose events cannot be known
 ├── RowFailed                 a receiver failed for a row of a backfill
+├── CodeMissing               this process has no such model or receiver
 ├── TablesMissing             the database has no tables of the outbox
 └── LogUnsafe                 the log cannot be read, or its position believed, without losing events
     └── PositionNotOfThisHistory  the stored position belongs to another database history
@@ -78,6 +79,10 @@ class CannotCapture(OutboxError):
 
 class RowFailed(OutboxError):
     """A receiver raised an exception for a row of a backfill."""
+
+
+class CodeMissing(OutboxError):
+    """This process has no such model or receiver. Another one may have it."""
 
 
 class TablesMissing(OutboxError):

@@ -51,6 +51,7 @@ HOLDS: Mapping[str, str] = {
 BACKFILL: Mapping[str, str] = {
     **STATUS,
     "outbox_event": "SELECT, INSERT",
+    "outbox_operation": "SELECT, INSERT, UPDATE",
     "outbox_ledger": "SELECT, INSERT, UPDATE",
 }
 SHARDS: Mapping[str, str] = {

@@ -253,7 +253,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'event',
                 'db_table': 'outbox_event',
-                'permissions': [('view_payload', 'Can see the payload of events'), ('view_raw_payload', 'Can see raw payloads that cannot be parsed, with nothing hidden'), ('replay_event', 'Can send published events again')],
+                'permissions': [('view_payload', 'Can see the payload of events'), ('view_raw_payload', 'Can see raw payloads that cannot be parsed, with nothing hidden'), ('replay_event', 'Can send published events again'), ('backfill_event', 'Can write events for rows that exist already')],
                 'default_permissions': ('view',),
                 'indexes': [models.Index(fields=['xid', 'id'], name='outbox_event_xid')],
                 'constraints': [models.CheckConstraint(condition=outbox.fields.IsSound('id', 'bucket', 'topic', 'key', 'headers', 'created_at'), name='outbox_event_is_sound')],

@@ -45,6 +45,7 @@ class OutboxEvent(models.Model):
             ("view_payload", "Can see the payload of events"),
             ("view_raw_payload", "Can see raw payloads that cannot be parsed, with nothing hidden"),
             ("replay_event", "Can send published events again"),
+            ("backfill_event", "Can write events for rows that exist already"),
         ]
         indexes: ClassVar = [models.Index(fields=["xid", "id"], name="outbox_event_xid")]
         constraints: ClassVar = [

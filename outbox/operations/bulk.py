@@ -1,19 +1,22 @@
-"""The operations of the outbox: release, discard, replay."""
+"""The operations of the outbox: release, discard, replay, backfill."""
 
 from __future__ import annotations
 
 from outbox.errors import OutboxError
 from outbox.models import Ledger, Operation
+from outbox.operations.backfilling import Backfill
 from outbox.operations.discarding import Discard
 from outbox.operations.releasing import Release
 from outbox.operations.replaying import Replay
 from outbox_core.operations.bulk.operations import Operations
+from outbox_core.operations.bulk.verb import Verb
 
-RELEASE, DISCARD, REPLAY = Release(), Discard(), Replay()
+RELEASE, DISCARD, REPLAY, BACKFILL = Release(), Discard(), Replay(), Backfill()
+VERBS: tuple[Verb, ...] = (RELEASE, DISCARD, REPLAY, BACKFILL)
 operations = Operations(
     model=Operation,
     ledger=Ledger,
-    verbs={verb.name.value: verb for verb in (RELEASE, DISCARD, REPLAY)},
+    verbs={verb.name.value: verb for verb in VERBS},
     refusals=OutboxError,
     process="manage.py run_relay",
 )

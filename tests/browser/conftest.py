@@ -12,6 +12,7 @@ from django.conf import settings
 from django.contrib import admin
 from django.core.management import call_command
 from django.db import connection, connections
+from django.db.models.signals import post_save
 from django.utils import timezone
 from pytest_django import DjangoDbBlocker
 from pytest_django.live_server_helper import LiveServer
@@ -20,7 +21,9 @@ from inbox.models import InboxStatus
 from inbox.offsets import Stored
 from inbox.operations.places import Move, Plan
 from inbox.status.lag import Asking, Lag, PartitionLag
+from outbox.capture.receivers import receivers_of
 from outbox_core.kafka_options import KAFKA_PYTHON
+from shop.models import Customer
 from tests.browser import chromium
 from tests.browser.scene import Scene, bad_night
 
@@ -55,6 +58,8 @@ def site(browser: Browser, django_db_setup: None, django_db_blocker: DjangoDbBlo
         patch.setattr(asking, "lag", lambda *_: _lag())
         patch.setitem(vars(admin.site.get_model_admin(InboxStatus)), "_lag", asking)
         patch.setattr("inbox.admin.seeking.plan", lambda *_: _plan())
+        patch.setattr("outbox.admin.backfilling.models", lambda: iter([Customer]))
+        patch.setattr("outbox.admin.backfilling.chosen", lambda *_: receivers_of(post_save, Customer))
         patch.setattr(settings, "JOURNEY", {})
         patch.setitem(connection.settings_dict, "CONN_MAX_AGE", 0)  # none stays open behind the server
         scene = bad_night()

@@ -30,6 +30,7 @@ OF_OUTBOX = {"topic": "shop.orders", "type": "shop.order.paid", "cause": "poison
 A_RELEASE = {"verb": "release", "topic": "shop.orders"}
 OF_INBOX = {"consumer": "crm", "topic": "shop.orders", "type": "shop.order.paid", "cause": "ValueError"}
 
+A_BACKFILL = {"model": "shop.Customer", "rate": "1000", "reason": "INC-15"}
 A_MOVE = {"topic": "crm|shop.orders", "place": "time", "at": "2026-01-31T12:00", "reason": "INC-14"}
 
 ADMIN: Mapping[str, Address] = {
@@ -49,6 +50,7 @@ ADMIN: Mapping[str, Address] = {
     "operations of the outbox": _admin("outbox_operation_changelist"),
     "new operation of the outbox": _admin("outbox_operation_new", query=A_RELEASE),
     "operation of the outbox": _admin("outbox_operation_change", "operation"),
+    "new backfill": _admin("outbox_operation_backfill", query=A_BACKFILL),
     "inbox status": _admin("inbox_inboxstatus_changelist"),
     "inbox release group": _admin("inbox_inboxstatus_release", query=OF_INBOX),
     "inbox discard group": _admin("inbox_inboxstatus_discard", query=OF_INBOX),

@@ -15,7 +15,9 @@ from django.db.models.signals import post_save
 
 import outbox
 from outbox.models import Ledger
-from outbox.operations.backfill import pace
+from outbox.operations.backfilling import Backfill
+from outbox_core.operations.bulk.model import BulkOperation
+from outbox_core.operations.bulk.step import Step
 from tests.testapp.events import Note
 from tests.testapp.models import Parcel, Tag
 
@@ -63,16 +65,17 @@ def entry() -> Ledger:
 
 
 def interrupt_behind(chunks: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """SIGTERM arrives in the pause behind so many chunks."""
-    took, left = pace.Pace.took, [chunks]
+    """SIGTERM arrives behind so many chunks."""
+    step, left = Backfill.step, [chunks]
 
-    def interrupted(self: pace.Pace, rows: int) -> None:
-        took(self, rows)
+    def interrupted(self: Backfill, row: BulkOperation, using: str, size: int) -> Step:
+        done = step(self, row, using, size)
         left[0] -= 1
         if left[0] == 0:
             os.kill(os.getpid(), signal.SIGTERM)
+        return done
 
-    monkeypatch.setattr(pace.Pace, "took", interrupted)
+    monkeypatch.setattr(Backfill, "step", interrupted)
 
 
 def fails_for(pk: int, fail: Callable[[], object]) -> str:

@@ -14,6 +14,8 @@ from django.utils import timezone
 import outbox
 from outbox.models import Ledger, OutboxEvent
 from outbox.operations.backfill import pace
+from outbox.operations.bulk import BACKFILL
+from outbox.status import reading
 from outbox.status.failure import unreadable
 from outbox.testing import CapturedEvents, captured_events
 from outbox_core.operations.ledger import DONE
@@ -181,7 +183,8 @@ def test_it_reads_how_long_events_wait_and_stops_where_that_is_unknown(
     assert 115 < pace.oldest_pending("default") < 300
     parcels(1)
     receiver()
-    monkeypatch.setattr(pace, "read", lambda using: unreadable(using, "It is away."))
+    BACKFILL._pace._looks.clear()
+    monkeypatch.setattr(reading, "read", lambda using: unreadable(using, "It is away."))
     assert "It is away." in failed(1)
     assert len(outbox_events) == 1
 

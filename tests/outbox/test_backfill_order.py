@@ -16,8 +16,13 @@ from django.db.models import F
 from django.db.models.signals import post_save
 
 import outbox
-from outbox.models import OutboxEvent
+from outbox.models import Ledger, Operation, OutboxEvent
+from outbox.operations.backfill.calls import Calls, chosen
+from outbox.operations.backfill.rows import Rows
+from outbox.operations.backfill.run import order
+from outbox.operations.bulk import operations
 from outbox.testing import CapturedEvents
+from outbox_core.operations.bulk.carrier import Carrier
 from relay.publishers.memory import MemoryPublisher
 from tests.outbox.backfills import run as backfill
 from tests.outbox.concurrency import in_background, wait_until_somebody_is_blocked
@@ -110,6 +115,22 @@ def test_a_key_that_a_writer_has_serialized_is_waited_for(outbox_events: Capture
         outbox.emit(Note("before the commit of the writer"))
     done.result(30)
     assert [event.key for event in outbox_events] == ["key", "before the commit of the writer", "key"]
+
+
+def test_a_relay_writes_the_events_of_a_backfill(outbox_events: CapturedEvents) -> None:
+    """Its thread for operations does it, in the project that has the receivers, and no faster than asked."""
+    pks = rows(Parcel, 20)
+    note_weights()
+    calls = Calls(rows=Rows(model=Parcel, using="default"), receivers=chosen(Parcel, ()))
+    what = order(calls, pks[-1], "mara", rate=40, chunk=5, max_age=86_400, skip_failing=False)
+    began = time.monotonic()
+    row = operations.begin(what, "default", 20)
+    with Carrier(operations, "default", "relay") as carrier:
+        carrier.notice()
+        wait_until(lambda: Operation.objects.get(pk=row.pk).state == "done", 30, "it is done")
+    assert time.monotonic() - began > 3 * 5 / 40
+    assert seen(outbox_events) == [(pk, "0") for pk in pks]
+    assert (Operation.objects.get().done, Ledger.objects.get(verb="backfill").count) == (20, 20)
 
 
 class Writer:

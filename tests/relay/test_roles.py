@@ -155,7 +155,7 @@ def test_a_backfill_also_needs_to_lock_its_rows(roles: Roles) -> None:
         call("outbox_backfill", "testapp.Tag", "--created", **options)
     roles.place.execute(f"REVOKE UPDATE ON {table} FROM {role}")
     with roles.as_("backfill"), pytest.raises(CommandError, match=f"denied for table {table}.* UPDATE on"):
-        call("outbox_backfill", "testapp.Tag", "--created", **options)
+        call("outbox_backfill", "testapp.Tag", "--created", "--resume", **options)
 
 
 def test_a_writer_of_captured_rows_lacks_what_the_page_says(roles: Roles) -> None:

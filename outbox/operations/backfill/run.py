@@ -1,119 +1,30 @@
-"""A run of a backfill. Its ledger entry stores how far it is, in the transaction of each chunk."""
+"""What an operation stores of a backfill, and the backfills that it can be compared with."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Self
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from outbox.errors import OutboxError
-from outbox.models import Ledger
-from outbox.operations.backfill.calls import Calls, Failure
-from outbox.operations.backfill.rows import Rows, key_of, key_text, shown
-from outbox_core.operations.ledger import DONE, IN_PART
+from django.apps import apps
+from django.core.management.base import CommandError
 
+from outbox.errors import CodeMissing
+from outbox.models import Operation
+from outbox.operations.backfill.calls import Calls, chosen
+from outbox.operations.backfill.rows import Rows, key_of, key_text
+from outbox_core.operations.bulk.model import State
+from outbox_core.operations.bulk.selection import Selection
+from outbox_core.operations.bulk.verb import Order
+
+BACKFILL = "backfill"
 NAMED = 1_000
-"""At most so many failed rows are stored with the entry."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """``after`` is the last row that is done (None: it has not begun), ``until`` the last one to do: rows
-    that are created later have events of their own.
-    """
-
-    rows: Rows
-    scope: str
-    identity: dict[str, Any]
-    who: str
-    until: Any
-    after: Any = None
-    events: int = 0
-    failed: tuple[str, ...] = ()
-    failures: int = 0
-    outcome: str = IN_PART
-    entry: int | None = None
-
-    @classmethod
-    def new(cls, calls: Calls, who: str, until: Any) -> Self:
-        return cls(rows=calls.rows, scope=scope(calls), identity=identity(calls), who=who, until=until)
-
-    @classmethod
-    def latest(cls, calls: Calls) -> Self | None:
-        """The latest run with the same model, filters and receivers."""
-        same = {f"selection__{name}": value for name, value in identity(calls).items()}
-        entries = Ledger.objects.using(calls.rows.using).filter(verb=Ledger.Verb.BACKFILL, **same)
-        entry = entries.order_by("-pk").first()
-        if entry is None:
-            return None
-        stored, model = entry.selection, calls.rows.model
-        return cls(
-            rows=calls.rows,
-            scope=entry.scope,
-            identity=identity(calls),
-            who=entry.who,
-            until=key_of(model, stored["until"]),
-            after=key_of(model, stored["after"]) if stored["after"] else None,
-            events=entry.count,
-            failed=tuple(stored["failed"]),
-            failures=stored["failures"],
-            outcome=entry.outcome,
-            entry=entry.pk,
-        )
-
-    @property
-    def is_done(self) -> bool:
-        return self.outcome == DONE
-
-    def moved(self, after: Any, events: int, failures: Sequence[Failure], *, done: bool) -> Self:
-        """The run behind a chunk, stored in the transaction of the chunk. Raises OutboxError where another
-        process continues the same run.
-        """
-        moved = replace(
-            self,
-            after=after,
-            events=self.events + events,
-            failed=(*self.failed, *(shown(each.pk) for each in failures))[:NAMED],
-            failures=self.failures + len(failures),
-            outcome=DONE if done else IN_PART,
-        )
-        return moved._stored_over(self)
-
-    def _stored_over(self, before: Run) -> Self:
-        values = {
-            "selection": self._selection(),
-            "count": self.events,
-            "outcome": self.outcome,
-            "reason": self._reason(),
-        }
-        entries = Ledger.objects.using(self.rows.using)
-        if self.entry is None:
-            verb = Ledger.Verb.BACKFILL
-            entry = entries.create(who=self.who, verb=verb, scope=self.scope, **values)
-            return replace(self, entry=entry.pk)
-        if not entries.filter(pk=self.entry, selection=before._selection()).update(**values):
-            raise OutboxError(
-                f"Another process continues the same backfill of {self.rows.label}. This one has written "
-                "nothing since then, and ends."
-            )
-        return self
-
-    def _selection(self) -> dict[str, Any]:
-        after = [] if self.after is None else key_text(self.after)
-        return {
-            **self.identity,
-            "after": after,
-            "until": key_text(self.until),
-            "failed": list(self.failed),
-            "failures": self.failures,
-        }
-
-    def _reason(self) -> str:
-        return f"rows that failed: {self.failures:,} ({'; '.join(self.failed[:20])})" if self.failures else ""
+"""At most so many failed rows are stored."""
+IDENTITY = ("model", "filter", "receiver", "created")
+"""What two runs must have in common for one to continue the other."""
 
 
 def identity(calls: Calls) -> dict[str, Any]:
-    """What two runs must have in common for one to continue the other."""
+    """The values of these options."""
     return {
         "model": calls.rows.label,
         "filter": sorted(calls.rows.filters),
@@ -122,6 +33,45 @@ def identity(calls: Calls) -> dict[str, Any]:
     }
 
 
-def scope(calls: Calls) -> str:
+def order(calls: Calls, until: Any, who: str, *, rate: float | None, reason: str = "", **pace: Any) -> Order:
+    """To write the events of all rows up to ``until``. ``pace`` are the options chunk, max_age and
+    skip_failing.
+    """
+    progress = {"after": [], "until": key_text(until), "failed": []}
+    return Order(
+        verb=BACKFILL,
+        selection=Selection(all=True),
+        who=who,
+        rate=rate,
+        reason=reason,
+        options={**identity(calls), **pace, **progress},
+    )
+
+
+def calls_of(options: Mapping[str, Any], using: str) -> Calls:
+    """What to call for the rows of an operation. Raises CodeMissing."""
+    try:
+        model = apps.get_model(options["model"])
+        receivers = chosen(model, options["receiver"])
+    except (LookupError, CommandError) as error:
+        raise CodeMissing(str(error)) from error
+    rows = Rows(model=model, using=using, filters=tuple(options["filter"]))
+    return Calls(rows=rows, receivers=receivers, created=options["created"])
+
+
+def key(calls: Calls, texts: Sequence[str]) -> Any:
+    """A stored primary key; None if there is none."""
+    return key_of(calls.rows.model, texts) if texts else None
+
+
+def latest(calls: Calls) -> Operation | None:
+    """The latest run with the same model, filters and receivers that was not cancelled."""
+    same = {f"options__{name}": value for name, value in identity(calls).items()}
+    rows = Operation.objects.using(calls.rows.using).filter(verb=BACKFILL, **same)
+    found: Operation | None = rows.exclude(state=State.CANCELLED).order_by("-pk").first()
+    return found
+
+
+def scope(options: Mapping[str, Any]) -> str:
     """For people: ``shop.Order, status=paid, by shop.receivers.order_saved``."""
-    return ", ".join([calls.rows.label, *calls.rows.filters, f"by {' and '.join(calls.names)}"])
+    return ", ".join([options["model"], *options["filter"], f"by {' and '.join(options['receiver'])}"])

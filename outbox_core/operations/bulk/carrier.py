@@ -57,6 +57,6 @@ class Carrier:
 
     def _carry(self) -> None:
         """Until no operation is running any more. Others may work on it, or its rate makes it wait."""
-        while not self._stopped.is_set() and self._operations.rows(self._using).running().exists():
+        while not self._stopped.is_set() and self._operations.is_any_running(self._using):
             if not self._operations.carry(self._using, self._name):
                 self._stopped.wait(LOOK_SECONDS)

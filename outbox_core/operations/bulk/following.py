@@ -34,6 +34,7 @@ class FollowingCommand(OperatorCommand):
     """``operations`` are those of its side."""
 
     operations: Operations
+    _told = ""
 
     @abstractmethod
     def using(self, options: dict[str, Any]) -> str:
@@ -47,12 +48,20 @@ class FollowingCommand(OperatorCommand):
                 for now in self.operations.follow(using, row.pk, self._name(), time.sleep):
                     row = now
                     bar.update(row.done + row.skipped - bar.n)
+                    self.noticed(row)
             except KeyboardInterrupt as error:
                 bar.close()
                 raise CommandError(self._interrupted(using, row, who), returncode=INTERRUPTED) from error
         if row.state != State.DONE:
             raise CommandError(self._ended(row), returncode=1)
         return row
+
+    def noticed(self, row: BulkOperation) -> None:
+        """Tell what it waits for, once. Called after each chunk."""
+        if row.error != self._told and row.state == State.RUNNING:
+            self._told = row.error
+            if row.error:
+                tell(self.stderr, row.error)
 
     def how_to_continue(self, row: BulkOperation) -> str:
         return f"To continue: {self.operations.command(row)} --resume"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -45,6 +45,8 @@ class Operations:
     refusals: type[Exception]
     process: str
     passing: tuple[type[Exception], ...] = ()
+    elsewhere: dict[tuple[str, int], Exception] = field(default_factory=dict, init=False)
+    """The operations that this process cannot carry out, by database and id, and why."""
 
     def command(self, row: BulkOperation) -> str:
         """The command that shows it and, with an option, changes it: ``manage.py outbox_operations 12``."""
@@ -111,7 +113,9 @@ class Operations:
 
         Raises InterfaceError or OperationalError if the database does not answer.
         """
-        due = self.rows(using).due() if only is None else self.rows(using).due().filter(pk=only)
+        due = self._possible(using).due()
+        if only is not None:
+            due = due.filter(pk=only)
         row: BulkOperation | None = None
         try:
             with pinned(using, LIMITS):
@@ -121,7 +125,10 @@ class Operations:
         except Exception as error:  # also a bug of a verb: otherwise it would end the process each time
             if row is None:
                 raise
-            self._failed(row, using, error)
+            if self.verb(row).belongs_elsewhere(error):
+                self.elsewhere[using, row.pk] = error
+            else:
+                self._failed(row, using, error)
         return row is not None
 
     def carry_own(self, using: str, pk: int, by: str, step: Callable[[BulkOperation], Step]) -> bool:
@@ -135,10 +142,23 @@ class Operations:
                 self._chunk(row, using, by, lambda row, using, size: step(row))
         return row is not None
 
+    def is_any_running(self, using: str) -> bool:
+        """Whether there is one that this process may carry out."""
+        return self._possible(using).running().exists()
+
+    def _possible(self, using: str) -> OperationQuerySet:
+        others = [pk for database, pk in self.elsewhere if database == using]
+        return self.rows(using).exclude(pk__in=others) if others else self.rows(using)
+
     def follow(self, using: str, pk: int, by: str, sleep: Callable[[float], None]) -> Iterator[BulkOperation]:
-        """Carry it out, or watch others carry it out, until it runs no longer. Yields it after each chunk."""
+        """Carry it out, or watch others carry it out, until it runs no longer. Yields it after each chunk.
+        Raises what keeps this process from carrying it out.
+        """
+        self.elsewhere.pop((using, pk), None)
         while True:
             did = self.carry(using, by, only=pk)
+            if (using, pk) in self.elsewhere:
+                raise self.elsewhere.pop((using, pk))
             row = self.rows(using).get(pk=pk)
             yield row
             if row.state != State.RUNNING:

@@ -73,6 +73,18 @@ class Verb(ABC):
     def step(self, row: BulkOperation, using: str, size: int) -> Step:
         """Do a chunk of up to ``size``, in the current transaction."""
 
+    def place(self, row: BulkOperation) -> str:
+        """The last thing that is done, such as ``row 17``; empty if that says nothing."""
+        return ""
+
+    def failures(self, row: BulkOperation) -> Iterator[str]:
+        """What failed and was skipped, in sentences. There may be more."""
+        return iter(())
+
+    def belongs_elsewhere(self, error: Exception) -> bool:
+        """Whether another process may do what failed here, because it has other code or another role."""
+        return False
+
     def options(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """The options of this verb among what a command or a form was given."""
         return {}

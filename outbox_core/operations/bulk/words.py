@@ -32,9 +32,15 @@ def is_alone(row: BulkOperation) -> bool:
 
 
 def progress(row: BulkOperation, operations: Operations) -> str:
-    """The state in a sentence, with what to do."""
+    """The state in a sentence, with what to do, and how far it has come."""
+    verb = operations.verb(row)
     if row.state == State.DONE:
-        return " ".join(operations.verb(row).outcome(row.done, row.events, row.skipped))
+        return " ".join(verb.outcome(row.done, row.events, row.skipped))
+    place = verb.place(row)
+    return _state(row, operations) + (f" It has come to {place}." if place else "")
+
+
+def _state(row: BulkOperation, operations: Operations) -> str:
     if row.state == State.FAILED:
         return f"Failed: {line(row.error)} What was done stays. Remove the cause and resume it."
     if row.state == State.PAUSED:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from django.http import HttpRequest
 from django.urls import reverse
@@ -15,6 +16,7 @@ from outbox_core.people.humanize import amount
 from outbox_core.people.text import line
 
 SHOWN = 5
+FAILURES = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +35,7 @@ class Shown:
     row: BulkOperation
     operations: Operations
     buttons: Sequence[Button] = ()
+    may_see_errors: bool = False
     url: str = ""
 
     @property
@@ -72,6 +75,12 @@ class Shown:
         return progress(self.row, self.operations)
 
     @property
+    def failures(self) -> list[str]:
+        """The first of what failed and was skipped. Errors can quote payloads."""
+        found = self.operations.verb(self.row).failures(self.row) if self.may_see_errors else iter(())
+        return [line(each, 300) for each in islice(found, FAILURES)]
+
+    @property
     def carried_by(self) -> str:
         return line(self.row.carried_by, 200)
 
@@ -84,6 +93,7 @@ def shown(row: BulkOperation, operations: Operations, request: HttpRequest) -> S
     return Shown(
         row=row,
         operations=operations,
+        may_see_errors=request.user.has_perm(f"{app}.view_payload"),
         buttons=[*_buttons(row, app)] if may_change else [],
         url=reverse(f"admin:{app}_operation_change", args=[row.pk]) if may_view else "",
     )
