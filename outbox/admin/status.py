@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
@@ -14,6 +15,7 @@ from outbox.admin import databases
 from outbox.admin.actions import PauseView, ReleaseView
 from outbox.admin.groups import DiscardGroupView, ReleaseGroupView, groups
 from outbox.admin.history import context as history
+from outbox.admin.resharding import PERMISSION, ReshardView
 from outbox.models import OutboxStatus
 from outbox.operations import registered
 from outbox.operations.bulk import operations
@@ -39,6 +41,12 @@ class OutboxStatusAdmin(ReadOnlyAdmin):
         view = self.admin_site.admin_view
         return [
             path("", view(self.changelist_view), name="outbox_outboxstatus_changelist"),
+            path(
+                "shards/",
+                # Its transactions begin and end as those of the command, also with ATOMIC_REQUESTS.
+                transaction.non_atomic_requests(view(ReshardView.as_view(model_admin=self))),
+                name="outbox_outboxstatus_shards",
+            ),
             path("pause/", view(PauseView.as_view()), name="outbox_outboxstatus_pause"),
             path(
                 "release/",
@@ -106,5 +114,6 @@ class OutboxStatusAdmin(ReadOnlyAdmin):
             "may_see_ledger": request.user.has_perm("outbox.view_ledger"),
             "may_see_holds": request.user.has_perm("outbox.view_hold"),
             "may_release": request.user.has_perm("outbox.release_hold"),
+            "may_reshard": request.user.has_perm(PERMISSION),
             "may_pause": request.user.has_perm("outbox.pause_topic"),
         }

@@ -310,6 +310,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'db_table': 'outbox_shard',
+                'permissions': [('reshard', 'Can divide the log into another number of shards')],
                 'default_permissions': (),
                 'constraints': [models.CheckConstraint(condition=models.Q(('first_bucket__gte', 0), ('last_bucket__lte', 255), ('first_bucket__lte', models.F('last_bucket'))), name='outbox_shard_buckets')],
             },

@@ -25,6 +25,7 @@ class Shard(models.Model):
     class Meta:
         db_table = "outbox_shard"
         default_permissions = ()
+        permissions: ClassVar = [("reshard", "Can divide the log into another number of shards")]
         constraints: ClassVar = [
             models.CheckConstraint(
                 condition=models.Q(first_bucket__gte=0, last_bucket__lte=255)

@@ -42,7 +42,9 @@ class Change:
     shards: list[Shard]
 
 
-def reshard(using: str, count: int, *, dry_run: bool = False, who: str | None = None) -> Change:
+def reshard(
+    using: str, count: int, *, dry_run: bool = False, who: str | None = None, reason: str = ""
+) -> Change:
     """Divide the buckets evenly among ``count`` shards.
 
     Shards that are only split keep their position. Otherwise all shards first get one common position, and
@@ -61,7 +63,8 @@ def reshard(using: str, count: int, *, dry_run: bool = False, who: str | None = 
         parents = [_parent(old, first, last) for first, last in ranges]
         split = [_position(using, parent) for parent in parents if parent is not None]
         if not dry_run:
-            _note(using, who, Ledger.Verb.RESHARD, f"into {count} shards", f"{len(old)} shards")
+            before = f"{len(old)} shards"
+            _note(using, who, Ledger.Verb.RESHARD, f"into {count} shards", before, reason)
         if len(split) == count:
             return Change(0, _replace(using, ranges, split, dry_run=dry_run))
         now, renumbered = _renumber(using, margin=None, dry_run=dry_run)
@@ -81,11 +84,10 @@ def rebase(using: str, margin: float, *, dry_run: bool = False, who: str | None 
         return Change(renumbered, _replace(using, ranges, [(now, None, None)] * len(ranges), dry_run=dry_run))
 
 
-def _note(using: str, who: str | None, verb: str, scope: str, before: str = "") -> None:
+def _note(using: str, who: str | None, verb: str, scope: str, before: str = "", reason: str = "") -> None:
     """``who`` goes into the ledger. The default is the user of the process."""
-    OpenEntry(Ledger, using, who=who or actor.shell(), verb=verb, scope=scope, before=before).add(
-        1, last=True
-    )
+    values = {"who": who or actor.shell(), "verb": verb, "scope": scope, "before": before, "reason": reason}
+    OpenEntry(Ledger, using, **values).add(1, last=True)
 
 
 @contextmanager

@@ -35,6 +35,7 @@ A_MOVE = {"topic": "crm|shop.orders", "place": "time", "at": "2026-01-31T12:00",
 
 ADMIN: Mapping[str, Address] = {
     "outbox status": _admin("outbox_outboxstatus_changelist"),
+    "divide the log": _admin("outbox_outboxstatus_shards", query={"count": "4", "reason": "INC-16"}),
     "outbox release group": _admin("outbox_outboxstatus_release_group", query=OF_OUTBOX),
     "outbox discard group": _admin("outbox_outboxstatus_discard_group", query=OF_OUTBOX),
     "events": _admin("outbox_outboxevent_changelist"),

@@ -9,6 +9,7 @@ from django.core.management.base import CommandError, CommandParser
 from outbox.log import privileges
 from outbox.management.operator import OutboxCommand
 from outbox.operations.resharding import reshard
+from outbox_core.operations import actor
 from outbox_core.process.exit_codes import ExitCode
 
 
@@ -22,11 +23,16 @@ class Command(OutboxCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument("count", metavar="N", type=int, help="1 to 256")
+        parser.add_argument("--reason", default="", help="why; it is kept in the ledger")
+        parser.add_argument(
+            "--user", metavar="USERNAME", help="record it in the ledger as done for this user"
+        )
         parser.add_argument("--dry-run", action="store_true", help="print what would be done, and do nothing")
 
-    def handle(self, *, count: int, database: str, dry_run: bool, **_: Any) -> None:
+    def handle(self, *, count: int, database: str, dry_run: bool, **options: Any) -> None:
+        who = actor.of_command(options["user"])
         try:
-            change = reshard(database, count, dry_run=dry_run)
+            change = reshard(database, count, dry_run=dry_run, who=who, reason=options["reason"])
         except ValueError as error:
             raise CommandError(str(error), returncode=ExitCode.USAGE) from error
         would = "Would divide" if dry_run else "Divided"
