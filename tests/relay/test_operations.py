@@ -154,7 +154,11 @@ def test_who_interrupts_a_command_decides_what_becomes_of_the_operation(
     assert ("--resume" in str(error.value)) == (after == "paused")
 
 
-def test_operations_are_listed_and_changed_by_command(held: list[Hold]) -> None:
+def test_operations_are_listed_and_changed_by_command(
+    held: list[Hold], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")  # no cell is wrapped
+
     def run(*arguments: object, **options: Any) -> str:
         out = StringIO()
         call_command("outbox_operations", *map(str, arguments), stdout=out, verbosity=0, **options)
