@@ -34,6 +34,7 @@ class Backfill(Verb):
     effect = "The receivers are called for these rows. Consumers get the events of all of them."
     skipped = "because a receiver failed"
     nothing = "no row matches any more"
+    quotes_rows = True
 
     def __init__(self) -> None:
         self._pace = Pace()

@@ -85,6 +85,23 @@ def test_failures_are_shown_to_those_who_may_see_payloads(
     assert "no such customer" in staff(*MAY, "view_payload").get(page).content.decode()
 
 
+def test_the_error_of_a_row_is_shown_to_those_who_may_see_payloads(
+    outbox_events: CapturedEvents, staff: Staff
+) -> None:
+    pks = parcels(1)
+    fails_for(pks[0], refuse)
+    client = staff(*MAY, "view_outboxstatus")
+    client.post(PAGE, asked())
+    row = Operation.objects.get()
+    operations.carry("default", "relay", only=row.pk)
+    for page in (LIST, f"{LIST}{row.pk}/change/", "/admin/outbox/outboxstatus/"):
+        text = client.get(page).content.decode()
+        assert ("RowFailed" in text, "no such customer" in text) == (True, False)
+    User.objects.all().delete()
+    page = staff(*MAY, "view_payload").get(f"{LIST}{row.pk}/change/").content.decode()
+    assert "no such customer" in page
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [

@@ -84,7 +84,7 @@ class ManagingCommand(FollowingCommand):
             self.stdout.flush()
 
     def _row(self, row: BulkOperation) -> list[str]:
-        said = progress(row, self.operations)
+        said = progress(row, self.operations, errors=True)
         done = f"{percent(row)} % ({counts(row)})"
         return [str(row.pk), row.state, row.verb, line(row.scope, 200), line(row.who, 60), done, said]
 

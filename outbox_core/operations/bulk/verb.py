@@ -60,6 +60,8 @@ class Verb(ABC):
     meanwhile = ""
     """What a running one may wait for, in a sentence."""
     needs_reason = False
+    quotes_rows = False
+    """Whether its errors can have data of rows, so that only those who may see payloads see their texts."""
 
     @abstractmethod
     def check(self, order: Order, using: str) -> None:

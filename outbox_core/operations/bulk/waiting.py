@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from outbox_core.operations.bulk.model import BulkOperation, State
 from outbox_core.operations.bulk.operations import Operations
-from outbox_core.operations.bulk.words import counts
+from outbox_core.operations.bulk.words import counts, why
 from outbox_core.operations.report import Problem
 from outbox_core.operations.report import State as Status
 from outbox_core.operations.runbook import Runbook
@@ -38,7 +38,7 @@ def _alone(row: BulkOperation, operations: Operations) -> Problem:
 
 def _stopped(row: BulkOperation, operations: Operations) -> Problem:
     failed = row.state == State.FAILED
-    state = f"has failed: {line(row.error, 500)}" if failed else f"is paused by {line(row.changed_by, 200)}"
+    state = f"has failed: {why(row, operations)}" if failed else f"is paused by {line(row.changed_by, 200)}"
     run = operations.command(row)
     return Problem(
         state=Status.HELD,

@@ -31,24 +31,33 @@ def is_alone(row: BulkOperation) -> bool:
     return bool(row.state == State.RUNNING and waits > CARRIED_SECONDS)
 
 
-def progress(row: BulkOperation, operations: Operations) -> str:
-    """The state in a sentence, with what to do, and how far it has come."""
+def why(row: BulkOperation, operations: Operations, *, errors: bool = False) -> str:
+    """Its error. ``errors``: also a text that can have data of rows; otherwise only the type of such an
+    error.
+    """
+    hidden = operations.verb(row).quotes_rows and not errors
+    return line(row.error.partition(":")[0] if hidden else row.error, 500)
+
+
+def progress(row: BulkOperation, operations: Operations, *, errors: bool = False) -> str:
+    """The state in a sentence, with what to do, and how far it has come. ``errors`` as for ``why``."""
     verb = operations.verb(row)
     if row.state == State.DONE:
         return " ".join(verb.outcome(row.done, row.events, row.skipped))
     place = verb.place(row)
-    return _state(row, operations) + (f" It has come to {place}." if place else "")
+    return _state(row, operations, errors=errors) + (f" It has come to {place}." if place else "")
 
 
-def _state(row: BulkOperation, operations: Operations) -> str:
+def _state(row: BulkOperation, operations: Operations, *, errors: bool) -> str:
+    error = why(row, operations, errors=errors)
     if row.state == State.FAILED:
-        return f"Failed: {line(row.error)} What was done stays. Remove the cause and resume it."
+        return f"Failed: {error} What was done stays. Remove the cause and resume it."
     if row.state == State.PAUSED:
         return f"Paused by {line(row.changed_by)}. Resume it to continue."
     if row.state == State.CANCELLED:
         return f"Cancelled by {line(row.changed_by)}. What was done stays."
     if row.error:
-        return f"Will be tried again: {line(row.error)}"
+        return f"Will be tried again: {error}"
     if is_alone(row):
         run = f"{operations.command(row)} --resume"
         return f"No process carries it out. Start one ({operations.process}), or run {run}."

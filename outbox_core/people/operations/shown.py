@@ -72,7 +72,7 @@ class Shown:
 
     @property
     def said(self) -> str:
-        return progress(self.row, self.operations)
+        return progress(self.row, self.operations, errors=self.may_see_errors)
 
     @property
     def failures(self) -> list[str]:
