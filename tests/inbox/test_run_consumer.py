@@ -86,7 +86,7 @@ def test_sigkill_anywhere_repeats_nothing_and_loses_nothing(
     begun = service.handled()
     assert 0 < begun < 220
     second = service.start("tests.inbox.killed", **patience)
-    service.wait_until_booked(timeout=20)
+    service.wait_until_booked(timeout=40)
     assert told(second, f"{socket.gethostname()}:{first.popen.pid}") == 1
 
 
