@@ -203,7 +203,7 @@ def test_the_plans_use_the_indexes_whatever_the_statistics(
     window = {**common, "lo": lo, "hi": hi}
     walked = _plan(office, "log/scan_window", {**window, "pos": 10, "scan": 800})
     stretch = _plan(office, "log/stretch", {**window, "pos": 10, "scan": 800})
-    named = _plan(office, "log/rows_of_stretch", {**window, "ids": list(range(100))})
+    named = _plan(office, "log/rows_of_stretch", {**window, "ids": "{1,2,3}"})
     assert polled.count("outbox_event_xid") == 4
     assert polled.count("Index Only Scan using outbox_event_xid") == 2
     assert news.count("Index Scan using outbox_event_xid") == 2

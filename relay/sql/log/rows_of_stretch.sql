@@ -2,7 +2,7 @@
 -- come: not visible in lo, visible in hi. Rows from "beyond" on would be more than %(bytes)s bytes of payload.
 WITH hits AS MATERIALIZED (
     SELECT * FROM {schema}outbox_event
-    WHERE id = ANY (%(ids)s::bigint[])
+    WHERE id = ANY (%(ids)s::text::bigint[])
       AND bucket BETWEEN %(first)s AND %(last)s
       AND NOT pg_visible_in_snapshot(xid, (SELECT %(lo)s::text::pg_snapshot))
       AND pg_visible_in_snapshot(xid, (SELECT %(hi)s::text::pg_snapshot))
