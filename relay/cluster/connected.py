@@ -51,6 +51,7 @@ class Connected:
         """
         self.more = False
         busy = self._balance()
+        self._stretches.turn()
         news = self._hear()
         busy = self._each(OwnedShard.turn, lambda shard: shard.rests_at is None) or busy
         released = news is not None and self._release(news)

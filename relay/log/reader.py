@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from outbox.log.position import Position, Snapshot
@@ -11,13 +11,12 @@ from outbox.write.buckets import BUCKETS
 from outbox_core.wire.encode import Row
 from relay.cluster.lease import Lease
 from relay.log.session import Session
-from relay.log.stretches import Stretches
+from relay.log.stretches import MISSING, Poll, Stretches, open_end
 
 POLL_FACTOR = 2
 """If more pages than this wait, in all shards together, a window is pinned."""
 SCAN_FACTOR = 8
 """How many pages of rows one scan of a window may read."""
-MISSING = ""
 ROW_WIDTH = len(Row._fields)
 Rows = Sequence[tuple[Any, ...]]
 """Rows of the log: tuples that begin like a ``Row``. Most of them are encoded, and nothing else."""
@@ -27,7 +26,7 @@ Rows = Sequence[tuple[Any, ...]]
 class Page:
     """Rows in the order of the log. ``end`` is the position once all of them are published.
 
-    ``token`` is the incarnation that a poll saw, or ``MISSING`` if the database lost it. A window scan
+    ``token`` is the incarnation in which it was read, or ``MISSING`` if the database lost it. A window scan
     has no token: the checkpoint checks it. ``seen`` is the snapshot of a poll that found nothing: up to it
     there is nothing.
     """
@@ -68,15 +67,14 @@ class Log:
     that these name.
     """
 
-    def __init__(
-        self, session: Session, lease: Lease, stretches: Stretches, *, rows: int, size: int
-    ) -> None:
+    def __init__(self, session: Session, lease: Lease, stretches: Stretches, *, rows: int, size: int) -> None:
         self._session = session
         self._buckets = range(lease.first, lease.last + 1)
         self._range = {"first": lease.first, "last": lease.last, "rows": rows, "bytes": size}
         self._owns_all = len(self._buckets) == BUCKETS
         self._poll_limit = rows * POLL_FACTOR
         self._rows = rows
+        self._last: Poll | None = None
         self._stretches = stretches
         stretches.serve(self._buckets)
 
@@ -85,7 +83,7 @@ class Log:
         most ``rows``.
         """
         if position.hi is None:
-            return self._join(position) or self._poll(position)
+            return self._poll(position) if self._owns_all else self._join(position) or self._share(position)
         read = self._scan_window if self._owns_all else self._read_stretch
         page = read(position, position.hi, rows or self._rows)
         if not page.more:
@@ -97,8 +95,22 @@ class Log:
         joined = self._stretches.join(position, self._buckets)
         return joined and Page([], position, *joined)
 
+    def _share(self, position: Position) -> Page:
+        """The rows that a poll for all shards of this relay has found."""
+        poll = self._stretches.poll(position, self._buckets, self._poll_limit, self._last)
+        self._last = poll
+        hi = poll.stretch.hi
+        if poll.partial:
+            return Page([], position, self._stretches.pin(position, hi, poll.token), poll.token)
+        base, nothing = position.pinned(hi, 0), Page([], position, position, poll.token, hi)
+        ids, end = poll.stretch.behind(base, self._buckets)
+        page = self._named(base, ids, end, self._rows) if ids else nothing
+        if page.token != poll.token:
+            return replace(page, token=MISSING)
+        return page if page.rows or page.more else nothing
+
     def _poll(self, position: Position) -> Page:
-        parameters = {**self._range, "most": self._poll_limit, **_open_end(position.lo)}
+        parameters = {**self._range, "most": self._poll_limit, **open_end(position.lo)}
         fetched = self._session.fetch("log/poll", parameters)
         hi, token, partial, found = fetched[0][ROW_WIDTH:]
         token, rows = token or MISSING, _rows(fetched)
@@ -111,27 +123,25 @@ class Log:
         return Page(rows, position.pinned(now, 0), end, token)
 
     def _read_stretch(self, position: Position, hi: Snapshot, most: int) -> Page:
-        ids, end = self._named(position, most)
-        if not ids:
-            return Page([], position, end)
-        array = f"{{{','.join(map(str, ids))}}}"  # psycopg takes ten times as long to make it of a list
-        parameters = {"lo": str(position.lo), "hi": str(hi), "ids": array}
-        fetched = self._session.fetch("log/rows_of_stretch", {**self._range, **parameters})
-        rows, beyond = _rows(fetched), fetched[0][ROW_WIDTH]
-        return Page(rows, position, end if beyond is None else position.pinned(hi, rows[-1][0]))
-
-    def _named(self, position: Position, most: int) -> tuple[list[int], Position]:
-        """The next ids, from two stretches if need be, so that a page does not end where a stretch ends. And the position
-        behind them.
-        """
+        """A page from two stretches if need be, so that it does not end where a stretch ends."""
         ids, end = self._stretches.behind(position, self._buckets)
         if len(ids) < most and end.hi is not None:
             others, end = self._stretches.behind(end, self._buckets)
             ids += others
-        if len(ids) <= most:
-            return ids, end
-        assert position.hi is not None, "a stretch is part of a window"
-        return ids[:most], position.pinned(position.hi, ids[most - 1])
+        return self._named(position, ids, end, most) if ids else Page([], position, end)
+
+    def _named(self, base: Position, ids: list[int], end: Position, most: int) -> Page:
+        """The first of the rows with these ids, behind which comes ``end``."""
+        hi = base.hi
+        assert hi is not None, "ids are those of a window"
+        if len(ids) > most:
+            ids, end = ids[:most], base.pinned(hi, ids[most - 1])
+        array = f"{{{','.join(map(str, ids))}}}"  # psycopg takes five times as long to make it of a list
+        parameters = {"lo": str(base.lo), "hi": str(hi), "ids": array}
+        fetched = self._session.fetch("log/rows_of_stretch", {**self._range, **parameters})
+        rows, (beyond, token) = _rows(fetched), fetched[0][ROW_WIDTH:]
+        end = end if beyond is None else base.pinned(hi, rows[-1][0])
+        return Page(rows, base, end, token or MISSING)
 
     def _scan_window(self, position: Position, hi: Snapshot, most: int) -> Page:
         scan = self._rows * SCAN_FACTOR
@@ -150,10 +160,6 @@ class Log:
     def _beyond_gap(self, position: Position, hi: Snapshot, edge: int) -> Position:
         first = self._stretches.start.find(self._buckets, position.lo, hi, edge)
         return Position(hi) if first is None else position.pinned(hi, first - 1)
-
-
-def _open_end(lo: Snapshot) -> dict[str, Any]:
-    return {"xmax": str(lo.xmax), "xip": [str(xid) for xid in lo.xip]}
 
 
 def _rows(fetched: Rows) -> Rows:

@@ -50,8 +50,8 @@ class WindowStart:
         self._tick = tick
 
     def find(self, buckets: range, lo: Snapshot, hi: Snapshot, pos: int) -> int | None:
-        """The smallest id behind ``pos`` of these buckets that is visible in ``hi`` and not in ``lo``, from the index in
-        bounded pieces.
+        """The smallest id behind ``pos`` of these buckets that is visible in ``hi`` and not in ``lo``, from
+        the index in bounded pieces.
         """
         spans = _spans(lo, hi, pos)
         smallest = NEVER
@@ -65,9 +65,7 @@ class WindowStart:
             self._tick()
         return None if smallest == NEVER else smallest
 
-    def _pieces(
-        self, buckets: range, spans: list[_Span], hi: Snapshot, pos: int, size: int
-    ) -> list[_Piece]:
+    def _pieces(self, buckets: range, spans: list[_Span], hi: Snapshot, pos: int, size: int) -> list[_Piece]:
         parameters = {
             "first": buckets.start,
             "last": buckets.stop - 1,

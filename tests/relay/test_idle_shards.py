@@ -38,7 +38,7 @@ def rows_read(office: Desk) -> int:
         "xmax": str(lo.xmax),
         "xip": [str(xid) for xid in lo.xip],
     }
-    return _analyzed(office, "log/poll", parameters)
+    return _analyzed(office, "log/poll_ids", parameters)
 
 
 def _analyzed(office: Desk, name: str, parameters: Any) -> int:

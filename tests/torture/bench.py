@@ -89,6 +89,7 @@ class RelayOnBench:
     def step(self) -> bool:
         """One page of every shard, as a turn of the loop; what is lost is given up, as the loop does."""
         busy = False
+        self.stretches.turn()
         wake(self.session, self.shards.values())
         for shard in list(self.shards.values()):
             try:

@@ -1,5 +1,6 @@
 -- The rows of a shard that a stretch names. Whatever it names, only rows of the shard's own buckets and of its own window
 -- come: not visible in lo, visible in hi. Rows from "beyond" on would be more than %(bytes)s bytes of payload.
+-- The incarnation token is that of this statement.
 WITH hits AS MATERIALIZED (
     SELECT * FROM {schema}outbox_event
     WHERE id = ANY (%(ids)s::text::bigint[])
@@ -17,7 +18,7 @@ WITH hits AS MATERIALIZED (
     FROM hits
 )
 SELECT {row},
-       extent.beyond
+       extent.beyond, (SELECT token::text FROM {schema}outbox_incarnation LIMIT 1) AS token
 FROM extent
 LEFT JOIN hits AS page ON page.id < coalesce(extent.beyond, 9223372036854775807)
 ORDER BY page.id

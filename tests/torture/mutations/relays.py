@@ -8,7 +8,7 @@ import pytest
 
 from tests.torture.mutations.tools import Mutation, instead, sql
 
-WINDOWS = ("log/scan_window", "log/rows_of_stretch")
+WINDOWS = ("log/scan_window", "log/stretch", "log/rows_of_stretch")
 
 
 def no_token(patch: pytest.MonkeyPatch) -> None:
