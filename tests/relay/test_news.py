@@ -103,9 +103,9 @@ def test_more_events_than_an_answer_lists_wake_every_shard(relay: Watched) -> No
 
 
 def test_what_a_turn_has_polled_is_too_old_for_the_next(relay: Watched) -> None:
-    insert(OF_SHARD_3, "t")
-    relay.turn()
     insert(OF_SHARD_5, "t")
+    relay.turn()
+    insert(OF_SHARD_3, "t")
     relay.turn()
     assert len(relay.broker.records) == 2
 

@@ -34,6 +34,16 @@ def no_token_at_rest(patch: pytest.MonkeyPatch) -> None:
     )
 
 
+def no_token_of_what_is_shared(patch: pytest.MonkeyPatch) -> None:
+    """What a shard has read for others is taken, whatever incarnation has seen it."""
+    from dataclasses import replace
+
+    from relay.log.reader import Log
+
+    read = Log.read
+    patch.setattr(Log, "read", lambda log, *asked: replace(read(log, *asked), token=None))
+
+
 def position_in_memory(patch: pytest.MonkeyPatch) -> None:
     """A position counts as moved once its wave is acknowledged, and is kept when the shard is made again."""
     from relay.log.checkpoint import Checkpoints
@@ -153,6 +163,16 @@ RELAY: dict[str, Mutation] = {
         WINDOWS,
         ("NOT pg_visible_in_snapshot(xid, (SELECT %(lo)s::text::pg_snapshot))", "%(lo)s::text <> ''"),
     ),
+    "the upper snapshot of what is named for all": sql(
+        "log/rows_of_stretch",
+        ("AND pg_visible_in_snapshot(xid, (SELECT %(hi)s::text::pg_snapshot))", "AND %(hi)s::text <> ''"),
+    ),
+    "the lower snapshot of what is named for all": sql(
+        "log/rows_of_stretch",
+        ("NOT pg_visible_in_snapshot(xid, (SELECT %(lo)s::text::pg_snapshot))", "%(lo)s::text <> ''"),
+    ),
+    "the incarnation token of what is read for all": no_token_of_what_is_shared,
+    "a poll of its own for each turn": instead("relay.log.stretches.Stretches.turn", lambda _: None),
     "the position behind acknowledged events only": fire_and_forget,
     "the margin of the lease": instead("relay.cluster.lease.Lease.remaining", 1e9),
     "expired leases stay expired": sql("cluster/renew", ("AND lease_until > clock_timestamp()", "")),
