@@ -196,6 +196,7 @@ def test_the_plans_use_the_indexes_whatever_the_statistics(
     lo, hi = "3:3:", "900000000:900000000:"
     common = {"first": 0, "last": 255, "rows": 100, "bytes": 1000}
     polled = _plan(office, "log/poll", {**common, "most": 200, "xmax": "900000000", "xip": ["5", "6"]})
+    ids = _plan(office, "log/poll_ids", {**common, "most": 200, "xmax": "900000000", "xip": ["5", "6"]})
     news = _plan(office, "log/news", {"most": 200, "xmax": "900000000", "xip": ["5", "6"]})
     held = _plan(office, "holds/held", {**common, "hold": 1})
     spans = {"xids": ["5", "900000000"], "ids": [10, 10], "untils": ["6", "900000001"]}
@@ -206,6 +207,7 @@ def test_the_plans_use_the_indexes_whatever_the_statistics(
     named = _plan(office, "log/rows_of_stretch", {**window, "ids": "{1,2,3}"})
     assert polled.count("outbox_event_xid") == 4
     assert polled.count("Index Only Scan using outbox_event_xid") == 2
+    assert ids.count("outbox_event_xid") == 4
     assert news.count("Index Scan using outbox_event_xid") == 2
     assert "Index Scan using outbox_event_xid" in first
     assert "ROW(xid, id) > ROW(" in first
@@ -214,7 +216,7 @@ def test_the_plans_use_the_indexes_whatever_the_statistics(
     assert named.count("Scan using outbox_event_pkey") == 1
     assert "outbox_held_hold" in held
     assert "Sort" not in held
-    for plan in (polled, news, first, walked, stretch, named, held):
+    for plan in (polled, ids, news, first, walked, stretch, named, held):
         assert "Seq Scan on outbox_event" not in plan
         assert "Bitmap" not in plan
 
