@@ -196,7 +196,9 @@ RELAY: dict[str, Mutation] = {
     "a pause that comes before trouble is noted": sql(
         "holds/reschedule_hold", ("AND release_at <= clock_timestamp()", "")
     ),
-    "the bound of what a poll reads": sql("log/poll", ("OFFSET %(most)s", "OFFSET %(most)s * 1000000")),
+    "the bound of what a poll reads": sql(
+        ("log/poll", "log/poll_ids"), ("OFFSET %(most)s", "OFFSET %(most)s * 1000000")
+    ),
     "a shard at rest that hears of its own events": instead(
         "relay.log.news.News.concerns", lambda news, first, last: False
     ),
