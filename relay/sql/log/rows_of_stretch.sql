@@ -1,15 +1,14 @@
 -- The rows of a shard that a stretch names. Whatever it names, only rows of the shard's own buckets and of its own window
 -- come: not visible in lo, visible in hi. Rows from "beyond" on would be more than %(bytes)s bytes of payload.
 -- The incarnation token is that of this statement. It looks up each id in the order of the
--- primary key: for an equal id, the planner takes the index on (xid, id) where statistics are stale, and reads all of it.
+-- primary key: for equal ids, instead of BETWEEN and ORDER BY, the planner takes the index on (xid, id) where statistics are stale, and reads all of it.
 WITH hits AS MATERIALIZED (
     SELECT event.*
     FROM unnest(%(ids)s::text::bigint[]) AS named (id)
     CROSS JOIN LATERAL (
-        SELECT * FROM {schema}outbox_event WHERE id >= named.id ORDER BY id LIMIT 1
+        SELECT * FROM {schema}outbox_event WHERE id BETWEEN named.id AND named.id ORDER BY id LIMIT 1
     ) AS event
-    WHERE event.id = named.id
-      AND bucket BETWEEN %(first)s AND %(last)s
+    WHERE bucket BETWEEN %(first)s AND %(last)s
       AND NOT pg_visible_in_snapshot(xid, (SELECT %(lo)s::text::pg_snapshot))
       AND pg_visible_in_snapshot(xid, (SELECT %(hi)s::text::pg_snapshot))
 ), extent AS MATERIALIZED (
