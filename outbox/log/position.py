@@ -32,6 +32,12 @@ class Snapshot:
         at = bisect_left(self.xip, xid)
         return at == len(self.xip) or self.xip[at] != xid
 
+    def within(self, other: Snapshot) -> bool:
+        """Whether ``other`` sees whatever this one sees. Of two snapshots of one history, one is within the
+        other.
+        """
+        return self.xmax <= other.xmax and not any(self.sees(xid) for xid in other.xip)
+
 
 NOTHING = Snapshot(1, 1)
 

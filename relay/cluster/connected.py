@@ -18,6 +18,7 @@ from relay.context import Context
 from relay.errors import LeaseLost
 from relay.log.news import News
 from relay.log.session import Session
+from relay.log.stretches import Stretches
 from relay.shard.owned import OwnedShard
 from relay.shard.rest import wake
 
@@ -35,6 +36,7 @@ class Connected:
         self.more = False
         """Whether the last turn knows of more to do."""
         self._context = context
+        self._stretches = Stretches(session, context.tick, context.settings.page_rows)
         self._release_at = 0.0
         self._tidy_at = boottime() + TIDY_EVERY_SECONDS
 
@@ -49,6 +51,7 @@ class Connected:
         """
         self.more = False
         busy = self._balance()
+        self._stretches.turn()
         news = self._hear()
         busy = self._each(OwnedShard.turn, lambda shard: shard.rests_at is None) or busy
         released = news is not None and self._release(news)
@@ -120,6 +123,7 @@ class Connected:
         for shard in self.shards.values():
             signals.shard_lost.send(type(self), lease=shard.lease, why=why)
         self.shards.clear()
+        self._stretches.forget()
 
     def _each(self, do: Callable[[OwnedShard], bool], which: Callable[[OwnedShard], bool]) -> bool:
         """Give each of these shards a turn. Returns whether one had work."""
@@ -156,7 +160,7 @@ class Connected:
 
     def _open(self, lease: Lease) -> OwnedShard:
         try:
-            return OwnedShard(self.session, lease, self._context)
+            return OwnedShard(self.session, lease, self._context, self._stretches)
         except (PositionNotOfThisHistory, LeaseLost):
             lease.release(self.session)
             raise

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from outbox.log.position import Snapshot
-from relay.log.reader import MISSING
 from relay.log.session import Session
+from relay.log.stretches import MISSING
 
 MOST = 200
 """How many events the answer lists. If there are more, every shard reads the log itself."""

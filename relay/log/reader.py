@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from outbox.log.position import Position, Snapshot
@@ -11,16 +11,12 @@ from outbox.write.buckets import BUCKETS
 from outbox_core.wire.encode import Row
 from relay.cluster.lease import Lease
 from relay.log.session import Session
+from relay.log.stretches import MISSING, Poll, Stretches, open_end
 
 POLL_FACTOR = 2
 """If more pages than this wait, in all shards together, a window is pinned."""
 SCAN_FACTOR = 8
-"""How many pages of rows, of all shards, one scan of a window may read."""
-PIECE = 200_000
-"""How many entries of the (xid, id) index one statement may read."""
-NEVER = 2**63 - 1
-"""Larger than any id."""
-MISSING = ""
+"""How many pages of rows one scan of a window may read."""
 ROW_WIDTH = len(Row._fields)
 Rows = Sequence[tuple[Any, ...]]
 """Rows of the log: tuples that begin like a ``Row``. Most of them are encoded, and nothing else."""
@@ -30,7 +26,7 @@ Rows = Sequence[tuple[Any, ...]]
 class Page:
     """Rows in the order of the log. ``end`` is the position once all of them are published.
 
-    ``token`` is the incarnation that a poll saw, or ``MISSING`` if the database lost it. A window scan
+    ``token`` is the incarnation in which it was read, or ``MISSING`` if the database lost it. A window scan
     has no token: the checkpoint checks it. ``seen`` is the snapshot of a poll that found nothing: up to it
     there is nothing.
     """
@@ -62,62 +58,59 @@ class Page:
         return self.base.pinned(self.base.hi, self.rows[count - 1][0])
 
 
-@dataclass(frozen=True, slots=True)
-class _Piece:
-    """What was read: the first id of the window, the number of entries, and the last entry."""
-
-    first: int | None
-    count: int
-    xid: str
-    id: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Span:
-    """A part of the (xid, id) index: behind ``(xid, id)``, up to but without ``until``."""
-
-    xid: int
-    id: int
-    until: int
-
-    def behind(self, piece: _Piece, hi: Snapshot, pos: int, smallest: int) -> _Span:
-        """The rest behind a piece. If the transaction has no smaller id, it begins with the next
-        transaction.
-        """
-        xid = int(piece.xid)
-        if piece.id >= smallest or not hi.sees(xid):
-            return _Span(xid + 1, pos, self.until)
-        return _Span(xid, max(piece.id, pos), self.until)
-
-
 class Log:
     """The log of one shard's buckets.
 
     ``poll`` reads small backlogs. If more than a page is waiting, or many events of other shards, the window
     between the position and now is pinned and read along the primary key, which costs the same at any size.
-    ``tick`` is called regularly meanwhile.
+    The owner of all buckets reads its rows there. Other shards share ``stretches`` of ids, and read the rows
+    that these name.
     """
 
-    def __init__(
-        self, session: Session, lease: Lease, *, rows: int, size: int, tick: Callable[[], None]
-    ) -> None:
+    def __init__(self, session: Session, lease: Lease, stretches: Stretches, *, rows: int, size: int) -> None:
         self._session = session
+        self._buckets = range(lease.first, lease.last + 1)
         self._range = {"first": lease.first, "last": lease.last, "rows": rows, "bytes": size}
-        self._owns_all = lease.last - lease.first + 1 == BUCKETS
+        self._owns_all = len(self._buckets) == BUCKETS
         self._poll_limit = rows * POLL_FACTOR
         self._rows = rows
-        self._tick = tick
+        self._last: Poll | None = None
+        self._stretches = stretches
+        stretches.serve(self._buckets)
 
     def read(self, position: Position, rows: int | None = None) -> Page:
         """The next page behind ``position``; without rows if there is nothing new. Of a window, it has at
         most ``rows``.
         """
         if position.hi is None:
-            return self._poll(position)
-        return self._scan_window(position, position.hi, rows or self._rows)
+            return self._poll(position) if self._owns_all else self._join(position) or self._share(position)
+        read = self._scan_window if self._owns_all else self._read_stretch
+        page = read(position, position.hi, rows or self._rows)
+        if not page.more:
+            self._stretches.passed(position.hi)
+        return page
+
+    def _join(self, position: Position) -> Page | None:
+        """Begin the window that another shard of this relay has pinned, without a poll."""
+        joined = self._stretches.join(position, self._buckets)
+        return joined and Page([], position, *joined)
+
+    def _share(self, position: Position) -> Page:
+        """The rows that a poll for all shards of this relay has found."""
+        poll = self._stretches.poll(position, self._buckets, self._poll_limit, self._last)
+        self._last = poll
+        hi = poll.stretch.hi
+        if poll.partial:
+            return Page([], position, self._stretches.pin(position, hi, poll.token), poll.token)
+        base, nothing = position.pinned(hi, 0), Page([], position, position, poll.token, hi)
+        ids, end = poll.stretch.behind(base, self._buckets)
+        page = self._named(base, ids, end, self._rows) if ids else nothing
+        if page.token != poll.token:
+            return replace(page, token=MISSING)
+        return page if page.rows or page.more else nothing
 
     def _poll(self, position: Position) -> Page:
-        parameters = {**self._range, "most": self._poll_limit, **_open_end(position.lo)}
+        parameters = {**self._range, "most": self._poll_limit, **open_end(position.lo)}
         fetched = self._session.fetch("log/poll", parameters)
         hi, token, partial, found = fetched[0][ROW_WIDTH:]
         token, rows = token or MISSING, _rows(fetched)
@@ -125,78 +118,48 @@ class Log:
             return Page([], position, position, token, Snapshot.parse(hi))
         now = Snapshot.parse(hi)
         if partial or found > self._rows:
-            return Page([], position, self._pin(position, now), token)
+            return Page([], position, self._stretches.pin(position, now, token), token)
         end = Position(now) if found == len(rows) else position.pinned(now, rows[-1][0])
         return Page(rows, position.pinned(now, 0), end, token)
 
-    def _pin(self, position: Position, hi: Snapshot) -> Position:
-        first = self._first(position, hi, 0)
-        return Position(hi) if first is None else position.pinned(hi, first - 1)
+    def _read_stretch(self, position: Position, hi: Snapshot, most: int) -> Page:
+        """A page from two stretches if need be, so that it does not end where a stretch ends."""
+        ids, end = self._stretches.behind(position, self._buckets)
+        if len(ids) < most and end.hi is not None:
+            others, end = self._stretches.behind(end, self._buckets)
+            ids += others
+        return self._named(position, ids, end, most) if ids else Page([], position, end)
+
+    def _named(self, base: Position, ids: list[int], end: Position, most: int) -> Page:
+        """The first of the rows with these ids, behind which comes ``end``."""
+        hi = base.hi
+        assert hi is not None, "ids are those of a window"
+        if len(ids) > most:
+            ids, end = ids[:most], base.pinned(hi, ids[most - 1])
+        array = f"{{{','.join(map(str, ids))}}}"  # psycopg takes five times as long to make it of a list
+        parameters = {"lo": str(base.lo), "hi": str(hi), "ids": array}
+        fetched = self._session.fetch("log/rows_of_stretch", {**self._range, **parameters})
+        rows, (beyond, token) = _rows(fetched), fetched[0][ROW_WIDTH:]
+        end = end if beyond is None else base.pinned(hi, rows[-1][0])
+        return Page(rows, base, end, token or MISSING)
 
     def _scan_window(self, position: Position, hi: Snapshot, most: int) -> Page:
-        parameters = {"lo": str(position.lo), "hi": str(hi), "pos": position.pos, "scan": self._scan}
-        scan = "log/scan_whole_window" if self._owns_all else "log/scan_window"
-        fetched = self._session.fetch(scan, {**self._range, **parameters, "rows": most})
-        found, scanned, edge, others = fetched[0][ROW_WIDTH:]
+        scan = self._rows * SCAN_FACTOR
+        parameters = {"lo": str(position.lo), "hi": str(hi), "pos": position.pos, "scan": scan}
+        fetched = self._session.fetch("log/scan_window", {**self._range, **parameters, "rows": most})
+        found, scanned, edge = fetched[0][ROW_WIDTH:]
         rows = _rows(fetched)
-        if not rows and others:  # the window continues here with events of other shards: this is not a gap
-            return Page([], position, position.pinned(hi, edge))
-        return Page(rows, position, self._behind(position, rows, found, scanned, edge))
-
-    def _behind(
-        self, position: Position, rows: Rows, found: int, scanned: int | None, edge: int | None
-    ) -> Position:
-        """Where the scan continues: behind the page, behind rows of others, or at the end of the window."""
-        assert position.hi is not None
         if len(rows) < found or scanned is None:
-            return position.pinned(position.hi, rows[-1][0])
-        if scanned < self._scan or edge is None:
-            return Position(position.hi)
-        if rows:
-            return position.pinned(position.hi, edge)
-        first = self._first(position, position.hi, edge)
-        return Position(position.hi) if first is None else position.pinned(position.hi, first - 1)
+            end = position.pinned(hi, rows[-1][0])
+        elif scanned < scan:
+            end = Position(hi)
+        else:
+            end = position.pinned(hi, edge) if rows else self._beyond_gap(position, hi, edge)
+        return Page(rows, position, end)
 
-    def _first(self, position: Position, hi: Snapshot, pos: int) -> int | None:
-        """The smallest id of the window behind ``pos``, from the (xid, id) index in bounded pieces."""
-        spans = _spans(position.lo, hi, pos)
-        smallest = NEVER
-        while spans:
-            size = max(PIECE // len(spans), 1)
-            pieces = self._pieces(spans, hi, pos, size)
-            smallest = min(smallest, *(piece.first or NEVER for piece in pieces))
-            full = [(span, piece) for span, piece in zip(spans, pieces, strict=True) if piece.count == size]
-            rests = [span.behind(piece, hi, pos, smallest) for span, piece in full]
-            spans = [rest for rest in rests if rest.xid < rest.until]
-            self._tick()
-        return None if smallest == NEVER else smallest
-
-    def _pieces(self, spans: list[_Span], hi: Snapshot, pos: int, size: int) -> list[_Piece]:
-        parameters = {
-            "xids": [str(span.xid) for span in spans],
-            "ids": [span.id for span in spans],
-            "untils": [str(span.until) for span in spans],
-            "hi": str(hi),
-            "pos": pos,
-            "piece": size,
-        }
-        return [
-            _Piece(*row) for row in self._session.fetch("log/window_start", {**self._range, **parameters})
-        ]
-
-    @property
-    def _scan(self) -> int:
-        return self._rows * SCAN_FACTOR
-
-
-def _open_end(lo: Snapshot) -> dict[str, Any]:
-    return {"xmax": str(lo.xmax), "xip": [str(xid) for xid in lo.xip]}
-
-
-def _spans(lo: Snapshot, hi: Snapshot, pos: int) -> list[_Span]:
-    """The transactions of a window: those listed in ``lo.xip`` and those from ``lo.xmax`` on."""
-    named = [_Span(xid, pos, xid + 1) for xid in lo.xip if hi.sees(xid)]
-    return [*named, _Span(lo.xmax, pos, hi.xmax)]
+    def _beyond_gap(self, position: Position, hi: Snapshot, edge: int) -> Position:
+        first = self._stretches.start.find(self._buckets, position.lo, hi, edge)
+        return Position(hi) if first is None else position.pinned(hi, first - 1)
 
 
 def _rows(fetched: Rows) -> Rows:

@@ -21,6 +21,7 @@ from relay.log.checkpoint import Checkpoints, Tally
 from relay.log.news import News
 from relay.log.reader import POLL_FACTOR, Log
 from relay.log.session import Session
+from relay.log.stretches import Stretches
 from relay.publishers.base import Failure, Outcome, Trouble
 from relay.shard.in_flight import InFlight
 from relay.shard.page_size import PageSize
@@ -32,14 +33,14 @@ UNWRITABLE = (Trouble.TOPIC_MISSING, Trouble.TOPIC_FORBIDDEN, Trouble.NOT_ENOUGH
 class OwnedShard:
     """A shard under lease. ``step`` publishes one page. The object ends with the lease or the session."""
 
-    def __init__(self, session: Session, lease: Lease, context: Context) -> None:
+    def __init__(self, session: Session, lease: Lease, context: Context, stretches: Stretches) -> None:
         config = context.settings
         self.lease = lease
         self._context = context
         self._holds = Holds(session, lease, config)
         self._checkpoints = Checkpoints(session, lease)
         self._checkpoints.confirm()
-        self._log = Log(session, lease, rows=config.page_rows, size=config.page_bytes, tick=context.tick)
+        self._log = Log(session, lease, stretches, rows=config.page_rows, size=config.page_bytes)
         self._page_size = PageSize(config.page_rows)
         self._publishing = Backoff(config.backoff_seconds)
         self._hold_releases = HoldReleases(context, self._holds, self._checkpoints, self._deliver)

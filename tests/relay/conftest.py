@@ -23,6 +23,7 @@ from relay.conf import RelaySettings
 from relay.context import Context
 from relay.engine import Relay
 from relay.log.session import Session
+from relay.log.stretches import Stretches
 from relay.publishers.memory import MemoryPublisher
 from relay.sender import Sender
 from relay.shard.owned import OwnedShard
@@ -106,6 +107,7 @@ class Desk:
         self.settings = settings
         self.broker = MemoryPublisher()
         self.session = Session("default")
+        self.stretches = Stretches(self.session, lambda: None, settings.page_rows)
         self.sender = Sender(self.broker, margin=0.0)
         self.owner: UUID = uuid4()
         self.open()
@@ -115,7 +117,7 @@ class Desk:
         lease = Lease.acquire(self.session, self.owner, LEASE_SECONDS)
         assert lease is not None, "somebody owns the shard"
         context = Context(self.sender, BinaryEncoder("/test"), self.settings, lambda: None)
-        self.shard = OwnedShard(self.session, lease, context)
+        self.shard = OwnedShard(self.session, lease, context, self.stretches)
         return self.shard
 
     def reopen(self) -> OwnedShard:

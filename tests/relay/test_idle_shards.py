@@ -9,6 +9,7 @@ import pytest
 
 from outbox.operations import resharding
 from relay.log.session import qualified
+from relay.log.stretches import LEAST_PAGES
 from tests.relay.conftest import Desk, Writer, insert
 
 Desks = Callable[..., Desk]
@@ -37,7 +38,7 @@ def rows_read(office: Desk) -> int:
         "xmax": str(lo.xmax),
         "xip": [str(xid) for xid in lo.xip],
     }
-    return _analyzed(office, "log/poll", parameters)
+    return _analyzed(office, "log/poll_ids", parameters)
 
 
 def _analyzed(office: Desk, name: str, parameters: Any) -> int:
@@ -115,7 +116,7 @@ def test_a_look_up_reads_a_piece_however_large_the_transaction(
     idle: Desk, writer: Writers, monkeypatch: pytest.MonkeyPatch, bucket: int
 ) -> None:
     """One that was open when the position moved, one that was not, and one amid small ones."""
-    monkeypatch.setattr("relay.log.reader.PIECE", 50)
+    monkeypatch.setattr("relay.log.window_start.PIECE", 50)
     read: list[int] = []
     fetch = idle.session.fetch
 
@@ -173,4 +174,4 @@ def test_a_sparse_shard_reads_a_window_of_others_once(idle: Desk) -> None:
     idle.session.fetch = counted  # type: ignore[method-assign]
     assert len(idle.drain()) == 20
     assert statements.count("log/window_start") <= 2
-    assert statements.count("log/scan_window") <= 4_020 / (PAGE_ROWS * 8) + 22
+    assert statements.count("log/stretch") <= 4_020 / (PAGE_ROWS * LEAST_PAGES) + 22

@@ -196,22 +196,27 @@ def test_the_plans_use_the_indexes_whatever_the_statistics(
     lo, hi = "3:3:", "900000000:900000000:"
     common = {"first": 0, "last": 255, "rows": 100, "bytes": 1000}
     polled = _plan(office, "log/poll", {**common, "most": 200, "xmax": "900000000", "xip": ["5", "6"]})
+    ids = _plan(office, "log/poll_ids", {**common, "most": 200, "xmax": "900000000", "xip": ["5", "6"]})
     news = _plan(office, "log/news", {"most": 200, "xmax": "900000000", "xip": ["5", "6"]})
     held = _plan(office, "holds/held", {**common, "hold": 1})
     spans = {"xids": ["5", "900000000"], "ids": [10, 10], "untils": ["6", "900000001"]}
     first = _plan(office, "log/window_start", {**common, **spans, "hi": hi, "pos": 10, "piece": 50})
-    walked = _plan(office, "log/scan_window", {**common, "lo": lo, "hi": hi, "pos": 10, "scan": 800})
-    whole = _plan(office, "log/scan_whole_window", {**common, "lo": lo, "hi": hi, "pos": 10, "scan": 800})
+    window = {**common, "lo": lo, "hi": hi}
+    walked = _plan(office, "log/scan_window", {**window, "pos": 10, "scan": 800})
+    stretch = _plan(office, "log/stretch", {**window, "pos": 10, "scan": 800})
+    named = _plan(office, "log/rows_of_stretch", {**window, "ids": "{1,2,3}"})
     assert polled.count("outbox_event_xid") == 4
     assert polled.count("Index Only Scan using outbox_event_xid") == 2
+    assert ids.count("outbox_event_xid") == 4
     assert news.count("Index Scan using outbox_event_xid") == 2
     assert "Index Scan using outbox_event_xid" in first
     assert "ROW(xid, id) > ROW(" in first
-    assert "outbox_event_pkey" in walked
-    assert whole.count("Scan using outbox_event_pkey") == 2
+    assert walked.count("Scan using outbox_event_pkey") == 2
+    assert stretch.count("Scan using outbox_event_pkey") == 1
+    assert named.count("Scan using outbox_event_pkey") == 1
     assert "outbox_held_hold" in held
     assert "Sort" not in held
-    for plan in (polled, news, first, walked, whole, held):
+    for plan in (polled, ids, news, first, walked, stretch, named, held):
         assert "Seq Scan on outbox_event" not in plan
         assert "Bitmap" not in plan
 

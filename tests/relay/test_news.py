@@ -16,8 +16,8 @@ from tests.relay.conftest import Writer, divide, insert, pause, payloads, resume
 
 Writers = Callable[[], Writer]
 SHARDS, PAGE_ROWS = 8, 250
-OF_SHARD_3 = 256 * 3 // SHARDS
-"""A bucket."""
+OF_SHARD_3, OF_SHARD_5 = 256 * 3 // SHARDS, 256 * 5 // SHARDS
+"""Buckets."""
 
 
 class Watched(Relay):
@@ -73,7 +73,7 @@ def test_an_event_wakes_its_shard_alone(relay: Watched) -> None:
     insert(OF_SHARD_3, "t")
     statements = relay.statements_of_a_turn()
     assert payloads(relay.broker.records) == ["k:1"]
-    assert statements.count("log/poll") == 1
+    assert statements.count("log/poll_ids") == 1
     assert relay.published() == []
     assert relay.statements_of_a_turn() == ["log/news"]
 
@@ -94,9 +94,20 @@ def test_events_of_transactions_that_were_open_when_it_came_to_rest_are_found(
 
 
 def test_more_events_than_an_answer_lists_wake_every_shard(relay: Watched) -> None:
+    logs = [shard._log for shard in relay.shards.values()]
+    before = [log._last for log in logs]
     insert(OF_SHARD_3, "t", MOST)
-    assert relay.statements_of_a_turn().count("log/poll") == SHARDS
+    assert relay.statements_of_a_turn().count("log/poll_ids") == 1
+    assert all(log._last is logs[0]._last is not old for log, old in zip(logs, before, strict=True))
     assert len(relay.broker.records) == MOST
+
+
+def test_what_a_turn_has_polled_is_too_old_for_the_next(relay: Watched) -> None:
+    insert(OF_SHARD_5, "t")
+    relay.turn()
+    insert(OF_SHARD_3, "t")
+    relay.turn()
+    assert len(relay.broker.records) == 2
 
 
 def test_a_shard_at_rest_does_not_stay_behind_for_ever(relay: Watched) -> None:

@@ -39,7 +39,7 @@ def owned(office: Desk) -> list[OwnedShard]:
     context = Context(office.sender, office.shard._context.encode, office.settings, lambda: None)
     shards = []
     while (lease := Lease.acquire(office.session, uuid4(), LEASE_SECONDS)) is not None:
-        shards.append(OwnedShard(office.session, lease, context))
+        shards.append(OwnedShard(office.session, lease, context, office.stretches))
     return shards
 
 

@@ -74,7 +74,7 @@ def test_a_straggler_behind_a_long_gap_of_published_rows_is_found(desk: Desks, w
 def test_one_transaction_larger_than_a_piece_of_the_index(
     desk: Desks, writer: Writers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("relay.log.reader.PIECE", 10)
+    monkeypatch.setattr("relay.log.window_start.PIECE", 10)
     office, w = desk(page_rows=4), writer()
     w.insert("a", 3)
     w.commit()
@@ -104,7 +104,7 @@ def test_what_commits_behind_a_pinned_window_is_no_part_of_it(desk: Desks, write
 def test_the_first_id_of_any_window_is_found(
     desk: Desks, writer: Writers, monkeypatch: pytest.MonkeyPatch, piece: int
 ) -> None:
-    monkeypatch.setattr("relay.log.reader.PIECE", piece)
+    monkeypatch.setattr("relay.log.window_start.PIECE", piece)
     resharding.reshard("default", 2)
     office, writers, chance = desk(), [writer() for _ in range(5)], random.Random(piece)
     snapshots = [NOTHING]
@@ -127,7 +127,8 @@ def test_the_first_id_of_any_window_is_found(
             and not position.covers(int(xid), row_id)
         ]
         behind = min((row_id for row_id in window if row_id > pos), default=None)
-        assert office.shard._log._first(position, now, pos) == behind
+        buckets = range(office.shard.lease.first, office.shard.lease.last + 1)
+        assert office.stretches.start.find(buckets, position.lo, now, pos) == behind
 
 
 def _snapshot(office: Desk) -> Snapshot:

@@ -19,6 +19,7 @@ from relay.conf import RelaySettings
 from relay.context import Context
 from relay.errors import LeaseLost, PublisherUnavailable
 from relay.log.session import Session
+from relay.log.stretches import Stretches
 from relay.publishers.base import Failure, Trouble
 from relay.publishers.memory import MemoryPublisher
 from relay.sender import Sender
@@ -74,6 +75,7 @@ class RelayOnBench:
         self.owner = uuid4()
         self.broker = Broker(self._records, self._repaired)
         self.session = Session("default")
+        self.stretches = Stretches(self.session, lambda: None, SETTINGS.page_rows)
         self.sender = Sender(self.broker, margin=0.0)
         self.shards: dict[int, OwnedShard] = {}
         self.lost = ""
@@ -82,11 +84,12 @@ class RelayOnBench:
         lease = Lease.acquire(self.session, self.owner, TTL, list(self.shards))
         if lease is not None:
             context = Context(self.sender, BinaryEncoder("/bench"), SETTINGS, lambda: None)
-            self.shards[lease.shard] = OwnedShard(self.session, lease, context)
+            self.shards[lease.shard] = OwnedShard(self.session, lease, context, self.stretches)
 
     def step(self) -> bool:
         """One page of every shard, as a turn of the loop; what is lost is given up, as the loop does."""
         busy = False
+        self.stretches.turn()
         wake(self.session, self.shards.values())
         for shard in list(self.shards.values()):
             try:
@@ -105,6 +108,7 @@ class RelayOnBench:
         for shard in self.shards.values():
             shard.lease.release(self.session)
         self.shards.clear()
+        self.stretches.forget()
 
     def crash(self) -> None:
         self.close()

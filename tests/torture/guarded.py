@@ -53,6 +53,22 @@ GUARDS = [
         f"{RELAY}/test_window.py::test_a_straggler_behind_a_long_gap_of_published_rows_is_found",
     ),
     Guard(
+        "the upper snapshot of what is named for all",
+        f"{RELAY}/test_stretches.py::test_a_row_that_was_named_and_is_another_now_is_not_read",
+    ),
+    Guard(
+        "the lower snapshot of what is named for all",
+        f"{RELAY}/test_stretches.py::test_shards_that_come_from_different_positions_share_one_window",
+    ),
+    Guard(
+        "the incarnation token of what is read for all",
+        f"{RELAY}/test_stretches.py::test_nor_by_a_shard_that_was_taken_again_since",
+    ),
+    Guard(
+        "a poll of its own for each turn",
+        f"{RELAY}/test_news.py::test_what_a_turn_has_polled_is_too_old_for_the_next",
+    ),
+    Guard(
         "the position behind acknowledged events only",
         f"{RELAY}/test_holds.py::test_an_outage_holds_nothing",
     ),

@@ -1,5 +1,5 @@
--- The next rows of the log: not visible in lo, visible now, with the snapshot and the incarnation token of
--- this statement. "partial": there are more than %(most)s rows of any shard, so none is read. Otherwise two
+-- The next rows of the log, for the owner of all buckets: not visible in lo, visible now, with the snapshot and the
+-- incarnation token of this statement. "partial": there are more than %(most)s rows, so none is read. Otherwise two
 -- index scans on (xid, id) read them, and stop after more than a page. found > rows means that these rows are
 -- not the head of the log.
 WITH now AS MATERIALIZED (
@@ -17,11 +17,11 @@ LEFT JOIN LATERAL (
            sum(coalesce(octet_length(payload), 0)) OVER (ORDER BY id ROWS UNBOUNDED PRECEDING) AS bytes
     FROM (
         (SELECT * FROM {schema}outbox_event
-         WHERE NOT now.partial AND xid >= %(xmax)s::text::xid8 AND bucket BETWEEN %(first)s AND %(last)s
+         WHERE NOT now.partial AND xid >= %(xmax)s::text::xid8
          LIMIT %(rows)s + 1)
         UNION ALL
         (SELECT * FROM {schema}outbox_event
-         WHERE NOT now.partial AND xid = ANY (%(xip)s::text[]::xid8[]) AND bucket BETWEEN %(first)s AND %(last)s
+         WHERE NOT now.partial AND xid = ANY (%(xip)s::text[]::xid8[])
          LIMIT %(rows)s + 1)
     ) AS window_rows
 ) AS page ON page.bytes - coalesce(octet_length(page.payload), 0) < %(bytes)s

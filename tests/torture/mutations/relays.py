@@ -8,7 +8,7 @@ import pytest
 
 from tests.torture.mutations.tools import Mutation, instead, sql
 
-WINDOWS = ("log/scan_window", "log/scan_whole_window")
+WINDOWS = ("log/scan_window", "log/stretch", "log/rows_of_stretch")
 
 
 def no_token(patch: pytest.MonkeyPatch) -> None:
@@ -32,6 +32,16 @@ def no_token_at_rest(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
         OwnedShard, "hear", lambda shard, news: hear(shard, replace(news, token=shard._checkpoints.token))
     )
+
+
+def no_token_of_what_is_shared(patch: pytest.MonkeyPatch) -> None:
+    """What a shard has read for others is taken, whatever incarnation has seen it."""
+    from dataclasses import replace
+
+    from relay.log.reader import Log
+
+    read = Log.read
+    patch.setattr(Log, "read", lambda log, *asked: replace(read(log, *asked), token=None))
 
 
 def position_in_memory(patch: pytest.MonkeyPatch) -> None:
@@ -153,6 +163,16 @@ RELAY: dict[str, Mutation] = {
         WINDOWS,
         ("NOT pg_visible_in_snapshot(xid, (SELECT %(lo)s::text::pg_snapshot))", "%(lo)s::text <> ''"),
     ),
+    "the upper snapshot of what is named for all": sql(
+        "log/rows_of_stretch",
+        ("AND pg_visible_in_snapshot(xid, (SELECT %(hi)s::text::pg_snapshot))", "AND %(hi)s::text <> ''"),
+    ),
+    "the lower snapshot of what is named for all": sql(
+        "log/rows_of_stretch",
+        ("NOT pg_visible_in_snapshot(xid, (SELECT %(lo)s::text::pg_snapshot))", "%(lo)s::text <> ''"),
+    ),
+    "the incarnation token of what is read for all": no_token_of_what_is_shared,
+    "a poll of its own for each turn": instead("relay.log.stretches.Stretches.turn", lambda _: None),
     "the position behind acknowledged events only": fire_and_forget,
     "the margin of the lease": instead("relay.cluster.lease.Lease.remaining", 1e9),
     "expired leases stay expired": sql("cluster/renew", ("AND lease_until > clock_timestamp()", "")),
@@ -176,7 +196,9 @@ RELAY: dict[str, Mutation] = {
     "a pause that comes before trouble is noted": sql(
         "holds/reschedule_hold", ("AND release_at <= clock_timestamp()", "")
     ),
-    "the bound of what a poll reads": sql("log/poll", ("OFFSET %(most)s", "OFFSET %(most)s * 1000000")),
+    "the bound of what a poll reads": sql(
+        ("log/poll", "log/poll_ids"), ("OFFSET %(most)s", "OFFSET %(most)s * 1000000")
+    ),
     "a shard at rest that hears of its own events": instead(
         "relay.log.news.News.concerns", lambda news, first, last: False
     ),
