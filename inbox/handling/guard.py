@@ -43,11 +43,14 @@ class StatementGuard:
         session = self._connection.connection
         unwatched = session.cursor_factory
         session.cursor_factory = partial(_watched(unwatched), guard=self)
+        wrappers = self._connection.execute_wrappers
+        wrappers.append(_refuse_another_transaction)
         try:
-            with self._connection.execute_wrapper(_refuse_another_transaction):
-                yield
+            yield
         finally:
             session.cursor_factory = unwatched
+            wrappers.remove(_refuse_another_transaction)  # a handler may have left another one behind it
+            drop_busy(self._connection)
 
     def check(self, sql: Any, params: Any = None) -> None:
         """Raises EffectsLost: no handler may run this statement."""
@@ -103,6 +106,17 @@ def _refuse_another_transaction(
     """An execute wrapper. Django makes cursors on the server, as for iterator(), without the factory."""
     _refuse_idle(context["connection"])
     return execute(sql, params, many, context)
+
+
+def drop_busy(connection: BaseDatabaseWrapper) -> bool:
+    """Close a connection whose COPY or stream() a handler left open: no statement can follow, not even a
+    ROLLBACK. Returns whether it was one.
+    """
+    session = connection.connection
+    is_busy = session is not None and session.pgconn.transaction_status == TransactionStatus.ACTIVE
+    if is_busy:
+        connection.close()
+    return is_busy
 
 
 def _refuse_idle(connection: BaseDatabaseWrapper) -> None:

@@ -29,12 +29,27 @@ def never_left() -> None:
     transaction.atomic().__enter__()
 
 
+def in_a_copy() -> Iterator[None]:
+    with connection.connection.cursor() as cursor, cursor.copy("COPY inbox_processed FROM STDIN"):
+        yield
+
+
+def in_rows_that_are_read_one_by_one() -> Iterator[None]:
+    with connection.connection.cursor() as cursor:
+        for _ in cursor.stream("SELECT generate_series(1, 100000)"):
+            yield
+
+
 @pytest.fixture
 def memory(effects: Effects) -> MemoryConsumer:
     return MemoryConsumer("test", handlers=effects.registry, raises=False, time=SkippedTime(stop_after=500))
 
 
-@pytest.mark.parametrize("block", [in_a_block, in_a_block_of_psycopg], ids=["Django", "psycopg"])
+@pytest.mark.parametrize(
+    "block",
+    [in_a_block, in_a_block_of_psycopg, in_a_copy, in_rows_that_are_read_one_by_one],
+    ids=["Django", "psycopg", "COPY", "stream"],
+)
 @pytest.mark.parametrize("failing", [False, True], ids=["", "and fails"])
 def test_a_block_that_a_handler_leaves_open_costs_only_its_own_event(
     effects: Effects, memory: MemoryConsumer, block: Callable[[], Iterator[None]], failing: bool
@@ -61,6 +76,29 @@ def test_a_block_that_a_handler_leaves_open_costs_only_its_own_event(
     connection.close()
     assert (effects.of("a"), effects.of("b"), effects.of("bad")) == ([1, 2, 3], [1], [])
     assert undecided().get().event_id == "bad-1"
+
+
+def test_a_wrapper_of_statements_that_a_handler_leaves_is_the_only_one_that_stays(
+    effects: Effects, memory: MemoryConsumer
+) -> None:
+    """As instrumentation does that installs itself when it is first used."""
+    seen: list[str] = []
+
+    def leave(execute: Callable[..., object], sql: str, *rest: object) -> object:
+        seen.append(sql)
+        return execute(sql, *rest)
+
+    before = [*connection.execute_wrappers]
+    effects.fails["leave"] = lambda: connection.execute_wrappers.append(leave)
+    try:
+        send_steps(memory, "a", 1, fail="leave")
+        send_steps(memory, "a", 2)
+        memory.drain()
+        assert connection.execute_wrappers == [*before, leave]
+    finally:
+        connection.execute_wrappers[:] = before
+    assert effects.of("a") == [1, 2]
+    assert seen
 
 
 def test_a_block_that_is_never_left_keeps_no_other_event_from_its_commit(
