@@ -152,7 +152,14 @@ class Consumer:
             failed=failed,
         )
         held = replace(routes, held=True)
-        self._retries = Retries(unit=unit, routes=held, judge=judge, attempts=inbox.attempts, failed=failed)
+        self._retries = Retries(
+            unit=unit,
+            routes=held,
+            judge=judge,
+            attempts=inbox.attempts,
+            batch_size=consumer.batch_size,
+            failed=failed,
+        )
 
     def _set_up_commits(self, inbox: Settings) -> None:
         """Create what stores the offsets, and what moves the consumer."""

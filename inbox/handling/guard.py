@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg.pq import TransactionStatus
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     _Base = Cursor[Any]
 else:
     _Base = object
+
+CANCEL_SECONDS = 5.0
 
 
 class StatementGuard:
@@ -109,12 +112,15 @@ def _refuse_another_transaction(
 
 
 def drop_busy(connection: BaseDatabaseWrapper) -> bool:
-    """Close a connection whose COPY or stream() a handler left open: no statement can follow, not even a
-    ROLLBACK. Returns whether it was one.
+    """Close a connection on which something still runs: a COPY or stream() that a handler left open, or the
+    statement of a handler that was interrupted. No statement can follow, not even a ROLLBACK, and the server
+    would go on, and keep the locks of the transaction. Returns whether it was one.
     """
     session = connection.connection
     is_busy = session is not None and session.pgconn.transaction_status == TransactionStatus.ACTIVE
     if is_busy:
+        with suppress(psycopg.Error):
+            session.cancel_safe(timeout=CANCEL_SECONDS)
         connection.close()
     return is_busy
 
