@@ -18,8 +18,8 @@ ENDED = (
     "has the effects of other events too: leave that to the inbox; use transaction.atomic() for savepoints"
 )
 RUNS = (
-    "a handler left a COPY or a stream() of psycopg open, behind which no other statement can run: leave "
-    "each in the handler that began it"
+    "a handler left its connection within a statement, behind which no other one can run: leave each COPY and "
+    "stream() of psycopg in the handler that began it, and do not catch the end of INBOX['HANDLER_SECONDS']"
 )
 CHECKS = (
     "a handler ran SET CONSTRAINTS ALL IMMEDIATE (as connection.check_constraints() does), which also checks "
