@@ -18,7 +18,7 @@ ENDED = (
     "has the effects of other events too: leave that to the inbox; use transaction.atomic() for savepoints"
 )
 RUNS = (
-    "a handler left its connection within a statement, behind which no other one can run: leave each COPY and "
+    "a handler left its connection within a statement, behind which no other can run: leave each COPY and "
     "stream() of psycopg in the handler that began it, and do not catch the end of INBOX['HANDLER_SECONDS']"
 )
 CHECKS = (
