@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from django.db import DatabaseError, connection, transaction
 
+import inbox
 from inbox.handling.savepoints import Savepoints
 from inbox.models import Processed
 from inbox.testing import MemoryConsumer, SkippedTime
@@ -45,11 +46,7 @@ def memory(effects: Effects) -> MemoryConsumer:
     return MemoryConsumer("test", handlers=effects.registry, raises=False, time=SkippedTime(stop_after=500))
 
 
-@pytest.mark.parametrize(
-    "block",
-    [in_a_block, in_a_block_of_psycopg, in_a_copy, in_rows_that_are_read_one_by_one],
-    ids=["Django", "psycopg", "COPY", "stream"],
-)
+@pytest.mark.parametrize("block", [in_a_block, in_a_block_of_psycopg], ids=["Django", "psycopg"])
 @pytest.mark.parametrize("failing", [False, True], ids=["", "and fails"])
 def test_a_block_that_a_handler_leaves_open_costs_only_its_own_event(
     effects: Effects, memory: MemoryConsumer, block: Callable[[], Iterator[None]], failing: bool
@@ -76,6 +73,27 @@ def test_a_block_that_a_handler_leaves_open_costs_only_its_own_event(
     connection.close()
     assert (effects.of("a"), effects.of("b"), effects.of("bad")) == ([1, 2, 3], [1], [])
     assert undecided().get().event_id == "bad-1"
+
+
+@pytest.mark.parametrize("block", [in_a_copy, in_rows_that_are_read_one_by_one], ids=["COPY", "stream"])
+def test_a_statement_that_a_handler_leaves_running_costs_only_its_own_event(
+    effects: Effects, memory: MemoryConsumer, block: Callable[[], Iterator[None]]
+) -> None:
+    """No other one can run behind it, not even a ROLLBACK."""
+    waiting: list[Iterator[None]] = []
+
+    @effects.registry.handler("test.leave")
+    def leave(event: inbox.Event) -> None:
+        waiting.append(block())
+        next(waiting[-1])
+
+    memory.restart()
+    send_steps(memory, "a", 1)
+    memory.send("test.leave", key="bad")
+    send_steps(memory, "a", 2)
+    memory.drain()
+    assert effects.of("a") == [1, 2]
+    assert "within a statement" in undecided().get().error
 
 
 def test_a_wrapper_of_statements_that_a_handler_leaves_is_the_only_one_that_stays(
