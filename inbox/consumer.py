@@ -73,8 +73,7 @@ class Consumer:
         other_databases.install(inbox.database, inbox.other_databases)
         self._delays = delays()
         self._alive_at = self._retry_at = clock()
-        self._joined = False
-        self._in_hand = 0
+        self._joined, self._in_hand = False, 0
         self._pauses = Pauses(consumer.name, source, consumer.topics, lambda: self._heartbeat.paused)
 
     @property
@@ -270,7 +269,7 @@ class Consumer:
         try:
             outcome = self._retries.run(self._check_stop_retrying, self._pauses.topics)
         except Abandoned:
-            return  # no polled record is lost, because none is being handled
+            return  # the loop asks again, and rewinds what is in hand
         except UNAVAILABLE as error:
             self._outages.begin(RETRYING, error)
             drop_dead_connection(self._database)
