@@ -18,9 +18,10 @@ from inbox.handling.unhandled import UnhandledTypes
 from inbox.handling.unit_of_work import UnitOfWork
 from inbox.holding.judge import HANDLER, Judge
 from inbox.holding.retries import Retries
-from inbox.offsets import DatabaseOffsets, first_offsets, next_offsets
+from inbox.offsets import DatabaseOffsets, next_offsets
+from inbox.pauses import Pauses
+from inbox.read_ahead import ReadAhead
 from inbox.seeks import Seeks
-from inbox.signals import paused, resumed
 from inbox.source import Partition, Source
 from inbox.status.heartbeat import DATABASE, Heartbeat
 from inbox.status.outages import Outages
@@ -33,8 +34,6 @@ POLL_SECONDS = 0.5
 KEEP_ALIVE_EVERY = 1.0
 RETRYING = "PostgreSQL (retrying held events)"
 RETRY_EVERY = 1.0
-EVERY_TOPIC = ""
-"""In a pause: the whole consumer."""
 
 
 class Consumer:
@@ -64,6 +63,7 @@ class Consumer:
         self._source, self._offsets = source, offsets
         self._stop, self._clock, self._progress = stop, clock, progress
         self._outages = Outages(consumer.name, clock)
+        self.read_ahead = ReadAhead(source, consumer.batch_size)
         self._unhandled = UnhandledTypes(
             consumer, inbox.database, routes.handlers.keys(), clock, inbox.heartbeat_seconds
         )
@@ -73,10 +73,8 @@ class Consumer:
         other_databases.install(inbox.database, inbox.other_databases)
         self._delays = delays()
         self._alive_at = self._retry_at = clock()
-        self._joined = False
-        self._in_hand = 0
-        self._topics = consumer.topics
-        self._paused: frozenset[str] = frozenset()
+        self._joined, self._in_hand = False, 0
+        self._pauses = Pauses(consumer.name, source, consumer.topics, lambda: self._heartbeat.paused)
 
     @property
     def outages(self) -> Collection[str]:
@@ -147,11 +145,20 @@ class Consumer:
             outages=self._outages,
             wait=self._wait,
             check_stop=self._check_stop,
+            read_on=self._read_on,
+            retry_held=self._try_again,
             batch_size=consumer.batch_size,
             failed=failed,
         )
         held = replace(routes, held=True)
-        self._retries = Retries(unit=unit, routes=held, judge=judge, attempts=inbox.attempts, failed=failed)
+        self._retries = Retries(
+            unit=unit,
+            routes=held,
+            judge=judge,
+            attempts=inbox.attempts,
+            batch_size=consumer.batch_size,
+            failed=failed,
+        )
 
     def _set_up_commits(self, inbox: Settings) -> None:
         """Create what stores the offsets, and what moves the consumer."""
@@ -159,7 +166,7 @@ class Consumer:
             self.name,
             self._source,
             self._offsets,
-            start_over=self._processor.start_over,
+            start_over=self._start_over,
             database_failed=self._database_failed,
             kafka_failed=self._kafka_failed,
             check_every=inbox.heartbeat_seconds,
@@ -195,27 +202,26 @@ class Consumer:
         """One round: poll, handle, commit; then retry held events that are due."""
         self._progress()
         self._heartbeat.beat()
-        self._heed_pauses()
+        self._pauses.heed()
         self._seeks.carry_out()
         self._commits.check()
         self._handle(self._poll())
         self._try_again()
         self._unhandled.write()
 
-    def _heed_pauses(self) -> None:
-        """Read no topic that a person has paused. The heartbeat reads which ones."""
-        before, now = self._paused, self._heartbeat.paused
-        if now != before:
-            self._paused = now
-            self._source.pause(self._topics if EVERY_TOPIC in now else now)
-            for signal, changed in ((paused, now - before), (resumed, before - now)):
-                if changed:
-                    signal.send(self.name, topics=sorted(topic or "all topics" for topic in changed))
-
     def _poll(self) -> Sequence[ConsumerRecord]:
+        return self.read_ahead.take() or self._read(lambda: self._source.poll(POLL_SECONDS))
+
+    def _read_on(self) -> Sequence[ConsumerRecord]:
+        """While no key in hand succeeds: the records that came later."""
+        if self._pauses.have_changed:
+            raise Abandoned
+        return self._read(self.read_ahead.read)
+
+    def _read(self, read: Callable[[], Sequence[ConsumerRecord]]) -> Sequence[ConsumerRecord]:
         self._joined = self._source.joined
         try:
-            records = self._source.poll(POLL_SECONDS)
+            records = read()
         except SourceUnavailable as error:
             self._kafka_failed(error)
             self._stop.wait(next(self._delays))
@@ -239,10 +245,14 @@ class Consumer:
             self._commits.read_again()
             done.clear()  # these are read again
         except Abandoned:
-            self._source.rewind(first_offsets(records, done))
+            self.read_ahead.rewind(records, done)
         finally:
             self._in_hand = 0
             self._commits.add(done)
+
+    def _start_over(self, partitions: Collection[Partition]) -> None:
+        self.read_ahead.rewind((), {})  # all of it is read again
+        self._processor.start_over(partitions)
 
     def _kafka_failed(self, error: Exception) -> None:
         self._outages.begin(KAFKA, error)
@@ -253,13 +263,13 @@ class Consumer:
 
     def _try_again(self) -> None:
         began_at = self._clock()
-        if began_at < self._retry_at or EVERY_TOPIC in self._paused:
+        if began_at < self._retry_at or self._pauses.is_everything:
             return
         self._retry_at = began_at + RETRY_EVERY
         try:
-            outcome = self._retries.run(self._check_stop_retrying, self._paused)
+            outcome = self._retries.run(self._check_stop_retrying, self._pauses.topics)
         except Abandoned:
-            return  # no polled record is lost, because none is being handled
+            return  # the loop asks again, and rewinds what is in hand
         except UNAVAILABLE as error:
             self._outages.begin(RETRYING, error)
             drop_dead_connection(self._database)

@@ -6,12 +6,20 @@ from __future__ import annotations
 
 import re
 
+import psycopg
+
 from inbox.errors import EffectsLost
+from inbox.handling.retriable import chain
 from inbox.handling.statements import SPACE, statements
+from inbox.models import Unit
 
 ENDED = (
     "a handler ended the transaction that it runs in (COMMIT, ROLLBACK, or closing the connection), which "
     "has the effects of other events too: leave that to the inbox; use transaction.atomic() for savepoints"
+)
+RUNS = (
+    "a handler left its connection within a statement, behind which no other can run: leave each COPY and "
+    "stream() of psycopg in the handler that began it, and do not catch the end of INBOX['HANDLER_SECONDS']"
 )
 CHECKS = (
     "a handler ran SET CONSTRAINTS ALL IMMEDIATE (as connection.check_constraints() does), which also checks "
@@ -42,3 +50,9 @@ def refuse(sql: str) -> None:
     for pattern, problem in _REFUSED:
         if any(map(pattern.match, found)):
             raise EffectsLost(problem)
+
+
+def is_refused_commit(failure: BaseException) -> bool:
+    """Whether a COMMIT failed because the unit of work had not ended: see ``Unit``."""
+    errors = (error for error in chain(failure) if isinstance(error, psycopg.Error))
+    return Unit._meta.db_table in (error.diag.table_name for error in errors)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg.pq import TransactionStatus
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     _Base = Cursor[Any]
 else:
     _Base = object
+
+CANCEL_SECONDS = 5.0
 
 
 class StatementGuard:
@@ -43,11 +46,14 @@ class StatementGuard:
         session = self._connection.connection
         unwatched = session.cursor_factory
         session.cursor_factory = partial(_watched(unwatched), guard=self)
+        wrappers = self._connection.execute_wrappers
+        wrappers.append(_refuse_another_transaction)
         try:
-            with self._connection.execute_wrapper(_refuse_another_transaction):
-                yield
+            yield
         finally:
             session.cursor_factory = unwatched
+            wrappers.remove(_refuse_another_transaction)  # a handler may have left another one behind it
+            drop_busy(self._connection)
 
     def check(self, sql: Any, params: Any = None) -> None:
         """Raises EffectsLost: no handler may run this statement."""
@@ -103,6 +109,20 @@ def _refuse_another_transaction(
     """An execute wrapper. Django makes cursors on the server, as for iterator(), without the factory."""
     _refuse_idle(context["connection"])
     return execute(sql, params, many, context)
+
+
+def drop_busy(connection: BaseDatabaseWrapper) -> bool:
+    """Close a connection on which something still runs: a COPY or stream() that a handler left open, or the
+    statement of a handler that was interrupted. No statement can follow, not even a ROLLBACK, and the server
+    would go on, and keep the locks of the transaction. Returns whether it was one.
+    """
+    session = connection.connection
+    is_busy = session is not None and session.pgconn.transaction_status == TransactionStatus.ACTIVE
+    if is_busy:
+        with suppress(psycopg.Error):
+            session.cancel_safe(timeout=CANCEL_SECONDS)
+        connection.close()
+    return is_busy
 
 
 def _refuse_idle(connection: BaseDatabaseWrapper) -> None:

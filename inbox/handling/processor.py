@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
+from itertools import cycle
 from typing import TypeVar
 
 from msgspec import structs
@@ -13,7 +15,7 @@ from inbox.database import UNAVAILABLE, drop_dead_connection
 from inbox.errors import Abandoned, Poison, WrongIsolation
 from inbox.handling.pace import Pace
 from inbox.handling.retriable import is_of_the_database, is_worth_a_second_try
-from inbox.handling.routing import Delivery, Routes
+from inbox.handling.routing import Delivery, Routes, first_of_each_key, with_handlers
 from inbox.handling.unit_of_work import Applied, UnitOfWork
 from inbox.holding.judge import Failure, Judge
 from inbox.holding.suspects import Suspects
@@ -35,7 +37,8 @@ class Processor:
     waits only if every handler fails for every key.
 
     ``wait`` sleeps and ``check_stop`` is asked between transactions; both raise Abandoned when the rest is
-    dropped. ``failed`` is called for each failure.
+    dropped. While nothing succeeds, ``read_on`` returns the records that came later, and ``retry_held`` tries
+    held events. ``failed`` is called for each failure.
     """
 
     def __init__(
@@ -47,6 +50,8 @@ class Processor:
         outages: Outages,
         wait: Callable[[float], None],
         check_stop: Callable[[], None],
+        read_on: Callable[[], Sequence[ConsumerRecord]],
+        retry_held: Callable[[], None],
         batch_size: int,
         failed: Callable[[BaseException], None] = lambda error: None,
     ) -> None:
@@ -57,6 +62,8 @@ class Processor:
         self._outages = outages
         self._wait = wait
         self._check_stop = check_stop
+        self._read_on = read_on
+        self._retry_held = retry_held
         self._pace = Pace(batch_size)
         self._later: Sequence[Delivery | None] = ()
         self._failed = failed
@@ -76,7 +83,7 @@ class Processor:
             batch, self._later = records[start:end], routed[end:]
             began_at = self._judge.now()
             try:
-                yield from self._batch(batch, _with_handlers(routed[start:end]))
+                yield from self._batch(batch, with_handlers(routed[start:end]))
             except (Abandoned, WrongIsolation):
                 with suppress(*UNAVAILABLE):
                     self._suspects.drop(records[start:])
@@ -203,35 +210,55 @@ class Processor:
                 event_retried.send(self._unit.consumer, delivery=delivery, seconds=retry_in, outage=outage)
 
     def _wait_for_any(self, deliveries: Sequence[Delivery]) -> None:
-        """Wait until an event of any key takes effect, also one of the next batches. All keys are tried for a
-        second, then one at a time, with pauses. They may be tried out of order, because each event takes
-        effect once.
+        """Wait until an event of any key takes effect, also one of the next batches, or one that comes later.
+        All keys are tried for a second, then one at a time, with pauses. They may be tried out of order,
+        because each event takes effect once.
         """
-        later = _with_handlers(self._later)
-        dead = self._noted([*deliveries, *later])
-        tried = [*deliveries, *self._routes.read([d for d in later if d.record.place not in dead])]
-        self._try_until_one_succeeds(tried)
+        in_hand = [*deliveries, *with_handlers(self._later)]
+        self._try_until_one_succeeds(in_hand, [*deliveries, *self._safe(in_hand, since=len(deliveries))])
         self._noted(deliveries)
 
     def _noted(self, deliveries: Sequence[Delivery]) -> set[Partition]:
         """Note what is tried now. Returns the partitions that have notes of other processes."""
         return self._insist(lambda: self._suspects.begin([each.record for each in deliveries]))
 
-    def _try_until_one_succeeds(self, deliveries: Sequence[Delivery]) -> None:
-        candidates = deque({d.key_hash or d.identity: d for d in reversed(deliveries)}.values())
-        candidates.reverse()
-        swept, until = len(candidates), self._judge.now() + SWEEP_SECONDS
-        while candidates:
-            delivery = candidates.popleft()
+    def _safe(self, deliveries: Sequence[Delivery], *, since: int) -> Sequence[Delivery]:
+        """Note them, and read the payloads from that index on, except where another process has died."""
+        dead = self._noted(deliveries)
+        return self._routes.read([d for d in deliveries[since:] if d.record.place not in dead])
+
+    def _try_until_one_succeeds(self, in_hand: Sequence[Delivery], deliveries: Sequence[Delivery]) -> None:
+        candidates = first_of_each_key(deliveries)
+        known = {*candidates}
+        waiting = deque(candidates.values())
+        swept, until = len(waiting), self._judge.now() + SWEEP_SECONDS
+        turns = cycle((True, False))
+        while waiting:
             if swept <= 0 or self._judge.now() >= until:
-                self._wait(self._judge.pause(delivery))
+                self._wait(self._judge.pause(waiting[0]))
+                if next(turns):
+                    self._retry_held()
+                if not self._judge.nothing_succeeds:
+                    return
+                later = first_of_each_key(self._come_later(in_hand))
+                waiting.extendleft(later[key] for key in later.keys() - known)
+                known |= later.keys()
+                if not self._judge.is_due(waiting[0]):
+                    continue  # a held event was tried instead
+            delivery = waiting.popleft()
             swept -= 1
             self._check_stop()
             failure = self._attempt(delivery)
             if not self._judge.nothing_succeeds:
                 return
             if failure is not None:
-                candidates.append(delivery)
+                waiting.append(delivery)
+
+    def _come_later(self, in_hand: Sequence[Delivery]) -> Sequence[Delivery]:
+        """What was read since then. It is routed again, and counted, when it is handled."""
+        routes = replace(self._routes, skip=lambda event: None)
+        later = with_handlers([routes(record) for record in self._read_on()])
+        return self._safe([*in_hand, *later], since=len(in_hand)) if later else ()
 
     def _attempt(self, delivery: Delivery) -> Failure | None:
         try:
@@ -271,8 +298,3 @@ class Processor:
                 self._outages.end(WRITING)
                 return result, waited
         raise AssertionError
-
-
-def _with_handlers(routed: Sequence[Delivery | None]) -> list[Delivery]:
-    """The deliveries of the records that a handler takes."""
-    return [delivery for delivery in routed if delivery is not None]

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 
 from django.db import InterfaceError, OperationalError
 
@@ -65,7 +66,15 @@ def chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def sqlstate(error: BaseException) -> str | None:
-    return getattr(error.__cause__, "sqlstate", None) or getattr(error, "sqlstate", None)
+    return _sqlstate(error.__cause__) or _sqlstate(error)
+
+
+def _sqlstate(error: BaseException | None) -> str | None:
+    """Errors of other libraries may have an attribute of that name that is something else, or fails."""
+    with suppress(Exception):
+        state = getattr(error, "sqlstate", None)
+        return state if isinstance(state, str) else None
+    return None
 
 
 def _is_itself_retriable(error: BaseException) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from time import monotonic
@@ -172,6 +172,19 @@ def _read(delivery: Delivery) -> Delivery:
         handlers=delivery.handlers,
         arguments=arguments,
     )
+
+
+def with_handlers(routed: Iterable[Delivery | None]) -> list[Delivery]:
+    """Those of records that a handler takes."""
+    return [delivery for delivery in routed if delivery is not None]
+
+
+def first_of_each_key(deliveries: Iterable[Delivery]) -> dict[Hashable, Delivery]:
+    """By key; a delivery without one stands for itself."""
+    first: dict[Hashable, Delivery] = {}
+    for delivery in deliveries:
+        first.setdefault(delivery.identity if delivery.key_hash is None else delivery.key_hash, delivery)
+    return first
 
 
 def _identity(event: Event) -> Identity:

@@ -17,10 +17,9 @@ from psycopg.pq import TransactionStatus
 from inbox.errors import EffectsLost, HandlerFailed, Poison
 from inbox.handling.batch import current_gathering, gathering
 from inbox.handling.batch_call import BatchCall
-from inbox.handling.endings import ENDED
-from inbox.handling.guard import StatementGuard
+from inbox.handling.endings import ENDED, RUNS, is_refused_commit
+from inbox.handling.guard import StatementGuard, drop_busy
 from inbox.handling.on_commit import isolate
-from inbox.handling.retriable import chain
 from inbox.handling.routing import Delivery, Identity
 from inbox.handling.savepoints import Blocks
 from inbox.handling.session import SessionSettings
@@ -229,7 +228,7 @@ class UnitOfWork:
         except HandlerFailed as failure:
             if has_receivers:
                 self._report(what, failure.seconds, failure.__cause__)
-            if _is_refused_commit(failure) or self._was_closed():
+            if is_refused_commit(failure) or self._was_closed():
                 raise HandlerFailed(index, failure.handler, failure.seconds) from EffectsLost(ENDED)
             raise
         if has_receivers:
@@ -281,6 +280,8 @@ class UnitOfWork:
             raise OperationalError("the connection was lost, and a handler caught that error")
         if status in (TransactionStatus.IDLE, TransactionStatus.UNKNOWN):
             raise EffectsLost(ENDED)
+        if drop_busy(connection):
+            raise EffectsLost(RUNS)
         if connection.needs_rollback or status == TransactionStatus.INERROR:
             raise EffectsLost(CAUGHT)
 
@@ -293,9 +294,3 @@ def _first_of_each(deliveries: Sequence[Delivery], claimed: set[Identity]) -> Ne
         for index, delivery in enumerate(deliveries)
         if delivery.identity in claimed and first[delivery.identity] is delivery
     ]
-
-
-def _is_refused_commit(failure: HandlerFailed) -> bool:
-    """Whether a COMMIT failed because the unit of work had not ended: see ``Unit``."""
-    tables = (getattr(getattr(error, "diag", None), "table_name", "") for error in chain(failure))
-    return Unit._meta.db_table in tables

@@ -101,4 +101,5 @@ class Evidence:
 
     def due(self, handler: str) -> bool:
         """Whether a handler in an outage may be tried again."""
-        return self._clock() >= self._results[handler].next_at
+        results = self._results.get(handler)
+        return results is None or self._clock() >= results.next_at

@@ -117,6 +117,10 @@ class Judge:
         """Seconds to wait before this one is retried."""
         return max((self.evidence.pause(handler.name) for handler in delivery.handlers), default=1.0)
 
+    def is_due(self, delivery: Delivery) -> bool:
+        """Whether that time is over, since the last event of these handlers has failed."""
+        return all(self.evidence.due(handler.name) for handler in delivery.handlers)
+
     def take_over(self) -> set[str]:
         """The handlers whose outage has ended since this was asked last."""
         over, self._over = self._over, set()

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from inbox.database import drop_dead_connection
 from inbox.errors import HandlerFailed
+from inbox.handling.pace import Pace
 from inbox.handling.routing import Delivery, Routes
 from inbox.handling.unit_of_work import UnitOfWork
 from inbox.holding.judge import Failure, Judge
@@ -17,9 +18,9 @@ from inbox.signals import held_retried, hold_kept
 
 KEYS = 100
 ROWS = 50
-"""Keys in one transaction, and events of each."""
+"""The most keys in one transaction, and the most events of each."""
 ROUND_SECONDS = 1.0
-"""How long failing events may take before new events are handled."""
+"""How long events that are tried one by one may take before new events are handled."""
 DIED = "the process died while it handled this event, {} times (INBOX['ATTEMPTS'] is {})"
 
 Taken = tuple[HeldEvent, Delivery | None]
@@ -62,9 +63,10 @@ class StoredFailure(NamedTuple):
 class Retries:
     """Retries held events that are due: each key in order, and many keys in one transaction while none fails.
 
-    The first round of a process tries each event alone and counts the attempt before it, because the event
-    may have killed another process. Events that were in a process that died are always tried like this.
-    ``attempts``: INBOX["ATTEMPTS"]. ``failed`` is called for each failure.
+    A process tries each of the first ones alone and counts the attempt before it, because the event may have
+    killed another process. Events that were in a process that died are always tried like this. A transaction
+    takes about as long as one of new events. ``attempts``: INBOX["ATTEMPTS"]. ``failed`` is called for each
+    failure.
     """
 
     def __init__(
@@ -74,6 +76,7 @@ class Retries:
         routes: Routes,
         judge: Judge,
         attempts: int,
+        batch_size: int,
         failed: Callable[[BaseException], None] = lambda error: None,
     ) -> None:
         self._unit = unit
@@ -81,7 +84,8 @@ class Retries:
         self._judge = judge
         self._attempts = attempts
         self._failed = failed
-        self._careful = True
+        self._pace = Pace(batch_size)
+        self._unknown: set[int] | None = None
         self.handled = 0
 
     def run(self, check_stop: Callable[[], None] = lambda: None, paused: Collection[str] = ()) -> Outcome:
@@ -93,13 +97,14 @@ class Retries:
         outcome = Outcome()
         due = self._due(paused)
         if due:
+            if self._unknown is None:
+                self._unknown = set(due)
             try:
                 self._round(due, outcome, check_stop)
             finally:
                 if outcome.handled or outcome.failed:
                     counts = {"handled": outcome.handled, "failed": outcome.failed}
                     held_retried.send(self._unit.consumer, **counts)
-            self._careful = False
         return outcome
 
     def _due(self, paused: Collection[str]) -> list[int]:
@@ -118,9 +123,10 @@ class Retries:
 
     def _round(self, due: Sequence[int], outcome: Outcome, check_stop: Callable[[], None]) -> None:
         check_stop()
-        alone = self._careful or self._held.filter(id__in=due, alone=True).exists()
+        alone = any(map(self._is_unknown, due)) or self._held.filter(id__in=due, alone=True).exists()
         if not alone and len(due) > 1:
-            culprit = self._together(due, outcome)
+            due = due[: self._pace.size]
+            culprit = self._together(due, outcome, min(ROWS, self._pace.size // len(due)))
             if culprit is None:
                 outcome.more = True
                 return
@@ -131,19 +137,24 @@ class Retries:
         for head in due:
             check_stop()
             self._key(head, outcome)
-            if outcome.failed and self._judge.now() >= until:
+            if self._judge.now() >= until:
                 break
         outcome.more = not outcome.failed
+
+    def _is_unknown(self, head: int) -> bool:
+        """Whether it may have killed another process, because this one has not tried it yet."""
+        return self._unknown is not None and head in self._unknown
 
     def _key(self, head: int, outcome: Outcome) -> None:
         """Try one key, up to the event that fails."""
         held = self._held.waiting().filter(id=head).first()
         if held is None:
             return
-        if held.alone or self._careful:
+        if held.alone or self._is_unknown(head):
             self._alone(head, outcome)
             return
-        culprit = self._search(head, outcome, 1 if held.error and held.released_at is None else ROWS)
+        rows = 1 if held.error and held.released_at is None else min(ROWS, self._pace.size)
+        culprit = self._search(head, outcome, rows)
         if culprit is not None:
             outcome.failed += self._blame(culprit, culprit.held)
 
@@ -161,6 +172,8 @@ class Retries:
     def _alone(self, head: int, outcome: Outcome) -> None:
         """Try one event alone. Count the attempt before it is made, unless all attempts are used up."""
         held = self._begin(head)
+        if self._unknown is not None:
+            self._unknown.discard(head)
         if held is not None:
             culprit = self._together([head], outcome, 1, begun=True)
             if culprit is not None:
@@ -215,10 +228,11 @@ class Retries:
         hold_kept.send(self._unit.consumer, held=held, seconds=stored.retry_in, outage=outage, **fields)
 
     def _together(
-        self, heads: Sequence[int], outcome: Outcome, rows: int = ROWS, *, begun: bool = False
+        self, heads: Sequence[int], outcome: Outcome, rows: int, *, begun: bool = False
     ) -> Culprit | None:
         """Handle up to ``rows`` events of each key. If one fails, nothing is changed and it is returned."""
         taken: list[Taken] = []
+        began_at = self._judge.now()
         try:
             with self._unit.transaction():
                 ahead = self._unit.ahead()
@@ -233,6 +247,7 @@ class Retries:
             if not taken:
                 raise
             return self._culprit(error, taken)
+        self._pace.took(len(taken), self._judge.now() - began_at)
         outcome.handled += len(taken)
         self.handled += len(taken)
         self._judge.succeeded([delivery for _, delivery in taken if delivery is not None])

@@ -210,7 +210,7 @@ class MemoryConsumer:
     def poll(self) -> None:
         """Handle everything that was sent. Events that fail are held."""
         self.consumer.tick()
-        while self.source.lag() and not self.time.requested:
+        while (self.source.lag() or self.consumer.read_ahead) and not self.time.requested:
             self.consumer.tick()
 
     def retry(self) -> None:

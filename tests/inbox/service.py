@@ -187,7 +187,8 @@ class Service:
         events = len(self.orders) + len(self.orders) // 10
 
         def done() -> bool:
-            return bool(self.query("SELECT count(*) FROM inbox_processed")[0][0] >= events)
+            handled = self.query("SELECT count(*) FROM inbox_processed")[0][0] >= events
+            return bool(handled and not self.query("SELECT FROM inbox_held WHERE retry_at IS NOT NULL"))
 
         wait_until(
             done, timeout, f"{events} events handled; {self.query('SELECT count(*) FROM inbox_processed')}"

@@ -12,7 +12,7 @@ from django.db.utils import DatabaseErrorWrapper
 
 import inbox
 from inbox.models import HeldEvent
-from inbox.testing import MemoryConsumer
+from inbox.testing import MemoryConsumer, SkippedTime
 from tests.inbox.conftest import Effects, executing, raising, send_steps, undecided
 
 
@@ -40,6 +40,20 @@ class Speechless(Exception):
         raise IndexError("no arguments")
 
 
+class Foreign(Exception):
+    """An error of another library, whose attributes mean something else."""
+
+    sqlstate = 1205
+
+
+class Guarded(Exception):
+    """An error with an attribute that cannot be read."""
+
+    @property
+    def sqlstate(self) -> str:
+        raise RuntimeError("no state")
+
+
 DISGUISES: dict[str, Callable[[], object]] = {
     "a bug": raising(KeyError("x")),
     "currval before nextval": executing("CREATE TEMP SEQUENCE s; SELECT currval('s')"),
@@ -55,6 +69,8 @@ DISGUISES: dict[str, Callable[[], object]] = {
     "recursion": endless,
     "raised from itself": raised_from_itself,
     "speechless": raising(Speechless()),
+    "foreign": raising(Foreign()),
+    "guarded": raising(Guarded()),
     "exit": raising(SystemExit(1)),
     "generator": raising(GeneratorExit()),
     "cancelled": raising(asyncio.CancelledError()),
@@ -141,6 +157,49 @@ def test_many_keys_that_fail_are_judged_by_those_that_do_not(
         consumer.time.now += 61
         consumer.poll()
     assert undecided().count() == 10
+
+
+def test_keys_that_come_while_every_other_one_fails_are_handled(
+    consumer: MemoryConsumer, effects: Effects
+) -> None:
+    """Three poison events in a quiet hour look like an outage. They must not stop what comes later."""
+    effects.fails["poison"] = raising(ValueError())
+    for number in range(5):
+        send_steps(consumer, f"bad{number}", 1, fail="poison")
+
+    def send_later(seconds: float) -> None:
+        SkippedTime.wait(consumer.time, seconds)
+        if consumer.time.sleeps == 40:
+            send_steps(consumer, "good", 1, 2)
+
+    consumer.time = replaced = SkippedTime(stop_after=400)
+    replaced.wait = send_later  # type: ignore[method-assign]
+    consumer.restart()
+    consumer.poll()
+    assert effects.of("good") == [1, 2]
+    for _ in range(5):
+        send_steps(consumer, "good", *range(len(effects.of("good")) + 1, len(effects.of("good")) + 9))
+        consumer.retry()
+    assert undecided().count() == 5
+
+
+def test_a_held_event_that_succeeds_ends_the_wait(consumer: MemoryConsumer, effects: Effects) -> None:
+    """A person has corrected what the first one needs: it is tried while the others go on to fail."""
+    effects.fails |= {name: raising(ValueError()) for name in ("first", "others")}
+    send_steps(consumer, "first", 1, fail="first")
+    for number in range(5):
+        send_steps(consumer, f"bad{number}", 1, fail="others")
+
+    def correct_later(seconds: float) -> None:
+        SkippedTime.wait(consumer.time, seconds)
+        if consumer.time.sleeps == 40:
+            del effects.fails["first"]
+
+    consumer.time = replaced = SkippedTime(stop_after=400)
+    replaced.wait = correct_later  # type: ignore[method-assign]
+    consumer.restart()
+    consumer.poll()
+    assert effects.of("first") == [1]
 
 
 def test_consumer_of_tests_raises_what_a_handler_raises(effects: Effects, db: None) -> None:

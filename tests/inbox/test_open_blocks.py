@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from django.db import DatabaseError, connection, transaction
 
+import inbox
 from inbox.handling.savepoints import Savepoints
 from inbox.models import Processed
 from inbox.testing import MemoryConsumer, SkippedTime
@@ -27,6 +28,17 @@ def in_a_block_of_psycopg() -> Iterator[None]:
 
 def never_left() -> None:
     transaction.atomic().__enter__()
+
+
+def in_a_copy() -> Iterator[None]:
+    with connection.connection.cursor() as cursor, cursor.copy("COPY inbox_processed FROM STDIN"):
+        yield
+
+
+def in_rows_that_are_read_one_by_one() -> Iterator[None]:
+    with connection.connection.cursor() as cursor:
+        for _ in cursor.stream("SELECT generate_series(1, 100000)"):
+            yield
 
 
 @pytest.fixture
@@ -61,6 +73,50 @@ def test_a_block_that_a_handler_leaves_open_costs_only_its_own_event(
     connection.close()
     assert (effects.of("a"), effects.of("b"), effects.of("bad")) == ([1, 2, 3], [1], [])
     assert undecided().get().event_id == "bad-1"
+
+
+@pytest.mark.parametrize("block", [in_a_copy, in_rows_that_are_read_one_by_one], ids=["COPY", "stream"])
+def test_a_statement_that_a_handler_leaves_running_costs_only_its_own_event(
+    effects: Effects, memory: MemoryConsumer, block: Callable[[], Iterator[None]]
+) -> None:
+    """No other one can run behind it, not even a ROLLBACK."""
+    waiting: list[Iterator[None]] = []
+
+    @effects.registry.handler("test.leave")
+    def leave(event: inbox.Event) -> None:
+        waiting.append(block())
+        next(waiting[-1])
+
+    memory.restart()
+    send_steps(memory, "a", 1)
+    memory.send("test.leave", key="bad")
+    send_steps(memory, "a", 2)
+    memory.drain()
+    assert effects.of("a") == [1, 2]
+    assert "within a statement" in undecided().get().error
+
+
+def test_a_wrapper_of_statements_that_a_handler_leaves_is_the_only_one_that_stays(
+    effects: Effects, memory: MemoryConsumer
+) -> None:
+    """As instrumentation does that installs itself when it is first used."""
+    seen: list[str] = []
+
+    def leave(execute: Callable[..., object], sql: str, *rest: object) -> object:
+        seen.append(sql)
+        return execute(sql, *rest)
+
+    before = [*connection.execute_wrappers]
+    effects.fails["leave"] = lambda: connection.execute_wrappers.append(leave)
+    try:
+        send_steps(memory, "a", 1, fail="leave")
+        send_steps(memory, "a", 2)
+        memory.drain()
+        assert connection.execute_wrappers == [*before, leave]
+    finally:
+        connection.execute_wrappers[:] = before
+    assert effects.of("a") == [1, 2]
+    assert seen
 
 
 def test_a_block_that_is_never_left_keeps_no_other_event_from_its_commit(

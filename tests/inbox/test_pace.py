@@ -10,6 +10,7 @@ from django.db import connection
 import inbox
 from inbox.handling.pace import FIRST, SECONDS, Pace
 from inbox.handling.registry import Registry
+from inbox.models import HeldEvent
 from inbox.testing import MemoryConsumer, SkippedTime
 
 
@@ -54,3 +55,36 @@ def test_events_of_a_slow_handler_take_effect_a_few_at_a_time() -> None:
     assert first == FIRST
     assert max(later) == SECONDS
     assert sum(later) == 40 - FIRST
+
+
+@pytest.mark.parametrize("keys", [1, 20], ids=["one key", "many keys"])
+@pytest.mark.django_db
+def test_held_events_of_a_slow_handler_are_retried_a_few_at_a_time(keys: int) -> None:
+    """New events are handled in between, and the process can stop."""
+    registry, time, away = Registry(), SkippedTime(), True
+
+    @registry.handler("test.slow")
+    def slow(event: inbox.Event) -> None:
+        if away:
+            raise ConnectionRefusedError
+        time.now += 1.0
+
+    @registry.handler("test.quick")
+    def quick(event: inbox.Event) -> None:
+        """It succeeds, so those of the other one are held."""
+
+    consumer = MemoryConsumer("test", handlers=registry, time=time, raises=False)
+    for number in range(60):
+        consumer.send("test.slow", key=str(number % keys))
+    consumer.send("test.quick", key="quick")
+    consumer.poll()
+    assert HeldEvent.objects.count() == 60
+    away = False
+    time.now += 61
+    rounds = []
+    while HeldEvent.objects.exists():
+        began_at = time.now
+        consumer.consumer.tick()
+        rounds.append(time.now - began_at)
+    assert max(rounds) <= FIRST
+    assert sum(rounds[-5:]) <= 5 * SECONDS

@@ -98,7 +98,7 @@ def test_a_heartbeat_is_one_statement_and_an_idle_round_has_none(consumer: Memor
         consumer.consumer._heartbeat.beat()
     with CaptureQueriesContext(connection) as idle:
         consumer.consumer._heartbeat.beat()
-        consumer.consumer._heed_pauses()
+        consumer.consumer._pauses.heed()
     assert (len(beat), len(idle)) == (1, 0)
 
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from inbox.holding.retries import Retries
 from inbox.models import HeldEvent
 from inbox.models.held_queries import HeldEventQuerySet
 from inbox.signals import held_retried
@@ -151,7 +150,6 @@ def test_a_long_key_is_taken_in_turns(
     poisoned: MemoryConsumer, effects: Effects, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """New records are handled in between, and it continues at once, not after a second."""
-    monkeypatch.setattr(Retries._together, "__defaults__", (2,))
     monkeypatch.setattr("inbox.holding.retries.ROWS", 2)
     send_steps(poisoned, "a", 4, 5)
     poisoned.drain()

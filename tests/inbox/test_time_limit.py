@@ -24,7 +24,7 @@ from inbox.models import HeldEvent
 from inbox.testing import MemoryConsumer
 from outbox_core.process.exit_codes import ExitCode
 from outbox_core.wire.event import Handling
-from tests.inbox.conftest import Effects, logged, raising, send_steps, undecided
+from tests.inbox.conftest import Effects, executing, logged, raising, send_steps, undecided
 
 
 class Rows(inbox.Batch):
@@ -70,6 +70,20 @@ def test_handler_that_hangs_is_interrupted(
     assert time.monotonic() - began_at < 15
     assert HeldEvent.objects.get().error.startswith("HandlerHung: ")
     assert "INBOX['HANDLER_SECONDS']" in HeldEvent.objects.get().error
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_statement_of_an_interrupted_handler_ends_on_the_server(effects: Effects, limit: Limit) -> None:
+    """It would keep the locks of its transaction, for which the next one waits."""
+    consumer = MemoryConsumer("test", handlers=effects.registry, raises=False)
+    effects.fails["hang"] = executing("SELECT pg_sleep(60)")
+    began_at = time.monotonic()
+    send_steps(consumer, "a", 1, fail="hang")
+    send_steps(consumer, "b", 1)
+    consumer.poll()
+    assert effects.of("b") == [1]
+    assert time.monotonic() - began_at < 30
+    assert HeldEvent.objects.get().error.startswith("HandlerHung: ")
 
 
 def test_what_an_interrupted_handler_does_to_end_is_not_interrupted(
