@@ -69,7 +69,7 @@ class Consumer:
         )
         self._set_up_handling(inbox, consumer, replace(routes, skip=self._unhandled), ahead, failed)
         self._set_up_commits(inbox)
-        self._set_up_status(inbox, consumer, carry_operations)
+        self._set_up_status(inbox, carry_operations)
         other_databases.install(inbox.database, inbox.other_databases)
         self._delays = delays()
         self._alive_at = self._retry_at = clock()
@@ -95,15 +95,10 @@ class Consumer:
             return f"it waits for {'; '.join(services)}"
         return "" if self._joined else "it has not joined its group yet"
 
-    def _set_up_status(
-        self,
-        inbox: Settings,
-        consumer: ConsumerSettings,
-        carry_operations: Callable[[], None],
-    ) -> None:
+    def _set_up_status(self, inbox: Settings, carry_operations: Callable[[], None]) -> None:
         """Create what writes the status of this process."""
         self._heartbeat = Heartbeat(
-            consumer.name,
+            self.name,
             self._source,
             self._outages,
             lambda: self.handled,
@@ -222,15 +217,13 @@ class Consumer:
         self._joined = self._source.joined
         try:
             records = read()
-        except SourceUnavailable as error:
-            self._kafka_failed(error)
+        except (SourceUnavailable, *UNAVAILABLE) as error:
+            failed = self._kafka_failed if isinstance(error, SourceUnavailable) else self._database_failed
+            failed(error)
             self._stop.wait(next(self._delays))
             return ()
-        except UNAVAILABLE as error:
-            self._database_failed(error)
-            self._stop.wait(next(self._delays))
-            return ()
-        self._kafka_answers()
+        self._outages.end(KAFKA)
+        self._delays = delays()
         self._alive_at = self._clock()
         return records
 
@@ -304,7 +297,3 @@ class Consumer:
         while (remaining := until - self._clock()) > 0:
             self._stop.wait(min(remaining, KEEP_ALIVE_EVERY / 2))
             self._check_stop()
-
-    def _kafka_answers(self) -> None:
-        self._outages.end(KAFKA)
-        self._delays = delays()
