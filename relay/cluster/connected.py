@@ -36,7 +36,7 @@ class Connected:
         self.more = False
         """Whether the last turn knows of more to do."""
         self._context = context
-        self._stretches = Stretches(session, context.tick, context.settings.page_rows)
+        self._stretches = Stretches(session, context.link, context.tick, context.settings.page_rows)
         self._release_at = 0.0
         self._tidy_at = boottime() + TIDY_EVERY_SECONDS
 

@@ -92,9 +92,10 @@ class HoldReleases:
             self._context.sender.prepare(topics, self._context.tick)
 
     def _release(self, due: Release) -> bool:
-        config = self._context.settings
-        most = self._most.get(due.hold, config.page_rows)
-        rows = self._holds.held(due, rows=most, size=config.page_bytes)
+        config, link = self._context.settings, self._context.link
+        most = link.rows(self._most.get(due.hold, config.page_rows))
+        size = link.bytes(config.page_bytes)
+        rows = link.carry(lambda: self._holds.held(due, rows=most, size=size), lambda found: found, size)
         if not rows:
             return self._end(due)
         failure = self._publish(due, rows)

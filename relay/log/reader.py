@@ -10,6 +10,7 @@ from outbox.log.position import Position, Snapshot
 from outbox.write.buckets import BUCKETS
 from outbox_core.wire.encode import Row
 from relay.cluster.lease import Lease
+from relay.log.link import Link
 from relay.log.session import Session
 from relay.log.stretches import MISSING, Poll, Stretches, open_end
 
@@ -67,10 +68,14 @@ class Log:
     that these name.
     """
 
-    def __init__(self, session: Session, lease: Lease, stretches: Stretches, *, rows: int, size: int) -> None:
+    def __init__(
+        self, session: Session, lease: Lease, stretches: Stretches, link: Link, *, rows: int, size: int
+    ) -> None:
         self._session = session
         self._buckets = range(lease.first, lease.last + 1)
-        self._range = {"first": lease.first, "last": lease.last, "rows": rows, "bytes": size}
+        self._range = {"first": lease.first, "last": lease.last}
+        self._link = link
+        self._size = size
         self._owns_all = len(self._buckets) == BUCKETS
         self._poll_limit = rows * POLL_FACTOR
         self._rows = rows
@@ -82,10 +87,16 @@ class Log:
         """The next page behind ``position``; without rows if there is nothing new. Of a window, it has at
         most ``rows``.
         """
+        most = self._link.rows(rows or self._rows)
+        return self._link.carry(lambda: self._read(position, most), lambda page: page.rows, self._size)
+
+    def _read(self, position: Position, most: int) -> Page:
         if position.hi is None:
-            return self._poll(position) if self._owns_all else self._join(position) or self._share(position)
+            if self._owns_all:
+                return self._poll(position, most)
+            return self._join(position) or self._share(position, most)
         read = self._scan_window if self._owns_all else self._read_stretch
-        page = read(position, position.hi, rows or self._rows)
+        page = read(position, position.hi, most)
         if not page.more:
             self._stretches.passed(position.hi)
         return page
@@ -95,7 +106,7 @@ class Log:
         joined = self._stretches.join(position, self._buckets)
         return joined and Page([], position, *joined)
 
-    def _share(self, position: Position) -> Page:
+    def _share(self, position: Position, most: int) -> Page:
         """The rows that a poll for all shards of this relay has found."""
         poll = self._stretches.poll(position, self._buckets, self._poll_limit, self._last)
         self._last = poll
@@ -104,20 +115,21 @@ class Log:
             return Page([], position, self._stretches.pin(position, hi, poll.token), poll.token)
         base, nothing = position.pinned(hi, 0), Page([], position, position, poll.token, hi)
         ids, end = poll.stretch.behind(base, self._buckets)
-        page = self._named(base, ids, end, self._rows) if ids else nothing
+        page = self._named(base, ids, end, most) if ids else nothing
         if page.token != poll.token:
             return replace(page, token=MISSING)
         return page if page.rows or page.more else nothing
 
-    def _poll(self, position: Position) -> Page:
-        parameters = {**self._range, "most": self._poll_limit, **open_end(position.lo)}
+    def _poll(self, position: Position, most: int) -> Page:
+        limits = {"most": self._poll_limit, "rows": most, "bytes": self._bytes}
+        parameters = {**self._range, **limits, **open_end(position.lo)}
         fetched = self._session.fetch("log/poll", parameters)
         hi, token, partial, found = fetched[0][ROW_WIDTH:]
         token, rows = token or MISSING, _rows(fetched)
         if not rows and not partial:
             return Page([], position, position, token, Snapshot.parse(hi))
         now = Snapshot.parse(hi)
-        if partial or found > self._rows:
+        if partial or found > most:
             return Page([], position, self._stretches.pin(position, now, token), token)
         end = Position(now) if found == len(rows) else position.pinned(now, rows[-1][0])
         return Page(rows, position.pinned(now, 0), end, token)
@@ -138,7 +150,8 @@ class Log:
             ids, end = ids[:most], base.pinned(hi, ids[most - 1])
         array = f"{{{','.join(map(str, ids))}}}"  # psycopg takes five times as long to make it of a list
         parameters = {"lo": str(base.lo), "hi": str(hi), "ids": array}
-        fetched = self._session.fetch("log/rows_of_stretch", {**self._range, **parameters})
+        limits = {**self._range, "bytes": self._bytes}
+        fetched = self._session.fetch("log/rows_of_stretch", {**limits, **parameters})
         rows, (beyond, token) = _rows(fetched), fetched[0][ROW_WIDTH:]
         end = end if beyond is None else base.pinned(hi, rows[-1][0])
         return Page(rows, base, end, token or MISSING)
@@ -146,7 +159,8 @@ class Log:
     def _scan_window(self, position: Position, hi: Snapshot, most: int) -> Page:
         scan = self._rows * SCAN_FACTOR
         parameters = {"lo": str(position.lo), "hi": str(hi), "pos": position.pos, "scan": scan}
-        fetched = self._session.fetch("log/scan_window", {**self._range, **parameters, "rows": most})
+        limits = {**self._range, "rows": most, "bytes": self._bytes}
+        fetched = self._session.fetch("log/scan_window", {**limits, **parameters})
         found, scanned, edge = fetched[0][ROW_WIDTH:]
         rows = _rows(fetched)
         if len(rows) < found or scanned is None:
@@ -156,6 +170,10 @@ class Log:
         else:
             end = position.pinned(hi, edge) if rows else self._beyond_gap(position, hi, edge)
         return Page(rows, position, end)
+
+    @property
+    def _bytes(self) -> int:
+        return self._link.bytes(self._size)
 
     def _beyond_gap(self, position: Position, hi: Snapshot, edge: int) -> Position:
         first = self._stretches.start.find(self._buckets, position.lo, hi, edge)

@@ -11,6 +11,7 @@ from typing import Any
 
 from outbox.log.position import Position, Snapshot
 from outbox.write.buckets import BUCKETS
+from relay.log.link import Link
 from relay.log.session import Session
 from relay.log.window_start import WindowStart
 
@@ -20,6 +21,7 @@ LEAST_PAGES, MOST_PAGES = 8, 64
 """How many pages of rows, of all shards, one read of a stretch may scan: each shard should find a page."""
 MOST_ROWS = 200_000
 """The same in rows, unless so many pages are more."""
+ID_BYTES = 8
 KEPT = 4
 """How many stretches are remembered. Shards that are not too far apart are all served by these."""
 
@@ -97,8 +99,9 @@ class Stretches:
     read under the position of their own shard.
     """
 
-    def __init__(self, session: Session, tick: Callable[[], None], rows: int) -> None:
+    def __init__(self, session: Session, link: Link, tick: Callable[[], None], rows: int) -> None:
         self.start = WindowStart(session, tick)
+        self._link = link
         self._session = session
         self._rows = rows
         self.forget()
@@ -182,7 +185,8 @@ class Stretches:
 
     def _scan(self, buckets: range) -> int:
         pages = min(BUCKETS // len(buckets), MOST_PAGES)
-        return max(self._rows * LEAST_PAGES, min(self._rows * pages, MOST_ROWS))
+        scan = max(self._rows * LEAST_PAGES, min(self._rows * pages, MOST_ROWS))
+        return max(self._rows, self._link.bytes(scan * ID_BYTES) // ID_BYTES)
 
     def _lower(self, lo: Snapshot, hi: Snapshot) -> Snapshot:
         """The lowest of those that share the window, so that all of them are served."""

@@ -40,7 +40,8 @@ class OwnedShard:
         self._holds = Holds(session, lease, config)
         self._checkpoints = Checkpoints(session, lease)
         self._checkpoints.confirm()
-        self._log = Log(session, lease, stretches, rows=config.page_rows, size=config.page_bytes)
+        rows, size = config.page_rows, config.page_bytes
+        self._log = Log(session, lease, stretches, context.link, rows=rows, size=size)
         self._page_size = PageSize(config.page_rows)
         self._publishing = Backoff(config.backoff_seconds)
         self._hold_releases = HoldReleases(context, self._holds, self._checkpoints, self._deliver)

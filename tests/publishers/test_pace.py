@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from relay.publishers.pace import Pace
+from relay.pace import Pace
 
 SECONDS = 20.0
 FIRST_BYTES = Pace(SECONDS).bytes

@@ -22,6 +22,7 @@ from relay.cluster.lease import Lease
 from relay.conf import RelaySettings
 from relay.context import Context
 from relay.engine import Relay
+from relay.log.link import Link
 from relay.log.session import Session
 from relay.log.stretches import Stretches
 from relay.publishers.memory import MemoryPublisher
@@ -107,7 +108,7 @@ class Desk:
         self.settings = settings
         self.broker = MemoryPublisher()
         self.session = Session("default")
-        self.stretches = Stretches(self.session, lambda: None, settings.page_rows)
+        self.stretches = Stretches(self.session, Link(LEASE_SECONDS), lambda: None, settings.page_rows)
         self.sender = Sender(self.broker, margin=0.0)
         self.owner: UUID = uuid4()
         self.open()

@@ -96,10 +96,35 @@ def test_postgresql_that_is_not_there_is_said_once_and_waited_for(
     name: str,
     published: Callable[[str], list[str]],
 ) -> None:
-    url = urlsplit(environment_of_tests()["SHOP_DATABASE_URL"])
-    postgres = gate(url.geturl())
-    user = url.netloc.rpartition("@")[0]
-    lost = relay(
-        SHOP_DATABASE_URL=url._replace(netloc=f"{user}@{postgres.address}").geturl(), TESTS_RELAY=IMPATIENT
-    )
+    postgres, url = gate_to_postgresql(gate)
+    lost = relay(SHOP_DATABASE_URL=url, TESTS_RELAY=IMPATIENT)
     told_once(lost, postgres, lambda: published(name))
+
+
+def gate_to_postgresql(gate: Callable[[str], Gate]) -> tuple[Gate, str]:
+    """The gate, and the address of the tests' database behind it."""
+    url = urlsplit(environment_of_tests()["SHOP_DATABASE_URL"])
+    postgres, user = gate(url.geturl()), url.netloc.rpartition("@")[0]
+    return postgres, url._replace(netloc=f"{user}@{postgres.address}").geturl()
+
+
+def test_a_slow_link_to_postgresql_brings_everything(
+    relay: Callable[..., RelayProcess],
+    gate: Callable[[str], Gate],
+    topic: Callable[..., str],
+    writer: Writers,
+    published: Callable[[str], list[str]],
+) -> None:
+    """One page has 200 kB, for which the link needs 5 s; a statement may take 2 s."""
+    name, w = topic(1), writer()
+    w.insert("a", 800, topic=name)
+    w.commit()
+    postgres, url = gate_to_postgresql(gate)
+    postgres.heal()
+    postgres.rate = 40_000
+    impatient = json.dumps({"BACKOFF_SECONDS": 0.2, "STATEMENT_SECONDS": 2})
+    relay(SHOP_DATABASE_URL=url, TESTS_RELAY=impatient)
+    everything = [f"a:{number}" for number in range(1, 801)]
+    wait_until(
+        lambda: published(name) == everything, 2 * START_SECONDS, "all events are in Kafka, once and in order"
+    )

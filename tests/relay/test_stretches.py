@@ -14,6 +14,7 @@ from outbox.write.buckets import BUCKETS
 from outbox_core.wire.encode import Record
 from relay.cluster.lease import Lease
 from relay.errors import Fenced, PublisherUnavailable
+from relay.log.link import Link
 from relay.log.stretches import LEAST_PAGES, Stretch, Stretches
 from relay.publishers.base import Outcome
 from relay.shard.owned import OwnedShard
@@ -288,7 +289,7 @@ def test_shards_are_changed_within_a_window(office: Office, writer: Writers, pat
 
 def test_a_relay_reads_for_its_own_buckets(office: Office) -> None:
     assert office.desk.stretches._buckets == range(BUCKETS)
-    few = Stretches(office.desk.session, lambda: None, PAGE_ROWS)
+    few = Stretches(office.desk.session, Link(1.0), lambda: None, PAGE_ROWS)
     few.serve(range(64, 96))
     few.serve(range(32, 64))
     assert few._buckets == range(32, 96)

@@ -18,6 +18,7 @@ from relay.cluster.lease import Lease
 from relay.conf import RelaySettings
 from relay.context import Context
 from relay.errors import LeaseLost, PublisherUnavailable
+from relay.log.link import Link
 from relay.log.session import Session
 from relay.log.stretches import Stretches
 from relay.publishers.base import Failure, Trouble
@@ -75,7 +76,7 @@ class RelayOnBench:
         self.owner = uuid4()
         self.broker = Broker(self._records, self._repaired)
         self.session = Session("default")
-        self.stretches = Stretches(self.session, lambda: None, SETTINGS.page_rows)
+        self.stretches = Stretches(self.session, Link(TTL), lambda: None, SETTINGS.page_rows)
         self.sender = Sender(self.broker, margin=0.0)
         self.shards: dict[int, OwnedShard] = {}
         self.lost = ""

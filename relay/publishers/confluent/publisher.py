@@ -15,6 +15,7 @@ from outbox_core.kafka_reasons import explained
 from outbox_core.librdkafka import ClientReports, words
 from outbox_core.wire.encode import Record
 from relay.errors import PublisherUnavailable
+from relay.pace import Pace
 from relay.publishers.base import PREPARE_SECONDS, Outcome, size
 from relay.publishers.confluent.delivery import Delivery
 from relay.publishers.confluent.errors import CLIENT_ERRORS, is_fatal, raised
@@ -28,7 +29,6 @@ from relay.publishers.confluent.throttle import Throttle
 from relay.publishers.confluent.topics import TopicDescriber
 from relay.publishers.creation import create
 from relay.publishers.directory import TopicDirectory
-from relay.publishers.pace import Pace
 from relay.publishers.quota import wait_for_quota
 from relay.publishers.wave import Wave, fit
 

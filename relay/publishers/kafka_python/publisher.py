@@ -14,6 +14,7 @@ from outbox_core.kafka_options import KAFKA_PYTHON
 from outbox_core.kafka_reasons import explained
 from outbox_core.wire.encode import Record
 from relay.errors import PublisherUnavailable
+from relay.pace import Pace
 from relay.publishers.base import PREPARE_SECONDS, Failure, Outcome, Trouble
 from relay.publishers.creation import create
 from relay.publishers.directory import TopicDirectory
@@ -23,7 +24,6 @@ from relay.publishers.kafka_python.network import Network, words
 from relay.publishers.kafka_python.options import made, patient, producer_options
 from relay.publishers.kafka_python.producer import Producer
 from relay.publishers.kafka_python.topics import TopicDescriber
-from relay.publishers.pace import Pace
 from relay.publishers.question import Question
 from relay.publishers.quota import wait_for_quota
 from relay.publishers.wave import Wave, fit

@@ -18,7 +18,7 @@ def no_token(patch: pytest.MonkeyPatch) -> None:
     from relay.log.reader import Log
 
     poll = Log._poll
-    patch.setattr(Log, "_poll", lambda log, position: replace(poll(log, position), token=None))
+    patch.setattr(Log, "_poll", lambda log, *how: replace(poll(log, *how), token=None))
     sql("log/checkpoint", ("JOIN {schema}outbox_incarnation", "LEFT JOIN {schema}outbox_incarnation"))(patch)
 
 
@@ -72,8 +72,8 @@ def id_cursor(patch: pytest.MonkeyPatch) -> None:
 
     poll, last = Log._poll, {"id": 0}
 
-    def above(log: Any, position: Any) -> Any:
-        page = poll(log, Position())
+    def above(log: Any, position: Any, most: int) -> Any:
+        page = poll(log, Position(), most)
         rows = [row for row in page.rows if row[0] > last["id"]]
         last["id"] = max([last["id"], *(row[0] for row in rows)])
         return replace(page, rows=rows, end=page.end if rows else position)

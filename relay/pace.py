@@ -26,9 +26,9 @@ class Pace:
     each time: a broker, or what is in front of it, may take requests up to some size only.
     """
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, first: int | None = None) -> None:
         self._first = max(1, int(FIRST_BYTES_A_SECOND * seconds))
-        self.bytes = self._first
+        self.bytes = first or self._first
         self._seconds = seconds
         self._caution = 0
         self._slow: tuple[int, float] | None = None
