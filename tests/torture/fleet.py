@@ -101,7 +101,8 @@ class Fleet:
         with self._lock:
             self._size = size
             for member in self.members()[: max(0, len(self.members()) - size)]:
-                member.end(signal.SIGTERM)
+                if not member.asked_to_end:  # a second signal would force it
+                    member.end(signal.SIGTERM)
 
     @property
     def size(self) -> int:
