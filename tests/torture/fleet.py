@@ -50,9 +50,12 @@ class Member:
         return LEASE_GONE in self.log.read_bytes()
 
     def end(self, number: signal.Signals) -> None:
-        """Send a signal; the exit code will be no surprise."""
+        """Send a signal; the exit code will be no surprise. A second SIGTERM would force its end, so it gets
+        one only.
+        """
+        if number != signal.SIGTERM or not self.asked_to_end:
+            self.process.send_signal(number)
         self.asked_to_end = True
-        self.process.send_signal(number)
 
 
 class Fleet:
@@ -101,8 +104,7 @@ class Fleet:
         with self._lock:
             self._size = size
             for member in self.members()[: max(0, len(self.members()) - size)]:
-                if not member.asked_to_end:  # a second signal would force it
-                    member.end(signal.SIGTERM)
+                member.end(signal.SIGTERM)
 
     @property
     def size(self) -> int:
