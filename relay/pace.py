@@ -1,4 +1,4 @@
-"""How many bytes a wave may have, so that it passes a slow link or a quota in time. Pure."""
+"""How many bytes a wave or a page may have, so that it passes a slow link or a quota in time. Pure."""
 
 from __future__ import annotations
 

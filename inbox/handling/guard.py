@@ -114,7 +114,7 @@ def _refuse_another_transaction(
 def drop_busy(connection: BaseDatabaseWrapper) -> bool:
     """Close a connection on which something still runs: a COPY or stream() that a handler left open, or the
     statement of a handler that was interrupted. No statement can follow, not even a ROLLBACK, and the server
-    would go on, and keep the locks of the transaction. Returns whether it was one.
+    would go on, and keep the locks of the transaction. Returns whether something ran.
     """
     session = connection.connection
     is_busy = session is not None and session.pgconn.transaction_status == TransactionStatus.ACTIVE

@@ -19,7 +19,6 @@ Errors = tuple[type[Exception], ...]
 TopicIds = Mapping[str, UUID | None]
 
 SET_HERE = "the inbox sets itself."
-LEAST_BYTES = 16_384  # the least that a client asks for; one batch always comes whole
 ANSWER_MS = 3_000  # after this time without an answer Kafka counts as unavailable
 
 

@@ -7,6 +7,9 @@ from typing import NamedTuple
 
 from kafka import TopicPartition
 
+LEAST_BYTES = 16_384
+"""The least that a client asks for, unless its options say less. One batch always comes whole."""
+
 
 class Fetch(NamedTuple):
     """A client asks for this part of the bytes that its options say, and waits so many times as long as they
@@ -15,6 +18,10 @@ class Fetch(NamedTuple):
 
     part: int = 1
     times: int = 1
+
+    def bytes(self, given: int) -> int:
+        """How many bytes it asks for if the options say ``given``, which is never exceeded."""
+        return min(given, max(LEAST_BYTES, given // self.part))
 
 
 STEPS = (Fetch(), Fetch(4, 3), Fetch(16, 9), Fetch(64, 27))

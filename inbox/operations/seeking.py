@@ -84,7 +84,7 @@ class Seek(Verb):
                 refuse_strangers(consumer, group, using)
             except SeekRefused as error:
                 return waits._replace(problem=str(error))
-            left = {n: at for n, at in _targets(row.options).items() if n in row.options["left"]}
+            left = targets(row)
             step = move(row, left, using)
             group.partitions(str(chosen.topic))
             group.commit({TopicPartition(str(chosen.topic), n): at for n, at in left.items()})

@@ -95,7 +95,7 @@ class HoldReleases:
         config, link = self._context.settings, self._context.link
         most = link.rows(self._most.get(due.hold, config.page_rows))
         size = link.bytes(config.page_bytes)
-        rows = link.carry(lambda: self._holds.held(due, rows=most, size=size), lambda found: found, size)
+        rows = link.carry(lambda: self._holds.held(due, rows=most, size=size), lambda found: found)
         if not rows:
             return self._end(due)
         failure = self._publish(due, rows)

@@ -18,8 +18,8 @@ _PAYLOAD = Row._fields.index("payload")
 
 
 class Link:
-    """Reads as much as ``limits`` allow until a statement takes long, for example because the session was
-    ended meanwhile, and then as much as the link has shown to carry in ``seconds``.
+    """Lets a statement bring all that it may, until one takes longer than ``seconds`` or its session ends
+    meanwhile. From then on a statement brings what the link has shown to carry in that time.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -34,14 +34,14 @@ class Link:
         """How many bytes of payload it may bring, and ``most`` at most."""
         return min(most, self._pace.bytes)
 
-    def carry(self, read: Callable[[], T], rows: Callable[[T], Sequence[Sequence[Any]]], most: int) -> T:
-        """What ``read`` brings, which has these ``rows``. ``most``: how many bytes were allowed."""
+    def carry(self, read: Callable[[], T], rows: Callable[[T], Sequence[Sequence[Any]]]) -> T:
+        """What ``read`` brings, which has these ``rows``."""
         began = boottime()
         try:
             found = read()
         except psycopg.OperationalError:
             if boottime() - began > self._seconds:
-                self._pace.late(self.bytes(most))
+                self._pace.late(self._pace.bytes)
             raise
         taken = boottime() - began
         if taken > self._seconds / 2 or self._pace.bytes < MOST_BYTES:

@@ -12,7 +12,7 @@ from outbox_core.wire.encode import Row
 from relay.cluster.lease import Lease
 from relay.log.link import Link
 from relay.log.session import Session
-from relay.log.stretches import MISSING, Poll, Stretches, open_end
+from relay.log.stretches import MISSING, Poll, Stretches, begun, open_end
 
 POLL_FACTOR = 2
 """If more pages than this wait, in all shards together, a window is pinned."""
@@ -88,7 +88,7 @@ class Log:
         most ``rows``.
         """
         most = self._link.rows(rows or self._rows)
-        return self._link.carry(lambda: self._read(position, most), lambda page: page.rows, self._size)
+        return self._link.carry(lambda: self._read(position, most), lambda page: page.rows)
 
     def _read(self, position: Position, most: int) -> Page:
         if position.hi is None:
@@ -177,7 +177,7 @@ class Log:
 
     def _beyond_gap(self, position: Position, hi: Snapshot, edge: int) -> Position:
         first = self._stretches.start.find(self._buckets, position.lo, hi, edge)
-        return Position(hi) if first is None else position.pinned(hi, first - 1)
+        return begun(position, hi, first)
 
 
 def _rows(fetched: Rows) -> Rows:

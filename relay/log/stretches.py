@@ -147,7 +147,7 @@ class Stretches:
         first = self.start.find(self._buckets, position.lo, hi, 0)
         self._window, self._open = Window(position.lo, hi, first, token, self._buckets), True
         self._lowest = position.lo
-        return _begun(position, hi, first)
+        return begun(position, hi, first)
 
     def join(self, position: Position, buckets: range) -> tuple[Position, str] | None:
         """The start of the window that another shard has pinned, for a shard that has not been there, and the
@@ -164,7 +164,7 @@ class Stretches:
             first = min((each for each in (earlier, first) if each is not None), default=None)
         if position.lo.within(self._lowest):
             self._lowest = position.lo
-        return _begun(position, window.hi, first), window.token
+        return begun(position, window.hi, first), window.token
 
     def passed(self, hi: Snapshot) -> None:
         """A shard is at the end of this window: those that come now would be late, and pin another one."""
@@ -217,7 +217,7 @@ def open_end(lo: Snapshot) -> dict[str, Any]:
     return {"xmax": str(lo.xmax), "xip": [str(xid) for xid in lo.xip]}
 
 
-def _begun(position: Position, hi: Snapshot, first: int | None) -> Position:
+def begun(position: Position, hi: Snapshot, first: int | None) -> Position:
     return Position(hi) if first is None else position.pinned(hi, first - 1)
 
 

@@ -111,6 +111,11 @@ def reached(source: Any) -> int:
     return int(offset)
 
 
+def test_a_client_never_asks_for_more_than_its_options_say() -> None:
+    assert [each.bytes(1_000_000) for each in STEPS] == [1_000_000, 250_000, 62_500, 16_384]
+    assert [each.bytes(10_000) for each in STEPS] == [10_000] * 4
+
+
 class Now:
     at = 0.0
 

@@ -9,7 +9,7 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaError, KafkaException
 from django.core.exceptions import ImproperlyConfigured
 
-from inbox.kafka.connections import LEAST_BYTES, SET_HERE
+from inbox.kafka.connections import SET_HERE
 from inbox.kafka.patience import Fetch
 from outbox_core.kafka_options import BY_NAME, CONSUMER
 from outbox_core.librdkafka import LOGGER, contained, of, without_login
@@ -87,7 +87,7 @@ def reading(options: Mapping[str, Any], fetch: Fetch) -> dict[str, Any]:
     if fetch == Fetch():
         return options
     given = options.pop("max.partition.fetch.bytes", options.get("fetch.message.max.bytes", _PARTITION_BYTES))
-    size = max(LEAST_BYTES, int(given) // fetch.part)
+    size = fetch.bytes(min(int(given), int(options.get("fetch.max.bytes", given))))
     sizes = dict.fromkeys(("fetch.message.max.bytes", "fetch.max.bytes", "message.max.bytes"), size)
     return {**options, **sizes, "socket.timeout.ms": min(_LONGEST_MS, milliseconds(options) * fetch.times)}
 

@@ -10,7 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 from kafka import KafkaAdminClient, KafkaConsumer
 from kafka.errors import KafkaConfigurationError
 
-from inbox.kafka.connections import LEAST_BYTES, SET_HERE
+from inbox.kafka.connections import SET_HERE
 from inbox.kafka.patience import Fetch
 from outbox_core.suggestion import did_you_mean
 
@@ -91,7 +91,7 @@ def reading(options: Mapping[str, Any], fetch: Fetch) -> dict[str, Any]:
     if fetch == Fetch():
         return {**options}
     own = KafkaConsumer.DEFAULT_CONFIG
-    size = max(LEAST_BYTES, options.get(_OF_PARTITION, own[_OF_PARTITION]) // fetch.part)
+    size = fetch.bytes(min(options.get(_OF_PARTITION, own[_OF_PARTITION]), options["fetch_max_bytes"]))
     idle = options.get(_IDLE, own[_IDLE])
     longest = max(options[_TIMEOUT], idle - 1_000)  # the client ends an idle connection
     wait = min(longest, options[_TIMEOUT] * fetch.times)
