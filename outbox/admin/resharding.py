@@ -94,7 +94,7 @@ class ReshardView(View):
             "media": self.model_admin.media,
             "list_url": reverse("admin:outbox_outboxstatus_changelist"),
             "form": form,
-            "change": change,
+            "preview": change,
             "shards": Shard.objects.using(databases.home()).order_by("id"),
         }
         return TemplateResponse(self.request, "admin/outbox/outboxstatus/shards.html", context)
