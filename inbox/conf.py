@@ -13,13 +13,11 @@ import msgspec
 from inbox.errors import UnknownConsumer
 from outbox_core import kafka
 from outbox_core.kafka_options import BY_NAME, CONFLUENT, CONSUMER, KAFKA_PYTHON, SERVERS
-from outbox_core.process.settings import FROM_NAME, forget_on_change, read
+from outbox_core.process.settings import A_DAY, FROM_NAME, Seconds, forget_on_change, read
 from outbox_core.suggestion import did_you_mean
 
 ADDRESSES = BY_NAME[SERVERS]
 Positive = Annotated[int, msgspec.Meta(ge=1)]
-A_DAY = 86_400
-Seconds = Annotated[float, msgspec.Meta(gt=0, le=A_DAY)]
 Names = Annotated[tuple[Annotated[str, msgspec.Meta(min_length=1)], ...], msgspec.Meta(min_length=1)]
 
 

@@ -13,12 +13,10 @@ from django.utils.module_loading import import_string
 
 from outbox_core import kafka
 from outbox_core.kafka_options import CONFLUENT, KAFKA_PYTHON, PRODUCER
-from outbox_core.process.settings import forget_on_change, read
+from outbox_core.process.settings import A_DAY, Seconds, forget_on_change, read
 from outbox_core.wire.encode import EXTENSIONS, Encoder, Extension, encoder
 from relay.publishers.base import Publisher
 
-A_DAY = 86_400
-Seconds = Annotated[float, msgspec.Meta(gt=0, le=A_DAY)]
 BACKENDS = {
     KAFKA_PYTHON: "relay.publishers.kafka_python.KafkaPythonPublisher",
     CONFLUENT: "relay.publishers.confluent.ConfluentPublisher",

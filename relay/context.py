@@ -1,9 +1,11 @@
-"""What all shards of a relay share: the sender, the encoder, the settings, and the loop's callbacks."""
+"""What all shards of a relay share: the sender, the encoder, the settings, the link to the database, and
+the loop's callbacks.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from outbox_core.wire.encode import Encoder
 from relay.conf import RelaySettings
@@ -20,12 +22,7 @@ class Context:
     sender: Sender
     encode: Encoder
     settings: RelaySettings
+    link: Link
     tick: Callable[[], None]
     stopping: Callable[[], bool] = lambda: False
     carry_operations: Callable[[], None] = lambda: None
-    link: Link = field(init=False)
-    """To the database. It is known for as long as the relay runs."""
-
-    def __post_init__(self) -> None:
-        lasts = min(self.settings.lease_seconds, self.settings.statement_seconds)
-        object.__setattr__(self, "link", Link(lasts / 2))

@@ -28,6 +28,7 @@ from relay.condition import Cause, Condition, State
 from relay.conf import RelaySettings
 from relay.context import Context
 from relay.errors import LeaseLost, NotPrimary
+from relay.log.link import Link
 from relay.log.session import Session
 from relay.polling import Polling
 from relay.publishers.base import Publisher
@@ -77,8 +78,9 @@ class Relay:
         self._session: Session | None = None
         self._sender = Sender(publisher, settings.lease_seconds * MARGIN)
         self._step_down = StepDown(self._sender)
+        link = Link(min(settings.lease_seconds, settings.statement_seconds) / 2)
         self._context = Context(
-            self._sender, encode, settings, self._tick, lambda: self._stop.requested, carry_operations
+            self._sender, encode, settings, link, self._tick, lambda: self._stop.requested, carry_operations
         )
         self._watchdog = Watchdog(
             lease_deadline=lambda: lease.deadline if (lease := self._sender.carrying) else None,

@@ -33,8 +33,6 @@ from outbox_core.people.operations.views import SAMPLE, OperationView
 from outbox_core.people.text import line
 
 COUNT_SECONDS = 2
-PACE = {"chunk": 500, "max_age": 30.0, "skip_failing": False}
-"""The defaults of the command."""
 
 
 class BackfillForm(forms.Form):
@@ -47,7 +45,7 @@ class BackfillForm(forms.Form):
     last = forms.CharField(
         required=False, max_length=200, label="To key", help_text="Empty: to the last row that is there now."
     )
-    rate = forms.IntegerField(min_value=1, initial=1_000, help_text="At most so many rows a second.")
+    rate = forms.IntegerField(min_value=1, initial=run.RATE, help_text="At most so many rows a second.")
     skip_failing = forms.BooleanField(
         required=False,
         label="Skip rows for which a receiver fails",
@@ -82,7 +80,7 @@ class BackfillForm(forms.Form):
         if until is None:
             raise OutboxError(f"No row of {calls.rows.label} matches.")
         given = self.cleaned_data
-        pace = {**PACE, "skip_failing": given["skip_failing"]}
+        pace = {"chunk": run.CHUNK, "max_age": run.MAX_AGE, "skip_failing": given["skip_failing"]}
         return run.order(calls, until, who, rate=given["rate"], reason=given["reason"].strip(), **pace)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.core.management.base import CommandParser
 
+from outbox.operations.backfill import run
 from outbox.operations.backfill.calls import ALL
 from outbox_core.process.arguments import count, seconds
 
@@ -42,21 +43,21 @@ def _add_pace(parser: CommandParser) -> None:
     parser.add_argument(
         "--rate",
         type=count,
-        default=1_000,
+        default=run.RATE,
         metavar="ROWS",
         help="at most so many rows a second (default: %(default)s)",
     )
     parser.add_argument(
         "--chunk",
         type=count,
-        default=500,
+        default=run.CHUNK,
         metavar="ROWS",
         help="rows that are locked and written in one transaction (default: %(default)s)",
     )
     parser.add_argument(
         "--max-pending-age",
         type=seconds,
-        default=30.0,
+        default=run.MAX_AGE,
         metavar="SECONDS",
         help="pause while the oldest pending event waits for longer (default: %(default)g)",
     )

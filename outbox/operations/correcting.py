@@ -109,7 +109,7 @@ def _read(event_type: EventType, payload: bytes) -> object:
         if is_pydantic(cls):
             return cls.model_validate_json(payload)
         return msgspec.json.decode(payload, type=cls)
-    except (ValueError, TypeError, NotImplementedError) as error:
+    except (ValueError, TypeError, NotImplementedError) as error:  # the last one is of types as attrs makes
         raise EventRejected(f"The payload is no {event_type.name}: {_why(error)}") from error
 
 

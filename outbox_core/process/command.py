@@ -6,6 +6,7 @@ import argparse
 import logging
 import os
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -47,7 +48,7 @@ class Process:
     health: Health | None = None
 
 
-class ProcessCommand(BaseCommand):
+class ProcessCommand(BaseCommand, ABC):
     """A command that runs a loop: ``work``. ``logger`` names it and its log."""
 
     logger: str
@@ -100,14 +101,14 @@ class ProcessCommand(BaseCommand):
     def refuse_misuse(self, *_: Any, **options: Any) -> None:
         """Raise CommandError if the options mean nothing."""
 
+    @abstractmethod
     def work(self, *_: Any, **options: Any) -> None:
         """What one process does, until it is asked to stop."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def shutdown_seconds(self) -> float:
         """How long one process may take to stop."""
-        raise NotImplementedError
 
     def supervises(self, *_: Any, **options: Any) -> None:
         """``processes`` of them are about to be started."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
-from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 from django.conf import settings as django_settings
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
     T = TypeVar("T", bound=DataclassInstance)
 
+A_DAY = 86_400
+Seconds = Annotated[float, msgspec.Meta(gt=0, le=A_DAY)]
+"""Of a field. Longer times are mistakes, and PostgreSQL and clients do not take all of them."""
 FROM_NAME = {"from_name": True}
 """Metadata of a field."""
 UNKNOWN, MISTYPED, LACKING, REFUSED = 1, 2, 3, 4

@@ -25,6 +25,9 @@ from outbox_core.process.stopping import SIGNALS
 
 class Command(ProcessCommand):
     logger = "relay"
+    shutdown_seconds = 1.0
+
+    def work(self, **options: Any) -> None: ...
 
 
 @pytest.fixture(autouse=True)

@@ -11,8 +11,8 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from outbox.admin.backfilling import PACE
 from outbox.models import Ledger, Operation
+from outbox.operations.backfill import run
 from outbox.operations.bulk import operations
 from outbox.testing import CapturedEvents
 from tests.admin.conftest import staff
@@ -31,7 +31,7 @@ Staff = Callable[..., Client]
 @pytest.fixture(autouse=True)
 def no_relay(monkeypatch: pytest.MonkeyPatch) -> None:
     """Events that earlier tests left wait for no relay; a backfill would wait for them."""
-    monkeypatch.setitem(PACE, "max_age", NO_RELAY["max_pending_age"])
+    monkeypatch.setattr(run, "MAX_AGE", NO_RELAY["max_pending_age"])
 
 
 def asked(**values: Any) -> dict[str, Any]:

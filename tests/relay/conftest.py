@@ -108,7 +108,8 @@ class Desk:
         self.settings = settings
         self.broker = MemoryPublisher()
         self.session = Session("default")
-        self.stretches = Stretches(self.session, Link(LEASE_SECONDS), lambda: None, settings.page_rows)
+        self.link = Link(LEASE_SECONDS)
+        self.stretches = Stretches(self.session, self.link, lambda: None, settings.page_rows)
         self.sender = Sender(self.broker, margin=0.0)
         self.owner: UUID = uuid4()
         self.open()
@@ -117,7 +118,7 @@ class Desk:
         """Take the shard (again), as after a restart."""
         lease = Lease.acquire(self.session, self.owner, LEASE_SECONDS)
         assert lease is not None, "somebody owns the shard"
-        context = Context(self.sender, BinaryEncoder("/test"), self.settings, lambda: None)
+        context = Context(self.sender, BinaryEncoder("/test"), self.settings, self.link, lambda: None)
         self.shard = OwnedShard(self.session, lease, context, self.stretches)
         return self.shard
 

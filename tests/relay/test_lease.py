@@ -18,6 +18,7 @@ from relay.conf import RelaySettings
 from relay.context import Context
 from relay.errors import Fenced, LeaseLost
 from relay.log.checkpoint import Checkpoints, Tally
+from relay.log.link import Link
 from relay.log.session import Session
 from tests.relay.conftest import Desk, Writer, wait_for_lock
 
@@ -44,7 +45,7 @@ def test_a_shard_has_one_owner(desk: Desks) -> None:
 def test_every_lease_that_is_lost_is_over_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Records may be in flight under any of them."""
     monkeypatch.setattr("relay.cluster.connected.renew", lambda _, leases: leases)
-    context = Context(None, None, RelaySettings(), lambda: None)  # type: ignore[arg-type]
+    context = Context(None, None, RelaySettings(), Link(1.0), lambda: None)  # type: ignore[arg-type]
     connected = Connected(None, None, context)  # type: ignore[arg-type]
     connected.shards = {number: Owned(number) for number in range(3)}  # type: ignore[misc]
     with pytest.raises(LeaseLost):

@@ -36,7 +36,7 @@ def write(w: Writer, count: int = 1) -> None:
 
 def owned(office: Desk) -> list[OwnedShard]:
     """All shards, taken by one desk."""
-    context = Context(office.sender, office.shard._context.encode, office.settings, lambda: None)
+    context = Context(office.sender, office.shard._context.encode, office.settings, office.link, lambda: None)
     shards = []
     while (lease := Lease.acquire(office.session, uuid4(), LEASE_SECONDS)) is not None:
         shards.append(OwnedShard(office.session, lease, context, office.stretches))

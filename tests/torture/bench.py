@@ -76,7 +76,8 @@ class RelayOnBench:
         self.owner = uuid4()
         self.broker = Broker(self._records, self._repaired)
         self.session = Session("default")
-        self.stretches = Stretches(self.session, Link(TTL), lambda: None, SETTINGS.page_rows)
+        self.link = Link(TTL)
+        self.stretches = Stretches(self.session, self.link, lambda: None, SETTINGS.page_rows)
         self.sender = Sender(self.broker, margin=0.0)
         self.shards: dict[int, OwnedShard] = {}
         self.lost = ""
@@ -84,7 +85,7 @@ class RelayOnBench:
     def acquire(self) -> None:
         lease = Lease.acquire(self.session, self.owner, TTL, list(self.shards))
         if lease is not None:
-            context = Context(self.sender, BinaryEncoder("/bench"), SETTINGS, lambda: None)
+            context = Context(self.sender, BinaryEncoder("/bench"), SETTINGS, self.link, lambda: None)
             self.shards[lease.shard] = OwnedShard(self.session, lease, context, self.stretches)
 
     def step(self) -> bool:

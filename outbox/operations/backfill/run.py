@@ -17,6 +17,8 @@ from outbox_core.operations.bulk.selection import Selection
 from outbox_core.operations.bulk.verb import Order
 
 BACKFILL = "backfill"
+RATE, CHUNK, MAX_AGE = 1_000, 500, 30.0
+"""Rows a second, rows of a transaction, and how long events may wait, unless a person says otherwise."""
 NAMED = 1_000
 """At most so many failed rows are stored."""
 IDENTITY = ("model", "filter", "receiver", "created")
