@@ -24,7 +24,7 @@ def main() -> int:
             relays=options.relays,
             writers=options.writers,
             patience=options.patience,
-            publisher=options.publisher,
+            clients=arguments.clients(options),
         ) as trial:
             campaign.run(trial, picked)
             campaign.say("settling")
@@ -39,7 +39,6 @@ def _parse() -> argparse.Namespace:
     parser = arguments.parser("tests.torture", __doc__)
     parser.add_argument("--brokers", type=int, choices=(1, 3), default=1)
     parser.add_argument("--pooled", action="store_true", help="PgBouncer between everybody and PostgreSQL")
-    parser.add_argument("--publisher", choices=("kafka-python", "confluent"), default="kafka-python")
     parser.add_argument("--relays", type=int, default=2)
     parser.add_argument("--writers", type=int, default=2)
     parser.add_argument(

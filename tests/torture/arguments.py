@@ -6,8 +6,11 @@ import argparse
 import random
 from collections.abc import Collection, Mapping, Sequence
 
+from outbox_core.kafka_options import CONFLUENT, KAFKA_PYTHON
 from tests.torture import campaign
 from tests.torture.faults import Fault
+
+CLIENTS = (KAFKA_PYTHON, CONFLUENT)
 
 
 def parser(name: str, description: str | None) -> argparse.ArgumentParser:
@@ -23,7 +26,18 @@ def parser(name: str, description: str | None) -> argparse.ArgumentParser:
         "--keep-logs", type=argparse.FileType("w"), metavar="FILE", help="the logs of all processes"
     )
     parser.add_argument("--list", action="store_true", help="the names of the faults")
+    parser.add_argument(
+        "--client",
+        action="append",
+        choices=CLIENTS,
+        metavar="NAME",
+        help="the Kafka client: kafka-python or confluent; by default, processes have them in turn",
+    )
     return parser
+
+
+def clients(options: argparse.Namespace) -> Sequence[str]:
+    return options.client or CLIENTS
 
 
 def parsed(parser: argparse.ArgumentParser, faults: Collection[str]) -> argparse.Namespace:

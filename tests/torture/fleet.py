@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from outbox_core.process.exit_codes import ExitCode
@@ -59,14 +59,23 @@ class Member:
 
 
 class Fleet:
-    """``size`` relays, restarted whatever ends them. ``exits`` counts how they ended of themselves."""
+    """``size`` relays, restarted whatever ends them. ``exits`` counts how they ended of themselves. Each has
+    one of ``turns`` in its environment, too, and the next relay the next one.
+    """
 
-    def __init__(self, folder: Path, environ: Mapping[str, str], size: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        environ: Mapping[str, str],
+        size: int,
+        turns: Sequence[Mapping[str, str]] = ({},),
+    ) -> None:
         self.folder = folder
         self.points = Points(folder)
         self.exits: Counter[int] = Counter()
         self.failed_to_leave: Counter[int] = Counter()
         self._environ = dict(environ)
+        self._turns = turns
         self._size = size
         self._started = 0
         self._members: list[Member] = []
@@ -86,8 +95,7 @@ class Fleet:
     def start_another(self, **environ: str) -> Member:
         """One more that is not started again, in an environment that differs."""
         with self._lock:
-            self._started += 1
-            return Member(self.folder, self._started, {**self._environ, **environ})
+            return self._start(**environ)
 
     def by_pid(self, pid: int) -> Member | None:
         return next((member for member in self.members() if member.pid == pid), None)
@@ -150,5 +158,9 @@ class Fleet:
                 elif code not in (0, -signal.SIGTERM, -signal.SIGKILL):
                     self.failed_to_leave[code] += 1
             while len(self._members) < self._size:
-                self._started += 1
-                self._members.append(Member(self.folder, self._started, self._environ))
+                self._members.append(self._start())
+
+    def _start(self, **environ: str) -> Member:
+        self._started += 1
+        turn = self._turns[self._started % len(self._turns)]
+        return Member(self.folder, self._started, {**self._environ, **turn, **environ})

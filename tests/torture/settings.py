@@ -14,7 +14,7 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 OUTBOX = {"SOURCE": "/torture"}
 KAFKA = {
-    "BACKEND": os.environ.get("TORTURE_PUBLISHER", "kafka-python"),
+    "BACKEND": os.environ.get("TORTURE_CLIENT", "kafka-python"),
     "OPTIONS": {
         "bootstrap_servers": os.environ.get("TORTURE_BOOTSTRAP_SERVERS", "127.0.0.1:1").split(","),
         "request_timeout_ms": 5_000,

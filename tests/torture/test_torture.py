@@ -11,6 +11,7 @@ import os
 import pytest
 
 from devstack.errors import Unavailable
+from outbox_core.kafka_options import CONFLUENT, KAFKA_PYTHON
 from tests.torture import campaign
 from tests.torture.faults import FAULTS
 from tests.torture.ground import Ground
@@ -32,7 +33,7 @@ def test_every_promise_holds_under(ground: Ground, kind: str) -> None:
 
 
 def test_every_promise_holds_with_librdkafka(ground: Ground) -> None:
-    _torture(ground, ["kill-mid-wave", "kafka-silence", "brokers-kill", "kafka-cut"], publisher="confluent")
+    _torture(ground, ["kill-mid-wave", "kafka-silence", "brokers-kill", "kafka-cut"], client=CONFLUENT)
 
 
 def test_every_promise_holds_behind_a_pooler() -> None:
@@ -45,8 +46,8 @@ def test_every_promise_holds_behind_a_pooler() -> None:
         _torture(made, ["crash", "postgres-kill", "kill"])
 
 
-def _torture(ground: Ground, names: list[str], publisher: str = "kafka-python") -> None:
-    with Trial(ground, seed=SEED, writers=2, publisher=publisher) as trial:
+def _torture(ground: Ground, names: list[str], client: str = KAFKA_PYTHON) -> None:
+    with Trial(ground, seed=SEED, writers=2, clients=[client]) as trial:
         campaign.run(trial, [(FAULTS[name],) for name in names], between=campaign.LITTLE_BETWEEN)
         verdict = trial.verdict()
     assert verdict.holds, verdict.table()

@@ -23,6 +23,7 @@ from psycopg.rows import scalar_row
 
 from devstack.kafka import create_topics
 from outbox.sql import text
+from outbox_core.kafka_options import KAFKA_PYTHON
 from tests.torture import kafka_log, ledger
 from tests.torture.checker import Incident, compare
 from tests.torture.fleet import ROOT, Fleet
@@ -62,7 +63,7 @@ class Trial:
         writers: int = 2,
         pace: float = 0.05,
         patience: float | None = None,
-        publisher: str = "kafka-python",
+        clients: Sequence[str] = (KAFKA_PYTHON,),
     ) -> None:
         self.ground = ground
         self.seed = seed
@@ -85,9 +86,9 @@ class Trial:
         self.environ = {
             "TORTURE_DATABASE_URL": ground.url(self.name, ground.relay_entrance),
             "TORTURE_BOOTSTRAP_SERVERS": ground.gated_bootstrap_servers,
-            "TORTURE_PUBLISHER": publisher,
         }
-        self.fleet = Fleet(self.folder, self.environ, relays)
+        self._turns = [{"TORTURE_CLIENT": client} for client in clients]
+        self.fleet = Fleet(self.folder, self.environ, relays, self._turns)
 
     def __enter__(self) -> Self:
         try:

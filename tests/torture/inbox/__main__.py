@@ -6,7 +6,6 @@ import argparse
 import contextlib
 import sys
 
-from outbox_core.kafka_options import CONFLUENT, KAFKA_PYTHON
 from tests.torture import arguments, campaign
 from tests.torture.ground import Ground
 from tests.torture.inbox.faults import FAULTS
@@ -24,7 +23,7 @@ def main() -> int:
             seed=options.seed,
             instances=options.instances,
             without=options.without,
-            client=options.client,
+            clients=arguments.clients(options),
         ) as trial:
             campaign.run(trial, picked, tell=tell)
             campaign.say("settling")
@@ -48,7 +47,6 @@ def _parse() -> argparse.Namespace:
         default="",
         help="a guard of the inbox; the verdict must be red then",
     )
-    parser.add_argument("--client", choices=(KAFKA_PYTHON, CONFLUENT), default=KAFKA_PYTHON)
     return arguments.parsed(parser, FAULTS)
 
 

@@ -6,6 +6,7 @@ import contextlib
 import re
 import time
 from collections import Counter
+from collections.abc import Sequence
 from typing import Self
 from uuid import UUID
 
@@ -46,17 +47,16 @@ class ConsumerTrial(Trial):
         instances: int = 2,
         pace: float = 0.1,
         without: str = "",
-        client: str = KAFKA_PYTHON,
+        clients: Sequence[str] = (KAFKA_PYTHON,),
     ) -> None:
-        super().__init__(ground, seed=seed, relays=instances, writers=0)
+        super().__init__(ground, seed=seed, relays=instances, writers=0, clients=clients)
         self.topics = {f"{self.name}.a": 4, f"{self.name}.b": 2}
         self.environ |= {
             "TORTURE_PROGRAM": "tests.torture.inbox.consumer",
             "TORTURE_TOPICS": ",".join(self.topics),
             "TORTURE_WITHOUT": without,
-            "TORTURE_CLIENT": client,
         }
-        self.fleet = Fleet(self.folder, self.environ, instances)
+        self.fleet = Fleet(self.folder, self.environ, instances, self._turns)
         self.producer = Producer(ground.bootstrap_servers, list(self.topics), seed, pace=pace)
 
     def __enter__(self) -> Self:
