@@ -18,7 +18,7 @@ from django.utils import timezone
 from inbox.conf import ConsumerSettings, Settings, settings
 from inbox.database import UNAVAILABLE
 from inbox.status.consumers import ConsumerStatus, status
-from inbox.status.lag import Asking, Lag
+from inbox.status.lag import Lag, LagQuestion
 from inbox.status.latest_lag import asking_for
 from outbox_core.database import own_connection
 from outbox_core.metrics.background import Background
@@ -72,12 +72,13 @@ class Figures:
     def __init__(self, inbox: Settings, consumers: Sequence[ConsumerSettings]) -> None:
         self._database = inbox.database
         self._consumers = consumers
-        self._asking = Asking(*inbox.kafka_client())
+        self._lag_question = LagQuestion(*inbox.kafka_client())
         self._statuses = Background(self._read_statuses)
         # Each has a thread of its own: one after the other, many consumers would never be read in time.
         self._lags = {
             each.name: Background(
-                asking_for(self._asking, each.name, each.topics, self._database), fresh=LAG_FRESH_SECONDS
+                asking_for(self._lag_question, each.name, each.topics, self._database),
+                fresh=LAG_FRESH_SECONDS,
             )
             for each in consumers
         }

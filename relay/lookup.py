@@ -15,7 +15,7 @@ from outbox_core.errors import KafkaUnreachable
 from outbox_core.people.text import line
 from relay.audit.claims import Claim, claim
 from relay.audit.kafka import KafkaLog, Reader, open_reader
-from relay.consumer_groups.asking import ConsumerGroup
+from relay.consumer_groups.lags import ConsumerGroup
 
 ASK_SECONDS = 3.0
 """How long each question to Kafka may take."""

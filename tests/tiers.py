@@ -30,7 +30,7 @@ SERVICES = {
 }
 """Fixtures of a service. Tests of fixtures that use one are found through it."""
 CONNECTED = {
-    "tests/core/doctor/test_kafka_way.py",
+    "tests/core/doctor/test_kafka_steps.py",
     "tests/core/doctor/test_network.py",
     "tests/core/test_http.py",
     "tests/inbox/test_sources.py",

@@ -25,7 +25,7 @@ from inbox.models import InboxStatus, Instance
 from inbox.models.instance import ALIVE
 from inbox.operations.bulk import operations
 from inbox.status import report
-from inbox.status.lag import Asking
+from inbox.status.lag import LagQuestion
 from inbox.status.latest_lag import LatestLag
 from outbox_core.operations.database_failure import explain
 from outbox_core.operations.report import Cause, Report
@@ -45,7 +45,7 @@ class InboxStatusAdmin(InboxAdmin):
 
     @cached_property
     def _lag(self) -> LatestLag:
-        return LatestLag(Asking(*settings().kafka_client()))
+        return LatestLag(LagQuestion(*settings().kafka_client()))
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view

@@ -15,7 +15,7 @@ from outbox_core.grants import grants
 from outbox_core.operations.database_failure import explain
 from outbox_core.operations.doctor import postgresql
 from outbox_core.operations.doctor.kafka import SETTINGS
-from outbox_core.operations.doctor.step import Said, Step, failed
+from outbox_core.operations.doctor.step import Note, Step, failed
 
 NEEDED = ("SELECT", "INSERT", "UPDATE", "DELETE")
 """The privileges of a consumer on each table of the inbox; see docs/how-to/roles.md."""
@@ -29,13 +29,13 @@ _LACKING = """
 """
 
 
-class DatabaseWay:
+class DatabaseSteps:
     """The steps of the database ``alias``."""
 
     def __init__(self, alias: str) -> None:
         self.alias = alias
 
-    def steps(self) -> Iterator[Step]:
+    def all(self) -> Iterator[Step]:
         """From the connection to the privileges."""
         yield Step(name="database", look=self._database, needs=(SETTINGS,))
         migrations = partial(postgresql.migrations, self.alias, None)
@@ -43,7 +43,7 @@ class DatabaseWay:
         yield Step(name="grants", look=self._grants, needs=("migrations",))
         yield Step(name="clock", look=partial(postgresql.clock, self._rows), needs=("database",))
 
-    def _database(self) -> Iterator[Said]:
+    def _database(self) -> Iterator[Note]:
         if self.alias not in connections:
             yield failed(
                 f"There is no database {self.alias!r} in DATABASES: {', '.join(connections)}.",
@@ -67,7 +67,7 @@ class DatabaseWay:
                 f"Set HOST of DATABASES[{self.alias!r}] to the primary.",
             )
 
-    def _grants(self) -> Iterator[Said]:
+    def _grants(self) -> Iterator[Note]:
         lacking = self._lacking()
         absent = dict.fromkeys(table for table, _, schema, _ in lacking if not schema)
         if absent:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from inbox.models import Offset
 from outbox_core.operations.doctor.cluster import Cluster, Topic
-from outbox_core.operations.doctor.step import Said, warning
+from outbox_core.operations.doctor.step import Note, warning
 from outbox_core.people.humanize import plural
 
 Bounds = Callable[[str], Mapping[int, tuple[int, int]]]
@@ -14,7 +14,7 @@ Bounds = Callable[[str], Mapping[int, tuple[int, int]]]
 
 def judge(
     rows: Iterable[Offset], cluster: Cluster, topics: Mapping[str, Topic], bounds: Bounds
-) -> Iterator[Said]:
+) -> Iterator[Note]:
     """The findings about the offsets from which a consumer would continue."""
     stored = [row for row in rows if row.topic in topics and topics[row.topic].trouble is None]
     if not stored:
@@ -31,7 +31,7 @@ def judge(
 
 def _judge(
     row: Offset, cluster: Cluster, topic: Topic, limits: Mapping[int, tuple[int, int]]
-) -> Iterator[Said]:
+) -> Iterator[Note]:
     where = f"{row.topic}/{row.partition}"
     first, end = limits.get(row.partition, (0, 0))
     if row.cluster_id and cluster.id and row.cluster_id != cluster.id:

@@ -13,7 +13,7 @@ from inbox.models.held import cause_of
 from inbox.source import Partition
 from outbox_core.operations import deeds
 from outbox_core.operations.deeds import Deed, Diary
-from outbox_core.operations.ledger import DONE, GIVEN_UP, IN_VAIN, RETRIED, UNDECIDED
+from outbox_core.operations.ledger import DONE, FAILED_AGAIN, GIVEN_UP, RETRIED, UNDECIDED
 
 DIED = "process died"
 
@@ -36,7 +36,7 @@ class Journal:
 
     def failed(self, held: HeldEvent, error: str, retry_in: float | None) -> None:
         """A held event was tried again, without success."""
-        outcome = GIVEN_UP if retry_in is None else IN_VAIN
+        outcome = GIVEN_UP if retry_in is None else FAILED_AGAIN
         self._of_events(Ledger.Verb.RETRY, [held], outcome, error=error, before="held")
 
     def handled(self, held: Iterable[HeldEvent]) -> None:

@@ -57,7 +57,7 @@ class LagReader(Protocol):
         """The lag of this consumer. Raises errors of the database, but none of Kafka."""
 
 
-class Asking:
+class LagQuestion:
     """Asks Kafka for the lag of several consumers, a few seconds each at most. It joins no group."""
 
     def __init__(self, client: str, servers: Sequence[str], options: Mapping[str, Any]) -> None:

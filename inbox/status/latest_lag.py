@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 
 from inbox.database import UNAVAILABLE
-from inbox.status.lag import Asking, Lag
+from inbox.status.lag import Lag, LagQuestion
 from outbox_core.database import own_connection
 from outbox_core.metrics.background import Background
 
@@ -21,8 +21,8 @@ class LatestLag:
     An answer that is older than half a minute is not shown: then the lag is unknown, without a reason.
     """
 
-    def __init__(self, asking: Asking, clock: Callable[[], float] = time.monotonic) -> None:
-        self._asking = asking
+    def __init__(self, asking: LagQuestion, clock: Callable[[], float] = time.monotonic) -> None:
+        self._lag_question = asking
         self._clock = clock
         self._lags: dict[str, Background[Lag]] = {}
 
@@ -31,13 +31,15 @@ class LatestLag:
         lag = self._lags.get(consumer)
         if lag is None:
             made = Background(
-                asking_for(self._asking, consumer, topics, database), fresh=ASK_EVERY, clock=self._clock
+                asking_for(self._lag_question, consumer, topics, database), fresh=ASK_EVERY, clock=self._clock
             )
             lag = self._lags.setdefault(consumer, made)
         return lag.latest(FORGET_AFTER) or Lag()
 
 
-def asking_for(asking: Asking, consumer: str, topics: Collection[str], database: str) -> Callable[[], Lag]:
+def asking_for(
+    asking: LagQuestion, consumer: str, topics: Collection[str], database: str
+) -> Callable[[], Lag]:
     """A function that asks, for a thread of its own. If the database does not answer, the lag is unknown:
     the page or the metrics say why.
     """

@@ -15,11 +15,11 @@ DONE = "done"
 CANCELLED = "cancelled"
 FAILED = "failed"
 NEEDS_REASON = "Discarding an event needs a reason. The ledger keeps it."
-IN_VAIN = "in vain"
+FAILED_AGAIN = "failed again"
 RETRIED = "will be retried"
 UNDECIDED = "waits for a person"
-GIVEN_UP = "in vain, waits for a person"
-OUTCOMES = (DONE, IN_PART, CANCELLED, FAILED, RETRIED, UNDECIDED, IN_VAIN, GIVEN_UP)
+GIVEN_UP = "failed again, waits for a person"
+OUTCOMES = (DONE, IN_PART, CANCELLED, FAILED, RETRIED, UNDECIDED, FAILED_AGAIN, GIVEN_UP)
 FACETS = (
     *("consumer", "topic", "partition", "key", "type", "cause"),
     *("hold", "event", "row", "model"),

@@ -19,7 +19,7 @@ from outbox_core.wire.consumed import ConsumerRecord
 from outbox_core.wire.encode import wire_time
 from relay.audit.scope import ALL, NOTHING
 from relay.conf import settings
-from relay.consumer_groups.asking import ConsumerGroup
+from relay.consumer_groups.lags import ConsumerGroup
 
 Spans = Mapping[int, tuple[int, int]]
 """The first offset and the end offset of each partition."""

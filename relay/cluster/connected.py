@@ -19,11 +19,11 @@ from relay.errors import LeaseLost
 from relay.log.news import News
 from relay.log.session import Session
 from relay.log.stretches import Stretches
+from relay.shard.idle import wake
 from relay.shard.owned import OwnedShard
-from relay.shard.rest import wake
 
 RELEASE_EVERY_SECONDS = 0.5
-TIDY_EVERY_SECONDS = 30.0
+ROLL_UP_EVERY_SECONDS = 30.0
 
 
 class Connected:
@@ -38,7 +38,7 @@ class Connected:
         self._context = context
         self._stretches = Stretches(session, context.link, context.tick, context.settings.page_rows)
         self._release_at = 0.0
-        self._tidy_at = boottime() + TIDY_EVERY_SECONDS
+        self._roll_up_at = boottime() + ROLL_UP_EVERY_SECONDS
 
     def turn(self) -> bool:
         """Take over or give up shards, then publish one page of each. Returns whether there was anything to
@@ -52,21 +52,21 @@ class Connected:
         self.more = False
         busy = self._balance()
         self._stretches.turn()
-        news = self._hear()
-        busy = self._each(OwnedShard.turn, lambda shard: shard.rests_at is None) or busy
+        news = self._ask_for_news()
+        busy = self._each(OwnedShard.turn, lambda shard: shard.idle_at is None) or busy
         released = news is not None and self._release(news)
         self.more = released or any(shard.more for shard in self.shards.values())
-        if boottime() >= self._tidy_at:
-            self._tidy_at = boottime() + TIDY_EVERY_SECONDS
+        if boottime() >= self._roll_up_at:
+            self._roll_up_at = boottime() + ROLL_UP_EVERY_SECONDS
             self.session.prove()
             for shard in self.shards.values():
-                shard.tidy()
+                shard.roll_up()
         return busy or released
 
-    def _hear(self) -> News | None:
-        """Ask if a shard is at rest, or if holds may be due."""
+    def _ask_for_news(self) -> News | None:
+        """Ask if a shard is idle, or if holds may be due."""
         shards = self.shards.values()
-        if not shards or (not any(shard.rests_at for shard in shards) and boottime() < self._release_at):
+        if not shards or (not any(shard.idle_at for shard in shards) and boottime() < self._release_at):
             return None
         return wake(self.session, shards)
 

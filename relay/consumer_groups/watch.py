@@ -14,7 +14,7 @@ from outbox.operations import registered
 from outbox_core.errors import KafkaUnreachable
 from outbox_core.people.failure import describe
 from outbox_core.people.text import line
-from relay.consumer_groups.asking import Asking
+from relay.consumer_groups.lags import GroupLags
 
 ASK_SECONDS = 5.0
 
@@ -56,7 +56,7 @@ class GroupsWatch:
     def _ask(self) -> tuple[list[dict[str, Any]], str]:
         try:
             with closing(self._inspector(ASK_SECONDS)) as inspector:
-                return Asking(inspector).rows(self._topics()), ""
+                return GroupLags(inspector).rows(self._topics()), ""
         except KafkaUnreachable as error:
             return [], line(error) or "Kafka does not answer"
         except Exception as error:  # for an answer that they do not understand, clients raise any error

@@ -18,7 +18,7 @@ from outbox.status.failure import problem_of
 from outbox_core.database import pinned
 from outbox_core.operations.doctor import postgresql
 from outbox_core.operations.doctor.kafka import SETTINGS
-from outbox_core.operations.doctor.step import Finding, Said, Step, failed, warning
+from outbox_core.operations.doctor.step import Finding, Note, Step, failed, warning
 from outbox_core.operations.doctor.walk import briefly
 from relay.errors import NotPrimary
 from relay.log.session import Session
@@ -26,14 +26,14 @@ from relay.log.session import Session
 STATEMENT_SECONDS = 8.0
 
 
-class LogWay:
+class LogSteps:
     """The steps of the log of database ``alias``. The first step opens the session that the others use."""
 
     def __init__(self, alias: str) -> None:
         self.alias = alias
         self._session: Session | None = None
 
-    def steps(self) -> Iterator[Step]:
+    def all(self) -> Iterator[Step]:
         """From the connection to the position."""
         yield Step(name="database", look=self._database, needs=(SETTINGS,))
         migrations = partial(postgresql.migrations, self.alias, "outbox")
@@ -48,7 +48,7 @@ class LogWay:
         if self._session is not None:
             briefly(self._session.close)
 
-    def _database(self) -> Iterator[Said]:
+    def _database(self) -> Iterator[Note]:
         if self.alias not in connections:
             yield failed(
                 f"There is no database {self.alias!r} in DATABASES: {', '.join(connections)}.",
@@ -69,7 +69,7 @@ class LogWay:
             if self._session.pooled:
                 yield "through a pooler in transaction mode: every statement sets its settings itself"
 
-    def _grants(self) -> Iterator[Said]:
+    def _grants(self) -> Iterator[Note]:
         found = self._facts()
         if found is None:
             remedy = tables.remedy(self.alias)
@@ -80,7 +80,7 @@ class LogWay:
         if not refused:
             yield f"role {found.role} has every privilege of a relay in schema {found.schema}"
 
-    def _log(self) -> Iterator[Said]:
+    def _log(self) -> Iterator[Note]:
         found = self._known()
         wrong = [*map(_refused, proof.damaged(found))]
         doubts = [warning(*each) for each in (*proof.doubts(found), *proof.server_doubts(found))]
@@ -88,14 +88,14 @@ class LogWay:
         if not wrong and not doubts:
             yield "index, defaults and triggers are as the migrations made them"
 
-    def _sequence(self) -> Iterator[Said]:
+    def _sequence(self) -> Iterator[Note]:
         found = self._known()
         wrong = [*map(_refused, proof.misnumbered(self._rows, found, strict=True))]
         yield from wrong
         if not wrong and found.sequence is not None:
             yield f"{found.sequence.name} has CACHE 1, counts up, and is ahead of its table"
 
-    def _history(self) -> Iterator[Said]:
+    def _history(self) -> Iterator[Note]:
         try:
             with pinned(self.alias, {"statement_timeout": f"{STATEMENT_SECONDS:g}s"}, undo=True):
                 refuse_another_history(self.alias)

@@ -13,7 +13,7 @@ from outbox_core.operations.doctor import round_trip as doctors
 from outbox_core.operations.doctor.cluster import Inspector
 from outbox_core.operations.doctor.kafka import ASK_SECONDS
 from outbox_core.operations.doctor.probe_record import probe_record
-from outbox_core.operations.doctor.step import Said
+from outbox_core.operations.doctor.step import Note
 from outbox_core.wire.encode import Record
 from relay.conf import settings
 from relay.errors import PublisherUnavailable
@@ -39,7 +39,7 @@ def round_trip(
     inspector: Inspector | None,
     *,
     events: Collection[str] = (),
-) -> Iterator[Said]:
+) -> Iterator[Note]:
     """See outbox_core.operations.doctor.round_trip. ``make`` makes the publisher."""
     record = probe_record(topic, str(uuid4()), outbox_settings().source, settings().content_mode)
     return doctors.round_trip(record, partial(_publish, make), inspector, events=events)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from outbox.models import Hold, Ledger
 from outbox_core.operations.deeds import Deed
-from outbox_core.operations.ledger import IN_VAIN
+from outbox_core.operations.ledger import FAILED_AGAIN
 from outbox_core.people.humanize import duration
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def made(row: Row, scope: Hold.Scope, reason: str, detail: str) -> Deed:
 
 def failed(release: Release, reason: str, detail: str) -> Deed:
     """The entry of a relay that tried to publish held events, without success."""
-    return _of(release, Ledger.Verb.RETRY, reason=detail, cause=reason, outcome=IN_VAIN)
+    return _of(release, Ledger.Verb.RETRY, reason=detail, cause=reason, outcome=FAILED_AGAIN)
 
 
 def ended(release: Release) -> Deed:

@@ -1,4 +1,4 @@
-"""The one question that a relay asks for all its shards that are at rest."""
+"""The one question that a relay asks for all its idle shards."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ class News:
         return self.many or any(first <= bucket <= last for bucket in self.buckets)
 
 
-def ask(session: Session, resting: Iterable[Snapshot]) -> News:
+def ask(session: Session, idle: Iterable[Snapshot]) -> News:
     """What was committed since the oldest of these snapshots of one session; nothing without one."""
-    since = min(resting, key=lambda snapshot: (snapshot.xmax, -len(snapshot.xip)), default=None)
+    since = min(idle, key=lambda snapshot: (snapshot.xmax, -len(snapshot.xip)), default=None)
     parameters = {
         "xmax": None if since is None else str(since.xmax),
         "xip": [] if since is None else [str(xid) for xid in since.xip],

@@ -47,8 +47,8 @@ class OwnedShard:
         self._hold_releases = HoldReleases(context, self._holds, self._checkpoints, self._deliver)
         self._in_flight: InFlight | None = None
         self._next: InFlight | None = None
-        self.rests_at: Snapshot | None = None
-        """It is at rest: up to here, nothing of it is left to publish. None while it is not."""
+        self.idle_at: Snapshot | None = None
+        """Up to here, nothing of it is left to publish: it is idle. None if it is not."""
         self._passed_over = 0
         """How many events of other shards were committed since its position."""
 
@@ -62,8 +62,8 @@ class OwnedShard:
         """Whether it is known that there is more to publish now."""
         return self._checkpoints.position.hi is not None and not self._publishing.trouble
 
-    def hear(self, news: News) -> None:
-        """It stays at rest if the news does not concern it. Its position stays behind, and may not stay too
+    def take(self, news: News) -> None:
+        """It stays idle if the news does not concern it. Its position stays behind, and may not stay too
         far behind, because the next poll reads from there.
         """
         self._passed_over += len(news.buckets)
@@ -72,9 +72,9 @@ class OwnedShard:
             or news.concerns(self.lease.first, self.lease.last)
             or self._passed_over > POLL_FACTOR * self._context.settings.page_rows
         ):
-            self.rests_at = None
-        elif self.rests_at is not None:
-            self.rests_at = news.now
+            self.idle_at = None
+        elif self.idle_at is not None:
+            self.idle_at = news.now
 
     def turn(self) -> bool:
         """Call ``step``, unless an outage makes it useless now.
@@ -102,7 +102,7 @@ class OwnedShard:
             LeaseLost: this relay no longer owns the shard, or the database has crashed meanwhile. Acquire the
             shard again.
         """
-        self.rests_at, self._passed_over = None, 0
+        self.idle_at, self._passed_over = None, 0
         in_flight = self._in_flight or self._next or self._read(self._checkpoints.position)
         if in_flight is self._next:
             self._next = None
@@ -112,7 +112,7 @@ class OwnedShard:
                 f"The database of shard {self.lease.shard} was restarted after a crash, or promoted."
             )
         if not in_flight.page.rows:
-            self.rests_at = in_flight.page.seen
+            self.idle_at = in_flight.page.seen
             return self._skip(in_flight.page.end)
         self._in_flight = in_flight
         while not in_flight.finished:
@@ -201,7 +201,7 @@ class OwnedShard:
                 self._context.tick()
                 self._holds.make(other, failure)
 
-    def tidy(self) -> None:
+    def roll_up(self) -> None:
         """Turn old checkpoints into statistics. Call it now and then."""
         while self._checkpoints.roll_up(KEEP_CHECKPOINTS_SECONDS) and not self._context.stopping():
             self._context.tick()

@@ -123,7 +123,7 @@ def test_the_page_of_a_hold_has_what_the_relay_did(admin_client: Client, log: Lo
         "automatic": True,
         "verb": "retry",
         "scope": "key k",
-        "outcome": "in vain",
+        "outcome": "failed again",
     }
     Ledger.objects.create(**entry, selection={"topic": hold.topic, "cause": "an earlier one"})
     Ledger.objects.create(**entry | {"who": "relay there:2"}, selection={"topic": "another"})

@@ -20,7 +20,7 @@ import devstack
 import devstack.kafka
 from inbox.conf import settings as inbox_settings
 from inbox.models import InboxStatus
-from inbox.status.lag import Asking
+from inbox.status.lag import LagQuestion
 from inbox.status.latest_lag import LatestLag
 from outbox.models import OutboxEvent
 from outbox_core.database import own_connection
@@ -85,7 +85,7 @@ def stage(
         stage = Stage(kafka, folder, _somebody(), port)
         kafka_of_stage = {"OPTIONS": {"bootstrap_servers": [kafka.address]}}
         with override_settings(INBOX=inbox_of(stage.topic), KAFKA=kafka_of_stage), stage:
-            lag = LatestLag(Asking(*inbox_settings().kafka_client()))
+            lag = LatestLag(LagQuestion(*inbox_settings().kafka_client()))
             patch.setitem(vars(admin.site.get_model_admin(InboxStatus)), "_lag", lag)
             stage.wait_until_well()
             yield stage

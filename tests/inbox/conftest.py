@@ -18,7 +18,7 @@ from inbox.handling.registry import Registry
 from inbox.models import HeldEvent, Processed
 from inbox.models.held_queries import UNDECIDED, HeldEventQuerySet
 from inbox.offsets import DatabaseOffsets
-from inbox.status.lag import Asking, Lag
+from inbox.status.lag import Lag, LagQuestion
 from inbox.testing import MemoryConsumer, SkippedTime
 from outbox_core.kafka_options import CONFLUENT, KAFKA_PYTHON
 from tests.granted import grants
@@ -178,9 +178,9 @@ def logged(caplog: pytest.LogCaptureFixture, action: str) -> list[Any]:
     return [record for record in caplog.records if getattr(record, "action", "") == f"inbox.{action}"]
 
 
-def without_lag() -> Asking:
+def without_lag() -> LagQuestion:
     """Asks no Kafka: the lag of every consumer is unknown, without a reason."""
-    asking = Asking(KAFKA_PYTHON, [], {})
+    asking = LagQuestion(KAFKA_PYTHON, [], {})
     asking.lag = lambda *_: Lag()  # type: ignore[method-assign]
     return asking
 

@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from pytest_django import Settings
 
-from inbox.doctor.database import DatabaseWay
+from inbox.doctor.database import DatabaseSteps
 from inbox.doctor.offsets import judge
 from inbox.models import Offset
 from outbox_core.operations.doctor.cluster import Cluster, Topic, Trouble
@@ -57,7 +57,7 @@ def test_offsets_of_topics_that_are_missing_are_not_asked_for() -> None:
 
 def look(name: str) -> Result:
     """What a step to the database finds, on this connection."""
-    [step] = [step for step in DatabaseWay("default").steps() if step.name == name]
+    [step] = [step for step in DatabaseSteps("default").all() if step.name == name]
     return Result.of(name, list(step.look()), 0.0)
 
 

@@ -11,7 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError, connection
 
 from inbox.conf import settings
-from inbox.doctor.database import DatabaseWay
+from inbox.doctor.database import DatabaseSteps
 from inbox.management.commands.run_consumer import wait_for_database
 from inbox.models import HeldEvent, InHand, Processed
 from inbox.testing import MemoryConsumer
@@ -96,7 +96,7 @@ def test_run_consumer_is_refused_at_its_start(another_level: Level) -> None:
 def test_check_and_doctor_report_it(another_level: Level) -> None:
     with another_level():
         found = [check.id for check in run_checks(databases=["default"])]
-        step = next(step for step in DatabaseWay("default").steps() if step.name == "database")
+        step = next(step for step in DatabaseSteps("default").all() if step.name == "database")
         result = Result.of("database", list(step.look()), 0.0)
     assert "inbox.E013" in found
     assert result.outcome is Outcome.FAILED

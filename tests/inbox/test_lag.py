@@ -13,7 +13,7 @@ from inbox.conf import ConsumerSettings
 from inbox.models import Instance, Offset
 from inbox.status import report
 from inbox.status.consumers import statuses
-from inbox.status.lag import Asking, Lag
+from inbox.status.lag import Lag, LagQuestion
 from tests.inbox.conftest import BOTH_CLIENTS
 from tests.inbox.operators import alive
 from tests.inbox.test_undecodable import NotUtf8
@@ -24,8 +24,8 @@ Topics = Callable[..., str]
 
 
 @pytest.fixture
-def asking(kafka_bootstrap: str, client: str) -> Asking:
-    return Asking(client, [kafka_bootstrap], {})
+def asking(kafka_bootstrap: str, client: str) -> LagQuestion:
+    return LagQuestion(client, [kafka_bootstrap], {})
 
 
 def handled(log: KafkaTopic, offset: int, partition: int = 0) -> None:
@@ -34,17 +34,17 @@ def handled(log: KafkaTopic, offset: int, partition: int = 0) -> None:
     Offset.objects.create(**row, offset=offset)
 
 
-def lag(asking: Asking, log: KafkaTopic) -> Lag:
+def lag(asking: LagQuestion, log: KafkaTopic) -> Lag:
     return asking.lag("crm", [log.topic], "default")
 
 
-def test_counts_what_nobody_has_read_yet(asking: Asking, kafka_topic: KafkaTopic) -> None:
+def test_counts_what_nobody_has_read_yet(asking: LagQuestion, kafka_topic: KafkaTopic) -> None:
     kafka_topic.write(b"a", b"b")
     assert lag(asking, kafka_topic).records == 2
 
 
 @BOTH_CLIENTS
-def test_counts_what_is_in_hand(asking: Asking, kafka_topic: KafkaTopic) -> None:
+def test_counts_what_is_in_hand(asking: LagQuestion, kafka_topic: KafkaTopic) -> None:
     """It is fetched, and Kafka may have a copy of its offset; the database has none of its effects."""
     kafka_topic.write(b"a", b"b", b"c")
     source = kafka_topic.open()
@@ -55,7 +55,9 @@ def test_counts_what_is_in_hand(asking: Asking, kafka_topic: KafkaTopic) -> None
 
 
 @BOTH_CLIENTS
-def test_counts_partitions_that_nobody_reads(asking: Asking, kafka_bootstrap: str, topic: Topics) -> None:
+def test_counts_partitions_that_nobody_reads(
+    asking: LagQuestion, kafka_bootstrap: str, topic: Topics
+) -> None:
     log = KafkaTopic(kafka_bootstrap, topic(3))
     for partition in range(3):
         log.write(b"a", b"b", partition=partition)
@@ -66,7 +68,7 @@ def test_counts_partitions_that_nobody_reads(asking: Asking, kafka_bootstrap: st
 
 @BOTH_CLIENTS
 def test_counts_no_record_that_kafka_has_deleted(
-    asking: Asking, kafka_bootstrap: str, kafka_topic: KafkaTopic
+    asking: LagQuestion, kafka_bootstrap: str, kafka_topic: KafkaTopic
 ) -> None:
     kafka_topic.write(b"a", b"b", b"c")
     admin = KafkaAdminClient(bootstrap_servers=kafka_bootstrap)
@@ -77,7 +79,7 @@ def test_counts_no_record_that_kafka_has_deleted(
 
 @BOTH_CLIENTS
 def test_counts_no_mark_of_a_transaction(
-    asking: Asking, kafka_bootstrap: str, kafka_topic: KafkaTopic
+    asking: LagQuestion, kafka_bootstrap: str, kafka_topic: KafkaTopic
 ) -> None:
     producer = KafkaProducer(bootstrap_servers=kafka_bootstrap, transactional_id=kafka_topic.topic)
     producer.init_transactions()
@@ -91,7 +93,7 @@ def test_counts_no_mark_of_a_transaction(
 
 @BOTH_CLIENTS
 def test_counts_what_waits_behind_an_open_transaction(
-    asking: Asking, kafka_bootstrap: str, kafka_topic: KafkaTopic
+    asking: LagQuestion, kafka_bootstrap: str, kafka_topic: KafkaTopic
 ) -> None:
     """Nobody can read it before the other producer ends its transaction, which may be never."""
     kafka_topic.write(b"a")
@@ -112,7 +114,7 @@ def test_counts_what_waits_behind_an_open_transaction(
 
 @BOTH_CLIENTS
 def test_a_record_of_a_time_that_cannot_be_has_an_age(
-    asking: Asking, kafka_bootstrap: str, topic: Topics
+    asking: LagQuestion, kafka_bootstrap: str, topic: Topics
 ) -> None:
     name = topic(**{"message.timestamp.after.max.ms": str(2**63 - 1)})
     producer = KafkaProducer(bootstrap_servers=kafka_bootstrap)
@@ -123,7 +125,7 @@ def test_a_record_of_a_time_that_cannot_be_has_an_age(
 
 
 @BOTH_CLIENTS
-def test_age_is_that_of_the_oldest_record(asking: Asking, kafka_topic: KafkaTopic) -> None:
+def test_age_is_that_of_the_oldest_record(asking: LagQuestion, kafka_topic: KafkaTopic) -> None:
     before = time.time()
     kafka_topic.write(b"a")
     between = time.time()
@@ -140,7 +142,7 @@ def test_age_is_that_of_the_oldest_record(asking: Asking, kafka_topic: KafkaTopi
 
 
 def test_a_record_that_cannot_be_decoded_counts_and_has_no_age(
-    asking: Asking, kafka_topic: KafkaTopic
+    asking: LagQuestion, kafka_topic: KafkaTopic
 ) -> None:
     kafka_topic.write(b"-", headers=[(NotUtf8("x"), b"1")])
     assert lag(asking, kafka_topic) == Lag(1, None)
@@ -148,12 +150,12 @@ def test_a_record_that_cannot_be_decoded_counts_and_has_no_age(
 
 
 @BOTH_CLIENTS
-def test_a_topic_that_does_not_exist_is_named(asking: Asking) -> None:
+def test_a_topic_that_does_not_exist_is_named(asking: LagQuestion) -> None:
     assert asking.lag("crm", ["test.nosuch"], "default").reason.endswith(": test.nosuch")
 
 
 def test_a_topic_that_is_deleted_meanwhile_is_said(
-    asking: Asking, kafka_topic: KafkaTopic, monkeypatch: pytest.MonkeyPatch
+    asking: LagQuestion, kafka_topic: KafkaTopic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As the client answers for a topic that it knew a moment ago."""
 
@@ -166,7 +168,7 @@ def test_a_topic_that_is_deleted_meanwhile_is_said(
     assert kafka_topic.topic in found.reason
 
 
-def status(asking: Asking, log: KafkaTopic, **limits: Any) -> int:
+def status(asking: LagQuestion, log: KafkaTopic, **limits: Any) -> int:
     """The exit code."""
     if not Instance.objects.exists():
         alive()
@@ -174,7 +176,7 @@ def status(asking: Asking, log: KafkaTopic, **limits: Any) -> int:
     return report.read([consumer], "default", report.Thresholds(**limits), asking).exit_code
 
 
-def test_limits_decide_the_exit_code(asking: Asking, kafka_topic: KafkaTopic) -> None:
+def test_limits_decide_the_exit_code(asking: LagQuestion, kafka_topic: KafkaTopic) -> None:
     kafka_topic.write(b"a", b"b")
     assert status(asking, kafka_topic) == 0
     assert status(asking, kafka_topic, max_pending=2) == 0
@@ -185,7 +187,7 @@ def test_limits_decide_the_exit_code(asking: Asking, kafka_topic: KafkaTopic) ->
     assert status(asking, kafka_topic, max_pending=0, max_age=0) == 0
 
 
-def test_what_kafka_deleted_is_shown_for_a_day(asking: Asking, kafka_topic: KafkaTopic) -> None:
+def test_what_kafka_deleted_is_shown_for_a_day(asking: LagQuestion, kafka_topic: KafkaTopic) -> None:
     handled(kafka_topic, 9)
     Offset.objects.missed("crm", (kafka_topic.topic, 0), 3, 8)
     [found] = statuses(

@@ -45,7 +45,7 @@ def test_an_event_that_is_held_tried_in_vain_released_and_handled(
     assert effects.of("a") == [1, 2]
     verbs = told("verb", "automatic", "outcome")
     assert verbs[0] == ("hold", True, "will be retried")
-    assert ("retry", True, "in vain, waits for a person") in verbs
+    assert ("retry", True, "failed again, waits for a person") in verbs
     assert verbs[-2:] == [("release", False, "done"), ("release", True, "done")]
     mine = Ledger.objects.exclude(verb=Ledger.Verb.TAKE_OVER).filter(automatic=True)
     assert {tuple(sorted(row.selection.items())) for row in mine} == {

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from inbox.models import HeldEvent, Operation
 from inbox.operations.bulk import operations
-from inbox.status.lag import Asking, Lag
+from inbox.status.lag import Lag, LagQuestion
 from tests.inbox.operators import alive, run, status
 from tests.people.orders import begun
 
@@ -22,7 +22,7 @@ def lag(monkeypatch: pytest.MonkeyPatch) -> dict[str, Lag]:
     not here.
     """
     known: dict[str, Lag] = {}
-    monkeypatch.setattr(Asking, "lag", lambda _, consumer, topics, database: known.get(consumer, Lag(0)))
+    monkeypatch.setattr(LagQuestion, "lag", lambda _, consumer, topics, database: known.get(consumer, Lag(0)))
     return known
 
 

@@ -15,7 +15,7 @@ from django.test import Client
 from django.utils import timezone
 
 from inbox.models import HeldEvent, InboxStatus, Instance, Ledger
-from inbox.status.lag import Asking, Lag, PartitionLag
+from inbox.status.lag import Lag, LagQuestion, PartitionLag
 from inbox.status.latest_lag import ASK_EVERY, FORGET_AFTER, LatestLag, asking_for
 from inbox.testing import MemoryConsumer
 from outbox_core.metrics.background import Background
@@ -167,7 +167,7 @@ def test_a_producer_may_call_a_type_as_templates_call_the_contents_of_a_dict(
     assert "<td>items</td>" in admin_client.get(PAGE).content.decode()
 
 
-class Kafka(Asking):
+class Kafka(LagQuestion):
     """Answers when a test lets it."""
 
     def __init__(self) -> None:

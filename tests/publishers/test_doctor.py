@@ -11,14 +11,14 @@ import pytest
 from pytest_django import Settings
 
 from outbox_core.operations.doctor.cluster import Trouble
-from outbox_core.operations.doctor.kafka import SETTINGS, KafkaWay
+from outbox_core.operations.doctor.kafka import SETTINGS, KafkaSteps
 from outbox_core.operations.doctor.step import Outcome, Result, Step
 from outbox_core.operations.doctor.topics import Needs
 from outbox_core.operations.doctor.walk import walk
 from relay.conf import settings as relay_settings
 from relay.doctor.needs import WRITING, record_bytes
 from relay.doctor.round_trip import round_trip
-from relay.doctor.way import Way
+from relay.doctor.steps import RelaySteps
 from tests.core.doctor.certificates import Authority, showing
 from tests.core.doctor.clusters import problem
 from tests.publishers.broker import OUTSIDER, PASSWORD, USER, Broker
@@ -31,30 +31,30 @@ WRITER = Needs(operations=WRITING, writes=True)
 @pytest.fixture(params=["kafka-python", "confluent"])
 def way(
     request: pytest.FixtureRequest, settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., Way]:
+) -> Callable[..., RelaySteps]:
     """The way of a relay with these options, which creates no topics and asks for a short time."""
-    monkeypatch.setattr("relay.doctor.way.ASK_SECONDS", 4.0)
+    monkeypatch.setattr("relay.doctor.steps.ASK_SECONDS", 4.0)
 
-    def make(address: str, **options: Any) -> Way:
+    def make(address: str, **options: Any) -> RelaySteps:
         given = {"bootstrap_servers": [address], "allow_auto_create_topics": False, **options}
         settings.RELAY = {}
         settings.KAFKA = {"BACKEND": request.param, "OPTIONS": given}
-        return Way("default", None, even_events=False)
+        return RelaySteps("default", None, even_events=False)
 
     return make
 
 
 @pytest.fixture
-def examine(way: Callable[..., Way]) -> Examine:
+def examine(way: Callable[..., RelaySteps]) -> Examine:
     """Walk to Kafka, and to a topic if one is named."""
 
     def walked(address: str, topic: str = "", needs: Needs = WRITER, **options: Any) -> dict[str, Result]:
         made = way(address, **options)
-        kafka = KafkaWay(
+        kafka = KafkaSteps(
             lambda: relay_settings().kafka_options, made._inspector, {topic: needs} if topic else {}
         )
         try:
-            steps = [Step(name=SETTINGS, look=made._settings), *kafka.steps()]
+            steps = [Step(name=SETTINGS, look=made._settings), *kafka.all()]
             return {result.name.partition(" ")[0]: result for result in walk(steps)}
         finally:
             kafka.close()
@@ -179,7 +179,7 @@ def test_a_frozen_broker_fails_the_login_in_time(broker: Broker, examine: Examin
     assert time.monotonic() - since < 40
 
 
-def travelled(way: Way, topic: str) -> Result:
+def travelled(way: RelaySteps, topic: str) -> Result:
     inspector = way._inspector()
     try:
         said = list(round_trip(topic, relay_settings().make_publisher, inspector))
@@ -188,7 +188,7 @@ def travelled(way: Way, topic: str) -> Result:
     return Result.of("round-trip", said, 0.0)
 
 
-def test_a_test_record_goes_there_and_back(broker: Broker, way: Callable[..., Way]) -> None:
+def test_a_test_record_goes_there_and_back(broker: Broker, way: Callable[..., RelaySteps]) -> None:
     topic = broker.topic(partitions=3, **{"message.timestamp.type": "LogAppendTime"})
     found = travelled(way(broker.address), topic)
     assert found.outcome is Outcome.OK
@@ -197,7 +197,7 @@ def test_a_test_record_goes_there_and_back(broker: Broker, way: Callable[..., Wa
     assert ("ce_type", b"outbox.doctor.test") in record.headers
 
 
-def test_a_writer_need_not_be_allowed_to_read(broker: Broker, way: Callable[..., Way]) -> None:
+def test_a_writer_need_not_be_allowed_to_read(broker: Broker, way: Callable[..., RelaySteps]) -> None:
     topic = broker.topic()
     broker.allow(topic, "WRITE", "DESCRIBE")
     found = travelled(way(broker.secured, **sasl()), topic)
@@ -206,13 +206,13 @@ def test_a_writer_need_not_be_allowed_to_read(broker: Broker, way: Callable[...,
     assert len(broker.read(topic)) == 1
 
 
-def test_a_round_trip_creates_no_topic(broker: Broker, way: Callable[..., Way]) -> None:
+def test_a_round_trip_creates_no_topic(broker: Broker, way: Callable[..., RelaySteps]) -> None:
     found = travelled(way(broker.address, allow_auto_create_topics=True), "test.doctor.nowhere")
     assert found.outcome is Outcome.FAILED
     assert not broker.exists("test.doctor.nowhere")
 
 
-def test_what_an_inspector_says_of_topics(broker: Broker, way: Callable[..., Way]) -> None:
+def test_what_an_inspector_says_of_topics(broker: Broker, way: Callable[..., RelaySteps]) -> None:
     topic = broker.topic(partitions=2)
     inspector = way(broker.address)._inspector()
     missing, there = inspector.topics(["test.doctor.none", topic])
@@ -226,5 +226,5 @@ def test_what_an_inspector_says_of_topics(broker: Broker, way: Callable[..., Way
 def test_a_round_trip_may_take_as_long_as_two_waves(settings: Settings) -> None:
     settings.KAFKA = {"OPTIONS": {"bootstrap_servers": ["127.0.0.1:1"]}}
     settings.RELAY = {"DELIVERY_SECONDS": 90}
-    *_, last = Way("default", "scratch", even_events=True).steps()
+    *_, last = RelaySteps("default", "scratch", even_events=True).all()
     assert (last.name, last.seconds > 2 * 90) == ("round-trip", True)

@@ -9,7 +9,7 @@ from kafka.admin import ACL, ACLOperation, ACLPermissionType, ResourcePattern, R
 from pytest_django import Settings
 
 from inbox.conf import settings as inbox_settings
-from inbox.doctor.way import Way
+from inbox.doctor.steps import ConsumerSteps
 from outbox_core.kafka_options import CONFLUENT, KAFKA_PYTHON
 from outbox_core.operations.doctor.step import Outcome, Result
 from outbox_core.operations.doctor.walk import walk
@@ -40,8 +40,8 @@ class Reader:
         consumer = {"TOPICS": [self.topic], "GROUP": self.group}
         self.settings.INBOX = {"CONSUMERS": {"crm": consumer}}
         inbox = inbox_settings()
-        way = Way(inbox, [inbox.consumer("crm")], "default", round_trip, even_events=True)
-        steps = [step for step in way.steps() if step.name.partition(" ")[0] in ("settings", *KAFKA)]
+        way = ConsumerSteps(inbox, [inbox.consumer("crm")], "default", round_trip, even_events=True)
+        steps = [step for step in way.all() if step.name.partition(" ")[0] in ("settings", *KAFKA)]
         try:
             return {result.name.partition(" ")[0]: result for result in walk(steps)}
         finally:

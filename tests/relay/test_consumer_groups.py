@@ -18,8 +18,8 @@ from outbox import status
 from outbox.models import ConsumerGroups
 from outbox_core.errors import KafkaUnreachable
 from outbox_core.wire.consumed import ConsumerRecord
-from relay.beside import Beside
-from relay.consumer_groups.asking import Asking, ConsumerGroup
+from relay.background import BackgroundJobs
+from relay.consumer_groups.lags import ConsumerGroup, GroupLags
 from relay.consumer_groups.watch import GroupsWatch
 from relay.publishers.confluent import ConfluentPublisher
 from relay.publishers.kafka_python import KafkaPythonPublisher
@@ -67,7 +67,7 @@ def test_lag_is_counted_in_records_and_in_seconds() -> None:
     reader = Reader(
         group("level", 100, 100), group("behind", 90, 70), group("deleted", 0), group("gone", 100)
     )
-    rows = Asking(reader, now=lambda: NOW).rows(["t"])
+    rows = GroupLags(reader, now=lambda: NOW).rows(["t"])
     assert [(row["group"], row["lag"], row["seconds"]) for row in rows] == [
         ("deleted", 90, 90.0),
         ("behind", 40, 30.0),
@@ -78,7 +78,7 @@ def test_lag_is_counted_in_records_and_in_seconds() -> None:
 
 def test_an_age_that_takes_too_long_is_not_known() -> None:
     ticks = iter([0.0, *[60.0] * 9])
-    (row,) = Asking(Reader(group("behind", 90)), clock=lambda: next(ticks)).rows(["t"])
+    (row,) = GroupLags(Reader(group("behind", 90)), clock=lambda: next(ticks)).rows(["t"])
     assert (row["lag"], row["seconds"]) == (10, None)
 
 
@@ -102,7 +102,7 @@ def test_each_client_finds_the_groups_of_our_topics(
             member.assign([TopicPartition(name, 0)])
             member.commit({TopicPartition(name, 0): OffsetAndMetadata(1, "", -1)})
     with closing(publisher.inspector(10.0)) as inspector:
-        (row,) = Asking(inspector).rows([ours])
+        (row,) = GroupLags(inspector).rows([ours])
     assert (row["group"], row["topic"], row["members"], row["lag"]) == (f"group-of-{ours}", ours, 0, 2)
     assert 0 <= row["seconds"] < 60
 
@@ -139,7 +139,7 @@ def test_what_is_done_beside_sending_outlasts_an_outage_of_the_database() -> Non
         asked.set()
 
     failures: list[Exception] = [InterfaceError("gone"), OperationalError("refused")]
-    beside = Beside("default", [job], every=0.01)
-    beside.start()
+    jobs = BackgroundJobs("default", [job], every=0.01)
+    jobs.start()
     assert asked.wait(20)
-    beside.stop()
+    jobs.stop()

@@ -13,7 +13,7 @@ from pytest_django import Settings
 
 from devstack import ports
 from outbox_core.operations.doctor.report import MARKS
-from relay.doctor.log import LogWay
+from relay.doctor.log import LogSteps
 from relay.publishers.memory import MemoryPublisher
 from tests.doctors import Doctor
 from tests.relay.clusters import Place
@@ -170,8 +170,8 @@ def test_a_publisher_of_the_users_own(settings: Settings, monkeypatch: pytest.Mo
 
 def test_the_doctor_leaves_no_session_behind(place: Place) -> None:
     with place.is_default():
-        way = LogWay("default")
-        list(next(iter(way.steps())).look())
+        way = LogSteps("default")
+        list(next(iter(way.all())).look())
         assert way._session is not None
         way.close()
         assert way._session.connection.closed

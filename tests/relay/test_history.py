@@ -165,8 +165,8 @@ def test_old_checkpoints_become_statistics_and_the_position_stays(desk: Desks, w
     redate(-timedelta(minutes=3))
     before = list(Checkpoint.objects.order_by("epoch", "seq"))[-2:]
     OutboxEvent.objects.update(created_at=timezone.now() - timedelta(minutes=4))
-    office.shard.tidy()
-    office.shard.tidy()
+    office.shard.roll_up()
+    office.shard.roll_up()
     assert list(Checkpoint.objects.order_by("epoch", "seq")) == before
     events = sum(Statistics.objects.values_list("events", flat=True)) + sum(kept.events for kept in before)
     assert events == before[-1].published == 9
@@ -180,7 +180,7 @@ def test_what_a_clock_ahead_has_dated_is_rolled_up_as_well(desk: Desks, writer: 
     office.reopen()
     for _ in range(3):
         published(office, w)
-    office.shard.tidy()
+    office.shard.roll_up()
     kept = list(Checkpoint.objects.filter(epoch=2))
     assert not Checkpoint.objects.filter(epoch=1).exists()
     events = sum(Statistics.objects.values_list("events", flat=True)) + sum(each.events for each in kept)
@@ -208,5 +208,5 @@ def test_who_has_lost_its_shard_tidies_nothing(desk: Desks, writer: Writers) -> 
     before = Checkpoint.objects.count()
     assert before > 1
     Shard.objects.update(epoch=99)
-    office.shard.tidy()
+    office.shard.roll_up()
     assert Checkpoint.objects.count() == before

@@ -55,7 +55,7 @@ def test_a_key_that_is_held_tried_in_vain_and_released(desk: Desks, writer: Writ
     office.drain()
     assert told() == [
         ("hold", "key k of t", 1, "done"),
-        ("retry", "key k of t", 1, "in vain"),
+        ("retry", "key k of t", 1, "failed again"),
         ("release", "key k of t", 1, "done"),
     ]
     assert set(told("automatic", "selection__topic", "selection__key", "selection__cause")) == {
@@ -119,7 +119,7 @@ def test_a_topic_that_cannot_be_written_is_one_row_for_each_kind_of_deed(
     office.drain()
     assert told() == [
         ("hold", "topic t", 1, "done"),
-        ("retry", "topic t", 3, "in vain"),
+        ("retry", "topic t", 3, "failed again"),
         ("release", "topic t", 1, "done"),
     ]
 

@@ -1,4 +1,4 @@
-"""One question for all shards that are at rest: they stay there until something concerns them."""
+"""One question for all idle shards: they stay idle until something concerns them."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def relay(transactional_db: None) -> Iterator[Watched]:
     relay.leave()
 
 
-def test_a_turn_of_shards_at_rest_is_one_statement(relay: Watched) -> None:
+def test_a_turn_of_idle_shards_is_one_statement(relay: Watched) -> None:
     assert [relay.statements_of_a_turn() for _ in range(3)] == [["log/news"]] * 3
 
 
@@ -110,7 +110,7 @@ def test_what_a_turn_has_polled_is_too_old_for_the_next(relay: Watched) -> None:
     assert len(relay.broker.records) == 2
 
 
-def test_a_shard_at_rest_does_not_stay_behind_for_ever(relay: Watched) -> None:
+def test_an_idle_shard_does_not_stay_behind_for_ever(relay: Watched) -> None:
     """Its next poll would read all that others have published since its position."""
     before = {number: shard._checkpoints.position for number, shard in relay.shards.items()}
     for _ in range(2 * PAGE_ROWS // 100 + 1):
@@ -132,7 +132,7 @@ def test_a_database_that_was_restarted_after_a_crash_is_noticed(relay: Watched) 
     assert relay.published() == ["k:1"]
 
 
-def test_a_hold_is_released_though_its_shard_is_at_rest(relay: Watched) -> None:
+def test_a_hold_is_released_though_its_shard_is_idle(relay: Watched) -> None:
     pause("t")
     insert(OF_SHARD_3, "t")
     assert relay.published() == []

@@ -104,7 +104,7 @@ def test_each_role_can_do_its_work(roles: Roles) -> None:
 
         desk.broker.publish = refuse  # type: ignore[method-assign]
         desk.drain()
-        desk.shard.tidy()
+        desk.shard.roll_up()
         assert [record.key for record in desk.broker.records] == [b"a", b"b"]
         desk.shard.lease.release(desk.session)
     with roles.as_("operator"):

@@ -24,8 +24,8 @@ from relay.log.stretches import Stretches
 from relay.publishers.base import Failure, Trouble
 from relay.publishers.memory import MemoryPublisher
 from relay.sender import Sender
+from relay.shard.idle import wake
 from relay.shard.owned import OwnedShard
-from relay.shard.rest import wake
 from tests.relay.conftest import Writer
 
 TTL = 3600.0
@@ -95,7 +95,7 @@ class RelayOnBench:
         wake(self.session, self.shards.values())
         for shard in list(self.shards.values()):
             try:
-                busy = (shard.rests_at is None and shard.step()) or busy
+                busy = (shard.idle_at is None and shard.step()) or busy
                 busy = shard.release() or busy
             except PublisherUnavailable as error:
                 self.lost = str(error)

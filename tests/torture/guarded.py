@@ -132,7 +132,7 @@ GUARDS = [
         f"{RELAY}/test_idle_shards.py::test_a_poll_reads_little_of_it",
     ),
     Guard(
-        "a shard at rest that hears of its own events",
+        "an idle shard that hears of its own events",
         f"{RELAY}/test_news.py::test_an_event_wakes_its_shard_alone",
     ),
     Guard(
@@ -140,7 +140,7 @@ GUARDS = [
         f"{RELAY}/test_news.py::test_events_of_transactions_that_were_open_when_it_came_to_rest_are_found",
     ),
     Guard(
-        "the incarnation token while a shard is at rest",
+        "the incarnation token while a shard is idle",
         f"{RELAY}/test_news.py::test_a_database_that_was_restarted_after_a_crash_is_noticed",
     ),
     Guard(

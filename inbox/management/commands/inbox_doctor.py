@@ -8,7 +8,7 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 
 from inbox.conf import settings
-from inbox.doctor.way import Way
+from inbox.doctor.steps import ConsumerSteps
 from inbox.management.command import InboxCommand
 from outbox_core.operations.doctor.command import DoctorCommand
 from outbox_core.operations.doctor.step import Step
@@ -39,14 +39,16 @@ class Command(DoctorCommand, InboxCommand):
         except ImproperlyConfigured:
             inbox, consumers = None, []
         topic, even_events = options["round_trip"], options["even_events"]
-        return self._walked(Way(inbox, consumers, self._alias(options), topic, even_events=even_events))
+        return self._walked(
+            ConsumerSteps(inbox, consumers, self._alias(options), topic, even_events=even_events)
+        )
 
     @staticmethod
-    def _walked(way: Way) -> Iterable[Step]:
+    def _walked(steps: ConsumerSteps) -> Iterable[Step]:
         try:
-            yield from way.steps()
+            yield from steps.all()
         finally:
-            way.close()
+            steps.close()
 
     def _alias(self, options: dict[str, Any]) -> str:
         try:

@@ -10,7 +10,7 @@ from inbox.conf import settings
 from inbox.errors import InboxError
 from inbox.management.command import InboxCommand
 from inbox.status import report
-from inbox.status.lag import Asking
+from inbox.status.lag import LagQuestion
 from outbox_core.operations.command import StatusCommand
 from outbox_core.operations.report import Problem, Report
 
@@ -34,7 +34,7 @@ class Command(StatusCommand, InboxCommand):
         inbox, database = settings(), self.database(options)
         chosen = [inbox.consumer(name) for name in options["names"] or sorted(inbox.consumers)]
         thresholds = report.Thresholds(max_pending=options["max_pending"], max_age=options["max_age"])
-        return report.read(chosen, database, thresholds, Asking(*inbox.kafka_client()))
+        return report.read(chosen, database, thresholds, LagQuestion(*inbox.kafka_client()))
 
     def failed(self, problem: Problem, options: dict[str, Any]) -> Report:
         try:

@@ -13,7 +13,7 @@ from outbox_core.kafka_endpoint import Endpoint
 from outbox_core.kafka_reasons import remedy_of
 from outbox_core.operations.doctor import network, topics
 from outbox_core.operations.doctor.cluster import Cluster, Inspector, Topic
-from outbox_core.operations.doctor.step import Finding, Look, NotUsed, Said, Step, failed
+from outbox_core.operations.doctor.step import Finding, Look, Note, NotUsed, Step, failed
 from outbox_core.operations.doctor.tls import speaks_tls, tls
 from outbox_core.operations.doctor.walk import briefly
 from outbox_core.people.humanize import plural
@@ -26,7 +26,7 @@ TOPICS_SECONDS = 3 * ASK_SECONDS + 4
 """Topics take up to three answers: the cluster, the topics, and their settings."""
 
 
-class KafkaWay:
+class KafkaSteps:
     """The way to Kafka. ``options`` are those of the client; ``inspect`` makes a client that asks."""
 
     def __init__(
@@ -67,12 +67,12 @@ class KafkaWay:
             raise self._topics
         return self._topics
 
-    def steps(self) -> Iterator[Step]:
+    def all(self) -> Iterator[Step]:
         """From the host name to the topics."""
         for step in self._steps():
             yield replace(step, look=partial(self.without_secrets, step.look))
 
-    def without_secrets(self, look: Look) -> Iterator[Said]:
+    def without_secrets(self, look: Look) -> Iterator[Note]:
         """Look, and hide the secrets of the client's options in what is found."""
         hide = self.endpoint.hide
         try:
@@ -102,23 +102,23 @@ class KafkaWay:
         if "inspector" in self.__dict__:
             briefly(self.inspector.close)
 
-    def _dns(self) -> Iterator[Said]:
+    def _dns(self) -> Iterator[Note]:
         return self._directly(lambda: network.dns(self.endpoint.addresses))
 
-    def _tcp(self) -> Iterator[Said]:
+    def _tcp(self) -> Iterator[Note]:
         return self._directly(lambda: network.tcp(self.endpoint.addresses))
 
-    def _tls(self) -> Iterator[Said]:
+    def _tls(self) -> Iterator[Note]:
         return self._directly(lambda: tls(self.endpoint, self.endpoint.addresses))
 
-    def _directly(self, look: Look) -> Iterator[Said]:
+    def _directly(self, look: Look) -> Iterator[Note]:
         """Look, unless only a proxy sees that place."""
         if self.endpoint.proxy:
             yield NotUsed(f"the client connects through {self.endpoint.proxy}")
         else:
             yield from look()
 
-    def _login(self) -> Iterator[Said]:
+    def _login(self) -> Iterator[Note]:
         try:
             self._found = self.inspector.cluster()
         except KafkaUnreachable as error:
@@ -139,11 +139,11 @@ class KafkaWay:
             return "Check sasl_mechanism, the user name and the password. The broker's log has the reason."
         return "Check security_protocol: the listener may expect a login (SASL_PLAINTEXT, SASL_SSL)."
 
-    def _brokers(self) -> Iterator[Said]:
+    def _brokers(self) -> Iterator[Note]:
         """The addresses that the cluster itself gives to clients."""
         yield from self._directly(self._reach_brokers)
 
-    def _reach_brokers(self) -> Iterator[Said]:
+    def _reach_brokers(self) -> Iterator[Note]:
         others = [each for each in self.found.brokers if each not in self.endpoint.addresses]
         with ThreadPoolExecutor(max(1, len(self.found.brokers)), "doctor-try") as threads:
             found = list(threads.map(lambda address: list(network.reach(address)), self.found.brokers))
@@ -157,7 +157,7 @@ class KafkaWay:
         remedy = f"The brokers advertise this address: correct advertised.listeners. {found.remedy}"
         return failed(found.text, remedy)
 
-    def _acls(self) -> Iterator[Said]:
+    def _acls(self) -> Iterator[Note]:
         found = [
             said
             for name, needs in self._needs.items()
@@ -170,5 +170,5 @@ class KafkaWay:
             yield "the brokers do not say which operations are allowed"
         yield from found
 
-    def _topic(self, name: str) -> Iterator[Said]:
+    def _topic(self, name: str) -> Iterator[Note]:
         return topics.judge(self.topics[name], self._needs[name], self.found, self.endpoint.principal)

@@ -9,13 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_address
 
 from outbox_core.address import Address
-from outbox_core.operations.doctor.step import Finding, NotUsed, Outcome, Said, failed
+from outbox_core.operations.doctor.step import Finding, Note, NotUsed, Outcome, failed
 
 CONNECT_SECONDS = 3.0
-Try = Callable[[Address], Iterator[Said]]
+Try = Callable[[Address], Iterator[Note]]
 
 
-def dns(addresses: Sequence[Address]) -> Iterator[Said]:
+def dns(addresses: Sequence[Address]) -> Iterator[Note]:
     """Whether every host name has an address."""
     hosts = dict.fromkeys(address._replace(port=0) for address in addresses)
     names = [host for host in hosts if not _is_number(host.host)]
@@ -24,33 +24,33 @@ def dns(addresses: Sequence[Address]) -> Iterator[Said]:
     yield from each(names, _resolve)
 
 
-def tcp(addresses: Sequence[Address]) -> Iterator[Said]:
+def tcp(addresses: Sequence[Address]) -> Iterator[Note]:
     """Whether something listens at every address."""
     yield from each(addresses, _connect)
 
 
-def reach(address: Address) -> Iterator[Said]:
+def reach(address: Address) -> Iterator[Note]:
     """Whether it has an address, and something listens there."""
-    refused = [said for said in _resolve(address) if _is_failure(said)]
+    refused = [note for note in _resolve(address) if _is_failure(note)]
     yield from refused or _connect(address)
 
 
-def each(addresses: Sequence[Address], attempt: Try) -> Iterator[Said]:
+def each(addresses: Sequence[Address], attempt: Try) -> Iterator[Note]:
     """Try them all. While one of them works, the failures of others are warnings: a client tries the next."""
     with ThreadPoolExecutor(max(1, len(addresses)), "doctor-try") as threads:
         found = list(threads.map(lambda address: list(attempt(address)), addresses))
-    works = any(one and not any(_is_failure(said) for said in one) for one in found)
-    for said in (said for one in found for said in one):
-        if works and isinstance(said, Finding) and _is_failure(said):
-            said = Finding(Outcome.WARNING, said.text, said.remedy)
-        yield said
+    works = any(one and not any(_is_failure(note) for note in one) for one in found)
+    for note in (note for one in found for note in one):
+        if works and isinstance(note, Finding) and _is_failure(note):
+            note = Finding(Outcome.WARNING, note.text, note.remedy)
+        yield note
 
 
-def _is_failure(said: Said) -> bool:
-    return isinstance(said, Finding) and said.outcome is Outcome.FAILED
+def _is_failure(note: Note) -> bool:
+    return isinstance(note, Finding) and note.outcome is Outcome.FAILED
 
 
-def _resolve(address: Address) -> Iterator[Said]:
+def _resolve(address: Address) -> Iterator[Note]:
     try:
         found = socket.getaddrinfo(address.host, None, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
@@ -63,7 +63,7 @@ def _resolve(address: Address) -> Iterator[Said]:
     yield f"{address.host} is {', '.join(numbers)}"
 
 
-def _connect(address: Address) -> Iterator[Said]:
+def _connect(address: Address) -> Iterator[Note]:
     try:
         socket.create_connection(address, CONNECT_SECONDS).close()
     except (socket.gaierror, UnicodeError):

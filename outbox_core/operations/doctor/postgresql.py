@@ -11,7 +11,7 @@ from django.core.checks.registry import registry as checks
 from psycopg.errors import InsufficientPrivilege
 
 from outbox_core.migrations import listed, unapplied
-from outbox_core.operations.doctor.step import Said, failed, warning
+from outbox_core.operations.doctor.step import Note, failed, warning
 from outbox_core.people.humanize import milliseconds, plural
 
 Rows = Callable[[str, Mapping[str, Any]], Sequence[tuple[Any, ...]]]
@@ -24,14 +24,14 @@ _SERVER = """
 """
 
 
-def server(rows: Rows) -> Iterator[Said]:
+def server(rows: Rows) -> Iterator[Note]:
     """Which server answers, and as whom."""
     version, name, role, host, port = rows(_SERVER, {})[0]
     place = f"{host}:{port}" if port else host
     yield f"PostgreSQL {version.partition(' ')[0]} at {place}, database {name}, role {role}"
 
 
-def migrations(database: str, app: str | None) -> Iterator[Said]:
+def migrations(database: str, app: str | None) -> Iterator[Note]:
     """Whether every migration of an app, or of all apps, is applied."""
     try:
         missing = unapplied(database, app)
@@ -49,7 +49,7 @@ def migrations(database: str, app: str | None) -> Iterator[Said]:
         yield f"all migrations{f' of {app}' if app else ''} are applied"
 
 
-def clock(rows: Rows) -> Iterator[Said]:
+def clock(rows: Rows) -> Iterator[Note]:
     """How far the clock of this machine is from the database's."""
     begin = time.time()
     there = float(rows("SELECT extract(epoch FROM clock_timestamp())", {})[0][0])
@@ -68,7 +68,7 @@ def clock(rows: Rows) -> Iterator[Said]:
         )
 
 
-def system_checks(packages: Sequence[str]) -> Iterator[Said]:
+def system_checks(packages: Sequence[str]) -> Iterator[Note]:
     """The system checks of these packages, which run_relay and run_consumer also run when they start."""
     ours = [
         check

@@ -11,7 +11,7 @@ from outbox_core.errors import KafkaUnreachable
 from outbox_core.kafka_reasons import parted
 from outbox_core.operations.doctor.cluster import Inspector, Trouble
 from outbox_core.operations.doctor.postgresql import CLOCK_SECONDS
-from outbox_core.operations.doctor.step import Said, failed, warning
+from outbox_core.operations.doctor.step import Note, failed, warning
 from outbox_core.people.humanize import milliseconds
 from outbox_core.wire.encode import Record
 
@@ -26,7 +26,7 @@ def round_trip(
     inspector: Inspector | None,
     *,
     events: Collection[str] = (),
-) -> Iterator[Said]:
+) -> Iterator[Note]:
     """Write a record to its topic, which must exist, wait for its acknowledgement, and read it if there is an
     inspector. Topics of ``events`` are refused. ``write`` raises KafkaUnreachable.
     """
@@ -44,7 +44,7 @@ def round_trip(
 
 def _there_and_back(
     record: Record, write: Callable[[Record], None], inspector: Inspector | None
-) -> Iterator[Said]:
+) -> Iterator[Note]:
     before = ends(inspector, record.topic) if inspector else ""
     since = time.monotonic()
     try:
@@ -66,7 +66,7 @@ def ends(inspector: Inspector, topic: str) -> Ends:
         return str(error).rstrip(".")
 
 
-def read_back(inspector: Inspector, topic: str, before: Ends, key: bytes) -> Iterator[Said]:
+def read_back(inspector: Inspector, topic: str, before: Ends, key: bytes) -> Iterator[Note]:
     """Whether the record with this key can be read. A client that only writes need not be allowed to."""
     if isinstance(before, str):
         yield _unread(before)
@@ -92,7 +92,7 @@ def _unread(why: str) -> str:
     return f"not read back: {why} (a client needs READ for that)"
 
 
-def _clock(ahead: float) -> Iterator[Said]:
+def _clock(ahead: float) -> Iterator[Note]:
     if abs(ahead) > CLOCK_SECONDS + READ_SECONDS:
         yield warning(
             f"The clock of the broker differs by {abs(ahead):.0f} s from this machine's.",

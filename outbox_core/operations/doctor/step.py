@@ -53,9 +53,9 @@ class NotTried:
     outcome: ClassVar[Outcome] = Outcome.NOT_TRIED
 
 
-Said = str | Finding | NotUsed | NotTried
+Note = str | Finding | NotUsed | NotTried
 """A fact, or what is wrong."""
-Look = Callable[[], Iterator[Said]]
+Look = Callable[[], Iterator[Note]]
 
 
 def failed(text: str, remedy: str) -> Finding:
@@ -92,15 +92,15 @@ class Result:
     seconds: float = 0.0
 
     @classmethod
-    def of(cls, name: str, said: list[Said], seconds: float) -> Result:
-        """The result of everything that a step said."""
-        findings = tuple(each for each in said if isinstance(each, Finding))
+    def of(cls, name: str, notes: list[Note], seconds: float) -> Result:
+        """The result of everything that a step notes."""
+        findings = tuple(each for each in notes if isinstance(each, Finding))
         facts = [
             each.why if isinstance(each, NotUsed | NotTried) else each
-            for each in said
+            for each in notes
             if not isinstance(each, Finding)
         ]
-        outcomes = {each.outcome for each in said if not isinstance(each, str)}
+        outcomes = {each.outcome for each in notes if not isinstance(each, str)}
         worst = next((each for each in _WORST_FIRST if each in outcomes), Outcome.OK)
         return cls(name=name, outcome=worst, facts=tuple(facts), findings=findings, seconds=seconds)
 

@@ -14,7 +14,7 @@ from typing import Any
 from outbox_core.address import Address
 from outbox_core.kafka_endpoint import Endpoint
 from outbox_core.operations.doctor.network import CONNECT_SECONDS, each
-from outbox_core.operations.doctor.step import Finding, NotUsed, Said, failed, warning
+from outbox_core.operations.doctor.step import Finding, Note, NotUsed, failed, warning
 from outbox_core.people.humanize import duration
 
 EXPIRES_SOON_SECONDS = 14 * 86_400.0
@@ -31,7 +31,7 @@ USED = {
 Certificate = Mapping[str, Any]
 
 
-def tls(endpoint: Endpoint, addresses: Sequence[Address]) -> Iterator[Said]:
+def tls(endpoint: Endpoint, addresses: Sequence[Address]) -> Iterator[Note]:
     """A handshake with every address."""
     if not endpoint.uses_tls:
         yield NotUsed(f"security_protocol is {endpoint.protocol}")
@@ -100,7 +100,7 @@ def speaks_tls(address: Address) -> bool:
     return True
 
 
-def _handshake(address: Address, context: ssl.SSLContext) -> Iterator[Said]:
+def _handshake(address: Address, context: ssl.SSLContext) -> Iterator[Note]:
     try:
         wire = socket.create_connection(address, CONNECT_SECONDS)
     except (OSError, UnicodeError):
@@ -193,7 +193,7 @@ def _described(address: Address, certificate: Certificate) -> Iterator[str]:
         yield f"{address} has a certificate for {names}, valid {first} to {last}, by {_issuer(certificate)}"
 
 
-def _expiry(address: Address, certificate: Certificate) -> Iterator[Said]:
+def _expiry(address: Address, certificate: Certificate) -> Iterator[Note]:
     left = _dates(certificate)[1] - time.time() if certificate else EXPIRES_SOON_SECONDS
     if left < EXPIRES_SOON_SECONDS:
         when = f"expires in {duration(left)}" if left > 0 else "has expired"

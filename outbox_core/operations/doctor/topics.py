@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from outbox_core.operations.doctor.cluster import Cluster, Topic, Trouble
-from outbox_core.operations.doctor.step import NotTried, Said, failed, warning
+from outbox_core.operations.doctor.step import Note, NotTried, failed, warning
 from outbox_core.people.humanize import duration, plural
 
 DAY_MS = 86_400_000
@@ -43,7 +43,7 @@ class Needs:
     kept_ms: int | None = None
 
 
-def acl(topic: Topic, needs: Needs, principal: str) -> Iterator[Said]:
+def acl(topic: Topic, needs: Needs, principal: str) -> Iterator[Note]:
     """Whether the client may do what it needs."""
     lacking = [operation for operation in needs.operations if not topic.may(operation)]
     if topic.trouble is Trouble.FORBIDDEN:
@@ -66,7 +66,7 @@ def tool(name: str, arguments: str) -> str:
     return f"kafka-{name}.sh --bootstrap-server … {arguments}"
 
 
-def judge(topic: Topic, needs: Needs, cluster: Cluster, principal: str = "User:NAME") -> Iterator[Said]:
+def judge(topic: Topic, needs: Needs, cluster: Cluster, principal: str = "User:NAME") -> Iterator[Note]:
     """Everything about a topic that its writers or readers depend on."""
     if topic.trouble is Trouble.FORBIDDEN:
         yield NotTried("needs acls")
@@ -91,7 +91,7 @@ def _words(operation: str) -> str:
     return operation.title().replace("_", "")
 
 
-def _missing(topic: Topic, needs: Needs) -> Said:
+def _missing(topic: Topic, needs: Needs) -> Note:
     create = tool("topics", f"--create --topic {topic.name} --partitions … --replication-factor …")
     if needs.creates:
         return warning(
@@ -115,7 +115,7 @@ def _summary(topic: Topic, configs: Sequence[str]) -> str:
     )
 
 
-def _partitions(topic: Topic) -> Iterator[Said]:
+def _partitions(topic: Topic) -> Iterator[Note]:
     leaderless = [each.number for each in topic.partitions if not each.has_leader]
     behind = [each.number for each in topic.partitions if each.in_sync < each.replicas]
     if leaderless:
@@ -131,14 +131,14 @@ def _partitions(topic: Topic) -> Iterator[Said]:
         )
 
 
-def _writing(topic: Topic, needs: Needs, cluster: Cluster) -> Iterator[Said]:
+def _writing(topic: Topic, needs: Needs, cluster: Cluster) -> Iterator[Note]:
     yield from _in_sync(topic, cluster)
     yield from _size(topic, needs)
     yield from _cleanup(topic, needs)
     yield from _timestamps(topic)
 
 
-def _in_sync(topic: Topic, cluster: Cluster) -> Iterator[Said]:
+def _in_sync(topic: Topic, cluster: Cluster) -> Iterator[Note]:
     least = topic.number("min.insync.replicas") or 1
     replicas = min((each.replicas for each in topic.partitions), default=0)
     short = [each.number for each in topic.partitions if each.in_sync < least]
@@ -163,7 +163,7 @@ def _in_sync(topic: Topic, cluster: Cluster) -> Iterator[Said]:
         )
 
 
-def _size(topic: Topic, needs: Needs) -> Iterator[Said]:
+def _size(topic: Topic, needs: Needs) -> Iterator[Note]:
     most = topic.number("max.message.bytes")
     if most is not None and needs.record_bytes is not None and most < needs.record_bytes:
         yield warning(
@@ -173,7 +173,7 @@ def _size(topic: Topic, needs: Needs) -> Iterator[Said]:
         )
 
 
-def _cleanup(topic: Topic, needs: Needs) -> Iterator[Said]:
+def _cleanup(topic: Topic, needs: Needs) -> Iterator[Note]:
     policy = topic.configs.get("cleanup.policy", "")
     if needs.tombstones and "compact" not in policy:
         yield warning(
@@ -188,7 +188,7 @@ def _cleanup(topic: Topic, needs: Needs) -> Iterator[Said]:
         )
 
 
-def _timestamps(topic: Topic) -> Iterator[Said]:
+def _timestamps(topic: Topic) -> Iterator[Note]:
     if topic.configs.get("message.timestamp.type") == "LogAppendTime":
         return
     for name in ("message.timestamp.before.max.ms", "message.timestamp.after.max.ms"):
@@ -201,7 +201,7 @@ def _timestamps(topic: Topic) -> Iterator[Said]:
             )
 
 
-def _reading(topic: Topic, needs: Needs) -> Iterator[Said]:
+def _reading(topic: Topic, needs: Needs) -> Iterator[Note]:
     kept = topic.number("retention.ms")
     deletes = "delete" in topic.configs.get("cleanup.policy", "delete")
     if needs.kept_ms is None or kept is None or (deletes and 0 <= kept <= needs.kept_ms):

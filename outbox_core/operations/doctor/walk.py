@@ -11,7 +11,7 @@ from django.db import DatabaseError, InterfaceError, connections
 
 from outbox_core.errors import KafkaUnreachable
 from outbox_core.kafka_reasons import parted
-from outbox_core.operations.doctor.step import Finding, Outcome, Result, Said, Step, failed
+from outbox_core.operations.doctor.step import Finding, Note, Outcome, Result, Step, failed
 from outbox_core.people.failure import describe
 
 CLOSE_SECONDS = 2.0
@@ -44,11 +44,11 @@ def _not_tried(step: Step, missing: list[str]) -> Result:
 def _tried(step: Step) -> Result:
     """Look in a thread of its own: many calls of clients have no time limit that counts."""
     since = time.monotonic()
-    said: list[Said] = []
-    thread = threading.Thread(target=_look, args=[step, said], name=f"doctor-{step.name}", daemon=True)
+    notes: list[Note] = []
+    thread = threading.Thread(target=_look, args=[step, notes], name=f"doctor-{step.name}", daemon=True)
     thread.start()
     thread.join(step.seconds)
-    found = list(said)
+    found = list(notes)
     if thread.is_alive():
         found.append(failed(f"No answer within {step.seconds:g} s.", NO_ANSWER))
     return Result.of(step.name, found, round(time.monotonic() - since, 3))
@@ -69,11 +69,11 @@ def _remedy(error: BaseException) -> str:
     return "This step could not be judged. If the text does not help, this is a bug: please report it."
 
 
-def _look(step: Step, said: list[Said]) -> None:
+def _look(step: Step, notes: list[Note]) -> None:
     try:
         for each in step.look():
-            said.append(each)
+            notes.append(each)
     except BaseException as error:  # also what ends a thread without a word
-        said.append(_finding(error))
+        notes.append(_finding(error))
     finally:
         connections.close_all()  # those of this thread

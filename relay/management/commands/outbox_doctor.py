@@ -16,7 +16,7 @@ from outbox.status.failure import problem_of
 from outbox_core.operations.doctor.command import DoctorCommand
 from outbox_core.operations.doctor.step import Step
 from outbox_core.operations.report import Problem
-from relay.doctor.way import Way
+from relay.doctor.steps import RelaySteps
 
 
 class Command(DoctorCommand):
@@ -40,11 +40,11 @@ class Command(DoctorCommand):
         return {"database": options["database"]}
 
     def steps(self, options: dict[str, Any]) -> Iterable[Step]:
-        way = Way(options["database"], options["round_trip"], even_events=options["even_events"])
+        steps = RelaySteps(options["database"], options["round_trip"], even_events=options["even_events"])
         try:
-            yield from way.steps()
+            yield from steps.all()
         finally:
-            way.close()
+            steps.close()
 
     def explain(self, error: BaseException, options: dict[str, Any]) -> Problem:
         return problem_of(options["database"], error, RELAY)

@@ -24,7 +24,7 @@ from outbox_core.process.arguments import seconds
 from outbox_core.process.command import ProcessCommand
 from outbox_core.process.exit_codes import ExitCode
 from relay import log_lines, minutes, signals, spans
-from relay.beside import Beside
+from relay.background import BackgroundJobs
 from relay.conf import RelaySettings, settings
 from relay.consumer_groups.watch import GroupsWatch
 from relay.engine import Relay
@@ -87,7 +87,7 @@ class Command(ProcessCommand):
             relay = Relay(database, config, publisher, encode, process.stop, process.progress, carrier.notice)
             if process.health is not None:
                 _watch(relay, process.health)
-            others = [_beside(database, config, publisher), *_auditing(database, config)]
+            others = [_background_jobs(database, config, publisher), *_auditing(database, config)]
             for other in others:
                 other.start()
             signals.started.send(Relay, database=database, kafka=_destination(config, publisher))
@@ -112,16 +112,16 @@ def _watch(relay: Relay, health: Health) -> None:
     health.metrics.read(metrics.reader(relay.alias), metrics.METRICS)
 
 
-def _beside(database: str, config: RelaySettings, publisher: Publisher) -> Beside:
+def _background_jobs(database: str, config: RelaySettings, publisher: Publisher) -> BackgroundJobs:
     """The figures of the status page. A publisher of the user's own may be unable to ask for groups."""
     jobs: list[Callable[[], object]] = [partial(minutes.write, database)]
     inspector = getattr(publisher, "inspector", None)
     if config.groups_seconds is not None and inspector is not None:
         jobs.append(GroupsWatch(database, _name(), inspector, config.groups_seconds).turn)
-    return Beside(database, jobs)
+    return BackgroundJobs(database, jobs)
 
 
-def _auditing(database: str, config: RelaySettings) -> Iterator[Beside]:
+def _auditing(database: str, config: RelaySettings) -> Iterator[BackgroundJobs]:
     """The continuous audit, in a thread of its own: a turn may take half of the time between two."""
     if config.audit_seconds is not None:
         # A relay that does not audit loads nothing that reads Kafka.
@@ -132,7 +132,7 @@ def _auditing(database: str, config: RelaySettings) -> Iterator[Beside]:
 
         row = AuditRow(database, f"relay {_name()}")
         auditor = Auditor(database, partial(open_reader, ASK_SECONDS), config.audit_seconds, row)
-        yield Beside(database, [auditor.turn], config.audit_seconds)
+        yield BackgroundJobs(database, [auditor.turn], config.audit_seconds)
 
 
 def _name() -> str:

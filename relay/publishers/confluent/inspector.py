@@ -18,7 +18,7 @@ from confluent_kafka.admin import AdminClient
 
 from outbox_core.operations.doctor.confluent import ConfluentInspector
 from outbox_core.wire.consumed import ConsumerRecord
-from relay.consumer_groups.asking import ConsumerGroup
+from relay.consumer_groups.lags import ConsumerGroup
 
 GROUPS = 500
 """The most consumer groups that are looked at."""

@@ -10,7 +10,7 @@ import kafka.errors
 
 from outbox_core.operations.doctor.kafka_python import KafkaPythonInspector
 from outbox_core.wire.consumed import ConsumerRecord
-from relay.consumer_groups.asking import ConsumerGroup
+from relay.consumer_groups.lags import ConsumerGroup
 from relay.publishers.kafka_python.network import Network, words
 from relay.publishers.kafka_python.options import answered_within, made
 

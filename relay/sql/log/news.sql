@@ -1,4 +1,4 @@
--- The question of a relay whose shards are at rest: the buckets of at most %(most)s events that are not visible in a
+-- The question of a relay whose shards are idle: the buckets of at most %(most)s events that are not visible in a
 -- snapshot and visible now, with the snapshot and the incarnation token of this statement, and whether the release of a
 -- hold is due.
 SELECT pg_current_snapshot()::text, (SELECT token::text FROM {schema}outbox_incarnation LIMIT 1),

@@ -15,11 +15,11 @@ from outbox_core.errors import KafkaUnreachable
 from outbox_core.operations.doctor.command import DoctorCommand
 from outbox_core.operations.doctor.report import MARKS, as_data, merged, render, summary
 from outbox_core.operations.doctor.step import (
+    Note,
     NotTried,
     NotUsed,
     Outcome,
     Result,
-    Said,
     Step,
     exit_code,
     failed,
@@ -29,7 +29,7 @@ from outbox_core.operations.doctor.walk import walk
 from outbox_core.operations.report import Problem
 
 
-def step(name: str, *said: Said, needs: tuple[str, ...] = ()) -> Step:
+def step(name: str, *said: Note, needs: tuple[str, ...] = ()) -> Step:
     return Step(name=name, look=lambda: iter(said), needs=needs)
 
 
@@ -59,7 +59,7 @@ def test_a_warning_and_an_unused_step_do_not_close_the_way() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "outcome", "code"),
+    ("notes", "outcome", "code"),
     [
         (["fact"], Outcome.OK, 0),
         (["fact", warning("odd", "look")], Outcome.WARNING, 1),
@@ -67,15 +67,15 @@ def test_a_warning_and_an_unused_step_do_not_close_the_way() -> None:
         ([NotTried("needs x")], Outcome.NOT_TRIED, 0),
     ],
 )
-def test_the_worst_that_a_step_says_is_its_outcome(said: list[Said], outcome: Outcome, code: int) -> None:
-    result = Result.of("a", said, 0.0)
+def test_the_worst_that_a_step_says_is_its_outcome(notes: list[Note], outcome: Outcome, code: int) -> None:
+    result = Result.of("a", notes, 0.0)
     assert (result.outcome, exit_code([result])) == (outcome, code)
 
 
 def test_a_step_that_hangs_fails_in_its_time_and_keeps_what_it_said() -> None:
     released = threading.Event()
 
-    def hang() -> Iterator[Said]:
+    def hang() -> Iterator[Note]:
         yield "begun"
         released.wait(60)
         yield "late"
@@ -89,7 +89,7 @@ def test_a_step_that_hangs_fails_in_its_time_and_keeps_what_it_said() -> None:
 
 
 def test_an_unexpected_error_is_a_failure_without_its_secrets() -> None:
-    def fail() -> Iterator[Said]:
+    def fail() -> Iterator[Note]:
         yield "begun"
         raise RuntimeError("cannot use password=hunter2")
 
@@ -109,7 +109,7 @@ def test_an_unexpected_error_is_a_failure_without_its_secrets() -> None:
     ],
 )
 def test_an_error_between_two_steps_has_a_remedy(error: Exception, remedy: str) -> None:
-    def fail() -> Iterator[Said]:
+    def fail() -> Iterator[Note]:
         yield "begun"
         raise error
 
@@ -118,7 +118,7 @@ def test_an_error_between_two_steps_has_a_remedy(error: Exception, remedy: str) 
 
 
 def test_a_step_that_ends_its_thread_is_a_failure() -> None:
-    def leave() -> Iterator[Said]:
+    def leave() -> Iterator[Note]:
         yield "begun"
         raise SystemExit(3)
 

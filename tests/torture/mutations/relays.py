@@ -22,15 +22,15 @@ def no_token(patch: pytest.MonkeyPatch) -> None:
     sql("log/checkpoint", ("JOIN {schema}outbox_incarnation", "LEFT JOIN {schema}outbox_incarnation"))(patch)
 
 
-def no_token_at_rest(patch: pytest.MonkeyPatch) -> None:
+def no_token_while_idle(patch: pytest.MonkeyPatch) -> None:
     """Whatever incarnation the question saw, it is that of the shard."""
     from dataclasses import replace
 
     from relay.shard.owned import OwnedShard
 
-    hear = OwnedShard.hear
+    take = OwnedShard.take
     patch.setattr(
-        OwnedShard, "hear", lambda shard, news: hear(shard, replace(news, token=shard._checkpoints.token))
+        OwnedShard, "take", lambda shard, news: take(shard, replace(news, token=shard._checkpoints.token))
     )
 
 
@@ -199,13 +199,13 @@ RELAY: dict[str, Mutation] = {
     "the bound of what a poll reads": sql(
         ("log/poll", "log/poll_ids"), ("OFFSET %(most)s", "OFFSET %(most)s * 1000000")
     ),
-    "a shard at rest that hears of its own events": instead(
+    "an idle shard that hears of its own events": instead(
         "relay.log.news.News.concerns", lambda news, first, last: False
     ),
     "transactions that were open when a shard came to rest": sql(
         "log/news", ("xid = ANY (%(xip)s::text[]::xid8[])", "xid = ANY (%(xip)s::text[]::xid8[]) AND false")
     ),
-    "the incarnation token while a shard is at rest": no_token_at_rest,
+    "the incarnation token while a shard is idle": no_token_while_idle,
     "the grace before a topic is an error": instead("relay.conf.RelaySettings.topic_grace_seconds", 0.0),
     "a hold that ended, distinguished from a lost lease": sql(
         "log/checkpoint", ("EXISTS (SELECT FROM ours)", "EXISTS (SELECT FROM ours WHERE id < 0)")

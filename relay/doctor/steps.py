@@ -12,35 +12,35 @@ from outbox.conf import settings as outbox_settings
 from outbox.operations.registered import topics
 from outbox_core.kafka_endpoint import Endpoint
 from outbox_core.operations.doctor.cluster import Inspector
-from outbox_core.operations.doctor.kafka import ASK_SECONDS, SETTINGS, KafkaWay
+from outbox_core.operations.doctor.kafka import ASK_SECONDS, SETTINGS, KafkaSteps
 from outbox_core.operations.doctor.postgresql import system_checks
-from outbox_core.operations.doctor.step import Said, Step, failed
+from outbox_core.operations.doctor.step import Note, Step, failed
 from outbox_core.operations.doctor.topics import Needs
 from outbox_core.operations.doctor.walk import CLOSE_SECONDS, briefly
 from relay.conf import settings
-from relay.doctor.log import LogWay
+from relay.doctor.log import LogSteps
 from relay.doctor.needs import needs
 from relay.doctor.round_trip import round_trip, seconds
 from relay.errors import PublisherUnavailable
 from relay.publishers.base import Publisher
 
 
-class Way:
-    """The way of a relay of database ``alias``. ``topic`` is for a round trip, if one is wanted."""
+class RelaySteps:
+    """The steps of a relay of database ``alias``. ``topic`` is for a round trip, if one is wanted."""
 
     def __init__(self, alias: str, topic: str | None, *, even_events: bool) -> None:
-        self._log = LogWay(alias)
+        self._log = LogSteps(alias)
         self._topic = topic
         self._even_events = even_events
-        self._kafka = KafkaWay(lambda: settings().kafka_options, self._inspector, self._needs())
+        self._kafka = KafkaSteps(lambda: settings().kafka_options, self._inspector, self._needs())
 
-    def steps(self) -> Iterator[Step]:
+    def all(self) -> Iterator[Step]:
         """From the settings to the topics."""
         yield Step(name=SETTINGS, look=self._settings)
         yield Step(name="checks", look=partial(system_checks, ("outbox", "relay")))
-        yield from self._log.steps()
+        yield from self._log.all()
         if self._speaks_kafka:
-            yield from self._kafka.steps()
+            yield from self._kafka.all()
         else:
             yield Step(name="publisher", look=self._of_its_own, needs=(SETTINGS,))
         if self._topic is not None:
@@ -65,7 +65,7 @@ class Way:
         except ImproperlyConfigured:
             return 0.0  # it is not tried
 
-    def _settings(self) -> Iterator[Said]:
+    def _settings(self) -> Iterator[Note]:
         try:
             outbox_settings()
             publisher = self._publisher
@@ -84,7 +84,7 @@ class Way:
         except ImproperlyConfigured:
             return True
 
-    def _of_its_own(self) -> Iterator[Said]:
+    def _of_its_own(self) -> Iterator[Note]:
         """A publisher without an inspector can only be asked to connect."""
         name = type(self._publisher).__name__
         publisher = settings().make_publisher()
@@ -112,7 +112,7 @@ class Way:
         except ImproperlyConfigured:
             return {}
 
-    def _round_trip(self) -> Iterator[Said]:
+    def _round_trip(self) -> Iterator[Note]:
         assert self._topic is not None
         inspector = self._kafka.inspector if self._speaks_kafka else None
         events = () if self._even_events else topics()

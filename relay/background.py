@@ -12,7 +12,7 @@ from outbox_core.database import own_connection
 EVERY_SECONDS = 15.0
 
 
-class Beside:
+class BackgroundJobs:
     """Runs ``jobs`` every few seconds. Each job decides whether it is due. Sending never waits for them."""
 
     def __init__(
@@ -24,7 +24,7 @@ class Beside:
         self._stopped = threading.Event()
 
     def start(self) -> None:
-        threading.Thread(target=self._run, name="beside", daemon=True).start()
+        threading.Thread(target=self._run, name="relay-background", daemon=True).start()
 
     def stop(self) -> None:
         """Begin nothing more. Does not wait for the job that runs."""

@@ -11,16 +11,16 @@ from django.core.exceptions import ImproperlyConfigured
 
 from inbox.conf import ConsumerSettings, Settings, settings
 from inbox.doctor import offsets
-from inbox.doctor.database import DatabaseWay
+from inbox.doctor.database import DatabaseSteps
 from inbox.doctor.kafka_python import Inspector as KafkaPython
 from inbox.models import Offset
 from outbox_core.kafka_options import CONFLUENT
 from outbox_core.operations.doctor import cluster
-from outbox_core.operations.doctor.kafka import SETTINGS, KafkaWay
+from outbox_core.operations.doctor.kafka import SETTINGS, KafkaSteps
 from outbox_core.operations.doctor.postgresql import system_checks
 from outbox_core.operations.doctor.probe_record import probe_record
 from outbox_core.operations.doctor.round_trip import round_trip
-from outbox_core.operations.doctor.step import Said, Step, failed
+from outbox_core.operations.doctor.step import Note, Step, failed
 from outbox_core.operations.doctor.topics import DAY_MS, Needs, allow
 from outbox_core.people.humanize import plural
 from outbox_core.wire.encode import Record
@@ -46,8 +46,8 @@ class Inspector(cluster.Inspector, Protocol):
         """Write a record, and wait until all replicas in sync have it."""
 
 
-class Way:
-    """The way of these consumers on database ``alias``. ``topic`` is for a round trip, if one is wanted.
+class ConsumerSteps:
+    """The steps of these consumers on database ``alias``. ``topic`` is for a round trip, if one is wanted.
 
     Without readable settings, ``inbox`` is None and there are no consumers.
     """
@@ -66,14 +66,14 @@ class Way:
         self._alias = alias
         self._topic = topic
         self._even_events = even_events
-        self._kafka = KafkaWay(lambda: settings().kafka_options(), self._inspect, self._needs())
+        self._kafka = KafkaSteps(lambda: settings().kafka_options(), self._inspect, self._needs())
 
-    def steps(self) -> Iterator[Step]:
+    def all(self) -> Iterator[Step]:
         """From the settings to the offsets."""
         yield Step(name=SETTINGS, look=self._settings)
         yield Step(name="checks", look=partial(system_checks, ("inbox",)))
-        yield from DatabaseWay(self._alias).steps()
-        yield from self._kafka.steps()
+        yield from DatabaseSteps(self._alias).all()
+        yield from self._kafka.all()
         for consumer in self._consumers:
             yield from self._steps_of(consumer)
         if self._topic is not None:
@@ -107,7 +107,7 @@ class Way:
         needs = Needs(operations=READING, writes=False, kept_ms=self._inbox.retention_days * DAY_MS)
         return dict.fromkeys(sorted({topic for each in self._consumers for topic in each.topics}), needs)
 
-    def _settings(self) -> Iterator[Said]:
+    def _settings(self) -> Iterator[Note]:
         try:
             settings().kafka_options()
         except ImproperlyConfigured as error:
@@ -116,7 +116,7 @@ class Way:
             names = ", ".join(each.name for each in self._consumers)
             yield f"INBOX and KAFKA are readable; {plural(len(self._consumers), 'consumer')}: {names}"
 
-    def _group(self, consumer: ConsumerSettings) -> Iterator[Said]:
+    def _group(self, consumer: ConsumerSettings) -> Iterator[Note]:
         allowed = self._inspector.group(consumer.group)
         if allowed is None or (allowed and "READ" not in allowed):
             principal = self._kafka.endpoint.principal
@@ -127,13 +127,13 @@ class Way:
         else:
             yield f"{consumer.name}: group {consumer.group} may be joined"
 
-    def _offsets(self, consumer: ConsumerSettings) -> Iterator[Said]:
+    def _offsets(self, consumer: ConsumerSettings) -> Iterator[Note]:
         rows = Offset.objects.using(self._alias).filter(consumer=consumer.name, topic__in=consumer.topics)
         found = offsets.judge(rows, self._kafka.found, self._kafka.topics, self._inspector.bounds)
         for finding in found:
             yield f"{consumer.name}: {finding}" if isinstance(finding, str) else finding
 
-    def _round_trip(self, topic: str) -> Iterator[Said]:
+    def _round_trip(self, topic: str) -> Iterator[Note]:
         record = probe_record(topic, str(uuid4()), SOURCE)
         events = () if self._even_events else _topics(settings())
         return round_trip(record, self._write, self._inspector, events=events)

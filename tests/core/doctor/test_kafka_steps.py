@@ -10,9 +10,9 @@ import pytest
 from outbox_core.address import Address
 from outbox_core.errors import KafkaUnreachable
 from outbox_core.operations.doctor.cluster import Topic
-from outbox_core.operations.doctor.kafka import SETTINGS, KafkaWay
+from outbox_core.operations.doctor.kafka import SETTINGS, KafkaSteps
 from outbox_core.operations.doctor.round_trip import ends, read_back, round_trip
-from outbox_core.operations.doctor.step import Finding, Outcome, Result, Said, Step, failed
+from outbox_core.operations.doctor.step import Finding, Note, Outcome, Result, Step, failed
 from outbox_core.operations.doctor.topics import Needs
 from outbox_core.operations.doctor.walk import walk
 from outbox_core.wire.encode import Record
@@ -33,8 +33,8 @@ class Silent(MemoryInspector):
 
 def walked(inspector: MemoryInspector, address: Address, **options: Any) -> dict[str, Result]:
     given = {"bootstrap_servers": [str(address)], **options}
-    way = KafkaWay(lambda: given, lambda: inspector, {})
-    results = list(walk([Step(name=SETTINGS, look=lambda: iter(())), *way.steps()]))
+    way = KafkaSteps(lambda: given, lambda: inspector, {})
+    results = list(walk([Step(name=SETTINGS, look=lambda: iter(())), *way.all()]))
     way.close()
     return {result.name: result for result in results}
 
@@ -67,13 +67,13 @@ def test_a_reason_is_shown_without_the_password(listener: Address) -> None:
 
 @pytest.mark.parametrize("option", ["sasl_plain_password", "ssl.key.pem", "sasl.oauthbearer.config"])
 def test_no_step_shows_a_secret(listener: Address, option: str) -> None:
-    def look() -> Iterator[Said]:
+    def look() -> Iterator[Note]:
         yield "the fact s3cr3t"
         yield failed("the text s3cr3t", "the remedy s3cr3t")
         raise KafkaUnreachable("the error s3cr3t")
 
     given = {"bootstrap_servers": [str(listener)], option: "s3cr3t"}
-    way = KafkaWay(lambda: given, MemoryInspector, {})
+    way = KafkaSteps(lambda: given, MemoryInspector, {})
     [found] = walk([Step(name="step", look=lambda: way.without_secrets(look))])
     assert (found.outcome, len(found.findings)) == (Outcome.FAILED, 2)
     assert "s3cr3t" not in repr(found)
@@ -82,10 +82,10 @@ def test_no_step_shows_a_secret(listener: Address, option: str) -> None:
 def test_topics_that_are_not_told_are_asked_for_once(listener: Address) -> None:
     inspector = Silent(brokers=(listener,))
     given = {"bootstrap_servers": [str(listener)]}
-    way = KafkaWay(
+    way = KafkaSteps(
         lambda: given, lambda: inspector, dict.fromkeys("abc", Needs(operations=("READ",), writes=False))
     )
-    results = list(walk([Step(name=SETTINGS, look=lambda: iter(())), *way.steps()]))
+    results = list(walk([Step(name=SETTINGS, look=lambda: iter(())), *way.all()]))
     assert [r.outcome for r in results if r.name.startswith("topic")] == [Outcome.FAILED] * 3
     assert inspector.asked == 1
 

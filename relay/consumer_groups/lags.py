@@ -38,8 +38,8 @@ class GroupReader(Protocol):
         """The records of these spans. An empty list means that nothing came for a moment."""
 
 
-class Asking:
-    """One question. ``clock`` is monotonic, ``now`` is seconds since 1970."""
+class GroupLags:
+    """Asks once how far behind the groups are. ``clock`` is monotonic, ``now`` is seconds since 1970."""
 
     def __init__(
         self,
