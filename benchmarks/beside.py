@@ -94,11 +94,8 @@ class Sides:
         """The topic of a new backlog."""
         name = topic(PARTITIONS)
         empty()
+        self._debezium.skip()
         with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT pg_replication_slot_advance(slot_name, pg_current_wal_lsn()) "
-                "FROM pg_replication_slots WHERE NOT active"
-            )
             cursor.execute("CHECKPOINT")
         fill(name, events, KEYS)
         return name

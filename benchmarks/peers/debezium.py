@@ -12,6 +12,8 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
+from django.db import connection
+
 from devstack import ports
 from devstack.deadline import reached
 from devstack.errors import DevstackError
@@ -91,6 +93,14 @@ class Debezium:
         self._call("PUT", "/connectors/debezium/stop")
         self._await("STOPPED")
         self._call("DELETE", "/connectors/debezium/offsets")
+
+    def skip(self) -> None:
+        """Have it send nothing of what was committed until now. Only while it is stopped."""
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_replication_slot_advance(slot_name, pg_current_wal_lsn()) "
+                "FROM pg_replication_slots WHERE NOT active"
+            )
 
     def resume(self) -> None:
         """Stream again. Raises DevstackError if it fails to start."""
