@@ -30,6 +30,7 @@ from relay.context import Context
 from relay.errors import LeaseLost, NotPrimary
 from relay.log.link import Link
 from relay.log.session import Session
+from relay.log.waiting import Waiting
 from relay.polling import Polling
 from relay.publishers.base import Publisher
 from relay.sender import Sender
@@ -82,9 +83,11 @@ class Relay:
         self._context = Context(
             self._sender, encode, settings, link, self._tick, lambda: self._stop.requested, carry_operations
         )
+        self._waiting = Waiting(alias, self.condition, self._coordinator, lambda: self._watchdog.is_late)
         self._watchdog = Watchdog(
             lease_deadline=lambda: lease.deadline if (lease := self._sender.carrying) else None,
             unstick=lambda: self._session.abort() if self._session else None,
+            look=lambda: self._waiting.look(self._session),
             statement_seconds=settings.statement_seconds,
         )
 
@@ -149,7 +152,7 @@ class Relay:
         except psycopg.errors.UndefinedTable:
             self._back_off_unconnected(f"the outbox's tables are missing: {tables.remedy(self.alias)}")
         except (psycopg.Error, NotPrimary) as error:
-            self._back_off_unconnected(_first_line(error))
+            self._back_off_unconnected(self._waiting.reason or _first_line(error))
         else:
             self._outage.passed()
             return busy
@@ -166,11 +169,14 @@ class Relay:
         self._watchdog.stop()
 
     def _connect(self) -> Connected:
-        seconds, ttl = self.settings.statement_seconds, self.settings.lease_seconds
-        session = Session(self.alias, opened=self._opened, statement_seconds=seconds, diary=self._diary)
-        coordinator = Coordinator(session, self.id, socket.gethostname(), os.getpid(), ttl)
+        limit = self.settings.statement_seconds
+        session = Session(self.alias, opened=self._opened, statement_seconds=limit, diary=self._diary)
+        coordinator = self._coordinator(session)
         self._prove(session, coordinator)
         return Connected(session, coordinator, self._context)
+
+    def _coordinator(self, session: Session) -> Coordinator:
+        return Coordinator(session, self.id, socket.gethostname(), os.getpid(), self.settings.lease_seconds)
 
     @staticmethod
     def _prove(session: Session, coordinator: Coordinator) -> None:

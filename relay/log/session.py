@@ -52,6 +52,8 @@ class Session:
         statement_seconds: float = 30.0,
         diary: Diary | None = None,
     ) -> None:
+        self.pid = 0
+        """Of its process in the server; 0 before it is connected, and behind a pooler."""
         self._diary = diary or Diary("relay")
         self._wrapper = database.own(alias)
         opened(self)
@@ -76,6 +78,7 @@ class Session:
         self._cursor = self.connection.cursor(binary=True)
         self.pooled = pid != self.connection.info.backend_pid
         if not self.pooled:
+            self.pid = pid
             self.connection.execute(*database.set_all(self._settings, local=False))
             self.connection.prepare_threshold = 0
 
@@ -161,6 +164,11 @@ class Session:
             if ended:
                 self._write(deed)
             return ended
+
+    def commit_locally(self) -> None:
+        """Do not wait for standbys from now on."""
+        if not self.pooled:
+            self.connection.execute("SET synchronous_commit = local")
 
     def abort(self) -> None:
         """Break a statement that hangs, from another thread. Its caller gets an OperationalError."""

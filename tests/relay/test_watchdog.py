@@ -17,17 +17,21 @@ class Process:
 
     def __init__(self) -> None:
         self.codes: list[int] = []
-        self.unstuck = 0
+        self.unstuck = self.looks = 0
         self.deadline: float | None = None
         self.watchdog = Watchdog(
             lease_deadline=lambda: self.deadline,
             unstick=self._unstick,
+            look=self._look,
             statement_seconds=STATEMENT_SECONDS,
             exit_process=self.codes.append,
         )
 
     def _unstick(self) -> None:
         self.unstuck += 1
+
+    def _look(self) -> None:
+        self.looks += 1
 
 
 @pytest.fixture
@@ -63,6 +67,16 @@ def test_a_statement_that_hangs_is_broken_once(process: Process) -> None:
     process.watchdog.check(began + STATEMENT_SECONDS + 1)
     process.watchdog.check(boottime() + STATEMENT_SECONDS - 1)
     assert process.unstuck == 1
+
+
+def test_while_a_statement_takes_long_somebody_looks_now_and_then_what_it_waits_for(process: Process) -> None:
+    began = boottime()
+    process.watchdog.check(began + 1)
+    assert process.looks == 0
+    for seconds in range(4, 10):
+        process.watchdog.check(began + seconds)
+    assert process.looks == 2
+    assert process.unstuck == 0
 
 
 def test_the_thread_looks_until_it_is_stopped(process: Process) -> None:

@@ -1,0 +1,57 @@
+"""A relay that waits for another session of PostgreSQL says for which one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from outbox.models import Relay
+from relay.log.waiting import Waits, reason
+from tests.relay.conftest import Writer
+from tests.relay.processes import START_SECONDS, RelayProcess
+from tests.waiting import wait_until
+
+Writers = Callable[[], Writer]
+NOTHING = Waits(False, False, None, None, None, None)
+
+
+@pytest.mark.parametrize("table", ["outbox_event", "outbox_checkpoint", "outbox_shard"])
+def test_a_lock_of_another_session_is_named_and_waited_for(
+    relay: Callable[..., RelayProcess],
+    writer: Writers,
+    topic: Callable[..., str],
+    published: Callable[[str], list[str]],
+    table: str,
+) -> None:
+    name, w, other = topic(1), writer(), writer()
+    waits = relay()
+    wait_until(lambda: waits.owns, START_SECONDS, "it owns the shard")
+    other.connection.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+    who = f"session {other.connection.info.backend_pid} "
+    degraded = Relay.objects.filter(state="degraded", detail__contains=who)
+    wait_until(degraded.exists, START_SECONDS, "the status says what it waits for")
+    assert waits.text().count(who) == 1, waits.text()
+    other.rollback()
+    w.insert("a", topic=name)
+    w.commit()
+    wait_until(lambda: published(name) == ["a:1"], START_SECONDS, "the event is in Kafka")
+    wait_until(lambda: "Recovered after" in waits.text(), START_SECONDS, "it says that this is over")
+    assert waits.end() == 0
+    assert "Traceback" not in waits.text()
+
+
+def test_a_prepared_transaction_has_no_session() -> None:
+    assert "pg_prepared_xacts" in reason([NOTHING._replace(for_lock=True, blocker=0)])
+
+
+def test_a_session_of_another_role_is_known_by_its_number_alone() -> None:
+    assert "session 7 has." in reason([NOTHING._replace(for_lock=True, blocker=7)])
+
+
+def test_a_commit_that_waits_for_a_standby_names_the_setting() -> None:
+    assert "synchronous_standby_names" in reason([NOTHING._replace(for_standby=True)])
+
+
+def test_what_waits_for_neither_has_no_reason() -> None:
+    assert reason([NOTHING]) == reason([]) == ""
