@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -14,6 +15,12 @@ from outbox_core.kafka_options import CONFLUENT, KAFKA_PYTHON
 from outbox_core.kafka_translation import resolve
 from outbox_core.process.settings import forget_on_change, problems, read
 from outbox_core.suggestion import did_you_mean
+
+# It reads bytes of an answer inside assert statements, and misunderstands every answer without them.
+OPTIMIZED = (
+    "kafka-python cannot talk to Kafka in a Python that drops assert statements. "
+    f'Run it without -O and PYTHONOPTIMIZE, or set KAFKA["BACKEND"] to "{CONFLUENT}".'
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,12 +70,14 @@ def options(name: str, own: KafkaSettings, *, client: str, side: str) -> dict[st
 
     Raises:
         ImproperlyConfigured: an address is missing or malformed, or an option has no counterpart or two
-            values. The message names all of them.
+            values, or this Python cannot run the client. The message names all of them.
     """
     found, wrong = resolve(
         ('KAFKA["OPTIONS"]', shared().options), (f'{name}["KAFKA"]["OPTIONS"]', own.options),
         client=client, side=side,
     )  # fmt: skip
+    if client == KAFKA_PYTHON and sys.flags.optimize:
+        wrong.append(OPTIMIZED)
     if wrong:
         raise ImproperlyConfigured(" ".join(wrong))
     return found

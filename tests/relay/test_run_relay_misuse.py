@@ -63,6 +63,15 @@ def test_options_that_the_client_refuses_end_it_with_one_line(
     assert "Traceback" not in wrong.text()
 
 
+def test_kafka_python_without_assert_statements_ends_it_with_one_line(
+    relay: Callable[..., RelayProcess],
+) -> None:
+    wrong = relay(PYTHONOPTIMIZE="1")
+    assert wrong.code() == 1
+    assert "PYTHONOPTIMIZE" in wrong.text()
+    assert "Traceback" not in wrong.text()
+
+
 @pytest.mark.parametrize("address", ["", ",", "127.0.0.1:none", "127.0.0.1:1,"])
 def test_an_address_that_is_none_is_refused_also_where_nothing_waits(
     settings: Any, capsys: pytest.CaptureFixture[str], address: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -9,6 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 from kafka import KafkaProducer, codec
 from kafka.errors import KafkaConfigurationError
 
+from outbox_core.kafka import OPTIMIZED
 from relay.publishers import options as configuration
 
 DAY_MS = 86_400_000
@@ -87,6 +89,8 @@ def answered_within(options: Mapping[str, Any], seconds: float) -> dict[str, Any
 
 def made(client: Callable[..., T], **options: Any) -> T:
     """Makes a client, which checks the values of its options. Raises ImproperlyConfigured."""
+    if sys.flags.optimize:
+        raise ImproperlyConfigured(OPTIMIZED)
     try:
         return client(**options)
     except (KafkaConfigurationError, ValueError, TypeError, RuntimeError) as error:
