@@ -23,10 +23,12 @@ _REMEDIES = {
         "DESCRIBE."
     ),
     r"group.?authori[sz]ation": "Grant READ on the group to this user.",
+    r"(size|list).?too.?large": "Raise the topic's max.message.bytes, or make the record smaller.",
+    r"group.?protocol": "Use the same group protocol and assignor in every instance of the consumer.",
     r"handshake|wrong.version.number|\bssl\b|\btls\b|record layer": (
         "Check that this listener speaks TLS, and the security protocol."
     ),
-    r"frame|message size|correlation|eof|disconnected|connection closed|protocol": (
+    r"frame|message size|correlation|(?-i:EOF)|disconnected|connection closed|protocol": (
         "Check the security protocol of this listener: it may expect TLS or SASL."
     ),
     r"timestamp": (

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from confluent_kafka import KafkaError
 from django.core.exceptions import ImproperlyConfigured
+from kafka import errors as kafka_errors
 
 from outbox_core.kafka_reasons import explained
 from relay.errors import PublisherUnavailable
@@ -101,3 +103,26 @@ def test_a_ca_file_that_vanishes_is_said(tmp_path: Path, broker: Broker) -> None
 
 def test_a_reason_without_a_remedy_stays_as_it_is() -> None:
     assert explained("Something\n else. ") == "Something else."
+
+
+def broker_errors() -> list[str]:
+    """What a broker answers, in the words of both clients."""
+    of_python = [
+        f"[Error {code}] {error.__name__}: None" for code, error in kafka_errors.kafka_errors.items()
+    ]
+    of_c = [error for code in range(1, 120) if not (error := KafkaError(code)).name().startswith("ERR_")]
+    return [*of_python, *(f"{error.name()}: {error.str()}" for error in of_c)]
+
+
+@pytest.mark.parametrize("reason", broker_errors())
+def test_what_a_broker_answers_is_not_taken_for_a_listener_of_another_protocol(reason: str) -> None:
+    about_connection = re.search(r"(?i)network|disconnected|invalid.?m\w*.?size", reason)
+    assert "expect TLS" not in explained(reason) or about_connection
+
+
+@pytest.mark.parametrize(
+    "reason",
+    ["[Error 10] MessageSizeTooLargeError: None", "MSG_SIZE_TOO_LARGE: Broker: Message size too large"],
+)
+def test_a_record_that_is_too_large_names_the_option_of_the_topic(reason: str) -> None:
+    assert "max.message.bytes" in explained(reason)
