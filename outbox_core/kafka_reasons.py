@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 
+from outbox_core.process.limits import REMEDIES
+
 _REMEDIES = {
+    **REMEDIES,
     r"no such file|permission denied|ssl\.(ca|certificate|key)\.location": (
         "Check the paths of the certificate files."
     ),

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 
 from outbox_core.process.clock import boottime
 from relay import signals
+
+LASTING_SECONDS = 10.0
+"""How long an outage must have another reason than was signalled until that one is signalled, too."""
+MOST_REASONS = 5
+"""How many reasons of one outage are signalled."""
 
 
 class State(StrEnum):
@@ -40,7 +46,8 @@ class Cause(StrEnum):
 class Condition:
     """The state of one relay. Each change sends one signal, with the seconds spent in the state before.
 
-    ``detail`` describes a degraded relay, and begins with its ``cause``.
+    ``detail`` describes a degraded relay, and begins with its ``cause``. Another reason of the same cause is
+    signalled once, if it lasts: a server that was restarted may now refuse the password.
     """
 
     def __init__(self, relay: object) -> None:
@@ -48,6 +55,9 @@ class Condition:
         self.cause: Cause | None = None
         self._relay = relay
         self._since = boottime()
+        self._signalled: set[str] = set()
+        self._other = ("", 0.0)
+        """A reason that was not signalled, and since when it has been the reason."""
 
     @property
     def seconds(self) -> float:
@@ -63,7 +73,9 @@ class Condition:
         old, seconds = self.state, self.seconds
         self.state, self.cause, self.detail = state, cause, f"{cause}: {why}" if cause else ""
         if is_same:
+            self._notice(why)
             return False
+        self._signalled = {_kind(why)}
         if state is not old:
             self._since = boottime() - lasting
         signals.state_changed.send(
@@ -76,3 +88,21 @@ class Condition:
             seconds=seconds,
         )
         return True
+
+    def _notice(self, why: str) -> None:
+        """Signal a reason of the outage that is another one and lasts."""
+        kind, now = _kind(why), boottime()
+        if kind != self._other[0]:
+            self._other = (kind, now)
+        if kind in self._signalled or len(self._signalled) == MOST_REASONS:
+            return
+        if now - self._other[1] >= LASTING_SECONDS:
+            self._signalled.add(kind)
+            signals.reason_changed.send(
+                type(self), relay=self._relay, cause=self.cause, detail=self.detail, seconds=self.seconds
+            )
+
+
+def _kind(why: str) -> str:
+    """A reason without its numbers, such as seconds and ports."""
+    return re.sub(r"[\d.]*\d", "#", why)

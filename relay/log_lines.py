@@ -49,6 +49,19 @@ def _state_changed(
         _log(logging.INFO, "relay.state_changed", "State: %s.", new.value, state=new.value)
 
 
+def _reason_changed(*, cause: Cause, detail: str, seconds: float, **_: Any) -> None:
+    message = "After %.0f s the reason is another one: %s. Nothing is lost; retrying."
+    _log(
+        logging.WARNING,
+        "relay.reason_changed",
+        message,
+        seconds,
+        detail.rstrip("."),
+        cause=cause.value,
+        seconds=seconds,
+    )
+
+
 def _shard_acquired(*, lease: Any, **_: Any) -> None:
     _log(
         logging.INFO,
@@ -145,6 +158,7 @@ def _log(level: int, action: str, message: str, *arguments: object, **fields: ob
 RECEIVERS = {
     "started": _started,
     "state_changed": _state_changed,
+    "reason_changed": _reason_changed,
     "shard_acquired": _shard_acquired,
     "shard_lost": _shard_lost,
     "hold_made": _hold_made,

@@ -13,6 +13,10 @@ state_changed = Signal()
 """``relay``, ``old``, ``new`` (of ``relay.condition.State``), ``cause`` (of ``relay.condition.Cause``, or
 None), ``detail``, and ``seconds`` spent in the old state. An outage whose cause changes counts as one.
 """
+reason_changed = Signal()
+"""The outage has had another reason for some seconds. ``relay``, ``cause``, ``detail``, and ``seconds`` since
+it began.
+"""
 shard_acquired = Signal()
 """``lease``"""
 shard_lost = Signal()

@@ -23,6 +23,7 @@ from outbox_core.errors import ProcessError
 from outbox_core.process import logs
 from outbox_core.process.arguments import address, count
 from outbox_core.process.exit_codes import ExitCode
+from outbox_core.process.limits import is_no_thread, remedied
 from outbox_core.process.liveness import Liveness
 from outbox_core.process.notify import Notifier
 from outbox_core.process.stopping import StopSignals, StopToken
@@ -180,6 +181,10 @@ class ProcessCommand(BaseCommand, ABC):
                 raise CommandError(str(error), returncode=ExitCode.USAGE) from error
             except ImproperlyConfigured as error:
                 raise CommandError(str(error), returncode=ExitCode.ERROR) from error
+            except RuntimeError as error:
+                if not is_no_thread(error):
+                    raise
+                raise CommandError(remedied(str(error)), returncode=ExitCode.ERROR) from error
 
     def _health(self, name: str, http: Address, stop: StopToken, stack: ExitStack) -> Health:
         """What is served at --http, until the end of the process."""

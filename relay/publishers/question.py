@@ -8,6 +8,9 @@ from concurrent.futures import Future, wait
 from threading import Thread
 from typing import Generic, TypeVar
 
+from outbox_core.kafka_reasons import explained
+from relay.errors import PublisherUnavailable
+
 T = TypeVar("T")
 
 
@@ -19,7 +22,11 @@ class Question(Generic[T]):
     def __init__(self, ask: Callable[[], T]) -> None:
         self._since = time.monotonic()
         self._answer: Future[T] = Future()
-        Thread(target=_fill, args=[self._answer, ask], name="relay-question", daemon=True).start()
+        thread = Thread(target=_fill, args=[self._answer, ask], name="relay-question", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:
+            self._answer.set_exception(PublisherUnavailable(explained(str(error))))
 
     @property
     def age(self) -> float:

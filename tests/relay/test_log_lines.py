@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 from outbox.models import Hold
 from outbox_core.process.clock import boottime
 from outbox_core.wire.encode import BinaryEncoder, Record
-from relay import engine, log_lines, signals
+from relay import condition, engine, log_lines, signals
 from relay.condition import Cause, State
 from relay.conf import RelaySettings
 from relay.engine import Relay
@@ -80,6 +80,24 @@ class Slow(MemoryPublisher):
     def publish(self, records: Sequence[Record]) -> list[Outcome]:
         time.sleep(0.2)
         return super().publish(records)
+
+
+def test_another_reason_of_an_outage_is_told_once_if_it_lasts(
+    told: Told, relay: Callable[..., Relay], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    it = relay(MemoryPublisher())
+    it.turn()
+    it.condition.enter(State.DEGRADED, Cause.POSTGRESQL, "connection closed after 3 s")
+    for _ in range(2):
+        it.condition.enter(State.DEGRADED, Cause.POSTGRESQL, "wrong password")
+        it.condition.enter(State.DEGRADED, Cause.POSTGRESQL, "connection closed after 4 s")
+    assert not [line for line in told() if "password" in line]
+    monkeypatch.setattr(condition, "LASTING_SECONDS", 0.0)
+    for _ in range(3):
+        it.condition.enter(State.DEGRADED, Cause.POSTGRESQL, "wrong password")
+    told_reasons = [line for line in told() if "retrying" in line]
+    assert len(told_reasons) == 2
+    assert "PostgreSQL: wrong password." in told_reasons[1]
 
 
 def test_a_slow_broker_is_told_once_for_as_long_as_it_is_slow(

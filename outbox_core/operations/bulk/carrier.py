@@ -52,7 +52,7 @@ class Carrier:
             try:
                 with own_connection(self._using):
                     self._carry()
-            except (DatabaseError, InterfaceError):
+            except (DatabaseError, InterfaceError, OSError):
                 continue  # the process itself says what is wrong with the database, and calls again
 
     def _carry(self) -> None:

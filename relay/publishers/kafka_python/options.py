@@ -11,6 +11,9 @@ from kafka import KafkaProducer, codec
 from kafka.errors import KafkaConfigurationError
 
 from outbox_core.kafka import OPTIMIZED
+from outbox_core.kafka_reasons import explained
+from outbox_core.process.limits import is_no_thread
+from relay.errors import PublisherUnavailable
 from relay.publishers import options as configuration
 
 DAY_MS = 86_400_000
@@ -88,12 +91,16 @@ def answered_within(options: Mapping[str, Any], seconds: float) -> dict[str, Any
 
 
 def made(client: Callable[..., T], **options: Any) -> T:
-    """Makes a client, which checks the values of its options. Raises ImproperlyConfigured."""
+    """Makes a client, which checks the values of its options. Raises ImproperlyConfigured, or
+    PublisherUnavailable where the client cannot start its thread.
+    """
     if sys.flags.optimize:
         raise ImproperlyConfigured(OPTIMIZED)
     try:
         return client(**options)
     except (KafkaConfigurationError, ValueError, TypeError, RuntimeError) as error:
+        if is_no_thread(error):
+            raise PublisherUnavailable(explained(str(error))) from error
         raise ImproperlyConfigured(f'KAFKA["OPTIONS"]: {error}') from error
 
 
