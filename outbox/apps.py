@@ -13,10 +13,12 @@ class OutboxConfig(AppConfig):
 
     def ready(self) -> None:
         from outbox import discovery
+        from outbox.capture import batches
         from outbox.checks import setup
         from outbox.log import seed, tables
 
         tables.qualify_models()
         setup.register_all()
+        batches.capture_batches()
         post_migrate.connect(seed.seed_after_migrate, sender=self, dispatch_uid="outbox.log.seed")
         discovery.discover()

@@ -85,6 +85,18 @@ def held(model: Any, row: Any, owner: Any) -> Any:
     return owner
 
 
+def listed(model: Any, row: Any, owner: Any) -> None:
+    """What a project's own ``on_delete`` may do: it gives the deletion a list of rows, not a queryset."""
+    from django.db.models.deletion import Collector
+
+    field, using = model._meta.get_field("owner"), owner._state.db
+    rows = owned(model, row, owner).all()
+    collector = Collector(using=using)
+    collector.add([owner])
+    collector.add_field_update(field, None, list(rows))
+    collector.delete()
+
+
 def conflicts(model: Any, row: Any, **options: Any) -> object:
     return model.objects.bulk_create([model(**new(model))], **options)
 
@@ -229,6 +241,7 @@ PATHS = [
         "`owner.delete()` with `SET_NULL`, `SET_DEFAULT`, `SET()`",
         lambda m, r, o: (owned(m, r, o), o.delete()),
     ),
+    WritePath("`owner.delete()` with an `on_delete` of your own that lists the rows", listed),
     WritePath(
         "a data migration (historical models)",
         historical,
@@ -278,11 +291,13 @@ the row is written, without an event.
 FOOT = """
 Many-to-many relations: connect to `m2m_changed`; `add`, `set`, `remove` and `clear` send it, inside a
 transaction. The receiver gets the caller's instance, also with changes that are not saved; with
-`refresh=True` it gets the row. Async twins (`asave`, `adelete`, `aupdate`, `abulk_create`, `abulk_update`)
-are their synchronous ones. `update()` on the manager of a parent announces the parent's class.
-`bulk_create()` of rows whose primary keys the database gives (`db_default`) is refused on Django 5.2, which
-does not bring them back. By a foreign key with `DB_CASCADE`, `DB_SET_NULL` or `DB_SET_DEFAULT` (Django 6.1)
-the database changes rows without an event: `manage.py check` names it (`outbox.W013`).
+`refresh=True` it gets the row. `delete(keep_parents=True)` of a multi-table child is announced to receivers
+that name the child, and not to those of a parent or an abstract base. Async twins (`asave`, `adelete`,
+`aupdate`, `abulk_create`, `abulk_update`) are their synchronous ones. `update()` on the manager of a parent
+announces the parent's class. `bulk_create()` of rows whose primary keys the database gives (`db_default`) is
+refused on Django 5.2, which does not bring them back. By a foreign key with `DB_CASCADE`, `DB_SET_NULL` or
+`DB_SET_DEFAULT` (Django 6.1) the database changes rows without an event: `manage.py check` names it
+(`outbox.W013`).
 
 `dumpdata` and `loaddata` take the outbox's own tables, too (`tests/outbox/test_fixtures.py`). Events that are
 loaded are new ones of this database, and are published. A position that is loaded is not believed:
