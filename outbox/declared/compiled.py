@@ -10,7 +10,16 @@ from django.core.exceptions import ImproperlyConfigured
 
 from outbox.declared.annotations import Annotations, Scope, name_of
 from outbox.declared.converter import Converter
-from outbox.declared.fields import Field, bindings, fields_of, has_fields, put_in, tag_of, wire_names
+from outbox.declared.fields import (
+    Field,
+    bindings,
+    fields_of,
+    has_fields,
+    is_root,
+    put_in,
+    tag_of,
+    wire_names,
+)
 from outbox.declared.refusal import Refused, never, refuse
 
 _ENDLESS = "it contains itself, or is nested too deeply"
@@ -91,12 +100,15 @@ def _class(cls: type, arguments: tuple[Any, ...], scope: Scope) -> Converter:
             raise refused.inside(f".{attributes[name]}") from None
         return written
 
+    def convert_root(model: Any) -> Any:
+        return plan[0][2](get(model)[0]) if type(model) is cls else _other(model)
+
     def _other(value: Any) -> Any:
         if issubclass(type(value), cls):
             return compiled(type(value)).convert(value)
         raise refuse(value, cls.__qualname__)
 
-    return Converter(cls.__qualname__, convert, frozenset({cls}))
+    return Converter(cls.__qualname__, convert_root if is_root(cls) else convert, frozenset({cls}))
 
 
 def _fields(cls: type, arguments: tuple[Any, ...] = (), scope: Scope = None) -> list[Field]:

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from outbox.declared.converter import Converter
-from outbox.declared.refusal import Refused, refuse
+from outbox.declared.refusal import Refused, never, refuse
 
 _NO_NAMES = frozenset({float, bool, bytes, bytearray, memoryview, timedelta, type(None)})
 
@@ -64,7 +64,7 @@ def dict_of(key: Converter, each: Converter, label: str) -> Converter:
     plain, exact, one = key.exact & {str}, each.exact, each.convert
 
     def convert(values: Any) -> dict[str, Any]:
-        if type(values) is not dict and not issubclass(type(values), Mapping):
+        if type(values) is not dict and not _is_plain_mapping(values):
             raise refuse(values, label, "Give a dict.")
         written, names = {}, _names(values, key, plain)
         try:
@@ -76,6 +76,10 @@ def dict_of(key: Converter, each: Converter, label: str) -> Converter:
         return written
 
     return Converter(label, convert, frozenset({dict}))
+
+
+def _is_plain_mapping(values: object) -> bool:
+    return issubclass(type(values), Mapping) and never(values) is None
 
 
 def _names(values: Mapping[Any, Any], key: Converter, plain: frozenset[type]) -> Mapping[str, Any]:

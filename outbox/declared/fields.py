@@ -27,6 +27,11 @@ def is_pydantic(cls: type) -> bool:
     return hasattr(cls, "__pydantic_validator__") and hasattr(cls, "model_fields")
 
 
+def is_root(cls: type) -> bool:
+    """Whether it is a RootModel of pydantic, which stands for its one value and has no name for it."""
+    return is_pydantic(cls) and bool(getattr(cls, "__pydantic_root_model__", False))
+
+
 def field_names(cls: type) -> list[str]:
     """The names of the fields of an event class. Raises TypeError for a class of none of the four kinds."""
     if issubclass(cls, msgspec.Struct):

@@ -7,7 +7,7 @@ from typing import Any, NotRequired, Required, get_origin
 
 from outbox.declared.containers import at
 from outbox.declared.converter import Converter
-from outbox.declared.refusal import Refused, refuse
+from outbox.declared.refusal import Refused, never, refuse
 
 
 def is_named_tuple(cls: type) -> bool:
@@ -46,7 +46,7 @@ def typed_dict_of(cls: type, parts: dict[str, Converter], required: frozenset[st
     """A JSON object of the parts, in their order; those that are not required may be left out."""
 
     def convert(values: Any) -> dict[str, Any]:
-        if not issubclass(type(values), Mapping):
+        if not issubclass(type(values), Mapping) or never(values):
             raise refuse(values, cls.__qualname__, "Give a dict.")
         for name in values:
             if name not in parts:

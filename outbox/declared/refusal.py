@@ -7,6 +7,7 @@ from typing import Any
 
 from django.core.files.base import File
 from django.db.models import Manager, Model, QuerySet
+from django.utils.datastructures import MultiValueDict
 from django.utils.functional import LazyObject, Promise
 
 
@@ -41,6 +42,11 @@ _NEVER = (
     _Kind(LazyObject, "a lazy object may change its value", "Give the object behind it, or its field."),
     _Kind(Model, "a model instance is not plain data", "Give its primary key, or the fields that matter."),
     _Kind(File, "a file is not plain data", "Give its name or its url."),
+    _Kind(
+        MultiValueDict,
+        "one key of it may have several values",
+        "Give dict(value.lists()), or value.dict() for the last of each.",
+    ),
     _Kind((QuerySet, Manager), "a query is not data yet", "Give list(…) of its values."),
 )
 

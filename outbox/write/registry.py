@@ -17,6 +17,7 @@ from uuid import UUID
 from django.core.exceptions import ImproperlyConfigured
 
 from outbox.declared import compiled, wire_names
+from outbox.declared.fields import is_root
 from outbox.errors import UnknownEventType
 from outbox.write.attributes import check_name
 from outbox_core.suggestion import did_you_mean
@@ -261,6 +262,11 @@ def _compile_here(cls: type) -> None:
 
 
 def _wire_names(cls: type) -> Mapping[str, str]:
+    if is_root(cls):
+        raise ImproperlyConfigured(
+            f"@outbox.event: {_path(cls)} is a RootModel, which has no fields. Make it a field "
+            "of a BaseModel."
+        )
     try:
         return wire_names(cls)
     except TypeError as error:

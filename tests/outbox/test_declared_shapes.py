@@ -29,6 +29,9 @@ import attr
 import msgspec
 import pydantic
 import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.http import QueryDict
+from django.utils.datastructures import MultiValueDict
 from django.utils.safestring import mark_safe
 from msgspec import Meta
 
@@ -88,6 +91,14 @@ class OldAttrs:
     count = attr.ib(type=int)
 
 
+class Skus(pydantic.RootModel[list[int]]):
+    pass
+
+
+class Boxes(pydantic.RootModel[list[Skus]]):
+    pass
+
+
 class Account(pydantic.BaseModel):
     name: str
     password: str = pydantic.Field("secret", exclude=True)
@@ -119,6 +130,10 @@ class Account(pydantic.BaseModel):
         (Address, {"city": mark_safe("B")}, {"city": "B"}),
         (OldAttrs, OldAttrs("7"), {"count": 7}),  # type: ignore[arg-type]
         (Account, Account(name="a"), {"name": "a"}),  # type: ignore[call-arg]
+        (Skus, Skus([7]), [7]),
+        (list[Boxes], [Boxes([Skus([7]), Skus([])])], [[[7], []]]),
+        (Skus | None, Skus([]), []),
+        (Any, {"skus": Skus([7])}, {"skus": [7]}),
         (set[int], {"7", 7}, [7]),
         (Annotated[str, Meta(max_length=2)] | None, mark_safe("ab"), "ab"),
         (Annotated[int | None, Meta(ge=0)], None, None),
@@ -141,6 +156,12 @@ def test_each_part_is_converted(declared: Any, value: object, expected: object) 
         (list[int] | list[float], ["a"], "Sample.value is a list"),
         (list[int] | None, ["a"], r"Sample.value\[0\] is a str"),
         (Literal["auto"] | int, "b", "Sample.value is a str"),
+        (
+            Skus,
+            Skus.model_construct(["a"]),  # type: ignore[list-item]
+            r"Sample.value\[0\] is a str",
+        ),
+        (Skus, [7], "Sample.value is a list"),
         (Page[int], Page(["a"]), r"Sample.value.items\[0\] is a str"),
         (IntPage, IntPage([], "a"), r"Sample.value.first is a str"),  # type: ignore[arg-type]
         (Envelope[Page[int]], Envelope(Page(["a"])), r"Sample.value.content.items\[0\] is a str"),
@@ -168,6 +189,23 @@ def test_each_part_is_converted(declared: Any, value: object, expected: object) 
 )
 def test_each_part_is_refused_by_its_path(declared: Any, value: object, path: str) -> None:
     with pytest.raises(outbox.InvalidField, match=path):
+        written(declared, value)
+
+
+@pytest.mark.parametrize(
+    ("declared", "value", "path"),
+    [
+        (Any, QueryDict("a=1&a=2"), "Sample.value is a QueryDict: one key of it may have several values"),
+        (dict[str, Any], {"form": QueryDict("a=1")}, r"Sample.value\['form'\] is a QueryDict"),
+        (dict[str, str], MultiValueDict({"a": ["1", "2"]}), "Sample.value is a MultiValueDict"),
+        (Address, QueryDict("city=B"), "Sample.value is a QueryDict"),
+        (list[Any], [QueryDict("a=1")], r"Sample.value\[0\] is a QueryDict"),
+    ],
+)
+def test_a_dict_whose_keys_may_have_several_values_is_refused(
+    declared: Any, value: object, path: str
+) -> None:
+    with pytest.raises(outbox.NotEncodable, match=path):
         written(declared, value)
 
 
@@ -262,3 +300,8 @@ def test_attributes_may_be_marked_safe() -> None:
     outbox.event("test.told", topic="t", key="order_id")(Numbered)
     with outbox.context.attributes(tenant=mark_safe("a")):
         assert json.loads(NewRow.of(Numbered(1)).headers)["tenant"] == "a"
+
+
+def test_a_class_without_names_for_its_fields_is_no_event() -> None:
+    with pytest.raises(ImproperlyConfigured, match="Skus is a RootModel, which has no fields"):
+        outbox.event("test.skus", topic="t", key="root")(Skus)
