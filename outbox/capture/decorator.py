@@ -44,7 +44,8 @@ def receiver(
     value that was assigned differs. ``refresh=True`` always reads the row again, which shows what a trigger
     that runs after the write did; ``refresh=False`` gives the instance as it was assigned. A receiver of
     pre_delete or post_delete gets the row that is deleted, and is not called if there is none. One of
-    m2m_changed gets the caller's instance, and its row only with ``refresh=True``. With
+    m2m_changed, or of a signal of your own, gets the ``instance`` that the signal carries, and its row only
+    with ``refresh=True``. One of pre_save gets what is assigned, because there is no row yet. With
     ``previous=True`` the function also gets ``previous``: the row before the save, locked, or None for a new
     one. With a parameter ``backfill=False``, ``outbox_backfill`` calls it as well, for rows that exist
     already.
@@ -58,7 +59,7 @@ def receiver(
         raise ImproperlyConfigured("@outbox.receiver of no signal, or of no sender, would never be called.")
 
     def connect(function: F) -> F:
-        _check(function, wanted, previous=previous)
+        _check(function, wanted, previous=previous, refresh=refresh)
         connected = Receiver(
             function, dispatch_uid=dispatch_uid, raw=raw, using=using, refresh=refresh, previous=previous
         )
@@ -78,7 +79,9 @@ def _refuse_a_function(signal: object) -> None:
         )
 
 
-def _check(function: Callable[..., object], wanted: Iterable[object], *, previous: bool) -> None:
+def _check(
+    function: Callable[..., object], wanted: Iterable[object], *, previous: bool, refresh: bool | None
+) -> None:
     name = getattr(function, "__qualname__", repr(function))
     if iscoroutinefunction(function):
         raise ImproperlyConfigured(
@@ -100,4 +103,9 @@ def _check(function: Callable[..., object], wanted: Iterable[object], *, previou
         if previous and signal not in (pre_save, post_save):
             raise ImproperlyConfigured(
                 f"@outbox.receiver of {name}: previous=True is for pre_save and post_save only."
+            )
+        if refresh is True and signal is pre_save:
+            raise ImproperlyConfigured(
+                f"@outbox.receiver of {name}: refresh=True is not for pre_save: the row is not written yet. "
+                "Use post_save, with previous=True for the row before the save."
             )

@@ -16,7 +16,6 @@ from django.db.models import Model
 from django.db.models.signals import (
     ModelSignal,
     class_prepared,
-    m2m_changed,
     post_delete,
     post_migrate,
     post_save,
@@ -111,12 +110,12 @@ class Receiver:
                 kwargs["instance"] = self._stored(None, kwargs["instance"], using)
             if kwargs.get("raw"):  # a fixture is loaded past the wrapper of save_base
                 return insert(self.new_rows(signal=signal, sender=sender, **kwargs), using)
-        if signal in (pre_delete, post_delete) and self.refresh is not False:
-            row = deleted(kwargs["instance"], signal)
+        elif signal in (pre_delete, post_delete):
+            row = kwargs["instance"] if self.refresh is False else deleted(kwargs["instance"], signal)
             if row is None:
                 return []
             kwargs["instance"] = row
-        if signal is m2m_changed and self.refresh is True:
+        elif self.refresh is True and isinstance(kwargs.get("instance"), Model):
             kwargs["instance"] = self._stored(None, kwargs["instance"], using)
         new_rows = partial(self.new_rows, signal=signal, sender=sender, **kwargs)
         if signal in (pre_migrate, post_migrate) and not tables.exist(using):
@@ -265,9 +264,11 @@ class Receiver:
     ) -> list[UUID]:
         connection = connections[using]
         was_closed = connection.connection is None
-        if transactions.is_open(connection):
+        is_open = transactions.is_open(connection)
+        if not is_open or transactions.is_only_of_test(connection):
+            outside.warn_or_refuse(signal, name_of(signal), self, using)
+        if is_open:
             return insert(new_rows(), using)
-        outside.warn_or_refuse(signal, name_of(signal), self, using)
         with transaction.atomic(using=using):
             event_ids = insert(new_rows(), using)
         if signal is request_finished and was_closed:

@@ -44,6 +44,7 @@ def register_all() -> None:
         wiring.check_events,
         check_senders,
         wiring.check_returned,
+        wiring.check_before_save,
         wiring.check_uids,
         wiring.check_imported_twice,
         wiring.check_plain_receivers,

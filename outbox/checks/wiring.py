@@ -57,6 +57,22 @@ def check_returned(**kwargs: object) -> list[CheckMessage]:
     ]
 
 
+def check_before_save(**kwargs: object) -> list[CheckMessage]:
+    """W015: a receiver of pre_save. Its events may say what is never stored."""
+    return [
+        Warning(
+            f"{receiver!r} receives pre_save: it gets the values as they are assigned, also those that "
+            "update_fields leaves out or the database stores differently.",
+            hint="Use post_save, with previous=True for the row before the save; or say refresh=False, if "
+            "the event is about what was assigned.",
+            obj=receiver.function,
+            id="outbox.W015",
+        )
+        for receiver in registered
+        if receiver.refresh is not False and any(signal is pre_save for signal, _ in receiver.connections)
+    ]
+
+
 def check_uids(**kwargs: object) -> list[CheckMessage]:
     """W011: two receivers of one dispatch_uid. Only the first is called."""
     return [

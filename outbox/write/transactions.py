@@ -20,6 +20,12 @@ def is_open(connection: BaseDatabaseWrapper) -> bool:
     return connection.in_atomic_block or not connection.get_autocommit()
 
 
+def is_only_of_test(connection: BaseDatabaseWrapper) -> bool:
+    """Whether all that is open is the transaction of a ``TestCase``: in production nothing would be."""
+    blocks: Sequence[Any] = connection.atomic_blocks
+    return bool(blocks) and all(block._from_testcase for block in blocks)
+
+
 def is_doomed(connection: BaseDatabaseWrapper) -> bool:
     """Whether the transaction can only roll back. Django knows errors that passed through the ORM. After an
     error on a plain cursor only PostgreSQL knows, and it answers COMMIT with ROLLBACK without an error.

@@ -10,12 +10,15 @@ import pytest
 from django.db import DataError, connection, transaction
 from django.db.models import F, Value
 from django.db.models.signals import m2m_changed, post_save
+from django.dispatch import Signal
 
 import outbox
 from outbox.capture import updates
 from outbox.testing import CapturedEvents
 from tests.outbox.seen import Seen, price, seen
 from tests.testapp.models import ExpressParcel, Parcel, Price, SpecialPrice, Tag, TrackedParcel
+
+published = Signal()
 
 __all__ = ["price", "seen"]
 pytestmark = pytest.mark.django_db
@@ -232,6 +235,25 @@ def test_of_a_relation_that_changes_it_is_the_row_on_request(refresh: bool | Non
     parcel.code = "draft"
     parcel.tags.add(Tag.objects.create(name="a"))
     assert seen == [code, code]
+
+
+@pytest.mark.parametrize(("refresh", "code"), [(True, "row"), (None, "draft")])
+def test_of_a_custom_signal_with_an_instance_it_is_the_row_on_request(
+    refresh: bool | None, code: str
+) -> None:
+    seen: list[str] = []
+
+    @outbox.receiver(published, refresh=refresh)
+    def noted(instance: Any = None, **kwargs: Any) -> None:
+        seen.append(getattr(instance, "code", instance))
+
+    parcel = Parcel.objects.create(code="row")
+    parcel.code = "draft"
+    published.send(Parcel, instance=parcel)
+    published.send(Parcel, instance="no model")
+    published.send(Parcel)
+    assert seen == [code, "no model", None]
+    assert parcel.code == "draft"
 
 
 def test_a_signal_sent_by_hand_reads_the_row(seen: Seen, price: Price) -> None:

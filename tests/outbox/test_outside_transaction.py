@@ -81,6 +81,21 @@ def test_async_signals_are_warned_of_with_their_own_cure(caplog: pytest.LogCaptu
     assert "sync_to_async" in warning.getMessage()
 
 
+@pytest.mark.django_db(transaction=False)
+def test_in_the_transaction_of_a_test_it_is_outside_as_in_production(
+    settings: Any, caplog: pytest.LogCaptureFixture, outbox_events: CapturedEvents
+) -> None:
+    note(shipped)
+    send()
+    assert len(warnings(caplog)) == len(outbox_events) == 1
+    with transaction.atomic():
+        send()
+    assert (len(warnings(caplog)), len(outbox_events)) == (1, 2)
+    policy(settings, "refuse")
+    with pytest.raises(outbox.TransactionRequired):
+        send()
+
+
 def test_inside_a_transaction_all_is_well(caplog: pytest.LogCaptureFixture) -> None:
     note(shipped)
     with transaction.atomic():

@@ -19,6 +19,7 @@ from django.db.models.signals import (
     post_save,
     pre_delete,
     pre_migrate,
+    pre_save,
 )
 from django.dispatch import Signal
 
@@ -219,6 +220,22 @@ def test_an_event_without_arguments_says_what_is_missing() -> None:
 def test_a_receiver_of_nothing_is_refused(options: dict[str, Any]) -> None:
     with pytest.raises(ImproperlyConfigured, match="would never be called"):
         outbox.receiver(**options)
+
+
+class TestBeforeTheRowIsWritten:
+    def test_a_receiver_is_warned_of_because_it_gets_no_row(self) -> None:
+        outbox.receiver([pre_save, post_save], sender=Parcel)(nothing)
+        (warning,) = found("outbox.W015")
+        assert "as they are assigned" in warning.msg
+
+    def test_a_receiver_that_wants_what_was_assigned_is_fine(self) -> None:
+        outbox.receiver(pre_save, sender=Parcel, refresh=False)(nothing)
+        outbox.receiver([post_save, pre_delete], sender=Parcel)(nothing)
+        assert not found("outbox.W015")
+
+    def test_the_row_cannot_be_had(self) -> None:
+        with pytest.raises(ImproperlyConfigured, match="not written yet"):
+            outbox.receiver(pre_save, sender=Parcel, refresh=True)(nothing)
 
 
 class TestBaseManager:
