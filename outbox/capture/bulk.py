@@ -112,7 +112,7 @@ class Bulk:
             rows: QuerySet[Any] = QuerySet(parent, using=self._using)
             _lock_rows(rows.filter(pk__in=list(ids)))
         query = queryset.query
-        if not (query.distinct or query.group_by or query.annotations):
+        if not (query.distinct or query.group_by or query.annotations or _has_schema(self._model)):
             return _lock_rows(queryset)
         matching = self._rows(queryset.order_by().values("pk"))
         _lock_rows(matching)
@@ -195,9 +195,15 @@ class Bulk:
         ]
 
 
+def _has_schema(model: type[Model]) -> bool:
+    """Whether its table is named with a schema. PostgreSQL locks no table of a join by such a name."""
+    return '".' in model._meta.db_table
+
+
 def _lock_rows(queryset: QuerySet[Any]) -> list[Any]:
     parts = [field.attname for field in queryset.model._meta.pk_fields]
-    locked = queryset.order_by("pk").select_for_update(no_key=True, of=("self",))
+    tables = () if _has_schema(queryset.model) else ("self",)
+    locked = queryset.order_by("pk").select_for_update(no_key=True, of=tables)
     is_composite = len(parts) > 1  # no table that could be locked has its "pk"
     rows = locked.values_list(*parts) if is_composite else locked.values_list("pk", flat=True)
     with naming_grants(queryset.model, connections[queryset.db], "SELECT, UPDATE"):

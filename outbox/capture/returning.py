@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from django.core.exceptions import EmptyResultSet
 from django.db import ProgrammingError, connections
 from django.db.models import Field, Manager, Model, QuerySet
+from django.db.models.expressions import Col
 from django.db.models.sql import UpdateQuery
 
 from outbox.capture import inserts, updates
@@ -45,15 +46,20 @@ _QUERYSET_UPDATE: Any = QuerySet._update  # type: ignore[attr-defined]
 
 @cache
 def can_return(model: type[Model], using: str) -> bool:
-    """Whether the columns of a model come back as they are selected (those of PostGIS do not). The table of
-    an unmanaged model may be a view, whose rules need not know RETURNING.
+    """Whether the columns of a model come back as they are selected (those of PostGIS do not, nor those that
+    are decrypted in SQL). The table of an unmanaged model may be a view, whose rules need not know RETURNING.
     """
     options = model._meta
     return (
         connections[using].vendor == "postgresql"
         and all(each._meta.managed for each in (model, *options.all_parents))
-        and all(type(field).select_format is Field.select_format for field in options.concrete_fields)
+        and all(map(_is_selected_as_stored, options.concrete_fields))
     )
+
+
+def _is_selected_as_stored(field: Any) -> bool:
+    column = field.get_col(field.model._meta.db_table)
+    return type(column) is Col and type(field).select_format is Field.select_format
 
 
 @cache

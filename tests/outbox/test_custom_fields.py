@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
+from typing import Any
 
+import pytest
+from django.db.models.signals import post_delete
+
+import outbox
 from tests.outbox.seen import Seen
 from tests.testapp.fields import Number
-from tests.testapp.models import Contact
+from tests.testapp.models import Contact, Letterbox
 
 pytestmark = pytest.mark.django_db
 
@@ -44,3 +48,27 @@ def test_a_field_that_changes_another_one_leaves_that_as_it_is_in_the_row() -> N
     Contact.objects.update(title="b")
     contact.save(update_fields=["phone"])
     assert (seen.last.title, seen.last.heading) == ("b", "h")
+
+
+def test_a_field_that_is_read_through_a_function_is_not_published_as_it_is_stored() -> None:
+    seen = Seen(Letterbox)
+    box = Letterbox.objects.create(secret="key under the mat")
+    assert seen.last is box
+    box.secret = "key at Ann's"
+    box.save(update_fields=["number"])
+    assert seen.last.secret == "key under the mat"
+    Letterbox.objects.update(secret="key at Bob's")
+    assert seen.last.secret == "key at Bob's"
+
+
+def test_such_a_field_of_a_deleted_row_is_not_either() -> None:
+    deleted: list[str] = []
+
+    @outbox.receiver(post_delete, sender=Letterbox)
+    def gone(instance: Any, **kwargs: Any) -> None:
+        deleted.append(instance.secret)
+
+    box = Letterbox.objects.create(secret="key under the mat")
+    box.secret = "key at Ann's"
+    box.delete()
+    assert deleted == ["key under the mat"]

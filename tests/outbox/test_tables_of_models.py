@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, models
 from django.db.models import Manager, QuerySet, Value
 from django.db.models.functions import Lower
 from django.db.models.signals import post_save
+from django.test.utils import isolate_apps
 
 import outbox
 from outbox.testing import CapturedEvents
@@ -47,6 +48,37 @@ def test_a_model_that_was_given_another_table_is_inserted_there(monkeypatch: pyt
         cursor.execute("SELECT nickname FROM moved")
         assert cursor.fetchall() == [("there",)]
     assert seen.last.nickname == "there"
+
+
+@isolate_apps("tests.testapp")
+def test_rows_of_another_schema_are_updated_in_bulk() -> None:
+    """PostgreSQL locks no table by a name that has a schema in front of it."""
+
+    class Moved(models.Model):
+        code = models.CharField(max_length=9)
+        parcel = models.ForeignKey(Parcel, models.CASCADE, db_index=False, db_constraint=False)
+
+        objects: Any = outbox.CapturedManager()
+
+        class Meta:
+            app_label = "testapp"
+            db_table = 'elsewhere"."moved'
+
+        def __str__(self) -> str:
+            return self.code
+
+    with connection.schema_editor() as editor:
+        editor.execute("CREATE SCHEMA elsewhere")
+        editor.create_model(Moved)
+    seen = Seen(Moved)
+    Moved.objects.create(code="a", parcel=Parcel.objects.create(code="p"))
+    Moved.objects.update(code="b")
+    Moved.objects.filter(parcel__code="p").update(code="c")
+    moved = Moved.objects.get()
+    moved.code = "d"
+    Moved.objects.bulk_update([moved], ["code"])
+    assert [each.code for each in seen.instances] == ["a", "b", "c", "d"]
+    moved.delete()
 
 
 def test_a_base_manager_that_replaces_what_a_save_calls_is_asked(

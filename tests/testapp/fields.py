@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import models
+from django.db.models.expressions import Col
 
 from outbox import CapturedManager
 
@@ -92,6 +93,39 @@ class Contact(models.Model):
 
     def pay(self) -> None:
         self.__dict__["state"] = "paid"
+
+
+class Unsealed(Col):
+    def as_sql(self, compiler: Any, connection: Any) -> Any:
+        statement, parameters = super().as_sql(compiler, connection)
+        return f"reverse({statement})", parameters
+
+
+class SealedField(models.TextField):  # type: ignore[type-arg]
+    """Encrypted by PostgreSQL: what is stored is not what is read, as in django-pgcrypto-fields."""
+
+    def get_placeholder(self, value: object, compiler: object, connection: object) -> str:
+        return "reverse(%s)"
+
+    def get_placeholder_sql(self, value: object, compiler: object, connection: object) -> Any:  # Django 6.1
+        return "reverse(%s)", (value,)
+
+    def get_col(self, alias: str, output_field: Any = None) -> Col:
+        return Unsealed(alias, self, output_field or self)
+
+    @property
+    def cached_col(self) -> Col:
+        return self.get_col(self.model._meta.db_table)
+
+
+class Letterbox(models.Model):
+    number = models.IntegerField(default=0)
+    secret = SealedField()
+
+    objects = CapturedManager["Letterbox"]()
+
+    def __str__(self) -> str:
+        return str(self.number)
 
 
 class CodeField(models.IntegerField):  # type: ignore[type-arg]

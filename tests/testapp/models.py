@@ -9,7 +9,7 @@ from django.db import models
 from django.utils.functional import cached_property
 
 from outbox import CapturedManager, CapturedQuerySet
-from tests.testapp.fields import Coded, Contact, Listing
+from tests.testapp.fields import Coded, Contact, Letterbox, Listing
 from tests.testapp.kinds import (
     Child,
     CompositeKey,
@@ -27,6 +27,7 @@ __all__ = [
     "Coded",
     "CompositeKey",
     "Contact",
+    "Letterbox",
     "Listing",
     "Owner",
     "Plain",
