@@ -51,9 +51,13 @@ class EventType:
     key_of: Getter = dataclasses.field(init=False, repr=False)
     subject_of: Getter = dataclasses.field(init=False, repr=False)
     attribute_getters: Mapping[str, Getter] = dataclasses.field(init=False, repr=False)
+    module_spec: object = dataclasses.field(init=False, repr=False)
+    """The one under which its module was loaded; importlib gives a reloaded module a new one."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "wire_names", _wire_names(self.cls))
+        module = sys.modules.get(self.cls.__module__)
+        object.__setattr__(self, "module_spec", getattr(module, "__spec__", None))
         object.__setattr__(self, "key_of", self._getter("key", self.key))
         object.__setattr__(
             self,
@@ -133,9 +137,11 @@ class Registry:
         return self._by_class[cls]
 
     def add(self, event_type: EventType) -> None:
-        """Raises ImproperlyConfigured for a name or a class that is taken."""
+        """Raises ImproperlyConfigured for a name or a class that is taken. A class of a module that is
+        reloaded, as in a shell, takes the name of the earlier one, whose events can still be written.
+        """
         other = self._by_name.get(event_type.name) or self._by_class.get(event_type.cls)
-        if other is not None:
+        if other is not None and not _is_reloaded(other, event_type):
             raise ImproperlyConfigured(
                 f"@outbox.event({event_type.name!r}) of {_path(event_type.cls)}: {_path(other.cls)} is "
                 f"registered as {other.name!r} already. One class has one type and one type one class; "
@@ -146,7 +152,9 @@ class Registry:
 
     def remove(self, cls: type) -> None:
         """Forget a class, for tests that registered one."""
-        del self._by_name[self._by_class.pop(cls).name]
+        name = self._by_class[cls].name
+        del self._by_name[name]
+        self._by_class = {each: known for each, known in self._by_class.items() if known.name != name}
 
     def of(self, event: object) -> EventType:
         """The type of an event; raises UnknownEventType."""
@@ -273,6 +281,11 @@ def _wire_names(cls: type) -> Mapping[str, str]:
         raise ImproperlyConfigured(
             f"@outbox.event: {error} (@outbox.event has to stand above @dataclass.)"
         ) from None
+
+
+def _is_reloaded(earlier: EventType, later: EventType) -> bool:
+    specs = earlier.module_spec, later.module_spec
+    return None not in specs and specs[0] is not specs[1] and _path(earlier.cls) == _path(later.cls)
 
 
 def _path(cls: type) -> str:

@@ -283,3 +283,36 @@ def test_a_module_that_is_reloaded_is_connected_once(
     importlib.reload(module)
     Parcel.objects.create(code="a")
     assert [event.key for event in outbox_events] == ["newer"]
+
+
+RELOADED_EVENT = """
+import outbox
+
+class Sent(outbox.Event, type="test.sent", topic="TOPIC", key="id"):
+    id: int
+"""
+
+
+@pytest.mark.django_db
+def test_an_event_of_a_module_that_is_reloaded_takes_the_place_of_the_earlier_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, outbox_events: CapturedEvents
+) -> None:
+    """Modules that are not reloaded still make events of the earlier class."""
+    monkeypatch.syspath_prepend(tmp_path)
+    source = tmp_path / "events_reloaded.py"
+    source.write_text(RELOADED_EVENT.replace("TOPIC", "old"))
+    module: Any = importlib.import_module("events_reloaded")
+    earlier = module.Sent
+    source.write_text(RELOADED_EVENT.replace("TOPIC", "newer"))
+    importlib.reload(module)
+    assert registry.named("test.sent").cls is module.Sent is not earlier
+    outbox.emit(module.Sent(1), earlier(2))
+    assert [event.topic.rpartition(".")[2] for event in outbox_events] == ["newer", "old"]
+
+
+def test_a_class_of_the_same_name_in_the_same_module_is_still_refused() -> None:
+    class Sent(outbox.Event, type="test.sent", topic="t", key="id"):
+        id: int
+
+    with pytest.raises(ImproperlyConfigured, match="is registered as"):
+        outbox.event("test.sent", topic="t", key="id")(dataclass(type("Sent", (), dict(vars(Sent)))))
