@@ -125,8 +125,6 @@ class Processor:
         suspects = [d for d in deliveries if d.record.place in dead]
         if not suspects:
             return deliveries
-        if len(suspects) == 1:
-            suspects = [structs.replace(suspects[0], attempts=1)]  # it is the only one, so it is the cause
         held = self._insist(lambda: self._unit.hold(suspects, 0.0, alone=True))
         if held:
             deaths_suspected.send(self._unit.consumer, deliveries=held)

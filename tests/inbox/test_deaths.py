@@ -91,7 +91,25 @@ def test_other_keys_do_not_wait_for_the_suspects(
     send_steps(consumer, "good", 1)
     consumer.poll()
     assert effects.of("good") == [1]
-    assert HeldEvent.objects.get().attempts == 2, "written before the attempt; that it was this one is known"
+    assert HeldEvent.objects.get().attempts == 1, "written before the attempt"
+
+
+def test_an_event_is_not_at_fault_because_the_others_of_its_batch_are_with_another_process(
+    consume: Callable[..., MemoryConsumer], effects: Effects, kill: Callable[[str], None]
+) -> None:
+    """The partition of the killer has gone to another process, and this one has a single suspect."""
+    consumer = consume(topics=("innocent", "guilty"))
+    consumer.send("test.step", {"number": 1}, key="bad", event_id="bad-1", topic="guilty")
+    consumer.send("test.step", {"number": 1}, key="good", event_id="good-1", topic="innocent")
+    kill("bad-1")
+    with pytest.raises(Death):
+        consumer.poll()
+    consumer.log.records["guilty", 0].clear()
+    consumer.restart()
+    kill("good-1")  # now somebody kills that process from outside
+    with pytest.raises(Death):
+        consumer.poll()
+    assert HeldEvent.objects.get().attempts == 1
 
 
 def test_killer_among_the_released_is_found_too(
