@@ -1,9 +1,11 @@
-"""The running call of a handler, and its time limit: a handler that hangs is interrupted and fails. The same
-holds for what a handler leaves for later: the rows of a Batch, and functions of on_commit().
+"""The running call of a handler, and its time limit: a handler that hangs is interrupted and fails. What it
+sets in its context, such as the active language or the current tenant, ends with the call. The same holds for
+what a handler leaves for later: the rows of a Batch, and functions of on_commit().
 """
 
 from __future__ import annotations
 
+import decimal
 import os
 import signal
 import sys
@@ -11,13 +13,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import copy_context
 from types import FrameType
 from typing import Any, NamedTuple, Protocol
 
 from inbox.errors import HandlerFailed, HandlerHung, HandlerLeft, Interrupted
 from outbox_core.people.failure import message
 from outbox_core.process.exit_codes import ExitCode
-from outbox_core.wire.event import Event, current_event, restore
+from outbox_core.wire.event import Event
 
 GRACE_SECONDS = 10.0
 SIGNAL = signal.SIGVTALRM
@@ -103,19 +106,17 @@ def run_function(function: Callable[[], object]) -> None:
 
 
 def limited(call: Call, function: Callable[..., object], *arguments: Any) -> None:
-    """Run a function as the current call. Raises an Exception whatever the function raises, except for
-    Ctrl-C.
+    """Run a function as the current call, in a context of its own. Raises an Exception whatever the function
+    raises, except for Ctrl-C.
     """
     global current
-    before = current_event()
     current = call
     status = 1
     try:
-        function(*arguments)
+        copy_context().run(_with_its_own_decimals, function, *arguments)
         status = 0
     except BaseException as error:
         current = None  # first, so that the time limit does not interrupt what follows
-        restore(before)  # the limit may have interrupted the end of a Handling
         if isinstance(error, KeyboardInterrupt) and asked_by_a_person():
             raise
         raised = as_error(error, call)
@@ -126,6 +127,12 @@ def limited(call: Call, function: Callable[..., object], *arguments: Any) -> Non
         current = None
         if is_copy:
             os._exit(status)
+
+
+def _with_its_own_decimals(function: Callable[..., object], *arguments: Any) -> None:
+    """The context of decimals is an object that code changes in place."""
+    decimal.setcontext(decimal.getcontext().copy())
+    function(*arguments)
 
 
 def as_error(error: BaseException, call: Call) -> Exception:

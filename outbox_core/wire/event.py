@@ -59,11 +59,6 @@ def current_event() -> Event | None:
     return _current.get()
 
 
-def restore(event: Event | None) -> None:
-    """Make this event the current one again, after a ``Handling`` that was interrupted at its end."""
-    _current.set(event)
-
-
 class Handling:
     """Makes ``event`` the current one inside a ``with`` statement. With None, there is no current event."""
 
