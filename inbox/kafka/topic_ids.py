@@ -13,7 +13,9 @@ from inbox.signals import cluster_changed, topic_recreated
 
 MARK = "topic-id="
 SIGNED = re.compile(rf"{MARK}[^/]*/[\da-f-]{{36}}")
-"""The metadata of an offset that ``TopicIds`` has signed begin with this."""
+"""The metadata of an offset that ``TopicIds`` has signed begin with this. Behind it, confluent-kafka writes a
+zero byte, and reads whatever lies in memory.
+"""
 
 
 class TopicIds:
@@ -71,8 +73,8 @@ class TopicIds:
 
     def is_of_another(self, topic: str, metadata: str) -> bool:
         """Whether an offset was committed for a deleted topic of this name."""
-        mine = self._mark(topic)
-        another = bool(mine) and metadata.startswith(self._here) and metadata != mine
+        mine, signed = self._mark(topic), SIGNED.match(metadata)
+        another = bool(mine) and signed is not None and signed[0].startswith(self._here) and signed[0] != mine
         if another:
             self._report(topic)
         return another

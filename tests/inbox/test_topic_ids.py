@@ -17,7 +17,7 @@ from kafka.errors import KafkaTimeoutError, TopicAlreadyExistsError
 from inbox.errors import SourceUnavailable
 from inbox.kafka import source as kafka
 from inbox.source import Source
-from outbox_core.kafka_options import KAFKA_PYTHON
+from outbox_core.kafka_options import CONFLUENT, KAFKA_PYTHON
 from tests.inbox.broker import Broker
 from tests.inbox.conftest import BOTH_CLIENTS, logged
 from tests.inbox.topics import KafkaTopic, read, values
@@ -134,6 +134,21 @@ def test_an_offset_that_others_have_committed_is_believed(
     kafka_topic.write(b"a", b"b", b"c")
     commit(kafka_bootstrap, kafka_topic, OffsetAndMetadata(2, metadata, -1))
     assert values(read(kafka_topic.open(), 1)) == [b"c"]
+
+
+@BOTH_CLIENTS
+def test_an_offset_that_the_other_client_has_committed_is_believed(
+    kafka_topic: KafkaTopic, caplog: pytest.LogCaptureFixture, client: str
+) -> None:
+    """What confluent-kafka commits has a zero byte behind its metadata."""
+    kafka_topic.write(b"a", b"b", b"c")
+    source = kafka_topic.open()
+    assert values(read(source, 3)) == [b"a", b"b", b"c"]
+    source.commit({(kafka_topic.topic, 0): 2})
+    source.close()
+    kafka_topic.client = CONFLUENT if client == KAFKA_PYTHON else KAFKA_PYTHON
+    assert values(read(kafka_topic.open(), 1)) == [b"c"]
+    assert not logged(caplog, "topic_recreated")
 
 
 def commit(servers: str, topic: KafkaTopic, offset: OffsetAndMetadata) -> None:

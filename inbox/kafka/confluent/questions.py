@@ -18,7 +18,6 @@ from inbox.errors import NoAnswer
 from inbox.kafka.confluent.errors import TOPIC_UNREADABLE, code, translated
 from inbox.kafka.confluent.options import client, without_consumer
 from inbox.kafka.connections import ANSWER_MS, Bounds, Committed, TopicIds
-from inbox.kafka.topic_ids import SIGNED
 from outbox_core.librdkafka import ClientReports, topic_id
 
 SECONDS = ANSWER_MS / 1000
@@ -131,15 +130,13 @@ def _committed(place: Place) -> OffsetAndMetadata | None:
 
 
 def metadata(place: Any) -> str:
-    """What was committed with an offset. The client takes what lies behind it in memory for a part of it,
-    whatever bytes these are.
+    """What was committed with an offset, and what lies behind it in memory: the client takes that for a part
+    of it, whatever bytes these are.
     """
     try:
-        text = str(place.metadata or "")
+        return str(place.metadata or "")
     except UnicodeDecodeError as error:
-        text = error.object[: error.start].decode()
-    signed = SIGNED.match(text)
-    return signed[0] if signed else text
+        return error.object[: error.start].decode()
 
 
 class KnownTopics:
