@@ -1,16 +1,20 @@
-"""Restores the settings of the session that a handler changed, so that later events do not run with them."""
+"""Restores the settings of the session that a handler changed, so that later events do not run with them, and
+releases the locks of the session that it took, so that no other process waits for them.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
+from django.db import DatabaseError, InterfaceError
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from inbox.database import UNAVAILABLE
-from inbox.handling.statements import SPACE, calls_set_config, statements
+from inbox.handling.statements import LOCK, SET_CONFIG, SPACE, calls, statements
 
 _SETS = re.compile(
     SPACE + r"(?:SET|RESET)\s+(?!CONSTRAINTS\b|TRANSACTION\b)(?:LOCAL\s+|SESSION\s+(?!AUTHORIZATION\b))?"
@@ -37,24 +41,34 @@ _RESTORE = """
     FROM unnest(%s::text[], %s::text[]) AS before (name, value)
     WHERE current_setting(name, true) IS DISTINCT FROM value
 """
+_UNLOCK = "SELECT pg_advisory_unlock_all()"
 
 
 class SessionSettings:
     """Stores each setting before a handler changes it. A transaction in which no handler runs SET or
-    set_config() costs no statement. Functions that change settings are not seen.
+    set_config() costs no statement. Functions that change settings are not seen. The same holds for advisory
+    locks of the session: unlike those of the transaction, they would outlive it, also if it is rolled back.
     """
 
     def __init__(self) -> None:
         self._before: dict[str, str | None] = {}
         self._is_changed = False
+        self._has_locks = False
 
-    def begin(self) -> None:
-        """A transaction begins. If the last one was rolled back, PostgreSQL has restored everything."""
+    @contextmanager
+    def within(self, connection: BaseDatabaseWrapper) -> Iterator[None]:
+        """A transaction in which handlers run. If it is rolled back, PostgreSQL restores the settings."""
         self._before.clear()
         self._is_changed = False
+        try:
+            yield
+        finally:
+            self._unlock(connection)
+        self._end(connection)
 
     def store(self, connection: BaseDatabaseWrapper, sql: str, params: Any) -> None:
         """A handler is about to run this statement: store what it may change."""
+        self._has_locks = self._has_locks or calls(sql, LOCK)
         if changed := names(sql, params):
             self._is_changed = True
             if new := changed - self._before.keys():
@@ -69,7 +83,7 @@ class SessionSettings:
             self._is_changed = False
             self._restore(connection)
 
-    def end(self, connection: BaseDatabaseWrapper) -> None:
+    def _end(self, connection: BaseDatabaseWrapper) -> None:
         """The transaction is committed: restore what SET LOCAL has hidden until now."""
         self._before.pop(_OF_THE_UNIT, None)
         if self._before and connection.connection is not None:  # a function of on_commit() may have closed it
@@ -78,6 +92,15 @@ class SessionSettings:
             except UNAVAILABLE:
                 connection.close()  # a new connection has the settings as they were
 
+    def _unlock(self, connection: BaseDatabaseWrapper) -> None:
+        if self._has_locks:
+            self._has_locks = False
+            if connection.connection is not None:
+                try:
+                    _run(connection, _UNLOCK, ())
+                except (DatabaseError, InterfaceError):
+                    connection.close()  # which releases them, too
+
     def _restore(self, connection: BaseDatabaseWrapper) -> None:
         _run(connection, _RESTORE, (_OF_THE_UNIT, [*self._before], [*self._before.values()]))
 
@@ -85,7 +108,7 @@ class SessionSettings:
 def names(sql: str, params: Any) -> set[str]:
     """The settings that a statement may change. For set_config() these are all texts in it."""
     found = {name for statement in statements(sql) for name in _set(statement)}
-    if calls_set_config(sql):
+    if calls(sql, SET_CONFIG):
         values = params.values() if isinstance(params, Mapping) else params or ()
         found |= {*_LITERAL.findall(sql), *(value for value in values if isinstance(value, str))}
     return {name.lower() for name in found}

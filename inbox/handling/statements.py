@@ -15,17 +15,24 @@ _QUOTED = re.compile(
 )
 SEMICOLON = "\0"
 """Stands for one in a name; PostgreSQL takes no such character."""
+SET_CONFIG, LOCK = "set_config", "advisory_lock"
+"""What the names of functions contain that change the session."""
 _PLAIN = ("SELECT ", "INSERT ", "UPDATE ", "DELETE ")
 """How Django's own statements begin that only read or write rows."""
 
 
 def is_plain(sql: str) -> bool:
     """Whether it is one of Django's own statements that only read or write rows, by its first words."""
-    return sql.startswith(_PLAIN) and ";" not in sql and not calls_set_config(sql)
+    return sql.startswith(_PLAIN) and ";" not in sql and not changes_session(sql)
 
 
-def calls_set_config(sql: str) -> bool:
-    return "set_config" in sql.lower()
+def changes_session(sql: str) -> bool:
+    """Whether it may call a function that sets a setting, or takes a lock that outlives the transaction."""
+    return calls(sql, SET_CONFIG) or calls(sql, LOCK)
+
+
+def calls(sql: str, function: str) -> bool:
+    return function in sql.lower()
 
 
 def statements(sql: str) -> list[str]:

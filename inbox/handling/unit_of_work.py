@@ -150,9 +150,9 @@ class UnitOfWork:
         within = connection.in_atomic_block
         if not within and not connection.get_autocommit():
             connection.close()  # Django would not commit, because a function of on_commit() left it like this
-        self.session.begin()
         tracing.recording.look()
-        with transaction.atomic(using=self.database), self.blocks.within(connection):
+        atomic = transaction.atomic(using=self.database)
+        with self.session.within(connection), atomic, self.blocks.within(connection):
             claimed = self._begin(unit, deliveries, moves)
             guard = StatementGuard(connection, self.session, self.blocks)
             with guard.watch(), gathering() as gathered:
@@ -167,7 +167,6 @@ class UnitOfWork:
                 raise EffectsLost(ENDED)
             if not within:  # a test looks at its functions itself
                 isolate(connection, self.consumer, self.failed)
-        self.session.end(connection)
         self.offsets.confirm(moves)
 
     def _begin(self, unit: int, deliveries: Sequence[Delivery], moves: Moves) -> Claimed:
