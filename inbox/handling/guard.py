@@ -45,13 +45,14 @@ class StatementGuard:
         """Watch the cursors that are made in this block."""
         session = self._connection.connection
         unwatched = session.cursor_factory
+        self._settings.rows = rows = session.row_factory
         session.cursor_factory = partial(_watched(unwatched), guard=self)
         wrappers = self._connection.execute_wrappers
         wrappers.append(_refuse_another_transaction)
         try:
             yield
         finally:
-            session.cursor_factory = unwatched
+            session.cursor_factory, session.row_factory = unwatched, rows
             wrappers.remove(_refuse_another_transaction)  # a handler may have left another one behind it
             drop_busy(self._connection)
 

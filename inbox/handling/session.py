@@ -51,6 +51,8 @@ class SessionSettings:
     """
 
     def __init__(self) -> None:
+        self.rows: Any = None
+        """The row factory of psycopg, which nobody else can read rows without."""
         self._before: dict[str, str | None] = {}
         self._is_changed = False
         self._has_locks = False
@@ -79,6 +81,7 @@ class SessionSettings:
         After the commit it would be too late for functions of on_commit(), and a pooler may give the session
         to others.
         """
+        connection.connection.row_factory = self.rows
         if self._is_changed:
             self._is_changed = False
             self._restore(connection)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 from django.db import connection, transaction
+from psycopg.rows import dict_row
 
 import inbox
 from inbox.handling.session import names
 from inbox.models import HeldEvent
 from inbox.testing import MemoryConsumer
-from tests.inbox.conftest import Effects, raising
+from tests.inbox.conftest import Effects, raising, send_steps, undecided
 
 SETTINGS = (
     *("TimeZone", "search_path", "statement_timeout", "role", "app.tenant"),
@@ -135,3 +136,27 @@ def test_a_held_event_that_is_tried_with_others_does_not_run_with_what_they_set(
 )
 def test_which_settings_a_statement_names(sql: str, found: set[str]) -> None:
     assert names(sql, ["app.tenant", "7"]) == found
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("fails", [False, True], ids=["", "and fails"])
+def test_no_later_event_gets_rows_as_a_handler_wanted_them(effects: Effects, fails: bool) -> None:
+    """Django and the inbox could not read any row."""
+    error = raising(ValueError("wrong")) if fails else list
+
+    def want_dictionaries() -> None:
+        connection.connection.row_factory = dict_row
+        error()
+
+    effects.fails |= {"dictionaries": want_dictionaries, "look": seen}
+    consumer = MemoryConsumer("test", handlers=effects.registry, raises=False)
+    try:
+        send_steps(consumer, "a", 1)
+        send_steps(consumer, "bad", 1, fail="dictionaries")
+        send_steps(consumer, "a", 2, 3, fail="look")
+        consumer.drain()
+    finally:
+        connection.close()
+    assert effects.of("a") == [1, 2, 3]
+    assert effects.calls.count(("a", 2)) == 1
+    assert undecided().count() == fails
