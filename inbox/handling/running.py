@@ -1,6 +1,6 @@
 """The running call of a handler, and its time limit: a handler that hangs is interrupted and fails. What it
-sets in its context, such as the active language or the current tenant, ends with the call. The same holds for
-what a handler leaves for later: the rows of a Batch, and functions of on_commit().
+sets in its context, such as the active language or the current tenant, ends with the call, and so do alarms.
+The same holds for what a handler leaves for later: the rows of a Batch, and functions of on_commit().
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def limited(call: Call, function: Callable[..., object], *arguments: Any) -> Non
     current = call
     status = 1
     try:
-        copy_context().run(_with_its_own_decimals, function, *arguments)
+        copy_context().run(_apart, function, *arguments)
         status = 0
     except BaseException as error:
         current = None  # first, so that the time limit does not interrupt what follows
@@ -129,10 +129,15 @@ def limited(call: Call, function: Callable[..., object], *arguments: Any) -> Non
             os._exit(status)
 
 
-def _with_its_own_decimals(function: Callable[..., object], *arguments: Any) -> None:
-    """The context of decimals is an object that code changes in place."""
-    decimal.setcontext(decimal.getcontext().copy())
-    function(*arguments)
+def _apart(function: Callable[..., object], *arguments: Any) -> None:
+    """Call a function in this context, which ends with it, and with what a context does not hold."""
+    decimal.setcontext(decimal.getcontext().copy())  # code changes it in place
+    has_alarm = any(signal.getitimer(signal.ITIMER_REAL))
+    try:
+        function(*arguments)
+    finally:
+        if not has_alarm:  # one that is left would interrupt another event, or end the process
+            signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def as_error(error: BaseException, call: Call) -> Exception:

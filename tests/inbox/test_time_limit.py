@@ -292,3 +292,43 @@ def test_handler_that_cannot_be_interrupted_ends_the_process(
         signal.signal(signal.SIGVTALRM, monkey)
     assert codes == [ExitCode.HANDLER_STUCK]
     assert "Effects.step with test.step a-1 (test/0 offset 0)" in capsys.readouterr().err
+
+
+@pytest.fixture
+def alarms() -> Iterator[list[int]]:
+    """SIGALRM that came while no handler ran."""
+    came: list[int] = []
+    before = signal.signal(signal.SIGALRM, lambda *_: came.append(1))
+    of_the_tests = signal.setitimer(signal.ITIMER_REAL, 0)
+    yield came
+    signal.signal(signal.SIGALRM, before)
+    signal.setitimer(signal.ITIMER_REAL, *of_the_tests)
+
+
+@pytest.mark.parametrize("fails", [False, True], ids=["", "and fails"])
+def test_an_alarm_that_a_handler_leaves_ends_with_it(
+    consumer: MemoryConsumer, effects: Effects, alarms: list[int], fails: bool
+) -> None:
+    """As of its own time limit. It would end the process, or be an error of another event."""
+
+    def leave() -> None:
+        signal.setitimer(signal.ITIMER_REAL, 0.2)
+        if fails:
+            raise ValueError("wrong")
+
+    effects.fails["leave"] = leave
+    send_steps(consumer, "a", 1, fail="leave")
+    consumer.poll()
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+    assert not alarms
+
+
+def test_an_alarm_of_others_is_left_to_them(
+    consumer: MemoryConsumer, effects: Effects, alarms: list[int]
+) -> None:
+    """As of a time limit for tests."""
+    signal.setitimer(signal.ITIMER_REAL, 60)
+    send_steps(consumer, "a", 1)
+    consumer.poll()
+    assert effects.of("a") == [1]
+    assert signal.getitimer(signal.ITIMER_REAL)[0] > 0
