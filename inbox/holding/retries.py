@@ -174,10 +174,14 @@ class Retries:
         held = self._begin(head)
         if self._unknown is not None:
             self._unknown.discard(head)
-        if held is not None:
-            culprit = self._together([head], outcome, 1, begun=True)
-            if culprit is not None:
-                outcome.failed += self._blame(culprit, held)
+        if held is None:
+            return
+        handled = outcome.handled
+        culprit = self._together([head], outcome, 1, begun=True)
+        if culprit is not None:
+            outcome.failed += self._blame(culprit, held)
+        elif outcome.handled == handled:  # another process has the key, for example for new events of it
+            self._held.not_begun(held)
 
     def _begin(self, head: int) -> HeldEvent | None:
         """Begin to try an event alone. Returns it as it was before. Returns None if it must not be tried now:

@@ -128,6 +128,13 @@ class HeldEventQuerySet(models.QuerySet["HeldEvent"]):
         values = {"alone": True, "error": error, "handler": handler, "retry_at": retry_at}
         mine.update(attempts=F("attempts") + 1, **values)
 
+    def not_begun(self, held: HeldEvent) -> None:
+        """The attempt that ``begin_alone`` counted was not made. The event waits as long as after one. This
+        needs no lock: nothing is changed if another attempt has begun since.
+        """
+        before = {name: getattr(held, name) for name in ("attempts", "alone", "error", "handler")}
+        self.filter(id=held.pk, attempts=held.attempts + 1).update(**before)
+
     def failed(
         self, held: HeldEvent, *, error: str, handler: str, attempts: int, retry_in: float | None
     ) -> bool:

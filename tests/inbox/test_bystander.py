@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from threading import Thread
+from typing import Any
 
+import psycopg
 import pytest
-from django.db import connections
+from django.db import connection, connections, transaction
 from django.db.models.functions import Now
 
 from inbox.models import HeldEvent
@@ -84,3 +87,36 @@ def test_an_event_that_was_tried_since_it_was_due_waits_for_its_next_time(
     after = HeldEvent.objects.get()
     assert (after.attempts, after.retry_at) == (before.attempts, before.retry_at)
     assert len(effects.calls) == calls
+
+
+def test_an_attempt_that_another_process_prevents_does_not_count(
+    waiting: MemoryConsumer, effects: Effects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has the key, because new events of it arrive there, when this one has counted the attempt. The event
+    would stay held as one that kills its process, and none has died.
+    """
+    before, calls = HeldEvent.objects.get(), len(effects.calls)
+    begin, locked = HeldEventQuerySet.begin_alone, ExitStack()
+
+    def begin_too_late(held: HeldEventQuerySet, row: HeldEvent, **values: Any) -> None:
+        begin(held, row, **values)
+        transaction.on_commit(lambda: locked.enter_context(busy(row)))
+
+    with monkeypatch.context() as patch, locked:
+        patch.setattr(HeldEventQuerySet, "begin_alone", begin_too_late)
+        waiting.retry()
+    after = HeldEvent.objects.get()
+    assert (after.attempts, after.error, len(effects.calls)) == (before.attempts, before.error, calls)
+    effects.fails.clear()
+    waiting.retry()
+    assert effects.of("a") == [1]
+
+
+@contextmanager
+def busy(row: HeldEvent) -> Iterator[None]:
+    """Another process has the key of this event."""
+    url = {**connection.get_connection_params(), "cursor_factory": None}
+    lock = "SELECT pg_advisory_xact_lock(hashtextextended('inbox key ' || %s, %s))"
+    with psycopg.connect(**url) as other:
+        other.execute(lock, row.own_key)
+        yield
