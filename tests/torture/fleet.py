@@ -74,6 +74,8 @@ class Fleet:
         self.points = Points(folder)
         self.exits: Counter[int] = Counter()
         self.failed_to_leave: Counter[int] = Counter()
+        self.killed: set[int] = set()
+        """The pids of those that ended with SIGKILL."""
         self._environ = dict(environ)
         self._turns = turns
         self._size = size
@@ -153,6 +155,8 @@ class Fleet:
             for member in [member for member in self._members if not member.is_running]:
                 self._members.remove(member)
                 code = member.process.returncode
+                if code == -signal.SIGKILL:
+                    self.killed.add(member.pid)
                 if not member.asked_to_end or (code == ExitCode.ERROR and member.has_lost_its_lease):
                     self.exits[code] += 1
                 elif code not in (0, -signal.SIGTERM, -signal.SIGKILL):

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import UTC, datetime
 from functools import partial
 from typing import cast
 
@@ -22,7 +23,8 @@ from tests.torture.faults import Fault
 from tests.torture.faults.relays import armed, kill, passed, resize, terminate, victim
 from tests.torture.faults.scene import ask, published
 from tests.torture.faults.topics import delete
-from tests.torture.inbox import holding, rewinding
+from tests.torture.inbox import holding, rewinding, seeking
+from tests.torture.inbox.deaths import Hit
 from tests.torture.inbox.trial import GROUP, ConsumerTrial
 from tests.torture.insist import insist
 from tests.torture.trial import Trial
@@ -31,6 +33,8 @@ from tests.waiting import wait_until
 LONGER_THAN_THE_SESSION = (7.0, 10.0)
 EMPTY_SECONDS = 60.0
 PATIENCE_SECONDS = 120.0
+SUSPECTED_SECONDS = 3.0
+"""In which an instance has taken the place of one that died, and handles its first batch."""
 LONG = 150
 """Records of a partition, so many that a new topic has fewer when its readers know that it is another one."""
 COMMON = (
@@ -46,10 +50,11 @@ def freeze(trial: Trial, chance: random.Random) -> None:
     if pid := victim(trial, chance):
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGSTOP)
-        _thaw_later(pid, chance)
+        _thaw_later(pid, trial, chance)
 
 
-def _thaw_later(pid: int, chance: random.Random) -> None:
+def _thaw_later(pid: int, trial: Trial, chance: random.Random) -> None:
+    cast(ConsumerTrial, trial).freezes.append(Hit(pid, datetime.now(UTC)))
     time.sleep(chance.uniform(*LONGER_THAN_THE_SESSION))
     with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGCONT)
@@ -60,7 +65,7 @@ def at_point(point: str, deed: str, trial: Trial, chance: random.Random) -> None
     with armed(point, deed, trial):
         pid = passed(point, trial)
     if pid and deed == "stop":
-        _thaw_later(pid, chance)
+        _thaw_later(pid, trial, chance)
 
 
 def terminate_backends(trial: Trial, chance: random.Random) -> None:
@@ -91,12 +96,34 @@ def discard(trial: Trial, chance: random.Random) -> None:
     holding.discard(cast(ConsumerTrial, trial))
 
 
-def at_release(deed: str, trial: Trial, chance: random.Random) -> None:
-    """An instance dies or freezes with a released event in hand."""
-    stage = threading.Thread(target=release, args=(trial, chance))
+def meanwhile(
+    scene: Callable[[Trial, random.Random], None],
+    point: str,
+    deed: str,
+    trial: Trial,
+    chance: random.Random,
+) -> None:
+    """An instance dies or freezes at a point to which the scene leads it."""
+    stage = threading.Thread(target=scene, args=(trial, chance))
     stage.start()
-    at_point("retried", deed, trial, chance)
+    at_point(point, deed, trial, chance)
     stage.join()
+
+
+def tried_alone(deed: str, trial: Trial, chance: random.Random) -> None:
+    """Instances die with a batch in hand, until another one tries the events of such a batch one by one: it
+    dies or freezes with one of them.
+    """
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    with armed("begun", deed, trial):
+        while (pid := trial.fleet.points.victim("begun")) is None:
+            if time.monotonic() > deadline:
+                trial.complaints.append("nobody has tried an event alone")
+                break
+            at_point("mid-batch", "kill", trial, chance)
+            time.sleep(SUSPECTED_SECONDS)
+    if pid and deed == "stop":
+        _thaw_later(pid, trial, chance)
 
 
 def while_stopped(deed: Callable[[ConsumerTrial], bool], trial: Trial, chance: random.Random) -> None:
@@ -123,6 +150,8 @@ def recreate(trial: Trial, chance: random.Random) -> None:
         wait_until(lambda: not mine.lag(), PATIENCE_SECONDS, "everything is handled")
         trial.witnessed += published(trial, topic)
         ask(trial, partial(delete, topic))
+        seeking.forget(mine, topic)
+        mine.recreated.add(topic)
         insist(lambda: create_topics(trial.ground.bootstrap_servers, {topic: mine.topics[topic]}))
     if chance.random() < 0.5:
         kill(trial, chance)
@@ -158,6 +187,13 @@ def _at_points() -> list[Fault]:
     return [Fault(name, cause) for name, cause in causes.items()]
 
 
+def _meanwhile(point: str, scene: Callable[[Trial, random.Random], None]) -> list[Fault]:
+    return [
+        Fault(f"{deed}-{point}", partial(meanwhile, scene, point, deed), concurrent=False)
+        for deed in ("kill", "stop")
+    ]
+
+
 FAULTS: dict[str, Fault] = {
     fault.name: fault
     for fault in (
@@ -171,8 +207,14 @@ FAULTS: dict[str, Fault] = {
         Fault("release", release),
         Fault("release-in-vain", release_in_vain),
         Fault("discard", discard),
-        Fault("kill-retried", partial(at_release, "kill"), concurrent=False),
-        Fault("stop-retried", partial(at_release, "stop"), concurrent=False),
+        *_meanwhile("retried", release),
+        Fault("kill-begun", partial(tried_alone, "kill"), concurrent=False),
+        Fault("stop-begun", partial(tried_alone, "stop"), concurrent=False),
+        *(
+            Fault(f"seek-{name}", partial(seeking.seek, where), concurrent=False)
+            for name, where in seeking.PLACES.items()
+        ),
+        *_meanwhile("sought", partial(seeking.seek, seeking.at_beginning)),
         Fault("redeliver", partial(while_stopped, partial(_reset, OffsetSpec.EARLIEST))),
         Fault("group-forward", partial(while_stopped, partial(_reset, OffsetSpec.LATEST))),
         Fault("group-deleted", partial(while_stopped, _forget)),

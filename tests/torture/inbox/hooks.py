@@ -8,6 +8,7 @@ from typing import Any
 
 from inbox.handling.routing import Delivery
 from inbox.handling.unit_of_work import UnitOfWork
+from inbox.holding.retries import Retries
 from inbox.kafka import KafkaSource
 from inbox.models import Offset
 from inbox.models.held_queries import HeldEventQuerySet
@@ -30,6 +31,8 @@ def install(points: Points) -> None:
     _pass(points, "after-offsets", KafkaSource, "commit", late=True)
     _pass(points, "held", HeldEventQuerySet, "hold", late=True)
     _pass(points, "retried", UnitOfWork, "retry", late=True)
+    _pass(points, "begun", Retries, "_begin", late=True)
+    _pass(points, "sought", KafkaSource, "move", late=True)
 
 
 def _pass(points: Points, point: str, owner: type, name: str, *, late: bool = False) -> None:

@@ -52,6 +52,8 @@ class Producer:
         self.again = 0
         self.acknowledged: dict[TopicPartition, float] = {}
         """When a record of each partition was acknowledged last."""
+        self.places: dict[TopicPartition, dict[int, UUID]] = defaultdict(dict)
+        """Which event is at which offset, as far as it was acknowledged."""
         self._servers = bootstrap_servers.split(",")
         self._topics = list(topics)
         self._chance = random.Random(seed)
@@ -103,9 +105,11 @@ class Producer:
                 self._client.send(record.topic, key=record.key, value=record.value, headers=record.headers)
                 for record in records
             ]
-            for future in futures:
-                record = future.get(timeout=ACK_SECONDS)
-                self.acknowledged[TopicPartition(record.topic, record.partition)] = time.time()
+            for record, future in zip(records, futures, strict=True):
+                stored = future.get(timeout=ACK_SECONDS)
+                partition = TopicPartition(stored.topic, stored.partition)
+                self.acknowledged[partition] = time.time()
+                self.places[partition][stored.offset] = UUID(dict(record.headers)["ce_id"].decode())
         except KafkaError:
             return False
         return True

@@ -12,7 +12,11 @@ from outbox_core.kafka_options import KAFKA_PYTHON
 SECRET_KEY = "torture"
 INSTALLED_APPS = ["django.contrib.contenttypes", "inbox", "tests.torture.inbox.apps.TortureConfig"]
 DATABASE: dict[str, Any] = {**dj_database_url.parse(os.environ["TORTURE_DATABASE_URL"], conn_max_age=60)}
-DATABASE["OPTIONS"] = {"connect_timeout": 5, "tcp_user_timeout": 20_000}
+DATABASE["OPTIONS"] = {
+    "connect_timeout": 5,
+    "tcp_user_timeout": 20_000,
+    "application_name": f"torture {os.getpid()}",
+}
 DATABASES = {"default": DATABASE}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True

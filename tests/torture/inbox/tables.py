@@ -11,7 +11,19 @@ TABLES = """
     CREATE INDEX ON torture_effect (topic, key, id);
     CREATE INDEX ON torture_effect (at);
     CREATE TABLE torture_gathered (event_id uuid NOT NULL);
-    CREATE TABLE torture_antidote (event_id uuid PRIMARY KEY)
+    CREATE TABLE torture_antidote (event_id uuid PRIMARY KEY);
+    CREATE TABLE torture_attempt (
+        event_id uuid NOT NULL, pid int NOT NULL, at timestamptz NOT NULL DEFAULT clock_timestamp()
+    );
+    CREATE FUNCTION torture_note_attempt() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        INSERT INTO torture_attempt (event_id, pid)
+        VALUES (NEW.event_id::uuid, split_part(current_setting('application_name'), ' ', 2)::int);
+        RETURN NULL;
+    END $$;
+    CREATE TRIGGER torture_note_attempt AFTER UPDATE ON inbox_held FOR EACH ROW
+    WHEN (NEW.attempts > OLD.attempts AND NEW.error LIKE 'the process died%')
+    EXECUTE FUNCTION torture_note_attempt()
 """
 TAKE_EFFECT = """
     INSERT INTO torture_effect (event_id, topic, partition, key, n, behind)
@@ -24,4 +36,5 @@ GATHER = "INSERT INTO torture_gathered (event_id) SELECT unnest(%s::uuid[])"
 FIND_ANTIDOTE = "SELECT FROM torture_antidote WHERE event_id = %s"
 READ_EFFECTS = "SELECT event_id, topic, key, n, behind FROM torture_effect ORDER BY id"
 NEWEST = "SELECT max(id) FROM torture_effect"
+READ_ATTEMPTS = "SELECT event_id, pid, at FROM torture_attempt"
 READ_OFFSETS = 'SELECT topic, partition, "offset" FROM inbox_offset'

@@ -8,16 +8,22 @@ from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import pytest
+from kafka import TopicPartition
+from msgspec import structs
 
 from inbox.handling.routing import Delivery, Identity
+from inbox.holding.retries import DIED
 from inbox.signals import event_held
 from outbox_core.wire.consumed import ConsumerRecord
 from outbox_core.wire.event import Event
 from tests.torture import campaign
 from tests.torture.ground import Ground
+from tests.torture.inbox import verdict as verdicts
 from tests.torture.inbox.checker import Effect, compare
+from tests.torture.inbox.deaths import Attempt, Hit, in_hand
 from tests.torture.inbox.faults import FAULTS
 from tests.torture.inbox.producer import Sent
+from tests.torture.inbox.seeking import Move, Sought
 from tests.torture.inbox.trial import REFUSED, ConsumerTrial
 from tests.torture.inbox.verdict import Verdict
 
@@ -92,7 +98,69 @@ def test_what_is_held_for_an_error_of_its_own_is_read_from_the_log(
     refused = held(key).refused(ValueError("x"))
     for delivery in (behind, refused):
         event_held.send("torture", delivery=delivery)
-    assert REFUSED.findall(caplog.text) == [refused.identity.event_id]
+    assert REFUSED.findall(caplog.text) == [(refused.identity.event_id, "")]
+
+
+def test_so_is_how_often_a_process_died_with_it(caplog: pytest.LogCaptureFixture) -> None:
+    died = held(b"k").refused(ValueError("x"))
+    event_held.send("torture", delivery=structs.replace(died, error=DIED.format(2, 2)))
+    assert REFUSED.findall(caplog.text) == [(died.identity.event_id, "2")]
+
+
+def test_only_the_last_attempt_of_a_process_that_was_hit_is_excused() -> None:
+    first, second, third = (sent.event_id for sent in EVENTS)
+    early, late = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC)
+    attempts = [Attempt(first, 1, early), Attempt(second, 1, late), Attempt(third, 2, early)]
+    attempts.append(Attempt(second, 3, early))
+    assert in_hand(attempts, [Hit(1, late), Hit(3, late)]) == {second: 2}
+    assert in_hand(attempts, [Hit(1, early), Hit(4, late)]) == {first: 1}
+
+
+PARTITION = TopicPartition("t", 0)
+PLACES = {n: sent.event_id for n, sent in enumerate(EVENTS)}
+
+
+@pytest.mark.parametrize(
+    ("moves", "missing", "late"),
+    [
+        ([(0, 2)], [1, 2], [1, 2]),
+        ([(0, 2), (2, 0)], [], [1, 2]),
+        ([(0, 2), (2, 1)], [1], [1, 2]),
+        ([(2, 0)], [], []),
+        ([(2, 0), (1, 2)], [2], [2]),
+        ([(1, 1)], [], []),
+    ],
+    ids=["forward", "and back", "and half the way", "back", "and forward again", "to where it is"],
+)
+def test_what_is_skipped_may_be_missing_or_late(
+    moves: list[tuple[int, int]], missing: list[int], late: list[int]
+) -> None:
+    sought = Sought()
+    for before, to in moves:
+        sought.note(Move(PARTITION, before, to), PLACES)
+    assert sought.missing({PARTITION: PLACES}) == {PLACES[n - 1] for n in missing}
+    assert sought.late.keys() == {PLACES[n - 1] for n in late}
+
+
+def test_what_was_sent_again_behind_is_not_missing() -> None:
+    sought, places = Sought(), {**PLACES, 3: PLACES[0]}
+    sought.note(Move(PARTITION, 0, 2), places)
+    assert sought.missing({PARTITION: places}) == {PLACES[1]}
+    sought.deleted(PARTITION, places)
+    assert sought.missing({}) == {PLACES[1]}, "the topic is deleted"
+
+
+def test_the_checker_knows_what_people_skipped() -> None:
+    one, two = (sent.event_id for sent in EVENTS[:2])
+    back = [THREE._replace(behind=0), ONE._replace(behind=3), TWO]
+    rotten = {"discarded": [ROTTEN.event_id]}
+    assert not compare(SENT, back, late={one: 1, two: 1}, **rotten).disordered
+    assert compare(SENT, back, late={one: 1}, **rotten).disordered
+    swapped = [THREE._replace(behind=0), TWO._replace(behind=3), ONE._replace(behind=2)]
+    assert len(compare(SENT, swapped, late={one: 1, two: 1}, **rotten).disordered) == 1
+    findings = compare(SENT, [THREE._replace(behind=0)], skipped=[one, ROTTEN.event_id])
+    assert (findings.missing, findings.skipped) == ([f"t k #2 sound {two}"], 2)
+    assert not findings.wrongly_discarded
 
 
 def held(key: bytes | None) -> Delivery:
@@ -110,3 +178,8 @@ def test_the_verdict_is_red_for(trouble: str) -> None:
     assert verdict.holds
     setattr(verdict, trouble, wrong[trouble])
     assert not verdict.holds
+
+
+def test_a_process_that_is_asked_to_end_may_die_of_what_it_has_in_hand() -> None:
+    findings = compare(SENT, [ONE, TWO, THREE], discarded=[ROTTEN.event_id])
+    assert Verdict(1, [], findings, leaving={0: 2, verdicts.DIED: 1}).holds

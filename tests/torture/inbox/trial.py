@@ -7,6 +7,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Self
 from uuid import UUID
 
@@ -22,8 +23,10 @@ from tests.torture.fleet import Fleet
 from tests.torture.ground import Ground
 from tests.torture.inbox import holding
 from tests.torture.inbox.checker import Effect, Findings, compare
+from tests.torture.inbox.deaths import Attempt, Hit, in_hand
 from tests.torture.inbox.producer import Producer, Sent
-from tests.torture.inbox.tables import READ_EFFECTS, READ_OFFSETS, TABLES
+from tests.torture.inbox.seeking import Sought
+from tests.torture.inbox.tables import READ_ATTEMPTS, READ_EFFECTS, READ_OFFSETS, TABLES
 from tests.torture.inbox.verdict import Verdict
 from tests.torture.ledger import Entry, digest
 from tests.torture.trial import Trial
@@ -31,7 +34,12 @@ from tests.torture.trial import Trial
 SETTLE_SECONDS = 180.0
 SILENT_SECONDS = 20.0
 GROUP = "torture"
-REFUSED = re.compile(r"torture\.(?:step|many) (\S+) \(.*\) is held until")
+REFUSED = re.compile(
+    r"torture\.(?:step|many) (\S+) \(.*\) is held until"
+    r"(?:.*the process died while it handled this event, (\d+) times)?"
+)
+
+RECREATED = re.compile(r"topic (\S+) was deleted and created again")
 
 
 class ConsumerTrial(Trial):
@@ -58,6 +66,13 @@ class ConsumerTrial(Trial):
         }
         self.fleet = Fleet(self.folder, self.environ, instances, self._turns)
         self.producer = Producer(ground.bootstrap_servers, list(self.topics), seed, pace=pace)
+        self.freezes: list[Hit] = []
+        """When instances were frozen."""
+        self.recreated: set[str] = set()
+        """The topics that a fault has deleted and created again."""
+        self.sought = Sought()
+        self.moved_until = 0
+        """The id of the latest seek that ``sought`` knows."""
 
     def __enter__(self) -> Self:
         try:
@@ -139,9 +154,10 @@ class ConsumerTrial(Trial):
 
     def shortest(self, topic: str) -> int:
         """Where the shortest partition of a topic ends."""
-        return min(end for part, end in self._ends().items() if part.topic == topic)
+        return min(end for part, end in self.ends().items() if part.topic == topic)
 
-    def _ends(self) -> dict[TopicPartition, int]:
+    def ends(self) -> dict[TopicPartition, int]:
+        """The offset behind the last record of each partition."""
         consumer = KafkaConsumer(bootstrap_servers=self.ground.bootstrap_servers.split(","), group_id=None)
         with contextlib.closing(consumer):
             ends: dict[TopicPartition, int] = consumer.end_offsets(self.partitions())
@@ -149,7 +165,7 @@ class ConsumerTrial(Trial):
 
     def lag(self) -> int:
         """Records that the consumer's database does not know to be handled, or Kafka's copy of that."""
-        parts, ends = self.partitions(), self._ends()
+        parts, ends = self.partitions(), self.ends()
         with psycopg.connect(self.url, connect_timeout=5) as connection:
             stored = {TopicPartition(topic, n): at for topic, n, at in connection.execute(READ_OFFSETS)}
         with admin(self.ground.bootstrap_servers) as client:
@@ -165,15 +181,26 @@ class ConsumerTrial(Trial):
         logs = self.fleet.logs()
         return Verdict(
             seed=self.seed,
-            findings=self._findings({UUID(event_id) for event_id in REFUSED.findall(logs)}),
+            findings=self._findings(self._refused(logs)),
             incidents=self.incidents,
             again=self.producer.again,
             lag=self.lag(),
             leaving=codes,
             exits=self.fleet.exits,
             tracebacks=logs.count("Traceback (most recent call last)"),
-            complaints=[*self.complaints, *self._own_faults()],
+            complaints=[*self.complaints, *self._own_faults(), *self._false_reports(logs)],
         )
+
+    def _refused(self, logs: str) -> set[UUID]:
+        """The events that were held for an error of their own, or because processes died with them: not those
+        that were in hand each time when the campaign killed or froze one.
+        """
+        with psycopg.connect(self.url) as connection:
+            attempts = [Attempt(*row) for row in connection.execute(READ_ATTEMPTS)]
+        killed = [Hit(pid, datetime.max.replace(tzinfo=UTC)) for pid in self.fleet.killed]
+        unlucky = in_hand(attempts, [*killed, *self.freezes])
+        found = [(UUID(event_id), int(deaths or 0)) for event_id, deaths in REFUSED.findall(logs)]
+        return {event_id for event_id, deaths in found if not deaths or unlucky[event_id] < deaths}
 
     def _findings(self, refused: set[UUID]) -> Findings:
         with psycopg.connect(self.url) as connection:
@@ -185,7 +212,13 @@ class ConsumerTrial(Trial):
             discarded={UUID(event_id) for event_id in self.execute(holding.DISCARDED)},
             refused=refused,
             held={UUID(event_id) for event_id in self.execute(holding.WAITING)},
+            skipped=self.sought.missing(self.producer.places),
+            late=self.sought.late,
         )
+
+    def _false_reports(self, logs: str) -> list[str]:
+        wrong = sorted(set(RECREATED.findall(logs)) - self.recreated)
+        return [f"it was said that {topic} was deleted and created again" for topic in wrong]
 
     def _own_faults(self) -> list[str]:
         """What is wrong with Kafka's log itself, which no consumer could make good."""

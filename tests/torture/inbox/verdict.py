@@ -36,12 +36,13 @@ class Verdict(Report):
         yield "sent again", f"{self.again:,}", False
         yield "took effect", f"{f.effects:,}", False
         yield "discarded, as it can never be read", str(f.discarded), False
+        yield "skipped, as people moved the consumer", str(f.skipped), False
         for name in LISTS:
             count = len(getattr(f, name))
             yield name.replace("_", " "), str(count), bool(count)
         yield "lag of the group at the end", str(self.lag), bool(self.lag)
         yield self.recovery()
-        yield "exit codes after SIGTERM", counted(self.leaving), any(self.leaving)
+        yield "exit codes after SIGTERM", counted(self.leaving), any(c not in (0, DIED) for c in self.leaving)
         yield "ended otherwise", counted(self.exits), any(code not in (KILLED, DIED) for code in self.exits)
         yield "stack traces in their logs", str(self.tracebacks), bool(self.tracebacks)
         for complaint in self.complaints:
