@@ -86,12 +86,14 @@ class Retries:
         self._failed = failed
         self._pace = Pace(batch_size)
         self._unknown: set[int] | None = None
+        self._prevented: HeldEvent | None = None
         self.handled = 0
 
     def run(self, check_stop: Callable[[], None] = lambda: None, paused: Collection[str] = ()) -> Outcome:
         """One round, without events of ``paused`` topics. Raises errors of ``check_stop``, and of a database
         that cannot be written.
         """
+        self._take_back()
         if over := self._judge.take_over():
             self._held.make_due(self._unit.consumer, sorted(over))
         outcome = Outcome()
@@ -177,11 +179,19 @@ class Retries:
         if held is None:
             return
         handled = outcome.handled
+        self._prevented = held  # an error that is raised comes before the call of a handler
         culprit = self._together([head], outcome, 1, begun=True)
+        if culprit is not None or outcome.handled > handled:
+            self._prevented = None
         if culprit is not None:
             outcome.failed += self._blame(culprit, held)
-        elif outcome.handled == handled:  # another process has the key, for example for new events of it
-            self._held.not_begun(held)
+        self._take_back()  # another process has the key, for example for new events of it
+
+    def _take_back(self) -> None:
+        """If an attempt was counted and prevented, it does not count."""
+        if self._prevented is not None:
+            self._held.not_begun(self._prevented)
+            self._prevented = None
 
     def _begin(self, head: int) -> HeldEvent | None:
         """Begin to try an event alone. Returns it as it was before. Returns None if it must not be tried now:

@@ -10,7 +10,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from django.db import connection, connections, transaction
+from django.db import OperationalError, connection, connections, transaction
 from django.db.models.functions import Now
 
 from inbox.models import HeldEvent
@@ -107,6 +107,28 @@ def test_an_attempt_that_another_process_prevents_does_not_count(
         waiting.retry()
     after = HeldEvent.objects.get()
     assert (after.attempts, after.error, len(effects.calls)) == (before.attempts, before.error, calls)
+    effects.fails.clear()
+    waiting.retry()
+    assert effects.of("a") == [1]
+
+
+def test_an_attempt_that_an_outage_prevents_does_not_count(
+    waiting: MemoryConsumer, effects: Effects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The connection is lost between the two transactions, before a handler is called."""
+    before, take = HeldEvent.objects.get(), HeldEventQuerySet.take
+
+    def lose(held: HeldEventQuerySet, *arguments: Any, begun: bool = False, **values: Any) -> Any:
+        if begun:
+            raise OperationalError("server closed the connection unexpectedly")
+        return take(held, *arguments, begun=begun, **values)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(HeldEventQuerySet, "take", lose)
+        for _ in range(4):
+            waiting.retry()
+    waiting.consumer.tick()
+    assert HeldEvent.objects.get().attempts == before.attempts
     effects.fails.clear()
     waiting.retry()
     assert effects.of("a") == [1]
