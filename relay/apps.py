@@ -27,10 +27,13 @@ class RelayConfig(AppConfig):
                 "The relay needs the package 'outbox' of django-outbox-relay, and imports "
                 f"{outbox.__file__!r} instead: rename that package."
             )
+        from outbox.operations import auditing
         from outbox.search import in_kafka
         from relay import checks  # noqa: F401
+        from relay.audit.operation.audits import Audits
 
         in_kafka.register(_find)
+        auditing.register(Audits())
 
 
 def _find(topic: str, event_id: str, since: datetime, seconds: float) -> Lookup:

@@ -21,7 +21,7 @@ class Migration(migrations.Migration):
                 ('last_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name='until')),
                 ('who', models.TextField()),
                 ('automatic', models.BooleanField(default=False)),
-                ('verb', models.TextField(choices=[('release', 'release'), ('discard', 'discard'), ('pause', 'pause'), ('resume', 'resume'), ('cancel', 'cancel'), ('backfill', 'backfill'), ('replay', 'replay'), ('correct', 'correct'), ('seek', 'seek'), ('reshard', 'reshard'), ('rebase', 'rebase'), ('reset', 'reset'), ('hold', 'hold'), ('retry', 'retry'), ('take over', 'take over')])),
+                ('verb', models.TextField(choices=[('release', 'release'), ('discard', 'discard'), ('pause', 'pause'), ('resume', 'resume'), ('cancel', 'cancel'), ('backfill', 'backfill'), ('replay', 'replay'), ('correct', 'correct'), ('audit', 'audit'), ('seek', 'seek'), ('reshard', 'reshard'), ('rebase', 'rebase'), ('reset', 'reset'), ('hold', 'hold'), ('retry', 'retry'), ('take over', 'take over')])),
                 ('scope', models.TextField()),
                 ('selection', models.JSONField(default=dict)),
                 ('reason', models.TextField(blank=True, default='')),

@@ -99,7 +99,7 @@ class Migration(migrations.Migration):
                 ('last_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name='until')),
                 ('who', models.TextField()),
                 ('automatic', models.BooleanField(default=False)),
-                ('verb', models.TextField(choices=[('release', 'release'), ('discard', 'discard'), ('pause', 'pause'), ('resume', 'resume'), ('cancel', 'cancel'), ('backfill', 'backfill'), ('replay', 'replay'), ('correct', 'correct'), ('seek', 'seek'), ('reshard', 'reshard'), ('rebase', 'rebase'), ('reset', 'reset'), ('hold', 'hold'), ('retry', 'retry'), ('take over', 'take over')])),
+                ('verb', models.TextField(choices=[('release', 'release'), ('discard', 'discard'), ('pause', 'pause'), ('resume', 'resume'), ('cancel', 'cancel'), ('backfill', 'backfill'), ('replay', 'replay'), ('correct', 'correct'), ('audit', 'audit'), ('seek', 'seek'), ('reshard', 'reshard'), ('rebase', 'rebase'), ('reset', 'reset'), ('hold', 'hold'), ('retry', 'retry'), ('take over', 'take over')])),
                 ('scope', models.TextField()),
                 ('selection', models.JSONField(default=dict)),
                 ('reason', models.TextField(blank=True, default='')),
@@ -253,7 +253,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'event',
                 'db_table': 'outbox_event',
-                'permissions': [('view_payload', 'Can see the payload of events'), ('view_raw_payload', 'Can see raw payloads that cannot be parsed, with nothing hidden'), ('replay_event', 'Can send published events again'), ('backfill_event', 'Can write events for rows that exist already')],
+                'permissions': [('view_payload', 'Can see the payload of events'), ('view_raw_payload', 'Can see raw payloads that cannot be parsed, with nothing hidden'), ('replay_event', 'Can send published events again'), ('backfill_event', 'Can write events for rows that exist already'), ('audit_event', 'Can have events compared with Kafka')],
                 'default_permissions': ('view',),
                 'indexes': [models.Index(fields=['xid', 'id'], name='outbox_event_xid')],
                 'constraints': [models.CheckConstraint(condition=outbox.fields.IsSound('id', 'bucket', 'topic', 'key', 'headers', 'created_at'), name='outbox_event_is_sound')],

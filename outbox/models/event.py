@@ -46,6 +46,7 @@ class OutboxEvent(models.Model):
             ("view_raw_payload", "Can see raw payloads that cannot be parsed, with nothing hidden"),
             ("replay_event", "Can send published events again"),
             ("backfill_event", "Can write events for rows that exist already"),
+            ("audit_event", "Can have events compared with Kafka"),
         ]
         indexes: ClassVar = [models.Index(fields=["xid", "id"], name="outbox_event_xid")]
         constraints: ClassVar = [

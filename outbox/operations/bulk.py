@@ -1,9 +1,10 @@
-"""The operations of the outbox: release, discard, replay, backfill."""
+"""The operations of the outbox: release, discard, replay, backfill, audit."""
 
 from __future__ import annotations
 
 from outbox.errors import OutboxError
 from outbox.models import Ledger, Operation
+from outbox.operations.auditing import Audit
 from outbox.operations.backfilling import Backfill
 from outbox.operations.discarding import Discard
 from outbox.operations.releasing import Release
@@ -11,8 +12,8 @@ from outbox.operations.replaying import Replay
 from outbox_core.operations.bulk.operations import Operations
 from outbox_core.operations.bulk.verb import Verb
 
-RELEASE, DISCARD, REPLAY, BACKFILL = Release(), Discard(), Replay(), Backfill()
-VERBS: tuple[Verb, ...] = (RELEASE, DISCARD, REPLAY, BACKFILL)
+RELEASE, DISCARD, REPLAY, BACKFILL, AUDIT = Release(), Discard(), Replay(), Backfill(), Audit()
+VERBS: tuple[Verb, ...] = (RELEASE, DISCARD, REPLAY, BACKFILL, AUDIT)
 operations = Operations(
     model=Operation,
     ledger=Ledger,

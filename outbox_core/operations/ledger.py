@@ -24,7 +24,7 @@ FACETS = (
     *("consumer", "topic", "partition", "key", "type", "cause"),
     *("hold", "event", "row", "model"),
 )
-OF_NO_EVENT = ("take over", "reshard", "rebase", "reset")
+OF_NO_EVENT = ("audit", "take over", "reshard", "rebase", "reset")
 PIECE = 500
 LONGEST_DAYS = 100_000
 NEWEST = 10_000
@@ -92,6 +92,7 @@ class LedgerEntry(models.Model):
         BACKFILL = "backfill", "backfill"
         REPLAY = "replay", "replay"
         CORRECT = "correct", "correct"
+        AUDIT = "audit", "audit"
         SEEK = "seek", "seek"
         RESHARD = "reshard", "reshard"
         REBASE = "rebase", "rebase"

@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
+from django.core.exceptions import ImproperlyConfigured
+
 from outbox.operations.registered import topics as registered
 from outbox_core.wire.consumed import ConsumerRecord
 from relay.audit.claims import claim
@@ -18,12 +20,22 @@ from relay.audit.kafka import KafkaLog, Spans
 from relay.audit.log import Log
 from relay.audit.order import Slots, Suspects
 from relay.audit.scope import Scope
+from relay.conf import settings
 from relay.errors import AuditStopped
 
 TOO_MIXED = (
     "Too many events of {topic} stand behind later ones to look into all. Choose a smaller range with "
     "--since and --until."
 )
+
+
+def require_sequence() -> None:
+    """Raise ImproperlyConfigured if records have nothing by which an audit finds their events."""
+    if "sequence" not in settings().extensions:
+        raise ImproperlyConfigured(
+            'RELAY["EXTENSIONS"] leaves out "sequence", by which an audit finds the event of a record. Add '
+            "it; events that were sent without it cannot be audited."
+        )
 
 
 class Bar(Protocol):
@@ -36,6 +48,16 @@ class Bar(Protocol):
 
 Bars = Callable[[str, int], Bar]
 """Makes a bar for what is read, and how much there is."""
+
+
+class Silent:
+    """A progress bar that is not shown."""
+
+    def __init__(self, what: str, total: int) -> None: ...
+
+    def update(self, n: int) -> None: ...
+
+    def close(self) -> None: ...
 
 
 class Audit:
@@ -58,6 +80,25 @@ class Audit:
                 self.findings.stopped = f"It was not finished within {self._seconds:g} s."
                 break
         return self.findings
+
+    def survey(self) -> Iterator[None]:
+        """Only read the log, in small steps: what is to be compared, and of which topics."""
+        self._log.prove()
+        try:
+            yield from self._read_log()
+        except AuditStopped as error:
+            self.findings.stopped = str(error)
+
+    @property
+    def topics(self) -> set[str]:
+        """Those of the scope; without any, those of the events that were read and of declared ones."""
+        return {*(self._topics or {*registered(), *self._both.expected.topics})}
+
+    @property
+    def seen(self) -> int:
+        """How many events were found in Kafka so far."""
+        seen = self._both.checker.seen
+        return min(sum(map(seen.count, seen.pages)), self.findings.published.total())
 
     def steps(self) -> Iterator[None]:
         """The same in small steps, between which the caller may wait."""
@@ -115,3 +156,9 @@ class Audit:
             if suspects.is_full:
                 raise AuditStopped(TOO_MIXED.format(topic=topic))
             yield
+
+
+def advance(steps: Iterator[None], seconds: float, clock: Callable[[], float] = time.monotonic) -> bool:
+    """Take steps for ``seconds``, at least one. Returns whether it is complete."""
+    until = clock() + seconds
+    return all(clock() < until for _ in steps)

@@ -22,12 +22,15 @@ TOO_MANY = "There are more than about a billion events. Choose a range with --si
 
 
 class Expected:
-    """The published events of a range that both sides still have. ``sources`` are those of this outbox."""
+    """The published events of a range that both sides still have. ``sources`` are those of this outbox,
+    ``topics`` those of all events of the range.
+    """
 
     def __init__(self, log: Log, kafka: KafkaLog, scope: Scope, findings: Findings) -> None:
         self.ids = IdSet()
         self.sources = {outbox_settings().source}
-        self.since = scope.since
+        self.topics: set[str] = set()
+        self.since, self._until = scope.since, scope.until
         self._first, self._end, self._topics = scope.first, scope.end, scope.topics
         self._log = log
         self._kafka = kafka
@@ -42,7 +45,7 @@ class Expected:
         if self._horizon is not None and self._horizon.created_at > self._first:
             self._first = self._horizon.created_at
             self.since = datetime.fromisoformat(self._first)
-        return self._log.extent(self.since and self.since - CLOCKS)
+        return self._log.extent(self.since and self.since - CLOCKS, self._until and self._until + CLOCKS)
 
     def read(self, after: int, last: int) -> Iterator[int]:
         """Read the log from an id to another one. Yields the last id of each page."""
@@ -60,6 +63,7 @@ class Expected:
         self.sources.add(entry.source or outbox_settings().source)
         if not self.has_time(entry.created_at) or (self._topics and entry.topic not in self._topics):
             return
+        self.topics.add(entry.topic)
         if entry.status != EventStatus.PUBLISHED:
             self._findings.waiting[entry.status] += 1
             return

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Any, Self
+
+import msgspec
+
+from outbox_core.people.text import line
 
 SHOWN = 20
 """How many differences of each kind are named."""
+LONGEST = 500
+"""The most characters that an operation stores of a text."""
 
 
 class Wrong(StrEnum):
@@ -40,6 +48,24 @@ class Difference:
     where: str
     detail: str
 
+    @property
+    def words(self) -> str:
+        """In a sentence."""
+        what = f"event {self.event_id} of {self.topic}, key {self.key}, " if self.event_id else ""
+        of = f" of {self.topic}" if self.topic and not self.event_id else ""
+        return line(f"{self.wrong.capitalize()}: {what}{self.where}{of}: {self.detail}", LONGEST)
+
+    def printable(self) -> Self:
+        """Without control characters, and short."""
+        return replace(
+            self,
+            event_id=line(self.event_id, LONGEST),
+            topic=line(self.topic, LONGEST),
+            key=line(self.key, LONGEST),
+            where=line(self.where, LONGEST),
+            detail=line(self.detail, LONGEST),
+        )
+
 
 @dataclass(slots=True, kw_only=True)
 class Findings:
@@ -69,6 +95,39 @@ class Findings:
         self.published[topic] += 1
         self.oldest = min(self.oldest or created_at, created_at)
         self.newest = max(self.newest, created_at)
+
+    @classmethod
+    def stored(cls, data: Mapping[str, Any] | None) -> Self:
+        """Those of ``for_storage``; without any, nothing was found yet."""
+        found = cls(**(data or {}))
+        found.published, found.waiting = Counter(found.published), Counter(found.waiting)
+        found.outside = Counter(found.outside)
+        found.differences = Counter({Wrong(name): count for name, count in found.differences.items()})
+        found.first = msgspec.convert(found.first, list[Difference])
+        return found
+
+    def for_storage(self) -> dict[str, Any]:
+        """All of it, as JSON that PostgreSQL takes."""
+        return dict(msgspec.to_builtins(replace(self, first=[each.printable() for each in self.first])))
+
+    def include(self, other: Findings) -> None:
+        """Add those of an audit of other topics."""
+        for mine, theirs in (
+            (self.published, other.published),
+            (self.waiting, other.waiting),
+            (self.outside, other.outside),
+        ):
+            mine.update(theirs)
+        for difference in other.first:
+            self.add(difference)
+        self.differences.update(other.differences - Counter(each.wrong for each in other.first))
+        self.records += other.records
+        self.again += other.again
+        self.replayed += other.replayed
+        self.others += other.others
+        self.tests += other.tests
+        self.oldest = min(filter(None, (self.oldest, other.oldest)), default="")
+        self.newest = max(self.newest, other.newest)
 
     @property
     def certain(self) -> list[Difference]:

@@ -61,13 +61,15 @@ class Log:
         )
         return next(published, None)
 
-    def extent(self, since: datetime | None) -> tuple[int, int]:
+    def extent(self, since: datetime | None, until: datetime | None = None) -> tuple[int, int]:
         """Behind which id to begin, and the last id."""
         with by_index(self._using):
             events = OutboxEvent.objects.using(self._using)
             first = events.order_by("pk").values_list("pk", flat=True).first() or 1
             after = events.last_id_before(since) if since else 0
-            return max(after, first - 1), events.last_id()
+            last = events.last_id_before(until) if until else events.last_id()
+            after = max(after, first - 1)
+            return after, max(after, last)
 
     def pages(self, after: int = 0) -> Iterator[list[Entry]]:
         """Each page as it is at the moment when it is read."""

@@ -43,6 +43,13 @@ def report(database: str, findings: Findings) -> Report:
     )
 
 
+def sentences(findings: Findings) -> Iterator[str]:
+    """The result, without the differences themselves."""
+    for problem in worst_first([*_problems(findings)]):
+        yield f"{problem.text} {problem.remedy}"
+    yield from _facts(findings)
+
+
 def failed(database: str, problem: Problem) -> Report:
     """The report on an audit that could not be made."""
     data = _data(database, problem.state, (problem,), Findings())

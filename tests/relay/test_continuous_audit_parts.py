@@ -11,10 +11,10 @@ import pytest
 
 from outbox.models import ContinuousAudit
 from outbox_core.operations.doctor.cluster import Partition, Topic, Trouble
+from relay.audit.audit import advance
 from relay.audit.continuous.auditor import judge, note
 from relay.audit.continuous.offsets import Offsets
 from relay.audit.continuous.rows import NEWEST, OLDER, Rows
-from relay.audit.continuous.work import advance
 from relay.audit.findings import Difference, Findings, Wrong
 from relay.audit.ids import PAGE_IDS, IdSet
 from relay.audit.kafka import KafkaLog, Spans

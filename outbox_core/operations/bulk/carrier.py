@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
+import time
 from types import TracebackType
 from typing import Self
 
@@ -15,6 +16,7 @@ from outbox_core.operations.bulk.operations import Operations
 from outbox_core.operations.bulk.step import LOOK_SECONDS
 
 STOP_SECONDS = 2.0
+REST = 2.0
 
 
 class Carrier:
@@ -57,6 +59,27 @@ class Carrier:
 
     def _carry(self) -> None:
         """Until no operation is running any more. Others may work on it, or its rate makes it wait."""
-        while not self._stopped.is_set() and self._operations.is_any_running(self._using):
-            if not self._operations.carry(self._using, self._name):
-                self._stopped.wait(LOOK_SECONDS)
+        while not self._stopped.is_set() and self._is_any_running():
+            self._stopped.wait(self._turn())
+
+    def _is_any_running(self) -> bool:
+        return self._operations.is_any_running(self._using)
+
+    def _turn(self) -> float:
+        """Do a chunk. Returns the seconds until the next one."""
+        return 0.0 if self._operations.carry(self._using, self._name) else LOOK_SECONDS
+
+
+class OutsideCarrier(Carrier):
+    """The thread for operations that work outside of transactions, so that no others wait for them. It rests
+    twice as long as it works: the process has better to do.
+    """
+
+    def _is_any_running(self) -> bool:
+        return self._operations.is_any_running(self._using, outside=True)
+
+    def _turn(self) -> float:
+        began = time.monotonic()
+        wait = self._operations.carry_outside(self._using, self._name)
+        rest = (time.monotonic() - began) * REST
+        return LOOK_SECONDS if wait is None else max(wait, min(rest, STOP_SECONDS))

@@ -46,7 +46,7 @@ class FollowingCommand(OperatorCommand):
         with self._continued(row), self._bar(row, options) as bar:
             try:
                 for now in self.operations.follow(using, row.pk, self._name(), time.sleep):
-                    row = now
+                    row, bar.total = now, now.planned
                     bar.update(row.done + row.skipped - bar.n)
                     self.noticed(row)
             except KeyboardInterrupt as error:

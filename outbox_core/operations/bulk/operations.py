@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from django.db import DEFAULT_DB_ALIAS
-from django.db.models import F, Value
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, InterfaceError
+from django.db.models import F, Q, Value
 from django.db.models.functions import Concat, Now
 
 from outbox_core.database import BY_INDEX, pinned
@@ -22,12 +22,14 @@ from outbox_core.operations.bulk.step import (
     pause_after,
     within_rate,
 )
-from outbox_core.operations.bulk.verb import OfRows, Order, Verb, last_row
+from outbox_core.operations.bulk.verb import OfRows, Order, Outside, Verb, last_row
 from outbox_core.operations.ledger import CANCELLED, DONE, FAILED, IN_PART, LedgerEntry
 from outbox_core.people.failure import describe
 
 LIMITS = {**BY_INDEX, "statement_timeout": "30s", "lock_timeout": "5s"}
 """For a chunk: a lock that somebody else keeps for long is an error, after which the chunk is tried again."""
+LEASE_SECONDS = 15.0
+"""A process that does an operation outside of transactions says so at least this often."""
 TRIES = 5
 """After so many failures of one chunk, the operation has failed until a person resumes it."""
 
@@ -113,7 +115,7 @@ class Operations:
 
         Raises InterfaceError or OperationalError if the database does not answer.
         """
-        due = self._possible(using).due()
+        due = self._possible(using).exclude(verb__in=self._outside).due()
         if only is not None:
             due = due.filter(pk=only)
         row: BulkOperation | None = None
@@ -125,11 +127,62 @@ class Operations:
         except Exception as error:  # also a bug of a verb: otherwise it would end the process each time
             if row is None:
                 raise
-            if self.verb(row).belongs_elsewhere(error):
-                self.elsewhere[using, row.pk] = error
-            else:
-                self._failed(row, using, error)
+            self._not_done(row, using, error)
         return row is not None
+
+    def carry_outside(self, using: str, by: str, *, only: int | None = None) -> float | None:
+        """Do a part of an operation whose verb is ``Outside``. Returns the seconds until its next part, None
+        if there is no such operation that no other process does. Raises as ``carry``.
+        """
+        row = self._take(using, by, only)
+        if row is None:
+            return None
+        verb = self.verb(row)
+        if not isinstance(verb, Outside):
+            raise TypeError(f"{row} is done in chunks")
+        try:
+            step, values = verb.work(row, using)
+        except (DatabaseError, InterfaceError):
+            verb.forget(row, using)
+            raise
+        except Exception as error:  # as in ``carry``
+            verb.forget(row, using)
+            self._not_done(row, using, error)
+            return 2.0**row.failures
+        wait = max(step.wait, pause_after(step.done, row.rate))
+        if not self._report(row, using, by, step._replace(wait=wait + LEASE_SECONDS), values) or step.last:
+            verb.forget(row, using)
+        return wait
+
+    def _take(self, using: str, by: str, only: int | None) -> BulkOperation | None:
+        """One that this process has already, or that no process has."""
+        rows = self._possible(using).running().filter(verb__in=self._outside)
+        if only is not None:
+            rows = rows.filter(pk=only)
+        with pinned(using, LIMITS):
+            free = rows.filter(Q(carried_by=by) | Q(due_at__lte=Now())).order_by("due_at", "pk")
+            row = free.select_for_update(no_key=True, skip_locked=True, of=("self",)).first()
+            if row is not None:
+                until = Now() + timedelta(seconds=LEASE_SECONDS)
+                self.rows(using).filter(pk=row.pk).update(carried_by=by, due_at=until)
+        return row
+
+    def _report(self, row: BulkOperation, using: str, by: str, step: Step, values: Mapping[str, Any]) -> bool:
+        """Store a part that was done. False if the operation does not run, or another process has it."""
+        with pinned(using, LIMITS):
+            ours = self.rows(using).running().filter(pk=row.pk, carried_by=by)
+            now = ours.select_for_update(no_key=True, of=("self",)).first()
+            if now is None:
+                return False
+            ours.update(**values)
+            self._chunk(now, using, by, lambda row, using, size: step)
+        return True
+
+    def _not_done(self, row: BulkOperation, using: str, error: Exception) -> None:
+        if self.verb(row).belongs_elsewhere(error):
+            self.elsewhere[using, row.pk] = error
+        else:
+            self._failed(row, using, error)
 
     def carry_own(self, using: str, pk: int, by: str, step: Callable[[BulkOperation], Step]) -> bool:
         """Do a chunk of a running operation in another way, which only this process can. Returns whether it
@@ -142,9 +195,15 @@ class Operations:
                 self._chunk(row, using, by, lambda row, using, size: step(row))
         return row is not None
 
-    def is_any_running(self, using: str) -> bool:
-        """Whether there is one that this process may carry out."""
-        return self._possible(using).running().exists()
+    def is_any_running(self, using: str, *, outside: bool = False) -> bool:
+        """Whether there is one that this process may carry out, in chunks or ``outside`` of transactions."""
+        running = self._possible(using).running()
+        rows = running.filter(verb__in=self._outside) if outside else running.exclude(verb__in=self._outside)
+        return rows.exists()
+
+    @property
+    def _outside(self) -> list[str]:
+        return [name for name, verb in self.verbs.items() if isinstance(verb, Outside)]
 
     def _possible(self, using: str) -> OperationQuerySet:
         others = [pk for database, pk in self.elsewhere if database == using]
@@ -156,15 +215,22 @@ class Operations:
         """
         self.elsewhere.pop((using, pk), None)
         while True:
-            did = self.carry(using, by, only=pk)
+            wait = self._carry_one(using, pk, by)
             if (using, pk) in self.elsewhere:
                 raise self.elsewhere.pop((using, pk))
             row = self.rows(using).get(pk=pk)
             yield row
             if row.state != State.RUNNING:
                 return
-            if not did:
-                sleep(LOOK_SECONDS)
+            if wait:
+                sleep(wait)
+
+    def _carry_one(self, using: str, pk: int, by: str) -> float:
+        """Do a part of it, and return the seconds until the next one."""
+        if self.rows(using).filter(pk=pk, verb__in=self._outside).exists():
+            wait = self.carry_outside(using, by, only=pk)
+            return LOOK_SECONDS if wait is None else wait
+        return 0.0 if self.carry(using, by, only=pk) else LOOK_SECONDS
 
     def within(self, using: str, pk: int, by: str, seconds: float) -> BulkOperation:
         """Carry it out for so many seconds, at least one chunk; the rest is left to others."""

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import os
 import socket
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple, TypeVar
 
 from django.db import OperationalError
 
@@ -17,6 +18,7 @@ from outbox_core.operations.bulk.verb import Order
 from outbox_core.operations.bulk.words import so_far
 from outbox_core.people.humanize import plural
 
+Found = TypeVar("Found")
 SECONDS = 0.4
 PAGE = 100
 """So many rows are changed at once, without an operation."""
@@ -38,15 +40,29 @@ class Count(NamedTuple):
 
 def count(operations: Operations, order: Order, using: str) -> Count:
     """Within the time of a request. If that is too short, the number is 0 and capped."""
+    found = in_time(using, lambda: operations.planned(order, using, COUNT_UP_TO + 1))
+    return counted(found)
+
+
+def counted(found: int | None) -> Count:
+    """Of up to ``COUNT_UP_TO`` and one row; of None if the time was too short."""
+    if found is None:
+        return Count(0, capped=True)
+    return Count(min(found, COUNT_UP_TO), capped=found > COUNT_UP_TO)
+
+
+def in_time(using: str, read: Callable[[], Found]) -> Found | None:
+    """What ``read`` finds in the database, each statement within the time of a request; None if that is too
+    short.
+    """
     limits = BY_INDEX | {"statement_timeout": f"{int(COUNT_SECONDS * 1000)}ms"}
     try:
         with pinned(using, limits, undo=True):
-            found = operations.planned(order, using, COUNT_UP_TO + 1)
+            return read()
     except OperationalError as error:
         if getattr(error.__cause__, "sqlstate", None) != "57014":  # the statement_timeout
             raise
-        return Count(0, capped=True)
-    return Count(min(found, COUNT_UP_TO), capped=found > COUNT_UP_TO)
+        return None
 
 
 def act(operations: Operations, order: Order, using: str) -> tuple[list[str], BulkOperation | None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from django.db.models import Model, QuerySet
 
@@ -55,6 +55,8 @@ class Verb(ABC):
     """What happens after it: ``: the relays publish …``. It may name ``{events}``."""
     skipped = ""
     """Why a row may be skipped."""
+    failed = "failed"
+    """What ``failures`` are."""
     nothing = "nothing matches any more"
     """Why nothing may be left to do."""
     meanwhile = ""
@@ -83,6 +85,10 @@ class Verb(ABC):
         """What failed and was skipped, in sentences. There may be more."""
         return iter(())
 
+    def result(self, row: BulkOperation) -> Iterator[str]:
+        """What it found so far, in sentences without data of rows."""
+        return iter(())
+
     def belongs_elsewhere(self, error: Exception) -> bool:
         """Whether another process may do what failed here, because it has other code or another role."""
         return False
@@ -108,6 +114,30 @@ class Verb(ABC):
             yield f"Not {self.past.lower()}: {plural(skipped, self.noun)}, {self.skipped}."
         if not done and not skipped:
             yield f"Nothing was {self.past.lower()}: {self.nothing}."
+
+
+class Part(NamedTuple):
+    """A part that was done, and the columns of the operation that it changes."""
+
+    step: Step
+    values: Mapping[str, Any]
+
+
+class Outside(Verb):
+    """Works for other systems than the database, so it may have to wait, and not within a transaction. One
+    process does it for as long as it says so, because it has in memory what is not finished.
+    """
+
+    @abstractmethod
+    def work(self, row: BulkOperation, using: str) -> Part:
+        """Do what takes about half a second. No transaction is open."""
+
+    @abstractmethod
+    def forget(self, row: BulkOperation, using: str) -> None:
+        """Drop what is in memory: it ends, or another process does it."""
+
+    def step(self, row: BulkOperation, using: str, size: int) -> Step:
+        raise NotImplementedError(f"{self.name} is done outside of transactions")
 
 
 class OfRows(Verb):

@@ -74,8 +74,12 @@ class OperationAdmin(ReadOnlyAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        new = reverse(f"admin:{self.opts.app_label}_operation_new") if self.may_begin(request) else ""
-        return super().changelist_view(request, {"new_url": new, **(extra_context or {})})
+        return super().changelist_view(request, {"tools": self.tools(request), **(extra_context or {})})
+
+    def tools(self, request: HttpRequest) -> list[tuple[str, str]]:
+        """The pages that begin an operation, as far as this user may: what they are called, and where."""
+        new = ("New operation", reverse(f"admin:{self.opts.app_label}_operation_new"))
+        return [new] if self.may_begin(request) else []
 
     def page_context(self, request: HttpRequest, object_id: str) -> dict[str, Any]:
         context: dict[str, Any] = {"list_url": reverse(f"admin:{self.opts.app_label}_operation_changelist")}

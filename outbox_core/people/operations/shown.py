@@ -81,6 +81,16 @@ class Shown:
         return [line(each, 300) for each in islice(found, FAILURES)]
 
     @property
+    def result(self) -> list[str]:
+        """What it found so far."""
+        return [line(each, 500) for each in self.operations.verb(self.row).result(self.row)]
+
+    @property
+    def failures_name(self) -> str:
+        """What the failures are."""
+        return self.operations.verb(self.row).failed
+
+    @property
     def carried_by(self) -> str:
         return line(self.row.carried_by, 200)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import datetime
@@ -10,7 +9,7 @@ from typing import Any, cast
 
 from outbox.models import ContinuousAudit
 from outbox_core.errors import KafkaUnreachable
-from relay.audit.audit import Audit
+from relay.audit.audit import Audit, Silent, advance
 from relay.audit.continuous.following import Following
 from relay.audit.kafka import KafkaLog, Reader
 from relay.audit.log import Log
@@ -33,16 +32,6 @@ class Reopened:
         reader, self._reader = self._reader, None
         if reader is not None:
             reader.close()
-
-
-class Silent:
-    """A progress bar that is not shown."""
-
-    def __init__(self, what: str, total: int) -> None: ...
-
-    def update(self, n: int) -> None: ...
-
-    def close(self) -> None: ...
 
 
 class Work:
@@ -103,9 +92,3 @@ class Whole:
         self.began = self._log.moment().at
         self._kafka.forget()
         yield from self._audit.steps()
-
-
-def advance(steps: Iterator[None], seconds: float, clock: Callable[[], float] = time.monotonic) -> bool:
-    """Take steps for ``seconds``, at least one. Returns whether it is complete."""
-    until = clock() + seconds
-    return all(clock() < until for _ in steps)

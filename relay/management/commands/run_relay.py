@@ -6,6 +6,7 @@ import os
 import socket
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from functools import partial
 from threading import Thread
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ from outbox.conf import settings as outbox_settings
 from outbox.errors import LogUnsafe
 from outbox.operations.bulk import operations
 from outbox_core.kafka_endpoint import Endpoint
-from outbox_core.operations.bulk.carrier import Carrier
+from outbox_core.operations.bulk.carrier import Carrier, OutsideCarrier
 from outbox_core.process import garbage
 from outbox_core.process.arguments import seconds
 from outbox_core.process.command import ProcessCommand
@@ -83,8 +84,13 @@ class Command(ProcessCommand):
         with self.process("relay", seconds=config.shutdown_seconds, timeout=timeout, **options) as process:
             encode = config.encoder(outbox_settings().source)
             publisher = config.make_publisher()
-            carrier = Carrier(operations, database, "relay")
-            relay = Relay(database, config, publisher, encode, process.stop, process.progress, carrier.notice)
+            carriers = [each(operations, database, "relay") for each in (Carrier, OutsideCarrier)]
+
+            def carry() -> None:
+                for carrier in carriers:
+                    carrier.notice()
+
+            relay = Relay(database, config, publisher, encode, process.stop, process.progress, carry)
             if process.health is not None:
                 _watch(relay, process.health)
             others = [_background_jobs(database, config, publisher), *_auditing(database, config)]
@@ -93,7 +99,9 @@ class Command(ProcessCommand):
             signals.started.send(Relay, database=database, kafka=_destination(config, publisher))
             garbage.collect_rarely()
             try:
-                with carrier:
+                with ExitStack() as stack:
+                    for carrier in carriers:
+                        stack.enter_context(carrier)
                     drained = relay.run(drain=drain)
             except LogUnsafe as error:
                 raise CommandError(str(error), returncode=ExitCode.ERROR) from error

@@ -1,0 +1,81 @@
+"""What an audit would compare, and what it cannot: counted before it begins, within the time of a request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils import timezone
+
+from outbox.errors import CodeMissing
+from outbox.models import OutboxEvent
+from outbox.operations.auditing import Deleted, auditor, events
+from outbox.operations.registered import topics as registered
+from outbox_core.operations.bulk.requests import COUNT_UP_TO, Count, counted, in_time
+from outbox_core.operations.bulk.verb import Order
+
+KAFKA_SECONDS = 3.0
+"""For about so long a preview waits for Kafka."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """How many events lie in the range, and what of it cannot be compared, in sentences."""
+
+    count: Count
+    outside: Sequence[str]
+
+    @property
+    def words(self) -> str:
+        """How many events, for people."""
+        unknown = self.count.capped and not self.count.number
+        return "very many events" if unknown else self.count.words("event")
+
+
+def preview(order: Order, using: str) -> Preview:
+    """Changes nothing. Waits for Kafka for some seconds at most."""
+    outside = [*_older_than_the_outbox(order, using), *_deleted_by_kafka(order, using)]
+    return Preview(count=count(order, using), outside=outside)
+
+
+def count(order: Order, using: str) -> Count:
+    """How many events lie in the range, as far as a request has time to count."""
+    return counted(in_time(using, lambda: events(order, using).order_by()[: COUNT_UP_TO + 1].count()))
+
+
+def _older_than_the_outbox(order: Order, using: str) -> Iterator[str]:
+    oldest = OutboxEvent.objects.using(using).order_by("pk").values_list("created_at", flat=True).first()
+    since = order.selection.since
+    if oldest is not None and (since is None or since < oldest):
+        yield f"The outbox begins with {_shown(oldest)}: outbox_prune has deleted what is older."
+
+
+def _deleted_by_kafka(order: Order, using: str) -> Iterator[str]:
+    try:
+        found = auditor().deleted(order.options["topics"] or registered(), KAFKA_SECONDS)
+    except CodeMissing:
+        yield "What Kafka has deleted is seen by the relay that compares."
+        return
+    for each in found:
+        yield from _deleted(each, order, using)
+
+
+def _deleted(each: Deleted, order: Order, using: str) -> Iterator[str]:
+    since = order.selection.since
+    if each.trouble:
+        yield f"Topic {each.topic}: what Kafka has deleted is not known. {each.trouble}."
+    elif each.before is None:
+        yield f"Topic {each.topic} is {each.why}: no event must be there. What is there is compared."
+    elif since is None or since < each.before:
+        gone = events(order, using).filter(topic=each.topic, created_at__lt=each.before)
+        lost = counted(in_time(using, lambda: gone.order_by()[: COUNT_UP_TO + 1].count()))
+        if lost.number or lost.capped:
+            yield (
+                f"Topic {each.topic}: Kafka has deleted records from before {_shown(each.before)}, so "
+                f"{lost.words('event')} cannot be compared."
+            )
+
+
+def _shown(moment: datetime) -> str:
+    return f"{timezone.localtime(moment):%Y-%m-%d %H:%M:%S %Z}"

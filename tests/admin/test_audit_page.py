@@ -1,0 +1,154 @@
+"""The page that begins an audit: what it shows before, who may, and how the operation shows its result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.test import Client
+
+from outbox.models import Operation
+from outbox.operations import audit_preview, auditing
+from outbox.operations.auditing import Deleted
+from outbox.operations.bulk import operations
+from outbox_core.operations.bulk.carrier import Carrier
+from outbox_core.operations.bulk.step import Step
+from outbox_core.operations.bulk.verb import Part
+from tests.admin.conftest import Log
+
+pytestmark = pytest.mark.django_db
+LIST = "/admin/outbox/operation/"
+PAGE = f"{LIST}audit/"
+MAY = ("view_operation", "audit_event")
+Staff = Callable[..., Client]
+ASKED = {"reason": "INC-7"}
+
+
+class Kafka:
+    """Compares one event of an audit, with a difference, or says what was deleted."""
+
+    said: Sequence[Deleted] = ()
+
+    def work(self, row: Any, using: str) -> Part:
+        result = {"said": ["Missing in Kafka: 1 event."], "first": ["Missing: event 7, key secret"]}
+        step = Step(done=1, after=1, last=True, events=1)
+        return Part(step, {"planned": 1, "options": {**row.options, **result}})
+
+    def forget(self, row: Any, using: str) -> None: ...
+
+    def deleted(self, topics: Any, seconds: float) -> Sequence[Deleted]:
+        return self.said
+
+
+@pytest.fixture(autouse=True)
+def kafka(monkeypatch: pytest.MonkeyPatch) -> Kafka:
+    """What the app relay would register."""
+    made = Kafka()
+    monkeypatch.setattr(auditing, "_auditors", [made])
+    return made
+
+
+def test_a_preview_counts_and_says_what_cannot_be_compared(log: Log, kafka: Kafka, staff: Staff) -> None:
+    for age in (7_200.0, 60.0, 50.0):
+        log.insert(1, age=age)
+    hour_ago = datetime.now(UTC) - timedelta(hours=1)
+    kafka.said = [
+        Deleted(topic="test.notes", before=hour_ago, why="deleted by Kafka"),
+        Deleted(topic="a", why="compacted"),
+        Deleted(topic="b", trouble="Kafka did not answer in time"),
+    ]
+    page = staff(*MAY).get(PAGE, ASKED).content.decode()
+    assert "Compare 3 events with Kafka" in page
+    for part in (
+        "The outbox begins with",
+        "1 event cannot be compared",
+        "Topic a is compacted",
+        "Kafka did not answer in time",
+    ):
+        assert part in page
+    assert not Operation.objects.exists()
+
+
+def test_a_range_and_topics_choose(log: Log, staff: Staff) -> None:
+    log.insert(1, age=7_200.0)
+    log.insert(2, age=60.0, topic="test.other")
+    log.insert(3, age=50.0)
+    client = staff(*MAY)
+    since = f"{datetime.now(UTC) - timedelta(hours=1):%Y-%m-%dT%H:%M:%S}"
+    assert "Compare 2 events" in client.get(PAGE, {**ASKED, "since": since}).content.decode()
+    page = client.get(PAGE, {**ASKED, "since": since, "topics": "test.other"}).content.decode()
+    assert ("Compare 1 event with" in page, "of test.other" in page) == (True, True)
+    page = client.get(PAGE, {**ASKED, "topics": "nothing"}).content.decode()
+    assert ("No event matches" in page, "Begin the audit" in page) == (True, False)
+    page = client.get(PAGE, {**ASKED, "since": since, "until": since}).content.decode()
+    assert "This is not behind the beginning." in page
+
+
+def test_it_begins_an_operation_whose_page_has_the_result(log: Log, staff: Staff) -> None:
+    log.insert(1)
+    client = staff(*MAY)
+    answer = client.post(PAGE, {**ASKED, "rate": "100"})
+    row = Operation.objects.get()
+    assert answer["Location"] == f"{LIST}{row.pk}/change/"
+    assert (row.verb, row.who, row.reason, row.rate, row.planned) == ("audit", "mara", "INC-7", 100, 1)
+    page = client.get(PAGE, ASKED).content.decode()
+    assert f"outbox_operations {row.pk} --cancel" in page, "one at a time"
+    assert operations.carry_outside("default", "relay") is not None
+    page = client.get(f"{LIST}{row.pk}/change/").content.decode()
+    assert "Compared 1 event: 1 difference." in page
+    assert ("Missing in Kafka: 1 event." in page, "key secret" in page) == (True, False)
+    User.objects.get().user_permissions.add(Permission.objects.get(codename="view_payload", content_type__app_label="outbox"))
+    page = client.get(f"{LIST}{row.pk}/change/").content.decode()
+    assert "key secret" in page
+
+
+def test_no_request_carries_it_out_and_no_other_operation_waits_for_it(log: Log, staff: Staff) -> None:
+    log.insert(1)
+    client = staff(*MAY)
+    client.post(PAGE, ASKED)
+    row = Operation.objects.get()
+    client.post(f"{LIST}{row.pk}/pause/")
+    client.post(f"{LIST}{row.pk}/resume/")
+    assert (Operation.objects.get().state, Operation.objects.get().done) == ("running", 0)
+    assert not operations.is_any_running("default")
+    assert not operations.carry("default", "relay")
+    assert Carrier(operations, "default", "relay")._is_any_running() is False
+    client.post(f"{LIST}{row.pk}/cancel/")
+    assert Operation.objects.get().state == "cancelled"
+
+
+def test_without_the_app_relay_the_relays_still_can(
+    log: Log, staff: Staff, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log.insert(1)
+    monkeypatch.setattr(auditing, "_auditors", [])
+    client = staff(*MAY)
+    assert "seen by the relay that compares" in client.get(PAGE, ASKED).content.decode()
+    client.post(PAGE, ASKED)
+    row = Operation.objects.get()
+    operations.carry_outside("default", "a process without it")
+    operations.elsewhere.clear()
+    row.refresh_from_db()
+    assert (row.state, row.error) == ("running", "")
+
+
+def test_a_count_that_takes_too_long_is_not_waited_for(
+    log: Log, staff: Staff, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log.insert(1)
+    monkeypatch.setattr(audit_preview, "in_time", lambda using, read: None)
+    page = staff(*MAY).get(PAGE, ASKED).content.decode()
+    assert "Compare very many events with Kafka" in page
+    assert "Begin the audit" in page
+
+
+@pytest.mark.parametrize("may", [("view_operation",), ("audit_event",), ()])
+def test_it_needs_its_permission(staff: Staff, may: tuple[str, ...]) -> None:
+    client = staff(*may)
+    assert client.get(PAGE).status_code == 403
+    assert client.post(PAGE, ASKED).status_code == 403
+    assert "New audit" not in client.get(LIST).content.decode()
+    assert not Operation.objects.exists()
