@@ -15,6 +15,7 @@ OutboxError
 ├── CannotCapture             a bulk write whose events cannot be known
 ├── RowFailed                 a receiver failed for a row of a backfill
 ├── CodeMissing               this process has no such model or receiver
+├── NotGranted                the role of this process lacks privileges that another one may have
 ├── TablesMissing             the database has no tables of the outbox
 └── LogUnsafe                 the log cannot be read, or its position believed, without losing events
     └── PositionNotOfThisHistory  the stored position belongs to another database history
@@ -83,6 +84,10 @@ class RowFailed(OutboxError):
 
 class CodeMissing(OutboxError):
     """This process has no such model or receiver. Another one may have it."""
+
+
+class NotGranted(OutboxError):
+    """The database role of this process lacks privileges. Another process may have them."""
 
 
 class TablesMissing(OutboxError):

@@ -47,7 +47,6 @@ class Seek(Verb):
     past, noun, id_name, before = "Moved", "partition", "partition", "no offset"
     permission = "inbox.seek_consumer"
     effect = "The consumer continues at these offsets."
-    meanwhile = "The processes of the consumer move the partitions that they read, with their next heartbeat."
 
     def check(self, order: Order, using: str) -> None:
         """One request at a time for a partition."""
@@ -66,6 +65,9 @@ class Seek(Verb):
 
     def scope(self, order: Order) -> str:
         return f"{order.selection.consumer}, {order.selection.topic}: {words(_targets(order.options))}"
+
+    def meanwhile(self, row: BulkOperation) -> str:
+        return "The processes of the consumer move the partitions that they read, with their next heartbeat."
 
     def stored_selection(self, order: Order) -> dict[str, Any]:
         return {**super().stored_selection(order), "partition": [*_targets(order.options)]}

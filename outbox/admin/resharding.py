@@ -15,16 +15,20 @@ from django.views import View
 
 from outbox.admin import databases
 from outbox.errors import OutboxError
-from outbox.models import Shard
-from outbox.operations.resharding import Change, reshard
+from outbox.models import Operation, OutboxEvent, Shard
+from outbox.operations.bulk import RESHARD, operations
+from outbox.operations.dividing import MOST, order
+from outbox.operations.resharding import Plan, plan
 from outbox.write.buckets import BUCKETS
+from outbox_core.operations.bulk import requests
+from outbox_core.operations.bulk.model import State
+from outbox_core.operations.bulk.verb import Order
 from outbox_core.people.admin import ReadOnlyAdmin
-from outbox_core.people.humanize import plural
 from outbox_core.people.text import line
 
-PERMISSION = "outbox.reshard"
-MOST = 10_000
-"""The most unpublished events that a request renumbers."""
+PERMISSION = RESHARD.permission
+AT_ONCE = 200_000
+"""A merge reads the whole log. One that has more ids is left to a relay."""
 
 
 class ShardsForm(forms.Form):
@@ -35,29 +39,14 @@ class ShardsForm(forms.Form):
         help_text="It is stored in the ledger.",
     )
 
-    def plan(self, using: str) -> Change | None:
-        """What would be done. What cannot be done becomes an error of the form."""
-        if not (self.is_bound and self.is_valid()):
-            return None
-        count = self.cleaned_data["count"]
-        try:
-            change = reshard(using, count, dry_run=True)
-        except (OutboxError, DatabaseError) as error:
-            self.add_error(None, line(error, 500))
-            return None
-        if change.renumbered > MOST:
-            events = plural(change.renumbered, "event")
-            self.add_error(
-                None,
-                f"{events} are not published yet and must be renumbered. That takes longer than a request "
-                f"may: run manage.py outbox_shards {count}",
-            )
-            return None
-        return change
+    def order(self, who: str) -> Order:
+        """Of a valid form."""
+        given = self.cleaned_data
+        return order(given["count"], who, reason=given["reason"].strip(), most=MOST)
 
 
 class ReshardView(View):
-    """GET asks, and with a filled form shows what would be done. POST does it."""
+    """GET asks, and with a filled form shows what would be done. POST does it, or begins it."""
 
     http_method_names = ["get", "post"]
     model_admin: ReadOnlyAdmin = None  # type: ignore[assignment]
@@ -69,24 +58,46 @@ class ReshardView(View):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         form = ShardsForm(request.GET if "count" in request.GET else None)
-        return self._page(form, form.plan(databases.home()))
+        return self._page(form, self._plan(form))
 
     def post(self, request: HttpRequest) -> HttpResponse:
         form, using = ShardsForm(request.POST), databases.home()
-        if form.plan(using) is None:
+        planned = self._plan(form)
+        if planned is None:
             return self._page(form, None)
-        given = form.cleaned_data
         try:
-            change = reshard(
-                using, given["count"], who=request.user.get_username(), reason=given["reason"].strip()
-            )
+            asked = form.order(request.user.get_username())
+            row = operations.begin(asked, using, form.cleaned_data["count"])
+            if planned.waiting is None or _is_short(using):
+                operations.carry_outside(using, requests.name(), only=row.pk)
         except (OutboxError, DatabaseError) as error:
             form.add_error(None, line(error, 500))
             return self._page(form, None)
-        messages.success(request, f"Divided the log into {plural(len(change.shards), 'shard')}.")
-        return HttpResponseRedirect(reverse("admin:outbox_outboxstatus_changelist"))
+        return self._answer(Operation.objects.using(using).get(pk=row.pk))
 
-    def _page(self, form: ShardsForm, change: Change | None) -> HttpResponse:
+    def _plan(self, form: ShardsForm) -> Plan | None:
+        """What would be done. What cannot be done becomes an error of the form."""
+        if not (form.is_bound and form.is_valid()):
+            return None
+        using, asked = databases.home(), form.order(self.request.user.get_username())
+        try:
+            RESHARD.check(asked, using)
+            return plan(using, form.cleaned_data["count"])
+        except (OutboxError, DatabaseError) as error:
+            form.add_error(None, line(error, 500))
+            return None
+
+    def _answer(self, row: Operation) -> HttpResponse:
+        if row.state == State.DONE:
+            for sentence in RESHARD.outcome(row.done, row.events, row.skipped):
+                messages.success(self.request, sentence)
+            return HttpResponseRedirect(reverse("admin:outbox_outboxstatus_changelist"))
+        messages.info(self.request, f"Operation {row.pk} divides the log. A relay carries it out.")
+        if not self.request.user.has_perm("outbox.view_operation"):
+            return HttpResponseRedirect(reverse("admin:outbox_outboxstatus_changelist"))
+        return HttpResponseRedirect(reverse("admin:outbox_operation_change", args=[row.pk]))
+
+    def _page(self, form: ShardsForm, planned: Plan | None) -> HttpResponse:
         context = {
             **self.model_admin.admin_site.each_context(self.request),
             "title": "Divide the log",
@@ -94,7 +105,16 @@ class ReshardView(View):
             "media": self.model_admin.media,
             "list_url": reverse("admin:outbox_outboxstatus_changelist"),
             "form": form,
-            "preview": change,
+            "preview": planned,
+            "most": MOST,
+            "waits": planned is not None and planned.waiting is not None and planned.waiting.number > MOST,
             "shards": Shard.objects.using(databases.home()).order_by("id"),
         }
         return TemplateResponse(self.request, "admin/outbox/outboxstatus/shards.html", context)
+
+
+def _is_short(using: str) -> bool:
+    """Whether a request has time to read the log."""
+    ids = OutboxEvent.objects.using(using).order_by("pk").values_list("pk", flat=True)
+    first, last = ids.first(), ids.last()
+    return first is None or last is None or last - first <= AT_ONCE

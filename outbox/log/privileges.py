@@ -62,6 +62,7 @@ SHARDS: Mapping[str, str] = {
     "outbox_held": "SELECT",
     "outbox_statistics": "SELECT, INSERT, UPDATE",
     "outbox_ledger": "SELECT, INSERT, UPDATE",
+    "outbox_operation": "SELECT, INSERT, UPDATE",
 }
 
 

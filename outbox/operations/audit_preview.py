@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-
-from django.utils import timezone
 
 from outbox.errors import CodeMissing
 from outbox.models import OutboxEvent
-from outbox.operations.auditing import Deleted, auditor, events
+from outbox.operations.auditing import Deleted, auditor, events, shown_time
 from outbox.operations.registered import topics as registered
 from outbox_core.operations.bulk.requests import COUNT_UP_TO, Count, counted, in_time
 from outbox_core.operations.bulk.verb import Order
@@ -48,7 +45,7 @@ def _older_than_the_outbox(order: Order, using: str) -> Iterator[str]:
     oldest = OutboxEvent.objects.using(using).order_by("pk").values_list("created_at", flat=True).first()
     since = order.selection.since
     if oldest is not None and (since is None or since < oldest):
-        yield f"The outbox begins with {_shown(oldest)}: outbox_prune has deleted what is older."
+        yield f"The oldest event that the outbox still has is of {shown_time(oldest)}."
 
 
 def _deleted_by_kafka(order: Order, using: str) -> Iterator[str]:
@@ -72,10 +69,6 @@ def _deleted(each: Deleted, order: Order, using: str) -> Iterator[str]:
         lost = counted(in_time(using, lambda: gone.order_by()[: COUNT_UP_TO + 1].count()))
         if lost.number or lost.capped:
             yield (
-                f"Topic {each.topic}: Kafka has deleted records from before {_shown(each.before)}, so "
+                f"Topic {each.topic}: Kafka has deleted records from before {shown_time(each.before)}, so "
                 f"{lost.words('event')} cannot be compared."
             )
-
-
-def _shown(moment: datetime) -> str:
-    return f"{timezone.localtime(moment):%Y-%m-%d %H:%M:%S %Z}"

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from django.utils import timezone
+
 from outbox.errors import CodeMissing, OutboxError
 from outbox.models import Ledger, Operation, OutboxEvent
 from outbox.models.event_queries import OutboxEventQuerySet
@@ -152,6 +154,13 @@ def events(order: Order, using: str) -> OutboxEventQuerySet:
 
 
 def words(selection: Selection, topics: Sequence[str]) -> str:
-    """For people: ``events: since …, until …, of shop.orders``."""
-    of = f", of {line(' and '.join(topics), 200)}" if topics else ", of all topics"
-    return f"events: {selection.words}{of}"
+    """For people: ``events of shop.orders, since …, until …``."""
+    of = line(" and ".join(topics), 200) if topics else "all topics"
+    times = (("since", selection.since), ("until", selection.until))
+    given = [f"{name} {shown_time(at)}" for name, at in times if at is not None]
+    return ", ".join([f"events of {of}", *given])
+
+
+def shown_time(moment: datetime) -> str:
+    """In the time zone of the project."""
+    return f"{timezone.localtime(moment):%Y-%m-%d %H:%M:%S %Z}"

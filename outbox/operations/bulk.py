@@ -1,4 +1,4 @@
-"""The operations of the outbox: release, discard, replay, backfill, audit."""
+"""The operations of the outbox: release, discard, replay, backfill, audit, reshard."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from outbox.models import Ledger, Operation
 from outbox.operations.auditing import Audit
 from outbox.operations.backfilling import Backfill
 from outbox.operations.discarding import Discard
+from outbox.operations.dividing import Reshard
 from outbox.operations.releasing import Release
 from outbox.operations.replaying import Replay
 from outbox_core.operations.bulk.operations import Operations
 from outbox_core.operations.bulk.verb import Verb
 
 RELEASE, DISCARD, REPLAY, BACKFILL, AUDIT = Release(), Discard(), Replay(), Backfill(), Audit()
-VERBS: tuple[Verb, ...] = (RELEASE, DISCARD, REPLAY, BACKFILL, AUDIT)
+RESHARD = Reshard()
+VERBS: tuple[Verb, ...] = (RELEASE, DISCARD, REPLAY, BACKFILL, AUDIT, RESHARD)
 operations = Operations(
     model=Operation,
     ledger=Ledger,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,12 +15,13 @@ from django.db.models.functions import Greatest
 from outbox.fields import ClockTimestamp
 from outbox.log import tables
 from outbox.log.history import refuse_another_history
-from outbox.models import Checkpoint, Ledger, Position, Shard
+from outbox.models import Checkpoint, Ledger, OutboxEvent, Position, Shard
 from outbox.sql import statement
 from outbox.write.buckets import BUCKETS
 from outbox_core.database import by_index, pinned
 from outbox_core.operations import actor
-from outbox_core.operations.ledger import OpenEntry
+from outbox_core.operations.bulk.requests import COUNT_UP_TO, Count, counted, in_time
+from outbox_core.operations.ledger import DONE
 
 CLAIM = timedelta(minutes=10)
 """How long relays leave the shards alone if the process that claimed them dies."""
@@ -42,33 +43,78 @@ class Change:
     shards: list[Shard]
 
 
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The shards that there would be, and about how many events a merge would renumber now: those that are
+    not published. None: nothing is merged.
+    """
+
+    shards: list[Shard]
+    waiting: Count | None
+
+
 def reshard(
-    using: str, count: int, *, dry_run: bool = False, who: str | None = None, reason: str = ""
+    using: str,
+    count: int,
+    *,
+    dry_run: bool = False,
+    who: str | None = None,
+    reason: str = "",
+    end: Callable[[int, int], None] = lambda entry, renumbered: None,
 ) -> Change:
     """Divide the buckets evenly among ``count`` shards.
 
     Shards that are only split keep their position. Otherwise all shards first get one common position, and
     unpublished events are renumbered for it. Writers notice nothing. Relays take the new shards. Events that
-    were in flight are published again. Raises ValueError unless 1 <= count <= 256, and
+    were in flight are published again. ``end`` is called in the transaction, with the id of the ledger entry
+    and the number of renumbered events. Raises ValueError unless 1 <= count <= 256, and
     PositionNotOfThisHistory where the database was restored.
     """
-    if not 1 <= count <= BUCKETS:
-        raise ValueError(f"There can be 1 to {BUCKETS} shards, not {count}.")
-    edges = [BUCKETS * n // count for n in range(count + 1)]
-    ranges = [(edges[n], edges[n + 1] - 1) for n in range(count)]
+    ranges = ranges_of(count)
     with by_index(using):
         refuse_another_history(using)
     with _claimed(using, dry_run=dry_run):
         old = list(Shard.objects.using(using).order_by("id"))
         parents = [_parent(old, first, last) for first, last in ranges]
         split = [_position(using, parent) for parent in parents if parent is not None]
+        renumbered, positions = 0, split
+        if len(split) < count:
+            now, renumbered = _renumber(using, margin=None, dry_run=dry_run)
+            positions = [(now, None, None)] * count
+        change = Change(renumbered, _replace(using, ranges, positions, dry_run=dry_run))
         if not dry_run:
             before = f"{len(old)} shards"
-            _note(using, who, Ledger.Verb.RESHARD, f"into {count} shards", before, reason)
-        if len(split) == count:
-            return Change(0, _replace(using, ranges, split, dry_run=dry_run))
-        now, renumbered = _renumber(using, margin=None, dry_run=dry_run)
-        return Change(renumbered, _replace(using, ranges, [(now, None, None)] * count, dry_run=dry_run))
+            end(_note(using, who, Ledger.Verb.RESHARD, f"into {count} shards", before, reason), renumbered)
+        return change
+
+
+def plan(using: str, count: int) -> Plan:
+    """What ``reshard`` would do, within the time of a request. Raises as ``reshard``."""
+    ranges = ranges_of(count)
+    with by_index(using):
+        refuse_another_history(using)
+    new = [Shard(id=n, first_bucket=first, last_bucket=last) for n, (first, last) in enumerate(ranges)]
+    return Plan(new, waiting(using) if merges(using, count) else None)
+
+
+def merges(using: str, count: int) -> bool:
+    """Whether a new shard would have buckets of several old ones."""
+    old = list(Shard.objects.using(using).order_by("id"))
+    return any(_parent(old, first, last) is None for first, last in ranges_of(count))
+
+
+def waiting(using: str) -> Count:
+    """How many events are not published yet, as far as a request has time to count."""
+    pending = OutboxEvent.objects.using(using).pending(COUNT_UP_TO + 1)
+    return counted(in_time(using, pending.count))
+
+
+def ranges_of(count: int) -> list[tuple[int, int]]:
+    """The buckets of each shard. Raises ValueError unless 1 <= count <= 256."""
+    if not 1 <= count <= BUCKETS:
+        raise ValueError(f"There can be 1 to {BUCKETS} shards, not {count}.")
+    edges = [BUCKETS * n // count for n in range(count + 1)]
+    return [(edges[n], edges[n + 1] - 1) for n in range(count)]
 
 
 def rebase(using: str, margin: float, *, dry_run: bool = False, who: str | None = None) -> Change:
@@ -84,10 +130,10 @@ def rebase(using: str, margin: float, *, dry_run: bool = False, who: str | None 
         return Change(renumbered, _replace(using, ranges, [(now, None, None)] * len(ranges), dry_run=dry_run))
 
 
-def _note(using: str, who: str | None, verb: str, scope: str, before: str = "", reason: str = "") -> None:
-    """``who`` goes into the ledger. The default is the user of the process."""
+def _note(using: str, who: str | None, verb: str, scope: str, before: str = "", reason: str = "") -> int:
+    """``who`` goes into the ledger. The default is the user of the process. Returns the id of the entry."""
     values = {"who": who or actor.shell(), "verb": verb, "scope": scope, "before": before, "reason": reason}
-    OpenEntry(Ledger, using, **values).add(1, last=True)
+    return int(Ledger.objects.using(using).create(**values, count=1, outcome=DONE).pk)
 
 
 @contextmanager

@@ -31,6 +31,7 @@ A_RELEASE = {"verb": "release", "topic": "shop.orders"}
 OF_INBOX = {"consumer": "crm", "topic": "shop.orders", "type": "shop.order.paid", "cause": "ValueError"}
 
 A_BACKFILL = {"model": "shop.Customer", "rate": "1000", "reason": "INC-15"}
+AN_AUDIT = {"topics": "shop.orders", "reason": "INC-17"}
 A_MOVE = {"topic": "crm|shop.orders", "place": "time", "at": "2026-01-31T12:00", "reason": "INC-14"}
 
 ADMIN: Mapping[str, Address] = {
@@ -52,6 +53,8 @@ ADMIN: Mapping[str, Address] = {
     "new operation of the outbox": _admin("outbox_operation_new", query=A_RELEASE),
     "operation of the outbox": _admin("outbox_operation_change", "operation"),
     "new backfill": _admin("outbox_operation_backfill", query=A_BACKFILL),
+    "new audit": _admin("outbox_operation_audit", query=AN_AUDIT),
+    "audit": _admin("outbox_operation_change", "audit"),
     "inbox status": _admin("inbox_inboxstatus_changelist"),
     "inbox release group": _admin("inbox_inboxstatus_release", query=OF_INBOX),
     "inbox discard group": _admin("inbox_inboxstatus_discard", query=OF_INBOX),

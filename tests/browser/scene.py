@@ -17,6 +17,7 @@ from django.utils import timezone
 from inbox.models import HeldEvent, Instance, Offset, Pause, Unhandled
 from inbox.models import Ledger as InboxLedger
 from outbox.models import ConsumerGroups, Ledger, Minute, Operation, OutboxEvent
+from outbox.operations import auditing
 from outbox.operations.bulk import operations
 from outbox_core.operations.bulk.selection import Selection
 from outbox_core.operations.bulk.verb import Order
@@ -42,6 +43,7 @@ class Scene(NamedTuple):
     hold: int
     entry: int
     operation: int
+    audit: int
     held: int
     inbox_entry: int
     order: UUID
@@ -82,6 +84,7 @@ def bad_night() -> Scene:
         hold=hold.pk,
         entry=entry.pk,
         operation=_operation(),
+        audit=_audit(),
         held=first,
         inbox_entry=noted,
         order=order.pk,
@@ -100,6 +103,22 @@ def _operation() -> int:
         done=12, carried_at=Now(), carried_by="relay web-1:4711", due_at=Now() + timedelta(hours=1)
     )
     return row.pk
+
+
+def _audit() -> int:
+    """One that has found a difference."""
+    chosen = Selection(all=True, since=timezone.now() - timedelta(hours=1))
+    row = operations.begin(auditing.order(chosen, ["shop.orders"], "mara", reason="INC-17"), "default", 4_120)
+    missing = f"Missing: event {uuid4()} of shop.orders, key customer-7, #41 of {chosen.since}: not in Kafka"
+    said = [
+        "Missing in Kafka: 1 event. See who deleted them from Kafka. outbox_replay sends them again.",
+        "4,120 published events compared with 4,119 records of 1 topic.",
+    ]
+    result = {"left": [], "said": said, "first": [missing]}
+    done = {"state": "done", "done": 4_120, "events": 1, "after": 1, "carried_by": "relay web-1:4711"}
+    times = {"carried_at": Now(), "ended_at": Now()}
+    Operation.objects.filter(pk=row.pk).update(options={**row.options, **result}, **done, **times)
+    return int(row.pk)
 
 
 def _minutes() -> None:

@@ -17,7 +17,9 @@ from django.db.models.signals import post_delete, post_save, pre_delete
 import outbox
 from outbox import status
 from outbox.log.privileges import BACKFILL, HOLDS, RELAY, RETENTION, SHARDS, pairs
-from outbox.models import Held, Hold, OutboxEvent
+from outbox.models import Held, Hold, Operation, OutboxEvent, Shard
+from outbox.operations import dividing
+from outbox.operations.bulk import operations
 from outbox.write import writing
 from relay.conf import RelaySettings
 from relay.log.session import Session
@@ -124,6 +126,22 @@ def test_each_role_can_do_its_work(roles: Roles) -> None:
     with roles.as_("retention"):
         assert call("outbox_prune", older_than=0.0).startswith("Deleted 3")
         assert not OutboxEvent.objects.exists()
+
+
+def test_a_relay_divides_the_log_only_with_grants_for_it(roles: Roles) -> None:
+    with roles.as_("operator"):
+        row = operations.begin(dividing.order(2, "mara"), "default", 2)
+        before = list(Shard.objects.values("epoch", "owner"))
+    with roles.as_("relay"):
+        operations.carry_outside("default", "relay")
+        assert "GRANT DELETE ON outbox_shard" in str(operations.elsewhere.pop(("default", row.pk)))
+        assert Operation.objects.get().state == "running"
+        assert list(Shard.objects.values("epoch", "owner")) == before
+    for grant in ("UPDATE ON outbox_event", "DELETE ON outbox_shard"):
+        roles.place.execute(f"GRANT {grant} TO {roles.name('relay')}")
+    with roles.as_("relay"):
+        operations.carry_outside("default", "relay")
+        assert (Operation.objects.get().state, Shard.objects.count()) == ("done", 2)
 
 
 def test_an_operator_has_events_sent_again(roles: Roles) -> None:

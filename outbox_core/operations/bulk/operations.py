@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from django.db import DEFAULT_DB_ALIAS, DatabaseError, InterfaceError
+from django.db import DEFAULT_DB_ALIAS
 from django.db.models import F, Q, Value
 from django.db.models.functions import Concat, Now
 
@@ -142,9 +142,6 @@ class Operations:
             raise TypeError(f"{row} is done in chunks")
         try:
             step, values = verb.work(row, using)
-        except (DatabaseError, InterfaceError):
-            verb.forget(row, using)
-            raise
         except Exception as error:  # as in ``carry``
             verb.forget(row, using)
             self._not_done(row, using, error)

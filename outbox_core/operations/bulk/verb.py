@@ -59,8 +59,6 @@ class Verb(ABC):
     """What ``failures`` are."""
     nothing = "nothing matches any more"
     """Why nothing may be left to do."""
-    meanwhile = ""
-    """What a running one may wait for, in a sentence."""
     needs_reason = False
     quotes_rows = False
     """Whether its errors can have data of rows, so that only those who may see payloads see their texts."""
@@ -84,6 +82,10 @@ class Verb(ABC):
     def failures(self, row: BulkOperation) -> Iterator[str]:
         """What failed and was skipped, in sentences. There may be more."""
         return iter(())
+
+    def meanwhile(self, row: BulkOperation) -> str:
+        """What a running one waits for, in a sentence."""
+        return ""
 
     def result(self, row: BulkOperation) -> Iterator[str]:
         """What it found so far, in sentences without data of rows."""

@@ -62,7 +62,7 @@ def _state(row: BulkOperation, operations: Operations, *, errors: bool) -> str:
         run = f"{operations.command(row)} --resume"
         return f"No process carries it out. Start one ({operations.process}), or run {run}."
     if row.seconds_left is None:
-        return f"Running. {operations.verb(row).meanwhile}".strip()
+        return f"Running. {operations.verb(row).meanwhile(row)}".strip()
     return f"Running; about {duration(row.seconds_left)} left."
 
 
