@@ -153,8 +153,8 @@ class Connected:
         return taken
 
     def _notice_operations(self) -> None:
-        """Pass on, once, what was just read. One relay is enough: the one that owns shard 0."""
-        if self.coordinator.operations and 0 in self.shards:
+        """Pass on, once, what was just read."""
+        if self.coordinator.operations:
             self._context.carry_operations()
         self.coordinator.operations = False
 

@@ -27,7 +27,7 @@ class Coordinator:
         self.shards = self.others = 0
         """The number of shards and of other healthy relays, when last read."""
         self.operations = False
-        """Whether an operation was running, when last read."""
+        """Whether an operation was to be carried out by this relay, when last read."""
         self._beat_at = 0.0
         self._poll_at = 0.0
         self._awaits_end = False

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from io import StringIO
 from typing import Any
+from uuid import uuid4
 
 import psycopg
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.db.models.functions import Now
 
-from outbox.models import Held, Hold, Ledger, Operation
+from outbox.models import Held, Hold, Ledger, Operation, Shard
 from outbox.operations.bulk import operations
 from outbox_core.operations.bulk.carrier import Carrier
 from outbox_core.wire.encode import BinaryEncoder
@@ -97,6 +100,27 @@ def test_the_relay_that_owns_shard_0_hears_of_an_operation_with_what_it_asks_any
     relay.turn()
     assert heard == [True]
     operations.pause("default", row.pk, "mara")
+    relay.connected.coordinator.balance_soon()
+    relay.turn()
+    relay.leave()
+    assert heard == [True]
+
+
+def test_a_relay_that_does_not_own_shard_0_hears_of_one_that_nobody_carries_out(held: list[Hold]) -> None:
+    heard: list[bool] = []
+    relay = Relay(
+        "default",
+        RelaySettings(),
+        MemoryPublisher(),
+        BinaryEncoder("/test"),
+        carry_operations=lambda: heard.append(True),
+    )
+    Shard.objects.update(owner=uuid4(), lease_until=Now() + timedelta(hours=1))
+    row = begun("release")
+    relay.turn()
+    assert not heard, "the owner of shard 0 is expected to do it"
+    Operation.objects.filter(pk=row.pk).update(due_at=Now() - timedelta(minutes=1))
+    assert relay.connected is not None
     relay.connected.coordinator.balance_soon()
     relay.turn()
     relay.leave()
