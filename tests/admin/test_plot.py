@@ -8,6 +8,7 @@ import pytest
 from django.db.models.functions import Now
 from django.test import Client
 
+from outbox.admin.history import MOST_MARKS
 from outbox.admin.plot import Mark, Plot
 from outbox.models import Ledger, Minute, Statistics
 from outbox.status.history import KEEP_DAYS, PERIODS
@@ -75,3 +76,14 @@ def test_without_that_right_only_relays_are_marked(staff: Staff, log: Log) -> No
     Ledger.objects.create(who="mara", verb="release", scope="holds: all")
     marks = staff("view_outboxstatus").get(PAGE).context["history"].marks
     assert [("web-1:4711" in mark.label) for mark in marks] == [True]
+
+
+def test_incidents_do_not_displace_the_marks_of_operations_and_takeovers(staff: Staff, log: Log) -> None:
+    Ledger.objects.create(who="mara", verb="reshard", scope="into 4 shards")
+    Ledger.objects.create(who="web-1", verb="take over", scope="shard 0", automatic=True)
+    incidents = [Ledger(who="web-1", verb="hold", scope="x", automatic=True) for _ in range(MOST_MARKS)]
+    Ledger.objects.bulk_create(incidents)
+    client = staff("view_outboxstatus", "view_ledger")
+    marks = [mark.label for mark in client.get(PAGE).context["history"].marks]
+    assert [any(words in mark for mark in marks) for words in ("into 4 shards", "take over")] == [True, True]
+    assert len(marks) == MOST_MARKS
