@@ -45,7 +45,7 @@ def _older_than_the_outbox(order: Order, using: str) -> Iterator[str]:
     oldest = OutboxEvent.objects.using(using).order_by("pk").values_list("created_at", flat=True).first()
     since = order.selection.since
     if oldest is not None and (since is None or since < oldest):
-        yield f"The oldest event that the outbox still has is of {shown_time(oldest)}."
+        yield f"Events created before {shown_time(oldest)}: the outbox has none."
 
 
 def _deleted_by_kafka(order: Order, using: str) -> Iterator[str]:

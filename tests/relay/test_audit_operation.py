@@ -187,7 +187,7 @@ def test_a_preview_counts_and_says_what_both_sides_have_deleted(it: Audited) -> 
     old = datetime.now(UTC) - timedelta(days=1)
     found = preview(auditing.order(Selection(all=True, since=old), [it.topic], "mara"), "default")
     assert (found.count.number, found.count.capped) == (4, False)
-    assert any("The oldest event that the outbox still has" in each for each in found.outside)
+    assert any("the outbox has none" in each for each in found.outside)
     young = Selection(all=True, since=datetime.now(UTC) + timedelta(hours=1))
     found = preview(auditing.order(young, [it.topic], "mara"), "default")
     assert (found.count.number, list(found.outside)) == (0, [])
