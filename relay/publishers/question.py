@@ -21,7 +21,9 @@ class Question(Generic[T]):
 
     def __init__(self, ask: Callable[[], T]) -> None:
         self._since = time.monotonic()
+        self._until: float | None = None
         self._answer: Future[T] = Future()
+        self._answer.add_done_callback(self._has_come)
         thread = Thread(target=_fill, args=[self._answer, ask], name="relay-question", daemon=True)
         try:
             thread.start()
@@ -30,8 +32,11 @@ class Question(Generic[T]):
 
     @property
     def age(self) -> float:
-        """Seconds since it was asked."""
-        return time.monotonic() - self._since
+        """Seconds since it was asked, up to its answer."""
+        return (self._until or time.monotonic()) - self._since
+
+    def _has_come(self, _: Future[T]) -> None:
+        self._until = time.monotonic()
 
     def is_answered(self, seconds: float) -> bool:
         """Wait ``seconds`` for the answer. Returns whether it came."""
