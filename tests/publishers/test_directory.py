@@ -156,7 +156,7 @@ def test_an_answer_that_is_too_long_for_the_link_is_asked_for_in_parts(clock: li
     while any(directory[name].max_bytes is None for name in names):
         clock[0] += 61
         directory.learn(names, 1)
-    assert len(cluster.limits_asked[1]) == 2
+    assert len(cluster.limits_asked[1]) == 8
 
 
 def test_limits_that_may_be_wrong_are_not_judged_by(clock: list[float]) -> None:

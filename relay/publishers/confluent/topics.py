@@ -53,7 +53,9 @@ class TopicDescriber:
         }
 
     def _connected(self) -> AdminClient:
-        admin = self._admin = self._admin or AdminClient(self._options, logger=self._reports)
+        admin = self._admin
+        if admin is None:  # one that is connected counts as false: it has a length
+            admin = self._admin = AdminClient(self._options, logger=self._reports)
         return admin
 
     def _wait(self, admin: AdminClient, answers: Collection[Future[Any]]) -> None:
