@@ -165,7 +165,8 @@ def test_limits_that_may_be_wrong_are_not_judged_by(clock: list[float]) -> None:
     cluster.has, cluster.has_limits = {"a"}, True
     directory = TopicDirectory(cluster)
     directory.learn(["a"], 1)
-    assert directory["a"].max_bytes == 1_000
+    known = directory["a"]
+    assert known.max_bytes == 1_000
     directory.forget(["a"])
     cluster.answers.clear()
     directory.learn(["a"], 0.1)
