@@ -77,10 +77,14 @@ class Commits:
         except UNAVAILABLE as error:
             self._database_failed(error)
 
-    def start_over(self, partitions: Collection[Partition]) -> None:
-        """A person moved these: read them from where the database says."""
+    def forget(self, partitions: Collection[Partition]) -> None:
+        """These begin again: what was finished of them before does not count."""
         for partition in partitions:
             self._unstored.pop(partition, None)
+
+    def start_over(self, partitions: Collection[Partition]) -> None:
+        """A person moved these: read them from where the database says."""
+        self.forget(partitions)
         self._offsets.forget(partitions)
         self._start_over(partitions)
         self._source.reread(partitions)

@@ -12,12 +12,12 @@ from inbox.conf import ConsumerSettings, Settings
 from inbox.database import UNAVAILABLE, drop_dead_connection
 from inbox.errors import Abandoned, OffsetsMoved, SourceUnavailable
 from inbox.handling import other_databases
-from inbox.handling.processor import Processor
+from inbox.handling.execution import Execution, Loop
 from inbox.handling.routing import Routes
 from inbox.handling.unhandled import UnhandledTypes
-from inbox.handling.unit_of_work import UnitOfWork
-from inbox.holding.judge import HANDLER, Judge
-from inbox.holding.retries import Retries
+from inbox.holding.evidence import Evidence
+from inbox.holding.judge import HANDLER
+from inbox.holding.suspects import Suspects
 from inbox.offsets import DatabaseOffsets, next_offsets
 from inbox.pauses import Pauses
 from inbox.read_ahead import ReadAhead
@@ -32,8 +32,6 @@ from outbox_core.wire.consumed import ConsumerRecord
 KAFKA = "Kafka"
 POLL_SECONDS = 0.5
 KEEP_ALIVE_EVERY = 1.0
-RETRYING = "PostgreSQL (retrying held events)"
-RETRY_EVERY = 1.0
 
 
 class Consumer:
@@ -72,7 +70,7 @@ class Consumer:
         self._set_up_status(inbox, carry_operations)
         other_databases.install(inbox.database, inbox.other_databases)
         self._delays = delays()
-        self._alive_at = self._retry_at = clock()
+        self._alive_at = clock()
         self._joined, self._in_hand = False, 0
         self._pauses = Pauses(consumer.name, source, consumer.topics, lambda: self._heartbeat.paused)
 
@@ -118,41 +116,26 @@ class Consumer:
         ahead: Callable[[], float],
         failed: Callable[[BaseException], None],
     ) -> None:
-        """Create what handles new events and held events: the same unit of work, and the same judge."""
-        unit = UnitOfWork(
-            consumer=consumer.name,
-            offsets=self._offsets,
-            database=inbox.database,
-            idle_seconds=inbox.transaction_idle_seconds,
-            ahead=ahead,
-            failed=failed,
-        )
-        judge = Judge(
-            handlers={handler.name for handler in routes.handlers.values()},
-            outages=self._outages,
-            attempts=inbox.attempts,
+        """Create what handles new events and held events."""
+        loop = Loop(
             clock=self._clock,
-        )
-        self._processor = Processor(
-            routes=routes,
-            unit=unit,
-            judge=judge,
-            outages=self._outages,
             wait=self._wait,
             check_stop=self._check_stop,
+            check_retrying=self._check_stop_retrying,
             read_on=self._read_on,
-            retry_held=self._try_again,
-            batch_size=consumer.batch_size,
+            paused=lambda: self._pauses.topics,
             failed=failed,
         )
-        held = replace(routes, held=True)
-        self._retries = Retries(
-            unit=unit,
-            routes=held,
-            judge=judge,
-            attempts=inbox.attempts,
-            batch_size=consumer.batch_size,
-            failed=failed,
+        self.execution = Execution(
+            inbox,
+            consumer,
+            routes,
+            offsets=self._offsets,
+            outages=self._outages,
+            evidence=Evidence(self._clock),
+            suspects=Suspects(consumer.name, inbox.database, consumer.batch_size),
+            loop=loop,
+            ahead=ahead,
         )
 
     def _set_up_commits(self, inbox: Settings) -> None:
@@ -183,15 +166,19 @@ class Consumer:
         with ExitStack() as leaving:
             leaving.callback(self._source.close)
             leaving.callback(self._heartbeat.stop)
-            leaving.callback(self._unhandled.write, now=True)
+            leaving.callback(self._finish)
             while not self._stop.requested:
                 self.tick()
         return self.handled
 
+    def _finish(self) -> None:
+        """What is left to do at the end, before the process leaves its group."""
+        self._unhandled.write(now=True)
+
     @property
     def handled(self) -> int:
         """How many events it has handled."""
-        return self._processor.handled + self._retries.handled
+        return self.execution.handled
 
     def tick(self) -> None:
         """One round: poll, handle, commit; then retry held events that are due."""
@@ -201,7 +188,7 @@ class Consumer:
         self._seeks.carry_out()
         self._commits.check()
         self._handle(self._poll())
-        self._try_again()
+        self.execution.retry()
         self._unhandled.write()
 
     def _poll(self) -> Sequence[ConsumerRecord]:
@@ -220,18 +207,21 @@ class Consumer:
         except (SourceUnavailable, *UNAVAILABLE) as error:
             failed = self._kafka_failed if isinstance(error, SourceUnavailable) else self._database_failed
             failed(error)
-            self._stop.wait(next(self._delays))
+            self._rest(next(self._delays))
             return ()
         self._outages.end(KAFKA)
         self._delays = delays()
         self._alive_at = self._clock()
         return records
 
+    def _rest(self, seconds: float) -> None:
+        self._stop.wait(seconds)
+
     def _handle(self, records: Sequence[ConsumerRecord]) -> None:
         done: dict[Partition, int] = {}
         self._in_hand = len(records)
         try:
-            for finished in self._processor.process(records):
+            for finished in self.execution.process(records):
                 done |= next_offsets(finished)
                 self._in_hand -= len(finished)
         except OffsetsMoved:
@@ -245,7 +235,7 @@ class Consumer:
 
     def _start_over(self, partitions: Collection[Partition]) -> None:
         self.read_ahead.rewind((), {})  # all of it is read again
-        self._processor.start_over(partitions)
+        self.execution.start_over(partitions)
 
     def _kafka_failed(self, error: Exception) -> None:
         self._outages.begin(KAFKA, error)
@@ -253,24 +243,6 @@ class Consumer:
     def _database_failed(self, error: Exception) -> None:
         self._outages.begin(DATABASE, error)  # the heartbeat finds its end
         drop_dead_connection(self._database)
-
-    def _try_again(self) -> None:
-        began_at = self._clock()
-        if began_at < self._retry_at or self._pauses.is_everything:
-            return
-        self._retry_at = began_at + RETRY_EVERY
-        try:
-            outcome = self._retries.run(self._check_stop_retrying, self._pauses.topics)
-        except Abandoned:
-            return  # the loop asks again, and rewinds what is in hand
-        except UNAVAILABLE as error:
-            self._outages.begin(RETRYING, error)
-            drop_dead_connection(self._database)
-            return
-        self._outages.end(RETRYING)
-        now = self._clock()
-        # Failing events take no more time than new ones.
-        self._retry_at = now if outcome.more else now + max(RETRY_EVERY, now - began_at)
 
     def _check_stop(self) -> None:
         if not self._stay_member() or self._stop.requested or self._seeks.is_new:

@@ -64,7 +64,9 @@ NO_MOVES = Moves({}, ())
 
 
 @dataclass(slots=True)
-class _Known:
+class Known:
+    """What this process stored last for a partition."""
+
     offset: int
     topic_id: UUID | None
 
@@ -81,7 +83,7 @@ class DatabaseOffsets:
         self._consumer = consumer
         self._database = database
         self.journal = Journal(consumer, database)
-        self._known: dict[Partition, _Known] = {}
+        self._known: dict[Partition, Known] = {}
 
     def load(self, partitions: Collection[Partition]) -> Mapping[Partition, Stored]:
         # Who moves a partition gives Kafka its copy before it commits. So the group may have given the
@@ -110,7 +112,7 @@ class DatabaseOffsets:
         before = offsets.begin(self._consumer, partition, start, replace=replace)
         if replace or went_back:
             InHand.objects.using(self._database).remove(self._consumer, [partition])
-        self._known[partition] = _Known(start.offset, start.topic_id)
+        self._known[partition] = Known(start.offset, start.topic_id)
         return before
 
     def missed(self, partition: Partition, first: int, last: int) -> None:
@@ -143,12 +145,15 @@ class DatabaseOffsets:
 
     def went_back(self) -> bool:
         """Whether the database has a lower offset than this process stored last, or has lost one."""
-        stored = _stored(self._rows(self._known)) if self._known else {}
+        return self._went_back(self._known)
+
+    def _went_back(self, partitions: Collection[Partition]) -> bool:
+        stored = _stored(self._rows(partitions)) if partitions else {}
         return any(
             partition not in stored
-            or stored[partition].topic_id != known.topic_id
-            or stored[partition].offset < known.offset
-            for partition, known in self._known.items()
+            or stored[partition].topic_id != self._known[partition].topic_id
+            or stored[partition].offset < self._known[partition].offset
+            for partition in partitions
         )
 
     def keep(self, partitions: Collection[Partition]) -> None:
@@ -189,7 +194,7 @@ def _stored(rows: models.QuerySet[Offset]) -> Mapping[Partition, Stored]:
     return {(row.topic, row.partition): Stored(row.offset, row.topic_id, row.cluster_id) for row in rows}
 
 
-def _move(partition: Partition, known: _Known, offset: int) -> dict[str, Any]:
+def _move(partition: Partition, known: Known, offset: int) -> dict[str, Any]:
     return {
         "topic": partition[0],
         "partition": partition[1],

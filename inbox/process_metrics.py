@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from inbox import signals
 from inbox.consumer import KAFKA, Consumer
@@ -79,20 +79,25 @@ SERVICES = (KAFKA, DATABASE)
 UID = "inbox.metrics"
 
 
-class ConsumerMetrics:
-    """Counts what one consumer does in ``metrics``. ``types`` are the event types that its handlers name."""
+class Counter(Protocol):
+    """Where it is counted."""
 
-    def __init__(self, consumer: Consumer, types: Collection[str], metrics: Metrics) -> None:
-        self._consumer = consumer
-        self._name = consumer.name
+    def add(self, metric: Metric, value: float, *labels: str) -> None:
+        """Add to a counter."""
+
+    def observe(self, metric: Metric, value: float, *labels: str) -> None:
+        """Put a value into a histogram."""
+
+
+class Counts:
+    """Counts in ``metrics`` what handlers of one consumer do in this process. ``types`` are the event types
+    that they name.
+    """
+
+    def __init__(self, consumer: str, types: Collection[str], metrics: Counter) -> None:
+        self._name = consumer
         self._types = frozenset(types)
         self._metrics = metrics
-        metrics.declare(COUNTED)
-        for service in SERVICES:
-            metrics.add(OUTAGES, 0, self._name, service)
-        for metric in (ROLLED_BACK, HELD, RETRIES, MISSED):
-            metrics.add(metric, 0, self._name)
-        metrics.read(self.samples, READ)
 
     def listen(self) -> None:
         """Begin to count."""
@@ -103,14 +108,6 @@ class ConsumerMetrics:
         """Count no more."""
         for name in self._receivers:
             getattr(signals, name).disconnect(dispatch_uid=UID)
-
-    def samples(self) -> Iterator[Sample]:
-        """The gauges of the consumer now."""
-        outages = set(self._consumer.outages)
-        yield Sample(HANDLED, self._consumer.handled, (self._name,))
-        yield Sample(PARTITIONS, self._consumer.partitions, (self._name,))
-        for what in sorted({*SERVICES, *outages}):
-            yield Sample(OUTAGE, what in outages, (self._name, what))
 
     @property
     def _receivers(self) -> dict[str, Any]:
@@ -153,3 +150,25 @@ class ConsumerMetrics:
 
     def _records_missed(self, first: int, last: int, **_: Any) -> None:
         self._metrics.add(MISSED, last - first + 1, self._name)
+
+
+class ConsumerMetrics(Counts):
+    """Also shows how the consumer is."""
+
+    def __init__(self, consumer: Consumer, types: Collection[str], metrics: Metrics) -> None:
+        super().__init__(consumer.name, types, metrics)
+        self._consumer = consumer
+        metrics.declare(COUNTED)
+        for service in SERVICES:
+            metrics.add(OUTAGES, 0, self._name, service)
+        for metric in (ROLLED_BACK, HELD, RETRIES, MISSED):
+            metrics.add(metric, 0, self._name)
+        metrics.read(self.samples, READ)
+
+    def samples(self) -> Iterator[Sample]:
+        """The gauges of the consumer now."""
+        outages = set(self._consumer.outages)
+        yield Sample(HANDLED, self._consumer.handled, (self._name,))
+        yield Sample(PARTITIONS, self._consumer.partitions, (self._name,))
+        for what in sorted({*SERVICES, *outages}):
+            yield Sample(OUTAGE, what in outages, (self._name, what))

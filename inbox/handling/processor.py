@@ -18,7 +18,7 @@ from inbox.handling.retriable import is_of_the_database, is_worth_a_second_try
 from inbox.handling.routing import Delivery, Routes, first_of_each_key, with_handlers
 from inbox.handling.unit_of_work import Applied, UnitOfWork
 from inbox.holding.judge import Failure, Judge
-from inbox.holding.suspects import Suspects
+from inbox.holding.suspects import Notes
 from inbox.signals import batch_failed, batch_handled, deaths_suspected, event_held, event_retried
 from inbox.source import Partition
 from inbox.status.outages import Outages
@@ -48,6 +48,7 @@ class Processor:
         unit: UnitOfWork,
         judge: Judge,
         outages: Outages,
+        suspects: Notes,
         wait: Callable[[float], None],
         check_stop: Callable[[], None],
         read_on: Callable[[], Sequence[ConsumerRecord]],
@@ -67,7 +68,7 @@ class Processor:
         self._pace = Pace(batch_size)
         self._later: Sequence[Delivery | None] = ()
         self._failed = failed
-        self._suspects = Suspects(unit.consumer, unit.database, batch_size)
+        self._suspects = suspects
 
     def process(self, records: Sequence[ConsumerRecord]) -> Iterator[Sequence[ConsumerRecord]]:
         """Yield the records, some at a time, when they are handled or held.

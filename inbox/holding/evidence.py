@@ -49,6 +49,14 @@ class Evidence:
         """Whether anything has failed, so that successes matter."""
         return bool(self._results)
 
+    def knows(self, handler: str) -> bool:
+        """Whether this handler has failed, so that its successes matter."""
+        return handler in self._results
+
+    def has_seen(self, event: Hashable) -> bool:
+        """Whether this event has failed, and is not settled yet."""
+        return event in self._seen
+
     def note(self, handler: str) -> None:
         """Note that a handler fails: from now on its successes are counted."""
         self._results.setdefault(handler, Results())

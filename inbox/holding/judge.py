@@ -59,13 +59,19 @@ class Judge:
     """
 
     def __init__(
-        self, *, handlers: Collection[str], outages: Outages, attempts: int, clock: Callable[[], float]
+        self,
+        *,
+        handlers: Collection[str],
+        outages: Outages,
+        attempts: int,
+        clock: Callable[[], float],
+        evidence: Evidence,
     ) -> None:
         self._handlers = frozenset(handlers)
         self._outages = outages
         self._attempts = attempts
         self.now = clock
-        self.evidence = Evidence(clock)
+        self.evidence = evidence
         self._over: set[str] = set()
 
     def note(self, handler: str) -> None:
@@ -96,12 +102,15 @@ class Judge:
         """Note that the handlers of these deliveries succeeded."""
         if self.evidence and deliveries:
             names = {handler.name for delivery in deliveries for handler in delivery.handlers}
-            over = self.evidence.succeeded(names)
-            self._over |= over
-            for name in over:
-                self._outages.end(outage_of(name))
+            self.recovered(self.evidence.succeeded(names))
             for delivery in deliveries:
                 self.evidence.forget(delivery.identity)
+
+    def recovered(self, handlers: Collection[str]) -> None:
+        """Note that the outage of these handlers is over."""
+        self._over.update(handlers)
+        for name in handlers:
+            self._outages.end(outage_of(name))
 
     def nothing_waits(self, handler: str) -> None:
         """Note that no event waits for this handler any more, so its outage counts as over."""

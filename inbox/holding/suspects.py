@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
+from typing import Protocol
 
 from django.db import transaction
 
@@ -13,6 +14,22 @@ from inbox.source import Partition
 from outbox_core.wire.consumed import ConsumerRecord
 
 Range = tuple[int, int]
+
+
+class Notes(Protocol):
+    """What is handled now, for the case that it kills the process."""
+
+    def begin(self, records: Sequence[ConsumerRecord]) -> set[Partition]:
+        """Note these. Returns the partitions of those that may have killed another process."""
+
+    def end(self, records: Sequence[ConsumerRecord]) -> None:
+        """These are finished."""
+
+    def drop(self, records: Sequence[ConsumerRecord]) -> None:
+        """These are not handled now."""
+
+    def forget(self, partitions: Collection[Partition]) -> None:
+        """Notes about these are not valid any more."""
 
 
 class Suspects:
@@ -29,29 +46,35 @@ class Suspects:
         self._trusted: set[Partition] = set()
         self._mine: dict[Partition, set[Range]] = defaultdict(set)
 
-    def begin(self, records: Sequence[ConsumerRecord]) -> set[Partition]:
-        """Note these if they are among the first. Returns the partitions that have notes of other
-        processes.
+    def begin(
+        self, records: Sequence[ConsumerRecord], beside: Iterable[ConsumerRecord] = ()
+    ) -> set[Partition]:
+        """Note these if they are among the first, with what is in hand ``beside`` them, from before. Returns
+        the partitions that have notes of other processes.
         """
         if not self._unknown(records):
             return set()
         ranges = _ranges(record for record in records if record.place not in self._trusted)
+        before = _ranges(record for record in beside if record.place in ranges)
         return {
-            partition for partition, offsets in sorted(ranges.items()) if not self._note(partition, offsets)
+            partition
+            for partition, (first, last) in sorted(ranges.items())
+            if not self._note(partition, before.get(partition, (first, 0))[0], (first, last))
         }
 
-    def _note(self, partition: Partition, offsets: Range) -> bool:
-        """Note these offsets. False if another process has noted some of them. Its note of later offsets
-        stays.
+    def _note(self, partition: Partition, since: int, offsets: Range) -> bool:
+        """Note these offsets, and those ``since`` another one. False if another process has noted some of
+        them. Its note of later offsets stays.
         """
         first, last = offsets
+        mine = since, last
         with transaction.atomic(using=self._database):
             note = self._notes.of(self._consumer, partition)
             noted = note.filter(last_offset__gte=first).values_list("first_offset", "last_offset").first()
             if noted is not None and noted not in self._mine[partition]:
                 return noted[0] > last
-            self._mine[partition].add(offsets)  # before the commit, whose answer may be lost
-            note.write(self._consumer, partition, offsets)
+            self._mine[partition].add(mine)  # before the commit, whose answer may be lost
+            note.write(self._consumer, partition, mine)
         return True
 
     def end(self, records: Sequence[ConsumerRecord]) -> None:
@@ -62,9 +85,12 @@ class Suspects:
         ranges = _ranges(noted)
         for partition, (_, last) in sorted(ranges.items()):
             self._notes.of(self._consumer, partition).finish(last)
-            self._mine.pop(partition, None)
+            left = {(max(first, last + 1), end) for first, end in self._mine[partition] if end > last}
+            self._mine[partition] = left
         self._finished.update(record.place for record in noted)
-        self._trusted |= {partition for partition in ranges if self._finished[partition] >= self._most}
+        trusted = {partition for partition in ranges if self._finished[partition] >= self._most}
+        self._remove({partition for partition in trusted if self._mine[partition]})
+        self._trusted |= trusted
 
     def drop(self, records: Sequence[ConsumerRecord]) -> None:
         """Delete the notes of records that are dropped because partitions were revoked. The next owner notes

@@ -38,4 +38,4 @@ class Outages:
     @property
     def detail(self) -> str:
         """What the consumer waits for, as text; empty if it waits for nothing."""
-        return "; ".join(self._detail.values())
+        return "; ".join(self.details.values())

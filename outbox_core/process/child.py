@@ -27,6 +27,9 @@ CommandLine = Callable[[Supervised], Sequence[str]]
 class Child:
     """A process, also while it does not run. ``unready`` says why it cannot do its work now."""
 
+    noun = "Process"
+    """What the log calls it."""
+
     def __init__(self, number: int, command: CommandLine) -> None:
         self.number = number
         self.unready = ABSENT
@@ -45,7 +48,11 @@ class Child:
         self._silence_is_known = False
 
     def __str__(self) -> str:
-        return f"{self.number} (pid {self.pid})"
+        return f"{self.name} (pid {self.pid})"
+
+    @property
+    def name(self) -> str:
+        return f"{self.noun} {self.number}"
 
     @property
     def pid(self) -> int:
@@ -88,8 +95,10 @@ class Child:
             return f"was killed by {signal.Signals(-self.code).name}"
         return f"ended with exit code {self.code}"
 
-    def start(self) -> None:
-        """Start it in a process group of its own: a Ctrl-C is for the supervisor alone. Raises OSError."""
+    def start(self, *descriptors: int) -> None:
+        """Start it in a process group of its own: a Ctrl-C is for the supervisor alone. It inherits these
+        file descriptors. Raises OSError.
+        """
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         with theirs:
@@ -97,7 +106,7 @@ class Child:
                 self._popen = subprocess.Popen(
                     self._command(Supervised(self.number, theirs.fileno())),
                     stdin=subprocess.DEVNULL,
-                    pass_fds=[theirs.fileno()],
+                    pass_fds=[theirs.fileno(), *descriptors],
                     process_group=0,
                 )
             except OSError:

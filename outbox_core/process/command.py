@@ -115,11 +115,13 @@ class ProcessCommand(BaseCommand, ABC):
         """``processes`` of them are about to be started."""
 
     def _supervise(self, processes: int, *, drain: bool = False, **options: Any) -> None:
+        from outbox_core.process.child import Child
         from outbox_core.process.supervisor import LATER_SECONDS, Supervisor
 
         self._refuse_processes(processes, options["http"])
         seconds, logger = self.shutdown_seconds, logging.getLogger(self.logger)
-        supervisor = Supervisor(self._command_line, processes, logger, seconds=seconds, drain=drain)
+        children = [Child(number, self._command_line) for number in range(1, processes + 1)]
+        supervisor = Supervisor(children, logger, seconds=seconds, drain=drain)
         patience = seconds + 2 * LATER_SECONDS
         with self.process(self.logger, seconds=patience, leave=supervisor.leave, **options) as process:
             if process.health is not None:
@@ -137,11 +139,12 @@ class ProcessCommand(BaseCommand, ABC):
         if problem:
             raise CommandError(problem, returncode=ExitCode.USAGE)
 
-    def _command_line(self, supervised: Supervised) -> list[str]:
-        """That of one process: this process's own, with an argument more."""
+    def _command_line(self, supervised: Supervised, *more: str) -> list[str]:
+        """That of one process: this process's own, with arguments more. They come last, because a process may
+        have been started with others of that name.
+        """
         before = sys.orig_argv[1 : len(sys.orig_argv) - len(sys.argv) + 1]
-        name, *arguments = self._argv[1:]
-        return [sys.executable, *before, name, f"--supervised={supervised}", *arguments]
+        return [sys.executable, *before, *self._argv[1:], f"--supervised={supervised}", *more]
 
     @contextmanager
     def process(
@@ -156,15 +159,17 @@ class ProcessCommand(BaseCommand, ABC):
         http: Address | None = None,
         log_format: str = TEXT,
         supervised: Supervised | None = None,
+        label: str = "",
         leave: Callable[[int], object] = os._exit,
         **_: Any,
     ) -> Iterator[Process]:
         """The process, with its log, its signals, its liveness file, its HTTP server and its reports to
         systemd. ``seconds`` is how long it may take to stop. After ``timeout`` seconds it stops without a
-        signal. The rest are the command's options; those that are not named here do not matter.
+        signal. ``label`` is shown in its log, instead of its number. The rest are the command's options;
+        those that are not named here do not matter.
         """
         number = supervised.number if supervised else None
-        logs.set_up(self.logger, verbosity, as_json=log_format == JSON, number=number)
+        logs.set_up(self.logger, verbosity, as_json=log_format == JSON, number=label or number)
         stop = StopToken()
         signals = StopSignals(name, stop, seconds=seconds, leave=leave)
         with ExitStack() as stack:

@@ -25,7 +25,7 @@ class JsonFormatter(logging.Formatter):
     supervisor's process its ``number``.
     """
 
-    def __init__(self, number: int | None = None) -> None:
+    def __init__(self, number: int | str | None = None) -> None:
         super().__init__()
         self._number = {} if number is None else {"number": number}
 

@@ -14,10 +14,10 @@ CLIENT_LEVELS = (logging.CRITICAL + 1, logging.CRITICAL + 1, logging.WARNING, lo
 """By verbosity. A Kafka client logs each attempt to connect; relay and inbox log an outage once."""
 
 
-def set_up(name: str, verbosity: int, *, as_json: bool = False, number: int | None = None) -> None:
+def set_up(name: str, verbosity: int, *, as_json: bool = False, number: int | str | None = None) -> None:
     """Show the logger ``name``, and the Kafka client's logger only with ``-v 2`` or more. ``as_json`` makes
     each line JSON, also those of handlers that LOGGING configures, as far as they write to a stream.
-    ``number`` is shown in each line; it is that of a process of a supervisor.
+    ``number`` is shown in each line; it is that of a process of a supervisor, or the name of a worker.
     """
     if not logging.getLogger().handlers:
         logging.basicConfig(handlers=[stderr_handler(NUMBERED.format(number) if number else FORMAT)])

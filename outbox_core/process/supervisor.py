@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from outbox_core.operations import runbook
-from outbox_core.process.child import Child, CommandLine
+from outbox_core.process.child import Child
 from outbox_core.process.clock import boottime
 from outbox_core.process.exit_codes import ExitCode
 from outbox_core.process.stopping import Stop
@@ -21,18 +21,17 @@ ATTEMPTS: dict[int, int] = {ExitCode.USAGE: 1, ExitCode.ERROR: 3}
 
 
 class Supervisor:
-    """``count`` processes of one command. ``seconds`` is how long a process may take to stop."""
+    """The processes of one command. ``seconds`` is how long a process may take to stop."""
 
     def __init__(
         self,
-        command: CommandLine,
-        count: int,
+        children: Sequence[Child],
         logger: logging.Logger,
         *,
         seconds: float,
         drain: bool = False,
     ) -> None:
-        self._children = [Child(number, command) for number in range(1, count + 1)]
+        self._children = children
         self._logger = logger
         self._seconds = seconds
         self._drain = drain
@@ -57,14 +56,22 @@ class Supervisor:
         progress since the last call.
         """
         while self._wanted and not stop.requested:
-            for child in self._wanted:
-                self._attend(child)
-                if self._is_hopeless(child):
-                    self._give_up(child)
-                    return child.code
-            self._pass_on(progress)
+            if (hopeless := self.attend()) is not None:
+                return hopeless.code
+            self.pass_on(progress)
             stop.wait(LOOK_SECONDS)
-        return self._end()
+        return self.end()
+
+    def attend(self) -> Child | None:
+        """Start what does not run, and note what has ended. If a process would end the same way again and
+        again, all are stopped, and it is returned.
+        """
+        for child in self._wanted:
+            self._attend(child)
+            if self._is_hopeless(child):
+                self._give_up(child)
+                return child
+        return None
 
     def _attend(self, child: Child) -> None:
         child.listen()
@@ -80,24 +87,22 @@ class Supervisor:
             child.start()
         except OSError as error:
             self._logger.warning(
-                "Process %d cannot be started: %s. The next attempt is in %.1f s.",
-                *(child.number, error, child.pause),
+                "%s cannot be started: %s. The next attempt is in %.1f s.",
+                *(child.name, error, child.pause),
                 extra={"action": "process.start_failed", "number": child.number},
             )
         else:
             fields = {"number": child.number, "pid": child.pid}
-            self._logger.info("Process %s started.", child, extra={"action": "process.started", **fields})
+            self._logger.info("%s started.", child, extra={"action": "process.started", **fields})
 
     def _note_end(self, child: Child) -> None:
         fields = {"number": child.number, "code": child.code, "seconds": round(child.lived, 1)}
         if self._drain and child.code in (ExitCode.CLEAN, ExitCode.NOT_DRAINED):
             child.is_done = True
-            self._logger.info(
-                "Process %s %s.", child, child.end, extra={"action": "process.finished", **fields}
-            )
+            self._logger.info("%s %s.", child, child.end, extra={"action": "process.finished", **fields})
         elif not self._is_hopeless(child):
             self._logger.warning(
-                "Process %s %s, %.0f s after its start. It is started again in %.1f s.",
+                "%s %s, %.0f s after its start. It is started again in %.1f s.",
                 *(child, child.end, child.lived, child.pause),
                 extra={"action": "process.ended", **fields},
             )
@@ -105,7 +110,7 @@ class Supervisor:
     def _note_silence(self, child: Child) -> None:
         if child.falls_silent():
             self._logger.error(
-                "Process %s has made no progress for %.0f s: it hangs, or a handler or statement takes long. "
+                "%s has made no progress for %.0f s: it hangs, or a handler or statement takes long. "
                 "The health checks report it. If you kill it, it is started again.",
                 *(child, child.silence),
                 extra={"action": "process.silent", **runbook.field("process.silent"), "number": child.number},
@@ -118,20 +123,21 @@ class Supervisor:
 
     def _give_up(self, child: Child) -> None:
         self._logger.error(
-            "Process %s %s: see its last lines. It would end the same way again, so all processes stop.",
+            "%s %s: see its last lines. It would end the same way again, so all processes stop.",
             *(child, child.end),
             extra={"action": "process.given_up", "number": child.number, "code": child.code},
         )
-        self._end()
+        self.end()
 
-    def _pass_on(self, progress: Callable[[], None]) -> None:
+    def pass_on(self, progress: Callable[[], None]) -> None:
+        """Call ``progress`` if all processes have made progress since the last call."""
         wanted = self._wanted
         if wanted and all(child.progressed for child in wanted):
             for child in wanted:
                 child.progressed = False
             progress()
 
-    def _end(self) -> int:
+    def end(self) -> int:
         """Ask all to finish their work, and wait for them. Returns the highest exit code."""
         running = [child for child in self._children if child.is_running]
         if running:
@@ -151,7 +157,7 @@ class Supervisor:
 
     def _kill_late(self, child: Child) -> None:
         self._logger.error(
-            "Process %s did not stop in time and is killed. Nothing is lost; work in progress is repeated.",
+            "%s did not stop in time and is killed. Nothing is lost; work in progress is repeated.",
             child,
             extra={"action": "process.killed", "number": child.number},
         )

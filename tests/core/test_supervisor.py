@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from outbox_core.process import child, supervisor
+from outbox_core.process.child import Child
 from outbox_core.process.stopping import StopToken
 from outbox_core.process.supervised import Supervised
 from outbox_core.process.supervisor import Supervisor
@@ -45,7 +46,8 @@ class Supervising:
         def command(supervised: Supervised) -> list[str]:
             return [sys.executable, "-ISc", BEGINNING + program, str(folder), str(supervised)]
 
-        self.supervisor = Supervisor(command, 2, logger, seconds=seconds, drain=drain)
+        children = [Child(number, command) for number in (1, 2)]
+        self.supervisor = Supervisor(children, logger, seconds=seconds, drain=drain)
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
 

@@ -129,7 +129,7 @@ def test_handler_can_say_that_an_event_is_poison(consumer: MemoryConsumer, effec
 
 def test_held_event_of_a_type_that_is_handled_no_more_is_let_go(poisoned: MemoryConsumer) -> None:
     HeldEvent.objects.all().release()
-    poisoned.consumer._retries._routes = Routes({})
+    poisoned.consumer.execution.retries._routes = Routes({})
     poisoned.retry()
     poisoned.retry()
     assert not HeldEvent.objects.exists()

@@ -123,7 +123,7 @@ def test_a_database_that_goes_back_between_two_batches_is_noticed(consume: Make,
     consumer = consume(batch_size=5)
     consumer.drain()
     send(consumer, 0, 5)
-    processor = consumer.consumer._processor
+    processor = consumer.consumer.execution.processor
     processor._note = _after(processor._note, lambda: go_back(0))  # type: ignore[method-assign]
     send(consumer, 5, 10)
     for _ in range(4):

@@ -236,7 +236,7 @@ def test_a_replay_that_a_process_with_that_option_held_is_retried_by_one_without
     consumer: MemoryConsumer, effects: Effects
 ) -> None:
     effects.fails["fail"] = raising(ConnectionError())
-    consumer.consumer._processor._routes = Routes(effects.registry.of(), apply_replays=True)
+    consumer.consumer.execution.processor._routes = Routes(effects.registry.of(), apply_replays=True)
     consumer.send("test.step", {"number": 1, "fail": "fail"}, key="a", replay="r1")
     consumer.poll()
     assert HeldEvent.objects.waiting().count() == 1
