@@ -35,6 +35,10 @@ class ConsumerSettings:
     """The most events in one transaction. It has 8 at first, then as many as their handlers did in about two
     seconds.
     """
+    workers: Positive = 1
+    """How many processes handle its events, each key in order. More than one is for handlers that wait for
+    other services: see scale.md.
+    """
     ignore: tuple[str, ...] = ()
     """Event types, or patterns such as ``shop.*``, that it skips without a warning."""
     name: str = field(default="", metadata=FROM_NAME)

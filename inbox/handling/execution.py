@@ -15,6 +15,7 @@ from inbox.holding.evidence import Evidence
 from inbox.holding.judge import Judge
 from inbox.holding.retries import Retries
 from inbox.holding.suspects import Notes
+from inbox.models.held_queries import EVERYTHING, Share
 from inbox.offsets import DatabaseOffsets
 from inbox.pauses import EVERY_TOPIC
 from inbox.source import Partition
@@ -43,8 +44,8 @@ class Loop:
 
 
 class Execution:
-    """New events and held ones have the same unit of work and the same judge. ``ahead``: seconds that a test
-    has skipped.
+    """New events and held ones have the same unit of work and the same judge. ``share``: whose held events it
+    retries. ``ahead``: seconds that a test has skipped.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Execution:
         evidence: Evidence,
         suspects: Notes,
         loop: Loop,
+        share: Share = EVERYTHING,
         ahead: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self._database, self._outages, self._loop = inbox.database, outages, loop
@@ -96,6 +98,7 @@ class Execution:
             judge=self.judge,
             attempts=inbox.attempts,
             batch_size=consumer.batch_size,
+            share=share,
             failed=loop.failed,
         )
 

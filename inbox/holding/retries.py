@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 from inbox.database import drop_dead_connection
@@ -13,7 +14,7 @@ from inbox.handling.routing import Delivery, Routes
 from inbox.handling.unit_of_work import UnitOfWork
 from inbox.holding.judge import Failure, Judge
 from inbox.models import HeldEvent
-from inbox.models.held_queries import HeldEventQuerySet
+from inbox.models.held_queries import EVERYTHING, HeldEventQuerySet, Share
 from inbox.signals import held_retried, hold_kept
 
 KEYS = 100
@@ -65,8 +66,8 @@ class Retries:
 
     A process tries each of the first ones alone and counts the attempt before it, because the event may have
     killed another process. Events that were in a process that died are always tried like this. A transaction
-    takes about as long as one of new events. ``attempts``: INBOX["ATTEMPTS"]. ``failed`` is called for each
-    failure.
+    takes about as long as one of new events. ``attempts``: INBOX["ATTEMPTS"]. ``share``: the keys of this
+    worker. ``failed`` is called for each failure.
     """
 
     def __init__(
@@ -77,9 +78,11 @@ class Retries:
         judge: Judge,
         attempts: int,
         batch_size: int,
+        share: Share = EVERYTHING,
         failed: Callable[[BaseException], None] = lambda error: None,
     ) -> None:
         self._unit = unit
+        self._share = share
         self._routes = routes
         self._judge = judge
         self._attempts = attempts
@@ -115,12 +118,13 @@ class Retries:
         """
         consumer, ahead = self._unit.consumer, self._unit.ahead()
         out = self._judge.evidence.in_outage()
-        due = self._held.due(consumer, KEYS, ahead=ahead, without=out, paused=paused)
+        mine = partial(self._held.due, consumer, ahead=ahead, paused=paused, share=self._share)
+        due = mine(KEYS, without=out)
         for handler in sorted(out):
             if not self._held.retried(consumer, handler).exists():
                 self._judge.nothing_waits(handler)
             elif self._judge.evidence.due(handler):
-                due += self._held.due(consumer, 1, ahead=ahead, handler=handler, paused=paused)
+                due += mine(1, handler=handler)
         return due
 
     def _round(self, due: Sequence[int], outcome: Outcome, check_stop: Callable[[], None]) -> None:

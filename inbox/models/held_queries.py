@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db import connections, models, transaction
 from django.db.models import F, OuterRef, Q, Subquery
@@ -19,6 +19,16 @@ if TYPE_CHECKING:
     from inbox.models.held import HeldEvent
 
 Key = tuple[str, int]
+
+
+class Share(NamedTuple):
+    """The keys of worker number ``worker``, from 0, of ``workers``: see ``inbox.workers.in_flight.share``."""
+
+    worker: int
+    workers: int
+
+
+EVERYTHING = Share(0, 1)
 UNDECIDED = Q(retry_at=None, released_at=None) & ~Q(error="")
 """Events that stay held until a person decides."""
 
@@ -72,12 +82,14 @@ class HeldEventQuerySet(models.QuerySet["HeldEvent"]):
         without: Collection[str] = (),
         handler: str = "",
         paused: Collection[str] = (),
+        share: Share = EVERYTHING,
     ) -> list[int]:
         """The ids of up to ``limit`` events that are due, the longest due first. ``handler``: only those that
         this handler failed with; ``without``: not those of these handlers; ``paused``: not those of these
-        topics. ``ahead``: seconds that a test has skipped.
+        topics. ``ahead``: seconds that a test has skipped. ``share``: only those of a worker.
         """
         parameters = {"consumer": consumer, "limit": limit, "ahead": ahead, "without": sorted(without)}
+        parameters |= {"worker": share.worker, "workers": share.workers}
         parameters["paused"] = sorted(paused)
         return [id_ for (id_,) in self._fetch("due", handler=handler, **parameters)]
 

@@ -8,14 +8,15 @@ import sys
 
 from tests.torture import arguments, campaign
 from tests.torture.ground import Ground
-from tests.torture.inbox.faults import FAULTS
+from tests.torture.inbox.faults import FAULTS, OF_WORKERS
 from tests.torture.inbox.trial import ConsumerTrial
 
 
 def main() -> int:
     options = _parse()
     campaign.heed_signals()
-    picked = arguments.picked(options, FAULTS, list(FAULTS.values()))
+    possible = [fault for fault in FAULTS.values() if options.workers > 1 or fault not in OF_WORKERS]
+    picked = arguments.picked(options, FAULTS, possible)
     campaign.say(f"seed {options.seed}, {sum(map(len, picked))} faults, {options.instances} instances")
     with contextlib.closing(Ground()) as ground:
         with ConsumerTrial(
@@ -23,6 +24,7 @@ def main() -> int:
             seed=options.seed,
             instances=options.instances,
             without=options.without,
+            workers=options.workers,
             clients=arguments.clients(options),
         ) as trial:
             campaign.run(trial, picked, tell=tell)
@@ -41,6 +43,7 @@ def tell(line: str) -> None:
 def _parse() -> argparse.Namespace:
     parser = arguments.parser("tests.torture.inbox", __doc__)
     parser.add_argument("--instances", type=int, default=3)
+    parser.add_argument("--workers", type=int, default=1, help="WORKERS of the consumer (default: 1)")
     parser.add_argument(
         "--without",
         choices=("dedupe", "holding", "offsets-last", "look-back"),

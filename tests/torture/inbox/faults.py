@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import cast
 
 from kafka.admin import OffsetSpec
@@ -27,6 +28,7 @@ from tests.torture.inbox import holding, rewinding, seeking
 from tests.torture.inbox.deaths import Hit
 from tests.torture.inbox.trial import GROUP, ConsumerTrial
 from tests.torture.insist import insist
+from tests.torture.points import SIGNALS
 from tests.torture.trial import Trial
 from tests.waiting import wait_until
 
@@ -60,12 +62,37 @@ def _thaw_later(pid: int, trial: Trial, chance: random.Random) -> None:
         os.kill(pid, signal.SIGCONT)
 
 
+def to_a_worker(deed: str, trial: Trial, chance: random.Random) -> None:
+    """One of the workers of an instance dies or freezes."""
+    pid = victim(trial, chance)
+    workers = _children(pid) if pid else []
+    if workers:
+        worker = chance.choice(workers)
+        with suppress(ProcessLookupError):
+            os.kill(worker, SIGNALS[deed])
+        _afterwards(deed, worker, trial, chance)
+
+
+def _afterwards(deed: str, pid: int, trial: Trial, chance: random.Random) -> None:
+    """A process, perhaps a worker, which is no member of the fleet, was killed or frozen."""
+    if deed == "stop":
+        _thaw_later(pid, trial, chance)
+    else:
+        trial.fleet.killed.add(pid)
+
+
+def _children(pid: int) -> list[int]:
+    with suppress(OSError):
+        return [*map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]
+    return []
+
+
 def at_point(point: str, deed: str, trial: Trial, chance: random.Random) -> None:
     """An instance dies or freezes itself at a point of its loop."""
     with armed(point, deed, trial):
         pid = passed(point, trial)
-    if pid and deed == "stop":
-        _thaw_later(pid, trial, chance)
+    if pid:
+        _afterwards(deed, pid, trial, chance)
 
 
 def terminate_backends(trial: Trial, chance: random.Random) -> None:
@@ -194,6 +221,10 @@ def _meanwhile(point: str, scene: Callable[[Trial, random.Random], None]) -> lis
     ]
 
 
+OF_WORKERS = (
+    Fault("kill-worker", partial(to_a_worker, "kill")),
+    Fault("stop-worker", partial(to_a_worker, "stop")),
+)
 FAULTS: dict[str, Fault] = {
     fault.name: fault
     for fault in (
@@ -201,6 +232,7 @@ FAULTS: dict[str, Fault] = {
         Fault("terminate", terminate),
         Fault("freeze", freeze),
         Fault("resize", resize, concurrent=False),
+        *OF_WORKERS,
         *_at_points(),
         Fault("terminate-backends", terminate_backends),
         *(ALL[name] for name in COMMON),

@@ -90,7 +90,7 @@ def _no_look_back() -> None:
 
     setattr(Moves, "require", lambda *_: None)  # noqa: B010
     setattr(DatabaseOffsets, "confirm", confirm)  # noqa: B010
-    setattr(DatabaseOffsets, "went_back", lambda _: False)  # noqa: B010
+    setattr(DatabaseOffsets, "_went_back", lambda *_: False)  # noqa: B010
 
 
 GUARDS: dict[str, Callable[[], None]] = {

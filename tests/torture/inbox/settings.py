@@ -38,6 +38,7 @@ INBOX = {
             "TOPICS": os.environ.get("TORTURE_TOPICS", "-").split(","),
             "GROUP": os.environ.get("TORTURE_GROUP", "torture"),
             "BATCH_SIZE": 25,
+            "WORKERS": int(os.environ.get("TORTURE_WORKERS", "1")),
         },
     },
     "ATTEMPTS": 2,

@@ -55,6 +55,7 @@ class ConsumerTrial(Trial):
         instances: int = 2,
         pace: float = 0.1,
         without: str = "",
+        workers: int = 1,
         clients: Sequence[str] = (KAFKA_PYTHON,),
     ) -> None:
         super().__init__(ground, seed=seed, relays=instances, writers=0, clients=clients)
@@ -63,6 +64,7 @@ class ConsumerTrial(Trial):
             "TORTURE_PROGRAM": "tests.torture.inbox.consumer",
             "TORTURE_TOPICS": ",".join(self.topics),
             "TORTURE_WITHOUT": without,
+            "TORTURE_WORKERS": str(workers),
         }
         self.fleet = Fleet(self.folder, self.environ, instances, self._turns)
         self.producer = Producer(ground.bootstrap_servers, list(self.topics), seed, pace=pace)

@@ -1,0 +1,1 @@
+"""A consumer service whose handlers do what its events say."""
