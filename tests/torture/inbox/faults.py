@@ -149,8 +149,8 @@ def tried_alone(deed: str, trial: Trial, chance: random.Random) -> None:
                 break
             at_point("mid-batch", "kill", trial, chance)
             time.sleep(SUSPECTED_SECONDS)
-    if pid and deed == "stop":
-        _thaw_later(pid, trial, chance)
+    if pid:
+        _afterwards(deed, pid, trial, chance)
 
 
 def while_stopped(deed: Callable[[ConsumerTrial], bool], trial: Trial, chance: random.Random) -> None:
