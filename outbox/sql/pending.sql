@@ -10,8 +10,9 @@ WITH position AS MATERIALIZED (
 SELECT position.shard, event.id, event.created_at
 FROM position
 CROSS JOIN LATERAL (
-    -- Transactions that were open when lo was taken and have committed into the window. id + 0 stops the
-    -- planner from searching them along the primary key.
+    -- Transactions that were open when lo was taken and have committed into the window. Here and below, id + 0
+    -- stops the planner from searching along the primary key: it prefers that if it believes the table to be
+    -- nearly empty.
     (SELECT id, created_at FROM {schema}outbox_event
      WHERE hi IS NOT NULL AND xid = ANY (ARRAY(SELECT pg_snapshot_xip(lo))) AND pg_visible_in_snapshot(xid, hi)
        AND id + 0 > pos AND bucket BETWEEN first_bucket AND last_bucket
@@ -30,7 +31,7 @@ CROSS JOIN LATERAL (
     -- rows.
     (SELECT id, created_at FROM {schema}outbox_event
      WHERE pos < head AND xid >= pg_snapshot_xmax(lo) AND xid < pg_snapshot_xmax(hi) AND pg_visible_in_snapshot(xid, hi)
-       AND id > pos AND bucket BETWEEN first_bucket AND last_bucket
+       AND id + 0 > pos AND bucket BETWEEN first_bucket AND last_bucket
      ORDER BY xid LIMIT {cap})
     UNION ALL
     -- What was committed since then.
