@@ -66,12 +66,13 @@ class Watchdog(threading.Thread):
                 ExitCode.ERROR,
                 "The lease ran out with a wave in flight: the process ends, so that no more is sent.",
             )
-        if now - max(self._last_beat, self._looked_at) > self._late_seconds:
-            self._looked_at = now
-            self._look()
         if now - max(self._last_beat, self._unstuck_at) > self._statement_seconds:
             self._unstuck_at = now
             self._unstick()
+        elif now - max(self._last_beat, self._looked_at) > self._late_seconds:
+            # Not while a statement is broken: what was found before is the reason of its error.
+            self._looked_at = now
+            self._look()
 
     def _end(self, code: ExitCode, why: str) -> None:
         print(f"relay: {why}", file=sys.stderr, flush=True)

@@ -79,6 +79,14 @@ def test_while_a_statement_takes_long_somebody_looks_now_and_then_what_it_waits_
     assert process.unstuck == 0
 
 
+def test_when_a_statement_is_broken_nobody_looks_again(process: Process) -> None:
+    """What was found before is the reason of the error that follows."""
+    began = boottime()
+    for seconds in (4, STATEMENT_SECONDS + 1):
+        process.watchdog.check(began + seconds)
+    assert (process.looks, process.unstuck) == (1, 1)
+
+
 def test_the_thread_looks_until_it_is_stopped(process: Process) -> None:
     process.deadline = boottime() - 1
     process.watchdog.start()
