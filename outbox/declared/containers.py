@@ -64,7 +64,7 @@ def dict_of(key: Converter, each: Converter, label: str) -> Converter:
     plain, exact, one = key.exact & {str}, each.exact, each.convert
 
     def convert(values: Any) -> dict[str, Any]:
-        if type(values) is not dict and not _is_plain_mapping(values):
+        if type(values) is not dict and not is_plain_mapping(values):
             raise refuse(values, label, "Give a dict.")
         written, names = {}, _names(values, key, plain)
         try:
@@ -78,7 +78,8 @@ def dict_of(key: Converter, each: Converter, label: str) -> Converter:
     return Converter(label, convert, frozenset({dict}))
 
 
-def _is_plain_mapping(values: object) -> bool:
+def is_plain_mapping(values: object) -> bool:
+    """Whether it is a mapping with one value for each key."""
     return issubclass(type(values), Mapping) and never(values) is None
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NotRequired, Required, get_origin
 
-from outbox.declared.containers import at
+from outbox.declared.containers import at, is_plain_mapping
 from outbox.declared.converter import Converter
-from outbox.declared.refusal import Refused, never, refuse
+from outbox.declared.refusal import Refused, refuse
 
 
 def is_named_tuple(cls: type) -> bool:
@@ -46,7 +46,7 @@ def typed_dict_of(cls: type, parts: dict[str, Converter], required: frozenset[st
     """A JSON object of the parts, in their order; those that are not required may be left out."""
 
     def convert(values: Any) -> dict[str, Any]:
-        if not issubclass(type(values), Mapping) or never(values):
+        if type(values) is not dict and not is_plain_mapping(values):
             raise refuse(values, cls.__qualname__, "Give a dict.")
         for name in values:
             if name not in parts:
