@@ -89,7 +89,8 @@ class Reshard(Outside):
                 }
                 return Part(Step(done=0, after=row.after, wait=LOOK_SECONDS), {"options": options})
         _require_privileges(using)
-        change = reshard(using, count, who=row.who, reason=row.reason, end=partial(_end, row, using))
+        begin, end = partial(_begin, row, using), partial(_end, row, using)
+        change = reshard(using, count, who=row.who, reason=row.reason, begin=begin, end=end)
         return Part(Step(done=0, after=1, last=True, events=change.renumbered), {})
 
     def forget(self, row: BulkOperation, using: str) -> None:
@@ -119,9 +120,17 @@ def _require_privileges(using: str) -> None:
         raise NotGranted(f"This database role may not divide the log. {' '.join(remedies)}")
 
 
+def _begin(row: BulkOperation, using: str) -> None:
+    """Lock its row. Otherwise another process would take it over from one that renumbers for long, and each
+    would take the shards from the other. Pausing and cancelling it wait for the lock.
+    """
+    ours = Operation.objects.using(using).filter(pk=row.pk, state=State.RUNNING)
+    if ours.select_for_update(no_key=True, of=("self",)).first() is None:
+        raise OutboxError(f"Operation {row.pk} does not run any more.")
+
+
 def _end(row: BulkOperation, using: str, entry: int, renumbered: int) -> None:
     """It is done with the deed, in one transaction. So it is never done twice, nor after it was cancelled."""
-    ours = Operation.objects.using(using).filter(pk=row.pk, state=State.RUNNING)
+    ours = Operation.objects.using(using).filter(pk=row.pk)
     done = {"done": row.options["count"], "events": renumbered, "after": 1, "error": "", "failures": 0}
-    if not ours.update(state=State.DONE, ended_at=Now(), carried_at=Now(), ledger=entry, **done):
-        raise OutboxError(f"Operation {row.pk} does not run any more.")
+    ours.update(state=State.DONE, ended_at=Now(), carried_at=Now(), ledger=entry, **done)

@@ -60,20 +60,22 @@ def reshard(
     dry_run: bool = False,
     who: str | None = None,
     reason: str = "",
+    begin: Callable[[], None] = lambda: None,
     end: Callable[[int, int], None] = lambda entry, renumbered: None,
 ) -> Change:
     """Divide the buckets evenly among ``count`` shards.
 
     Shards that are only split keep their position. Otherwise all shards first get one common position, and
     unpublished events are renumbered for it. Writers notice nothing. Relays take the new shards. Events that
-    were in flight are published again. ``end`` is called in the transaction, with the id of the ledger entry
-    and the number of renumbered events. Raises ValueError unless 1 <= count <= 256, and
-    PositionNotOfThisHistory where the database was restored.
+    were in flight are published again. ``begin`` and ``end`` are called in the transaction, ``end`` with the
+    id of the ledger entry and the number of renumbered events. Raises ValueError unless 1 <= count <= 256,
+    and PositionNotOfThisHistory where the database was restored.
     """
     ranges = ranges_of(count)
     with by_index(using):
         refuse_another_history(using)
     with _claimed(using, dry_run=dry_run):
+        begin()
         old = list(Shard.objects.using(using).order_by("id"))
         parents = [_parent(old, first, last) for first, last in ranges]
         split = [_position(using, parent) for parent in parents if parent is not None]

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.db.models.functions import Now
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
@@ -75,6 +76,7 @@ def test_a_merge_waits_until_few_events_are_left_to_publish(backlog: Client, log
     assert Shard.objects.count() == 2
     assert f"outbox_operations {row.pk} --cancel" in backlog.get(PAGE, asked(4)).content.decode()
     OutboxEvent.objects.filter(pk=OutboxEvent.objects.order_by("-pk")[0].pk).delete()
+    Operation.objects.filter(pk=row.pk).update(due_at=Now())
     assert operations.carry_outside("default", requests.name()) is not None
     row.refresh_from_db()
     assert (row.state, row.done, row.events, Shard.objects.count()) == ("done", 1, 5, 1)
@@ -97,6 +99,7 @@ def test_what_is_cancelled_in_the_last_moment_is_not_done(
     backlog.post(PAGE, asked(1))
     row = Operation.objects.get(state="running")
     OutboxEvent.objects.all().delete()
+    Operation.objects.filter(pk=row.pk).update(due_at=Now())
     work = RESHARD.work
 
     def late(taken: Any, using: str) -> Any:
@@ -138,9 +141,17 @@ def test_the_command_merges_at_once_or_waits_and_continues(backlog: Client) -> N
     operations.pause("default", row.pk, "mara")
     OutboxEvent.objects.all().delete()
     out = StringIO()
-    call_command("outbox_shards", "1", verbosity=0, stdout=out)
+    call_command("outbox_shards", "1", "--wait", verbosity=0, stdout=out)
     assert out.getvalue().splitlines()[0] == f"Continuing operation {row.pk}."
     assert (Operation.objects.get(pk=row.pk).state, Shard.objects.count()) == ("done", 1)
+
+
+def test_the_command_does_at_once_what_the_page_waits_with(backlog: Client) -> None:
+    backlog.post(PAGE, asked(1))
+    row, out = Operation.objects.get(state="running"), StringIO()
+    call_command("outbox_shards", "1", stdout=out, stderr=StringIO())
+    assert out.getvalue().splitlines()[0] == f"Cancelled operation {row.pk}, which waits."
+    assert (Operation.objects.get(pk=row.pk).state, Shard.objects.count()) == ("cancelled", 1)
 
 
 def test_it_takes_its_permission_and_a_token_and_few_queries(staff: Staff) -> None:

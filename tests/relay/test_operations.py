@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import timedelta
 from io import StringIO
+from threading import Thread
 from typing import Any
 from uuid import uuid4
 
@@ -16,8 +18,17 @@ from django.db import connection
 from django.db.models.functions import Now
 
 from outbox.models import Held, Hold, Ledger, Operation, Shard
-from outbox.operations.bulk import operations
-from outbox_core.operations.bulk.carrier import Carrier
+from outbox.operations import auditing
+from outbox.operations.bulk import AUDIT, operations
+from outbox.operations.dividing import order
+from outbox.operations.resharding import reshard
+from outbox_core.database import own_connection
+from outbox_core.operations.bulk import operations as carrying
+from outbox_core.operations.bulk.carrier import Carrier, OutsideCarrier
+from outbox_core.operations.bulk.model import BulkOperation
+from outbox_core.operations.bulk.selection import Selection
+from outbox_core.operations.bulk.step import Step
+from outbox_core.operations.bulk.verb import Part
 from outbox_core.wire.encode import BinaryEncoder
 from relay.conf import RelaySettings
 from relay.engine import Relay
@@ -42,16 +53,24 @@ def held() -> list[Hold]:
 
 
 @pytest.fixture
-def other_session() -> Iterator[Callable[[Hold], Any]]:
-    """Locks a hold in another session, until the session is closed."""
+def sessions() -> Iterator[Callable[[], Any]]:
+    """Opens other sessions, which are closed at the end."""
     name, base = connection.settings_dict, connection.get_connection_params()
-    with psycopg.connect(**{**base, "dbname": name["NAME"], "cursor_factory": psycopg.Cursor}) as session:
+    options = {**base, "dbname": name["NAME"], "cursor_factory": psycopg.Cursor}
+    with ExitStack() as stack:
+        yield lambda: stack.enter_context(psycopg.connect(**options))
 
-        def lock(hold: Hold) -> Any:
-            session.execute("SELECT FROM outbox_hold WHERE id = %s FOR UPDATE", [hold.pk])
-            return session
 
-        yield lock
+@pytest.fixture
+def other_session(sessions: Callable[[], Any]) -> Callable[[Hold], Any]:
+    """Locks a hold in another session, until the session is closed."""
+
+    def lock(hold: Hold) -> Any:
+        session = sessions()
+        session.execute("SELECT FROM outbox_hold WHERE id = %s FOR UPDATE", [hold.pk])
+        return session
+
+    return lock
 
 
 def state(pk: int) -> tuple[str, int, int]:
@@ -201,3 +220,69 @@ def test_operations_are_listed_and_changed_by_command(
     with pytest.raises(CommandError, match="There is no operation 0"):
         run(0)
     assert '"percent": 100' in run(json=True)
+
+
+def test_a_division_of_the_log_that_takes_long_is_left_to_the_process_that_does_it(
+    sessions: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each would take the shards from the other, and neither could finish."""
+    monkeypatch.setattr(carrying, "LEASE_SECONDS", 0.0)
+    reshard("default", 4)
+    row, writer = operations.begin(order(1, "mara"), "default", 1), sessions()
+    writer.execute("LOCK TABLE outbox_event IN SHARE MODE")
+    first, second = (Thread(target=carry_outside, args=[row.pk, by], daemon=True) for by in ("one", "two"))
+    first.start()
+    waits = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+    wait_until(lambda: writer.execute(waits).fetchone()[0], SECONDS, "the first one renumbers events")
+    claim = set(Shard.objects.values_list("owner", "epoch"))
+    second.start()
+    second.join(SECONDS)
+    assert not second.is_alive()
+    assert set(Shard.objects.values_list("owner", "epoch")) == claim
+    writer.rollback()
+    first.join(SECONDS)
+    row = Operation.objects.get(pk=row.pk)
+    assert (row.state, row.error, row.done, Shard.objects.count()) == ("done", "", 1, 1)
+
+
+def carry_outside(pk: int, by: str) -> None:
+    """A part of it, as another process does it."""
+    with own_connection("default"):
+        operations.carry_outside("default", by, only=pk)
+
+
+def test_an_audit_that_waits_for_its_rate_keeps_no_other_operation_waiting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(AUDIT, "work", lambda row, using: Part(Step(done=1_000, after=row.after), {}))
+    audit = audited(rate=1.0)
+    with OutsideCarrier(operations, "default", "a test") as carrier:
+        carrier.notice()
+        wait_until(lambda: done(audit), SECONDS, "a part is compared")
+        operations.begin(order(2, "mara"), "default", 2)
+        wait_until(lambda: Shard.objects.count() == 2, SECONDS, "the log is divided")
+        assert done(audit) == 1_000
+
+
+@pytest.mark.parametrize("deed", ["pause", "cancel"])
+def test_an_audit_that_is_stopped_between_two_parts_keeps_nothing_open(
+    deed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forgotten: list[int] = []
+    monkeypatch.setattr(AUDIT, "work", lambda row, using: Part(Step(done=1_000, after=row.after), {}))
+    monkeypatch.setattr(AUDIT, "forget", lambda row, using: forgotten.append(row.pk))
+    audit = audited(rate=100.0)
+    with OutsideCarrier(operations, "default", "a test") as carrier:
+        carrier.notice()
+        wait_until(lambda: done(audit), SECONDS, "a part is compared")
+        getattr(operations, deed)("default", audit.pk, "mara")
+        wait_until(lambda: audit.pk in forgotten, SECONDS, "its reader is closed")
+
+
+def audited(rate: float) -> BulkOperation:
+    asked = auditing.order(Selection(all=True), [], "mara", rate=rate)
+    return operations.begin(asked, "default", 1)
+
+
+def done(row: BulkOperation) -> int:
+    return Operation.objects.get(pk=row.pk).done

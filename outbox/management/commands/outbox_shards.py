@@ -58,15 +58,21 @@ class Command(OutboxFollowing):
             self.say(f"  {plural(row.events, 'event')}, not published yet, renumbered.")
 
     def _begun(self, count: int, who: str, options: dict[str, Any]) -> BulkOperation:
-        """A new one, or one into as many shards that was interrupted."""
-        using = self.using(options)
+        """A new one, or one into as many shards that was interrupted. One that would wait is replaced by one
+        that does it at once.
+        """
+        using, most = self.using(options), MOST if options["wait"] else None
         earlier = unfinished(using)
-        if earlier is not None and earlier.options["count"] == count:
+        if earlier is None or earlier.options["count"] != count:
+            pass  # the check of a new one refuses to begin beside another
+        elif most is None and earlier.options["most"] is not None:
+            self.say(f"Cancelled operation {earlier.pk}, which waits.")
+            self.operations.cancel(using, earlier.pk, who)
+        else:
             self.say(f"Continuing operation {earlier.pk}.")
             if earlier.state in STOPPED:
                 self.operations.resume(using, earlier.pk, who)
             return earlier
-        most = MOST if options["wait"] else None
         return self.operations.begin(
             order(count, who, reason=options["reason"].strip(), most=most), using, count
         )

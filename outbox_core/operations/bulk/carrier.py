@@ -78,8 +78,12 @@ class OutsideCarrier(Carrier):
     def _is_any_running(self) -> bool:
         return self._operations.is_any_running(self._using, outside=True)
 
+    def _carry(self) -> None:
+        super()._carry()
+        self._operations.forget_lost(self._using, self._name)
+
     def _turn(self) -> float:
         began = time.monotonic()
         wait = self._operations.carry_outside(self._using, self._name)
         rest = (time.monotonic() - began) * REST
-        return LOOK_SECONDS if wait is None else max(wait, min(rest, STOP_SECONDS))
+        return LOOK_SECONDS if wait is None else min(max(wait, rest), STOP_SECONDS)  # others may be due

@@ -49,6 +49,8 @@ class Operations:
     passing: tuple[type[Exception], ...] = ()
     elsewhere: dict[tuple[str, int], Exception] = field(default_factory=dict, init=False)
     """The operations that this process cannot carry out, by database and id, and why."""
+    begun: dict[tuple[str, str, int], BulkOperation] = field(default_factory=dict, init=False)
+    """Those of which this process may have something in memory, by database, its own name and id."""
 
     def command(self, row: BulkOperation) -> str:
         """The command that shows it and, with an option, changes it: ``manage.py outbox_operations 12``."""
@@ -134,34 +136,51 @@ class Operations:
         """Do a part of an operation whose verb is ``Outside``. Returns the seconds until its next part, None
         if there is no such operation that no other process does. Raises as ``carry``.
         """
+        self.forget_lost(using, by)
         row = self._take(using, by, only)
         if row is None:
             return None
         verb = self.verb(row)
         if not isinstance(verb, Outside):
             raise TypeError(f"{row} is done in chunks")
+        self.begun[using, by, row.pk] = row
         try:
             step, values = verb.work(row, using)
         except Exception as error:  # as in ``carry``
-            verb.forget(row, using)
-            self._not_done(row, using, error)
+            self._forget(using, by, row)
+            self._not_done(row, using, error, lease=LEASE_SECONDS)
             return 2.0**row.failures
         wait = max(step.wait, pause_after(step.done, row.rate))
         if not self._report(row, using, by, step._replace(wait=wait + LEASE_SECONDS), values) or step.last:
-            verb.forget(row, using)
+            self._forget(using, by, row)
         return wait
 
+    def forget_lost(self, using: str, by: str) -> None:
+        """Drop what this process has in memory of operations that do not run any more, or that another
+        process has taken over.
+        """
+        for (database, name, pk), row in [*self.begun.items()]:
+            ours = self.rows(using).running().filter(pk=pk, carried_by=by)
+            if (database, name) == (using, by) and not ours.exists():
+                self._forget(using, by, row)
+
+    def _forget(self, using: str, by: str, row: BulkOperation) -> None:
+        verb = self.verb(row)
+        if self.begun.pop((using, by, row.pk), None) is not None and isinstance(verb, Outside):
+            verb.forget(row, using)
+
     def _take(self, using: str, by: str, only: int | None) -> BulkOperation | None:
-        """One that this process has already, or that no process has."""
+        """One that is due and that this process has already, or that no process has."""
         rows = self._possible(using).running().filter(verb__in=self._outside)
         if only is not None:
             rows = rows.filter(pk=only)
         with pinned(using, LIMITS):
-            free = rows.filter(Q(carried_by=by) | Q(due_at__lte=Now())).order_by("due_at", "pk")
+            lease = timedelta(seconds=LEASE_SECONDS)
+            ours = Q(carried_by=by, due_at__lte=Now() + lease)  # for others, its lease lies behind its wait
+            free = rows.filter(ours | Q(due_at__lte=Now())).order_by("due_at", "pk")
             row = free.select_for_update(no_key=True, skip_locked=True, of=("self",)).first()
             if row is not None:
-                until = Now() + timedelta(seconds=LEASE_SECONDS)
-                self.rows(using).filter(pk=row.pk).update(carried_by=by, due_at=until)
+                self.rows(using).filter(pk=row.pk).update(carried_by=by, due_at=Now() + lease)
         return row
 
     def _report(self, row: BulkOperation, using: str, by: str, step: Step, values: Mapping[str, Any]) -> bool:
@@ -175,11 +194,11 @@ class Operations:
             self._chunk(now, using, by, lambda row, using, size: step)
         return True
 
-    def _not_done(self, row: BulkOperation, using: str, error: Exception) -> None:
+    def _not_done(self, row: BulkOperation, using: str, error: Exception, lease: float = 0.0) -> None:
         if self.verb(row).belongs_elsewhere(error):
             self.elsewhere[using, row.pk] = error
         else:
-            self._failed(row, using, error)
+            self._failed(row, using, error, lease)
 
     def carry_own(self, using: str, pk: int, by: str, step: Callable[[BulkOperation], Step]) -> bool:
         """Do a chunk of a running operation in another way, which only this process can. Returns whether it
@@ -307,12 +326,12 @@ class Operations:
             made = entries.create(**values, count=step.done, outcome=outcome)
             self.rows(using).filter(pk=row.pk).update(ledger=made.pk)
 
-    def _failed(self, row: BulkOperation, using: str, error: Exception) -> None:
+    def _failed(self, row: BulkOperation, using: str, error: Exception, lease: float) -> None:
         """Try the chunk again later, or give up."""
         refused = isinstance(error, self.refusals) and not isinstance(error, self.passing)
         over = refused or row.failures + 1 >= TRIES
         values: dict[str, Any] = {"error": describe(error), "failures": row.failures + 1}
-        values["due_at"] = Now() + timedelta(seconds=2.0**row.failures)
+        values["due_at"] = Now() + timedelta(seconds=2.0**row.failures + lease)
         if over:
             values |= {"state": State.FAILED, "ended_at": Now()}
         with pinned(using):
