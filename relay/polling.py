@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from outbox_core.process.clock import boottime
 
-SHORTEST_SECONDS = 0.002
+SHORTEST_SECONDS = 0.001
 SHARE = 0.1
 """The pause as a share of the silence so far: after a long silence, a longer pause does no harm."""
 
