@@ -29,7 +29,7 @@ serve: $(READY) ## The shop, the relays and the consumers, to click through; Ctr
 unit: $(READY) ## The tests that need no service, in seconds
 	@$(BIN)/python -m pytest -q -m unit $(ARGS)
 
-test: $(READY) ## All tests, on PostgreSQL and Kafka of their own, in two processes side by side
+test: $(READY) ## All tests, on PostgreSQL and Kafka of their own, in three processes side by side
 	@$(BIN)/python -m tests $(ARGS)
 
 matrix: $(READY) ## Unit and integration tests on every supported Python, Django and PostgreSQL

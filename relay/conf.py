@@ -49,7 +49,7 @@ class RelaySettings:
     """How long the right to publish a shard lasts. A relay that dies is replaced within this time."""
     poll_seconds: Seconds = 0.25
     """The longest pause between two polls, after some seconds of silence; at most a third of
-    ``lease_seconds``. Just after an event the pause is 2 ms; then it is a tenth of the silence so far.
+    ``lease_seconds``. Just after an event the pause is 1 ms; then it is a tenth of the silence so far.
     """
     page_rows: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 2_000
     """The most events that one read of the log returns."""

@@ -1,4 +1,4 @@
-"""Runs all tests, in two processes side by side; with arguments, runs pytest with them."""
+"""Runs all tests, in three processes side by side; with arguments, runs pytest with them."""
 
 from __future__ import annotations
 
@@ -7,35 +7,59 @@ import subprocess
 import sys
 import tempfile
 import time
-from typing import BinaryIO
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import partial
 
 PYTEST = [sys.executable, "-m", "pytest"]
-FIRST, REST = "acceptance", "not acceptance"
+KAFKA = ["tests/inbox", "tests/publishers", "tests/relay", "tests/torture", "tests/upgrade"]
+"""Folders of tests that wait for Kafka rather than for the database."""
+FIRST = ["-m", "acceptance"]
+OTHERS = (
+    ["-m", "not acceptance", *KAFKA],
+    ["-m", "not acceptance", *(f"--ignore={folder}" for folder in KAFKA)],
+)
 
 
 def main(arguments: list[str]) -> int:
-    """Both halves wait more than they work. Each has services of its own, because transaction ids belong to a
+    """All three wait more than they work. Each has services of its own, because transaction ids belong to a
     whole server and many tests count them. Whole processes have to be in time with their leases and sessions,
-    so the other half has a lower priority.
+    so the others have a lower priority.
     """
     if arguments or "DATABASE_URL" in os.environ:
         return subprocess.call([*PYTEST, *arguments])
-    with tempfile.NamedTemporaryFile() as output:
-        slower = ["nice", "-n", "5", *PYTEST, "-m", REST]
-        with subprocess.Popen(slower, stdout=output, stderr=subprocess.STDOUT) as rest:
-            failed = subprocess.call([*PYTEST, "-m", FIRST]) != 0
-            with open(output.name, "rb") as printed:
-                while rest.poll() is None:
-                    _show(printed)
-                    time.sleep(1)
-                _show(printed)
-            failed |= rest.returncode != 0
+    with ExitStack() as running:
+        others = [running.enter_context(_beside(part)) for part in OTHERS]
+        failed = subprocess.call([*PYTEST, *FIRST]) != 0
+        for follow in others:
+            failed |= follow() != 0
     return int(failed)
 
 
-def _show(printed: BinaryIO) -> None:
-    """Prints what came since; one who waits for the other half sees how far it is."""
-    sys.stdout.buffer.write(printed.read())
+@contextmanager
+def _beside(part: Sequence[str]) -> Iterator[Callable[[], int]]:
+    """Run a part of the tests. Yields a function that prints its output, also what is still to come, and
+    returns its exit code.
+    """
+    slower = ["nice", "-n", "5", *PYTEST, *part]
+    with (
+        tempfile.NamedTemporaryFile() as output,
+        subprocess.Popen(slower, stdout=output, stderr=subprocess.STDOUT) as process,
+    ):
+        yield partial(_follow, process, output.name)
+
+
+def _follow(process: subprocess.Popen[bytes], output: str) -> int:
+    with open(output, "rb") as printed:
+        while process.poll() is None:
+            _show(printed.read())
+            time.sleep(1)
+        _show(printed.read())
+    return process.returncode
+
+
+def _show(printed: bytes) -> None:
+    sys.stdout.buffer.write(printed)
     sys.stdout.buffer.flush()
 
 
