@@ -21,11 +21,8 @@ class Question(Generic[T]):
 
     def __init__(self, ask: Callable[[], T]) -> None:
         self._since = time.monotonic()
-        self._ended: list[float] = []
         self._answer: Future[T] = Future()
-        thread = Thread(
-            target=_fill, args=[self._answer, ask, self._ended], name="relay-question", daemon=True
-        )
+        thread = Thread(target=_fill, args=[self._answer, ask], name="relay-question", daemon=True)
         try:
             thread.start()
         except RuntimeError as error:
@@ -33,8 +30,8 @@ class Question(Generic[T]):
 
     @property
     def age(self) -> float:
-        """Seconds since it was asked, up to its answer."""
-        return (self._ended[0] if self._ended else time.monotonic()) - self._since
+        """Seconds since it was asked."""
+        return time.monotonic() - self._since
 
     def is_answered(self, seconds: float) -> bool:
         """Wait ``seconds`` for the answer. Returns whether it came."""
@@ -51,14 +48,10 @@ class Question(Generic[T]):
             del answer
 
 
-def _fill(answer: Future[T], ask: Callable[[], T], ended: list[float]) -> None:
-    """It knows nothing of the question: an error that the question held would keep the client open."""
+def _fill(answer: Future[T], ask: Callable[[], T]) -> None:
     try:
-        result = ask()
-        ended.append(time.monotonic())
-        answer.set_result(result)
+        answer.set_result(ask())
     except BaseException as error:
-        ended.append(time.monotonic())
         answer.set_exception(error)
     finally:
         del answer, ask

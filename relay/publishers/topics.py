@@ -12,8 +12,6 @@ MAX_MESSAGE_BYTES = "max.message.bytes"
 MIN_IN_SYNC = "min.insync.replicas"
 """The option of a topic that says how many replicas must be in sync for a write with acks=all."""
 LIMITS = (MAX_MESSAGE_BYTES, MIN_IN_SYNC)
-Limits = Mapping[str, int]
-"""These options of a topic, without those that are not known."""
 
 _REMEDIES = {
     Trouble.TOPIC_MISSING: "Topic {!r} does not exist: create it, or let the broker create topics.",
@@ -30,8 +28,8 @@ class Topic:
 
     ``replicas`` says how many replicas its partitions have in sync, and in all, without the partitions that
     have no leader; ``leaderless`` is whether there are such. ``max_bytes`` is the largest batch that it takes
-    (max.message.bytes), None if this client may not ask or has no answer yet. Then ``narrowed_to`` is tried
-    after a larger batch was refused.
+    (max.message.bytes), None if this client may not ask. Then ``narrowed_to`` is tried after a larger batch
+    was refused.
     """
 
     name: str
@@ -42,8 +40,8 @@ class Topic:
     replicas: frozenset[tuple[int, int]] = frozenset()
     leaderless: bool = False
 
-    def limited(self, limits: Limits) -> Topic:
-        """The same topic with its options, as far as they are known."""
+    def limited(self, limits: Mapping[str, int]) -> Topic:
+        """The same topic with its options, without those that this client may not ask for."""
         least = limits.get(MIN_IN_SYNC, 0)  # brokers ask for no more than there are in all (KIP-966)
         short = any(in_sync < min(least, every) for in_sync, every in self.replicas)
         trouble = self.trouble or (Trouble.NOT_ENOUGH_REPLICAS if short else None)

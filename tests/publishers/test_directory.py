@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from threading import Event
 
 import pytest
 
 from relay.publishers.base import Trouble
 from relay.publishers.directory import ASK_AGAIN_SECONDS, KEPT_SECONDS, LEADERLESS_SECONDS, TopicDirectory
 from relay.publishers.topics import Topic
-from tests.waiting import wait_until
 
 
 class Cluster:
@@ -20,23 +18,10 @@ class Cluster:
         self.has: set[str] = set()
         self.leaderless: set[str] = set()
         self.asked = 0
-        self.has_limits = False
-        self.limits_asked = list[Collection[str]]()
-        self.answers = Event()
-        self.answers.set()
 
     def __call__(self, names: Collection[str], seconds: float) -> list[Topic]:
         self.asked += 1
         return [self._topic(name) for name in names]
-
-    def limits(self, names: Collection[str], seconds: float) -> dict[str, dict[str, int]]:
-        """The answer comes when ``answers`` is set."""
-        self.limits_asked.append(names)
-        self.answers.wait(60)
-        return {name: {"max.message.bytes": 1_000} for name in names if self.has_limits}
-
-    def close(self) -> None:
-        self.answers.set()
 
     def _topic(self, name: str) -> Topic:
         trouble = None if name in self.has else Trouble.TOPIC_MISSING
@@ -121,54 +106,3 @@ def test_a_topic_that_is_still_written_is_not_forgotten(clock: list[float]) -> N
     directory.learn(["a"], 1)
     assert directory["a"].narrowed_to == 1_000
     assert directory.known == {"a"}
-
-
-def test_limits_without_an_answer_keep_no_topic_waiting_and_are_asked_for_once() -> None:
-    cluster = Cluster()
-    cluster.has, cluster.has_limits = {"a"}, True
-    cluster.answers.clear()
-    directory = TopicDirectory(cluster)
-    for _ in range(3):
-        directory.learn(["a"], 0.1)
-        assert directory["a"].max_bytes is None
-    assert cluster.limits_asked == [["a"]]
-    cluster.answers.set()
-
-    def known() -> bool:
-        directory.learn(["a"], 1)
-        return directory["a"].max_bytes == 1_000
-
-    wait_until(known, 60, "the limits are known")
-    assert cluster.limits_asked == [["a"]]
-
-
-def test_an_answer_that_is_too_long_for_the_link_is_asked_for_in_parts(clock: list[float]) -> None:
-    names = [f"topic {number}" for number in range(16)]
-    cluster = Cluster()
-    cluster.has, cluster.has_limits = set(names), True
-    cluster.answers.clear()
-    directory = TopicDirectory(cluster)
-    directory.learn(names, 0)
-    clock[0] += 20
-    directory.learn(names, 0)
-    directory.learn(names, 1)
-    assert len(cluster.limits_asked) == 1, "it is asked again at once, and keeps the link busy"
-    while any(directory[name].max_bytes is None for name in names):
-        clock[0] += 61
-        directory.learn(names, 1)
-    assert len(cluster.limits_asked[1]) == 8
-
-
-def test_limits_that_may_be_wrong_are_not_judged_by(clock: list[float]) -> None:
-    """A record that is too large for a limit that was raised would be held."""
-    cluster = Cluster()
-    cluster.has, cluster.has_limits = {"a"}, True
-    directory = TopicDirectory(cluster)
-    directory.learn(["a"], 1)
-    known = directory["a"]
-    assert known.max_bytes == 1_000
-    directory.forget(["a"])
-    cluster.answers.clear()
-    directory.learn(["a"], 0.1)
-    assert directory["a"].max_bytes is None
-    cluster.answers.set()

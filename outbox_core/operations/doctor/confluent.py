@@ -145,8 +145,7 @@ class ConfluentInspector:
 
     def _asked(self, ask: Callable[[Any], T]) -> T:
         try:
-            if self._admin is None:  # one that is connected counts as false: it has a length
-                self._admin = self._kafka.admin.AdminClient(self._options, logger=self._reports)
+            self._admin = self._admin or self._kafka.admin.AdminClient(self._options, logger=self._reports)
             answer = ask(self._admin)
         except self._errors as error:
             if self._admin is not None:

@@ -61,7 +61,7 @@ class ConfluentPublisher:
         self._creates = str(options.get("allow.auto.create.topics", True)).lower() == "true"
         self._reports = ClientReports()
         self._describe = TopicDescriber(self._options, self._reports)
-        self._topics = TopicDirectory(self._describe, patience=delivery_seconds)
+        self._topics = TopicDirectory(self._describe, give_up=self._describe.close, patience=delivery_seconds)
         self._pace = Pace(delivery_seconds)
         self._throttle = Throttle(self._options.get("throttle_cb"))
         self.handed_over: Callable[[], object] = lambda: None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Container, Mapping
 from concurrent.futures import Future, wait
 from typing import Any
@@ -13,6 +14,7 @@ from outbox_core.librdkafka import ClientReports
 from relay.publishers.base import Trouble
 from relay.publishers.topics import LIMITS, Topic, internal, unnameable
 
+CONFIG_SECONDS = 1.0
 SLICE_SECONDS = 0.2
 
 _TROUBLES = {
@@ -33,17 +35,25 @@ class TopicDescriber:
 
     def __call__(self, names: Collection[str], seconds: float) -> list[Topic]:
         """Raises KafkaException when the broker does not answer."""
-        admin = self._connected()
+        admin = self._admin = self._admin or AdminClient(self._options, logger=self._reports)
+        deadline = time.monotonic() + seconds
         described = admin.describe_topics(
             TopicCollection(list(names)), include_authorized_operations=True, request_timeout=seconds
         )
         self._wait(admin, described.values())
-        return [_topic(name, answer) for name, answer in described.items()]
+        topics = [_topic(name, answer) for name, answer in described.items()]
+        limits = self._limits(admin, [t.name for t in topics if t.trouble is None], deadline)
+        admin.poll(0)
+        return [topic.limited(limits.get(topic.name, {})) for topic in topics]
 
-    def limits(self, names: Collection[str], seconds: float) -> dict[str, dict[str, int]]:
-        """The answer has all options of each topic, about 2 kB: the client cannot ask for some of them."""
-        admin = self._connected()
+    def _limits(
+        self, admin: AdminClient, names: Collection[str], deadline: float
+    ) -> dict[str, dict[str, int]]:
+        """The options by topic, without topics that this client may not ask about."""
+        if not names:
+            return {}
         resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
+        seconds = max(CONFIG_SECONDS, deadline - time.monotonic())
         answers = admin.describe_configs(resources, request_timeout=seconds)
         self._wait(admin, answers.values())
         return {
@@ -52,18 +62,11 @@ class TopicDescriber:
             if _error(answer, but=[KafkaError.TOPIC_AUTHORIZATION_FAILED]) is None
         }
 
-    def _connected(self) -> AdminClient:
-        admin = self._admin
-        if admin is None:  # one that is connected counts as false: it has a length
-            admin = self._admin = AdminClient(self._options, logger=self._reports)
-        return admin
-
     def _wait(self, admin: AdminClient, answers: Collection[Future[Any]]) -> None:
         """Wait for all. Raises TimeoutError if this was closed meanwhile."""
         while wait(answers, SLICE_SECONDS).not_done:
             if self._admin is not admin:
                 raise TimeoutError("the question was cancelled")
-        admin.poll(0)
 
     def close(self) -> None:
         self._admin = None

@@ -61,7 +61,7 @@ class KafkaPythonPublisher:
         self._compressed = self._options.get("compression_type") is not None
         self._creates = self._options.get("allow_auto_create_topics", True)
         self._describe = TopicDescriber(self._options)
-        self._topics = TopicDirectory(self._describe, patience=delivery_seconds)
+        self._topics = TopicDirectory(self._describe, give_up=self._describe.close, patience=delivery_seconds)
         self._pace = Pace(delivery_seconds)
         self._partitions: dict[str, int] = {}
         self._producer: Producer | None = None

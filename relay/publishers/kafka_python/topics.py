@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from threading import Lock
-from typing import Any, TypeVar
+from typing import Any
 
 from kafka import KafkaAdminClient
 from kafka import errors as kafka_errors
@@ -15,8 +15,6 @@ from relay.publishers.base import Trouble
 from relay.publishers.kafka_python.network import Network
 from relay.publishers.kafka_python.options import answered_within, made
 from relay.publishers.topics import LIMITS, Topic, internal, unnameable
-
-T = TypeVar("T")
 
 CLOSE_SECONDS = 1.0
 
@@ -40,24 +38,15 @@ class TopicDescriber:
 
     def __call__(self, names: Collection[str], seconds: float) -> list[Topic]:
         """Raises the client's error when the broker does not answer."""
-        return self._answer(_Admin.describe, names, seconds)
-
-    def limits(self, names: Collection[str], seconds: float) -> dict[str, dict[str, int]]:
-        """Raises the client's error when the broker does not answer."""
-        return self._answer(_Admin.limits, names, seconds)
-
-    def _answer(
-        self, ask: Callable[[_Admin, Collection[str]], T], names: Collection[str], seconds: float
-    ) -> T:
         admin = self._admin = self._admin or _Admin(self._options, seconds)
         try:
-            answer = ask(admin, names)
+            topics = admin.describe(names)
         except BaseException:
             if self._admin is admin:
                 self.close()
             raise
         self._trouble = ""
-        return answer
+        return topics
 
     def create(self, names: Collection[str]) -> None:
         """Ask for topics that do not exist: a broker that creates topics begins to do so now."""
@@ -95,36 +84,35 @@ class _Admin:
 
     def describe(self, names: Collection[str]) -> list[Topic]:
         with self._lock:
-            topics = [_topic(description) for description in self._connected().describe_topics(list(names))]
-            self._answered()
-        return topics
+            return self._describe(names)
 
-    def limits(self, names: Collection[str]) -> dict[str, dict[str, int]]:
-        """The options by topic, without topics that this client may not ask about."""
-        only = dict.fromkeys(LIMITS)
-        resources = [ConfigResource(ConfigResourceType.TOPIC, name, only) for name in names]
-        with self._lock:
-            described = self._connected().describe_configs(resources, config_filter="all").get("topic", {})
-            self._answered()
-        return {
-            topic: {name: int(configs[name]["value"]) for name in LIMITS if name in configs}
-            for topic, configs in described.items()
-        }
-
-    def _connected(self) -> KafkaAdminClient:
+    def _describe(self, names: Collection[str]) -> list[Topic]:
         if self._client is None:
             self._client = made(KafkaAdminClient, **self._options, kafka_client=self._connect)
-        return self._client
-
-    def _answered(self) -> None:
+        topics = [_topic(description) for description in self._client.describe_topics(list(names))]
+        limits = self._limits([topic.name for topic in topics if topic.trouble is None])
         if self._network is not None:
             self._network.answered()
+        return [topic.limited(limits.get(topic.name, {})) for topic in topics]
 
     def create(self, names: Collection[str]) -> None:
         assert self._network is not None, "describe() comes first"
         topics = [MetadataRequest.MetadataRequestTopic(name=name) for name in names]
         with self._lock:
             self._network.ask(MetadataRequest(topics=topics, allow_auto_topic_creation=True))
+
+    def _limits(self, names: Collection[str]) -> dict[str, dict[str, int]]:
+        """The options by topic, without topics that this client may not ask about."""
+        assert self._client is not None
+        if not names:
+            return {}
+        only = dict.fromkeys(LIMITS)
+        resources = [ConfigResource(ConfigResourceType.TOPIC, name, only) for name in names]
+        described = self._client.describe_configs(resources, config_filter="all").get("topic", {})
+        return {
+            topic: {name: int(configs[name]["value"]) for name in LIMITS if name in configs}
+            for topic, configs in described.items()
+        }
 
 
 def _topic(description: Mapping[str, Any]) -> Topic:
