@@ -227,13 +227,13 @@ def test_a_relay_carries_it_out_and_another_one_after_a_crash(
     writer: Callable[[], Writer],
     topic: Callable[..., str],
 ) -> None:
-    name, w = topic(3), writer()
+    topics, w = [topic(3), topic(3)], writer()
     for key in range(20):
-        w.insert(f"k{key}", 100, topic=name)
+        w.insert(f"k{key}", 100, topic=topics[key % 2])
     w.commit()
     first = relay()
     wait_until(lambda: first.owns, START_SECONDS, "the relay owns the shard")
-    order = auditing.order(ALL, [name], "mara", rate=200)
+    order = auditing.order(ALL, topics, "mara", rate=200)
     row = operations.begin(order, "default", 2_000)
 
     def now() -> Operation:
