@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Callable, Iterator
 
 import django
+import hypothesis
 import pytest
 
 import devstack
@@ -18,6 +19,12 @@ from tests.flushing import delete_instead
 from tests.sealed import sealed
 
 Topics = Callable[..., str]
+
+# A test has no time limit: the machine may be busy with others.
+hypothesis.settings.register_profile(
+    "busy", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("busy")
 
 
 def pytest_addoption(pluginmanager: pytest.PytestPluginManager) -> None:
