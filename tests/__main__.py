@@ -24,7 +24,7 @@ OTHERS = (
 def main(arguments: list[str]) -> int:
     """All three wait more than they work. Each has services of its own, because transaction ids belong to a
     whole server and many tests count them. Whole processes have to be in time with their leases and sessions,
-    so the others have a lower priority.
+    so the others have a much lower priority.
     """
     if arguments or "DATABASE_URL" in os.environ:
         return subprocess.call([*PYTEST, *arguments])
@@ -41,7 +41,7 @@ def _beside(part: Sequence[str]) -> Iterator[Callable[[], int]]:
     """Run a part of the tests. Yields a function that prints its output, also what is still to come, and
     returns its exit code.
     """
-    slower = ["nice", "-n", "5", *PYTEST, *part]
+    slower = ["nice", "-n", "15", *PYTEST, *part]
     with (
         tempfile.NamedTemporaryFile() as output,
         subprocess.Popen(slower, stdout=output, stderr=subprocess.STDOUT) as process,
