@@ -84,7 +84,7 @@ def test_what_dies_is_replaced_what_hangs_is_seen_and_sigterm_ends_all(
     first, dead = sorted(owners())
     kill(dead, signal.SIGSTOP)
     wait_until(lambda: judge(path, FROZEN), START_SECONDS, "the probe sees the one that hangs")
-    assert scrape.status(f"/live?max-age={FROZEN}") == 503
+    wait_until(lambda: scrape.status(f"/live?max-age={FROZEN}") == 503, START_SECONDS, "so does /live")
     for key in "abcdefgh":
         w.insert(key, 50, topic=name)
     w.commit()
