@@ -12,6 +12,8 @@ MAX_MESSAGE_BYTES = "max.message.bytes"
 MIN_IN_SYNC = "min.insync.replicas"
 """The option of a topic that says how many replicas must be in sync for a write with acks=all."""
 LIMITS = (MAX_MESSAGE_BYTES, MIN_IN_SYNC)
+Limits = Mapping[str, int]
+"""What is known of these options of one topic."""
 
 _REMEDIES = {
     Trouble.TOPIC_MISSING: "Topic {!r} does not exist: create it, or let the broker create topics.",
@@ -40,7 +42,7 @@ class Topic:
     replicas: frozenset[tuple[int, int]] = frozenset()
     leaderless: bool = False
 
-    def limited(self, limits: Mapping[str, int]) -> Topic:
+    def limited(self, limits: Limits) -> Topic:
         """The same topic with its options, without those that this client may not ask for."""
         least = limits.get(MIN_IN_SYNC, 0)  # brokers ask for no more than there are in all (KIP-966)
         short = any(in_sync < min(least, every) for in_sync, every in self.replicas)

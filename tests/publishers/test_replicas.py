@@ -80,7 +80,7 @@ def test_a_topic_with_a_partition_without_a_leader_keeps_no_other_waiting(
     create_topics(cluster.bootstrap_servers, {other: 1}, replication=3, configs={MIN_IN_SYNC: "1"})
     publisher = connect(cluster.brokers[0].address, delivery_seconds=60.0)
     wanted = [*records(alone, ["key"], 2), *records(other, ["key"], 2)]
-    assert deliver(publisher, wanted) == []
+    wait_until(lambda: deliver(publisher, wanted) == [], 40, "its broker knows both")
     cluster.brokers[2].kill()
     try:
         began = time.monotonic()

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from relay.publishers.base import Publisher
+from relay.publishers.base import Publisher, Trouble
 from tests.publishers.broker import Broker
 from tests.publishers.clients import deliver, records
 from tests.publishers.conftest import Patience
@@ -59,6 +59,17 @@ def test_a_link_of_a_long_way_is_used(broker: Broker, connect: Connect, patience
     broker.proxy.delay = 0.55
     deliver(publisher, records(topic, ["k"], 40, padding=400), seconds=90)
     assert set(copies(broker, topic).values()) == {1}
+
+
+def test_answers_that_are_slow_keep_no_topic_waiting(broker: Broker, connect: Connect) -> None:
+    """All options of these topics take longer than a question is waited for."""
+    topics = [broker.topic() for _ in range(6)]
+    publisher = connect(broker.slow)
+    broker.proxy.answer_rate = 300
+    wanted = [record for topic in topics for record in records(topic, ["k"], 1)]
+    failures = deliver(publisher, wanted, seconds=120)
+    assert {failure.trouble for failure in failures} <= {Trouble.RETRIABLE}
+    assert all(set(copies(broker, topic)) == {b"0"} for topic in topics)
 
 
 def test_a_quota_is_waited_for(broker: Broker, connect: Connect) -> None:

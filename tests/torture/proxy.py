@@ -8,6 +8,7 @@ import struct
 import threading
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from math import inf
 from typing import Any, TypeVar
 
 from devstack import ports
@@ -22,13 +23,14 @@ class Proxy:
     """Forwards the connections to a port of its own to port ``upstream``, which may change while it runs.
 
     ``delay`` is seconds added to every chunk, ``rate`` the bytes a second of one direction of a connection
-    (None: unlimited).
+    (None: unlimited), ``answer_rate`` those of what comes back, if that is slower.
     """
 
     def __init__(self, upstream: int | None = None) -> None:
         self.upstream = upstream
         self.delay = 0.0
         self.rate: int | None = None
+        self.answer_rate: int | None = None
         self._refusing = False
         self._reserved = ports.reserve()
         self._writers: set[asyncio.StreamWriter] = set()
@@ -64,7 +66,7 @@ class Proxy:
 
     def heal(self) -> None:
         """Behave again. What was held up passes now."""
-        self.delay, self.rate, self._refusing = 0.0, None, False
+        self.delay, self.rate, self.answer_rate, self._refusing = 0.0, None, None, False
         self._call(self._let_pass)
 
     def close(self) -> None:
@@ -93,7 +95,9 @@ class Proxy:
             with suppress(OSError):
                 far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self.upstream)
                 self._writers.add(far_writer)
-                await self._both(self._pump(reader, far_writer), self._pump(far_reader, writer))
+                there = self._pump(reader, far_writer, lambda: self.rate)
+                back = self._pump(far_reader, writer, lambda: self.answer_rate or self.rate)
+                await self._both(there, back)
                 self._writers.discard(far_writer)
         finally:
             self._writers.discard(writer)
@@ -107,12 +111,14 @@ class Proxy:
         finally:
             self._pumps.difference_update(tasks)
 
-    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _pump(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, rate: Callable[[], int | None]
+    ) -> None:
         with suppress(OSError):
             while data := await reader.read(CHUNK):
                 await self._flowing.wait()
-                if self.delay or self.rate:
-                    await self._dawdle(self.delay + (len(data) / self.rate if self.rate else 0.0))
+                if seconds := self.delay + len(data) / (rate() or inf):
+                    await self._dawdle(seconds)
                 writer.write(data)
                 await writer.drain()
             await self._flowing.wait()

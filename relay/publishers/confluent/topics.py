@@ -12,9 +12,12 @@ from confluent_kafka.admin import AclOperation, AdminClient, ConfigResource, Res
 
 from outbox_core.librdkafka import ClientReports
 from relay.publishers.base import Trouble
-from relay.publishers.topics import LIMITS, Topic, internal, unnameable
+from relay.publishers.topics import LIMITS, Limits, Topic, internal, unnameable
 
 CONFIG_SECONDS = 1.0
+"""How much longer than the description the limits may take. librdkafka asks for all options of a topic, about
+2 kB, and cannot ask for two.
+"""
 SLICE_SECONDS = 0.2
 
 _TROUBLES = {
@@ -26,41 +29,44 @@ _TROUBLES = {
 
 
 class TopicDescriber:
-    """Describes topics within the time that it is given."""
+    """Describes topics within the time that it is given. On a link whose answers are slow, the limits of a
+    topic are those of the last answer that came, or unknown: then the broker judges.
+    """
 
     def __init__(self, options: Mapping[str, Any], reports: ClientReports) -> None:
         self._options = {**options, "error_cb": reports.error}
         self._reports = reports
         self._admin: AdminClient | None = None
+        self._limits: dict[str, Limits] = {}
 
     def __call__(self, names: Collection[str], seconds: float) -> list[Topic]:
         """Raises KafkaException when the broker does not answer."""
         admin = self._admin = self._admin or AdminClient(self._options, logger=self._reports)
-        deadline = time.monotonic() + seconds
+        since = time.monotonic()
         described = admin.describe_topics(
             TopicCollection(list(names)), include_authorized_operations=True, request_timeout=seconds
         )
         self._wait(admin, described.values())
         topics = [_topic(name, answer) for name, answer in described.items()]
-        limits = self._limits(admin, [t.name for t in topics if t.trouble is None], deadline)
+        self._learn_limits(
+            admin, [t.name for t in topics if t.trouble is None], CONFIG_SECONDS + time.monotonic() - since
+        )
         admin.poll(0)
-        return [topic.limited(limits.get(topic.name, {})) for topic in topics]
+        return [topic.limited(self._limits.get(topic.name, {})) for topic in topics]
 
-    def _limits(
-        self, admin: AdminClient, names: Collection[str], deadline: float
-    ) -> dict[str, dict[str, int]]:
-        """The options by topic, without topics that this client may not ask about."""
+    def _learn_limits(self, admin: AdminClient, names: Collection[str], seconds: float) -> None:
+        """Ask for the limits of these topics, and keep those that are known if no answer comes in time."""
         if not names:
-            return {}
+            return
         resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
-        seconds = max(CONFIG_SECONDS, deadline - time.monotonic())
         answers = admin.describe_configs(resources, request_timeout=seconds)
         self._wait(admin, answers.values())
-        return {
-            resource.name: {name: int(answer.result()[name].value) for name in LIMITS}
-            for resource, answer in answers.items()
-            if _error(answer, but=[KafkaError.TOPIC_AUTHORIZATION_FAILED]) is None
-        }
+        for resource, answer in answers.items():
+            code = _error(answer, but=[KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError._TIMED_OUT])
+            if code is None:
+                self._limits[resource.name] = {name: int(answer.result()[name].value) for name in LIMITS}
+            elif code == KafkaError.TOPIC_AUTHORIZATION_FAILED:
+                self._limits.pop(resource.name, None)
 
     def _wait(self, admin: AdminClient, answers: Collection[Future[Any]]) -> None:
         """Wait for all. Raises TimeoutError if this was closed meanwhile."""
