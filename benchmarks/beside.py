@@ -1,13 +1,18 @@
-"""Our relay and Debezium drain the same table, in turns, with a bare producer from round to round."""
+"""Our relay and Debezium drain the same table, in turns, with a bare producer from round to round.
+
+The relay does so as one process, as two with a shard each, and in structured mode.
+"""
 
 from __future__ import annotations
 
 import statistics
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any, NamedTuple
 
 from django.db import connection
+from django.db.models.functions import Now
 
 from benchmarks import plot, results
 from benchmarks.arrivals import Arrivals
@@ -16,10 +21,15 @@ from benchmarks.ground import address, bootstrap, empty, fill, running_relay, to
 from benchmarks.meter import Meter, Use
 from benchmarks.peers.debezium import CONNECTOR, HEAP, WORKER, Debezium
 from benchmarks.servers import CONFIG, Servers
+from outbox.models import Shard
+from outbox.operations.resharding import reshard
 
 ROUNDS, KEYS, PARTITIONS = 5, 1_000, 8
 LEAST_WARM_UPS, MOST_WARM_UPS, FASTER = 4, 12, 1.05
 STEADY = 1.25
+OWNERS_SECONDS = 60.0
+RELAY, TWO, STRUCTURED = "relay", "relay, 2 processes", "relay, structured"
+DEBEZIUM = "Debezium"
 HEAD = ("", "events/s", "of bare", "CPU us/event", "PostgreSQL us", "Kafka us", "others' cores")
 SETTINGS = {"PostgreSQL": CONFIG, "worker": WORKER, "connector": CONNECTOR, "heap": HEAP, "bare": BARE}
 Sender = Callable[[str, int], "Drained"]
@@ -52,12 +62,15 @@ def run(servers: Servers, events: int = 200_000) -> Iterator[str]:
         warm = _warmed(sides, events)
         yield f"Debezium while its code was compiled: {' '.join(f'{rate:,.0f}' for rate in warm)}/s"
         sides.ours(events)
-        runs, bare = list[Drained](), list[tuple[float, float]]()
+        one, two, structured = list[Drained](), list[Drained](), list[Drained]()
+        bare = list[tuple[float, float]]()
         for _ in range(ROUNDS):
             bare.append(confluent_rate(topic(PARTITIONS), KEYS))
-            runs += [sides.ours(events), sides.debezium(events), sides.ours(events)]
+            one += [sides.ours(events), sides.debezium(events), sides.ours(events)]
+            two += [sides.two(events), sides.debezium(events), sides.two(events)]
+            structured.append(sides.structured(events))
         bare.append(confluent_rate(topic(PARTITIONS), KEYS))
-    yield from _told(runs, bare, events)
+    yield from _told(one, two, structured, bare, events)
 
 
 def _warmed(sides: Sides, events: int) -> list[float]:
@@ -80,13 +93,30 @@ class Sides:
     def ours(self, events: int) -> Drained:
         name = self._filled(events)
         with running_relay(KAFKA_BACKEND="confluent") as process:
-            return drained(self._servers, "relay", process.pid, name, events)
+            return drained(self._servers, RELAY, process.pid, name, events)
+
+    def structured(self, events: int) -> Drained:
+        name = self._filled(events)
+        with running_relay(KAFKA_BACKEND="confluent", CONTENT_MODE="structured") as process:
+            return drained(self._servers, STRUCTURED, process.pid, name, events)
+
+    def two(self, events: int) -> Drained:
+        """They run before the backlog is committed: the first one would have both shards for a while."""
+        name = self._filled(0)
+        reshard("default", 2)
+        try:
+            with running_relay("--processes", "2", KAFKA_BACKEND="confluent") as process:
+                _await_owners(2)
+                fill(name, events, KEYS, chunk=events)
+                return drained(self._servers, TWO, process.pid, name, events)
+        finally:
+            reshard("default", 1)
 
     def debezium(self, events: int) -> Drained:
         name = self._filled(events)
         self._debezium.resume()
         try:
-            return drained(self._servers, "Debezium", self._debezium.pid, name, events)
+            return drained(self._servers, DEBEZIUM, self._debezium.pid, name, events)
         finally:
             self._debezium.stop()
 
@@ -101,6 +131,15 @@ class Sides:
         return name
 
 
+def _await_owners(count: int) -> None:
+    """Until so many relays own shards."""
+    until = time.monotonic() + OWNERS_SECONDS
+    while Shard.objects.filter(lease_until__gt=Now()).values("owner").distinct().count() < count:
+        if time.monotonic() > until:
+            raise TimeoutError(f"there were not {count} owners of shards within {OWNERS_SECONDS:g} s")
+        time.sleep(0.05)
+
+
 def drained(servers: Servers, who: str, pid: int, name: str, events: int) -> Drained:
     """Of a sender that has just been started, from the first record on."""
     arrivals = Arrivals(",".join(bootstrap()), name, PARTITIONS)
@@ -111,16 +150,24 @@ def drained(servers: Servers, who: str, pid: int, name: str, events: int) -> Dra
         return Drained.of(who, span.events, span.seconds, meter.use())
 
 
-def _told(runs: list[Drained], bare: list[tuple[float, float]], events: int) -> Iterator[str]:
+def _told(
+    one: list[Drained],
+    two: list[Drained],
+    structured: list[Drained],
+    bare: list[tuple[float, float]],
+    events: int,
+) -> Iterator[str]:
     limit, cpu = (statistics.median(each) for each in zip(*bare, strict=True))
     rows: list[tuple[str, ...]] = [("bare produce", f"{limit:,.0f}", "1.00", f"{cpu:.1f}", "", "", "")]
     rates = {"bare produce": limit}
-    for who in ("relay", "Debezium"):
+    runs = [*one, *two, *structured]
+    for who in (RELAY, TWO, STRUCTURED, DEBEZIUM):
         own = [each for each in runs if each.who == who]
         rates[who] = statistics.median(each.rate for each in own)
         rows.append(row(who, limit, own))
     yield from results.table(HEAD, rows)
-    yield ratio(runs)
+    yield ratio(one)
+    yield ratio(two)
     yield drift(bare)
     raw = {"events": events, "drained": [each._asdict() for each in runs], "bare": bare}
     path = results.save("debezium", raw, SETTINGS)
@@ -145,7 +192,7 @@ def ratio(runs: list[Drained]) -> str:
         for first, middle, last in zip(runs[::3], runs[1::3], runs[2::3], strict=True)
     ]
     between = f"[{min(pairs):.2f}-{max(pairs):.2f}]"
-    return f"relay / {runs[1].who}: {statistics.median(pairs):.2f} {between} in {len(pairs)} rounds"
+    return f"{runs[0].who} / {runs[1].who}: {statistics.median(pairs):.2f} {between} in {len(pairs)} rounds"
 
 
 def drift(bare: list[tuple[float, float]]) -> str:

@@ -10,3 +10,4 @@ from shop.settings import DATABASES, KAFKA
 DATABASES["default"]["NAME"] = "benchmarks"
 KAFKA |= {"BACKEND": os.environ["KAFKA_BACKEND"]}  # type: ignore[dict-item]
 LOGGING_CONFIG = None
+RELAY = {"CONTENT_MODE": os.environ.get("CONTENT_MODE", "binary")}
