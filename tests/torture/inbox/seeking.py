@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Container, Hashable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, cast
@@ -52,8 +52,10 @@ class Sought:
         self._gone: set[UUID] = set()
         self._moves = 0
 
-    def note(self, move: Move, places: Places) -> None:
-        """A person has moved a partition that has these events."""
+    def note(self, move: Move, places: Places, handled: Container[UUID] = frozenset()) -> None:
+        """A person has moved a partition that has these events. What is ``handled`` has come already, even if
+        the consumer was moved back before it and over it now.
+        """
         self._moves += 1
         skipped = self._skipped[move.partition]
         concerned = {o for o in places if move.before <= o < move.to} or {o for o in skipped if o >= move.to}
@@ -63,6 +65,8 @@ class Sought:
             skipped -= concerned
         for offset in concerned:
             event_id = places[offset]
+            if event_id in handled:
+                continue
             again = sum(other == event_id for other in places.values()) > 1
             self.late[event_id] = event_id if again else self._moves
 
@@ -145,11 +149,12 @@ def note_moves(trial: ConsumerTrial) -> None:
     with trial.producer.pause():  # until Kafka has acknowledged all that was skipped
         for row in insist(lambda: trial.execute(MOVES, (trial.moved_until,))):
             trial.moved_until = row["id"]
+            handled = {*insist(lambda: trial.execute("SELECT event_id FROM torture_effect"))}
             before = dict(_offsets(row["before"]))
             for number, to in row["to"].items():
                 partition = TopicPartition(row["topic"], int(number))
                 move = Move(partition, before.get(int(number), 0), to)
-                trial.sought.note(move, trial.producer.places[partition])
+                trial.sought.note(move, trial.producer.places[partition], handled)
 
 
 def forget(trial: ConsumerTrial, topic: str) -> None:

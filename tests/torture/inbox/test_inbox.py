@@ -142,6 +142,19 @@ def test_what_is_skipped_may_be_missing_or_late(
     assert sought.late.keys() == {PLACES[n - 1] for n in late}
 
 
+def test_what_was_handled_before_it_is_skipped_does_not_come_late() -> None:
+    """The first one is skipped. Then the consumer is moved back, over both before it has read them, and back
+    once more.
+    """
+    sought, one, two = Sought(), PLACES[0], PLACES[1]
+    sought.note(Move(PARTITION, 0, 1), PLACES)
+    for before, to in ((2, 0), (0, 2), (2, 0)):
+        sought.note(Move(PARTITION, before, to), PLACES, handled={two})
+    assert sought.late.keys() == {one}
+    effects = [TWO._replace(behind=0), ONE._replace(behind=2)]
+    assert not compare(SENT, effects, late=sought.late).disordered
+
+
 def test_what_was_sent_again_behind_is_not_missing() -> None:
     sought, places = Sought(), {**PLACES, 3: PLACES[0]}
     sought.note(Move(PARTITION, 0, 2), places)
