@@ -28,14 +28,14 @@ from inbox.signals import offsets_sought
 from outbox_core.operations.bulk.model import OPEN, BulkOperation
 from outbox_core.operations.bulk.selection import Selection
 from outbox_core.operations.bulk.step import Step
-from outbox_core.operations.bulk.verb import Order, Verb
+from outbox_core.operations.bulk.verb import Chunked, Order
 
 LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('inbox seek ' || %s, 0))"
 WAIT_SECONDS = 2.0
 """From one look whether processes of the consumer run until the next."""
 
 
-class Seek(Verb):
+class Seek(Chunked):
     """Moves partitions of a consumer. The option ``to`` has their offsets, ``left`` those that are not moved
     yet, ``topic_id`` and ``cluster_id`` say which topic these count in.
 

@@ -22,6 +22,7 @@ from outbox.operations.resharding import Plan, plan
 from outbox.write.buckets import BUCKETS
 from outbox_core.operations.bulk import requests
 from outbox_core.operations.bulk.model import State
+from outbox_core.operations.bulk.outside import OutsideWork
 from outbox_core.operations.bulk.verb import Order
 from outbox_core.people.admin import ReadOnlyAdmin
 from outbox_core.people.text import line
@@ -69,7 +70,7 @@ class ReshardView(View):
             asked = form.order(request.user.get_username())
             row = operations.begin(asked, using, form.cleaned_data["count"])
             if planned.waiting is None or _is_short(using):
-                operations.carry_outside(using, requests.name(), only=row.pk)
+                OutsideWork(operations, using, requests.name()).carry(only=row.pk)
         except (OutboxError, DatabaseError) as error:
             form.add_error(None, line(error, 500))
             return self._page(form, None)

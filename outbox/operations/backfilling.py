@@ -16,14 +16,14 @@ from outbox.operations.backfill.pace import LOOK_SECONDS, Pace
 from outbox.operations.backfill.rows import key_text, shown
 from outbox_core.operations.bulk.model import BulkOperation
 from outbox_core.operations.bulk.step import Step
-from outbox_core.operations.bulk.verb import Order, Verb
+from outbox_core.operations.bulk.verb import Chunked, Order
 from outbox_core.people.humanize import plural
 from outbox_core.people.text import line
 
 BUSY = "Waiting for a row or key that another transaction has locked."
 
 
-class Backfill(Verb):
+class Backfill(Chunked):
     """Writes the events of a model's rows, in the order of their primary keys. The option ``after`` is the
     last row that is done, ``until`` the last one to do. The receivers are called in the process that does it.
     """

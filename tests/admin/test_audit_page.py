@@ -14,7 +14,7 @@ from outbox.models import Operation
 from outbox.operations import audit_preview, auditing
 from outbox.operations.auditing import Deleted
 from outbox.operations.bulk import operations
-from outbox_core.operations.bulk.carrier import Carrier
+from outbox_core.operations.bulk.outside import OutsideWork
 from outbox_core.operations.bulk.step import Step
 from outbox_core.operations.bulk.verb import Part
 from tests.admin.conftest import Log
@@ -96,7 +96,7 @@ def test_it_begins_an_operation_whose_page_has_the_result(log: Log, staff: Staff
     assert (row.verb, row.who, row.reason, row.rate, row.planned) == ("audit", "mara", "INC-7", 100, 1)
     page = client.get(PAGE, ASKED).content.decode()
     assert f"outbox_operations {row.pk} --cancel" in page, "one at a time"
-    assert operations.carry_outside("default", "relay") is not None
+    assert OutsideWork(operations, "default", "relay").carry() is not None
     page = client.get(f"{LIST}{row.pk}/change/").content.decode()
     assert "Compared 1 event: 1 difference." in page
     assert ("Missing in Kafka: 1 event." in page, "key secret" in page) == (True, False)
@@ -117,7 +117,7 @@ def test_no_request_carries_it_out_and_no_other_operation_waits_for_it(log: Log,
     assert (Operation.objects.get().state, Operation.objects.get().done) == ("running", 0)
     assert not operations.is_any_running("default")
     assert not operations.carry("default", "relay")
-    assert Carrier(operations, "default", "relay")._is_any_running() is False
+    assert OutsideWork(operations, "default", "relay").is_any_running
     client.post(f"{LIST}{row.pk}/cancel/")
     assert Operation.objects.get().state == "cancelled"
 
@@ -131,7 +131,7 @@ def test_without_the_app_relay_the_relays_still_can(
     assert "seen by the relay that compares" in client.get(PAGE, ASKED).content.decode()
     client.post(PAGE, ASKED)
     row = Operation.objects.get()
-    operations.carry_outside("default", "a process without it")
+    OutsideWork(operations, "default", "a process without it").carry()
     operations.elsewhere.clear()
     row.refresh_from_db()
     assert (row.state, row.error) == ("running", "")

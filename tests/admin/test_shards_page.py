@@ -16,6 +16,7 @@ from outbox.models import Ledger, Operation, OutboxEvent, Shard
 from outbox.operations.bulk import RESHARD, operations
 from outbox_core.operations.bulk import requests
 from outbox_core.operations.bulk.carrier import OutsideCarrier
+from outbox_core.operations.bulk.outside import OutsideWork
 from tests.admin.conftest import Log, Staff
 from tests.waiting import wait_until
 
@@ -77,7 +78,7 @@ def test_a_merge_waits_until_few_events_are_left_to_publish(backlog: Client, log
     assert f"outbox_operations {row.pk} --cancel" in backlog.get(PAGE, asked(4)).content.decode()
     OutboxEvent.objects.filter(pk=OutboxEvent.objects.order_by("-pk")[0].pk).delete()
     Operation.objects.filter(pk=row.pk).update(due_at=Now())
-    assert operations.carry_outside("default", requests.name()) is not None
+    assert OutsideWork(operations, "default", requests.name()).carry() is not None
     row.refresh_from_db()
     assert (row.state, row.done, row.events, Shard.objects.count()) == ("done", 1, 5, 1)
     entry = Ledger.objects.get(scope="into 1 shards")
@@ -89,7 +90,7 @@ def test_one_that_waits_can_be_cancelled(backlog: Client) -> None:
     row = Operation.objects.get(state="running")
     backlog.post(f"/admin/outbox/operation/{row.pk}/cancel/")
     OutboxEvent.objects.all().delete()
-    assert operations.carry_outside("default", requests.name()) is None
+    assert OutsideWork(operations, "default", requests.name()).carry() is None
     assert (Operation.objects.get(pk=row.pk).state, Shard.objects.count()) == ("cancelled", 2)
 
 
@@ -107,7 +108,7 @@ def test_what_is_cancelled_in_the_last_moment_is_not_done(
         return work(taken, using)
 
     monkeypatch.setattr(RESHARD, "work", late)
-    operations.carry_outside("default", requests.name())
+    OutsideWork(operations, "default", requests.name()).carry()
     assert (Operation.objects.get(pk=row.pk).state, Shard.objects.count()) == ("cancelled", 2)
     assert not Ledger.objects.filter(scope="into 1 shards").exists()
     assert set(Shard.objects.values_list("owner", flat=True)) == {None}

@@ -15,9 +15,9 @@ from django.utils import timezone
 from outbox.models import Held, Hold, Ledger, Operation
 from outbox.operations import discarding, retention
 from outbox.operations.bulk import operations
-from outbox_core.operations.bulk.operations import TRIES, Operations
+from outbox_core.operations.bulk.operations import Operations
 from outbox_core.operations.bulk.selection import Selection
-from outbox_core.operations.bulk.step import CHUNK, LEAST_CHUNK, next_size
+from outbox_core.operations.bulk.step import CHUNK, LEAST_CHUNK, TRIES, next_size
 from outbox_core.operations.ledger import LedgerQuerySet
 from tests.admin.conftest import Log
 from tests.people.orders import begun, carry, do, due, order

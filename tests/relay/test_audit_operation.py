@@ -20,7 +20,8 @@ from outbox.models import Ledger, Operation
 from outbox.operations import auditing
 from outbox.operations.audit_preview import preview
 from outbox.operations.bulk import AUDIT, operations
-from outbox_core.operations.bulk import operations as carrying
+from outbox_core.operations.bulk import outside
+from outbox_core.operations.bulk.outside import OutsideWork
 from outbox_core.operations.bulk.selection import Selection
 from relay.audit.operation import comparing
 from relay.audit.operation.comparing import parts
@@ -41,10 +42,15 @@ def begun(*topics: str, selection: Selection = ALL, **values: Any) -> Operation:
     return Operation.objects.get(pk=row.pk)
 
 
-def carried(row: Operation, parts: int | None = None, by: str = "a test") -> Operation:
+def process(name: str) -> OutsideWork:
+    """What a process of this name does."""
+    return OutsideWork(operations, "default", name)
+
+
+def carried(row: Operation, parts: int | None = None, by: OutsideWork | None = None) -> Operation:
     """After so many parts of it, or all."""
-    done = 0
-    while done != parts and operations.carry_outside("default", by, only=row.pk) is not None:
+    work, done = by or process("a test"), 0
+    while done != parts and work.carry(only=row.pk) is not None:
         done += 1
     return Operation.objects.get(pk=row.pk)
 
@@ -121,12 +127,13 @@ def test_whoever_continues_it_begins_again_with_the_part_that_was_not_finished(
     until(row, lambda now: now.options["left"] == [[large]], "the first part is complete")
     row = until(row, lambda now: now.done > 2_500, "some of the second part is compared")
     assert row.state == "running"
-    assert operations.carry_outside("default", "another", only=row.pk) is None, "it belongs to the first one"
+    assert process("another").carry(only=row.pk) is None, "it belongs to the first one"
     Operation.objects.update(due_at=datetime.now(UTC))
     monkeypatch.setattr(auditing, "_auditors", [comparing.Comparing()])  # nothing in its memory
-    row = carried(row, 1, "another")
+    another = process("another")
+    row = carried(row, 1, another)
     assert (row.done, row.options["left"]) == (2_500, [[large]])
-    row = carried(row, by="another")
+    row = carried(row, by=another)
     assert (row.state, row.done, Ledger.objects.get(verb="audit").count) == ("done", 4_000, 4_000)
 
 
@@ -134,16 +141,16 @@ def test_a_process_that_has_lost_it_stores_nothing(it: Audited, monkeypatch: pyt
     it.emit("a", 3)
     it.send(it.drain())
     row = begun(it.topic)
-    monkeypatch.setattr(carrying, "LEASE_SECONDS", 0.0)
+    monkeypatch.setattr(outside, "LEASE_SECONDS", 0.0)
     work = AUDIT.work
 
     def slowly(taken: Any, using: str) -> Any:
         monkeypatch.setattr(AUDIT, "work", work)
-        carried(row, by="another")
+        carried(row, by=process("another"))
         return work(taken, using)
 
     monkeypatch.setattr(AUDIT, "work", slowly)
-    operations.carry_outside("default", "a test", only=row.pk)
+    process("a test").carry(only=row.pk)
     row = Operation.objects.get()
     assert (row.state, row.done, row.carried_by) == ("done", 3, "another")
 
@@ -154,11 +161,12 @@ def test_pause_and_cancel_end_it_at_once_and_resume_continues(
     it.emit("a", 3)
     it.send(it.drain())
     monkeypatch.setattr(comparing, "WORK_SECONDS", 0.0)
-    row = carried(begun(it.topic), 2)
+    work = process("a test")
+    row = carried(begun(it.topic), 2, work)
     operations.pause("default", row.pk, "mara")
-    assert operations.carry_outside("default", "a test") is None
+    assert work.carry() is None
     operations.resume("default", row.pk, "mara")
-    assert carried(row).state == "done"
+    assert carried(row, by=work).state == "done"
     row = begun(it.topic)
     operations.cancel("default", row.pk, "mara")
     assert carried(row).state == "cancelled"

@@ -23,9 +23,10 @@ from outbox.operations.bulk import AUDIT, operations
 from outbox.operations.dividing import order
 from outbox.operations.resharding import reshard
 from outbox_core.database import own_connection
-from outbox_core.operations.bulk import operations as carrying
+from outbox_core.operations.bulk import outside
 from outbox_core.operations.bulk.carrier import Carrier, OutsideCarrier
 from outbox_core.operations.bulk.model import BulkOperation
+from outbox_core.operations.bulk.outside import OutsideWork
 from outbox_core.operations.bulk.selection import Selection
 from outbox_core.operations.bulk.step import Step
 from outbox_core.operations.bulk.verb import Part
@@ -226,7 +227,7 @@ def test_a_division_of_the_log_that_takes_long_is_left_to_the_process_that_does_
     sessions: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each would take the shards from the other, and neither could finish."""
-    monkeypatch.setattr(carrying, "LEASE_SECONDS", 0.0)
+    monkeypatch.setattr(outside, "LEASE_SECONDS", 0.0)
     reshard("default", 4)
     row, writer = operations.begin(order(1, "mara"), "default", 1), sessions()
     writer.execute("LOCK TABLE outbox_event IN SHARE MODE")
@@ -248,7 +249,7 @@ def test_a_division_of_the_log_that_takes_long_is_left_to_the_process_that_does_
 def carry_outside(pk: int, by: str) -> None:
     """A part of it, as another process does it."""
     with own_connection("default"):
-        operations.carry_outside("default", by, only=pk)
+        OutsideWork(operations, "default", by).carry(only=pk)
 
 
 def test_an_audit_that_waits_for_its_rate_keeps_no_other_operation_waiting(

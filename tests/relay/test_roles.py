@@ -21,6 +21,7 @@ from outbox.models import Held, Hold, Operation, OutboxEvent, Shard
 from outbox.operations import dividing
 from outbox.operations.bulk import operations
 from outbox.write import writing
+from outbox_core.operations.bulk.outside import OutsideWork
 from relay.conf import RelaySettings
 from relay.log.session import Session
 from relay.publishers.base import Failure, Trouble
@@ -133,14 +134,14 @@ def test_a_relay_divides_the_log_only_with_grants_for_it(roles: Roles) -> None:
         row = operations.begin(dividing.order(2, "mara"), "default", 2)
         before = list(Shard.objects.values("epoch", "owner"))
     with roles.as_("relay"):
-        operations.carry_outside("default", "relay")
+        OutsideWork(operations, "default", "relay").carry()
         assert "GRANT DELETE ON outbox_shard" in str(operations.elsewhere.pop(("default", row.pk)))
         assert Operation.objects.get().state == "running"
         assert list(Shard.objects.values("epoch", "owner")) == before
     for grant in ("UPDATE ON outbox_event", "DELETE ON outbox_shard"):
         roles.place.execute(f"GRANT {grant} TO {roles.name('relay')}")
     with roles.as_("relay"):
-        operations.carry_outside("default", "relay")
+        OutsideWork(operations, "default", "relay").carry()
         assert (Operation.objects.get().state, Shard.objects.count()) == ("done", 2)
 
 

@@ -13,6 +13,7 @@ from django.db import DatabaseError, InterfaceError
 
 from outbox_core.database import own_connection
 from outbox_core.operations.bulk.operations import Operations
+from outbox_core.operations.bulk.outside import OutsideWork
 from outbox_core.operations.bulk.step import LOOK_SECONDS
 
 STOP_SECONDS = 2.0
@@ -75,15 +76,19 @@ class OutsideCarrier(Carrier):
     twice as long as it works: the process has better to do.
     """
 
+    def __init__(self, operations: Operations, using: str, what: str) -> None:
+        super().__init__(operations, using, what)
+        self._work = OutsideWork(operations, using, self._name)
+
     def _is_any_running(self) -> bool:
-        return self._operations.is_any_running(self._using, outside=True)
+        return self._work.is_any_running
 
     def _carry(self) -> None:
         super()._carry()
-        self._operations.forget_lost(self._using, self._name)
+        self._work.forget_lost()
 
     def _turn(self) -> float:
         began = time.monotonic()
-        wait = self._operations.carry_outside(self._using, self._name)
+        wait = self._work.carry()
         rest = (time.monotonic() - began) * REST
         return LOOK_SECONDS if wait is None else min(max(wait, rest), STOP_SECONDS)  # others may be due

@@ -6,8 +6,9 @@ import os
 import socket
 import time
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any
 
 from django.core.management.base import CommandError
@@ -16,6 +17,8 @@ from tqdm import tqdm
 
 from outbox_core.operations.bulk.model import BulkOperation, State
 from outbox_core.operations.bulk.operations import Operations
+from outbox_core.operations.bulk.outside import OutsideWork
+from outbox_core.operations.bulk.step import LOOK_SECONDS
 from outbox_core.operations.bulk.words import counts
 from outbox_core.operations.command import OperatorCommand, at_a_terminal
 from outbox_core.people.text import line
@@ -45,7 +48,7 @@ class FollowingCommand(OperatorCommand):
         using = self.using(options)
         with self._continued(row), self._bar(row, options) as bar:
             try:
-                for now in self.operations.follow(using, row.pk, self._name(), time.sleep):
+                for now in self._carried(using, row):
                     row, bar.total = now, now.planned
                     bar.update(row.done + row.skipped - bar.n)
                     self.noticed(row)
@@ -55,6 +58,31 @@ class FollowingCommand(OperatorCommand):
         if row.state != State.DONE:
             raise CommandError(self._ended(row), returncode=1)
         return row
+
+    def _carried(self, using: str, row: BulkOperation) -> Iterator[BulkOperation]:
+        """Carry it out, or watch others carry it out, until it runs no longer. Yields it after each chunk.
+        Raises what keeps this process from carrying it out.
+        """
+        others, part = self.operations.elsewhere, self._part(using, row)
+        others.pop((using, row.pk), None)
+        while True:
+            wait = part()
+            if (using, row.pk) in others:
+                raise others.pop((using, row.pk))
+            row = self.operations.rows(using).get(pk=row.pk)
+            yield row
+            if row.state != State.RUNNING:
+                return
+            if wait:
+                time.sleep(wait)
+
+    def _part(self, using: str, row: BulkOperation) -> Callable[[], float]:
+        """Does a chunk or part of it, and returns the seconds until the next one."""
+        if row.verb in self.operations.chunked:
+            carry = partial(self.operations.carry, using, self._name(), only=row.pk)
+            return lambda: 0.0 if carry() else LOOK_SECONDS
+        work = OutsideWork(self.operations, using, self._name())
+        return lambda: LOOK_SECONDS if (wait := work.carry(only=row.pk)) is None else wait
 
     def noticed(self, row: BulkOperation) -> None:
         """Tell what it waits for, once. Called after each chunk."""

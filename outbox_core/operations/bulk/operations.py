@@ -3,35 +3,29 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS
-from django.db.models import F, Q, Value
+from django.db.models import F, Value
 from django.db.models.functions import Concat, Now
 
-from outbox_core.database import BY_INDEX, pinned
+from outbox_core.database import pinned
 from outbox_core.operations.bulk.model import BulkOperation, OperationQuerySet, State
 from outbox_core.operations.bulk.step import (
     FIRST_CHUNK,
-    LOOK_SECONDS,
+    LIMITS,
+    TRIES,
     Step,
     next_size,
     pause_after,
     within_rate,
 )
-from outbox_core.operations.bulk.verb import OfRows, Order, Outside, Verb, last_row
+from outbox_core.operations.bulk.verb import Chunked, OfRows, Order, Verb, last_row
 from outbox_core.operations.ledger import CANCELLED, DONE, FAILED, IN_PART, LedgerEntry
 from outbox_core.people.failure import describe
-
-LIMITS = {**BY_INDEX, "statement_timeout": "30s", "lock_timeout": "5s"}
-"""For a chunk: a lock that somebody else keeps for long is an error, after which the chunk is tried again."""
-LEASE_SECONDS = 15.0
-"""A process that does an operation outside of transactions says so at least this often."""
-TRIES = 5
-"""After so many failures of one chunk, the operation has failed until a person resumes it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,8 +43,6 @@ class Operations:
     passing: tuple[type[Exception], ...] = ()
     elsewhere: dict[tuple[str, int], Exception] = field(default_factory=dict, init=False)
     """The operations that this process cannot carry out, by database and id, and why."""
-    begun: dict[tuple[str, str, int], BulkOperation] = field(default_factory=dict, init=False)
-    """Those of which this process may have something in memory, by database, its own name and id."""
 
     def command(self, row: BulkOperation) -> str:
         """The command that shows it and, with an option, changes it: ``manage.py outbox_operations 12``."""
@@ -62,8 +54,18 @@ class Operations:
         found: OperationQuerySet = self.model._default_manager.using(using)
         return found
 
+    def possible(self, using: str) -> OperationQuerySet:
+        """All but those that this process cannot carry out."""
+        others = [pk for database, pk in self.elsewhere if database == using]
+        return self.rows(using).exclude(pk__in=others) if others else self.rows(using)
+
     def verb(self, row: BulkOperation) -> Verb:
         return self.verbs[row.verb]
+
+    @property
+    def chunked(self) -> dict[str, Chunked]:
+        """The verbs that are done in chunks. ``OutsideWork`` does the others."""
+        return {name: verb for name, verb in self.verbs.items() if isinstance(verb, Chunked)}
 
     @property
     def selecting(self) -> dict[str, OfRows]:
@@ -117,7 +119,7 @@ class Operations:
 
         Raises InterfaceError or OperationalError if the database does not answer.
         """
-        due = self._possible(using).exclude(verb__in=self._outside).due()
+        due = self._in_chunks(using).due()
         if only is not None:
             due = due.filter(pk=only)
         row: BulkOperation | None = None
@@ -125,80 +127,12 @@ class Operations:
             with pinned(using, LIMITS):
                 row = due.select_for_update(no_key=True, skip_locked=True, of=("self",)).first()
                 if row is not None:
-                    self._chunk(row, using, by, self.verb(row).step)
+                    self._chunk(row, using, by)
         except Exception as error:  # also a bug of a verb: otherwise it would end the process each time
             if row is None:
                 raise
-            self._not_done(row, using, error)
+            self.not_done(row, using, error)
         return row is not None
-
-    def carry_outside(self, using: str, by: str, *, only: int | None = None) -> float | None:
-        """Do a part of an operation whose verb is ``Outside``. Returns the seconds until its next part, None
-        if there is no such operation that no other process does. Raises as ``carry``.
-        """
-        self.forget_lost(using, by)
-        row = self._take(using, by, only)
-        if row is None:
-            return None
-        verb = self.verb(row)
-        if not isinstance(verb, Outside):
-            raise TypeError(f"{row} is done in chunks")
-        self.begun[using, by, row.pk] = row
-        try:
-            step, values = verb.work(row, using)
-        except Exception as error:  # as in ``carry``
-            self._forget(using, by, row)
-            self._not_done(row, using, error, lease=LEASE_SECONDS)
-            return 2.0**row.failures
-        wait = max(step.wait, pause_after(step.done, row.rate))
-        if not self._report(row, using, by, step._replace(wait=wait + LEASE_SECONDS), values) or step.last:
-            self._forget(using, by, row)
-        return wait
-
-    def forget_lost(self, using: str, by: str) -> None:
-        """Drop what this process has in memory of operations that do not run any more, or that another
-        process has taken over.
-        """
-        for (database, name, pk), row in [*self.begun.items()]:
-            ours = self.rows(using).running().filter(pk=pk, carried_by=by)
-            if (database, name) == (using, by) and not ours.exists():
-                self._forget(using, by, row)
-
-    def _forget(self, using: str, by: str, row: BulkOperation) -> None:
-        verb = self.verb(row)
-        if self.begun.pop((using, by, row.pk), None) is not None and isinstance(verb, Outside):
-            verb.forget(row, using)
-
-    def _take(self, using: str, by: str, only: int | None) -> BulkOperation | None:
-        """One that is due and that this process has already, or that no process has."""
-        rows = self._possible(using).running().filter(verb__in=self._outside)
-        if only is not None:
-            rows = rows.filter(pk=only)
-        with pinned(using, LIMITS):
-            lease = timedelta(seconds=LEASE_SECONDS)
-            ours = Q(carried_by=by, due_at__lte=Now() + lease)  # for others, its lease lies behind its wait
-            free = rows.filter(ours | Q(due_at__lte=Now())).order_by("due_at", "pk")
-            row = free.select_for_update(no_key=True, skip_locked=True, of=("self",)).first()
-            if row is not None:
-                self.rows(using).filter(pk=row.pk).update(carried_by=by, due_at=Now() + lease)
-        return row
-
-    def _report(self, row: BulkOperation, using: str, by: str, step: Step, values: Mapping[str, Any]) -> bool:
-        """Store a part that was done. False if the operation does not run, or another process has it."""
-        with pinned(using, LIMITS):
-            ours = self.rows(using).running().filter(pk=row.pk, carried_by=by)
-            now = ours.select_for_update(no_key=True, of=("self",)).first()
-            if now is None:
-                return False
-            ours.update(**values)
-            self._chunk(now, using, by, lambda row, using, size: step)
-        return True
-
-    def _not_done(self, row: BulkOperation, using: str, error: Exception, lease: float = 0.0) -> None:
-        if self.verb(row).belongs_elsewhere(error):
-            self.elsewhere[using, row.pk] = error
-        else:
-            self._failed(row, using, error, lease)
 
     def carry_own(self, using: str, pk: int, by: str, step: Callable[[BulkOperation], Step]) -> bool:
         """Do a chunk of a running operation in another way, which only this process can. Returns whether it
@@ -208,45 +142,15 @@ class Operations:
             running = self.rows(using).running().filter(pk=pk)
             row = running.select_for_update(no_key=True, skip_locked=True, of=("self",)).first()
             if row is not None:
-                self._chunk(row, using, by, lambda row, using, size: step(row))
+                self.store(row, using, by, step(row))
         return row is not None
 
-    def is_any_running(self, using: str, *, outside: bool = False) -> bool:
-        """Whether there is one that this process may carry out, in chunks or ``outside`` of transactions."""
-        running = self._possible(using).running()
-        rows = running.filter(verb__in=self._outside) if outside else running.exclude(verb__in=self._outside)
-        return rows.exists()
+    def is_any_running(self, using: str) -> bool:
+        """Whether there is one that this process may carry out in chunks."""
+        return self._in_chunks(using).running().exists()
 
-    @property
-    def _outside(self) -> list[str]:
-        return [name for name, verb in self.verbs.items() if isinstance(verb, Outside)]
-
-    def _possible(self, using: str) -> OperationQuerySet:
-        others = [pk for database, pk in self.elsewhere if database == using]
-        return self.rows(using).exclude(pk__in=others) if others else self.rows(using)
-
-    def follow(self, using: str, pk: int, by: str, sleep: Callable[[float], None]) -> Iterator[BulkOperation]:
-        """Carry it out, or watch others carry it out, until it runs no longer. Yields it after each chunk.
-        Raises what keeps this process from carrying it out.
-        """
-        self.elsewhere.pop((using, pk), None)
-        while True:
-            wait = self._carry_one(using, pk, by)
-            if (using, pk) in self.elsewhere:
-                raise self.elsewhere.pop((using, pk))
-            row = self.rows(using).get(pk=pk)
-            yield row
-            if row.state != State.RUNNING:
-                return
-            if wait:
-                sleep(wait)
-
-    def _carry_one(self, using: str, pk: int, by: str) -> float:
-        """Do a part of it, and return the seconds until the next one."""
-        if self.rows(using).filter(pk=pk, verb__in=self._outside).exists():
-            wait = self.carry_outside(using, by, only=pk)
-            return LOOK_SECONDS if wait is None else wait
-        return 0.0 if self.carry(using, by, only=pk) else LOOK_SECONDS
+    def _in_chunks(self, using: str) -> OperationQuerySet:
+        return self.possible(using).filter(verb__in=[*self.chunked])
 
     def within(self, using: str, pk: int, by: str, seconds: float) -> BulkOperation:
         """Carry it out for so many seconds, at least one chunk; the rest is left to others."""
@@ -288,14 +192,17 @@ class Operations:
         entries = self.ledger._default_manager.using(using).filter(pk=row.ledger_id)
         entries.update(outcome=outcome, last_at=Now())
 
-    def _chunk(
-        self, row: BulkOperation, using: str, by: str, do: Callable[[BulkOperation, str, int], Step]
-    ) -> None:
-        began, order, verb = time.monotonic(), row.order, self.verb(row)
-        size = within_rate(row.chunk, row.rate)
-        step = do(row, using, size)
+    def _chunk(self, row: BulkOperation, using: str, by: str) -> None:
+        began, size = time.monotonic(), within_rate(row.chunk, row.rate)
+        step = self.chunked[row.verb].step(row, using, size)
         took = time.monotonic() - began
-        self._count(row, using, step, _entry(verb, order, step.before))
+        self.store(row, using, by, step, next_size(row.chunk, took) if step.done == size else row.chunk)
+
+    def store(self, row: BulkOperation, using: str, by: str, step: Step, chunk: int | None = None) -> None:
+        """Store what was done, in the current transaction: counts, ledger, and when the next chunk or part
+        may begin. ``chunk`` is the size of the next one, if it changes.
+        """
+        self._count(row, using, step, _entry(self.verb(row), row.order, step.before))
         ended = {"state": State.DONE, "ended_at": Now()} if step.last else {}
         pause = max(step.wait, pause_after(step.done, row.rate))
         self.rows(using).filter(pk=row.pk).update(
@@ -303,7 +210,7 @@ class Operations:
             done=F("done") + step.done,
             events=F("events") + step.events,
             skipped=F("skipped") + step.skipped,
-            chunk=next_size(row.chunk, took) if step.done == size else row.chunk,
+            chunk=chunk or row.chunk,
             carried_at=Now(),
             carried_by=by,
             due_at=Now() + timedelta(seconds=pause),
@@ -311,6 +218,27 @@ class Operations:
             error=step.problem,
             **ended,
         )
+
+    def not_done(self, row: BulkOperation, using: str, error: Exception, lease: float = 0.0) -> None:
+        """Leave it to other processes, or try the chunk or part again later, or give up. Others may try it
+        ``lease`` seconds after this process.
+        """
+        if self.verb(row).belongs_elsewhere(error):
+            self.elsewhere[using, row.pk] = error
+        else:
+            self._failed(row, using, error, lease)
+
+    def _failed(self, row: BulkOperation, using: str, error: Exception, lease: float) -> None:
+        refused = isinstance(error, self.refusals) and not isinstance(error, self.passing)
+        over = refused or row.failures + 1 >= TRIES
+        values: dict[str, Any] = {"error": describe(error), "failures": row.failures + 1}
+        values["due_at"] = Now() + timedelta(seconds=2.0**row.failures + lease)
+        if over:
+            values |= {"state": State.FAILED, "ended_at": Now()}
+        with pinned(using):
+            running = self.rows(using).running().filter(pk=row.pk, after=row.after)
+            if running.update(**values) and over:
+                self._enter(using, row, FAILED)
 
     def _count(self, row: BulkOperation, using: str, step: Step, values: dict[str, Any]) -> None:
         """Add a chunk to the ledger entry. The first chunk that changes something makes it."""
@@ -325,19 +253,6 @@ class Operations:
         elif step.done:
             made = entries.create(**values, count=step.done, outcome=outcome)
             self.rows(using).filter(pk=row.pk).update(ledger=made.pk)
-
-    def _failed(self, row: BulkOperation, using: str, error: Exception, lease: float) -> None:
-        """Try the chunk again later, or give up."""
-        refused = isinstance(error, self.refusals) and not isinstance(error, self.passing)
-        over = refused or row.failures + 1 >= TRIES
-        values: dict[str, Any] = {"error": describe(error), "failures": row.failures + 1}
-        values["due_at"] = Now() + timedelta(seconds=2.0**row.failures + lease)
-        if over:
-            values |= {"state": State.FAILED, "ended_at": Now()}
-        with pinned(using):
-            running = self.rows(using).running().filter(pk=row.pk, after=row.after)
-            if running.update(**values) and over:
-                self._enter(using, row, FAILED)
 
 
 def _entry(verb: Verb, order: Order, before: str = "") -> dict[str, Any]:

@@ -1,16 +1,26 @@
-"""What one chunk of an operation does, and how large the next one is. Pure."""
+"""What one chunk of an operation does, its limits, and how large the next one is. Pure."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
+from outbox_core.database import BY_INDEX
+
 CHUNK = 1_000
 """The most rows that one chunk changes."""
+SCAN = 10_000
+"""The most rows that one chunk looks at."""
 FIRST_CHUNK = 500
 LEAST_CHUNK = 200
 """A chunk does not get smaller: on a slow server most of its time does not depend on its rows."""
 CHUNK_SECONDS = 0.1
 """A chunk holds its locks for about so long at most."""
+LIMITS = {**BY_INDEX, "statement_timeout": "30s", "lock_timeout": "5s"}
+"""Of the session of a chunk: a lock that somebody else keeps for long is an error, after which the chunk is
+tried again.
+"""
+TRIES = 5
+"""After so many failures of one chunk, the operation has failed until a person resumes it."""
 LOOK_SECONDS = 0.2
 """From one look at what must wait, for its rate or for others, until the next."""
 COUNT_UP_TO = 1_000_000

@@ -10,15 +10,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 from django.db.models import Model, QuerySet
 
 from outbox_core.operations.bulk.selection import Selection
-from outbox_core.operations.bulk.step import Change, Step
+from outbox_core.operations.bulk.step import SCAN, Change, Step
 from outbox_core.operations.ledger import LedgerEntry
 from outbox_core.people.humanize import plural
 
 if TYPE_CHECKING:
     from outbox_core.operations.bulk.model import BulkOperation
-
-SCAN = 10_000
-"""The most rows that one chunk looks at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +33,7 @@ class Order:
 
 
 class Verb(ABC):
-    """Something that an operation does, a chunk in each transaction."""
+    """Something that an operation does: ``Chunked``, or ``Outside`` of transactions."""
 
     name: ClassVar[LedgerEntry.Verb]
     past: ClassVar[str]
@@ -70,10 +67,6 @@ class Verb(ABC):
     @abstractmethod
     def extent(self, order: Order, using: str) -> tuple[int, int]:
         """Behind which number it begins, and the last one that belongs to it."""
-
-    @abstractmethod
-    def step(self, row: BulkOperation, using: str, size: int) -> Step:
-        """Do a chunk of up to ``size``, in the current transaction."""
 
     def place(self, row: BulkOperation) -> str:
         """The last thing that is done, such as ``row 17``; empty if that says nothing."""
@@ -118,6 +111,14 @@ class Verb(ABC):
             yield f"Nothing was {self.past.lower()}: {self.nothing}."
 
 
+class Chunked(Verb):
+    """Is done a chunk in each transaction. Any process can do the next one."""
+
+    @abstractmethod
+    def step(self, row: BulkOperation, using: str, size: int) -> Step:
+        """Do a chunk of up to ``size``, in the current transaction."""
+
+
 class Part(NamedTuple):
     """A part that was done, and the columns of the operation that it changes."""
 
@@ -138,11 +139,8 @@ class Outside(Verb):
     def forget(self, row: BulkOperation, using: str) -> None:
         """Drop what is in memory: it ends, or another process does it."""
 
-    def step(self, row: BulkOperation, using: str, size: int) -> Step:
-        raise NotImplementedError(f"{self.name} is done outside of transactions")
 
-
-class OfRows(Verb):
+class OfRows(Chunked):
     """Walks through the rows of a table in the order of their primary keys, and changes those that an order
     selects.
     """
