@@ -74,6 +74,31 @@ def other_session(sessions: Callable[[], Any]) -> Callable[[Hold], Any]:
     return lock
 
 
+class Listener:
+    """A relay in this process, and how often it has heard of an operation."""
+
+    def __init__(self) -> None:
+        self.heard = 0
+        publisher, encode = MemoryPublisher(), BinaryEncoder("/test")
+        self.relay = Relay("default", RelaySettings(), publisher, encode, carry_operations=self._hear)
+
+    def _hear(self) -> None:
+        self.heard += 1
+
+    def ask(self) -> None:
+        """A turn in which it asks the database for more than events."""
+        assert self.relay.connected is not None
+        self.relay.connected.coordinator.balance_soon()
+        self.relay.turn()
+
+
+@pytest.fixture
+def listener() -> Iterator[Listener]:
+    made = Listener()
+    yield made
+    made.relay.leave()
+
+
 def state(pk: int) -> tuple[str, int, int]:
     """Its state, and how many events it and the ledger count."""
     row = Operation.objects.get(pk=pk)
@@ -101,50 +126,29 @@ def test_a_relay_killed_within_a_chunk_leaves_the_operation_to_another_one(
 
 
 def test_the_relay_that_owns_shard_0_hears_of_an_operation_with_what_it_asks_anyway(
-    held: list[Hold],
+    held: list[Hold], listener: Listener
 ) -> None:
-    heard: list[bool] = []
-    relay = Relay(
-        "default",
-        RelaySettings(),
-        MemoryPublisher(),
-        BinaryEncoder("/test"),
-        carry_operations=lambda: heard.append(True),
-    )
-    relay.turn()
-    assert not heard
+    listener.relay.turn()
+    assert listener.heard == 0
     row = begun("release")
-    assert relay.connected is not None
-    relay.connected.coordinator.balance_soon()
-    relay.turn()
-    relay.turn()
-    assert heard == [True]
+    listener.ask()
+    listener.relay.turn()
+    assert listener.heard == 1
     operations.pause("default", row.pk, "mara")
-    relay.connected.coordinator.balance_soon()
-    relay.turn()
-    relay.leave()
-    assert heard == [True]
+    listener.ask()
+    assert listener.heard == 1
 
 
-def test_a_relay_that_does_not_own_shard_0_hears_of_one_that_nobody_carries_out(held: list[Hold]) -> None:
-    heard: list[bool] = []
-    relay = Relay(
-        "default",
-        RelaySettings(),
-        MemoryPublisher(),
-        BinaryEncoder("/test"),
-        carry_operations=lambda: heard.append(True),
-    )
+def test_a_relay_that_does_not_own_shard_0_hears_of_one_that_nobody_carries_out(
+    held: list[Hold], listener: Listener
+) -> None:
     Shard.objects.update(owner=uuid4(), lease_until=Now() + timedelta(hours=1))
     row = begun("release")
-    relay.turn()
-    assert not heard, "the owner of shard 0 is expected to do it"
+    listener.relay.turn()
+    assert listener.heard == 0, "the owner of shard 0 is expected to do it"
     Operation.objects.filter(pk=row.pk).update(due_at=Now() - timedelta(minutes=1))
-    assert relay.connected is not None
-    relay.connected.coordinator.balance_soon()
-    relay.turn()
-    relay.leave()
-    assert heard == [True]
+    listener.ask()
+    assert listener.heard == 1
 
 
 def test_a_carrier_does_all_that_is_running_and_then_has_no_connection(held: list[Hold]) -> None:
