@@ -12,9 +12,10 @@ from django.utils import timezone
 from outbox.errors import CodeMissing, OutboxError
 from outbox.models import Ledger, Operation, OutboxEvent
 from outbox.models.event_queries import OutboxEventQuerySet
-from outbox_core.operations.bulk.model import OPEN, BulkOperation
+from outbox_core.operations.bulk.model import OPEN, BulkOperation, State
 from outbox_core.operations.bulk.selection import Selection
-from outbox_core.operations.bulk.verb import Order, Outside, Part
+from outbox_core.operations.bulk.verb import Concern, Order, Outside, Part
+from outbox_core.operations.report import State as Status
 from outbox_core.people.humanize import plural
 from outbox_core.people.text import line
 
@@ -65,8 +66,8 @@ def auditor() -> Auditor:
 class Audit(Outside):
     """Compares the events of a range of time, in parts of some topics each. The option ``left`` has the parts
     that are not finished, None until the log was read once. ``counted`` is how many events of the first of
-    them are counted already; whoever begins it again takes them back. ``said``, ``first`` and ``findings``
-    are the result of the finished parts.
+    them are counted already; whoever begins it again takes them back. ``said``, ``first``, ``findings`` and
+    ``certain`` are the result of the finished parts. The last one is how many differences are certain.
     """
 
     name = Ledger.Verb.AUDIT
@@ -105,6 +106,16 @@ class Audit(Outside):
 
     def result(self, row: BulkOperation) -> Iterator[str]:
         return iter(row.options["said"])
+
+    def concern(self, row: BulkOperation) -> Concern | None:
+        """As bad as the exit code of the command ``outbox_audit``."""
+        if row.events:
+            is_certain = bool(row.options.get("certain", row.events))
+            found = Status.DIFFERENT if is_certain else Status.NOT_PROVED
+            return Concern(plural(row.events, "difference"), found)
+        if row.state == State.DONE and not row.done:
+            return Concern("nothing compared", Status.NOT_PROVED)
+        return None
 
     def outcome(self, done: int, events: int, skipped: int) -> Iterator[str]:
         different = plural(events, "difference") if events else "no difference"

@@ -12,9 +12,9 @@ from django.utils.safestring import SafeString
 from outbox_core.people.humanize import duration
 
 
-def badge(status: str) -> SafeString:
-    """A status as a coloured word."""
-    return format_html('<span class="outbox-badge outbox-{}">{}</span>', status, status)
+def badge(status: str, tone: str = "") -> SafeString:
+    """A status as a coloured word, in the colour of the status or of ``tone``."""
+    return format_html('<span class="outbox-badge outbox-{}">{}</span>', tone or status, status)
 
 
 def ago(moment: datetime) -> SafeString:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from io import StringIO
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission, User
+from django.core.management import call_command
 from django.test import Client
 
 from outbox.models import Operation
@@ -15,6 +19,7 @@ from outbox.operations import audit_preview, auditing
 from outbox.operations.auditing import Deleted
 from outbox.operations.bulk import operations
 from outbox_core.operations.bulk.outside import OutsideWork
+from outbox_core.operations.bulk.selection import Selection
 from outbox_core.operations.bulk.step import Step
 from outbox_core.operations.bulk.verb import Part
 from tests.admin.conftest import Log
@@ -22,20 +27,25 @@ from tests.admin.conftest import Log
 pytestmark = pytest.mark.django_db
 LIST = "/admin/outbox/operation/"
 PAGE = f"{LIST}audit/"
+STATUS = "/admin/outbox/outboxstatus/"
 MAY = ("view_operation", "audit_event")
 Staff = Callable[..., Client]
 ASKED = {"reason": "INC-7"}
+DONE = Step(done=1, after=1, last=True)
 
 
 class Kafka:
     """Compares one event of an audit, with a difference, or says what was deleted."""
 
     said: Sequence[Deleted] = ()
+    result: Mapping[str, Any] = {
+        "said": ["Missing in Kafka: 1 event."],
+        "first": ["Missing: event 7, key secret"],
+    }
+    step = DONE._replace(events=1)
 
     def work(self, row: Any, using: str) -> Part:
-        result = {"said": ["Missing in Kafka: 1 event."], "first": ["Missing: event 7, key secret"]}
-        step = Step(done=1, after=1, last=True, events=1)
-        return Part(step, {"planned": 1, "options": {**row.options, **result}})
+        return Part(self.step, {"planned": 1, "options": {**row.options, **self.result}})
 
     def forget(self, row: Any, using: str) -> None: ...
 
@@ -105,6 +115,62 @@ def test_it_begins_an_operation_whose_page_has_the_result(log: Log, staff: Staff
     )
     page = client.get(f"{LIST}{row.pk}/change/").content.decode()
     assert "key secret" in page
+
+
+def audited(kafka: Kafka, step: Step, **result: Any) -> Operation:
+    """An audit that has found this."""
+    kafka.step, kafka.result = step, result
+    row = operations.begin(auditing.order(Selection(all=True), [], "mara"), "default", 1)
+    assert OutsideWork(operations, "default", "relay").carry() is not None
+    return Operation.objects.get(pk=row.pk)
+
+
+def listed(row: Operation, *options: str) -> str:
+    """What the command says of it."""
+    out = StringIO()
+    call_command("outbox_operations", str(row.pk), *options, stdout=out)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("step", "result", "tone", "state"),
+    [
+        (DONE, {}, "done", "done"),
+        (DONE._replace(events=1), {}, "critical", "done, 1 difference"),
+        (DONE._replace(events=2), {"certain": 1}, "critical", "done, 2 differences"),
+        (DONE._replace(events=2), {"certain": 0}, "warning", "done, 2 differences"),
+        (DONE._replace(done=0), {}, "warning", "done, nothing compared"),
+        (Step(done=1, after=0, events=2), {}, "critical", "running, 2 differences"),
+        (Step(done=0, after=0), {}, "running", "running"),
+    ],
+)
+def test_differences_are_in_its_state_and_make_it_look_bad(
+    log: Log,
+    kafka: Kafka,
+    staff: Staff,
+    monkeypatch: pytest.MonkeyPatch,
+    step: Step,
+    result: dict[str, Any],
+    tone: str,
+    state: str,
+) -> None:
+    """Whoever is on call takes a green "done" for a proof."""
+    monkeypatch.setenv("COLUMNS", "200")  # no cell is wrapped
+    row = audited(kafka, step, **result)
+    client = staff("view_outboxstatus", *MAY)
+    for page in (LIST, f"{LIST}{row.pk}/change/", STATUS):
+        badge = f'<span class="outbox-badge outbox-{tone}">{state}</span>'
+        assert badge in client.get(page).content.decode(), page
+    assert re.search(rf"{row.pk} +{state} +audit", listed(row))
+
+
+def test_programs_read_what_it_found(log: Log, kafka: Kafka) -> None:
+    row = audited(kafka, DONE._replace(events=2))
+    [data] = json.loads(listed(row, "--json"))
+    assert (data["state"], data["concern"]) == ("done", {"words": "2 differences", "state": "different"})
+    Operation.objects.update(events=0)
+    [data] = json.loads(listed(row, "--json"))
+    assert (data["state"], data["concern"]) == ("done", None)
 
 
 def test_no_request_carries_it_out_and_no_other_operation_waits_for_it(log: Log, staff: Staff) -> None:

@@ -89,6 +89,16 @@ def test_the_first_differences_are_its_result(it: Audited) -> None:
     assert {each.partition(":")[0] for each in row.options["first"]} == {"Missing", "Altered"}
     assert "outbox_replay sends them again" in " ".join(row.options["said"])
     assert said(row) == "Compared 5 events: 2 differences."
+    assert AUDIT.concern(row) == ("2 differences", "different")
+
+
+def test_differences_that_are_not_certain_are_less_bad(it: Audited) -> None:
+    it.emit("a")
+    it.emit("a")
+    it.send(reversed(it.drain()))
+    row = carried(begun(it.topic))
+    assert (row.state, row.done, row.events) == ("done", 2, 1)
+    assert AUDIT.concern(row) == ("1 difference", "not proved")
 
 
 def test_all_topics_are_found_and_compared_in_parts(

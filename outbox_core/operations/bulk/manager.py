@@ -11,7 +11,7 @@ from django.forms.models import model_to_dict
 from outbox_core.operations import actor
 from outbox_core.operations.bulk.following import FollowingCommand
 from outbox_core.operations.bulk.model import BulkOperation
-from outbox_core.operations.bulk.words import counts, percent, progress
+from outbox_core.operations.bulk.words import counts, percent, progress, state
 from outbox_core.operations.command import json_text, until_reader_leaves
 from outbox_core.operations.listing import Listing, render
 from outbox_core.operations.report import Table
@@ -75,7 +75,7 @@ class ManagingCommand(FollowingCommand):
         )
         with until_reader_leaves():
             if options["json"]:
-                self.stdout.write(json_text([_data(row) for row in rows]))
+                self.stdout.write(json_text([self._data(row) for row in rows]))
             else:
                 table = Table(HEAD, [self._row(row) for row in rows])
                 listing = Listing(tables=[table], empty="There are no operations.", data=None)
@@ -86,10 +86,12 @@ class ManagingCommand(FollowingCommand):
     def _row(self, row: BulkOperation) -> list[str]:
         said = progress(row, self.operations, errors=True)
         done = f"{percent(row)} % ({counts(row)})"
-        return [str(row.pk), row.state, row.verb, line(row.scope, 200), line(row.who, 60), done, said]
+        what = [str(row.pk), state(row, self.operations), row.verb]
+        return [*what, line(row.scope, 200), line(row.who, 60), done, said]
 
-
-def _data(row: BulkOperation) -> dict[str, Any]:
-    times = ("began_at", "carried_at", "ended_at")
-    data = model_to_dict(row) | {name: getattr(row, name) for name in times}
-    return data | {"id": row.pk, "percent": percent(row), "seconds_left": row.seconds_left}
+    def _data(self, row: BulkOperation) -> dict[str, Any]:
+        times = ("began_at", "carried_at", "ended_at")
+        data = model_to_dict(row) | {name: getattr(row, name) for name in times}
+        concern = self.operations.verb(row).concern(row)
+        found = {"concern": concern._asdict() if concern else None}
+        return data | {"id": row.pk, "percent": percent(row), "seconds_left": row.seconds_left, **found}

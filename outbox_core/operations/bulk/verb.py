@@ -12,6 +12,7 @@ from django.db.models import Model, QuerySet
 from outbox_core.operations.bulk.selection import Selection
 from outbox_core.operations.bulk.step import SCAN, Change, Step
 from outbox_core.operations.ledger import LedgerEntry
+from outbox_core.operations.report import State
 from outbox_core.people.humanize import plural
 
 if TYPE_CHECKING:
@@ -30,6 +31,13 @@ class Order:
     reason: str = ""
     rate: float | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Concern(NamedTuple):
+    """What of a result a person should look at: ``2 differences``, and the state that a report has then."""
+
+    words: str
+    state: State
 
 
 class Verb(ABC):
@@ -83,6 +91,10 @@ class Verb(ABC):
     def result(self, row: BulkOperation) -> Iterator[str]:
         """What it found so far, in sentences without data of rows."""
         return iter(())
+
+    def concern(self, row: BulkOperation) -> Concern | None:
+        """What of its result so far is not good."""
+        return None
 
     def belongs_elsewhere(self, error: Exception) -> bool:
         """Whether another process may do what failed here, because it has other code or another role."""

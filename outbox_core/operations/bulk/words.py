@@ -25,6 +25,18 @@ def percent(row: BulkOperation) -> int:
     return 100 if row.state == State.DONE else min(99, int(row.fraction * 100))
 
 
+def state(row: BulkOperation, operations: Operations) -> str:
+    """``running``, or with what a person should look at ``done, 2 differences``"""
+    concern = operations.verb(row).concern(row)
+    return f"{row.state}, {concern.words}" if concern else str(row.state)
+
+
+def tone(row: BulkOperation, operations: Operations) -> str:
+    """How a page shows the state: ``warning`` or ``critical`` if a person should look, otherwise as it is."""
+    concern = operations.verb(row).concern(row)
+    return concern.state.exit_code.name.lower() if concern else str(row.state)
+
+
 def is_alone(row: BulkOperation) -> bool:
     """Whether nobody carries it out, although it could be."""
     waits = (timezone.now() - row.due_at).total_seconds()

@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 
 from outbox_core.operations.bulk.model import BulkOperation
 from outbox_core.operations.bulk.operations import Operations
-from outbox_core.operations.bulk.words import counts, percent, progress
+from outbox_core.operations.bulk.words import counts, percent, progress, state, tone
 from outbox_core.people.admin import ReadOnlyAdmin
 from outbox_core.people.ledger_admin import history
 from outbox_core.people.markup import ago, badge
@@ -96,7 +96,7 @@ class OperationAdmin(ReadOnlyAdmin):
 
     @admin.display(description="state")
     def state_shown(self, row: BulkOperation) -> SafeString:
-        return badge(row.state)
+        return badge(state(row, self.operations), tone(row, self.operations))
 
     @admin.display(description="progress")
     def bar(self, row: BulkOperation) -> SafeString:

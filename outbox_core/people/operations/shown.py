@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from outbox_core.operations.bulk.model import OPEN, BulkOperation, State
 from outbox_core.operations.bulk.operations import Operations
-from outbox_core.operations.bulk.words import counts, percent, progress
+from outbox_core.operations.bulk.words import counts, percent, progress, state, tone
 from outbox_core.people.humanize import amount
 from outbox_core.people.text import line
 
@@ -61,6 +61,14 @@ class Shown:
     @property
     def rate(self) -> str:
         return f", at most {amount(self.row.rate)} a second" if self.row.rate else ""
+
+    @property
+    def state(self) -> str:
+        return state(self.row, self.operations)
+
+    @property
+    def tone(self) -> str:
+        return tone(self.row, self.operations)
 
     @property
     def percent(self) -> int:

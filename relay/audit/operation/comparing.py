@@ -107,6 +107,7 @@ def _finished(row: BulkOperation, left: list[list[str]], found: Findings) -> Par
         "findings": before.for_storage(),
         "first": [each.words for each in before.first],
         "said": [*text.sentences(before)],
+        "certain": before.total,
     }
     options = {**result, "left": left[1:], "counted": 0}
     events = before.differences.total() - different
