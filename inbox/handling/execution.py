@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from inbox.conf import ConsumerSettings, Settings
 from inbox.database import UNAVAILABLE, drop_dead_connection
 from inbox.errors import Abandoned
+from inbox.handling.loop import Loop
 from inbox.handling.processor import Processor
 from inbox.handling.routing import Routes
 from inbox.handling.unit_of_work import UnitOfWork
@@ -24,23 +25,6 @@ from outbox_core.wire.consumed import ConsumerRecord
 
 RETRYING = "PostgreSQL (retrying held events)"
 RETRY_EVERY = 1.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Loop:
-    """What the handling asks of the loop that it runs in. ``wait`` sleeps. ``check_stop`` is asked between
-    transactions of new events, ``check_retrying`` between those of held ones; all three raise Abandoned when
-    the rest is dropped. ``read_on`` returns records that came later. ``paused``: topics that must not be
-    handled. ``failed`` is called for each failure.
-    """
-
-    clock: Callable[[], float]
-    wait: Callable[[float], None]
-    check_stop: Callable[[], None]
-    check_retrying: Callable[[], None]
-    read_on: Callable[[], Sequence[ConsumerRecord]]
-    paused: Callable[[], frozenset[str]]
-    failed: Callable[[BaseException], None] = lambda error: None
 
 
 class Execution:
@@ -85,12 +69,9 @@ class Execution:
             judge=self.judge,
             outages=outages,
             suspects=suspects,
-            wait=loop.wait,
-            check_stop=loop.check_stop,
-            read_on=loop.read_on,
+            loop=loop,
             retry_held=self.retry,
             batch_size=consumer.batch_size,
-            failed=loop.failed,
         )
         self.retries = Retries(
             unit=unit,

@@ -13,6 +13,7 @@ from msgspec import structs
 
 from inbox.database import UNAVAILABLE, drop_dead_connection
 from inbox.errors import Abandoned, Poison, WrongIsolation
+from inbox.handling.loop import Loop
 from inbox.handling.pace import Pace
 from inbox.handling.retriable import is_of_the_database, is_worth_a_second_try
 from inbox.handling.routing import Delivery, Routes, first_of_each_key, with_handlers
@@ -36,9 +37,7 @@ class Processor:
     """Handles records: a batch in one transaction. An event that fails is held, and the rest is handled. It
     waits only if every handler fails for every key.
 
-    ``wait`` sleeps and ``check_stop`` is asked between transactions; both raise Abandoned when the rest is
-    dropped. While nothing succeeds, ``read_on`` returns the records that came later, and ``retry_held`` tries
-    held events. ``failed`` is called for each failure.
+    While nothing succeeds, ``retry_held`` tries held events.
     """
 
     def __init__(
@@ -49,25 +48,19 @@ class Processor:
         judge: Judge,
         outages: Outages,
         suspects: Notes,
-        wait: Callable[[float], None],
-        check_stop: Callable[[], None],
-        read_on: Callable[[], Sequence[ConsumerRecord]],
+        loop: Loop,
         retry_held: Callable[[], None],
         batch_size: int,
-        failed: Callable[[BaseException], None] = lambda error: None,
     ) -> None:
         self.handled = 0
         self._routes = routes
         self._unit = unit
         self._judge = judge
         self._outages = outages
-        self._wait = wait
-        self._check_stop = check_stop
-        self._read_on = read_on
+        self._loop = loop
         self._retry_held = retry_held
         self._pace = Pace(batch_size)
         self._later: Sequence[Delivery | None] = ()
-        self._failed = failed
         self._suspects = suspects
 
     def process(self, records: Sequence[ConsumerRecord]) -> Iterator[Sequence[ConsumerRecord]]:
@@ -79,7 +72,7 @@ class Processor:
         routed = [self._routes(record) for record in records]
         start = 0
         while start < len(records):
-            self._check_stop()
+            self._loop.check_stop()
             end = start + self._pace.size
             batch, self._later = records[start:end], routed[end:]
             began_at = self._judge.now()
@@ -116,7 +109,7 @@ class Processor:
     def _report_refused(self, deliveries: Sequence[Delivery]) -> None:
         for delivery in deliveries:
             if delivery.error:
-                self._failed(Poison(delivery.error))
+                self._loop.failed(Poison(delivery.error))
 
     def _without_suspects(
         self, batch: Sequence[ConsumerRecord], deliveries: list[Delivery]
@@ -144,7 +137,7 @@ class Processor:
                 return True
             if failure.index is None and len(rest) > 1:
                 for delivery in rest:
-                    self._check_stop()
+                    self._loop.check_stop()
                     yield from self._settle([delivery])
                 return False
             index = failure.index or 0
@@ -157,7 +150,7 @@ class Processor:
                 yield rest.pop(0)
             else:
                 self._wait_for_any(rest)
-            self._check_stop()
+            self._loop.check_stop()
         return True
 
     def _try(self, deliveries: Sequence[Delivery]) -> Failure | None:
@@ -175,7 +168,7 @@ class Processor:
                 if again <= AGAIN and (over or is_worth_a_second_try(error)):
                     continue
                 failure = Failure.of(error, deliveries)
-                self._failed(failure.cause)
+                self._loop.failed(failure.cause)
                 if len(deliveries) > 1:
                     batch_failed.send(self._unit.consumer, error=failure.cause, size=len(deliveries))
                 return failure
@@ -234,7 +227,7 @@ class Processor:
         turns = cycle((True, False))
         while waiting:
             if swept <= 0 or self._judge.now() >= until:
-                self._wait(self._judge.pause(waiting[0]))
+                self._loop.wait(self._judge.pause(waiting[0]))
                 if next(turns):
                     self._retry_held()
                 if not self._judge.nothing_succeeds:
@@ -246,7 +239,7 @@ class Processor:
                     continue  # a held event was tried instead
             delivery = waiting.popleft()
             swept -= 1
-            self._check_stop()
+            self._loop.check_stop()
             failure = self._attempt(delivery)
             if not self._judge.nothing_succeeds:
                 return
@@ -256,7 +249,7 @@ class Processor:
     def _come_later(self, in_hand: Sequence[Delivery]) -> Sequence[Delivery]:
         """What was read since then. It is routed again, and counted, when it is handled."""
         routes = replace(self._routes, skip=lambda event: None)
-        later = with_handlers([routes(record) for record in self._read_on()])
+        later = with_handlers([routes(record) for record in self._loop.read_on()])
         return self._safe([*in_hand, *later], since=len(in_hand)) if later else ()
 
     def _attempt(self, delivery: Delivery) -> Failure | None:
@@ -266,7 +259,7 @@ class Processor:
             drop_dead_connection(self._unit.database)
             self._is_over(error)
             failure = Failure.of(error, [delivery])
-            self._failed(failure.cause)
+            self._loop.failed(failure.cause)
             if not isinstance(failure.cause, Poison):  # that is held when its turn comes
                 self._judge.failed(delivery.identity, delivery.key_hash, failure, attempts=0)
             return failure
@@ -292,7 +285,7 @@ class Processor:
                 waited = True
                 drop_dead_connection(self._unit.database)
                 self._outages.begin(WRITING, error)
-                self._wait(delay)
+                self._loop.wait(delay)
             else:
                 self._outages.end(WRITING)
                 return result, waited

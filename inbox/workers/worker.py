@@ -11,7 +11,8 @@ from inbox.conf import ConsumerSettings, Settings
 from inbox.database import UNAVAILABLE, drop_dead_connection
 from inbox.errors import Abandoned, OffsetsMoved
 from inbox.handling import other_databases
-from inbox.handling.execution import Execution, Loop
+from inbox.handling.execution import Execution
+from inbox.handling.loop import Loop
 from inbox.handling.routing import Routes
 from inbox.handling.unhandled import UnhandledTypes
 from inbox.models.held_queries import Share
