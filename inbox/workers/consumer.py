@@ -77,7 +77,7 @@ class ParallelConsumer(Consumer):
         return self._pool.handled
 
     def tick(self) -> None:
-        """One round: hear the workers, give them more, store what is finished."""
+        """One round: receive what the workers say, give them more, store what is finished."""
         self._progress()
         self._heartbeat.beat()
         self._commits.check()

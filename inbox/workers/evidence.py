@@ -11,36 +11,36 @@ FAILS, FAILED, SUCCEEDED, SETTLED = "fails", "failed", "succeeded", "settled"
 
 
 class SharedEvidence(Evidence):
-    """Passes on what changes it with ``tell``, and takes what other workers pass on with ``hear``. So an
+    """Passes on what changes it with ``send``, and takes what other workers pass on with ``take``. So an
     outage is known as one, and an event as the cause, by the results of all of them.
     """
 
-    def __init__(self, clock: Callable[[], float], tell: Callable[[Fact], None]) -> None:
+    def __init__(self, clock: Callable[[], float], send: Callable[[Fact], None]) -> None:
         super().__init__(clock)
-        self._tell = tell
+        self._send = send
 
     def note(self, handler: str) -> None:
         if not self.knows(handler):
-            self._tell(Fact(FAILS, [handler]))
+            self._send(Fact(FAILS, [handler]))
         super().note(handler)
 
     def failed(self, handler: str, key: Hashable, event: Hashable, *, suspicious: bool) -> Assessment:
         fact = Fact(FAILED, [handler], str(key), str(event), suspicious)
-        self._tell(fact)
+        self._send(fact)
         return self._failed(fact)
 
     def succeeded(self, handlers: Iterable[str]) -> set[str]:
         names = [name for name in handlers if self.knows(name)]
         if names:
-            self._tell(Fact(SUCCEEDED, names))
+            self._send(Fact(SUCCEEDED, names))
         return super().succeeded(names)
 
     def forget(self, event: Hashable) -> None:
         if self.has_seen(str(event)):
-            self._tell(Fact(SETTLED, [], event=str(event)))
+            self._send(Fact(SETTLED, [], event=str(event)))
         super().forget(str(event))
 
-    def hear(self, fact: Fact) -> set[str]:
+    def take(self, fact: Fact) -> set[str]:
         """Another worker has passed this on. Returns the handlers whose outage is over."""
         if fact.what == FAILS:
             super().note(fact.handlers[0])

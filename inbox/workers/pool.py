@@ -118,22 +118,22 @@ class Pool:
             remote.skip(topics)
 
     def receive(self, seconds: float) -> None:
-        """Hear what the workers say. Waits until one of them says something, so long at most."""
+        """Receive what the workers say. Waits until one of them says something, so long at most."""
         running = {remote.channel: remote for remote in self._remotes if remote.channel is not None}
         await_messages([*running], seconds)
         for channel, remote in running.items():
             for message in channel.receive():
-                self._hear(remote, message)
+                self._take(remote, message)
             if channel.closed:
                 remote.has_gone()
 
-    def _hear(self, remote: Remote, message: ToConsumer) -> None:
-        remote.hear(message)
+    def _take(self, remote: Remote, message: ToConsumer) -> None:
+        remote.take(message)
         match message:
             case Fact():
                 for other in self._remotes:
                     if other is not remote:
-                        other.tell(message)
+                        other.post(message)
             case Finished():
                 self._committed(remote.number, remote.commits)
             case Moved():

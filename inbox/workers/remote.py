@@ -77,7 +77,7 @@ class Remote(Child):
                 ours.close()
                 raise
         self.channel, self._finished = Channel(ours, TO_CONSUMER), 0
-        self.tell(Start(self._epoch, self.commits, self._paused))
+        self.post(Start(self._epoch, self.commits, self._paused))
         self._send(self.queue)
 
     def give(self, records: Sequence[InFlight]) -> None:
@@ -90,19 +90,19 @@ class Remote(Child):
         self._epoch, self._reloads = epoch, reload
         if self.channel is None:
             self._drop_before(epoch)
-        self.tell(Drop(epoch, reload))
+        self.post(Drop(epoch, reload))
 
     def skip(self, topics: Iterable[str]) -> None:
         """It retries no held events of these topics."""
         self._paused = sorted(topics)
-        self.tell(Paused(self._paused))
+        self.post(Paused(self._paused))
 
-    def tell(self, message: ToWorker) -> None:
+    def post(self, message: ToWorker) -> None:
         """Nothing happens if it does not run: its successor begins with ``Start``."""
         if self.channel is not None:
             self.channel.send(message)
 
-    def hear(self, message: ToConsumer) -> None:
+    def take(self, message: ToConsumer) -> None:
         """What it says of itself."""
         match message:
             case Began():
@@ -119,7 +119,7 @@ class Remote(Child):
                 self.figures += figures
 
     def has_gone(self) -> None:
-        """Its end of the channel is closed. All that it has said before was heard."""
+        """Its end of the channel is closed. All that it has said before was received."""
         if self.channel is not None:
             self.channel.close()
             self.channel = None
@@ -147,4 +147,4 @@ class Remote(Child):
 
     def _send(self, records: Iterable[InFlight]) -> None:
         for is_suspect, group in groupby(records, attrgetter("suspect")):
-            self.tell(Work([each.record for each in group], is_suspect))
+            self.post(Work([each.record for each in group], is_suspect))

@@ -70,7 +70,7 @@ class InHand:
 
 
 class Worker:
-    """Its loop: hear the consumer, handle what it has given, then retry held events that are due."""
+    """Its loop: take what the consumer sends, handle that, then retry held events that are due."""
 
     def __init__(
         self,
@@ -137,19 +137,19 @@ class Worker:
         return self._stop.requested or self._channel.closed
 
     def _live(self, seconds: float) -> None:
-        """Say that the loop makes progress, and hear the consumer. Waits for it so long at most."""
+        """Say that the loop makes progress, and take what comes from the consumer. Waits so long at most."""
         self._progress()
         if seconds or self._channel.has_unsent:
             await_messages([self._channel], seconds)
         for message in self._channel.receive():
-            self._hear(message)
+            self._take(message)
 
-    def _hear(self, message: ToWorker) -> None:
+    def _take(self, message: ToWorker) -> None:
         match message:
             case Work():
                 self._work.append(message)
             case Fact():
-                self._execution.judge.recovered(self._evidence.hear(message))
+                self._execution.judge.recovered(self._evidence.take(message))
             case Paused(topics):
                 self._paused = frozenset(topics)
             case Start(epoch, commits, paused):

@@ -51,7 +51,7 @@ def test_a_channel_carries_what_is_larger_than_its_buffers_without_waiting(ends:
     assert not consumer.has_unsent
 
 
-def test_what_a_worker_said_before_its_end_is_heard(ends: Ends) -> None:
+def test_what_a_worker_said_before_its_end_is_received(ends: Ends) -> None:
     consumer, worker = ends
     worker.send(Finished(3, 7))
     worker.close()
@@ -88,16 +88,16 @@ def test_an_offset_waits_for_all_before_it() -> None:
 
 
 class Two:
-    """The evidence of two workers. Each hears at once what the other one says."""
+    """The evidence of two workers. Each receives at once what the other one sends."""
 
     def __init__(self) -> None:
-        self.told: list[Fact] = []
+        self.sent: list[Fact] = []
         self.one = SharedEvidence(lambda: 0.0, lambda fact: self._pass_on(fact, self.two))
         self.two = SharedEvidence(lambda: 0.0, lambda fact: self._pass_on(fact, self.one))
 
     def _pass_on(self, fact: Fact, other: SharedEvidence) -> None:
-        self.told.append(fact)
-        other.hear(fact)
+        self.sent.append(fact)
+        other.take(fact)
 
 
 def test_keys_that_fail_with_different_workers_show_an_outage() -> None:
@@ -107,7 +107,7 @@ def test_keys_that_fail_with_different_workers_show_an_outage() -> None:
     assert found.outage
     assert not found.against
     assert both.two.in_outage() == {"h"}
-    assert len(both.told) == 3, "what is heard is not passed on"
+    assert len(both.sent) == 3, "what is received is not sent on"
 
 
 def test_a_success_with_one_worker_counts_against_the_event_of_another() -> None:
@@ -119,12 +119,12 @@ def test_a_success_with_one_worker_counts_against_the_event_of_another() -> None
     assert not both.one.has_seen("e")
 
 
-def test_the_end_of_an_outage_is_heard_by_the_others() -> None:
+def test_the_end_of_an_outage_reaches_the_others() -> None:
     both = Two()
     for key in (1, 2, 3):
         both.one.failed("h", key, f"e{key}", suspicious=True)
-    assert both.two.hear(Fact("succeeded", ["h"])) == {"h"}
-    assert both.one.is_in_outage("h"), "nobody has told this one"
+    assert both.two.take(Fact("succeeded", ["h"])) == {"h"}
+    assert both.one.is_in_outage("h"), "nobody has sent it to this one"
 
 
 def opened(commits: int = 0) -> WorkerOffsets:
