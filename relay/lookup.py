@@ -44,7 +44,9 @@ def find(
         return Lookup(trouble=line(error))
 
 
-def _read(kafka: KafkaLog, topic: str, event_id: str, since: datetime, goes_on: Callable[[], bool]) -> Lookup:
+def _read(
+    kafka: KafkaLog, topic: str, event_id: str, since: datetime, has_time: Callable[[], bool]
+) -> Lookup:
     if not kafka.exists(topic):
         return Lookup(trouble=f"Kafka has no topic {topic}.")
     spans = kafka.spans(topic, since, SKEW)
@@ -53,7 +55,7 @@ def _read(kafka: KafkaLog, topic: str, event_id: str, since: datetime, goes_on: 
     for batch in kafka.records(topic, spans) if total else ():
         read += len(batch)
         found += [each for each in map(claim, batch) if each is not None and each.event_id == event_id]
-        if not goes_on():
+        if not has_time():
             break
     else:
         return Lookup(places=list(_places(found)), read=read, complete=True)

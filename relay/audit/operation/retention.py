@@ -32,9 +32,9 @@ def deleted(
         return [Deleted(topic=topic, trouble=line(error)) for topic in sorted(topics)]
 
 
-def _each(kafka: KafkaLog, topics: list[str], goes_on: Callable[[], bool]) -> Iterator[Deleted]:
+def _each(kafka: KafkaLog, topics: list[str], has_time: Callable[[], bool]) -> Iterator[Deleted]:
     for topic in topics:
-        if not goes_on():
+        if not has_time():
             yield Deleted(topic=topic, trouble=LATE)
             continue
         kept = kafka.kept(topic)
