@@ -1,140 +1,24 @@
-"""run_consumer with WORKERS: handlers run in parallel, each key in order, whatever dies."""
+"""run_consumer with WORKERS: handlers run in parallel, each key in order, whatever happens."""
 
 from __future__ import annotations
 
 import itertools
-import os
 import random
-import re
 import signal
-from collections import defaultdict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
 
-import psycopg
 import pytest
 
-from inbox.workers.in_flight import InFlight, share
-from outbox_core.kafka_options import CONFLUENT, KAFKA_PYTHON
-from outbox_core.wire.consumed import ConsumerRecord
 from tests.inbox.conftest import BOTH_CLIENTS
-from tests.inbox.labour.handlers import GATE, TABLES
-from tests.inbox.service import Process, Service, admin, server_url
+from tests.inbox.service import Process, admin
 from tests.inbox.test_run_consumer import service as service  # a fixture
 from tests.inbox.test_run_consumer import template as template  # a fixture
+from tests.inbox.works import LONG, Works, runs, workers
+from tests.inbox.works import served as served  # a fixture
+from tests.inbox.works import works as works  # a fixture
 from tests.scraping import Scrape
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.acceptance
-LONG = 150.0
-BUSY = "SELECT FROM pg_stat_activity WHERE state = 'idle in transaction' AND datname = current_database()"
-
-
-class Works:
-    """Sends events to a consumer with workers, and compares their effects."""
-
-    def __init__(self, service: Service) -> None:
-        self.service = service
-        self.sent: dict[str, int] = defaultdict(int)
-        self.refused = 0
-        self.execute(TABLES)
-
-    def send(self, key: str, count: int = 1, *, seconds: float = 0.0, deed: str = "") -> None:
-        for _ in range(count):
-            data = {"n": self.sent[key], "seconds": seconds, "deed": deed}
-            self.service.send("shop.orders", key, "test.labour", data)
-            self.sent[key] += 1
-        self.service._producer.flush()
-
-    def start(self, workers: int = 3, *arguments: str, **environment: str) -> Process:
-        settings = "tests.inbox.labour.settings"
-        return self.service.start(settings, *arguments, WORKERS=str(workers), **environment)
-
-    def execute(self, statement: str) -> None:
-        with psycopg.connect(server_url(self.service.database), autocommit=True) as connection:
-            connection.execute(statement)
-
-    def effects(self, key: str) -> list[int]:
-        """The numbers of a key, in the order in which they took effect."""
-        return [n for (n,) in self.service.query(f"SELECT n FROM effect WHERE key = '{key}' ORDER BY id")]
-
-    def worker_of(self, key: str) -> int:
-        """The pid of the worker that has handled an event of this key last."""
-        wait_until(lambda: self.effects(key), LONG, "the key has a worker")
-        found = self.service.query(f"SELECT pid FROM effect WHERE key = '{key}' ORDER BY id DESC LIMIT 1")
-        return int(found[0][0])
-
-    def wait(self, *without: str) -> None:
-        """Until everything took effect, once and in order, and all offsets are stored."""
-        total = sum(count for key, count in self.sent.items() if key not in without)
-        query = f"SELECT count(*) FROM effect WHERE key <> ALL ('{{{','.join(without)}}}')"
-        wait_until(lambda: self.service.query(query)[0][0] >= total, LONG, f"{total} took effect")
-        for key, count in self.sent.items():
-            if key not in without:
-                assert self.effects(key) == [*range(count)]
-        everything = sum(self.sent.values())
-        wait_until(lambda: self.stored() == everything, LONG, f"{everything} is the sum of the offsets")
-
-    def stored(self) -> int:
-        """The sum of the offsets of the consumer."""
-        query = "SELECT coalesce(sum(\"offset\"), 0) FROM inbox_offset WHERE topic NOT LIKE 'workers%'"
-        return int(self.service.query(query)[0][0])
-
-    def beats(self) -> float:
-        """When the consumer wrote its last heartbeat."""
-        query = "SELECT extract(epoch FROM heartbeat_at) FROM inbox_consumer"
-        return float(self.service.query(query)[0][0])
-
-    def keys(self, have: Callable[[int], bool], workers: int = 3) -> Iterator[str]:
-        """Names of keys whose worker, counted from 0, is one of those wanted. Which one a key has depends on
-        the name of the topic, which is new for each test.
-        """
-        topic = f"{self.service.prefix}shop.orders"
-        for number in itertools.count():
-            record = ConsumerRecord(topic=topic, partition=0, offset=0, key=b"k%d" % number, value=None)
-            shares = share([InFlight(record, 0)], workers)
-            if have(next(worker for worker, records in enumerate(shares) if records)):
-                yield f"k{number}"
-
-    @contextmanager
-    def gate_closed(self) -> Iterator[None]:
-        """Events that wait do so until the end of this block."""
-        with psycopg.connect(server_url(self.service.database)) as connection:
-            connection.execute("SELECT pg_advisory_xact_lock(%s)", [GATE])
-            yield
-
-    def spread(self) -> float:
-        """The seconds between the first effect and the last."""
-        return float(self.service.query("SELECT extract(epoch FROM max(at) - min(at)) FROM effect")[0][0])
-
-
-@pytest.fixture
-def works(service: Service) -> Works:
-    return Works(service)
-
-
-def workers(process: Process) -> list[int]:
-    """The pids of all workers that it has started."""
-    return [int(pid) for pid in re.findall(r"Worker \d+ \(pid (\d+)\) started", process.text())]
-
-
-def runs(pid: int) -> bool:
-    with suppress(ProcessLookupError, FileNotFoundError):
-        os.kill(pid, 0)
-        with open(f"/proc/{pid}/stat") as stat:
-            return stat.read().rpartition(")")[2].split()[0] != "Z"
-    return False
-
-
-@pytest.fixture
-def served(works: Works) -> Iterator[Process]:
-    """A consumer with three workers, all of which have begun."""
-    process = works.start()
-    for number in range(12):
-        works.send(f"first-{number}")
-    works.wait()
-    yield process
-    assert "Traceback" not in process.text()
 
 
 @BOTH_CLIENTS
@@ -189,41 +73,6 @@ def test_handlers_that_wait_do_so_at_the_same_time(works: Works) -> None:
     assert seconds[1] / seconds[4] > 1.7, seconds
 
 
-@BOTH_CLIENTS
-def test_a_worker_that_is_killed_in_a_handler_holds_no_other_up(works: Works, client: str) -> None:
-    works.send("slow")
-    process = works.start(READS_WITH=client)
-    victim = works.worker_of("slow")
-    works.send("slow", seconds=4)
-    works.send("slow", 2)
-    wait_until(lambda: works.service.query(BUSY), LONG, "the slow handler runs")
-    for number in range(30):
-        works.send(f"k{number}", 2)
-    os.kill(victim, signal.SIGKILL)
-    works.wait()
-    assert runs(process.popen.pid)
-    assert len(workers(process)) == 4
-    assert works.worker_of("slow") != victim
-    assert process.end() == 0
-
-
-def test_an_event_that_kills_its_worker_is_held_and_all_others_are_handled(works: Works) -> None:
-    works.send("bad")
-    works.send("bad", deed="dies")
-    works.send("bad", 2)
-    for number in range(20):
-        works.send(f"k{number}", 3)
-    process = works.start()
-    works.wait("bad")
-    undecided = "SELECT attempts FROM inbox_held WHERE error <> '' AND retry_at IS NULL"
-    wait_until(lambda: works.service.query(undecided), LONG, "it is held until a person decides")
-    assert works.service.query(undecided) == [(3,)]
-    assert works.effects("bad") == [0]
-    assert works.service.query("SELECT count(*) FROM inbox_held") == [(3,)]
-    assert "they are tried one by one" in process.text().lower()
-    assert process.end() == 0
-
-
 def test_an_event_that_fails_is_held_with_its_key_only(works: Works) -> None:
     works.send("bad")
     works.send("bad", deed="broken")
@@ -236,34 +85,6 @@ def test_an_event_that_fails_is_held_with_its_key_only(works: Works) -> None:
     wait_until(lambda: works.service.query(undecided), LONG, "it is held until a person decides")
     assert works.service.query(undecided) == [(3, "ValueError: broken")]
     assert process.end() == 0
-
-
-@pytest.mark.parametrize(
-    ("point", "client"),
-    [("before-offsets", KAFKA_PYTHON), ("after-offsets", CONFLUENT)],
-)
-def test_workers_end_with_their_consumer_and_the_next_one_goes_on(
-    works: Works, point: str, client: str
-) -> None:
-    for number in range(30):
-        works.send(f"k{number}", 20, seconds=0.01)
-    first = works.start(KILL_AT=point, READS_WITH=client)
-    assert first.popen.wait(LONG) == -signal.SIGKILL, first.text()
-    wait_until(lambda: not any(map(runs, workers(first))), 60, "its workers end")
-    assert 0 < works.service.handled() < 600
-    second = works.start(READS_WITH=client)
-    works.wait()
-    assert second.end() == 0
-
-
-def test_workers_that_die_again_and_again_lose_nothing(works: Works) -> None:
-    """Each of them dies in its fifth transaction."""
-    for number in range(20):
-        works.send(f"k{number}", 10)
-    process = works.start(KILL_AT="before-commit", BATCH="5")
-    works.wait()
-    assert len(workers(process)) > 3
-    process.end(signal.SIGKILL)
 
 
 def test_sigterm_finishes_what_is_in_hand(works: Works, served: Process) -> None:

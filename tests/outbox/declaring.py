@@ -14,6 +14,14 @@ from outbox.write.encode import encode
 Money = Annotated[Decimal, outbox.Places(2)]
 
 
+class Huge(int):
+    def __repr__(self) -> str:
+        return "more digits than Python writes"
+
+
+HUGE = Huge(10**5000)
+
+
 def event(declared: Any) -> Any:
     """A class whose one field declares that."""
     return msgspec.defstruct("Sample", [("value", declared)])

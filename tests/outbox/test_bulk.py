@@ -16,27 +16,12 @@ import outbox
 from outbox.capture import bulk
 from outbox.testing import CapturedEvents, captured_events
 from tests.outbox.concurrency import in_background, wait_until_somebody_is_blocked
-from tests.testapp.events import Note, ParcelSaved
+from tests.outbox.parcels import announced as announced  # a fixture
+from tests.outbox.parcels import parcels, written
+from tests.testapp.events import Note
 from tests.testapp.models import ExpressParcel, Parcel, Stamp, Tag, TrackedParcel
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def announced() -> None:
-    @outbox.receiver(post_save, sender=Parcel)
-    def saved(instance: Parcel, created: bool, **kwargs: Any) -> ParcelSaved:
-        return ParcelSaved(parcel_id=instance.pk, code=instance.code, weight=instance.weight, created=created)
-
-
-def parcels(*codes: str, weight: int = 0) -> list[Parcel]:
-    """Parcels that are in the database already, without events."""
-    plain: QuerySet[Parcel] = QuerySet(Parcel)
-    return plain.bulk_create([Parcel(code=code, weight=weight) for code in codes])
-
-
-def written(events: CapturedEvents) -> list[tuple[str, int, bool]]:
-    return [(event.data["code"], event.data["weight"], event.data["created"]) for event in events]
 
 
 class TestBulkCreate:
@@ -251,36 +236,6 @@ class TestUpdate:
         else:
             with pytest.raises(error):
                 rows.update(**values)
-
-
-class TestBulkUpdate:
-    def test_announces_each_row(self, outbox_events: CapturedEvents) -> None:
-        rows = parcels("a", "b", "c")
-        for weight, row in enumerate(rows):
-            row.weight = weight
-        assert Parcel.objects.bulk_update(rows, ["weight"], batch_size=2) == 3
-        assert written(outbox_events) == [("a", 0, False), ("b", 1, False), ("c", 2, False)]
-
-    def test_leaves_out_rows_that_the_filter_does_not_match(self, outbox_events: CapturedEvents) -> None:
-        rows = parcels("a", "b")
-        for row in rows:
-            row.weight = 7
-        assert Parcel.objects.filter(code="a").bulk_update(rows, ["weight"]) == 1
-        assert written(outbox_events) == [("a", 7, False)]
-
-    def test_shows_pre_save_receivers_the_given_instances(self, outbox_events: CapturedEvents) -> None:
-        @outbox.receiver(pre_save, sender=Parcel)
-        def changing(instance: Parcel, update_fields: frozenset[str], **kwargs: Any) -> Note:
-            return Note(instance.code, f"{set(update_fields)} {instance.weight}")
-
-        (row,) = parcels("a")
-        row.weight = 9
-        Parcel.objects.bulk_update([row], ["weight"])
-        assert outbox_events[0].data["text"] == "{'weight'} 9"
-
-    def test_without_primary_key_is_refused_as_ever(self) -> None:
-        with pytest.raises(ValueError, match="primary key"):
-            Parcel.objects.bulk_update([Parcel(code="a")], ["weight"])
 
 
 def test_async_variants_are_captured(outbox_events: CapturedEvents) -> None:

@@ -38,8 +38,7 @@ from msgspec import Meta
 import outbox
 from outbox.declared import Places, problems
 from outbox.write.encode import encode
-from outbox.write.row import NewRow
-from tests.outbox.declaring import event, written
+from tests.outbox.declaring import HUGE, event, written
 
 T = TypeVar("T")
 TextOrNumber = TypeVar("TextOrNumber", int, str)
@@ -72,14 +71,6 @@ class Address(TypedDict):
 
 class Unlimited(msgspec.Struct):
     count: int
-
-
-class Huge(int):
-    def __repr__(self) -> str:
-        return "more digits than Python writes"
-
-
-HUGE = Huge(10**5000)
 
 
 class Unwritable(enum.Enum):
@@ -259,47 +250,6 @@ def test_classes_that_contain_each_other_are_converted_from_either_side() -> Non
         "price": "3",
         "trees": [{"price": "1", "branches": [{"price": "2", "trees": []}]}],
     }
-
-
-class Renamed(msgspec.Struct, rename="camel"):
-    order_id: UUID
-
-
-@dataclass
-class Numbered:
-    order_id: int
-
-
-@pytest.mark.parametrize(
-    ("cls", "value", "text"),
-    [
-        (Renamed, str(UUID(int=10)).upper(), str(UUID(int=10))),
-        (Renamed, mark_safe(str(UUID(int=10)).upper()), str(UUID(int=10))),
-        (Numbered, mark_safe("007"), "7"),
-        (Numbered, Decimal(7), "7"),
-        (Numbered, "+7", "7"),
-    ],
-)
-def test_key_subject_and_attributes_are_the_text_of_the_converted_field(
-    cls: type, value: object, text: str
-) -> None:
-    outbox.event(
-        "test.told", topic="t", key="order_id", subject="order_id", attributes={"order": "order_id"}
-    )(cls)
-    row = NewRow.of(cls(value))
-    assert (row.key, row.subject, json.loads(row.headers)["order"]) == (text, text, text)
-
-
-def test_a_number_that_python_does_not_write_is_no_key() -> None:
-    outbox.event("test.told", topic="t", key=lambda event: HUGE)(Numbered)
-    with pytest.raises(outbox.InvalidKey, match="digits"):
-        NewRow.of(Numbered(1))
-
-
-def test_attributes_may_be_marked_safe() -> None:
-    outbox.event("test.told", topic="t", key="order_id")(Numbered)
-    with outbox.context.attributes(tenant=mark_safe("a")):
-        assert json.loads(NewRow.of(Numbered(1)).headers)["tenant"] == "a"
 
 
 def test_a_class_without_names_for_its_fields_is_no_event() -> None:

@@ -13,6 +13,7 @@ from pytest_django import Settings
 
 import outbox
 from outbox.testing import CapturedEvents, captured_events
+from tests.outbox.rows import new
 from tests.outbox.write_paths import (
     CAPTURED,
     KINDS,
@@ -22,7 +23,6 @@ from tests.outbox.write_paths import (
     REFUSED,
     UNSEEN,
     WritePath,
-    new,
     page,
 )
 from tests.testapp.events import Note

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from outbox.log.position import Position, Snapshot
+from outbox.log.position import Position
 from outbox.write.buckets import BUCKETS
 from outbox_core.wire.encode import Record
 from relay.cluster.lease import Lease
 from relay.errors import Fenced, PublisherUnavailable
 from relay.log.link import Link
-from relay.log.stretches import LEAST_PAGES, Stretch, Stretches
+from relay.log.stretches import LEAST_PAGES, Stretches
 from relay.publishers.base import Outcome
 from relay.shard.owned import OwnedShard
 from tests.relay.conftest import LEASE_SECONDS, Desk, Writer, divide, pause, payloads, resume
@@ -293,39 +293,3 @@ def test_a_relay_reads_for_its_own_buckets(office: Office) -> None:
     few.serve(range(64, 96))
     few.serve(range(32, 64))
     assert few._buckets == range(32, 96)
-
-
-def snapshots() -> list[Snapshot]:
-    """A history of four transactions: each begins and ends once, in any order."""
-    found = set()
-    for done in range(16):
-        completed = [xid for xid in range(4) if done >> xid & 1]
-        xmax = max(completed, default=-1) + 1
-        xip = tuple(xid for xid in range(xmax) if xid not in completed)
-        found.add(Snapshot(xip[0] if xip else xmax, xmax, xip))
-    return sorted(found, key=str)
-
-
-def test_a_snapshot_is_within_another_that_sees_no_less() -> None:
-    for one in snapshots():
-        for other in snapshots():
-            sees_no_less = all(other.sees(xid) for xid in range(5) if one.sees(xid))
-            assert one.within(other) == sees_no_less
-
-
-@pytest.mark.parametrize(
-    ("position", "buckets", "expected"),
-    [
-        (Position(Snapshot(5, 5), Snapshot(9, 9), 10), range(8), True),
-        (Position(Snapshot(5, 5), Snapshot(9, 9), 19), range(8), True),
-        (Position(Snapshot(6, 6), Snapshot(9, 9), 10), range(8), True),
-        (Position(Snapshot(4, 4), Snapshot(9, 9), 10), range(8), False),
-        (Position(Snapshot(5, 5), Snapshot(8, 8), 10), range(8), False),
-        (Position(Snapshot(5, 5), Snapshot(9, 9), 9), range(8), False),
-        (Position(Snapshot(5, 5), Snapshot(9, 9), 20), range(8), False),
-        (Position(Snapshot(5, 5), Snapshot(9, 9), 10), range(8, 24), False),
-    ],
-)
-def test_a_stretch_serves_what_lies_within_it(position: Position, buckets: range, expected: bool) -> None:
-    stretch = Stretch(Snapshot(5, 5), Snapshot(9, 9), 10, 20, range(16), {})
-    assert stretch.serves(position, buckets) is expected
