@@ -85,6 +85,11 @@ class Consumer:
         """How many partitions it reads. Safe in any thread."""
         return len(self._source.partitions())
 
+    @property
+    def workers(self) -> int:
+        """How many processes handle what this one reads; 0: it does that itself."""
+        return 0
+
     def unready(self) -> str:
         """Why this consumer can handle no events now; empty if it can, also while a handler fails. Safe in
         any thread.
@@ -102,6 +107,7 @@ class Consumer:
             self._outages,
             lambda: self.handled,
             in_hand=lambda: self._in_hand,
+            workers=self.workers,
             carry_operations=carry_operations,
             seeks=self._seeks.note,
             database=inbox.database,

@@ -86,6 +86,7 @@ class InboxStatusAdmin(InboxAdmin):
             "level": LEVELS[found.exit_code],
             "at": timezone.now(),
             "processes": processes,
+            "has_workers": any(each["instance"].workers for each in processes),
             "operations": done,
             "pause": form(_consumers(inbox)),
             **found.data,

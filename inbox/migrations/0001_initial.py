@@ -92,6 +92,7 @@ class Migration(migrations.Migration):
                 ('reads', models.JSONField(default=list)),
                 ('in_hand', models.IntegerField(default=0)),
                 ('handled', models.BigIntegerField(default=0)),
+                ('workers', models.IntegerField(default=0)),
                 ('started_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                 ('heartbeat_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                 ('progress_at', models.DateTimeField(null=True)),

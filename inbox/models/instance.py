@@ -22,8 +22,9 @@ class Instance(models.Model):
 
     ``state_since`` is when it entered its state, ``member`` is its id in the Kafka group, ``reads`` has its
     partitions (``topic/0``), ``in_hand`` counts the records that it has read and not finished, ``handled``
-    counts the events that it has handled, ``progress_at`` is when it last handled one. The lag is not stored
-    here: see ``inbox.status.lag``. The table is UNLOGGED.
+    counts the events that it has handled, ``workers`` the processes that handle them; 0: it does that itself.
+    ``progress_at`` is when it last handled one. The lag is not stored here: see ``inbox.status.lag``. The
+    table is UNLOGGED.
     """
 
     class State(models.TextChoices):
@@ -42,6 +43,7 @@ class Instance(models.Model):
     reads = models.JSONField(default=list)
     in_hand = models.IntegerField(default=0)
     handled = models.BigIntegerField(default=0)
+    workers = models.IntegerField(default=0)
     started_at = models.DateTimeField(db_default=Now())
     heartbeat_at = models.DateTimeField(db_default=Now())
     progress_at = models.DateTimeField(null=True)

@@ -33,6 +33,7 @@ class PauseStatus:
 class ConsumerStatus:
     """How one consumer is doing.
 
+    ``workers`` is how many processes its ``instances`` have to handle events; 0: each handles them itself.
     ``heard_at`` is the last heartbeat of a process, alive or not. ``waiting_since`` is when the first of
     those that wait began to wait.
 
@@ -46,6 +47,7 @@ class ConsumerStatus:
 
     consumer: str
     instances: int
+    workers: int
     heard_at: datetime | None
     waiting_for: str
     waiting_since: datetime | None
@@ -107,6 +109,7 @@ def _processes(consumer: str, database: str) -> dict[str, Any]:
     is_alive = Q(heartbeat_at__gte=Now() - ALIVE)
     totals = processes.aggregate(
         instances=Count("id", filter=is_alive),
+        workers=Sum("workers", filter=is_alive, default=0),
         handled=Sum("handled", filter=is_alive),
         progress_at=Max("progress_at", filter=is_alive),
         heard_at=Max("heartbeat_at"),

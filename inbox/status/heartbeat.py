@@ -30,7 +30,8 @@ DATABASE = "PostgreSQL"
 
 class Heartbeat:
     """Writes the state of a consumer process, from its own loop: a process that hangs writes nothing.
-    ``handled``: how many events it has handled, ``in_hand``: how many it has read and not finished.
+    ``handled``: how many events it has handled, ``in_hand``: how many it has read and not finished,
+    ``workers``: how many processes handle them, 0 if it does that itself.
     ``carry_operations`` is called when an operation is running, ``seeks`` with those that move this consumer.
     """
 
@@ -43,6 +44,7 @@ class Heartbeat:
         *,
         database: str = "default",
         in_hand: Callable[[], int] = lambda: 0,
+        workers: int = 0,
         carry_operations: Callable[[], None] = lambda: None,
         seeks: Callable[[Sequence[Mapping[str, Any]]], None] = lambda requests: None,
         every: float = 5.0,
@@ -53,6 +55,7 @@ class Heartbeat:
         self._outages = outages
         self._handled = handled
         self._in_hand = in_hand
+        self._workers = workers
         self._carry_operations = carry_operations
         self._seeks = seeks
         self._database = database
@@ -131,6 +134,12 @@ class Heartbeat:
                     self._carry_operations()
                 self._seeks(msgspec.json.decode(seeks))
                 return frozenset(topics)
-            process = {"consumer": self._consumer, "host": socket.gethostname(), "pid": os.getpid()}
-            Instance.objects.using(self._database).create(id=self._id, **process, **values)
+            Instance.objects.using(self._database).create(
+                id=self._id,
+                consumer=self._consumer,
+                host=socket.gethostname(),
+                pid=os.getpid(),
+                workers=self._workers,
+                **values,
+            )
         return self.paused

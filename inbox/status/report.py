@@ -57,10 +57,7 @@ def build(
     problems = worst_first(problems)
     state = problems[0].state if problems else State.OK
     tables = [
-        Table(
-            ["CONSUMER", "RUNNING", "LAG", "OLDEST", "HANDLED", "LAST EVENT", "HELD"],
-            [_row(consumer) for consumer in consumers],
-        ),
+        _consumers(consumers),
         Table(["CONSUMER", "TYPE WITHOUT HANDLER", "EVENTS", "DID YOU MEAN"], list(_unhandled(consumers))),
     ]
     return Report(
@@ -219,11 +216,23 @@ def _idle(consumer: ConsumerStatus) -> float | None:
     return None if consumer.progress_at is None else _age(consumer.progress_at)
 
 
-def _row(consumer: ConsumerStatus) -> list[str]:
+def _consumers(consumers: Sequence[ConsumerStatus]) -> Table:
+    """A line for each. Workers have a column if there are some."""
+    has_workers = any(consumer.workers for consumer in consumers)
+    heads = ["CONSUMER", "RUNNING", *["WORKERS"] * has_workers]
+    return Table(
+        [*heads, "LAG", "OLDEST", "HANDLED", "LAST EVENT", "HELD"],
+        [_row(consumer, has_workers) for consumer in consumers],
+    )
+
+
+def _row(consumer: ConsumerStatus, has_workers: bool) -> list[str]:
     idle = _idle(consumer)
+    workers = amount(consumer.workers) if consumer.workers else "-"
     return [
         consumer.consumer,
         amount(consumer.instances) if consumer.instances else "no",
+        *[workers] * has_workers,
         "unknown" if consumer.lag is None else amount(consumer.lag),
         "-" if consumer.lag_seconds is None else duration(consumer.lag_seconds),
         amount(consumer.handled),

@@ -73,6 +73,10 @@ class ParallelConsumer(Consumer):
         self._outages = PoolOutages(consumer.name, self._pool, self._clock)
 
     @property
+    def workers(self) -> int:
+        return self._pool.count
+
+    @property
     def handled(self) -> int:
         return self._pool.handled
 

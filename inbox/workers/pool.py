@@ -34,6 +34,7 @@ class Pool:
         seconds: float,
         committed: Callable[[int, int], None],
     ) -> None:
+        self.count = count
         self._remotes = [Remote(number, command, batch_size) for number in range(1, count + 1)]
         self._supervisor = Supervisor(self._remotes, logger, seconds=seconds)
         self._committed = committed

@@ -165,6 +165,7 @@ def _inbox() -> tuple[int, int]:
         state="waiting",
         detail="PostgreSQL: the connection was refused",
         reads=["shop.orders/0", "shop.orders/1"],
+        workers=8,
         in_hand=12,
         progress_at=Now() - timedelta(minutes=4),
         **process,

@@ -145,6 +145,19 @@ def test_status_of_all_as_json(db: None) -> None:
     assert (found["crm"]["lag"], found["crm"]["instances"]) == (0, 1)
 
 
+def test_workers_are_shown_where_a_process_has_some(db: None) -> None:
+    alive()
+    assert "WORKERS" not in run("inbox_status", "crm")[1]
+    assert status("crm")[1]["consumers"][0]["workers"] == 0
+    alive(workers=4)
+    alive(workers=4)
+    alive(workers=4, heartbeat_at=Now() - timedelta(minutes=5))
+    heads, line = run("inbox_status", "crm")[1].split("CONSUMER", 1)[1].splitlines()[:2]
+    assert heads.split()[:2] == ["RUNNING", "WORKERS"]
+    assert line.split()[:3] == ["crm", "3", "8"]
+    assert status("crm")[1]["consumers"][0]["workers"] == 8
+
+
 def test_a_failure_is_json_too(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise RuntimeError("a bug\nDETAIL: Key (email)=(mara@example.org)")

@@ -25,6 +25,7 @@ from tests.waiting import wait_until
 PAGE = "/admin/inbox/inboxstatus/"
 RELEASE = f"{PAGE}release/"
 DISCARD = f"{PAGE}discard/"
+PROCESSES = "/admin/inbox/instance/"
 
 
 @pytest.fixture(autouse=True)
@@ -157,6 +158,22 @@ def test_says_what_each_process_reads_and_has_in_hand_and_how_far_each_partition
     ]
     text = page.content.decode()
     assert ("2 partitions, 1 with lag" in text, ">24<" in text) == (True, True)
+
+
+def test_says_how_many_workers_each_process_has_if_one_has_some(admin_client: Client) -> None:
+    process = {"consumer": "test", "host": "web-1", "state": "running"}
+    Instance.objects.create(id=uuid4(), pid=7, **process)
+    for page in (PAGE, PROCESSES):
+        assert "workers" not in admin_client.get(page).content.decode().lower()
+    Instance.objects.create(id=uuid4(), pid=8, workers=6, **process)
+    text = admin_client.get(PAGE).content.decode()
+    assert "processes heard within 60 s, with 6 workers" in text
+    assert '<th class="outbox-number">Workers</th>' in text
+    assert ('<td class="outbox-number">6</td>' in text, '<td class="outbox-number">-</td>' in text) == (
+        True,
+        True,
+    )
+    assert '<td class="field-workers">6</td>' in admin_client.get(PROCESSES).content.decode()
 
 
 def test_a_producer_may_call_a_type_as_templates_call_the_contents_of_a_dict(

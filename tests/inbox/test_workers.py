@@ -43,9 +43,8 @@ def test_keys_keep_their_order_and_all_workers_have_some(works: Works, client: s
     )
     assert scrape['inbox_consumer_handled_events_total{consumer="crm"}'] == 300
     assert (scrape.status("/live"), scrape.status("/ready")) == (200, 200)
-    wait_until(
-        lambda: works.service.query("SELECT in_hand, handled FROM inbox_consumer") == [(0, 300)], 20, "status"
-    )
+    row = "SELECT in_hand, handled, workers FROM inbox_consumer"
+    wait_until(lambda: works.service.query(row) == [(0, 300, 3)], 20, "status")
     assert process.alive
     assert process.end() == 0
     assert process.handled() == 300
