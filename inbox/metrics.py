@@ -72,12 +72,12 @@ class Figures:
     def __init__(self, inbox: Settings, consumers: Sequence[ConsumerSettings]) -> None:
         self._database = inbox.database
         self._consumers = consumers
-        self._lag_question = LagQuestion(*inbox.kafka_client())
+        self._question = LagQuestion(*inbox.kafka_client())
         self._statuses = Background(self._read_statuses)
         # Each has a thread of its own: one after the other, many consumers would never be read in time.
         self._lags = {
             each.name: Background(
-                asking_for(self._lag_question, each.name, each.topics, self._database),
+                asking_for(self._question, each.name, each.topics, self._database),
                 fresh=LAG_FRESH_SECONDS,
             )
             for each in consumers

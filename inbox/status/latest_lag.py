@@ -21,8 +21,8 @@ class LatestLag:
     An answer that is older than half a minute is not shown: then the lag is unknown, without a reason.
     """
 
-    def __init__(self, asking: LagQuestion, clock: Callable[[], float] = time.monotonic) -> None:
-        self._lag_question = asking
+    def __init__(self, question: LagQuestion, clock: Callable[[], float] = time.monotonic) -> None:
+        self._question = question
         self._clock = clock
         self._lags: dict[str, Background[Lag]] = {}
 
@@ -31,14 +31,14 @@ class LatestLag:
         lag = self._lags.get(consumer)
         if lag is None:
             made = Background(
-                asking_for(self._lag_question, consumer, topics, database), fresh=ASK_EVERY, clock=self._clock
+                asking_for(self._question, consumer, topics, database), fresh=ASK_EVERY, clock=self._clock
             )
             lag = self._lags.setdefault(consumer, made)
         return lag.latest(FORGET_AFTER) or Lag()
 
 
 def asking_for(
-    asking: LagQuestion, consumer: str, topics: Collection[str], database: str
+    question: LagQuestion, consumer: str, topics: Collection[str], database: str
 ) -> Callable[[], Lag]:
     """A function that asks, for a thread of its own. If the database does not answer, the lag is unknown:
     the page or the metrics say why.
@@ -46,7 +46,7 @@ def asking_for(
 
     def ask() -> Lag:
         with own_connection(database), suppress(*UNAVAILABLE):
-            return asking.lag(consumer, topics, database)
+            return question.lag(consumer, topics, database)
         return Lag()
 
     return ask

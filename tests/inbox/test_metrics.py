@@ -109,7 +109,7 @@ def series(figures: Figures) -> dict[str, float]:
 def test_held_events_are_known_while_kafka_is_away() -> None:
     consumer = ConsumerSettings(name="test", topics=("test",), handlers=("consumers.crm.handlers",))
     figures = Figures(settings(), [consumer])
-    figures._lag_question.lag = lambda *_: Lag(reason="Kafka does not answer")  # type: ignore[method-assign]
+    figures._question.lag = lambda *_: Lag(reason="Kafka does not answer")  # type: ignore[method-assign]
     known = series(figures)
     assert (known["inbox_up"], known["inbox_lag_up"]) == (1, 0)
     assert (known["inbox_held_events"], known["inbox_consumers_alive"]) == (0, 0)
@@ -123,7 +123,7 @@ def test_kafka_is_asked_about_all_consumers_at_the_same_time() -> None:
     figures = Figures(settings(), consumers)
     all_ask = Barrier(len(consumers))
 
-    figures._lag_question.lag = lambda *_: Lag(records=7 + all_ask.wait(2) * 0)  # type: ignore[method-assign]
+    figures._question.lag = lambda *_: Lag(records=7 + all_ask.wait(2) * 0)  # type: ignore[method-assign]
     assert [each.value for each in figures.samples() if each.metric is LAG] == [7, 7, 7]
 
 

@@ -32,7 +32,7 @@ class Questions:
         self._reports = reports
         self._options = {**without_consumer(options), "error_cb": reports.error}
         self._as_consumer = {**options, "error_cb": reports.error}
-        self._lag_question: Any = None
+        self._asking: Any = None
         self._isolation = IsolationLevel.READ_COMMITTED if committed else IsolationLevel.READ_UNCOMMITTED
         self._admin: AdminClient | None = None
 
@@ -72,7 +72,7 @@ class Questions:
         """The offsets that the group has committed. A consumer asks for them, which never joins: librdkafka
         ends the process if its admin client loses the connection while it asks the group's coordinator.
         """
-        asking = self._lag_question = self._lag_question or client(Consumer, self._as_consumer, self._reports)
+        asking = self._asking = self._asking or client(Consumer, self._as_consumer, self._reports)
         asking.poll(0)  # its log
         try:
             answer = asking.committed([Place(*each) for each in sorted(partitions)], timeout=SECONDS)

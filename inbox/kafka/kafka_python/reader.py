@@ -26,7 +26,7 @@ class Reader:
         self._options = options
         self._connect = connect
         self._client: Any = None
-        self._lag_question: Any = None
+        self._asking: Any = None
         self._assigned: frozenset[TopicPartition] = frozenset()
 
     @property
@@ -41,9 +41,9 @@ class Reader:
         """A client for questions, made if there is none. A broker answers the requests of one connection in
         order, and on a slow link the answer to a fetch takes long.
         """
-        if self._lag_question is None:
-            self._lag_question = self._connect(self._options)
-        return self._lag_question
+        if self._asking is None:
+            self._asking = self._connect(self._options)
+        return self._asking
 
     def seek(self, partition: TopicPartition, offset: int) -> None:
         self.positions[partition] = offset
@@ -72,7 +72,7 @@ class Reader:
         return topic_ids(self.client)
 
     def close(self) -> None:
-        mine, self._client, self._lag_question = (self._client, self._lag_question), None, None
+        mine, self._client, self._asking = (self._client, self._asking), None, None
         self._assigned = frozenset()
         for client in filter(None, mine):
             with suppress(KafkaError):
