@@ -109,7 +109,9 @@ class Routes:
     def read(self, deliveries: Sequence[Delivery]) -> Sequence[Delivery]:
         """Read the payloads of these. The type of a payload may run code that fails or hangs, as a handler
         may. Such a payload is read again in the call of its handler, so that it fails as the handler does.
+        The calls of handlers follow this.
         """
+        running.begin()
         reading = _Reading(deliveries)
         while reading.next < len(deliveries):
             try:

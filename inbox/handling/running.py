@@ -78,6 +78,10 @@ current: Call | None = None
 """The running call in the main thread."""
 is_copy = False
 """Whether a handler made this process with os.fork(). It must not use the connections of the consumer."""
+ends_alarms = False
+"""Whether an alarm that is set after a call is one that its function has left. It is not if there was one
+before, as of a time limit for tests, and in other threads, which get no signals.
+"""
 
 
 def _begin_copy() -> None:
@@ -86,6 +90,13 @@ def _begin_copy() -> None:
 
 
 os.register_at_fork(after_in_child=_begin_copy)
+
+
+def begin() -> None:
+    """Look for an alarm of others. Called once before the calls of a batch: each look is a system call."""
+    global ends_alarms
+    is_main = threading.get_ident() == threading.main_thread().ident
+    ends_alarms = is_main and not any(signal.getitimer(signal.ITIMER_REAL))
 
 
 def run(call: Call, index: int | None, function: Callable[..., object], *arguments: Any) -> None:
@@ -113,7 +124,8 @@ def limited(call: Call, function: Callable[..., object], *arguments: Any) -> Non
     current = call
     status = 1
     try:
-        copy_context().run(_apart, function, *arguments)
+        # Code changes a decimal context in place. To copy it out here costs less than in a new context.
+        copy_context().run(_apart, decimal.getcontext().copy(), function, *arguments)
         status = 0
     except BaseException as error:
         current = None  # first, so that the time limit does not interrupt what follows
@@ -129,15 +141,15 @@ def limited(call: Call, function: Callable[..., object], *arguments: Any) -> Non
             os._exit(status)
 
 
-def _apart(function: Callable[..., object], *arguments: Any) -> None:
+def _apart(decimals: decimal.Context, function: Callable[..., object], *arguments: Any) -> None:
     """Call a function in this context, which ends with it, and with what a context does not hold."""
-    decimal.setcontext(decimal.getcontext().copy())  # code changes it in place
-    has_alarm = any(signal.getitimer(signal.ITIMER_REAL))
+    decimal.setcontext(decimals)
+    ends_alarm = ends_alarms
     try:
         function(*arguments)
     finally:
-        if not has_alarm:  # one that is left would interrupt another event, or end the process
-            signal.setitimer(signal.ITIMER_REAL, 0)
+        if ends_alarm:  # one that is left would interrupt another event, or end the process
+            signal.alarm(0)  # also ends one of setitimer(), for less
 
 
 def as_error(error: BaseException, call: Call) -> Exception:
