@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ast
+import errno
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from outbox_core.sql import Statements
 
 ROOT = Path(__file__).resolve().parents[2]
 CALLS = {"fetch", "_fetch", "run", "statement"}
@@ -32,3 +35,15 @@ def _named(folder: Path) -> Iterator[str]:
                     args=[ast.Constant(value=str(first)), *_],
                 ) if name in CALLS:
                     yield first
+
+
+def test_one_statement_that_is_read_brings_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Later the process may be able to open no more files."""
+    statement = Statements("relay.sql")
+    statement("log/news")
+
+    def refused(*args: object, **options: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(Path, "open", refused)
+    assert "DELETE" in statement("cluster/deregister")
