@@ -75,7 +75,20 @@ def own(alias: str) -> BaseDatabaseWrapper:
     options = {**KEEPALIVE, **wrapper.settings_dict["OPTIONS"]}
     options.pop("pool", None)
     wrapper.settings_dict |= {"OPTIONS": options, "AUTOCOMMIT": True}
+    translated = _as_errors_of_the_database()(wrapper.get_new_connection)
+    wrapper.get_new_connection = translated  # type: ignore[method-assign]
     return wrapper
+
+
+@contextmanager
+def _as_errors_of_the_database() -> Iterator[None]:
+    """psycopg lets some errors of the operating system through while it connects, as where the process may
+    open no more files.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise psycopg.OperationalError(str(error)) from error
 
 
 @contextmanager

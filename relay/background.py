@@ -36,5 +36,5 @@ class BackgroundJobs:
                 with own_connection(self._alias):
                     for job in self._jobs:
                         job()
-            except (DatabaseError, InterfaceError, OSError):
+            except (DatabaseError, InterfaceError):
                 continue  # the relay itself says what is wrong with the database

@@ -152,7 +152,7 @@ class Relay:
             self._give_up_shards(str(error))
         except psycopg.errors.UndefinedTable:
             self._back_off_unconnected(f"the outbox's tables are missing: {tables.remedy(self.alias)}")
-        except (psycopg.Error, NotPrimary, OSError) as error:  # psycopg lets some of the system's through
+        except (psycopg.Error, NotPrimary) as error:
             self._back_off_unconnected(self._waiting.reason or _first_line(error))
         else:
             self._outage.passed()
@@ -161,7 +161,7 @@ class Relay:
 
     def leave(self) -> None:
         """Give up the shards, and close all connections and threads."""
-        with contextlib.suppress(psycopg.Error, OSError):  # it may end because the database ends
+        with contextlib.suppress(psycopg.Error):  # it may end because the database ends
             self._enter(State.STOPPING)
         if self.connected is not None:
             self.connected.leave()
@@ -188,7 +188,7 @@ class Relay:
             session.prove()
         except BaseException as error:
             if isinstance(error, LogUnsafe):
-                with contextlib.suppress(psycopg.Error, OSError):
+                with contextlib.suppress(psycopg.Error):
                     coordinator.beat(State.DEGRADED, f"{Cause.LOG}: {error}", now=True)
             session.close()
             raise
@@ -298,7 +298,7 @@ class Relay:
         while (left := self._outage.left) and not self._stop.wait(min(left, BACK_OFF_SLICE_SECONDS)):
             try:
                 self._tick()
-            except (psycopg.Error, OSError, LeaseLost):
+            except (psycopg.Error, LeaseLost):
                 return
 
 

@@ -103,14 +103,14 @@ class Connected:
     def step_down(self, why: str) -> None:
         """Give the shards to other relays. A relay that takes a shard loads its position again."""
         for shard in self.shards.values():
-            with contextlib.suppress(psycopg.Error, OSError):
+            with contextlib.suppress(psycopg.Error):
                 shard.lease.release(self.session)
         self._forget(why)
 
     def leave(self) -> None:
         """End: give up the shards, remove the heartbeat, close the connection."""
         self.step_down("the relay stops")
-        with contextlib.suppress(psycopg.Error, OSError):
+        with contextlib.suppress(psycopg.Error):
             self.coordinator.leave()
         self.session.close()
 

@@ -71,7 +71,7 @@ class Waiting:
 
     def _look(self, pid: int) -> None:
         with (
-            suppress(psycopg.Error, NotPrimary, OSError),
+            suppress(psycopg.Error, NotPrimary),
             closing(Session(self._alias, statement_seconds=LOOK_SECONDS)) as session,
         ):
             session.commit_locally()

@@ -55,7 +55,7 @@ class Carrier:
             try:
                 with own_connection(self._using):
                     self._carry()
-            except (DatabaseError, InterfaceError, OSError):
+            except (DatabaseError, InterfaceError):
                 continue  # the process itself says what is wrong with the database, and calls again
 
     def _carry(self) -> None:
