@@ -8,16 +8,12 @@ import contextlib
 import os
 import socket
 from collections.abc import Callable
-from typing import Any
 from uuid import uuid4
 
 import psycopg
-from django.db import DatabaseError, InterfaceError, connections
-from django.db.models import QuerySet
 
 from outbox.errors import LogUnsafe, PositionNotOfThisHistory
 from outbox.log import tables
-from outbox.models import Hold, OutboxEvent
 from outbox_core.operations.deeds import Diary
 from outbox_core.process.backoff import Backoff
 from outbox_core.process.limits import remedied
@@ -28,6 +24,7 @@ from relay.cluster.coordinator import Coordinator
 from relay.condition import Cause, Condition, State
 from relay.conf import RelaySettings
 from relay.context import Context
+from relay.draining import is_drained
 from relay.errors import LeaseLost, NotPrimary
 from relay.log.link import Link
 from relay.log.session import Session
@@ -120,7 +117,7 @@ class Relay:
         try:
             while not self._stop.requested:
                 busy = self.turn()
-                if drain and not busy and self._drained:
+                if drain and not busy and is_drained(self):
                     return True
                 self._stop.wait(self._pause(busy=busy))
         finally:
@@ -243,27 +240,6 @@ class Relay:
             self._slow = True
             why = f"no acknowledgement for {waiting:.0f} s"
             self._enter(State.DEGRADED, Cause.KAFKA, why, lasting=waiting)
-
-    @property
-    def _drained(self) -> bool:
-        """Whether nothing is left to do: this relay, or other live relays without work, own every shard."""
-        if self.state not in (State.PUBLISHING, State.STANDBY) or self.connected is None:
-            return False
-        events, holds = OutboxEvent.objects.using(self.alias), Hold.objects.using(self.alias)
-        grace = self.settings.topic_grace_seconds
-        if not self.connected.owns_all and (
-            self.condition.seconds < self.settings.lease_seconds or self._finds(events.pending(1))
-        ):
-            return False
-        return not self._finds(holds.ending_by_themselves(grace))
-
-    def _finds(self, rows: QuerySet[Any]) -> bool:
-        """Whether there are such rows; True if the database does not answer."""
-        try:
-            return rows.exists()
-        except (DatabaseError, InterfaceError):
-            connections[self.alias].close()
-            return True
 
     def _enter(
         self, state: State, cause: Cause | None = None, why: str = "", *, lasting: float = 0.0
