@@ -57,7 +57,6 @@ def reshard(
     using: str,
     count: int,
     *,
-    dry_run: bool = False,
     who: str | None = None,
     reason: str = "",
     begin: Callable[[], None] = lambda: None,
@@ -74,19 +73,18 @@ def reshard(
     ranges = ranges_of(count)
     with by_index(using):
         refuse_another_history(using)
-    with _claimed(using, dry_run=dry_run):
+    with _claimed(using):
         begin()
         old = list(Shard.objects.using(using).order_by("id"))
         parents = [_parent(old, first, last) for first, last in ranges]
         split = [_position(using, parent) for parent in parents if parent is not None]
         renumbered, positions = 0, split
         if len(split) < count:
-            now, renumbered = _renumber(using, margin=None, dry_run=dry_run)
+            now, renumbered = _renumber(using, margin=None)
             positions = [(now, None, None)] * count
-        change = Change(renumbered, _replace(using, ranges, positions, dry_run=dry_run))
-        if not dry_run:
-            before = f"{len(old)} shards"
-            end(_note(using, who, Ledger.Verb.RESHARD, f"into {count} shards", before, reason), renumbered)
+        change = Change(renumbered, _replace(using, ranges, positions))
+        before = f"{len(old)} shards"
+        end(_note(using, who, Ledger.Verb.RESHARD, f"into {count} shards", before, reason), renumbered)
         return change
 
 
@@ -95,8 +93,7 @@ def plan(using: str, count: int) -> Plan:
     ranges = ranges_of(count)
     with by_index(using):
         refuse_another_history(using)
-    new = [Shard(id=n, first_bucket=first, last_bucket=last) for n, (first, last) in enumerate(ranges)]
-    return Plan(new, waiting(using) if merges(using, count) else None)
+    return Plan(_shards(ranges), waiting(using) if merges(using, count) else None)
 
 
 def merges(using: str, count: int) -> bool:
@@ -126,10 +123,11 @@ def rebase(using: str, margin: float, *, dry_run: bool = False, who: str | None 
     """
     with _claimed(using, dry_run=dry_run):
         ranges = [(s.first_bucket, s.last_bucket) for s in Shard.objects.using(using).order_by("id")]
-        if not dry_run:
-            _note(using, who, Ledger.Verb.REBASE, f"all {len(ranges)} shards, margin {margin:g} s")
         now, renumbered = _renumber(using, margin=margin, dry_run=dry_run)
-        return Change(renumbered, _replace(using, ranges, [(now, None, None)] * len(ranges), dry_run=dry_run))
+        if dry_run:  # it touches no row, because relays renew their leases meanwhile
+            return Change(renumbered, _shards(ranges))
+        _note(using, who, Ledger.Verb.REBASE, f"all {len(ranges)} shards, margin {margin:g} s")
+        return Change(renumbered, _replace(using, ranges, [(now, None, None)] * len(ranges)))
 
 
 def _note(using: str, who: str | None, verb: str, scope: str, before: str = "", reason: str = "") -> int:
@@ -139,7 +137,7 @@ def _note(using: str, who: str | None, verb: str, scope: str, before: str = "", 
 
 
 @contextmanager
-def _claimed(using: str, *, dry_run: bool) -> Iterator[None]:
+def _claimed(using: str, *, dry_run: bool = False) -> Iterator[None]:
     """One REPEATABLE READ transaction in which no relay owns a shard. Each shard gets a new epoch.
 
     An earlier transaction claims the shards, so that this snapshot is younger than every checkpoint of the
@@ -159,7 +157,7 @@ def _claimed(using: str, *, dry_run: bool) -> Iterator[None]:
                 shards.filter(owner=claim).update(owner=None, lease_until=None)  # some have an owner now
 
 
-def _renumber(using: str, *, margin: float | None, dry_run: bool) -> tuple[str, int]:
+def _renumber(using: str, *, margin: float | None, dry_run: bool = False) -> tuple[str, int]:
     with connections[using].cursor() as cursor:
         cursor.execute("SELECT pg_current_snapshot()::text")
         (now,) = cursor.fetchone()
@@ -178,14 +176,20 @@ def _position(using: str, shard: Shard) -> StoredPosition:
     return (stored.lo, stored.hi, stored.pos) if stored.lo else ("1:1:", None, None)
 
 
+def _shards(ranges: Sequence[tuple[int, int]], epoch: int = 0) -> list[Shard]:
+    """Shards with these buckets, not stored."""
+    return [
+        Shard(id=n, first_bucket=first, last_bucket=last, epoch=epoch)
+        for n, (first, last) in enumerate(ranges)
+    ]
+
+
 def _replace(
-    using: str, ranges: Sequence[tuple[int, int]], positions: Sequence[StoredPosition], *, dry_run: bool
+    using: str, ranges: Sequence[tuple[int, int]], positions: Sequence[StoredPosition]
 ) -> list[Shard]:
     """New shards at new positions. Their epoch is above that of every earlier shard. The first shard keeps
-    the statistics of all. A dry run touches no row, because relays renew their leases meanwhile.
+    the statistics of all.
     """
-    if dry_run:
-        return [Shard(id=n, first_bucket=first, last_bucket=last) for n, (first, last) in enumerate(ranges)]
     shards = Shard.objects.using(using)
     epoch = (shards.aggregate(epoch=Max("epoch"))["epoch"] or 0) + 1
     published = Position.objects.using(using).aggregate(n=Sum("published"))["n"] or 0
@@ -193,12 +197,7 @@ def _replace(
     with connections[using].cursor() as cursor:
         cursor.execute(statement("rollup_all"))
     shards.all().delete()
-    new = shards.bulk_create(
-        [
-            Shard(id=n, first_bucket=first, last_bucket=last, epoch=epoch)
-            for n, (first, last) in enumerate(ranges)
-        ]
-    )
+    new = shards.bulk_create(_shards(ranges, epoch))
     Checkpoint.objects.using(using).bulk_create(
         _first_checkpoint(shard, position, 0 if shard.id else published, stored_at)
         for shard, position in zip(new, positions, strict=True)

@@ -16,7 +16,7 @@ from django.db import connections, transaction
 from outbox.errors import PositionNotOfThisHistory
 from outbox.models import Checkpoint, Held, OutboxEvent, Shard
 from outbox.operations import pausing
-from outbox.operations.resharding import rebase, reshard
+from outbox.operations.resharding import plan, rebase, reshard
 from relay.cluster.lease import Lease, renew
 from relay.context import Context
 from relay.errors import Fenced
@@ -100,11 +100,11 @@ def test_the_owner_before_a_split_is_fenced(desk: Desks, writer: Writers) -> Non
     assert renew(office.session, [office.shard.lease]) == [office.shard.lease]
 
 
-def test_a_dry_run_changes_nothing(desk: Desks, writer: Writers) -> None:
+def test_a_plan_and_a_dry_run_change_nothing(desk: Desks, writer: Writers) -> None:
     office, w = desk(), writer()
     write(w)
     before = list(Shard.objects.values()), list(OutboxEvent.objects.values_list("xid", flat=True))
-    assert len(reshard("default", 3, dry_run=True).shards) == 3
+    assert len(plan("default", 3).shards) == 3
     rebase("default", 300.0, dry_run=True)
     assert (list(Shard.objects.values()), list(OutboxEvent.objects.values_list("xid", flat=True))) == before
     assert office.shard.step()
