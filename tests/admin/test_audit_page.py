@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Permission, User
 from django.core.management import call_command
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from outbox.models import Operation
 from outbox.operations import audit_preview, auditing
@@ -80,6 +82,54 @@ def test_a_preview_counts_and_says_what_cannot_be_compared(log: Log, kafka: Kafk
     ):
         assert part in page
     assert not Operation.objects.exists()
+
+
+Lost = list[tuple[str, str]]
+
+
+def lost(**selection: Any) -> Lost:
+    """What cannot be compared, by topic."""
+    order = auditing.order(Selection(all=True, **selection), [], "mara")
+    outside = "\n".join(audit_preview.preview(order, "default").outside)
+    return re.findall(r"Topic (\S+): .* so (.*) cannot be compared", outside)
+
+
+@pytest.fixture
+def three_topics(log: Log, kafka: Kafka) -> datetime:
+    """With events of five, three and one hours ago, of which Kafka has deleted some. Returns when that is."""
+    now = datetime.now(UTC)
+    for hours in (5, 3, 1):
+        for topic in ("a", "b", "c"):
+            log.insert(1, topic=topic, age=hours * 3600.0)
+    deleted = {"a": 2, "b": 4, "c": 6}
+    kafka.said = [Deleted(topic=t, before=now - timedelta(hours=hours)) for t, hours in deleted.items()]
+    return now
+
+
+def test_what_kafka_has_deleted_is_counted_by_topic(three_topics: datetime) -> None:
+    assert lost() == [("a", "2 events"), ("b", "1 event")]
+    assert lost(since=three_topics - timedelta(hours=4)) == [("a", "1 event")]
+    assert lost(until=three_topics - timedelta(hours=4)) == [("a", "1 event"), ("b", "1 event")]
+
+
+@pytest.mark.usefixtures("three_topics")
+def test_one_statement_counts_it_for_all_topics(kafka: Kafka) -> None:
+    with CaptureQueriesContext(connection) as for_all:
+        lost()
+    kafka.said = kafka.said[:1]
+    with CaptureQueriesContext(connection) as for_one:
+        assert lost() == [("a", "2 events")]
+    assert len(for_all) == len(for_one)
+
+
+@pytest.mark.usefixtures("three_topics")
+def test_it_is_counted_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audit_preview, "COUNT_UP_TO", 2)
+    assert dict(lost()) == {
+        "a": "2+ events",
+        "b": "1+ events",
+        "c": "very many events, or few among very many",
+    }
 
 
 def test_a_range_and_topics_choose(log: Log, staff: Staff) -> None:
