@@ -16,11 +16,13 @@ from outbox_core.kafka_translation import resolve
 from outbox_core.process.settings import forget_on_change, problems, read
 from outbox_core.suggestion import did_you_mean
 
-# It reads bytes of an answer inside assert statements, and misunderstands every answer without them.
 OPTIMIZED = (
     "kafka-python cannot talk to Kafka in a Python that drops assert statements. "
-    f'Run it without -O and PYTHONOPTIMIZE, or set KAFKA["BACKEND"] to "{CONFLUENT}".'
+    "Run it without -O and PYTHONOPTIMIZE"
 )
+"""Why kafka-python is refused in a Python that was started with -O: it reads bytes of each answer inside assert
+statements, and without them it misunderstands every answer.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +79,7 @@ def options(name: str, own: KafkaSettings, *, client: str, side: str) -> dict[st
         client=client, side=side,
     )  # fmt: skip
     if client == KAFKA_PYTHON and sys.flags.optimize:
-        wrong.append(OPTIMIZED)
+        wrong.append(f'{OPTIMIZED}, or set KAFKA["BACKEND"] to "{CONFLUENT}".')
     if wrong:
         raise ImproperlyConfigured(" ".join(wrong))
     return found

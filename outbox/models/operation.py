@@ -6,9 +6,9 @@ from outbox_core.operations.bulk.model import BulkOperation, ledger_key
 
 
 class Operation(BulkOperation):
-    """Releases, discards, replays, backfills, audits and divisions of the log. The relay that owns shard 0
-    carries them out, and so does the command that began one. ``outbox_prune`` deletes those that ended
-    ``OUTBOX["LEDGER_DAYS"]`` ago.
+    """Releases, discards, replays, backfills, audits and divisions of the log. Relays carry them out, mostly
+    the one that owns shard 0, and so does the command that began one. ``outbox_prune`` deletes those that
+    ended ``OUTBOX["LEDGER_DAYS"]`` ago.
     """
 
     ledger = ledger_key("outbox.Ledger")

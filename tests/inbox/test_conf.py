@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 from pytest_django import Settings
 
 from inbox.conf import settings as inbox_settings
 from inbox.errors import UnknownConsumer
+from outbox_core import kafka
 from tests.checking import run_checks
 
 GOOD: dict[str, Any] = {"CONSUMERS": {"crm": {"TOPICS": ["orders"]}}}
@@ -117,6 +120,18 @@ def test_options_of_a_project_that_publishes_with_confluent_are_translated(setti
     settings.INBOX = {**GOOD, "KAFKA": {"OPTIONS": {"max_poll_interval_ms": 7}}}
     client, servers, options = inbox_settings().kafka_client()
     assert (client, servers, options["max.poll.interval.ms"]) == ("confluent", ["a:1", "b:2"], 7)
+
+
+def test_only_kafka_python_needs_assert_statements(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kafka, "sys", SimpleNamespace(flags=SimpleNamespace(optimize=1)))
+    options = {"bootstrap_servers": "a:1"}
+    settings.KAFKA = {"BACKEND": "confluent", "OPTIONS": options}
+    assert inbox_settings().kafka_options()
+    settings.KAFKA = {"BACKEND": "kafka-python", "OPTIONS": options}
+    with pytest.raises(ImproperlyConfigured, match="PYTHONOPTIMIZE, or set KAFKA"):
+        inbox_settings().kafka_options()
 
 
 def test_handler_that_would_run_in_two_consumers_is_found(settings: Settings) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,6 +11,8 @@ from django.core.exceptions import ImproperlyConfigured
 
 from relay.publishers.confluent import ConfluentPublisher
 from relay.publishers.kafka_python import KafkaPythonPublisher
+from relay.publishers.kafka_python import options as kafka_python
+from relay.publishers.kafka_python.new_topics import create_topics
 
 PYTHON = {"bootstrap_servers": ["127.0.0.1:1"]}
 LIBRDKAFKA = {"bootstrap.servers": "127.0.0.1:1"}
@@ -113,3 +116,13 @@ def test_without_confluent_kafka_the_extra_to_install_is_named(monkeypatch: pyte
     monkeypatch.delitem(sys.modules, "relay.publishers.confluent")
     with pytest.raises(ImproperlyConfigured, match=r"django-outbox-relay\[confluent\]"):
         __import__("relay.publishers.confluent")
+
+
+def test_without_assert_statements_no_client_of_kafka_python_is_made_beside_another_backend(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As for outbox_topics, whose options are those of confluent-kafka here: that is no remedy."""
+    monkeypatch.setattr(kafka_python, "sys", SimpleNamespace(flags=SimpleNamespace(optimize=1)))
+    with pytest.raises(ImproperlyConfigured, match="Run it without -O") as refusal:
+        create_topics(LIBRDKAFKA, ["t"], partitions=1, copies=1, seconds=5)
+    assert "BACKEND" not in str(refusal.value)
