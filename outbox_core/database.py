@@ -30,8 +30,8 @@ BY_INDEX = {
     "jit": "off",
     "max_parallel_workers_per_gather": "0",
 }
-"""With stale statistics the planner may read millions of rows to find a few. Up to PostgreSQL 17 it also starts
-parallel workers to divide a sequential scan of two rows, whose cost is enormous because it is switched off.
+"""With stale statistics the planner may read millions of rows to find a few. Up to PostgreSQL 17 it also
+starts parallel workers to divide a sequential scan of two rows: being switched off, it seems to cost a lot.
 """
 PINS = {
     "row_security": "off",  # PostgreSQL then refuses a query whose rows a policy would hide

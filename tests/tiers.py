@@ -46,6 +46,7 @@ WHOLE_PROCESSES = {
     "tests/admin/test_commands.py::test_a_database_that_is_not_there_is_one_clear_message",
     "tests/core/doctor/test_unloaded.py",
     "tests/core/test_probe.py::test_the_probe_imports_no_django",
+    "tests/core/test_probe.py::test_a_probe_with_the_usual_arguments_needs_no_argparse",
     "tests/core/test_stopping.py",
     "tests/demo/test_processes.py",
     "tests/demo/test_revival.py",

@@ -127,3 +127,15 @@ def test_the_probe_imports_no_django(path: Path) -> None:
     with Liveness(path, "relay"):
         assert subprocess.run(run, check=False, capture_output=True).returncode == 0
     assert subprocess.run(run, check=False, capture_output=True).returncode == 1
+
+
+def test_a_probe_with_the_usual_arguments_needs_no_argparse(path: Path) -> None:
+    """Its import takes longer than all the rest."""
+    code = (
+        "import sys; from outbox_core.probe import main;"
+        " main(sys.argv[1:]); sys.exit('argparse' in sys.modules)"
+    )
+    run = [sys.executable, "-S", "-c", code, str(path)]
+    with Liveness(path, "relay"):
+        for arguments in ([], ["--max-age", "10"]):
+            assert subprocess.run([*run, *arguments], check=False).returncode == 0

@@ -222,7 +222,7 @@ def test_the_plans_use_the_indexes_whatever_the_statistics(
 
 
 def test_no_plan_starts_workers_to_read_a_few_rows(desk: Desks) -> None:
-    """Up to PostgreSQL 17 a scan that is switched off has a cost of 10,000,000,000, so half of one looks cheap."""
+    """Up to PostgreSQL 17 a scan that is switched off seems to cost so much that workers are worth it."""
     office = desk()
     office.session.connection.execute(
         "SELECT set_config(name, 'on', false) FROM pg_settings"
