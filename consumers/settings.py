@@ -109,7 +109,9 @@ def database(service: str) -> dict[str, Any]:
 
 
 def inbox(service: str, *, topics: list[str], **options: Any) -> dict[str, Any]:
-    """The INBOX of a service that is one consumer. With KAFKA_TOPIC_PREFIX several demos share a broker."""
+    """The INBOX of a service that is one consumer, with as many workers as the variable WORKERS says. With
+    KAFKA_TOPIC_PREFIX several demos share a broker.
+    """
     return {
         "TOPIC_PREFIX": os.environ.get("KAFKA_TOPIC_PREFIX", ""),
         "CONSUMERS": {
@@ -117,6 +119,7 @@ def inbox(service: str, *, topics: list[str], **options: Any) -> dict[str, Any]:
                 "TOPICS": topics,
                 "GROUP": service + os.environ.get("KAFKA_GROUP_SUFFIX", ""),
                 "HANDLERS": [f"consumers.{service}.handlers"],
+                "WORKERS": int(os.environ.get("WORKERS", "1")),
                 **options,
             },
         },

@@ -7,7 +7,7 @@ import sys
 from tests.containers.compose import Compose
 from tests.containers.engine import NoEngine, engine
 from tests.containers.images import NoImages, variables
-from tests.containers.proof import Proof
+from tests.containers.proof import WORKERS, Proof
 
 PROJECT = "outbox-proof"
 PASSWORD = "s/l@sh:100%?#&'\" $x"
@@ -18,7 +18,8 @@ def main() -> int:
     try:
         with engine() as docker:
             print(docker.name)
-            compose = Compose(PROJECT, {**variables(), "POSTGRES_PASSWORD": PASSWORD})
+            ours = {"POSTGRES_PASSWORD": PASSWORD, "WORKERS": str(WORKERS)}
+            compose = Compose(PROJECT, {**variables(), **ours})
             proof = Proof(docker, compose)
             try:
                 proof.run()

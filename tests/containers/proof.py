@@ -21,6 +21,8 @@ BACK_SECONDS = 60 * float(os.environ.get("PATIENCE", "1"))
 """PATIENCE=5 for a machine that is five times as slow as it should be."""
 REFUSED_SECONDS = 30 * float(os.environ.get("PATIENCE", "1"))
 FROZEN_SECONDS = 30 * float(os.environ.get("PATIENCE", "1"))
+WORKERS = 2
+"""Of each consumer."""
 STOPPED = {"kafka": {0, 143}}
 """The exit codes of services that stop in good order otherwise than with 0: a JVM reports its signal."""
 
@@ -43,7 +45,9 @@ class Proof:
         self._blow("the engine is restarted", self.engine.restart, sum(LASTING.values()))
         reset = partial(self.engine.crash, self.compose.pids())
         self._blow("the machine is reset", reset, sum(LASTING.values()))
-        self._step("a frozen relay is unhealthy, and only that", self._freeze)
+        self._step("a frozen relay is unhealthy, and only that", self._freeze_relay)
+        self._step("a worker is killed; an order arrives, and it runs again", self._kill_worker)
+        self._step("a consumer with a frozen worker is unhealthy, and only that", self._freeze_worker)
         self._step("every order has arrived", self._all_arrived)
         self._step("a wrong password is refused by name", self._wrong_password)
         self._step("a taken port is refused by name", self._taken_port)
@@ -97,12 +101,36 @@ class Proof:
         for order in self.orders:
             self._await_arrival(order)
 
-    def _freeze(self) -> None:
-        pid = int(self.compose.of("relay")[0]["State"]["Pid"])
-        with _frozen(host.children(pid)):
+    def _processes(self, service: str) -> list[int]:
+        """Of its first container."""
+        return host.children(int(self.compose.of(service)[0]["State"]["Pid"]))
+
+    @property
+    def _workers(self) -> list[int]:
+        """Of the consumer crm."""
+        (reader,) = self._processes("crm")
+        return host.children(reader)
+
+    def _freeze_relay(self) -> None:
+        self._freeze("relay", self._processes("relay"))
+
+    def _freeze_worker(self) -> None:
+        self._freeze("crm", self._workers[:1])
+
+    def _freeze(self, service: str, pids: list[int]) -> None:
+        with _frozen(pids):
             wait_until(lambda: bool(self.compose.unhealthy()), FROZEN_SECONDS, "it is seen")
-            assert self.compose.unhealthy() == ["relay"]
+            assert self.compose.unhealthy() == [service]
         self._await_health(BACK_SECONDS)
+
+    def _kill_worker(self) -> None:
+        """Its consumer stays."""
+        reader, before = self._processes("crm"), self._workers
+        assert len(before) == WORKERS
+        host.signal("KILL", before[:1])
+        self._order()
+        wait_until(lambda: len({*self._workers} - {*before}) == 1, BACK_SECONDS, "it runs again")
+        assert self._processes("crm") == reader
 
     def _wrong_password(self) -> None:
         said = self._refused({"POSTGRES_PASSWORD": "another"}, "databases")
