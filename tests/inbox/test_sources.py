@@ -172,6 +172,19 @@ def test_kafka_that_does_not_answer_is_said_and_leaves_no_thread(
     gc.collect()
 
 
+def test_a_thread_that_cannot_be_started_is_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where a container has a low limit of processes. The client cannot be closed then, either."""
+
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr("threading.Thread.start", refuse)
+    clients = connections(KAFKA_PYTHON, ["127.0.0.1:1"], {}, "g")
+    source = KafkaSource("test", clients, topics=["t"], offsets=MemoryOffsets())
+    with pytest.raises(RuntimeError, match="can't start new thread"):
+        source.poll(0.1)
+
+
 @BOTH_CLIENTS
 def test_option_that_the_client_does_not_know_is_refused(kafka_bootstrap: str, client: str) -> None:
     source = KafkaSource(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -79,7 +80,8 @@ def connect(options: Mapping[str, Any]) -> Any:
         raise ImproperlyConfigured(f'KAFKA["OPTIONS"]: {error}') from error
     except BaseException:
         for client in made:  # a consumer whose constructor fails leaves its thread running
-            client.close()
+            with suppress(RuntimeError):  # unless that could not be started
+                client.close()
         raise
     # The client does not pass this option on, and would create a deleted topic again, with default settings.
     consumer._client.cluster.config["allow_auto_create_topics"] = False
