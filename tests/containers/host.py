@@ -21,6 +21,19 @@ def signal(name: str, pids: Collection[int]) -> None:
         as_root("kill", f"-{name}", *alive)
 
 
+def cpu_seconds(pid: int) -> float:
+    """What the container of a process has used since its start, with all that has ended in it."""
+    for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines():
+        _, controllers, path = line.split(":", 2)
+        v1 = Path(f"/sys/fs/cgroup/cpuacct{path}/cpuacct.usage")
+        v2 = Path(f"/sys/fs/cgroup{path}/cpu.stat")
+        if "cpuacct" in controllers.split(",") and v1.exists():
+            return int(v1.read_text()) / 1e9
+        if not controllers and v2.exists():
+            return int(v2.read_text().split()[1]) / 1e6  # its first line is usage_usec
+    raise FileNotFoundError(f"Process {pid} has no control group that counts its CPU time.")
+
+
 def children(pid: int) -> list[int]:
     """Of the init of a container: what it runs."""
     return list(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))

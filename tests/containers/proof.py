@@ -23,6 +23,9 @@ REFUSED_SECONDS = 30 * float(os.environ.get("PATIENCE", "1"))
 FROZEN_SECONDS = 30 * float(os.environ.get("PATIENCE", "1"))
 WORKERS = 2
 """Of each consumer."""
+IDLE_SECONDS = 60
+IDLE_SHARE = 0.15
+"""Of a core, for all containers together."""
 STOPPED = {"kafka": {0, 143}}
 """The exit codes of services that stop in good order otherwise than with 0: a JVM reports its signal."""
 
@@ -40,6 +43,7 @@ class Proof:
         self._step("everything is up and healthy", self._up)
         self._customer = Customer(self._shop)
         self._step("an order arrives", self._order)
+        self._step("a stack without work takes little of a core", self._idle)
         for service in ("relay", "crm", "shop", "kafka", "postgres"):
             self._blow(f"{service} is killed", partial(self.compose.kill, service), 1)
         self._blow("the engine is restarted", self.engine.restart, sum(LASTING.values()))
@@ -100,6 +104,19 @@ class Proof:
     def _all_arrived(self) -> None:
         for order in self.orders:
             self._await_arrival(order)
+
+    def _idle(self) -> None:
+        time.sleep(IDLE_SECONDS)  # pauses grow with the silence
+        before = self._used()
+        time.sleep(IDLE_SECONDS)
+        shares = {name: (used - before[name]) / IDLE_SECONDS for name, used in self._used().items()}
+        print(*(f"  {name}: {share:.2%} of a core" for name, share in shares.items()), sep="\n")
+        assert sum(shares.values()) < IDLE_SHARE, sum(shares.values())
+
+    def _used(self) -> dict[str, float]:
+        """Seconds of CPU, by the name of the container that runs."""
+        running = [each for each in self.compose.containers() if each["State"]["Running"]]
+        return {each["Name"]: host.cpu_seconds(each["State"]["Pid"]) for each in running}
 
     def _processes(self, service: str) -> list[int]:
         """Of its first container."""
