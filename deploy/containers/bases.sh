@@ -12,6 +12,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 exec 3>&1 >&2
 
+docker version > /dev/null # without an engine it says so now, and not when Debian is there
 if ! docker image inspect "$tag:debian-$suite" > /dev/null 2>&1; then
     command -v debootstrap > /dev/null || { echo "debootstrap is missing: apt-get install debootstrap"; exit 1; }
     debootstrap --variant=minbase "$suite" "$work/root" ${DEBIAN_MIRROR:+"$DEBIAN_MIRROR"}
