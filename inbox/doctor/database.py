@@ -19,6 +19,7 @@ from outbox_core.operations.doctor.step import Note, Step, failed
 
 NEEDED = ("SELECT", "INSERT", "UPDATE", "DELETE")
 """The privileges of a consumer on each table of the inbox; see docs/how-to/roles.md."""
+_TAKES_NO_WRITES = "SELECT pg_is_in_recovery(), current_setting('transaction_read_only')::bool"
 _LACKING = """
     SELECT need.name, need.privilege, coalesce(quote_ident(nspname), ''), quote_ident(current_user)
     FROM unnest(%(tables)s::text[], %(privileges)s::text[]) WITH ORDINALITY AS need (name, privilege, place)
@@ -51,7 +52,7 @@ class DatabaseSteps:
             )
             return
         try:
-            [(standby,)] = self._rows("SELECT pg_is_in_recovery()", {})
+            [(standby, read_only)] = self._rows(_TAKES_NO_WRITES, {})
             yield from postgresql.server(self._rows)
             require_read_committed(self.alias)
         except WrongIsolation as error:
@@ -65,6 +66,12 @@ class DatabaseSteps:
             yield failed(
                 f"Database {self.alias!r} is a standby.",
                 f"Set HOST of DATABASES[{self.alias!r}] to the primary.",
+            )
+        elif read_only:
+            yield failed(
+                f"Database {self.alias!r} takes no writes: transaction_read_only is on.",
+                "Run ALTER ROLE … RESET default_transaction_read_only, or ALTER DATABASE or ALTER SYSTEM, "
+                "where it was switched on; or connect to the primary.",
             )
 
     def _grants(self) -> Iterator[Note]:

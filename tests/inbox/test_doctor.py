@@ -97,6 +97,15 @@ def test_tables_that_the_search_path_does_not_find() -> None:
     assert "inbox_offset" in found.findings[0].text
 
 
+@pytest.mark.django_db
+def test_a_database_that_takes_no_writes() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL transaction_read_only = on")
+        found = look("database")
+    assert found.outcome is Outcome.FAILED
+    assert "default_transaction_read_only" in found.findings[0].remedy
+
+
 @dataclass(frozen=True)
 class Ground:
     """A consumer of one topic, on real servers."""
