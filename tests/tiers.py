@@ -47,6 +47,7 @@ WHOLE_PROCESSES = {
     "tests/core/doctor/test_unloaded.py",
     "tests/core/test_probe.py::test_the_probe_imports_no_django",
     "tests/core/test_probe.py::test_a_probe_with_the_usual_arguments_needs_no_argparse",
+    "tests/core/test_ending.py",
     "tests/core/test_stopping.py",
     "tests/demo/test_processes.py",
     "tests/demo/test_revival.py",

@@ -22,6 +22,7 @@ from outbox_core.address import Address
 from outbox_core.errors import ProcessError
 from outbox_core.process import logs
 from outbox_core.process.arguments import address, count
+from outbox_core.process.ending import ends_within
 from outbox_core.process.exit_codes import ExitCode
 from outbox_core.process.limits import is_no_thread, remedied
 from outbox_core.process.liveness import Liveness
@@ -88,7 +89,8 @@ class ProcessCommand(BaseCommand, ABC):
 
     def run_from_argv(self, argv: list[str]) -> None:
         self._argv = argv
-        super().run_from_argv(argv)
+        with ends_within(lambda: self.shutdown_seconds, self.logger):
+            super().run_from_argv(argv)
 
     def handle(self, *, processes: int = 1, supervised: Supervised | None = None, **options: Any) -> None:
         self.refuse_misuse(**options)
