@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from inbox.commits import Commits
 from inbox.conf import ConsumerSettings, Settings
-from inbox.database import UNAVAILABLE, drop_dead_connection
+from inbox.database import UNAVAILABLE, reconnect
 from inbox.errors import Abandoned, OffsetsMoved, SourceUnavailable
 from inbox.handling import other_databases
 from inbox.handling.execution import Execution
@@ -249,7 +249,7 @@ class Consumer:
 
     def _database_failed(self, error: Exception) -> None:
         self._outages.begin(DATABASE, error)  # the heartbeat finds its end
-        drop_dead_connection(self._database)
+        reconnect(self._database, error)
 
     def _check_stop(self) -> None:
         if not self._stay_member() or self._stop.requested or self._seeks.is_new:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db import DatabaseError, InterfaceError, connections, transaction
 
-from inbox.errors import MigrationsMissing, WrongIsolation
+from inbox.errors import HandlerFailed, MigrationsMissing, WrongIsolation
 from outbox_core.migrations import listed, unapplied
 
 UNAVAILABLE = (DatabaseError, InterfaceError)
@@ -34,8 +34,15 @@ def require_read_committed(database: str) -> None:
         raise WrongIsolation(database, level)
 
 
-def drop_dead_connection(database: str) -> None:
-    """After an error: close a broken connection, so that the next query connects again."""
+def reconnect(database: str, error: Exception) -> None:
+    """After an error: close a broken connection, so that the next query connects again. If no handler failed,
+    but a statement of the inbox itself, a session that answers is given up, too: the statement may fail in
+    that session only, on a server that is a standby since a failover, or with what a function has set in it.
+    """
     connection = connections[database]
-    if not connection.in_atomic_block:
+    if connection.in_atomic_block:
+        return
+    if isinstance(error, HandlerFailed):
         connection.close_if_unusable_or_obsolete()
+    else:
+        connection.close()

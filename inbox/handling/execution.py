@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 
 from inbox.conf import ConsumerSettings, Settings
-from inbox.database import UNAVAILABLE, drop_dead_connection
+from inbox.database import UNAVAILABLE, reconnect
 from inbox.errors import Abandoned
 from inbox.handling.loop import Loop
 from inbox.handling.processor import Processor
@@ -108,7 +108,7 @@ class Execution:
             return  # the loop asks again, and rewinds what is in hand
         except UNAVAILABLE as error:
             self._outages.begin(RETRYING, error)
-            drop_dead_connection(self._database)
+            reconnect(self._database, error)
             return
         self._outages.end(RETRYING)
         now = self._loop.clock()

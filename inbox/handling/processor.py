@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from msgspec import structs
 
-from inbox.database import UNAVAILABLE, drop_dead_connection
+from inbox.database import UNAVAILABLE, reconnect
 from inbox.errors import Abandoned, Poison, WrongIsolation
 from inbox.handling.loop import Loop
 from inbox.handling.pace import Pace
@@ -162,7 +162,7 @@ class Processor:
             except (Abandoned, WrongIsolation):
                 raise
             except Exception as error:
-                drop_dead_connection(self._unit.database)
+                reconnect(self._unit.database, error)
                 again += 1
                 over = self._is_over(error)
                 if again <= AGAIN and (over or is_worth_a_second_try(error)):
@@ -256,7 +256,7 @@ class Processor:
         try:
             self._note(self._unit.attempt(delivery))
         except Exception as error:
-            drop_dead_connection(self._unit.database)
+            reconnect(self._unit.database, error)
             self._is_over(error)
             failure = Failure.of(error, [delivery])
             self._loop.failed(failure.cause)
@@ -283,7 +283,7 @@ class Processor:
                 result = action()
             except UNAVAILABLE as error:
                 waited = True
-                drop_dead_connection(self._unit.database)
+                reconnect(self._unit.database, error)
                 self._outages.begin(WRITING, error)
                 self._loop.wait(delay)
             else:

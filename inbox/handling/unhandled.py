@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from django.db import transaction
 
 from inbox.conf import ConsumerSettings
-from inbox.database import UNAVAILABLE, drop_dead_connection
+from inbox.database import UNAVAILABLE, reconnect
 from inbox.handling.registry import EVERY
 from inbox.models import Unhandled
 from inbox.signals import replay_skipped, type_unhandled
@@ -71,8 +71,8 @@ class UnhandledTypes:
             try:
                 with transaction.atomic(using=self._database):
                     Unhandled.objects.db_manager(self._database).add(self._consumer.name, self._counts)
-            except UNAVAILABLE:
-                drop_dead_connection(self._database)
+            except UNAVAILABLE as error:
+                reconnect(self._database, error)
             else:
                 self._counts.clear()
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
 
-from inbox.database import drop_dead_connection
+from inbox.database import reconnect
 from inbox.errors import HandlerFailed
 from inbox.handling.pace import Pace
 from inbox.handling.routing import Delivery, Routes
@@ -261,7 +261,7 @@ class Retries:
                 self._held.done([held for held, _ in taken])
                 self._unit.journal.handled(held for held, _ in taken)
         except Exception as error:
-            drop_dead_connection(self._unit.database)
+            reconnect(self._unit.database, error)
             if not taken:
                 raise
             return self._culprit(error, taken)

@@ -15,7 +15,7 @@ from django.db import connections
 from django.db.models.functions import Now
 from psycopg.types.json import Jsonb
 
-from inbox.database import UNAVAILABLE, drop_dead_connection
+from inbox.database import UNAVAILABLE, reconnect
 from inbox.handling.retriable import is_retriable
 from inbox.models import Instance
 from inbox.source import Source
@@ -81,7 +81,7 @@ class Heartbeat:
             if not is_retriable(error):
                 raise
             self._outages.begin(DATABASE, error)
-            drop_dead_connection(self._database)
+            reconnect(self._database, error)
         else:
             self._outages.end(DATABASE)
 
@@ -94,7 +94,7 @@ class Heartbeat:
         except UNAVAILABLE as error:
             if not is_retriable(error):
                 raise
-            drop_dead_connection(self._database)
+            reconnect(self._database, error)
 
     def _write(self) -> None:
         waits_for = (self._outages.detail, self._source.waits_for())

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
 from inbox.conf import ConsumerSettings, Settings
-from inbox.database import UNAVAILABLE, drop_dead_connection
+from inbox.database import UNAVAILABLE, reconnect
 from inbox.errors import Abandoned, OffsetsMoved
 from inbox.handling import other_databases
 from inbox.handling.execution import Execution
@@ -194,7 +194,7 @@ class Worker:
             self._say_moved()
         except UNAVAILABLE as error:
             self._outages.begin(DATABASE, error)
-            drop_dead_connection(self._database)
+            reconnect(self._database, error)
             self._live(next(self._delays))
         else:
             self._outages.end(DATABASE)

@@ -16,7 +16,7 @@ from django.db import OperationalError
 
 from inbox.conf import ConsumerSettings, Settings, settings
 from inbox.consumer import Consumer
-from inbox.database import drop_dead_connection, require_migrations, require_read_committed
+from inbox.database import reconnect, require_migrations, require_read_committed
 from inbox.errors import MigrationsMissing, UnknownConsumer
 from inbox.handling.registry import registry
 from inbox.handling.routing import Routes
@@ -217,7 +217,7 @@ def wait_for_database(inbox: Settings, name: str, process: Process) -> None:
             require_migrations(inbox.database)
         except OperationalError as error:
             outages.begin(DATABASE, error)
-            drop_dead_connection(inbox.database)
+            reconnect(inbox.database, error)
             process.stop.wait(delay)
         except MigrationsMissing as error:
             raise CommandError(str(error)) from error
