@@ -13,8 +13,8 @@ from django.db import connections, router
 from django.db.models import Model
 
 from inbox.conf import ConsumerSettings, Settings, settings
-from inbox.database import UNAVAILABLE, require_read_committed
-from inbox.errors import HandlerError, WrongIsolation
+from inbox.database import UNAVAILABLE, require_all_rows, require_read_committed
+from inbox.errors import DatabaseUnfit, HandlerError, WrongIsolation
 from inbox.handling.registry import registry
 from inbox.kafka.clients import wrong_options
 from outbox_core.kafka import check_kafka
@@ -43,16 +43,20 @@ def check_inbox(app_configs: Sequence[Any] | None, **_: Any) -> list[CheckMessag
 
 
 @register(Tags.database)
-def check_isolation(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
-    """Whether the inbox's database is READ COMMITTED. It runs for ``--database`` and in ``migrate``."""
+def check_fitness(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
+    """Whether the inbox's database is READ COMMITTED, and hides no rows. It runs for ``--database`` and in
+    ``migrate``.
+    """
     if problems(Settings, "INBOX") or (alias := settings().database) not in (databases or ()):
         return []
     if connections[alias].vendor != "postgresql":
         return []  # E009 names it
     try:
         require_read_committed(alias)
-    except WrongIsolation as error:
-        return [Error(error.text, hint=error.remedy, id="inbox.E013")]
+        require_all_rows(alias)
+    except DatabaseUnfit as error:
+        number = "inbox.E013" if isinstance(error, WrongIsolation) else "inbox.E016"
+        return [Error(error.text, hint=error.remedy, id=number)]
     except UNAVAILABLE as error:
         text = f"Database {alias!r} cannot be reached: {str(error).strip()}"
         hint = f"Start PostgreSQL, or correct DATABASES[{alias!r}]."

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from django.apps import apps
 from django.db import DatabaseError, InterfaceError, connections, transaction
 
-from inbox.errors import HandlerFailed, MigrationsMissing, WrongIsolation
+from inbox.errors import HandlerFailed, MigrationsMissing, RowsHidden, WrongIsolation
 from outbox_core.migrations import listed, unapplied
 
 UNAVAILABLE = (DatabaseError, InterfaceError)
 """What a statement raises when the database does not answer, or refuses it."""
 READ_COMMITTED = "read committed"
+_HIDDEN = """
+    SELECT quote_ident(name), quote_ident(current_user) FROM unnest(%s::text[]) AS name
+    WHERE row_security_active(to_regclass(quote_ident(name))) ORDER BY name
+"""
 
 
 def require_migrations(database: str) -> None:
@@ -32,6 +37,15 @@ def require_read_committed(database: str) -> None:
         (level,) = cursor.fetchone()
     if level != READ_COMMITTED:
         raise WrongIsolation(database, level)
+
+
+def require_all_rows(database: str) -> None:
+    """Raise RowsHidden if row level security hides rows of the inbox."""
+    tables = [model._meta.db_table for model in apps.get_app_config("inbox").get_models()]
+    with connections[database].cursor() as cursor:
+        cursor.execute(_HIDDEN, [tables])
+        for table, role in cursor.fetchall():
+            raise RowsHidden(table, role)
 
 
 def reconnect(database: str, error: Exception) -> None:

@@ -5,7 +5,9 @@ InboxError
 ├── UnknownConsumer       no consumer of that name in INBOX["CONSUMERS"]
 ├── MigrationsMissing     the database has migrations that are not applied
 ├── NoHandler             a test sent an event that no handler of the consumer takes
-├── WrongIsolation        the database does not run transactions as READ COMMITTED
+├── DatabaseUnfit         the database is not set up as the inbox needs it
+│   ├── WrongIsolation    it does not run transactions as READ COMMITTED
+│   └── RowsHidden        row level security hides rows of the inbox from this role
 ├── NotHandling           Batch.current() outside a handler
 ├── HandlerFailed         a handler failed; the cause is what it raised
 ├── Poison                this event cannot be handled, however often it is tried
@@ -53,18 +55,35 @@ class NoHandler(InboxError):
     """No handler of the consumer takes an event of this type. Only tests raise it."""
 
 
-class WrongIsolation(InboxError, exceptions.ImproperlyConfigured):
+class DatabaseUnfit(InboxError, exceptions.ImproperlyConfigured):
+    """The database is not set up as the inbox needs it: ``text`` says why, ``remedy`` what to do."""
+
+    def __init__(self, text: str, remedy: str) -> None:
+        self.text, self.remedy = text, remedy
+        super().__init__(f"{text} {remedy}")
+
+
+class WrongIsolation(DatabaseUnfit):
     """The database does not run transactions as READ COMMITTED, but at ``level``."""
 
     def __init__(self, database: str, level: str) -> None:
-        self.text = (
-            f"Database {database!r} runs transactions as {level.upper()}, but the inbox needs READ COMMITTED."
-        )
-        self.remedy = (
+        super().__init__(
+            f"Database {database!r} runs transactions as {level.upper()}, "
+            "but the inbox needs READ COMMITTED.",
             f"Remove isolation_level from the OPTIONS of DATABASES[{database!r}], or run ALTER ROLE … RESET "
-            "default_transaction_isolation."
+            "default_transaction_isolation.",
         )
-        super().__init__(f"{self.text} {self.remedy}")
+
+
+class RowsHidden(DatabaseUnfit):
+    """Row level security hides rows of ``table`` from ``role``."""
+
+    def __init__(self, table: str, role: str) -> None:
+        super().__init__(
+            f"Row level security hides rows of {table} from role {role}: held events that it hides would be "
+            "passed by later ones, and what is handled could come again.",
+            f"ALTER ROLE {role} BYPASSRLS; or ALTER TABLE {table} DISABLE ROW LEVEL SECURITY;",
+        )
 
 
 class NotHandling(InboxError):

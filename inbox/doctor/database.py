@@ -9,8 +9,8 @@ from typing import Any
 from django.apps import apps
 from django.db import DatabaseError, InterfaceError, connections
 
-from inbox.database import require_read_committed
-from inbox.errors import WrongIsolation
+from inbox.database import require_all_rows, require_read_committed
+from inbox.errors import RowsHidden, WrongIsolation
 from outbox_core.grants import grants
 from outbox_core.operations.database_failure import explain
 from outbox_core.operations.doctor import postgresql
@@ -89,6 +89,14 @@ class DatabaseSteps:
                 f"Role {role} does not have all privileges on the tables of the inbox.",
                 grants(missing, schema, role),
             )
+        else:
+            yield from self._rows_seen()
+
+    def _rows_seen(self) -> Iterator[Note]:
+        try:
+            require_all_rows(self.alias)
+        except RowsHidden as error:
+            yield failed(error.text, error.remedy)
         else:
             yield "every privilege of a consumer; those that handlers need are not known here"
 

@@ -16,7 +16,7 @@ from django.db import OperationalError
 
 from inbox.conf import ConsumerSettings, Settings, settings
 from inbox.consumer import Consumer
-from inbox.database import reconnect, require_migrations, require_read_committed
+from inbox.database import reconnect, require_all_rows, require_migrations, require_read_committed
 from inbox.errors import MigrationsMissing, UnknownConsumer
 from inbox.handling.registry import registry
 from inbox.handling.routing import Routes
@@ -205,7 +205,7 @@ def _source(inbox: Settings, consumer: ConsumerSettings, offsets: DatabaseOffset
 def wait_for_database(inbox: Settings, name: str, process: Process) -> None:
     """Return when the database answers and has all that the inbox needs, or when a stop is requested.
 
-    Raises CommandError without its migrations, WrongIsolation unless it is READ COMMITTED.
+    Raises CommandError without its migrations, DatabaseUnfit if it is not as the inbox needs it.
     """
     outages = Outages(name)
     for delay in delays():
@@ -215,6 +215,7 @@ def wait_for_database(inbox: Settings, name: str, process: Process) -> None:
         try:
             require_read_committed(inbox.database)
             require_migrations(inbox.database)
+            require_all_rows(inbox.database)
         except OperationalError as error:
             outages.begin(DATABASE, error)
             reconnect(inbox.database, error)
