@@ -25,6 +25,12 @@ class Stored(NamedTuple):
     topic_id: UUID | None = None
     cluster_id: str = ""
 
+    def is_of(self, topic_id: UUID | None) -> bool:
+        """Whether it counts in the topic with this id. Without an id, from a broker before 2.8, it is
+        trusted.
+        """
+        return None in (topic_id, self.topic_id) or topic_id == self.topic_id
+
 
 class OffsetStore(Protocol):
     """Where a source reads the offsets of its consumer: in the consumer's database, or in memory."""

@@ -65,8 +65,7 @@ class TopicIds:
         if stored.cluster_id and self._cluster and stored.cluster_id != self._cluster:
             self._report_moved(topic, stored.cluster_id)
             return True
-        mine = self._ids.get(topic)
-        another = mine is not None and stored.topic_id is not None and mine != stored.topic_id
+        another = not stored.is_of(self._ids.get(topic))
         if another:
             self._report(topic)
         return another

@@ -18,9 +18,11 @@ from inbox.kafka.connections import Bounds
 from inbox.kafka.inquiry import Inquiry
 from inbox.kafka.seeking import unavailable
 from inbox.models import Offset
+from inbox.offsets import Stored
 from outbox_core.wire.timestamps import moment
 
 ANSWER_SECONDS = 3.0
+StoredOffsets = Mapping[TopicPartition, Stored]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ class LagQuestion:
         thread.join(3 * ANSWER_SECONDS)  # some calls of the client have no timeout
         return found[0] if found else Lag(reason=f"Kafka does not answer ({self._servers})")
 
-    def _ask(self, topics: Collection[str], stored: Bounds) -> Lag:
+    def _ask(self, topics: Collection[str], stored: StoredOffsets) -> Lag:
         try:
             with (
                 closing(self._connect(committed=False)) as everything,
@@ -85,21 +87,25 @@ class LagQuestion:
         except SourceUnavailable as error:
             return Lag(reason=f"Kafka does not answer ({error})")
 
-    def _answer(self, everything: Inquiry, readable: Inquiry, topics: Collection[str], stored: Bounds) -> Lag:
+    def _answer(
+        self, everything: Inquiry, readable: Inquiry, topics: Collection[str], stored: StoredOffsets
+    ) -> Lag:
         try:
             return _lag(everything, readable, topics, stored)
         except everything.errors as error:
             raise unavailable(everything, error) from error
 
 
-def _lag(everything: Inquiry, readable: Inquiry, topics: Collection[str], stored: Bounds) -> Lag:
+def _lag(everything: Inquiry, readable: Inquiry, topics: Collection[str], stored: StoredOffsets) -> Lag:
     """``everything`` also sees what waits behind an open transaction of another producer."""
-    missing = sorted(set(topics) - everything.topic_ids(topics).keys())
+    ids = everything.topic_ids(topics)
+    missing = sorted(set(topics) - ids.keys())
     if missing:
         return Lag(reason=f"topics do not exist, or may not be read: {', '.join(missing)}")
     partitions = [partition for topic in topics for partition in everything.partitions(topic)]
     found = everything.bounds(partitions)
-    starts = {p: max(stored.get(p, 0), first) for p, (first, _) in found.items()}
+    handled = {p: each.offset for p, each in stored.items() if each.is_of(ids.get(p.topic))}
+    starts = {p: max(handled.get(p, 0), first) for p, (first, _) in found.items()}
     ends = {p: end for p, (_, end) in found.items()}
     behind = {p: start for p, start in starts.items() if start < ends[p]}
     if not behind:
@@ -137,7 +143,7 @@ def _moment(milliseconds: int | None) -> datetime | None:
     return None if milliseconds is None else moment(milliseconds)
 
 
-def _stored(consumer: str, database: str) -> dict[TopicPartition, int]:
+def _stored(consumer: str, database: str) -> StoredOffsets:
     rows = Offset.objects.using(database).filter(consumer=consumer)
-    values = rows.values_list("topic", "partition", "offset")
-    return {TopicPartition(topic, number): offset for topic, number, offset in values}
+    values = rows.values_list("topic", "partition", "offset", "topic_id")
+    return {TopicPartition(topic, number): Stored(*rest) for topic, number, *rest in values}

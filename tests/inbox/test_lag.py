@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
@@ -64,6 +65,15 @@ def test_counts_partitions_that_nobody_reads(
     log.close()
     handled(log, 2, partition=1)
     assert lag(asking, log).records == 4
+
+
+@BOTH_CLIENTS
+def test_an_offset_of_an_earlier_topic_does_not_count(asking: LagQuestion, kafka_topic: KafkaTopic) -> None:
+    """The topic was deleted and created again: its offsets begin at 0 again."""
+    kafka_topic.write(b"a", b"b")
+    handled(kafka_topic, 2)
+    Offset.objects.update(topic_id=uuid4())
+    assert lag(asking, kafka_topic).records == 2
 
 
 @BOTH_CLIENTS
