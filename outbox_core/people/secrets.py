@@ -27,6 +27,8 @@ _ASSIGNMENT = re.compile(
     re.I,
 )
 _END = re.compile(r"[&\n]")
+_OF_AN_ERROR = re.compile(r"(?:authori[sz]ation|authentication)_?(?:failed|failure|error|exception)+$", re.I)
+"""Such a name is that of an error. What follows says what was refused, and the remedy."""
 _QUOTED = re.compile(
     r"""["']([^"'\n]{1,80})["']\s*[:,=>\]})]   # a key of a dict that is not JSON
       | name\s*=\s*["']?([^"';\s>]{1,80})       # multipart, and an input of HTML
@@ -71,6 +73,8 @@ def is_card(text: str) -> bool:
 def assignments(text: str) -> Iterator[tuple[str, int, int]]:
     """The name, and where its value begins and ends, of each ``name=value`` and ``name: value``."""
     for found in _ASSIGNMENT.finditer(text):
+        if _OF_AN_ERROR.search(found["name"]):
+            continue
         end = _END.search(text, found.end())
         yield found["name"], found.end(), end.start() if end else len(text)
 

@@ -173,6 +173,9 @@ def test_what_looks_like_a_secret_is_hidden_without_a_name(text: str) -> None:
         "a basic training",
         "shop.order.placed",
         "{not json}",
+        "[Error 30] GroupAuthorizationFailedError: shop.crm. Grant READ on the group to this user.",
+        "kafka:9092: TOPIC_AUTHORIZATION_FAILED: Broker: Topic authorization failed",
+        "SaslAuthenticationFailedError: Authentication failed: Invalid username or password",
     ],
 )
 def test_what_is_no_secret_is_shown_as_it_is(text: str) -> None:
