@@ -113,7 +113,8 @@ def _process_problems(consumer: ConsumerStatus) -> Iterator[Problem]:
         yield Problem(
             state=State.DEGRADED,
             text=f"Consumer {name} waits for {consumer.waiting_for.rstrip('.')}{_since(consumer)}.",
-            remedy="Nothing is lost; it retries. Check that the named service answers from that host.",
+            remedy="Nothing is lost; it retries. Check that the named service answers from that host. "
+            f"`manage.py inbox_doctor {name}` there checks each step to PostgreSQL and Kafka.",
             runbook=Runbook.CONSUMER_WAITS.url,
         )
 
@@ -150,7 +151,7 @@ def _lag_problems(consumer: ConsumerStatus, thresholds: Thresholds) -> Iterator[
         yield Problem(
             state=State.DEGRADED,
             text=f"How far consumer {name} is behind is not known: {consumer.lag_unknown}.",
-            remedy="Check that Kafka answers from this host.",
+            remedy=f"Run `manage.py inbox_doctor {name}`: it checks each step to Kafka from this host.",
             runbook=Runbook.LAG_UNKNOWN.url,
         )
     if _is_behind(consumer, thresholds):
