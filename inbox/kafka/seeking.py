@@ -40,8 +40,9 @@ class Group:
 
     def at_time(self, partitions: Collection[TopicPartition], when: datetime) -> dict[TopicPartition, int]:
         """The offset of the first record at this time or later; the end of a partition without one."""
+        milliseconds = max(0, int(when.timestamp() * 1000))  # negative ones have meanings of their own
         with self._translated():
-            found = self._inquiry.at_time(partitions, int(when.timestamp() * 1000))
+            found = self._inquiry.at_time(partitions, milliseconds)
         ends = self.bounds(partitions)
         return {p: found.get(p, ends[p][1]) for p in partitions}
 

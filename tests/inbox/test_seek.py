@@ -39,6 +39,8 @@ def seek(log: KafkaTopic, *arguments: str) -> tuple[int, str]:
         (["--to-beginning"], 0),
         (["--to-end"], 6),
         (["--to-time", "2000-01-01T00:00:00Z"], 0),
+        (["--to-time", "1969-12-31T23:59:59.999Z"], 0),
+        (["--to-time", "0001-01-01"], 0),
         (["--to-time", "2999-01-01"], 6),
     ],
     ids=lambda value: "".join(value) if isinstance(value, list) else str(value),
