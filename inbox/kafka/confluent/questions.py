@@ -115,9 +115,10 @@ class Questions:
         """The answer to one question."""
         try:
             found = asked.result(SECONDS + 1)
-        except KafkaException as error:
-            raise translated(error) from error
-        except TimeoutError as error:
+        except (KafkaException, TimeoutError) as error:
+            self.admin.poll(0)  # its log, which says why
+            if isinstance(error, KafkaException):
+                raise translated(error) from error
             raise NoAnswer("no answer") from error
         self._reports.trouble = ""
         return found

@@ -9,10 +9,12 @@ from uuid import UUID
 
 from django.core.exceptions import ImproperlyConfigured
 from kafka import KafkaAdminClient, KafkaConsumer
-from kafka.errors import KafkaConfigurationError
+from kafka.errors import KafkaConfigurationError, KafkaTimeoutError
 
 from inbox.kafka.connections import SET_HERE
 from inbox.kafka.patience import Fetch
+from outbox_core.kafka_python import ReportingClient, words
+from outbox_core.kafka_reasons import explained
 from outbox_core.suggestion import did_you_mean
 
 FIXED = {
@@ -45,6 +47,21 @@ _OF_PARTITION, _IDLE, _TIMEOUT = "max_partition_fetch_bytes", "connections_max_i
 WITHOUT_GROUP: Mapping[str, Any] = {"group_id": None, "auto_offset_reset": "earliest"}
 
 
+class Unreached(KafkaTimeoutError):  # type: ignore[misc]
+    """No broker answers. ``trouble``: why a connection failed last, empty if none did."""
+
+    def __init__(self, trouble: str) -> None:
+        super().__init__(trouble)
+        self.trouble = trouble
+
+
+def reason(error: Exception) -> str:
+    """An error of a client in words, with its remedy; empty if it means only that no answer came in time."""
+    if isinstance(error, KafkaTimeoutError):
+        return explained(error.trouble) if isinstance(error, Unreached) and error.trouble else ""
+    return explained(words(error))
+
+
 def known_options() -> set[str]:
     """The client options that ``KAFKA["OPTIONS"]`` may hold."""
     return set(KafkaConsumer.DEFAULT_CONFIG) - RESERVED
@@ -67,21 +84,23 @@ def config(servers: Sequence[str], options: Mapping[str, Any], **own: Any) -> di
 
 
 def connect(options: Mapping[str, Any]) -> Any:
-    """A consumer with these options."""
-    made: list[Any] = []
+    """A consumer with these options. Raises Unreached if no broker answers."""
+    made: list[ReportingClient] = []
 
-    def remembered(**given: Any) -> Any:
-        made.append(KafkaConsumer.DEFAULT_CONFIG["kafka_client"](**given))
+    def remembered(**given: Any) -> ReportingClient:
+        made.append(ReportingClient(**given))
         return made[-1]
 
     try:
         consumer = KafkaConsumer(**options, kafka_client=remembered)
     except KafkaConfigurationError as error:
         raise ImproperlyConfigured(f'KAFKA["OPTIONS"]: {error}') from error
-    except BaseException:
+    except BaseException as error:
         for client in made:  # a consumer whose constructor fails leaves its thread running
             with suppress(RuntimeError):  # unless that could not be started
                 client.close()
+        if isinstance(error, KafkaTimeoutError):
+            raise Unreached(made[-1].trouble if made else "") from error
         raise
     # The client does not pass this option on, and would create a deleted topic again, with default settings.
     consumer._client.cluster.config["allow_auto_create_topics"] = False

@@ -11,7 +11,7 @@ from kafka.errors import KafkaError, KafkaTimeoutError
 
 from inbox.errors import Undecodable
 from inbox.kafka.connections import ANSWER_MS, Arrived, Committed, Errors
-from inbox.kafka.kafka_python.client import WITHOUT_GROUP, config, connect
+from inbox.kafka.kafka_python.client import WITHOUT_GROUP, config, connect, reason
 from inbox.kafka.kafka_python.membership import Membership
 from inbox.kafka.kafka_python.reader import Reader, poll
 
@@ -52,6 +52,7 @@ class KafkaPython:
                 return False
 
     def reason(self, error: Exception) -> str:
+        trouble = reason(error)
         if isinstance(error, KafkaTimeoutError):
-            return f"{self.servers} does not answer"
-        return f"{self.servers}: {error}"
+            return f"{self.servers} does not answer" + (f": {trouble}" if trouble else "")
+        return f"{self.servers}: {trouble}"

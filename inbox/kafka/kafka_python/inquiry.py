@@ -19,9 +19,11 @@ from inbox.kafka.kafka_python.client import (
     config,
     connect,
     connect_admin,
+    reason,
     topic_ids,
 )
 
+NO_ANSWER = "no answer"
 WAIT = {"timeout_ms": ANSWER_MS}
 BOUNDED = {"bootstrap_timeout_ms": ANSWER_MS, "fetch_max_wait_ms": 100}
 
@@ -42,7 +44,7 @@ class Inquiry:
         self._client = connect(config(servers, options, **BOUNDED, **own))
 
     def reason(self, error: Exception) -> str:
-        return f"{type(error).__name__}: {error}"
+        return reason(error) or NO_ANSWER
 
     def cluster_id(self) -> str:
         return cluster_id(self._client)
@@ -109,5 +111,4 @@ def connected(
     try:
         return Inquiry(servers, options, group, committed=committed)
     except KafkaError as error:
-        text = f"{','.join(servers)}: {type(error).__name__}: {error}"
-        raise SourceUnavailable(text) from error
+        raise SourceUnavailable(f"{','.join(servers)}: {reason(error) or NO_ANSWER}") from error

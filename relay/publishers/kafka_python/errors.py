@@ -5,10 +5,10 @@ from __future__ import annotations
 from django.core.exceptions import ImproperlyConfigured
 from kafka import errors as kafka_errors
 
+from outbox_core.kafka_python import words
 from outbox_core.kafka_reasons import explained
 from relay.errors import RelayError
 from relay.publishers.base import Failure, Trouble
-from relay.publishers.kafka_python.network import words
 
 _OF_RECORD = (
     kafka_errors.MessageSizeTooLargeError,

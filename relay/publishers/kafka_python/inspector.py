@@ -8,10 +8,11 @@ from typing import Any
 import kafka
 import kafka.errors
 
+from outbox_core.kafka_python import words
 from outbox_core.operations.doctor.kafka_python import KafkaPythonInspector
 from outbox_core.wire.consumed import ConsumerRecord
 from relay.consumer_groups.lags import ConsumerGroup
-from relay.publishers.kafka_python.network import Network, words
+from relay.publishers.kafka_python.network import Network
 from relay.publishers.kafka_python.options import answered_within, made
 
 POLL_MS = 500

@@ -6,19 +6,16 @@ import contextlib
 import socket
 import struct
 import threading
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 from weakref import WeakSet
 
-from kafka import errors as kafka_errors
 from kafka.net.compat import KafkaNetClient
-from kafka.net.manager import KafkaConnectionManager
 from kafka.net.selector import NetworkSelector
+
+from outbox_core.kafka_python import ReportingConnections
 
 RESET = struct.pack("ii", 1, 0)
 """SO_LINGER with which close() sends an RST (socket(7))."""
-Received = tuple[bytes, Exception | None]
 
 
 class Loop(NetworkSelector):  # type: ignore[misc]
@@ -57,47 +54,16 @@ class Loop(NetworkSelector):  # type: ignore[misc]
             each.close()
 
 
-class Connections(KafkaConnectionManager):  # type: ignore[misc]
-    """Remembers in ``trouble`` why a connection failed last. The client itself only logs it."""
-
-    def __init__(self, net: Loop, **configs: Any) -> None:
-        self.trouble = ""
-        super().__init__(net, **configs)
-
-    def get_connection(self, node_id: Any, *args: Any, **kwargs: Any) -> Any:
-        is_new = node_id not in self._conns
-        connection = super().get_connection(node_id, *args, **kwargs)
-        if is_new:
-            connection.close_future.add_errback(partial(self._failed, node_id))
-        return connection
+class Connections(ReportingConnections):
+    """The connections of such a loop."""
 
     async def _build_transport(self, *args: Any, **kwargs: Any) -> Any:
         before = self._net.sockets
         try:
-            transport = await super()._build_transport(*args, **kwargs)
+            return await super()._build_transport(*args, **kwargs)
         except BaseException:  # in a TLS handshake; the client leaves the socket open
             self._net.close_idle(self._net.sockets - before)
             raise
-        transport._sock_recv = partial(_last_words_first, transport._sock_recv, [])
-        return transport
-
-    def _failed(self, node_id: Any, error: BaseException) -> None:
-        if not self.closed:
-            node = self.cluster.broker_metadata(node_id)
-            self.trouble = f"{node.host}:{node.port}: {words(error)}" if node else words(error)
-
-
-def _last_words_first(receive: Callable[[], Received], ended: list[Exception]) -> Received:
-    """Make the client read the last answer of a broker before it sees the end of the connection. Otherwise
-    the client drops that answer, in which a broker reports a wrong password.
-    """
-    if ended:
-        return b"", ended[0]
-    data, error = receive()
-    if data and error:
-        ended.append(error)
-        return data, None
-    return data, error
 
 
 class Network(KafkaNetClient):  # type: ignore[misc]
@@ -147,11 +113,3 @@ class Network(KafkaNetClient):  # type: ignore[misc]
     def _close(self) -> None:
         with contextlib.suppress(RuntimeError):  # a thread that still connects has it in use
             self.close()
-
-
-def words(error: BaseException) -> str:
-    """The text of a client's error, with its kind if the text does not name it."""
-    text = str(error)
-    if isinstance(error, OSError) and not isinstance(error, kafka_errors.KafkaError):
-        return text
-    return text if type(error).__name__ in text else f"{type(error).__name__}: {text}"

@@ -9,9 +9,10 @@ from kafka import KafkaAdminClient
 from kafka import errors as kafka_errors
 
 from outbox_core.kafka_endpoint import Endpoint
+from outbox_core.kafka_python import words
 from outbox_core.kafka_reasons import explained
 from relay.errors import PublisherUnavailable, TopicRefused
-from relay.publishers.kafka_python.network import Network, words
+from relay.publishers.kafka_python.network import Network
 from relay.publishers.kafka_python.options import answered_within, made
 from relay.publishers.question import Question
 

@@ -11,6 +11,7 @@ from kafka import errors as kafka_errors
 from kafka.partitioner.default import murmur2
 
 from outbox_core.kafka_options import KAFKA_PYTHON
+from outbox_core.kafka_python import words
 from outbox_core.kafka_reasons import explained
 from outbox_core.wire.encode import Record
 from relay.errors import PublisherUnavailable
@@ -20,7 +21,7 @@ from relay.publishers.creation import create
 from relay.publishers.directory import TopicDirectory
 from relay.publishers.kafka_python.delivery import Delivery
 from relay.publishers.kafka_python.errors import is_of_client
-from relay.publishers.kafka_python.network import Network, words
+from relay.publishers.kafka_python.network import Network
 from relay.publishers.kafka_python.options import made, patient, producer_options
 from relay.publishers.kafka_python.producer import Producer
 from relay.publishers.kafka_python.topics import TopicDescriber
