@@ -146,4 +146,4 @@ def _moment(milliseconds: int | None) -> datetime | None:
 def _stored(consumer: str, database: str) -> StoredOffsets:
     rows = Offset.objects.using(database).filter(consumer=consumer)
     values = rows.values_list("topic", "partition", "offset", "topic_id")
-    return {TopicPartition(topic, number): Stored(*rest) for topic, number, *rest in values}
+    return {TopicPartition(topic, number): Stored(offset, id_) for topic, number, offset, id_ in values}
