@@ -114,7 +114,7 @@ def of_status(consumer: ConsumerStatus) -> Iterator[Sample]:
 
 def of_lag(name: str, lag: Lag) -> Iterator[Sample]:
     """How far a consumer is behind, as far as that is known."""
-    yield Sample(LAG_UP, lag.records is not None, (name,))
+    yield Sample(LAG_UP, lag.records is not None and not lag.reason, (name,))
     if lag.records is not None:
         yield Sample(LAG, lag.records, (name,))
     if lag.records == 0 or lag.oldest_at is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from typing import Any, Protocol
@@ -14,7 +14,7 @@ from kafka import TopicPartition
 
 from inbox.errors import SourceUnavailable, TopicDeleted
 from inbox.kafka.clients import inquiry
-from inbox.kafka.connections import Bounds
+from inbox.kafka.connections import Bounds, TopicIds
 from inbox.kafka.inquiry import Inquiry
 from inbox.kafka.seeking import unavailable
 from inbox.models import Offset
@@ -43,7 +43,7 @@ class Lag:
     """``records`` that a consumer has yet to handle, in all partitions of its topics, read or not.
 
     ``oldest_at`` is when the oldest of them was written. Both are None if unknown; ``reason`` says
-    why.
+    why. With both it says which topics are not counted.
     """
 
     records: int | None = None
@@ -100,9 +100,14 @@ def _lag(everything: Inquiry, readable: Inquiry, topics: Collection[str], stored
     """``everything`` also sees what waits behind an open transaction of another producer."""
     ids = everything.topic_ids(topics)
     missing = sorted(set(topics) - ids.keys())
-    if missing:
-        return Lag(reason=f"topics do not exist, or may not be read: {', '.join(missing)}")
-    partitions = [partition for topic in topics for partition in everything.partitions(topic)]
+    reason = f"topics do not exist, or may not be read: {', '.join(missing)}" if missing else ""
+    if not ids:
+        return Lag(reason=reason)
+    return replace(_lag_of(everything, readable, ids, stored), reason=reason)
+
+
+def _lag_of(everything: Inquiry, readable: Inquiry, ids: TopicIds, stored: StoredOffsets) -> Lag:
+    partitions = [partition for topic in ids for partition in everything.partitions(topic)]
     found = everything.bounds(partitions)
     handled = {p: each.offset for p, each in stored.items() if each.is_of(ids.get(p.topic))}
     starts = {p: max(handled.get(p, 0), first) for p, (first, _) in found.items()}

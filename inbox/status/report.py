@@ -148,9 +148,10 @@ def _pause_problems(consumer: ConsumerStatus) -> Iterator[Problem]:
 def _lag_problems(consumer: ConsumerStatus, thresholds: Thresholds) -> Iterator[Problem]:
     name = consumer.consumer
     if consumer.lag_unknown:
+        known = "not known" if consumer.lag is None else "known in part"
         yield Problem(
             state=State.DEGRADED,
-            text=f"How far consumer {name} is behind is not known: {consumer.lag_unknown}.",
+            text=f"How far consumer {name} is behind is {known}: {consumer.lag_unknown}.",
             remedy=f"Run `manage.py inbox_doctor {name}`: it checks each step to Kafka from this host.",
             runbook=Runbook.LAG_UNKNOWN.url,
         )

@@ -68,6 +68,17 @@ def test_counts_partitions_that_nobody_reads(
 
 
 @BOTH_CLIENTS
+def test_counts_the_topics_that_exist_and_names_the_others(
+    asking: LagQuestion, kafka_topic: KafkaTopic
+) -> None:
+    kafka_topic.write(b"a", b"b")
+    found = asking.lag("crm", [kafka_topic.topic, "test.nowhere"], "default")
+    assert (found.records, found.oldest_at is not None) == (2, True)
+    assert "test.nowhere" in found.reason
+    assert asking.lag("crm", ["test.nowhere"], "default").records is None
+
+
+@BOTH_CLIENTS
 def test_an_offset_of_an_earlier_topic_does_not_count(asking: LagQuestion, kafka_topic: KafkaTopic) -> None:
     """The topic was deleted and created again: its offsets begin at 0 again."""
     kafka_topic.write(b"a", b"b")
