@@ -39,10 +39,10 @@ class ConsumerStatus:
 
     ``lag`` is the number of records that it has yet to handle, ``lag_seconds`` the age of the oldest of them;
     None if they are not known. ``lag_unknown`` says why, or what is not counted. ``missed`` are ranges of
-    offsets that Kafka deleted within the last day before they were read. ``undecided`` of the held events stay held until
-    somebody releases or discards them; ``retrying`` are tried again by themselves, the first of them since
-    ``retried_since``. ``handlers`` are the types that it handles and who does; ``unhandled`` counts the
-    events of types that no handler takes.
+    offsets that Kafka deleted within the last day before they were read. ``undecided`` of the held events
+    stay held until somebody releases or discards them; ``retrying`` are tried again by themselves, the first
+    of them since ``retried_since``. ``handlers`` are the types that it handles and who does; ``unhandled``
+    counts the events of types that no handler takes.
     """
 
     consumer: str

@@ -10,10 +10,13 @@ from uuid import UUID
 from django.core.exceptions import ImproperlyConfigured
 from kafka import KafkaAdminClient, KafkaConsumer
 from kafka.errors import KafkaConfigurationError, KafkaTimeoutError
+from kafka.net.compat import KafkaNetClient
+from kafka.net.manager import KafkaConnectionManager
+from kafka.net.selector import NetworkSelector
 
 from inbox.kafka.connections import SET_HERE
 from inbox.kafka.patience import Fetch
-from outbox_core.kafka_python import ReportingClient, words
+from outbox_core.kafka_python import Reporting, words
 from outbox_core.kafka_reasons import explained
 from outbox_core.suggestion import did_you_mean
 
@@ -47,18 +50,27 @@ _OF_PARTITION, _IDLE, _TIMEOUT = "max_partition_fetch_bytes", "connections_max_i
 WITHOUT_GROUP: Mapping[str, Any] = {"group_id": None, "auto_offset_reset": "earliest"}
 
 
-class Unreached(KafkaTimeoutError):  # type: ignore[misc]
-    """No broker answers. ``trouble``: why a connection failed last, empty if none did."""
+class _Connections(Reporting, KafkaConnectionManager):  # type: ignore[misc]
+    """The connections of one client."""
 
-    def __init__(self, trouble: str) -> None:
-        super().__init__(trouble)
-        self.trouble = trouble
+
+class _Network(KafkaNetClient):  # type: ignore[misc]
+    """The network of one client. ``trouble`` is why a connection failed last."""
+
+    def __init__(self, **configs: Any) -> None:
+        loop = NetworkSelector(**configs)
+        self._connections = _Connections(loop, **configs)
+        super().__init__(net=loop, manager=self._connections, **configs)
+
+    @property
+    def trouble(self) -> str:
+        return self._connections.trouble
 
 
 def reason(error: Exception) -> str:
     """An error of a client in words, with its remedy; empty if it means only that no answer came in time."""
     if isinstance(error, KafkaTimeoutError):
-        return explained(error.trouble) if isinstance(error, Unreached) and error.trouble else ""
+        return explained(next(iter(getattr(error, "__notes__", ())), ""))
     return explained(words(error))
 
 
@@ -84,11 +96,11 @@ def config(servers: Sequence[str], options: Mapping[str, Any], **own: Any) -> di
 
 
 def connect(options: Mapping[str, Any]) -> Any:
-    """A consumer with these options. Raises Unreached if no broker answers."""
-    made: list[ReportingClient] = []
+    """A consumer with these options. If no broker answers, the error has a note that says why."""
+    made: list[_Network] = []
 
-    def remembered(**given: Any) -> ReportingClient:
-        made.append(ReportingClient(**given))
+    def remembered(**given: Any) -> _Network:
+        made.append(_Network(**given))
         return made[-1]
 
     try:
@@ -99,8 +111,7 @@ def connect(options: Mapping[str, Any]) -> Any:
         for client in made:  # a consumer whose constructor fails leaves its thread running
             with suppress(RuntimeError):  # unless that could not be started
                 client.close()
-        if isinstance(error, KafkaTimeoutError):
-            raise Unreached(made[-1].trouble if made else "") from error
+            error.add_note(client.trouble)
         raise
     # The client does not pass this option on, and would create a deleted topic again, with default settings.
     consumer._client.cluster.config["allow_auto_create_topics"] = False

@@ -10,9 +10,10 @@ from typing import Any
 from weakref import WeakSet
 
 from kafka.net.compat import KafkaNetClient
+from kafka.net.manager import KafkaConnectionManager
 from kafka.net.selector import NetworkSelector
 
-from outbox_core.kafka_python import ReportingConnections
+from outbox_core.kafka_python import Reporting
 
 RESET = struct.pack("ii", 1, 0)
 """SO_LINGER with which close() sends an RST (socket(7))."""
@@ -54,7 +55,7 @@ class Loop(NetworkSelector):  # type: ignore[misc]
             each.close()
 
 
-class Connections(ReportingConnections):
+class Connections(Reporting, KafkaConnectionManager):  # type: ignore[misc]
     """The connections of such a loop."""
 
     async def _build_transport(self, *args: Any, **kwargs: Any) -> Any:
