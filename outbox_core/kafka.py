@@ -20,8 +20,8 @@ OPTIMIZED = (
     "kafka-python cannot talk to Kafka in a Python that drops assert statements. "
     "Run it without -O and PYTHONOPTIMIZE"
 )
-"""Why kafka-python is refused in a Python that was started with -O: it reads bytes of each answer inside assert
-statements, and without them it misunderstands every answer.
+"""Why kafka-python is refused in a Python that was started with -O: it reads bytes of each answer inside
+assert statements, and without them it misunderstands every answer.
 """
 
 
