@@ -82,8 +82,9 @@ def _identities(call: ast.Call, tree: ast.AST) -> Iterator[tuple[str, ast.expr |
 def _chosen(call: ast.Call, tree: ast.AST) -> Iterator[tuple[str, ast.expr]]:
     """Ids that a function chooses among tuples of a kind, a remedy and an id."""
     for choice in ast.walk(sources.function_of(call, tree) or ast.Module([], [])):
-        if isinstance(choice, ast.Tuple) and IDENTITY.fullmatch(words.text(choice.elts[-1])):
-            yield words.text(choice.elts[-1]), choice.elts[-2]
+        match choice:
+            case ast.Tuple(elts=[*_, remedy, identity]) if IDENTITY.fullmatch(words.text(identity)):
+                yield words.text(identity), remedy
 
 
 def _message(call: ast.Call, identity: str, tree: ast.AST) -> str:
