@@ -26,7 +26,7 @@ pytestmark = pytest.mark.real_kafka
 def hears(client: str, address: str, topic: str, given: dict[str, Any], pattern: str) -> str:
     """What the consumer waits for, once it is this; at first it may be that no answer has come yet."""
     if client == KAFKA_PYTHON:
-        given = {"bootstrap_timeout_ms": 1_000, **given}
+        given = {"bootstrap_timeout_ms": 4_000, **given}
     options, wrong = resolve(("", {}), ("", {SERVERS: address, **given}), client=client, side=CONSUMER)
     assert not wrong
     options = {
