@@ -14,7 +14,7 @@ from django.db.models import Model
 
 from inbox.conf import ConsumerSettings, Settings, settings
 from inbox.database import UNAVAILABLE, require_all_rows, require_read_committed
-from inbox.errors import DatabaseUnfit, HandlerError, WrongIsolation
+from inbox.errors import HandlerError, RowsHidden, WrongIsolation
 from inbox.handling.registry import registry
 from inbox.kafka.clients import wrong_options
 from outbox_core.kafka import check_kafka
@@ -54,9 +54,10 @@ def check_fitness(databases: Sequence[str] | None = None, **_: Any) -> list[Chec
     try:
         require_read_committed(alias)
         require_all_rows(alias)
-    except DatabaseUnfit as error:
-        number = "inbox.E013" if isinstance(error, WrongIsolation) else "inbox.E016"
-        return [Error(error.text, hint=error.remedy, id=number)]
+    except WrongIsolation as error:
+        return [Error(error.text, hint=error.remedy, id="inbox.E013")]
+    except RowsHidden as error:
+        return [Error(error.text, hint=error.remedy, id="inbox.E016")]
     except UNAVAILABLE as error:
         text = f"Database {alias!r} cannot be reached: {str(error).strip()}"
         hint = f"Start PostgreSQL, or correct DATABASES[{alias!r}]."
