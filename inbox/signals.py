@@ -53,6 +53,9 @@ replay_skipped = Signal()
 stalled = Signal()
 """Something is not available, and the consumer waits for it. Arguments: what, error."""
 
+reason_changed = Signal()
+"""It is still not available, for another reason than before. Arguments: what, error, seconds."""
+
 recovered = Signal()
 """It is available again. Arguments: what, seconds."""
 

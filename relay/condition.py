@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from enum import StrEnum
 
 from outbox_core.process.clock import boottime
+from outbox_core.process.reasons import Reasons
 from relay import signals
-
-LASTING_SECONDS = 10.0
-"""How long an outage must have another reason than was signalled until that one is signalled, too."""
-MOST_REASONS = 5
-"""How many reasons of one outage are signalled."""
 
 
 class State(StrEnum):
@@ -55,9 +50,7 @@ class Condition:
         self.cause: Cause | None = None
         self._relay = relay
         self._since = boottime()
-        self._signalled: set[str] = set()
-        self._other = ("", 0.0)
-        """A reason that was not signalled, and since when it has been the reason."""
+        self._reasons = Reasons("")
 
     @property
     def seconds(self) -> float:
@@ -75,7 +68,7 @@ class Condition:
         if is_same:
             self._notice(why)
             return False
-        self._signalled = {_kind(why)}
+        self._reasons = Reasons(why)
         if state is not old:
             self._since = boottime() - lasting
         signals.state_changed.send(
@@ -91,18 +84,7 @@ class Condition:
 
     def _notice(self, why: str) -> None:
         """Signal a reason of the outage that is another one and lasts."""
-        kind, now = _kind(why), boottime()
-        if kind != self._other[0]:
-            self._other = (kind, now)
-        if kind in self._signalled or len(self._signalled) == MOST_REASONS:
-            return
-        if now - self._other[1] >= LASTING_SECONDS:
-            self._signalled.add(kind)
+        if self._reasons.is_news(why, boottime()):
             signals.reason_changed.send(
                 type(self), relay=self._relay, cause=self.cause, detail=self.detail, seconds=self.seconds
             )
-
-
-def _kind(why: str) -> str:
-    """A reason without its numbers, such as seconds and ports."""
-    return re.sub(r"[\d.]*\d", "#", why)

@@ -49,6 +49,21 @@ def _stalled(sender: str, what: str, error: BaseException, **_: Any) -> None:
     log(logging.WARNING, "inbox.degraded", message, *words, consumer=sender, what=what)
 
 
+@receiver(signals.reason_changed)
+def _reason_changed(sender: str, what: str, error: BaseException, seconds: float, **_: Any) -> None:
+    message = "%s: after %.0f s %s is not available for another reason; retrying. Nothing is lost. %s"
+    words = (sender, seconds, what, describe(error))
+    log(
+        logging.WARNING,
+        "inbox.reason_changed",
+        message,
+        *words,
+        consumer=sender,
+        what=what,
+        seconds=seconds,
+    )
+
+
 @receiver(signals.recovered)
 def _recovered(sender: str, what: str, seconds: float, **_: Any) -> None:
     message = "%s: %s is available again after %.1f s."

@@ -11,9 +11,10 @@ import pytest
 from django.db.models.functions import Now
 
 from outbox.models import Hold
+from outbox_core.process import reasons
 from outbox_core.process.clock import boottime
 from outbox_core.wire.encode import BinaryEncoder, Record
-from relay import condition, engine, log_lines, signals
+from relay import engine, log_lines, signals
 from relay.condition import Cause, State
 from relay.conf import RelaySettings
 from relay.engine import Relay
@@ -92,7 +93,7 @@ def test_another_reason_of_an_outage_is_told_once_if_it_lasts(
         it.condition.enter(State.DEGRADED, Cause.POSTGRESQL, "wrong password")
         it.condition.enter(State.DEGRADED, Cause.POSTGRESQL, "connection closed after 4 s")
     assert not [line for line in told() if "password" in line]
-    monkeypatch.setattr(condition, "LASTING_SECONDS", 0.0)
+    monkeypatch.setattr(reasons, "LASTING_SECONDS", 0.0)
     for _ in range(3):
         it.condition.enter(State.DEGRADED, Cause.POSTGRESQL, "wrong password")
     told_reasons = [line for line in told() if "retrying" in line]
