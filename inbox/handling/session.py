@@ -1,5 +1,6 @@
-"""Restores the settings of the session that a handler changed, so that later events do not run with them, and
-releases the locks of the session that it took, so that no other process waits for them.
+"""Restores the settings of the session that a handler changed, so that later events do not run with them,
+drops its temporary tables, which hide others of the same name from later events, and releases the locks of
+the session that it took, so that no other process waits for them.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from django.db import DatabaseError, InterfaceError
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from inbox.database import UNAVAILABLE
-from inbox.handling.statements import LOCK, SET_CONFIG, SPACE, calls, statements
+from inbox.handling.statements import LOCK, SET_CONFIG, SPACE, calls, makes_temporary, statements
 
 _SETS = re.compile(
     SPACE + r"(?:SET|RESET)\s+(?!CONSTRAINTS\b|TRANSACTION\b)(?:LOCAL\s+|SESSION\s+(?!AUTHORIZATION\b))?"
@@ -42,6 +43,7 @@ _RESTORE = """
     WHERE current_setting(name, true) IS DISTINCT FROM value
 """
 _UNLOCK = "SELECT pg_advisory_unlock_all()"
+_DROP = "DISCARD TEMPORARY"
 
 
 class SessionSettings:
@@ -55,13 +57,13 @@ class SessionSettings:
         """The row factory of psycopg, which nobody else can read rows without."""
         self._before: dict[str, str | None] = {}
         self._is_changed = False
-        self._has_locks = False
+        self._has_locks = self._has_tables = False
 
     @contextmanager
     def within(self, connection: BaseDatabaseWrapper) -> Iterator[None]:
         """A transaction in which handlers run. If it is rolled back, PostgreSQL restores the settings."""
         self._before.clear()
-        self._is_changed = False
+        self._is_changed = self._has_tables = False
         try:
             yield
         finally:
@@ -71,20 +73,24 @@ class SessionSettings:
     def store(self, connection: BaseDatabaseWrapper, sql: str, params: Any) -> None:
         """A handler is about to run this statement: store what it may change."""
         self._has_locks = self._has_locks or calls(sql, LOCK)
+        self._has_tables = self._has_tables or makes_temporary(sql)
         if changed := names(sql, params):
             self._is_changed = True
             if new := changed - self._before.keys():
                 self._before.update(_run(connection, _BEFORE, (sorted(new),)))
 
     def restore(self, connection: BaseDatabaseWrapper) -> None:
-        """An event is handled: restore the settings for the next one, also in a later transaction.
-        After the commit it would be too late for functions of on_commit(), and a pooler may give the session
-        to others.
+        """An event is handled: restore the settings and drop the tables before the next one, also in a later
+        transaction. After the commit it would be too late for functions of on_commit(), and a pooler may give
+        the session to others.
         """
         connection.connection.row_factory = self.rows
         if self._is_changed:
             self._is_changed = False
             self._restore(connection)
+        if self._has_tables:
+            self._has_tables = False
+            _run(connection, _DROP, ())
 
     def _end(self, connection: BaseDatabaseWrapper) -> None:
         """The transaction is committed: restore what SET LOCAL has hidden until now."""
@@ -129,4 +135,4 @@ def _run(connection: BaseDatabaseWrapper, sql: str, params: Sequence[Any]) -> li
     """Through a cursor that nobody watches."""
     with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
         cursor.execute(sql, params)
-        return list(cursor.fetchall())
+        return list(cursor.fetchall()) if cursor.description else []

@@ -17,6 +17,7 @@ SEMICOLON = "\0"
 """Stands for one in a name; PostgreSQL takes no such character."""
 SET_CONFIG, LOCK = "set_config", "advisory_lock"
 """What the names of functions contain that change the session."""
+_TEMPORARY = re.compile(r"\btemp(?:orary)?\b|\bpg_temp")
 _PLAIN = ("SELECT ", "INSERT ", "UPDATE ", "DELETE ")
 """How Django's own statements begin that only read or write rows."""
 
@@ -27,8 +28,20 @@ def is_plain(sql: str) -> bool:
 
 
 def changes_session(sql: str) -> bool:
-    """Whether it may call a function that sets a setting, or takes a lock that outlives the transaction."""
-    return calls(sql, SET_CONFIG) or calls(sql, LOCK)
+    """Whether it may call a function that sets a setting, take a lock that outlives the transaction, or make
+    a temporary table.
+    """
+    lower = sql.lower()
+    return SET_CONFIG in lower or LOCK in lower or _is_temporary(lower)
+
+
+def makes_temporary(sql: str) -> bool:
+    """Whether it may make a table, view or sequence that only this session sees."""
+    return _is_temporary(sql.lower())
+
+
+def _is_temporary(lower: str) -> bool:
+    return "temp" in lower and _TEMPORARY.search(lower) is not None
 
 
 def calls(sql: str, function: str) -> bool:
