@@ -17,6 +17,8 @@ from outbox_core.wire.consumed import ConsumerRecord
 logger = logging.getLogger("inbox")
 AHEAD = 20
 """So many times as many records as workers can have in hand are read while a slow one holds an offset up."""
+WAITING = 4
+"""So many times as many are read while some workers have enough and others do not."""
 
 
 class Pool:
@@ -41,8 +43,8 @@ class Pool:
         self.figure: Callable[[Figure], None] = lambda figure: None
         self._epoch = 0
         self._most = batch_size * count
-        self._size = min(FIRST * count, self._most)
-        self._taken = 0
+        self._size = min(FIRST * GROWTH * count, self._most)
+        self._finished = 0
         self.windows = Windows()
         self.has_moved = False
         """Whether a worker has found that the database went back in time."""
@@ -58,10 +60,14 @@ class Pool:
 
     @property
     def room(self) -> int:
-        """How many more they can take; 0 if that is not worth a note. They get few at first, as the first
+        """How many more they can take; 0 if that is not worth a note. What a worker has beyond its share, as
+        of a key with very many events, takes no room from the others. They get few at first, as the first
         batches of a process are small.
         """
-        room = min(self._size - self.in_hand, AHEAD * self._most - len(self.windows))
+        enough = self._size // len(self._remotes)
+        taken = sum(min(len(remote.queue), enough) for remote in self._remotes)
+        in_memory = WAITING * self._size - self.in_hand
+        room = min(self._size - taken, in_memory, AHEAD * self._most - len(self.windows))
         return room if room >= min(FIRST, self._size // 4 or 1) else 0
 
     @property
@@ -95,13 +101,10 @@ class Pool:
         for remote, records_of_it in zip(self._remotes, share(given, len(self._remotes)), strict=True):
             if records_of_it:
                 remote.give(records_of_it)
-        self._taken += len(given)
-        if self._taken >= self._size:
-            self.widen()
 
     def widen(self) -> None:
         """Let them have more in hand."""
-        self._size, self._taken = min(self._size * GROWTH, self._most), 0
+        self._size, self._finished = min(self._size * GROWTH, self._most), 0
 
     def drop(self, *, reload: bool = False) -> None:
         """They leave what they have in hand, each after the transaction that runs. ``reload``: the database
@@ -135,8 +138,11 @@ class Pool:
                 for other in self._remotes:
                     if other is not remote:
                         other.post(message)
-            case Finished():
+            case Finished(count):
                 self._committed(remote.number, remote.commits)
+                self._finished += count
+                if self._finished * GROWTH >= self._size:
+                    self.widen()
             case Moved():
                 self.has_moved = True
         while remote.figures:

@@ -9,6 +9,7 @@ import pytest
 from django.db import transaction
 
 from inbox.errors import OffsetsMoved
+from inbox.handling.pace import FIRST, GROWTH
 from inbox.handling.routing import Delivery, Identity
 from inbox.holding.suspects import Suspects
 from inbox.models import HeldEvent, InHand, Offset
@@ -18,6 +19,7 @@ from inbox.workers.channel import TO_CONSUMER, TO_WORKER, Channel, Fact, Finishe
 from inbox.workers.evidence import SharedEvidence
 from inbox.workers.in_flight import InFlight, Windows, share
 from inbox.workers.offsets import ROWS, PoolOffsets, WorkerOffsets
+from inbox.workers.pool import WAITING, Pool
 from outbox_core.wire.consumed import ConsumerRecord
 
 PARTITION = ("t", 0)
@@ -68,6 +70,26 @@ def test_records_are_divided_by_key_and_keep_their_order() -> None:
     assert all(not one & other for one in keys for other in keys if one is not other)
     for part in shares:
         assert [each.record.offset for each in part] == sorted(each.record.offset for each in part)
+
+
+def pool_of(*keys: bytes) -> Pool:
+    """Three workers, none of which runs, with as many records of these keys, in turns, as they may have."""
+    pool = Pool(3, lambda *_: [], batch_size=50, seconds=1.0, committed=lambda *_: None)
+    given = 0
+    while pool.room:
+        records = [record(given + number, keys[(given + number) % len(keys)]) for number in range(pool.room)]
+        pool.give(records, [])
+        given += len(records)
+    return pool
+
+
+def test_a_worker_that_has_enough_makes_no_other_wait() -> None:
+    many, one = pool_of(*(b"%d" % number for number in range(300))), pool_of(b"hot")
+    few = 3 * FIRST * GROWTH
+    assert few <= many.in_hand < 2 * few, "they get few at first"
+    assert one.in_hand == few * WAITING, "what waits for one of them has a limit"
+    one.widen()
+    assert one.room == 3 * 50 - 50, "the others have nothing"
 
 
 def test_an_offset_waits_for_all_before_it() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import random
 import signal
 
@@ -122,6 +123,23 @@ def test_no_offset_passes_an_event_that_is_not_finished(works: Works, served: Pr
     second = works.start()
     works.wait()
     assert second.end() == 0
+
+
+def test_a_key_with_very_many_events_holds_no_other_up(works: Works) -> None:
+    """They come first, and are many more than what all workers handle next. Their worker dies with them."""
+    hot, others = next(works.keys(lambda worker: worker == 0)), works.keys(lambda worker: worker > 0)
+    with works.gate_closed():
+        works.send(hot, 5_000, deed="waits")
+        for key in itertools.islice(others, 20):
+            works.send(key, 3)
+        process = works.start(BATCH="500")
+        effects = "SELECT count(*) FROM effect"
+        wait_until(lambda: works.service.query(effects)[0][0] == 60, LONG, "others do not wait for it")
+        assert not works.effects(hot)
+        os.kill(workers(process)[0], signal.SIGKILL)
+        wait_until(lambda: len(workers(process)) == 4, LONG, "it is started again")
+    works.wait()
+    assert process.end() == 0
 
 
 def test_an_outage_of_what_all_handlers_need_holds_nothing(works: Works, served: Process) -> None:
