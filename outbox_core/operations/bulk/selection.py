@@ -15,6 +15,8 @@ from outbox_core.process.arguments import amount, moment
 
 FILTERS = ("consumer", "topic", "key", "key_prefix", "type", "cause")
 TIMES = ("since", "until")
+NEVER_EMPTY = ("consumer", "topic", "key_prefix", "type", "cause")
+"""A key can be empty, in rows and records of other programs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,8 +40,15 @@ class Selection:
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> Self:
-        """The selection that the options make. Raises CommandError, exit code 2, if they select nothing."""
+        """The selection that the options make. Raises CommandError, exit code 2, if they select nothing, or
+        if a filter is empty: a script's variable that is not set must not select everything.
+        """
         named: dict[str, Any] = {name: options.get(name) for name in (*FILTERS, *TIMES)}
+        for name in NEVER_EMPTY:
+            if named[name] == "":
+                raise CommandError(
+                    f"--{name.replace('_', '-')} is empty. Give it a value, or leave it out.", returncode=2
+                )
         chosen = cls(ids=tuple(options["ids"]), all=options["all"], **named)
         if not (chosen.ids or chosen.all or chosen.filters):
             raise CommandError(
@@ -58,8 +67,8 @@ class Selection:
     def for_storage(self) -> dict[str, Any]:
         """All of it, as JSON."""
         ids = [each if isinstance(each, int) else str(each) for each in self.ids]
-        whole = {"ids": ids, "rows": list(self.rows), "all": self.all, **self.filters}
-        return {name: value for name, value in whole.items() if value}
+        others = {"ids": ids, "rows": list(self.rows), "all": self.all}
+        return {name: value for name, value in others.items() if value} | self.filters
 
     @property
     def filters(self) -> dict[str, str]:
