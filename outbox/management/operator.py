@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from argparse import ArgumentTypeError
 from typing import Any
 
 from django.core.management.base import CommandParser
@@ -11,10 +12,12 @@ from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from outbox.errors import OutboxError
 from outbox.log import privileges
 from outbox.status.failure import problem_of
+from outbox.write.registry import is_topic
 from outbox_core.database import pinned
 from outbox_core.operations import actor
 from outbox_core.operations.command import OperatorCommand, until_reader_leaves
 from outbox_core.operations.report import Problem
+from outbox_core.people.text import line
 
 
 def add_database(parser: CommandParser) -> None:
@@ -25,6 +28,13 @@ def add_database(parser: CommandParser) -> None:
         choices=tuple(connections),
         help="the database of the outbox, an alias of DATABASES (default: %(default)s)",
     )
+
+
+def topic_name(text: str) -> str:
+    """The argparse type of a topic, which need not exist."""
+    if not is_topic(text):
+        raise ArgumentTypeError(f"{line(repr(text), 300)} cannot be the name of a topic")
+    return text
 
 
 class OutboxCommand(OperatorCommand):

@@ -209,3 +209,11 @@ def test_what_changes_nothing_is_not_in_the_ledger(log: Log) -> None:
     run("outbox_release", all=True)
     assert Ledger.objects.count() == 1
     assert Ledger.objects.get().count == 1
+
+
+@pytest.mark.parametrize("name", ["", "a b", ".."])
+@pytest.mark.parametrize("command", ["outbox_replay --all --to", "outbox_pause", "outbox_audit --topic"])
+def test_a_name_that_no_topic_can_have_is_a_mistake(command: str, name: str) -> None:
+    """A replay would go nowhere, or, without a name, to the consumers of the events' own topics."""
+    with pytest.raises(CommandError, match="cannot be the name of a topic"):
+        call_command(*command.split(), name)

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from outbox.management.operator import ActionCommand
+from outbox.management.operator import ActionCommand, topic_name
 from outbox.operations import pausing
 
 
@@ -18,7 +18,9 @@ class Command(ActionCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("topic", metavar="TOPIC", help="as Kafka knows it, with OUTBOX['TOPIC_PREFIX']")
+        parser.add_argument(
+            "topic", type=topic_name, metavar="TOPIC", help="as Kafka knows it, with OUTBOX['TOPIC_PREFIX']"
+        )
         parser.add_argument("--detail", default="", help="why; shown on the status page")
         parser.add_argument(
             "--any-topic", action="store_true", help="also a topic that no registered event type has"

@@ -8,6 +8,7 @@ from uuid import UUID
 from django.core.management.base import CommandParser
 
 from outbox.management.bulk import OutboxFollowing
+from outbox.management.operator import topic_name
 from outbox.operations import replaying
 from outbox.operations.bulk import REPLAY
 from outbox_core.operations.bulk.command import BulkCommand
@@ -36,7 +37,9 @@ class Command(BulkCommand, OutboxFollowing):
             what="published",
             time="created",
         )
-        parser.add_argument("--to", metavar="TOPIC", help="send them to this topic instead of their own")
+        parser.add_argument(
+            "--to", type=topic_name, metavar="TOPIC", help="send them to this topic instead of their own"
+        )
         parser.add_argument("--id", default="", help="the id of the replay (default: a new one)")
         parser.add_argument("--reason", default="", help="why; it is kept in the ledger")
 

@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from outbox.errors import LogUnsafe, OutboxError
 from outbox.log.privileges import HOLDS, STATUS
-from outbox.management.operator import add_database
+from outbox.management.operator import add_database, topic_name
 from outbox.operations import auditing
 from outbox.operations.audit_preview import Preview, preview
 from outbox.operations.bulk import AUDIT, operations
@@ -73,6 +73,7 @@ class Command(FollowingCommand, StatusCommand):
         )
         parser.add_argument(
             "--topic",
+            type=topic_name,
             action="append",
             default=[],
             help="only this topic, as Kafka knows it; may be given several times (default: all)",
