@@ -22,6 +22,14 @@ def amount(text: str) -> float:
     raise ArgumentTypeError(f"{text!r} is not a number")
 
 
+def rate(text: str) -> float:
+    """A finite number above 0."""
+    with suppress(ValueError):
+        if isfinite(number := float(text)) and number > 0:
+            return number
+    raise ArgumentTypeError(f"{text!r} is not a number above 0")
+
+
 def seconds(text: str) -> float:
     """A positive number of seconds."""
     with suppress(ValueError):

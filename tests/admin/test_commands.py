@@ -217,3 +217,10 @@ def test_a_name_that_no_topic_can_have_is_a_mistake(command: str, name: str) -> 
     """A replay would go nowhere, or, without a name, to the consumers of the events' own topics."""
     with pytest.raises(CommandError, match="cannot be the name of a topic"):
         call_command(*command.split(), name)
+
+
+@pytest.mark.parametrize("rate", ["0", "-1", "nan"])
+@pytest.mark.parametrize("command", ["outbox_replay --all --rate", "outbox_audit --operation --rate"])
+def test_a_rate_is_above_nothing(command: str, rate: str) -> None:
+    with pytest.raises(CommandError, match="is not a number above 0"):
+        call_command(*command.split(), rate)

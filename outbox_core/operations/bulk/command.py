@@ -98,8 +98,6 @@ class BulkCommand(FollowingCommand):
         self._print([*listed, *done, *self.after(order, using)])
 
     def _order(self, options: dict[str, Any]) -> Order:
-        if options["rate"] is not None and options["rate"] <= 0:
-            raise CommandError(f"--rate {options['rate']:g}: give more than 0.", returncode=2)
         return Order(
             verb=self.verb.name.value,
             selection=self.select(options),

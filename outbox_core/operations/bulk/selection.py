@@ -11,7 +11,7 @@ from typing import Any, Self
 from django.core.management.base import CommandError
 
 from outbox_core.people.text import line
-from outbox_core.process.arguments import amount, moment
+from outbox_core.process.arguments import moment, rate
 
 FILTERS = ("consumer", "topic", "key", "key_prefix", "type", "cause")
 TIMES = ("since", "until")
@@ -132,7 +132,7 @@ def add_filters(
     parser.add_argument("--until", type=moment, metavar="TIME", help=f"{time} before that time")
     parser.add_argument("--all", action="store_true", help=f"all {what} events")
     parser.add_argument(
-        "--rate", type=amount, metavar="NUMBER", help="at most so many a second (default: no limit)"
+        "--rate", type=rate, metavar="NUMBER", help="at most so many a second (default: no limit)"
     )
     parser.add_argument("--dry-run", action="store_true", help="print what would be done, and do nothing")
     parser.add_argument("--yes", action="store_true", help="do not ask for confirmation at a terminal")

@@ -33,7 +33,7 @@ from outbox_core.operations.command import StatusCommand, until_reader_leaves
 from outbox_core.operations.doctor.kafka import ASK_SECONDS
 from outbox_core.operations.report import Problem, Report, State
 from outbox_core.process import logs
-from outbox_core.process.arguments import amount, moment, seconds
+from outbox_core.process.arguments import moment, rate, seconds
 from outbox_core.process.exit_codes import INTERRUPTED, ExitCode
 from outbox_core.process.stopping import stop_on_signals
 from relay import log_lines
@@ -198,7 +198,7 @@ def _add_operation(parser: CommandParser) -> None:
         "it, and the ledger keeps it",
     )
     parser.add_argument(
-        "--rate", type=amount, metavar="NUMBER", help="with --operation: at most so many events a second"
+        "--rate", type=rate, metavar="NUMBER", help="with --operation: at most so many events a second"
     )
     parser.add_argument("--reason", default="", help="with --operation: why; the ledger keeps it")
     parser.add_argument(
