@@ -18,6 +18,8 @@ from outbox_core.process.exit_codes import ExitCode
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 ONE_WISH_SECONDS = 1.0
 """GNU ``timeout`` and many wrappers signal a process and then its group: that counts as one request."""
+LONGEST_WAIT_SECONDS = 3_600.0
+"""A socket refuses to wait for months."""
 EXPIRED_SECONDS = 5.0
 """How long current work may take after the time for a drain is over."""
 
@@ -139,7 +141,8 @@ class StopSignals:
         """Whether one of the signals comes within so many seconds."""
         until = None if seconds is None else boottime() + seconds
         while until is None or boottime() < until:
-            self._reader.settimeout(None if until is None else max(0.001, until - boottime()))
+            left = None if until is None else max(0.001, until - boottime())
+            self._reader.settimeout(None if left is None else min(left, LONGEST_WAIT_SECONDS))
             with suppress(TimeoutError):
                 if self._reader.recv(1)[0] in SIGNALS:
                     return True

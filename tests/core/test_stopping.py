@@ -200,6 +200,18 @@ def test_a_timeout_forces_the_end_of_what_does_not_stop(start: Start) -> None:
     assert start("deaf", seconds=0.5, timeout=0.2).code() == 4
 
 
+@pytest.mark.parametrize("timeout", [2_592_000.0, 1e300])
+def test_a_timeout_of_a_month_or_more_takes_no_signal_away(start: Start, timeout: float) -> None:
+    """A socket takes at most 24 days."""
+    process = start("obedient", timeout=timeout)
+    process.send(signal.SIGTERM)
+    process.says("asked")
+    process.let_on()
+    process.says("over")
+    process.let_on()
+    assert process.code() == 0
+
+
 def test_everybody_who_waits_is_woken() -> None:
     stop = StopToken()
     woken: list[bool] = []
