@@ -6,6 +6,7 @@ import re
 
 from outbox_core.process.limits import REMEDIES
 
+LOGIN = "Check the user name and the password."
 _REMEDIES = {
     **REMEDIES,
     r"no such file|permission denied|ssl\.(ca|certificate|key)\.location": (
@@ -16,10 +17,9 @@ _REMEDIES = {
     ),
     r"resol|getaddrinfo|name or service not known|\bdns\b": "Check the host names of the brokers.",
     r"illegal.?sasl.?state": "Check the security protocol of this listener: it has no SASL.",
+    r"invalid (credentials|username)": LOGIN,  # SCRAM names its mechanism, too
     r"mechanism": "Set a SASL mechanism that the broker has enabled.",
-    r"authentication.?fail|sasl.authentication.error|invalid (credentials|username)": (
-        "Check the user name and the password."
-    ),
+    r"authentication.?fail|sasl.authentication.error": LOGIN,
     r"idempotent|cluster.?authori[sz]ation": "Grant IDEMPOTENT_WRITE on the cluster to this user.",
     r"topic.?authori[sz]ation": (
         "Grant this user what it needs on the topic: a relay WRITE and DESCRIBE, a consumer READ and "

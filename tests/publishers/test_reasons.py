@@ -126,3 +126,12 @@ def test_what_a_broker_answers_is_not_taken_for_a_listener_of_another_protocol(r
 )
 def test_a_record_that_is_too_large_names_the_option_of_the_topic(reason: str) -> None:
     assert "max.message.bytes" in explained(reason)
+
+
+def test_a_password_that_scram_refuses_is_not_taken_for_the_mechanism() -> None:
+    reason = (
+        "SASL authentication error: Authentication failed during authentication due to invalid credentials "
+        "with SASL mechanism SCRAM-SHA-256"
+    )
+    assert "user name and the password" in explained(reason)
+    assert "mechanism that" in explained("Client SASL mechanism 'PLAIN' not enabled in the server")
