@@ -71,9 +71,18 @@ def _owners(status: Status) -> Iterator[Problem]:
             yield Problem(
                 state=State.DEGRADED,
                 text=f"Shard {shard.id} (buckets {shard.first_bucket}-{shard.last_bucket}) has no owner.",
-                remedy="A relay takes it over within seconds. If this stays, look at the relays' logs.",
+                remedy=f"A relay takes it over within seconds. If this stays, {_to_do(shard.locked_by)}",
                 runbook=Runbook.SHARD_WITHOUT_OWNER.url,
             )
+
+
+def _to_do(locked_by: int | None) -> str:
+    """Relays do not wait for a locked row, so their logs do not name the lock."""
+    if locked_by is None:
+        return "look at the relays' logs."
+    if not locked_by:
+        return "commit the prepared transaction that has its row locked, or roll it back: see pg_prepared_xacts."
+    return f"end session {locked_by}, which has its row locked: SELECT pg_terminate_backend({locked_by})."
 
 
 def _backlog(status: Status, thresholds: Thresholds) -> Iterator[Problem]:

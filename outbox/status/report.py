@@ -29,7 +29,9 @@ class RelayReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShardReport:
-    """``owner`` is None if no lease is running. ``owner_name`` is the name of its relay, if known."""
+    """``owner`` is None if no lease is running. ``owner_name`` is the name of its relay, if known.
+    ``locked_by`` is the session that has its row locked, 0 for a prepared transaction.
+    """
 
     id: int
     first_bucket: int
@@ -42,6 +44,7 @@ class ShardReport:
     oldest_pending: float | None
     published: int
     checkpoint_age: float | None
+    locked_by: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -12,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from outbox import status
 from outbox.models import Hold, Relay, Shard, Statistics
 from outbox.status import State, Thresholds, reading
+from outbox.status.diagnosis import diagnose
 from tests.admin.conftest import Log
 
 
@@ -66,6 +68,18 @@ def test_a_shard_without_an_owner_degrades_it(log: Log) -> None:
     assert report.state is State.DEGRADED
     assert "Shard 1 (buckets 128-255) has no owner" in report.problems[0].text
     assert [shard.owner_name for shard in report.shards] == ["web-1:4711", None]
+
+
+def test_who_keeps_relays_from_a_shard_is_named(log: Log) -> None:
+    """They skip a row that is locked, and say nothing."""
+    log.relay(owns=())
+    assert "look at the relays' logs" in status.read().problems[0].remedy
+    Shard.objects.select_for_update().get()
+    report = status.read()
+    assert report.shards[0].locked_by == connection.connection.info.backend_pid
+    assert f"pg_terminate_backend({report.shards[0].locked_by})" in report.problems[0].remedy
+    prepared = replace(report, problems=(), shards=(replace(report.shards[0], locked_by=0),))
+    assert "pg_prepared_xacts" in diagnose(prepared, Thresholds()).problems[0].remedy
 
 
 def test_a_lease_that_has_run_out_is_no_owner(log: Log) -> None:
