@@ -60,7 +60,7 @@ def test_handlers_that_wait_do_so_at_the_same_time(works: Works) -> None:
     for count in (1, 4):
         works.execute("TRUNCATE effect")
         for key in range(40):
-            works.send(f"{count}-{key}", 2, seconds=0.05)
+            works.send(f"{count}-{key}", 2, seconds=0.12)
         process = works.start(count)
         total = 80
         wait_until(
