@@ -125,9 +125,21 @@ class Session:
         query = qualified(name, self._schema)
         if not self.pooled:
             return self._cursor.execute(query, parameters).fetchall()
-        with self.connection.pipeline(), self._pinned():
+        with self._in_one_trip():
             self._cursor.execute(query, parameters)
         return self._cursor.fetchall()
+
+    @contextlib.contextmanager
+    def _in_one_trip(self) -> Iterator[None]:
+        """Like ``_pinned``. All statements are sent at once."""
+        try:
+            with self.connection.pipeline(), self._pinned():
+                yield
+        except Exception as error:
+            if isinstance(error, psycopg.Error) or not self.connection.closed:
+                raise
+            # If the connection breaks in a pipeline, psycopg may fail in its own queue of results.
+            raise psycopg.OperationalError(f"the connection was lost in a pipeline: {error}") from error
 
     def run(self, name: str, parameters: Mapping[str, Any]) -> int:
         """The number of rows that ``relay/sql/<name>.sql`` wrote."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
+import psycopg
 import pytest
 from django.db import connection, transaction
 from django.db.backends.signals import connection_created
@@ -155,6 +157,24 @@ def test_many_events_are_copied_also_through_a_pooler(place: Place, port: int) -
         assert any(query["sql"].lstrip().startswith("COPY") for query in queries)
     with place.is_default():
         assert sorted(drained()) == sorted(names)
+
+
+def test_what_psycopg_makes_of_a_pipeline_that_breaks_is_a_lost_connection(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Behind a pooler it sometimes fails in a queue of its own, and a relay would end with a stack trace."""
+
+    @contextmanager
+    def breaks() -> Iterator[None]:
+        yield
+        session.connection.pgconn.finish()
+        raise IndexError("pop from an empty deque")
+
+    with place.is_default(), closing(Session("default")) as session:
+        session.pooled = True
+        monkeypatch.setattr(session.connection, "pipeline", breaks)
+        with pytest.raises(psycopg.OperationalError, match="pop from an empty deque"):
+            session.fetch("cluster/renew", {"shards": [], "epochs": [], "owner": str(uuid4()), "ttl": 5.0})
 
 
 SHOWN = "SELECT name, current_setting(name) FROM unnest(%(names)s::text[]) AS name"
