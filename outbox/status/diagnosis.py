@@ -81,7 +81,7 @@ def _to_do(locked_by: int | None) -> str:
     if locked_by is None:
         return "look at the relays' logs."
     if not locked_by:
-        return "commit the prepared transaction that has its row locked, or roll it back: see pg_prepared_xacts."
+        return "commit or roll back the prepared transaction that has its row locked: see pg_prepared_xacts."
     return f"end session {locked_by}, which has its row locked: SELECT pg_terminate_backend({locked_by})."
 
 
