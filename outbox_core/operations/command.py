@@ -74,8 +74,10 @@ class OperatorCommand(BaseCommand, ABC):
             raise CommandError("Nothing was changed.", returncode=code)
 
     def say(self, text: str) -> None:
-        """Print a line. Control characters in user data are escaped."""
-        self.stdout.write(line(text, 2_000))
+        """Print a line, if there is still a reader. Control characters in user data are escaped."""
+        with until_reader_leaves():
+            self.stdout.write(line(text, 2_000))
+            self.stdout.flush()
 
 
 class StatusCommand(OperatorCommand):

@@ -19,6 +19,7 @@ from django.core.management import CommandError, call_command
 
 from outbox.models import Held, Hold, Ledger, OutboxEvent
 from tests.admin.conftest import Log
+from tests.relay.processes import environment_of_tests
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -224,3 +225,16 @@ def test_a_name_that_no_topic_can_have_is_a_mistake(command: str, name: str) -> 
 def test_a_rate_is_above_nothing(command: str, rate: str) -> None:
     with pytest.raises(CommandError, match="is not a number above 0"):
         call_command(*command.split(), rate)
+
+
+@pytest.mark.parametrize("command", ["outbox_prune", "outbox_rebase", "outbox_shards 2", "outbox_status"])
+def test_a_reader_that_has_left_is_no_error(log: Log, command: str) -> None:
+    """What was done is done: the exit code says so, and no stack trace."""
+    arguments = [*command.split(), *(["--dry-run"] if command != "outbox_status" else [])]
+    with open("/dev/full", "w") as full:
+        run = subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=ROOT, env={**os.environ, **environment_of_tests()},
+            stdout=full, stderr=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+    assert (run.returncode, run.stderr) == (2 if command == "outbox_status" else 0, "")

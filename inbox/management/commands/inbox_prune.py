@@ -57,7 +57,7 @@ class Command(InboxCommand):
                 verb = "Deleted"
                 forgotten = _total(iter(lambda: notes.prune(before, CHUNK), 0), progress)
                 gone = _total(_delete(discarded), progress)
-        self.stdout.write(
+        self.say(
             f"{verb} the notes of {plural(forgotten, 'handled event')} and {plural(gone, 'discarded event')} "
             f"older than {plural(days, 'day')}."
         )
@@ -69,7 +69,7 @@ class Command(InboxCommand):
         if not dry_run:
             Operation.objects.using(database).prune(kept)
         if gone:
-            self.stdout.write(f"{verb} {plural(gone, 'ledger row')} older than {plural(kept, 'day')}.")
+            self.say(f"{verb} {plural(gone, 'ledger row')} older than {plural(kept, 'day')}.")
 
 
 def _delete(rows: HeldEventQuerySet) -> Iterator[int]:

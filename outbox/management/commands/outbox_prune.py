@@ -47,10 +47,10 @@ class Command(OutboxCommand):
             database, timedelta(seconds=min(days * 86_400, AGES)), dry_run=options["dry_run"]
         )
         verb = "Would delete" if options["dry_run"] else "Deleted"
-        self.stdout.write(f"{verb} {plural(deleted, 'published event')} older than {plural(days, 'day')}.")
+        self.say(f"{verb} {plural(deleted, 'published event')} older than {plural(days, 'day')}.")
         if entries := retention.prune_ledger(database, dry_run=options["dry_run"]):
             kept = plural(settings().ledger_days, "day")
-            self.stdout.write(f"{verb} {plural(entries, 'ledger row')} older than {kept}.")
+            self.say(f"{verb} {plural(entries, 'ledger row')} older than {kept}.")
 
     def _prune(self, database: str, older_than: timedelta, *, dry_run: bool) -> int:
         first, last = retention.extent(database, older_than) or (0, -1)

@@ -40,8 +40,8 @@ class Command(OutboxCommand):
             )
         change = rebase(database, min(margin, AGES), dry_run=dry_run)
         would = "would get" if dry_run else "got"
-        self.stdout.write(f"{change.renumbered:,} events {would} a transaction id of this history.")
-        self.stdout.write(
+        self.say(f"{change.renumbered:,} events {would} a transaction id of this history.")
+        self.say(
             "Nothing was changed."
             if dry_run
             else "The position fits this database now. Relays continue without a restart."

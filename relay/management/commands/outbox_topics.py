@@ -49,7 +49,7 @@ class Command(OperatorCommand):
             )
         names = sorted(topics())
         if not names:
-            self.stdout.write(EMPTY)
+            self.say(EMPTY)
             return
         created = create_topics(
             settings().kafka_options,
@@ -59,7 +59,7 @@ class Command(OperatorCommand):
             seconds=timeout,
         )
         for name in names:
-            self.stdout.write(f"{name}: {'created' if name in created else 'exists'}")
+            self.say(f"{name}: {'created' if name in created else 'exists'}")
 
     def explain(self, error: BaseException, options: dict[str, Any]) -> Problem:
         return Problem(state=State.REFUSED, text=str(error), remedy="")
