@@ -43,6 +43,13 @@ class OperatorCommand(BaseCommand, ABC):
     expected: tuple[type[Exception], ...] = ()
     """Errors of the app whose message has the remedy."""
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        """A process may have been started without them: ``outbox_prune >&-``."""
+        for name in ("stdout", "stderr"):
+            if getattr(sys, name) is None:
+                setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 (to the end of the process)
+        super().__init__(*args, **options)
+
     @abstractmethod
     def explain(self, error: BaseException, options: dict[str, Any]) -> Problem:
         """The problem behind a database error."""
