@@ -118,14 +118,25 @@ def _holds(status: Status) -> Iterator[Problem]:
     causes = [cause for cause in status.causes if cause.reason != Hold.Reason.REPLAY]
     if causes:
         held = (status.held or 0) - sum(cause.events for cause in status.causes if cause not in causes)
-        reasons = ", ".join(sorted({cause.reason for cause in causes}))
+        reasons = sorted({cause.reason for cause in causes})
         yield Problem(
             state=State.HELD,
-            text=f"{held_text(held, causes, capped=status.held_capped)[:-1]}: {reasons}.",
-            remedy="Other events are not affected. Remove each cause, then release the holds "
-            "(`outbox_release`) or discard their events (`outbox_discard`).",
+            text=f"{held_text(held, causes, capped=status.held_capped)[:-1]}: {', '.join(reasons)}.",
+            remedy=" ".join(["Other events are not affected.", *dict.fromkeys(map(_end_of, reasons))]),
             runbook=Runbook.OUTBOX_HELD.url,
         )
+
+
+def _end_of(reason: str) -> str:
+    """How a hold of this reason ends."""
+    if reason == Hold.Reason.POISON:
+        return (
+            "Remove each cause of poison, then release the holds (`outbox_release`) or discard their events "
+            "(`outbox_discard`)."
+        )
+    if reason == Hold.Reason.PAUSED:
+        return "End a pause with `outbox_resume`."
+    return "The hold of a topic ends by itself when the topic can be written."
 
 
 def _retention(status: Status) -> Iterator[Problem]:

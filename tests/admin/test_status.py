@@ -202,3 +202,20 @@ def test_an_outbox_without_shards_is_not_migrated(log: Log) -> None:
     log.relay()
     Shard.objects.all().delete()
     assert status.read().state is State.NOT_MIGRATED
+
+
+@pytest.mark.parametrize(
+    ("reason", "end"),
+    [
+        ("poison", "outbox_release"),
+        ("paused", "outbox_resume"),
+        ("topic-missing", "by itself"),
+        ("not-enough-replicas", "by itself"),
+    ],
+)
+def test_the_remedy_of_a_hold_is_that_of_its_reason(log: Log, reason: str, end: str) -> None:
+    """Nobody is to discard events that will be published when their topic is there."""
+    log.relay()
+    log.hold(log.insert(6), reason=reason)
+    remedy = status.read().problems[0].remedy
+    assert [each for each in ("outbox_release", "outbox_resume", "by itself") if each in remedy] == [end]
