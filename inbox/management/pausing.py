@@ -11,6 +11,7 @@ from django.db import transaction
 from inbox.management.command import InboxCommand
 from outbox_core.operations import actor
 from outbox_core.operations.command import until_reader_leaves
+from outbox_core.process.arguments import filled
 
 
 class PauseCommand(InboxCommand):
@@ -19,7 +20,7 @@ class PauseCommand(InboxCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         self.add_database(parser)
         parser.add_argument("name", metavar="CONSUMER", help="one of INBOX['CONSUMERS']")
-        parser.add_argument("--topic", default="", help="only this topic, as Kafka knows it (default: all)")
+        parser.add_argument("--topic", type=filled, help="only this topic, as Kafka knows it (default: all)")
         parser.add_argument("--dry-run", action="store_true", help="print what would be done, and do nothing")
         parser.add_argument(
             "--user", metavar="USERNAME", help="record it in the ledger as done for this user"
@@ -33,7 +34,8 @@ class PauseCommand(InboxCommand):
         database, dry_run = self.database(options), options["dry_run"]
         who = actor.of_command(options["user"])
         with transaction.atomic(using=database):
-            sentence = self.act(**{**options, "database": database, "who": who})
+            topic = options["topic"] or ""
+            sentence = self.act(**{**options, "topic": topic, "database": database, "who": who})
             transaction.set_rollback(dry_run, using=database)
         with until_reader_leaves():
             self.say(f"Dry run: {sentence}" if dry_run else sentence)

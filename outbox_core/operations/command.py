@@ -18,7 +18,7 @@ from outbox_core.operations.report import Problem, Report, State, render
 from outbox_core.operations.runbook import Runbook
 from outbox_core.people.failure import describe
 from outbox_core.people.text import in_json, line
-from outbox_core.process.arguments import amount
+from outbox_core.process.arguments import count_limit, limit
 
 AGES = 100_000 * 86_400.0
 """Seconds within which everything has happened, and which PostgreSQL and Python can subtract from now."""
@@ -99,14 +99,14 @@ class StatusCommand(OperatorCommand):
         parser.add_argument(
             "--max-pending",
             "--max-lag",
-            type=int,
+            type=count_limit,
             metavar="EVENTS",
             default=max_pending,
             help="behind when more events wait (default: %(default)s)",
         )
         parser.add_argument(
             "--max-age",
-            type=amount,
+            type=limit,
             metavar="SECONDS",
             default=max_age,
             help=f"behind when one waits for longer (default: {no_limit})",

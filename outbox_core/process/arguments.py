@@ -22,6 +22,14 @@ def amount(text: str) -> float:
     raise ArgumentTypeError(f"{text!r} is not a number")
 
 
+def limit(text: str) -> float:
+    """A finite number, 0 or more."""
+    with suppress(ValueError):
+        if isfinite(number := float(text)) and number >= 0:
+            return number
+    raise ArgumentTypeError(f"{text!r} is not a number, 0 or more")
+
+
 def rate(text: str) -> float:
     """A finite number above 0."""
     with suppress(ValueError):
@@ -61,3 +69,18 @@ def count(text: str) -> int:
         if (number := int(text)) > 0:
             return number
     raise ArgumentTypeError(f"{text!r} is not a positive whole number")
+
+
+def count_limit(text: str) -> int:
+    """A whole number, 0 or more."""
+    with suppress(ValueError):
+        if (number := int(text)) >= 0:
+            return number
+    raise ArgumentTypeError(f"{text!r} is not a whole number, 0 or more")
+
+
+def filled(text: str) -> str:
+    """A text that is not empty, as that of a variable that is not set."""
+    if not text.strip():
+        raise ArgumentTypeError("it is empty")
+    return text

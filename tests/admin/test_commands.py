@@ -212,6 +212,14 @@ def test_what_changes_nothing_is_not_in_the_ledger(log: Log) -> None:
     assert Ledger.objects.get().count == 1
 
 
+@pytest.mark.parametrize("limit", ["--max-age=-5", "--max-age=nan", "--max-pending=-1", "--max-pending=1.5"])
+@pytest.mark.parametrize("command", ["outbox_status", "inbox_status"])
+def test_a_limit_that_nothing_keeps_is_a_mistake(command: str, limit: str) -> None:
+    """The status would always be "behind"."""
+    with pytest.raises(CommandError, match="number, 0 or more"):
+        call_command(command, limit)
+
+
 @pytest.mark.parametrize("name", ["", "a b", ".."])
 @pytest.mark.parametrize("command", ["outbox_replay --all --to", "outbox_pause", "outbox_audit --topic"])
 def test_a_name_that_no_topic_can_have_is_a_mistake(command: str, name: str) -> None:

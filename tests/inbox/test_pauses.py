@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 from django.contrib import admin
 from django.contrib.auth.models import Permission, User
+from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -87,6 +88,14 @@ def test_who_paused_and_why_is_in_the_status_and_in_the_ledger(db: None) -> None
 def test_a_slip_of_the_pen_pauses_nothing(db: None, arguments: list[str]) -> None:
     code, text = run("inbox_pause", *arguments)
     assert (code, "Did you mean" in text, Pause.objects.exists()) == (1, True, False)
+
+
+def test_a_topic_without_a_name_is_not_every_topic(db: None) -> None:
+    """Such as that of a variable that is not set."""
+    for command in ("inbox_pause", "inbox_resume"):
+        with pytest.raises(CommandError, match="--topic: it is empty"):
+            call_command(command, "test", "--topic", "")
+    assert not Pause.objects.exists()
 
 
 def test_a_heartbeat_is_one_statement_and_an_idle_round_has_none(consumer: MemoryConsumer) -> None:
