@@ -5,32 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import closing, suppress
 from threading import Thread
-from typing import NamedTuple
 
 import psycopg
 
-from outbox_core.people.text import line
+from outbox_core.process import waiting
 from relay.cluster.coordinator import Coordinator
 from relay.condition import Cause, Condition, State
 from relay.errors import NotPrimary
 from relay.log.session import Session
 
 LOOK_SECONDS = 5.0
-STANDBY = (
-    "a statement waits for a synchronous standby. Bring one back that synchronous_standby_names has, "
-    "or take it out of that setting"
-)
-
-
-class Waits(NamedTuple):
-    """One row of ``relay/sql/log/waiting.sql``."""
-
-    for_lock: bool
-    for_standby: bool
-    blocker: int | None
-    application: str | None
-    state: str | None
-    seconds: int | None
 
 
 class Waiting:
@@ -75,30 +59,7 @@ class Waiting:
             closing(Session(self._alias, statement_seconds=LOOK_SECONDS)) as session,
         ):
             session.commit_locally()
-            self._found = reason([Waits(*row) for row in session.fetch("log/waiting", {"pid": pid})])
+            self._found = waiting.reason(waiting.look(session.read, pid))
             if self._found and self._is_late():
                 self._condition.enter(State.DEGRADED, Cause.POSTGRESQL, self._found)
                 self._coordinator(session).beat(self._condition.state, self._condition.detail, now=True)
-
-
-def reason(rows: list[Waits]) -> str:
-    """What these rows say, empty if it is neither a lock nor a standby."""
-    for row in rows:
-        if row.for_standby:
-            return STANDBY
-        if row.for_lock and row.blocker is not None:
-            return f"a statement waits for a lock that {_whose(row)}"
-    return ""
-
-
-def _whose(row: Waits) -> str:
-    if not row.blocker:
-        return "a prepared transaction has. Commit it or roll it back: see pg_prepared_xacts"
-    known = [line(row.application or "", 40), row.state or ""]
-    if row.seconds is not None:
-        known.append(f"in its transaction for {row.seconds} s")
-    about = ", ".join(each for each in known if each)
-    return (
-        f"session {row.blocker} has{f' ({about})' if about else ''}. "
-        f"If it should not have it, end that session: SELECT pg_terminate_backend({row.blocker})"
-    )

@@ -7,13 +7,11 @@ from collections.abc import Callable
 import pytest
 
 from outbox.models import Relay
-from relay.log.waiting import Waits, reason
 from tests.relay.conftest import Writer
 from tests.relay.processes import START_SECONDS, RelayProcess
 from tests.waiting import wait_until
 
 Writers = Callable[[], Writer]
-NOTHING = Waits(False, False, None, None, None, None)
 
 
 @pytest.mark.parametrize("table", ["outbox_event", "outbox_checkpoint", "outbox_shard"])
@@ -39,19 +37,3 @@ def test_a_lock_of_another_session_is_named_and_waited_for(
     wait_until(lambda: "Recovered after" in waits.text(), START_SECONDS, "it says that this is over")
     assert waits.end() == 0
     assert "Traceback" not in waits.text()
-
-
-def test_a_prepared_transaction_has_no_session() -> None:
-    assert "pg_prepared_xacts" in reason([NOTHING._replace(for_lock=True, blocker=0)])
-
-
-def test_a_session_of_another_role_is_known_by_its_number_alone() -> None:
-    assert "session 7 has." in reason([NOTHING._replace(for_lock=True, blocker=7)])
-
-
-def test_a_commit_that_waits_for_a_standby_names_the_setting() -> None:
-    assert "synchronous_standby_names" in reason([NOTHING._replace(for_standby=True)])
-
-
-def test_what_waits_for_neither_has_no_reason() -> None:
-    assert reason([NOTHING]) == reason([]) == ""
