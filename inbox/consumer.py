@@ -90,6 +90,15 @@ class Consumer:
         """How many processes handle what this one reads; 0: it does that itself."""
         return 0
 
+    @property
+    def alive_at(self) -> float:
+        """When its loop last made progress, by its clock. Safe in any thread."""
+        return self._heartbeat.called_at
+
+    def blocked(self, reason: str) -> None:
+        """A statement of its loop waits for this: see ``Waiting``."""
+        self._heartbeat.blocked(reason)
+
     def unready(self) -> str:
         """Why this consumer can handle no events now; empty if it can, also while a handler fails. Safe in
         any thread.

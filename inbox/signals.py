@@ -59,6 +59,13 @@ reason_changed = Signal()
 recovered = Signal()
 """It is available again. Arguments: what, seconds."""
 
+blocked = Signal()
+"""A statement waits for a lock that another session has, or for a synchronous standby. Sent by another thread
+than the loop, once for each session. Arguments: reason."""
+
+unblocked = Signal()
+"""It has ended, and no other one waits. Arguments: seconds."""
+
 paused = Signal()
 """A person has paused these topics: the consumer does not read them. Arguments: topics."""
 

@@ -71,6 +71,18 @@ def _recovered(sender: str, what: str, seconds: float, **_: Any) -> None:
     log(logging.INFO, "inbox.recovered", message, *words, consumer=sender, what=what, seconds=seconds)
 
 
+@receiver(signals.blocked)
+def _blocked(sender: str, reason: str, **_: Any) -> None:
+    message = "%s: PostgreSQL: %s. Nothing is lost; the consumer continues when the statement ends."
+    log(logging.WARNING, "inbox.blocked", message, sender, reason, consumer=sender)
+
+
+@receiver(signals.unblocked)
+def _unblocked(sender: str, seconds: float, **_: Any) -> None:
+    message = "%s: no statement waits any more, after %.1f s."
+    log(logging.INFO, "inbox.unblocked", message, sender, seconds, consumer=sender, seconds=seconds)
+
+
 @receiver(signals.paused)
 def _paused(sender: str, topics: Collection[str], **_: Any) -> None:
     message = "%s: paused by a person: %s. The events wait in Kafka until inbox_resume."

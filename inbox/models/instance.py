@@ -18,7 +18,7 @@ class InstanceQuerySet(models.QuerySet["Instance"]):
 
 class Instance(models.Model):
     """A process that runs a consumer, or ran it. Its loop writes the heartbeat, so a process that hangs
-    writes none.
+    writes none, except while a statement of the loop waits for a lock.
 
     ``state_since`` is when it entered its state, ``member`` is its id in the Kafka group, ``reads`` has its
     partitions (``topic/0``), ``in_hand`` counts the records that it has read and not finished, ``handled``

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 from django.db import connections
+from django.db.models import Case, F, When
 from django.db.models.functions import Now
 from psycopg.types.json import Jsonb
 
@@ -29,7 +30,8 @@ DATABASE = "PostgreSQL"
 
 
 class Heartbeat:
-    """Writes the state of a consumer process, from its own loop: a process that hangs writes nothing.
+    """Writes the state of a consumer process, from its own loop: a process that hangs writes nothing, unless
+    it is known what it waits for: see ``blocked``.
     ``handled``: how many events it has handled, ``in_hand``: how many it has read and not finished,
     ``workers``: how many processes handle them, 0 if it does that itself.
     ``carry_operations`` is called when an operation is running, ``seeks`` with those that move this consumer.
@@ -61,7 +63,7 @@ class Heartbeat:
         self._database = database
         self._every = every
         self._clock = clock
-        self._next_at = clock()
+        self._next_at = self.called_at = clock()
         self._handled_before = 0
         self._member = ""
         self._id = uuid.uuid4()
@@ -72,7 +74,8 @@ class Heartbeat:
         """Write the heartbeat if it is due, or if the group has given this process another id. An unavailable
         database is an outage, not an error.
         """
-        if self._clock() < self._next_at and self._source.member() == self._member:
+        self.called_at = self._clock()
+        if self.called_at < self._next_at and self._source.member() == self._member:
             return
         self._next_at = self._clock() + self._every
         try:
@@ -84,6 +87,18 @@ class Heartbeat:
             reconnect(self._database, error)
         else:
             self._outages.end(DATABASE)
+
+    def blocked(self, reason: str) -> None:
+        """Write what a statement of the loop waits for; empty: it does not wait any more. For another thread,
+        with a connection of its own. The next heartbeat of the loop takes it back.
+        """
+        state = Instance.State.WAITING if reason else Instance.State.RUNNING
+        Instance.objects.using(self._database).filter(id=self._id).update(
+            state=state,
+            state_since=Case(When(state=state, then=F("state_since")), default=Now()),
+            detail=line(without_rows(f"{DATABASE}: {reason}")) if reason else "",
+            heartbeat_at=Now(),
+        )
 
     def stop(self) -> None:
         """Delete the row, and rows without a heartbeat for a day."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import select
 import socket
+import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, Generic, TypeVar
@@ -89,8 +90,14 @@ class State(msgspec.Struct, tag=True, frozen=True):
     figures: list[Figure]
 
 
+class Blocked(msgspec.Struct, tag=True, frozen=True):
+    """What a statement of a worker waits for; empty: it waits no more, as after the next ``State``."""
+
+    reason: str
+
+
 ToWorker = Start | Work | Drop | Paused | Fact
-ToConsumer = Began | Finished | Dropped | Moved | State | Fact
+ToConsumer = Began | Finished | Dropped | Moved | State | Fact | Blocked
 _ENCODER = msgspec.msgpack.Encoder()
 TO_WORKER = msgspec.msgpack.Decoder[ToWorker](ToWorker)
 TO_CONSUMER = msgspec.msgpack.Decoder[ToConsumer](ToConsumer)
@@ -99,7 +106,7 @@ T = TypeVar("T")
 
 class Channel(Generic[T]):
     """One end, which receives what ``decoder`` reads. It never waits: what the other side does not take yet
-    is sent later. ``closed``: the other side is gone.
+    is sent later. ``closed``: the other side is gone. Any thread may send.
     """
 
     def __init__(self, end: socket.socket, decoder: msgspec.msgpack.Decoder[T]) -> None:
@@ -108,6 +115,7 @@ class Channel(Generic[T]):
         self._decoder = decoder
         self._socket = end
         self._unsent = bytearray()
+        self._sending = threading.Lock()
         self._unread = bytearray()
         self.closed = False
 
@@ -120,11 +128,16 @@ class Channel(Generic[T]):
 
     def send(self, message: ToWorker | ToConsumer) -> None:
         body = _ENCODER.encode(message)
-        self._unsent += len(body).to_bytes(LENGTH) + body
-        self.flush()
+        with self._sending:
+            self._unsent += len(body).to_bytes(LENGTH) + body
+            self._flush()
 
     def flush(self) -> None:
         """Send what the other side takes now."""
+        with self._sending:
+            self._flush()
+
+    def _flush(self) -> None:
         with suppress(BlockingIOError):
             try:
                 while self._unsent:

@@ -36,6 +36,11 @@ class PoolOutages(Outages):
     def details(self) -> dict[str, str]:
         return super().details | self._pool.details
 
+    @property
+    def detail(self) -> str:
+        waits = (f"{DATABASE}: {reason}" for reason in self._pool.blocked)
+        return "; ".join(filter(None, [super().detail, *waits]))
+
 
 class ParallelConsumer(Consumer):
     """Reads, and has workers handle. A worker commits effects and notes as a consumer without workers does.

@@ -82,6 +82,11 @@ class Pool:
         away = {f"worker {each.number}": each.unready for each in self._remotes if each.unready}
         return found | {what: f"{what}: {why}" for what, why in away.items()}
 
+    @property
+    def blocked(self) -> list[str]:
+        """What statements of the workers wait for, each reason once."""
+        return sorted({remote.blocked for remote in self._remotes if remote.blocked})
+
     def leave(self, code: int) -> None:
         """End all workers and this process at once. Safe in any thread."""
         self._supervisor.leave(code)

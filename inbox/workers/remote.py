@@ -11,6 +11,7 @@ from operator import attrgetter
 from inbox.workers.channel import (
     TO_CONSUMER,
     Began,
+    Blocked,
     Channel,
     Drop,
     Dropped,
@@ -52,6 +53,8 @@ class Remote(Child):
         """What it has in hand, in the order in which it finishes that."""
         self.channel: Channel[ToConsumer] | None = None
         self.outages: dict[str, str] = {}
+        self.blocked = ""
+        """What a statement of it waits for."""
         self.figures: list[Figure] = []
         self.commits = 0
 
@@ -114,8 +117,10 @@ class Remote(Child):
                     self.queue.popleft().finish()
             case Dropped(epoch):
                 self._drop_before(epoch)
+            case Blocked(reason):
+                self.blocked = reason
             case State(outages, handled, figures):
-                self.outages, self._handled = outages, handled
+                self.outages, self._handled, self.blocked = outages, handled, ""
                 self.figures += figures
 
     def has_gone(self) -> None:
@@ -124,7 +129,7 @@ class Remote(Child):
             self.channel.close()
             self.channel = None
         self._handled_before, self._handled = self.handled, 0
-        self.outages = {}
+        self.outages, self.blocked = {}, ""
         self._drop_before(self._epoch)
 
     def _drop_before(self, epoch: int) -> None:

@@ -21,6 +21,7 @@ from inbox.status.heartbeat import DATABASE
 from inbox.status.outages import Outages
 from inbox.workers.channel import (
     Began,
+    Blocked,
     Channel,
     Drop,
     Dropped,
@@ -93,7 +94,7 @@ class Worker:
         self._work: deque[Work] = deque()
         self._paused: frozenset[str] = frozenset()
         self._epoch = self._dropped = self._reported = 0
-        self._report_at = clock()
+        self._report_at = self.alive_at = clock()
         self._has_moved = False
         self._delays = delays()
         self._in_hand = InHand(channel)
@@ -138,6 +139,7 @@ class Worker:
 
     def _live(self, seconds: float) -> None:
         """Say that the loop makes progress, and take what comes from the consumer. Waits so long at most."""
+        self.alive_at = self._clock()
         self._progress()
         if seconds or self._channel.has_unsent:
             await_messages([self._channel], seconds)
@@ -221,6 +223,10 @@ class Worker:
         while (remaining := until - self._clock()) > 0:
             await_messages([self._channel], min(remaining, IDLE_SECONDS))
             self._check_stop()
+
+    def blocked(self, reason: str) -> None:
+        """A statement of the loop waits for this: see ``Waiting``. Called by another thread."""
+        self._channel.send(Blocked(reason))
 
     def _report(self, *, now: bool = False) -> None:
         """Say how things are, from time to time."""

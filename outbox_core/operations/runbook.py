@@ -46,6 +46,7 @@ OF_ACTIONS = {
     "relay.difference_found": Runbook.DIFFERENT,
     "relay.audit_interrupted": Runbook.NOT_PROVED,
     "inbox.degraded": Runbook.CONSUMER_WAITS,
+    "inbox.blocked": Runbook.CONSUMER_WAITS,
     "inbox.paused": Runbook.CONSUMER_PAUSED,
     "inbox.retry_scheduled": Runbook.RETRIES,
     "inbox.hold_made": Runbook.INBOX_HELD,

@@ -32,6 +32,7 @@ from inbox.signals import started, stopped
 from inbox.status.dead import remove_dead
 from inbox.status.heartbeat import DATABASE
 from inbox.status.outages import Outages
+from inbox.status.waiting import Waiting
 from inbox.workers.channel import TO_WORKER, Channel
 from inbox.workers.consumer import ParallelConsumer
 from inbox.workers.figures import Recorder, show
@@ -108,7 +109,7 @@ class Command(ProcessCommand):
                     progress=process.progress,
                     carry_operations=carrier.notice,
                 )
-                self._run(running, routes, process)
+                self._run(running, inbox.database, routes, process)
 
     def _read_for_workers(
         self, inbox: Settings, consumer: ConsumerSettings, routes: Routes, **options: Any
@@ -143,7 +144,7 @@ class Command(ProcessCommand):
                     pool=pool,
                     carry_operations=carrier.notice,
                 )
-                self._run(running, routes, process)
+                self._run(running, inbox.database, routes, process)
 
     def _work_for_a_consumer(
         self,
@@ -171,7 +172,8 @@ class Command(ProcessCommand):
             if http is not None:
                 Counts(consumer.name, routes.handlers, figures).listen()
             garbage.collect_rarely()
-            running.run()
+            with Waiting(running, inbox.database).watching():
+                running.run()
 
     @contextmanager
     def _reading(
@@ -189,12 +191,14 @@ class Command(ProcessCommand):
         with Carrier(operations, inbox.database, f"consumer {name}") as carrier:
             yield source, carrier
 
-    def _run(self, running: Consumer, routes: Routes, process: Process) -> None:
+    def _run(self, running: Consumer, database: str, routes: Routes, process: Process) -> None:
         if process.health is not None:
             process.health.unready = running.unready
             ConsumerMetrics(running, routes.handlers, process.health.metrics).listen()
         garbage.collect_rarely()
-        stopped.send(running.name, handled=running.run())
+        with Waiting(running, database).watching():
+            handled = running.run()
+        stopped.send(running.name, handled=handled)
 
 
 def _source(inbox: Settings, consumer: ConsumerSettings, offsets: DatabaseOffsets) -> KafkaSource:
