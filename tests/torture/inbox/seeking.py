@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Container, Hashable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -64,14 +64,18 @@ class Sought:
         else:
             skipped -= concerned
         for offset in concerned:
-            event_id = places[offset]
-            if event_id in handled:
-                continue
-            again = sum(other == event_id for other in places.values()) > 1
-            self.late[event_id] = event_id if again else self._moves
+            if places[offset] not in handled:
+                self.late[places[offset]] = self._moves
+
+    def sent(self, places: Places) -> None:
+        """All that was sent to a partition. What was sent again, also later, may come there, by itself."""
+        for event_id, copies in Counter(places.values()).items():
+            if copies > 1 and event_id in self.late:
+                self.late[event_id] = event_id
 
     def deleted(self, partition: TopicPartition, places: Places) -> None:
         """Its topic is deleted: what is skipped now, stays so."""
+        self.sent(places)
         self._gone |= self._missing(partition, places)
         self._skipped.pop(partition, None)
 

@@ -155,6 +155,15 @@ def test_what_was_handled_before_it_is_skipped_does_not_come_late() -> None:
     assert not compare(SENT, effects, late=sought.late).disordered
 
 
+def test_what_is_sent_again_after_it_was_skipped_comes_by_itself() -> None:
+    sought, (one, two) = Sought(), (PLACES[0], PLACES[1])
+    sought.note(Move(PARTITION, 0, 2), PLACES)
+    effects = [THREE._replace(behind=0), TWO._replace(behind=3), ONE._replace(behind=2)]
+    assert compare(SENT, effects, late=sought.late).disordered
+    sought.sent({**PLACES, 3: two, 4: one})
+    assert not compare(SENT, effects, late=sought.late).disordered
+
+
 def test_what_was_sent_again_behind_is_not_missing() -> None:
     sought, places = Sought(), {**PLACES, 3: PLACES[0]}
     sought.note(Move(PARTITION, 0, 2), places)

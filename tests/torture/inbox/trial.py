@@ -207,6 +207,8 @@ class ConsumerTrial(Trial):
     def _findings(self, refused: set[UUID]) -> Findings:
         with psycopg.connect(self.url) as connection:
             effects = [Effect(*row) for row in connection.execute(READ_EFFECTS)]
+        for places in self.producer.places.values():
+            self.sought.sent(places)
         return compare(
             self.producer.sent,
             effects,
