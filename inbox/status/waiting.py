@@ -9,10 +9,9 @@ from contextlib import contextmanager, suppress
 from typing import Any, Protocol
 
 import psycopg
-from django.db import connections
+from django.db import Error, connections
 from psycopg.pq import TransactionStatus
 
-from inbox.database import UNAVAILABLE
 from inbox.signals import blocked, unblocked
 from outbox_core.database import own_connection, pinned
 from outbox_core.process import waiting
@@ -79,7 +78,7 @@ class Waiting:
         if self._is_late(now):
             if now >= self._look_at:
                 self._look_at = now + LOOK_EVERY
-                with suppress(*UNAVAILABLE, psycopg.Error):
+                with suppress(Error, psycopg.Error):
                     self._look(now)
             return
         self._is_shown = False  # the loop writes its status again
