@@ -136,7 +136,7 @@ def _end_of(reason: str) -> str:
         )
     if reason == Hold.Reason.PAUSED:
         return "End a pause with `outbox_resume`."
-    return "The hold of a topic ends by itself when the topic can be written."
+    return "Make each topic writable again: its hold ends by itself then."
 
 
 def _retention(status: Status) -> Iterator[Problem]:

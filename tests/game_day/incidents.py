@@ -76,6 +76,7 @@ DEGRADED = Sign(
     "relay.degraded",
 )
 HELD = Sign("held", "outbox_release", Runbook.OUTBOX_HELD, "OutboxHeld", "relay.hold_made")
+TOPIC_HELD = HELD._replace(remedy="Make each topic writable again")
 NOT_PRUNED = Sign("degraded", "outbox_prune", Runbook.NOT_PRUNED, "OutboxNotPruned")
 DIFFERENT = Sign(
     "different", "See who deleted them", Runbook.DIFFERENT, "OutboxDifferent", "relay.difference_found"
@@ -142,7 +143,7 @@ def kafka_disk_full(stage: Stage) -> Iterator[None]:
         broker.start()
 
 
-@incident("missing topic", HELD, "topic-missing")
+@incident("missing topic", TOPIC_HELD, "topic-missing")
 def topic_missing(stage: Stage) -> Iterator[None]:
     topic = f"{stage.topic}-new"
     stage.emit(topic=topic)
@@ -150,7 +151,7 @@ def topic_missing(stage: Stage) -> Iterator[None]:
     devstack.kafka.create_topics(stage.kafka, {topic: 1})
 
 
-@incident("forbidden topic", HELD, "topic-forbidden", slow=True)
+@incident("forbidden topic", TOPIC_HELD, "topic-forbidden", slow=True)
 def topic_forbidden(stage: Stage) -> Iterator[None]:
     topic = f"{stage.topic}-secret"
     devstack.kafka.create_topics(stage.kafka, {topic: 1})
