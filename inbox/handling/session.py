@@ -48,8 +48,9 @@ _DROP = "DISCARD TEMPORARY"
 
 class SessionSettings:
     """Stores each setting before a handler changes it. A transaction in which no handler runs SET or
-    set_config() costs no statement. Functions that change settings are not seen. The same holds for advisory
-    locks of the session: unlike those of the transaction, they would outlive it, also if it is rolled back.
+    set_config() costs no statement. Functions that change settings are not seen. The same holds for temporary
+    tables, and for advisory locks of the session: unlike those of the transaction, these outlive it, also if
+    it is rolled back.
     """
 
     def __init__(self) -> None:

@@ -70,7 +70,7 @@ def _read(using: str, cap: int, problems: tuple[Problem, ...]) -> Status:
         cursor.execute(statement("shards", cap=cap).replace("{pending}", statement("pending", cap=cap + 1)))
         rows = cursor.fetchall()
         shards = [_shard(row, cap) for row in rows]
-        unproven = [shard.id for shard, row in zip(shards, rows, strict=True) if not row[-2]]
+        unproven = [shard.id for shard, row in zip(shards, rows, strict=True) if not row[-1]]
         cursor.execute(statement("throughput", minutes=MINUTES))
         at, rate, latency_ms, latency_ms_max, minutes, consumer_groups, audited, oldest = cursor.fetchone()
     if unproven:
@@ -103,7 +103,7 @@ def _read(using: str, cap: int, problems: tuple[Problem, ...]) -> Status:
 
 
 def _shard(row: tuple[Any, ...], cap: int) -> ShardReport:
-    number, first, last, epoch, owner, pending, oldest, published, age, _, locked_by = row
+    number, first, last, epoch, owner, pending, oldest, published, age, locked_by, _ = row
     return ShardReport(
         id=number,
         first_bucket=first,

@@ -5,6 +5,7 @@ not either.
 from __future__ import annotations
 
 from argparse import ArgumentTypeError
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from math import isfinite
@@ -16,34 +17,29 @@ LOOPBACK = "127.0.0.1"
 
 def amount(text: str) -> float:
     """A finite number."""
-    with suppress(ValueError):
-        if isfinite(number := float(text)):
-            return number
-    raise ArgumentTypeError(f"{text!r} is not a number")
+    return _number(text, "a number", lambda number: True)
 
 
 def limit(text: str) -> float:
     """A finite number, 0 or more."""
-    with suppress(ValueError):
-        if isfinite(number := float(text)) and number >= 0:
-            return number
-    raise ArgumentTypeError(f"{text!r} is not a number, 0 or more")
+    return _number(text, "a number, 0 or more", lambda number: number >= 0)
 
 
 def rate(text: str) -> float:
     """A finite number above 0."""
-    with suppress(ValueError):
-        if isfinite(number := float(text)) and number > 0:
-            return number
-    raise ArgumentTypeError(f"{text!r} is not a number above 0")
+    return _number(text, "a number above 0", lambda number: number > 0)
 
 
 def seconds(text: str) -> float:
     """A positive number of seconds."""
+    return _number(text, "a positive number of seconds", lambda number: number > 0)
+
+
+def _number(text: str, wanted: str, fits: Callable[[float], bool]) -> float:
     with suppress(ValueError):
-        if isfinite(number := float(text)) and number > 0:
+        if isfinite(number := float(text)) and fits(number):
             return number
-    raise ArgumentTypeError(f"{text!r} is not a positive number of seconds")
+    raise ArgumentTypeError(f"{text!r} is not {wanted}")
 
 
 def address(text: str) -> Address:
