@@ -15,13 +15,8 @@ COPY pyproject.toml constraints.txt deploy/containers/requirements.py /src/
 RUN python /src/requirements.py /src/pyproject.toml confluent example metrics > /src/requirements.txt \
     && python -m pip --python /opt/venv/bin/python install -r /src/requirements.txt -c /src/constraints.txt \
     && find /opt/venv -name '*.po' -delete
-COPY manage.py LICENSE ./
-COPY outbox_core outbox_core
-COPY outbox outbox
-COPY relay relay
-COPY inbox inbox
-COPY shop shop
-COPY consumers consumers
+# What .dockerignore lets through.
+COPY . .
 RUN python -m compileall -q -j 0 --invalidation-mode unchecked-hash .
 
 FROM ${PYTHON_IMAGE}
@@ -32,7 +27,6 @@ RUN useradd --uid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nolog
 COPY --from=build /usr/bin/tini-static /usr/bin/tini
 COPY --from=build /opt/venv /opt/venv
 WORKDIR /app
-COPY --from=build /app ./
 USER 10001
 # As process 1, Python would ignore SIGTERM until it has set its handlers. Ended by it before that, it has stopped cleanly.
 ENTRYPOINT ["tini", "-e", "143", "--", "python", "/app/manage.py"]
@@ -45,3 +39,5 @@ LABEL org.opencontainers.image.title="django-outbox-relay" \
     org.opencontainers.image.licenses="MIT" \
     org.opencontainers.image.version="${VERSION}" \
     org.opencontainers.image.revision="${REVISION}"
+# Last, because only this changes with the source.
+COPY --from=build /app ./

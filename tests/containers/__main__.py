@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 
 from tests.containers.compose import Compose
@@ -15,12 +16,17 @@ PASSWORD = "s/l@sh:100%?#&'\" $x"
 
 
 def main() -> int:
+    parser = argparse.ArgumentParser(prog="tests.containers", description=__doc__)
+    parser.add_argument(
+        "--away", type=float, default=60.0, help="seconds without database and Kafka (default: 60)"
+    )
+    away = parser.parse_args().away
     try:
         with engine() as docker:
             print(docker.name)
             ours = {"POSTGRES_PASSWORD": PASSWORD, "WORKERS": str(WORKERS)}
             compose = Compose(PROJECT, {**variables(), **ours})
-            proof = Proof(docker, compose)
+            proof = Proof(docker, compose, away)
             try:
                 proof.run()
             finally:

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +19,19 @@ LASTING = {"postgres": 1, "kafka": 1, "shop": 1, "relay": 2, "crm": 1, "analytic
 
 @dataclass(frozen=True, slots=True)
 class Compose:
-    """One project. ``environ`` has the variables of docker-compose.yml."""
+    """One project. ``environ`` has the variables of docker-compose.yml, which is in ``source``."""
 
     project: str
     environ: Mapping[str, str]
+    source: Path = ROOT
 
     def __call__(self, *arguments: str, seconds: float = 300) -> subprocess.CompletedProcess[str]:
         """Run one command of compose."""
         return self._docker("compose", "--project-name", self.project, *arguments, seconds=seconds)
+
+    def given(self, **environ: str) -> Compose:
+        """The same project with other variables."""
+        return replace(self, environ={**self.environ, **environ})
 
     def docker(self, *arguments: str, seconds: float = 60) -> str:
         """What one command of docker prints."""
@@ -71,7 +76,7 @@ class Compose:
     def _docker(self, *arguments: str, seconds: float) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             ["docker", *arguments],
-            cwd=ROOT,
+            cwd=self.source,
             env={**os.environ, **self.environ},
             capture_output=True,
             text=True,

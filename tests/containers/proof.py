@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -13,6 +13,7 @@ from functools import partial
 from tests.containers import host
 from tests.containers.compose import LASTING, Compose, service_of
 from tests.containers.engine import Engine
+from tests.containers.images import seconds_after_an_edit
 from tests.containers.storefront import Customer
 from tests.waiting import wait_until
 
@@ -21,6 +22,7 @@ BACK_SECONDS = 60 * float(os.environ.get("PATIENCE", "1"))
 """PATIENCE=5 for a machine that is five times as slow as it should be."""
 REFUSED_SECONDS = 30 * float(os.environ.get("PATIENCE", "1"))
 FROZEN_SECONDS = 30 * float(os.environ.get("PATIENCE", "1"))
+REBUILT_SECONDS = 3 * float(os.environ.get("PATIENCE", "1"))
 WORKERS = 2
 """Of each consumer."""
 IDLE_SECONDS = 60
@@ -32,20 +34,24 @@ STOPPED = {"kafka": {0, 143}}
 
 @dataclass
 class Proof:
-    """Prints each thing as it is seen, with its time."""
+    """Prints each thing as it is seen, with its time. ``away``: seconds without database and Kafka."""
 
     engine: Engine
     compose: Compose
+    away: float = 60.0
     orders: list[str] = field(default_factory=list)
 
     def run(self) -> None:
         self._step("the image is built", lambda: self._compose("build"))
+        self._rebuild()
         self._step("everything is up and healthy", self._up)
         self._customer = Customer(self._shop)
         self._step("an order arrives", self._order)
         self._step("a stack without work takes little of a core", self._idle)
         for service in ("relay", "crm", "shop", "kafka", "postgres"):
             self._blow(f"{service} is killed", partial(self.compose.kill, service), 1)
+        for services in (["postgres"], ["kafka"], ["postgres", "kafka"]):
+            self._take_away(services)
         self._blow("the engine is restarted", self.engine.restart, sum(LASTING.values()))
         reset = partial(self.engine.crash, self.compose.pids())
         self._blow("the machine is reset", reset, sum(LASTING.values()))
@@ -74,6 +80,11 @@ class Proof:
         done = self.compose(*arguments, seconds=UP_SECONDS)
         assert done.returncode == 0, done.stderr[-4000:]
 
+    def _rebuild(self) -> None:
+        seconds = seconds_after_an_edit(self.compose)
+        print(f"the image is built after a change of the source: {seconds:.1f} s", flush=True)
+        assert seconds < REBUILT_SECONDS
+
     def _up(self) -> None:
         self._compose("up", "--detach")
         self._await_health()
@@ -99,6 +110,21 @@ class Proof:
             self._await_health(BACK_SECONDS)
 
         self._step(f"{what}; everything is healthy again", recover)
+        self._await_arrival(self.orders[-1])
+
+    def _take_away(self, services: Collection[str]) -> None:
+        """They stop, and after a while they start. An order is placed just before; it arrives, and all is
+        healthy again.
+        """
+        self.orders.append(self._customer.order())
+        self._compose("stop", *services)
+        time.sleep(self.away)
+        self._compose("start", *services)
+        names = " and ".join(services)
+        self._step(
+            f"{names} away for {self.away:.0f} s; everything is healthy again",
+            lambda: self._await_health(BACK_SECONDS),
+        )
         self._await_arrival(self.orders[-1])
 
     def _all_arrived(self) -> None:
@@ -163,7 +189,7 @@ class Proof:
     def _refused(self, environ: dict[str, str], service: str) -> str:
         """What ``up`` and the service say, once ``up`` has ended by itself."""
         began = time.monotonic()
-        changed = Compose(self.compose.project, {**self.compose.environ, **environ})
+        changed = self.compose.given(**environ)
         done = changed("up", "--detach", seconds=UP_SECONDS)
         assert done.returncode != 0
         assert time.monotonic() - began < REFUSED_SECONDS

@@ -118,4 +118,4 @@ def test_the_image_begins_with_an_init_and_is_pinned() -> None:
 
 
 def test_dependencies_are_installed_before_any_source_is_copied() -> None:
-    assert DOCKERFILE.index("pip --python") < DOCKERFILE.index("COPY outbox_core")
+    assert DOCKERFILE.index("pip --python") < DOCKERFILE.index("COPY . .")
