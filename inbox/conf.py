@@ -37,7 +37,7 @@ class ConsumerSettings:
     """
     workers: Positive = 1
     """How many processes handle its events, each key in order. More than one is for handlers that wait for
-    other services: see scale.md.
+    other services: see "Use all cores of a machine".
     """
     ignore: tuple[str, ...] = ()
     """Event types, or patterns such as ``shop.*``, that it skips without a warning."""

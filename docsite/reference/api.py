@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from itertools import pairwise
 from types import ModuleType
+from typing import TypeVar
 
 from django.dispatch import Signal
 
@@ -44,7 +45,7 @@ def names(module: ModuleType) -> Iterator[str]:
     listed = getattr(sys.modules[module.__name__.partition(".")[0]], "__all__", ())
     for name, value in sorted(vars(module).items()):
         own = isinstance(value, Signal) or getattr(value, "__module__", None) == module.__name__
-        if own and name not in listed and not name.startswith("_"):
+        if own and name not in listed and not name.startswith("_") and not isinstance(value, TypeVar):
             yield name
 
 

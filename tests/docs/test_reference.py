@@ -106,6 +106,11 @@ def test_signals_and_middleware_are_public(reference: Reference) -> None:
     assert "### OutboxMiddleware\n" in api
 
 
+def test_type_variables_are_not_public(reference: Reference) -> None:
+    """Python's own text about them has thousands of words."""
+    assert "Type variable" not in page(reference, "api")
+
+
 def test_every_setting_has_a_meaning(reference: Reference) -> None:
     silent = [
         f"{cls}.{name}"

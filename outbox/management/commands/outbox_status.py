@@ -18,8 +18,9 @@ from outbox_core.operations.report import Problem, Report
 
 class Command(StatusCommand):
     help = (
-        "Show the state of the outbox. Exit code: 0 ok; 1 behind, degraded, or events held; 2 no relay alive "
-        "or the outbox cannot be read. For people and alerts; a health check uses outbox_core.probe."
+        "Show the state of the outbox. Exit code: 0 ok; 1 behind, degraded, not proved, or events held; 2 no "
+        "relay is alive, relays refuse the log, Kafka is different, or the outbox cannot be read. For people "
+        "and alerts; a health check uses outbox_core.probe."
     )
     expected = (OutboxError,)
 
