@@ -9,8 +9,9 @@ from outbox.errors import OutboxError
 from outbox.models import Held, Hold, Ledger
 from outbox.models.hold_queries import HoldQuerySet
 from outbox.operations import selected
+from outbox_core.operations.bulk.model import BulkOperation
 from outbox_core.operations.bulk.step import Change
-from outbox_core.operations.bulk.verb import OfRows, Order
+from outbox_core.operations.bulk.verb import Concern, OfRows, Order
 from outbox_core.people.humanize import amount
 
 COUNT_UP_TO = 100_000
@@ -55,6 +56,10 @@ class Release(OfRows):
         behind = Held.objects.using(using).waiting().filter(hold__in=held)
         events = behind.order_by()[: COUNT_UP_TO + 1].count() if held else 0
         return Change(len(held), events, len(due) - len(held))
+
+    def concern(self, row: BulkOperation) -> Concern | None:
+        """None: what it skips is released already."""
+        return None
 
     def parse_id(self, text: str) -> int:
         return int(text)

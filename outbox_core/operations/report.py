@@ -25,6 +25,8 @@ class State(StrEnum):
     """A process reports that Kafka or PostgreSQL does not answer, or a part of the work has no owner."""
     NOT_PROVED = "not proved"
     """An audit could not compare everything, or cannot know whether what it found is wrong."""
+    INCOMPLETE = "incomplete"
+    """An operation is done, and has skipped rows."""
     NO_RELAY = "no relay"
     """No relay has sent a heartbeat lately: nothing is published, and nothing is lost."""
     NO_CONSUMER = "no consumer"

@@ -12,8 +12,8 @@ class Command(HeldCommand):
     help = (
         "Discard held events: they are never handled. What waited behind them is handled then. Only what is "
         "selected is discarded, not the rest of its key. "
-        "If it is interrupted, inbox_operations continues it. Exit codes: 0 done, 1 failed, 2 nothing "
-        "matches or is confirmed, 130 interrupted."
+        "If it is interrupted, inbox_operations continues it. Exit codes: 0 done, 1 failed or "
+        "events were skipped, 2 nothing matches or is confirmed, 130 interrupted."
     )
     verb = DISCARD
 

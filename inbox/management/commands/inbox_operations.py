@@ -11,5 +11,6 @@ class Command(ManagingCommand, InboxFollowing):
         "List operations (inbox_release, inbox_discard, inbox_seek, and those of the admin) with their "
         "progress, or pause, resume or cancel one. Every consumer process carries them out, and so does "
         "--resume. "
-        "Exit codes: 0 done, 1 failed, 2 there is no such operation or nothing to change, 130 interrupted."
+        "Exit codes: 0 done, 1 failed or something was skipped, 2 there is no such operation or nothing to "
+        "change, 130 interrupted."
     )

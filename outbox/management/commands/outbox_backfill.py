@@ -27,6 +27,7 @@ from outbox_core.operations.bulk.command import LINES
 from outbox_core.operations.bulk.following import tell
 from outbox_core.operations.bulk.model import OPEN, BulkOperation, State
 from outbox_core.operations.bulk.verb import Order
+from outbox_core.operations.bulk.words import state
 from outbox_core.operations.command import at_a_terminal
 from outbox_core.operations.report import Problem
 from outbox_core.people.humanize import plural
@@ -66,7 +67,8 @@ class Command(OutboxFollowing):
         )
         earlier = self._earlier(calls, options)
         if earlier is not None and earlier.state == State.DONE:
-            self.say(f"Complete already: {earlier.scope}. Use --restart to write the events again.")
+            is_ = f" ({state(earlier, self.operations)})" if earlier.skipped else ""
+            self.say(f"Complete already{is_}: {earlier.scope}. Use --restart to write the events again.")
             return
         order = _order(calls, who, options) if earlier is None else earlier.order
         until, after = (run.key(calls, order.options[name]) for name in ("until", "after"))

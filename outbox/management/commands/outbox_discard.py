@@ -18,8 +18,8 @@ from outbox_core.operations.bulk.selection import Selection, add_selection
 class Command(BulkCommand, OutboxFollowing):
     help = (
         "Discard held events: they are never published. Other events of their holds stay held. "
-        "If it is interrupted, outbox_operations continues it. Exit codes: 0 done, 1 failed, 2 nothing "
-        "matches or is confirmed, 130 interrupted."
+        "If it is interrupted, outbox_operations continues it. Exit codes: 0 done, 1 failed or "
+        "events were skipped, 2 nothing matches or is confirmed, 130 interrupted."
     )
     verb = DISCARD
     nothing_matches = "No held event matches. Run outbox_status to list what is held."

@@ -22,7 +22,8 @@ class Command(BulkCommand, OutboxFollowing):
         "The relays send them. Consumers skip them, unless a handler has replays=True or the consumer runs "
         "with --apply-replays. Only events that the outbox still has can be sent again. "
         "If it is interrupted, outbox_operations continues it. "
-        "Exit codes: 0 done, 1 failed, 2 nothing matches or is confirmed, 130 interrupted."
+        "Exit codes: 0 done, 1 failed or events were skipped, 2 nothing matches or is confirmed, 130 "
+        "interrupted."
     )
     verb = REPLAY
     nothing_matches = "No published event matches. The outbox keeps them until outbox_prune deletes them."

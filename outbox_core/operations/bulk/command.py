@@ -42,8 +42,8 @@ class BulkCommand(FollowingCommand):
     """Selects, asks for confirmation at a terminal, stores an operation, carries it out with a progress bar,
     and reports. Other processes of its side may carry it out, too.
 
-    Exit codes: 0 done, 1 it failed or was stopped by another person, 2 nothing was selected or confirmed,
-    130 interrupted.
+    Exit codes: 0 done, 1 it failed, skipped rows or was stopped by another person, 2 nothing was selected
+    or confirmed, 130 interrupted.
     """
 
     verb: OfRows
@@ -96,6 +96,7 @@ class BulkCommand(FollowingCommand):
         listed = self._listed(preview) if preview.count <= LINES else ()
         done = self.verb.outcome(row.done, row.events, row.skipped)
         self._print([*listed, *done, *self.after(order, using)])
+        self.judge(row)
 
     def _order(self, options: dict[str, Any]) -> Order:
         return Order(

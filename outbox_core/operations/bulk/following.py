@@ -19,7 +19,7 @@ from outbox_core.operations.bulk.model import BulkOperation, State
 from outbox_core.operations.bulk.operations import Operations
 from outbox_core.operations.bulk.outside import OutsideWork
 from outbox_core.operations.bulk.step import LOOK_SECONDS
-from outbox_core.operations.bulk.words import counts
+from outbox_core.operations.bulk.words import counts, state
 from outbox_core.operations.command import OperatorCommand, at_a_terminal
 from outbox_core.people.text import line
 from outbox_core.process.exit_codes import INTERRUPTED
@@ -58,6 +58,15 @@ class FollowingCommand(OperatorCommand):
         if row.state != State.DONE:
             raise CommandError(self._ended(row), returncode=1)
         return row
+
+    def judge(self, row: BulkOperation) -> None:
+        """Raise CommandError if a person should look at its result, with the exit code of that."""
+        concern = self.operations.verb(row).concern(row)
+        if concern is not None:
+            said = f"Operation {row.pk} is {state(row, self.operations)}."
+            raise CommandError(
+                f"{said} See {self.operations.command(row)}", returncode=concern.state.exit_code
+            )
 
     def _carried(self, using: str, row: BulkOperation) -> Iterator[BulkOperation]:
         """Carry it out, or watch others carry it out, until it runs no longer. Yields it after each chunk.

@@ -47,6 +47,8 @@ class ManagingCommand(FollowingCommand):
         if change and not options["dry_run"]:
             self._change(change, options)
         self._list(options)
+        if change == "resume" and not options["dry_run"]:
+            self.judge(self._get(options))
 
     def _change(self, change: str, options: dict[str, Any]) -> None:
         using, who, pk = self.using(options), actor.of_command(options["user"]), options["id"]

@@ -13,7 +13,7 @@ from outbox_core.operations.bulk.selection import Selection
 from outbox_core.operations.bulk.step import SCAN, Change, Step
 from outbox_core.operations.ledger import LedgerEntry
 from outbox_core.operations.report import State
-from outbox_core.people.humanize import plural
+from outbox_core.people.humanize import amount, plural
 
 if TYPE_CHECKING:
     from outbox_core.operations.bulk.model import BulkOperation
@@ -93,8 +93,8 @@ class Verb(ABC):
         return iter(())
 
     def concern(self, row: BulkOperation) -> Concern | None:
-        """What of its result so far is not good."""
-        return None
+        """What of its result so far is not good: rows to which it was not done."""
+        return Concern(f"{amount(row.skipped)} skipped", State.INCOMPLETE) if row.skipped else None
 
     def belongs_elsewhere(self, error: Exception) -> bool:
         """Whether another process may do what failed here, because it has other code or another role."""

@@ -34,7 +34,9 @@ def state(row: BulkOperation, operations: Operations) -> str:
 def tone(row: BulkOperation, operations: Operations) -> str:
     """How a page shows the state: ``warning`` or ``critical`` if a person should look, otherwise as it is."""
     concern = operations.verb(row).concern(row)
-    return concern.state.exit_code.name.lower() if concern else str(row.state)
+    if concern is None or row.state == State.FAILED:
+        return str(row.state)
+    return concern.state.exit_code.name.lower()
 
 
 def is_alone(row: BulkOperation) -> bool:
