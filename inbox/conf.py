@@ -13,6 +13,7 @@ import msgspec
 from inbox.errors import UnknownConsumer
 from outbox_core import kafka
 from outbox_core.kafka_options import BY_NAME, CONFLUENT, CONSUMER, KAFKA_PYTHON, SERVERS
+from outbox_core.process.arguments import MOST_PROCESSES
 from outbox_core.process.settings import A_DAY, FROM_NAME, Seconds, forget_on_change, read
 from outbox_core.suggestion import did_you_mean
 
@@ -35,9 +36,9 @@ class ConsumerSettings:
     """The most events in one transaction. It has 8 at first, then as many as their handlers did in about two
     seconds.
     """
-    workers: Positive = 1
+    workers: Annotated[int, msgspec.Meta(ge=1, le=MOST_PROCESSES)] = 1
     """How many processes handle its events, each key in order. More than one is for handlers that wait for
-    other services: see "Use all cores of a machine".
+    other services: see "Use all cores of a machine". At most 256, also multiplied by ``--processes``.
     """
     ignore: tuple[str, ...] = ()
     """Event types, or patterns such as ``shop.*``, that it skips without a warning."""

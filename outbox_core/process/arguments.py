@@ -13,6 +13,13 @@ from math import isfinite
 from outbox_core.address import Address
 
 LOOPBACK = "127.0.0.1"
+MOST_PROCESSES = 256
+"""The most processes that one command starts. More is a mistake: a log has at most 256 shards, and a process
+has the memory of the project and a connection to the database, of which PostgreSQL allows 100 unless it is
+told otherwise. It does not depend on the machine, because processes that wait need no core, and because the
+check of settings must say the same everywhere.
+"""
+WHY_NO_MORE = "each has the memory of the project and a connection to the database"
 
 
 def amount(text: str) -> float:
@@ -65,6 +72,13 @@ def count(text: str) -> int:
         if (number := int(text)) > 0:
             return number
     raise ArgumentTypeError(f"{text!r} is not a positive whole number")
+
+
+def processes(text: str) -> int:
+    """How many processes to start."""
+    if (number := count(text)) > MOST_PROCESSES:
+        raise ArgumentTypeError(f"{number} is more than {MOST_PROCESSES}: {WHY_NO_MORE}")
+    return number
 
 
 def count_limit(text: str) -> int:

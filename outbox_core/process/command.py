@@ -21,7 +21,7 @@ from django.db import reset_queries
 from outbox_core.address import Address
 from outbox_core.errors import ProcessError
 from outbox_core.process import logs
-from outbox_core.process.arguments import address, count
+from outbox_core.process.arguments import MOST_PROCESSES, address, processes
 from outbox_core.process.ending import ends_within
 from outbox_core.process.exit_codes import ExitCode
 from outbox_core.process.limits import is_no_thread, remedied
@@ -59,10 +59,11 @@ class ProcessCommand(BaseCommand, ABC):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
             "--processes",
-            type=count,
+            type=processes,
             default=1,
             metavar="N",
-            help="start N processes of this command, and start again what ends (default: 1)",
+            help=f"start N processes of this command, up to {MOST_PROCESSES}, and start again what ends "
+            "(default: 1)",
         )
         parser.add_argument("--supervised", type=Supervised.read, help=argparse.SUPPRESS)
         parser.add_argument(
@@ -93,7 +94,7 @@ class ProcessCommand(BaseCommand, ABC):
             super().run_from_argv(argv)
 
     def handle(self, *, processes: int = 1, supervised: Supervised | None = None, **options: Any) -> None:
-        self.refuse_misuse(**options)
+        self.refuse_misuse(processes=processes, **options)
         if supervised is not None:
             self.work(supervised=supervised, **supervised.own(options))
         elif processes > 1:

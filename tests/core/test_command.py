@@ -17,7 +17,7 @@ from django.db import connection
 
 from outbox_core.address import Address
 from outbox_core.probe import main as probe
-from outbox_core.process.arguments import address
+from outbox_core.process.arguments import address, processes
 from outbox_core.process.command import ProcessCommand
 from outbox_core.process.exit_codes import ExitCode
 from outbox_core.process.stopping import SIGNALS
@@ -111,6 +111,19 @@ def test_metrics_without_their_extra_are_a_usage_error_that_names_it(monkeypatch
 )
 def test_an_address_is_on_loopback_unless_it_says_otherwise(given: str, meant: str) -> None:
     assert str(address(given)) == meant
+
+
+@pytest.mark.parametrize("given", ["257", "99999", "0", "-1", "many", "1.5"])
+def test_a_number_of_processes_that_makes_no_sense_is_refused(given: str) -> None:
+    """It would start them until the machine has no memory."""
+    with pytest.raises(CommandError, match=f"argument --processes: .*{given}"):
+        Command().create_parser("manage.py", "run_relay").parse_args(["--processes", given])
+
+
+def test_who_wants_too_many_processes_learns_the_limit_and_why() -> None:
+    assert processes("256") == 256
+    with pytest.raises(ArgumentTypeError, match=r"257 is more than 256.*connection to the database"):
+        processes("257")
 
 
 @pytest.mark.parametrize("given", ["", "relay", "relay:", "::1", "127.0.0.1:65536", "127.0.0.1:http", "1:-1"])

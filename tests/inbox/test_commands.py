@@ -25,6 +25,13 @@ def test_unknown_consumer_is_a_usage_error_also_as_json(db: None) -> None:
     assert status("--database", "nix")[0] == 2
 
 
+def test_processes_that_are_too_many_with_their_workers_are_a_usage_error(settings: Settings) -> None:
+    settings.INBOX = {"CONSUMERS": {"crm": {"TOPICS": ["shop.orders"], "WORKERS": 100}}}
+    code, text = run("run_consumer", "crm", "--processes", "3")
+    assert code == 2
+    assert "3 processes with 100 WORKERS each are more than 256 processes: each has the memory" in text
+
+
 @pytest.mark.parametrize(
     "command",
     [

@@ -41,6 +41,7 @@ def test_unknown_consumer_is_answered_with_the_nearest(settings: Settings) -> No
     ("changed", "check", "word"),
     [
         ({"OPTION": {}}, "inbox.E001", "OPTION"),
+        ({"CONSUMERS": {"x": {"TOPICS": ["x"], "WORKERS": 257}}}, "inbox.E002", "<= 256"),
         ({"DATABASE": "nowhere"}, "inbox.E008", "nowhere"),
         ({"OTHER_DATABASES": ["nowhere"]}, "inbox.E012", "nowhere"),
         ({"KAFKA": {"BACKEND": "a.Publisher"}}, "inbox.W002", "kafka-python"),

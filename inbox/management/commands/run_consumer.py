@@ -44,6 +44,7 @@ from outbox_core.address import Address
 from outbox_core.kafka_endpoint import Endpoint
 from outbox_core.operations.bulk.carrier import Carrier
 from outbox_core.process import garbage
+from outbox_core.process.arguments import MOST_PROCESSES, WHY_NO_MORE
 from outbox_core.process.backoff import delays
 from outbox_core.process.command import Process, ProcessCommand
 from outbox_core.process.exit_codes import ExitCode
@@ -72,11 +73,16 @@ class Command(ProcessCommand):
         )
         parser.add_argument("--worker", type=WorkerPlace.read, help=argparse.SUPPRESS)
 
-    def refuse_misuse(self, *, name: str, **_: Any) -> None:
+    def refuse_misuse(self, *, name: str, processes: int, **_: Any) -> None:
         try:
-            settings().consumer(name)
+            workers = settings().consumer(name).workers
         except UnknownConsumer as error:
             raise CommandError(str(error), returncode=ExitCode.USAGE) from error
+        if processes * workers > MOST_PROCESSES:
+            many = (
+                f"{processes} processes with {workers} WORKERS each are more than {MOST_PROCESSES} processes"
+            )
+            raise CommandError(f"{many}: {WHY_NO_MORE}.", returncode=ExitCode.USAGE)
 
     @property
     def shutdown_seconds(self) -> float:
