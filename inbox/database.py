@@ -39,11 +39,15 @@ def require_read_committed(database: str) -> None:
         raise WrongIsolation(database, level)
 
 
+def tables() -> list[str]:
+    """Those of the inbox."""
+    return [model._meta.db_table for model in apps.get_app_config("inbox").get_models()]
+
+
 def require_all_rows(database: str) -> None:
     """Raise RowsHidden if row level security hides rows of the inbox."""
-    tables = [model._meta.db_table for model in apps.get_app_config("inbox").get_models()]
     with connections[database].cursor() as cursor:
-        cursor.execute(_HIDDEN, [tables])
+        cursor.execute(_HIDDEN, [tables()])
         for table, role in cursor.fetchall():
             raise RowsHidden(table, role)
 

@@ -12,7 +12,7 @@ from typing import TypeVar
 from msgspec import structs
 
 from inbox.database import UNAVAILABLE, reconnect
-from inbox.errors import Abandoned, Poison, WrongIsolation
+from inbox.errors import Abandoned, DatabaseUnfit, Poison
 from inbox.handling.loop import Loop
 from inbox.handling.pace import Pace
 from inbox.handling.retriable import is_of_the_database, is_worth_a_second_try
@@ -78,7 +78,7 @@ class Processor:
             began_at = self._judge.now()
             try:
                 yield from self._batch(batch, with_handlers(routed[start:end]))
-            except (Abandoned, WrongIsolation):
+            except (Abandoned, DatabaseUnfit):
                 with suppress(*UNAVAILABLE):
                     self._suspects.drop(records[start:])
                 raise
@@ -159,7 +159,7 @@ class Processor:
         while True:
             try:
                 self._note(self._unit.apply(deliveries))
-            except (Abandoned, WrongIsolation):
+            except (Abandoned, DatabaseUnfit):
                 raise
             except Exception as error:
                 reconnect(self._unit.database, error)
@@ -255,6 +255,8 @@ class Processor:
     def _attempt(self, delivery: Delivery) -> Failure | None:
         try:
             self._note(self._unit.attempt(delivery))
+        except DatabaseUnfit:
+            raise
         except Exception as error:
             reconnect(self._unit.database, error)
             self._is_over(error)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import msgspec
 from django.db import connections, models
 
-from inbox.database import READ_COMMITTED
+from inbox.database import READ_COMMITTED, require_all_rows
 from inbox.errors import WrongIsolation
 from inbox.handling.routing import Identity
 from inbox.models.ledger import Ledger
@@ -36,7 +36,7 @@ class UnitManager(models.Manager["Unit"]):
     ) -> Begun:
         """Begin a unit in the current transaction. Until it ends, that transaction cannot be committed.
 
-        It stores the offsets, then records the events as handled. Raises WrongIsolation.
+        It stores the offsets, then records the events as handled. Raises DatabaseUnfit.
         """
         parameters: dict[str, str | int] = {
             "events_count": len(identities),
@@ -49,12 +49,14 @@ class UnitManager(models.Manager["Unit"]):
         with connections[self.db].cursor() as cursor:
             cursor.execute(statement("begin"), parameters)
             rows = cursor.fetchall()
-        moved, isolation, count, any_held = rows[0][:4]
+        moved, isolation, hides, count, any_held = rows[0][:5]
         if isolation != READ_COMMITTED:
             raise WrongIsolation(self.db, isolation)
+        if hides:
+            require_all_rows(self.db)
         if count == len(identities):
             return Begun(moved, None, any_held)
-        return Begun(moved, {Identity(*row[4:]) for row in rows if row[4] is not None}, any_held)
+        return Begun(moved, {Identity(*row[5:]) for row in rows if row[5] is not None}, any_held)
 
     def end(self, unit: int) -> bool:
         """End it. False if the current transaction is not the one in which it began."""

@@ -16,7 +16,7 @@ from django.db.models import Case, F, When
 from django.db.models.functions import Now
 from psycopg.types.json import Jsonb
 
-from inbox.database import UNAVAILABLE, reconnect
+from inbox.database import UNAVAILABLE, reconnect, require_all_rows, tables
 from inbox.handling.retriable import is_retriable
 from inbox.models import Instance
 from inbox.source import Source
@@ -72,7 +72,7 @@ class Heartbeat:
 
     def beat(self) -> None:
         """Write the heartbeat if it is due, or if the group has given this process another id. An unavailable
-        database is an outage, not an error.
+        database is an outage, not an error. Raises RowsHidden.
         """
         self.called_at = self._clock()
         if self.called_at < self._next_at and self._source.member() == self._member:
@@ -138,13 +138,16 @@ class Heartbeat:
             "reads": Jsonb(values["reads"]),
             "progress": progress,
             "id": self._id,
+            "tables": tables(),
         }
         for _ in range(2):
             with connections[self._database].cursor() as cursor:
                 cursor.execute(statement("heartbeat"), parameters)
                 row = cursor.fetchone()
             if row is not None:
-                topics, operations, seeks = row
+                topics, operations, seeks, hides = row
+                if hides:
+                    require_all_rows(self._database)
                 if operations:
                     self._carry_operations()
                 self._seeks(msgspec.json.decode(seeks))
