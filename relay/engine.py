@@ -238,7 +238,7 @@ class Relay:
         waiting = self._sender.seconds_under_way
         if waiting > SLOW_WAVE_SECONDS:
             self._slow = True
-            why = f"no acknowledgement for {waiting:.0f} s"
+            why = self._sender.trouble or f"no acknowledgement for {waiting:.0f} s"
             self._enter(State.DEGRADED, Cause.KAFKA, why, lasting=waiting)
 
     def _enter(

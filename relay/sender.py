@@ -113,6 +113,11 @@ class Sender:
         return any(at > since for other, at in self._served.items() if other != shard)
 
     @property
+    def trouble(self) -> str:
+        """Why the publisher cannot connect, if it has an attribute that says so; empty if it can."""
+        return str(getattr(self._publisher, "trouble", ""))
+
+    @property
     def seconds_under_way(self) -> float:
         """How long the publisher has had the current wave; 0 if there is none."""
         return boottime() - self._since if self.carrying is not None else 0.0

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol, runtime_checkable
 
+from outbox_core.kafka_reasons import explained
 from outbox_core.wire.encode import HEADER_BYTES, RECORD_BYTES
 from outbox_core.wire.encode import Record as Record
 
@@ -53,9 +54,16 @@ Refusals = Callable[[Collection[str]], Mapping[str, Failure]]
 """See ``TopicDirectory.refusals``."""
 
 
-def no_acknowledgement(seconds: float) -> Failure:
-    """The failure of a record that is still under way when its wave is given up."""
-    return Failure(Trouble.RETRIABLE, f"No acknowledgement from Kafka within {seconds:.0f} s.")
+def no_acknowledgement(seconds: float, trouble: str) -> Failure:
+    """The failure of a record that is still under way when its wave is given up. ``trouble`` is why the
+    client cannot connect, if it knows that.
+    """
+    return Failure(Trouble.RETRIABLE, trouble or f"No acknowledgement from Kafka within {seconds:.0f} s.")
+
+
+def unanswered(reason: str) -> str:
+    """What a publisher says for a reason of its client."""
+    return f"Kafka does not answer: {explained(reason)}"
 
 
 class Publisher(Protocol):

@@ -55,6 +55,7 @@ class Broker:
         self.proxy = Proxy(int(self._slow_port))
         self._server = self._cluster.brokers[0]
         node = self._server.node
+        self._password = PASSWORD
         self._server.configure([node], self._listeners(node))
         self.address = node.address
         self.secured = f"127.0.0.1:{int(self._port)}"
@@ -70,8 +71,8 @@ class Broker:
             "advertised.listeners": f"{both},SLOW://{self.proxy.address}",
             "listener.security.protocol.map": protocols,
             "listener.name.sasl.sasl.enabled.mechanisms": "PLAIN",
-            "listener.name.sasl.plain.sasl.jaas.config": f'{module} required user_{USER}="{PASSWORD}" '
-            f'user_{OUTSIDER}="{PASSWORD}";',
+            "listener.name.sasl.plain.sasl.jaas.config": f'{module} required user_{USER}="{self._password}" '
+            f'user_{OUTSIDER}="{self._password}";',
             "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
             "super.users": "User:ANONYMOUS",
             "auto.create.topics.enable": "true",
@@ -102,6 +103,21 @@ class Broker:
             if self._server.is_running and self._server.pid == pid:
                 os.kill(pid, signal.SIGCONT)
                 wait_until(self._takes_topics, 60, "the broker is a member of its cluster again")
+
+    @contextmanager
+    def another_password(self) -> Iterator[None]:
+        """It is restarted, so that all connections are cut, and refuses the password that it has taken."""
+        self._restart("another")
+        try:
+            yield
+        finally:
+            self._restart(PASSWORD)
+
+    def _restart(self, password: str) -> None:
+        self.kill()
+        self._password, node = password, self._server.node
+        self._server.configure([node], self._listeners(node))
+        self.start()
 
     def _takes_topics(self) -> bool:
         """After a pause the controller may have fenced it for a moment."""

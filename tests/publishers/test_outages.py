@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import pairwise
 
 import pytest
@@ -13,7 +15,7 @@ import pytest
 from outbox_core.wire.encode import Record
 from relay.errors import PublisherUnavailable
 from relay.publishers.base import PREPARE_SECONDS, Failure, Outcome, Publisher, Trouble
-from tests.publishers.broker import Broker
+from tests.publishers.broker import PASSWORD, Broker
 from tests.publishers.clients import CLIENTS, deliver, records
 from tests.publishers.conftest import Patience
 from tests.publishers.contract import by_key
@@ -81,6 +83,41 @@ def test_a_short_hang_is_outlasted_without_sending_anything_twice(broker: Broker
             assert not wave.done()
         assert wave.result(60) == [None] * 100
     assert by_key(broker.read(topic)) == {key.encode(): [b"%d" % n for n in range(10)] for key in KEYS}
+
+
+REFUSED = re.compile(r"Kafka does not answer: .*Authentication failed.*user name and the password")
+
+
+def test_a_password_that_is_refused_meanwhile_is_named_while_a_wave_is_under_way(broker: Broker) -> None:
+    """Not only when the wave has failed and the broker was asked again. Its failure names it, too."""
+    topic = broker.topic()
+    broker.allow(topic, "WRITE", "DESCRIBE")
+    publishers = [
+        client(broker.secured, password=PASSWORD, delivery_seconds=seconds)
+        for seconds in (8.0, 60.0)
+        for client in CLIENTS.values()
+    ]
+    for publisher in publishers:
+        assert deliver(publisher, records(topic, ["k"], 1)) == []
+    with ThreadPoolExecutor(len(publishers)) as threads:
+        with broker.another_password():
+            waves = [threads.submit(publisher.publish, records(topic, ["k"], 1)) for publisher in publishers]
+            for publisher, wave in zip(publishers[2:], waves[2:], strict=True):
+                wait_until(partial(is_refused, publisher), 50, f"{type(publisher).__name__} says why")
+                assert not wave.done()
+            failures = [wave.result(60) for wave in waves[:2]]
+        assert [len(wave.result(90)) for wave in waves] == [1, 1, 1, 1]
+    for [failure] in failures:
+        assert failure is not None
+        assert failure.trouble is Trouble.RETRIABLE
+        assert REFUSED.search(failure.detail)
+    for publisher in publishers:
+        publisher.close(5)
+
+
+def is_refused(publisher: Publisher) -> bool:
+    """Whether it says that the password is the reason."""
+    return REFUSED.search(getattr(publisher, "trouble", "")) is not None
 
 
 class Gated:

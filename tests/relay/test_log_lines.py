@@ -119,6 +119,20 @@ def test_a_slow_broker_is_told_once_for_as_long_as_it_is_slow(
     assert 0.5 < float(recovered.split()[2]) <= slow + 1
 
 
+class Refused(Slow):
+    trouble = "Kafka does not answer: wrong password."
+
+
+def test_a_wave_that_waits_has_the_reason_that_the_client_knows(
+    told: Told, relay: Callable[..., Relay], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "SLOW_WAVE_SECONDS", 0.05)
+    it = relay(Refused())
+    insert(0, "t", 1)
+    it.turn()
+    assert "Kafka: Kafka does not answer: wrong password. Nothing is lost; retrying." in told()
+
+
 def hold_lines(caplog: pytest.LogCaptureFixture) -> list[tuple[str, int, str]]:
     """Action, level and scope of the lines about holds."""
     return [(r.action, r.levelno, r.scope) for r in caplog.records if hasattr(r, "scope")]  # type: ignore[attr-defined]

@@ -131,23 +131,25 @@ class Delivery:
         """
         self.fatal = self.fatal or raised(error)
 
-    def outcomes(self) -> list[Outcome]:
-        """The outcome of each record that the producer took, or of the first one if it took none."""
+    def outcomes(self, trouble: str = "") -> list[Outcome]:
+        """The outcome of each record that the producer took, or of the first one if it took none. ``trouble``
+        is why the client cannot connect.
+        """
         if not self.reports and self.refused is not None:
             return [failure(self.refused)]
         if not any(self.reports):
             return self.reports
         each = zip(self._records, self.reports, strict=False)
-        return [None if report is None else self._fate(record.topic, report) for record, report in each]
+        return [None if r is None else self._fate(record.topic, r, trouble) for record, r in each]
 
-    def _fate(self, topic: str, report: Any) -> Failure:
+    def _fate(self, topic: str, report: Any, trouble: str) -> Failure:
         if report is not True and report.code() not in _GIVEN_UP:
             return failure(report)
         if topic in self.gone:
             return self.gone[topic]
         if self.fatal is not None:
             return Failure(Trouble.RETRIABLE, failure(self.fatal).detail)
-        return no_acknowledgement(self._waited)
+        return no_acknowledgement(self._waited, trouble)
 
 
 def _is_uncertain(report: Any) -> bool:

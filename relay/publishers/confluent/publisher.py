@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Any
 from confluent_kafka import KafkaError, Producer
 
 from outbox_core.kafka_options import CONFLUENT
-from outbox_core.kafka_reasons import explained
 from outbox_core.librdkafka import ClientReports, words
 from outbox_core.wire.encode import Record
 from relay.errors import PublisherUnavailable
 from relay.pace import Pace
-from relay.publishers.base import PREPARE_SECONDS, Outcome, size
+from relay.publishers.base import PREPARE_SECONDS, Outcome, size, unanswered
 from relay.publishers.confluent.delivery import Delivery
 from relay.publishers.confluent.errors import CLIENT_ERRORS, is_fatal, raised
 from relay.publishers.confluent.options import (
@@ -82,8 +81,14 @@ class ConfluentPublisher:
                 create(self._topics, topics, self._ask_for, deadline)
             producer.poll(0)
         except CLIENT_ERRORS as error:
-            raise PublisherUnavailable(f"Kafka does not answer: {self._why(error)}") from error
+            raise PublisherUnavailable(unanswered(self._why(error))) from error
         self._reports.trouble = ""
+
+    @property
+    def trouble(self) -> str:
+        """Why it cannot connect, since the last question that was answered. Safe in any thread."""
+        reason = self._reports.trouble
+        return unanswered(reason) if reason else ""
 
     def _connected(self) -> Producer:
         """The producer, made for the pace of the link. Nothing is in flight when it is replaced."""
@@ -102,11 +107,11 @@ class ConfluentPublisher:
         meant = raised(error)
         if is_fatal(meant):
             self._discard()
-            return explained(words(meant))
+            return words(meant)
         with contextlib.suppress(*CLIENT_ERRORS):
             if self._producer is not None:
                 self._producer.poll(0)
-        return explained(self._reports.trouble or words(error))
+        return self._reports.trouble or words(error)
 
     def _ask_for(self, missing: Collection[str]) -> None:
         """The client asks for one topic at a time: send the questions, and do not wait for the answers."""
@@ -127,7 +132,7 @@ class ConfluentPublisher:
         if not wave.records:
             return wave.outcomes([])
         delivery = self._deliver(self._producer, wave)
-        outcomes = delivery.outcomes()
+        outcomes = delivery.outcomes(self.trouble)
         if any(outcomes):
             self._narrow(wave.records, delivery.reports)
             self._topics.forget(wave.failed_topics(outcomes))

@@ -64,20 +64,22 @@ class Delivery:
         each = zip(self._wave, self._futures, strict=False)
         return {record.topic for (record, _), future in each if not future.is_done}
 
-    def outcomes(self) -> list[Outcome]:
-        """The outcome of each record that the producer took, or of the first one if it took none."""
+    def outcomes(self, trouble: str = "") -> list[Outcome]:
+        """The outcome of each record that the producer took, or of the first one if it took none. ``trouble``
+        is why the client cannot connect.
+        """
         if self._refused is not None and not self._futures:
             return [failure(self._wave[0][0].topic, self._refused)]
         outcomes = [
-            None if future.succeeded() else self._fate(record, future)
+            None if future.succeeded() else self._fate(record, future, trouble)
             for (record, _), future in zip(self._wave, self._futures, strict=False)
         ]
         return judged_by_partition(self._wave, outcomes) if any(outcomes) else outcomes
 
-    def _fate(self, record: Record, future: Any) -> Failure:
+    def _fate(self, record: Record, future: Any, trouble: str) -> Failure:
         ended = not future.is_done or isinstance(future.exception, kafka_errors.IllegalStateError)
         if ended and record.topic in self.gone:
             return self.gone[record.topic]
         if ended:
-            return no_acknowledgement(self._waited)
+            return no_acknowledgement(self._waited, trouble)
         return failure(record.topic, future.exception)

@@ -16,7 +16,7 @@ from outbox_core.kafka_reasons import explained
 from outbox_core.wire.encode import Record
 from relay.errors import PublisherUnavailable
 from relay.pace import Pace
-from relay.publishers.base import PREPARE_SECONDS, Failure, Outcome, Trouble
+from relay.publishers.base import PREPARE_SECONDS, Failure, Outcome, Trouble, unanswered
 from relay.publishers.creation import create
 from relay.publishers.directory import TopicDirectory
 from relay.publishers.kafka_python.delivery import Delivery
@@ -84,13 +84,16 @@ class KafkaPythonPublisher:
             if not is_of_client(error):
                 raise
             self._end_if_fatal(error)
-            raise PublisherUnavailable(f"Kafka does not answer: {self._why(error)}") from error
+            raise PublisherUnavailable(self.trouble or unanswered(words(error))) from error
         if self._network is not None:
             self._network.answered()
 
-    def _why(self, error: Exception) -> str:
-        heard = self._describe.trouble or (self._network.trouble if self._network is not None else "")
-        return explained(heard or words(error))
+    @property
+    def trouble(self) -> str:
+        """Why it cannot connect, since the last question that was answered. Safe in any thread."""
+        network = self._network
+        reason = self._describe.trouble or (network.trouble if network is not None else "")
+        return unanswered(reason) if reason else ""
 
     def _end_if_fatal(self, error: Exception) -> None:
         if not isinstance(error, (kafka_errors.KafkaTimeoutError, TimeoutError)):
@@ -158,7 +161,7 @@ class KafkaPythonPublisher:
         try:
             delivery = Delivery(producer, wave.sent)
             in_time = delivery.wait(self._delivery_seconds, ABANDON_SECONDS, self._topics.refusals)
-            outcomes = delivery.outcomes()
+            outcomes = delivery.outcomes(self.trouble)
         except Exception as error:
             if not is_of_client(error):
                 self._discard(ABANDON_SECONDS)
