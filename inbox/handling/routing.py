@@ -99,12 +99,12 @@ class Routes:
         try:
             event = parse(record)
         except Exception as error:  # no record may end the consumer
-            return Delivery(record=record, identity=_coordinates(record)).refused(error)
+            return Delivery(record=record, identity=_unreadable(record)).refused(error)
         handlers = self.taking(event)
         if not handlers:
             self.skip(event)
             return None
-        return Delivery(record=record, identity=_identity(event), event=event, handlers=handlers)
+        return Delivery(record=record, identity=_identity(event, record), event=event, handlers=handlers)
 
     def read(self, deliveries: Sequence[Delivery]) -> Sequence[Delivery]:
         """Read the payloads of these. The type of a payload may run code that fails or hangs, as a handler
@@ -189,14 +189,14 @@ def first_of_each_key(deliveries: Iterable[Delivery]) -> dict[Hashable, Delivery
     return first
 
 
-def _identity(event: Event) -> Identity:
+def _identity(event: Event, record: ConsumerRecord) -> Identity:
     """The identity of an event. In a replay it is another one for each replay, or for each record if the
     replay has no id.
     """
     if not event.replay:
         return Identity(event.source, event.id)
     if event.replay_id == "true":
-        return Identity(event.source, f"{event.id}#{event.topic}/{event.partition}/{event.offset}")
+        return Identity(event.source, f"{event.id}#{record.topic}/{record.coordinates}")
     return Identity(event.source, f"{event.id}#{_storable(event.replay_id)}")
 
 
@@ -207,5 +207,5 @@ def _storable(replay_id: str) -> str:
     )
 
 
-def _coordinates(record: ConsumerRecord) -> Identity:
-    return Identity(f"kafka:{record.topic}", f"{record.partition}/{record.offset}")
+def _unreadable(record: ConsumerRecord) -> Identity:
+    return Identity(f"kafka:{record.topic}", record.coordinates)

@@ -106,8 +106,7 @@ def _event(
 
 def _tombstone(record: ConsumerRecord) -> Event:
     return Event(
-        # Offsets of a topic that is created again begin at 0 again.
-        id=f"{record.partition}/{record.offset}/{record.timestamp}",
+        id=record.coordinates,
         source=f"kafka:{record.topic}",
         type=TOMBSTONE,
         time=moment(record.timestamp),

@@ -38,6 +38,13 @@ class ConsumerRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return self.topic, self.partition
 
     @property
+    def coordinates(self) -> str:
+        """What identifies it in its topic if its producer does not: partition, offset and timestamp. Offsets
+        of a topic that is deleted and created again begin at 0 again.
+        """
+        return f"{self.partition}/{self.offset}/{self.timestamp}"
+
+    @property
     def key_hash(self) -> int | None:
         """What must stay in order: a number for the topic and key, None for a record without a key."""
         if self.key is None:

@@ -100,7 +100,7 @@ def test_record_that_is_no_event_keeps_its_place_in_the_order_of_its_key(
     consumer.drain()
     assert (effects.of("a"), effects.of("b")) == ([], [1])
     row = undecided().get()
-    assert (row.source, row.event_id, row.type, row.key) == ("kafka:test", "0/0", "", "a")
+    assert (row.source, row.event_id, row.type, row.key) == ("kafka:test", "0/0/0", "", "a")
     assert row.error.startswith("InvalidEvent: specversion is missing")
     assert row.as_record() == consumer.log.records["test", 0][0]
     HeldEvent.objects.filter(pk=row.pk).discard(by="me", reason="a stray record")

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import Any
 from uuid import uuid4
 
@@ -15,9 +16,12 @@ from kafka.admin import NewTopic
 from kafka.errors import KafkaTimeoutError, TopicAlreadyExistsError
 
 from inbox.errors import SourceUnavailable
+from inbox.handling.registry import Registry
+from inbox.handling.routing import Identity, Routes
 from inbox.kafka import source as kafka
 from inbox.source import Source
 from outbox_core.kafka_options import CONFLUENT, KAFKA_PYTHON
+from outbox_core.wire.event import Event
 from tests.inbox.broker import Broker
 from tests.inbox.conftest import BOTH_CLIENTS, logged
 from tests.inbox.topics import KafkaTopic, read, values
@@ -31,6 +35,14 @@ def admin(kafka_bootstrap: str) -> Iterator[KafkaAdminClient]:
     client = KafkaAdminClient(bootstrap_servers=kafka_bootstrap)
     yield client
     client.close()
+
+
+def handles_replays(event: Event) -> None: ...
+
+
+_registry = Registry()
+_registry.handler("t", replays=True)(handles_replays)
+ROUTES = Routes(_registry.of(()))
 
 
 def create(admin: KafkaAdminClient, name: str) -> None:
@@ -149,6 +161,34 @@ def test_an_offset_that_the_other_client_has_committed_is_believed(
     kafka_topic.client = CONFLUENT if client == KAFKA_PYTHON else KAFKA_PYTHON
     assert values(read(kafka_topic.open(), 1)) == [b"c"]
     assert not logged(caplog, "topic_recreated")
+
+
+@BOTH_CLIENTS
+@pytest.mark.parametrize("headers", [{}, {"ce_replay": "true"}], ids=["unreadable", "replay without an id"])
+def test_what_only_its_place_identifies_is_not_taken_for_a_record_of_the_old_one(
+    kafka_bootstrap: str, kafka_topic: KafkaTopic, admin: KafkaAdminClient, headers: dict[str, str]
+) -> None:
+    """It would count as handled already, and nobody would learn of it."""
+    event = {"ce_specversion": "1.0", "ce_id": "1", "ce_source": "/s", "ce_type": "t"} if headers else {}
+    given = [(name, value.encode()) for name, value in {**event, **headers}.items()]
+
+    def identity(topic: KafkaTopic) -> Identity:
+        with closing(topic.open()) as source:
+            [record] = read(source, 1)
+        delivery = ROUTES(record)
+        assert delivery is not None
+        return delivery.identity
+
+    kafka_topic.write(b"{}", headers=given)
+    before = identity(kafka_topic)
+    kafka_topic.client = CONFLUENT if kafka_topic.client == KAFKA_PYTHON else KAFKA_PYTHON
+    assert identity(kafka_topic) == before, "it comes again"
+    admin.delete_topics([kafka_topic.topic])
+    create(admin, kafka_topic.topic)
+    again = KafkaTopic(kafka_bootstrap, kafka_topic.topic)
+    again.write(b"{}", headers=given)
+    assert identity(again) != before
+    again.close()
 
 
 def commit(servers: str, topic: KafkaTopic, offset: OffsetAndMetadata) -> None:
