@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Container, Mapping
+from collections.abc import Callable, Collection, Container, Mapping, Set
 from concurrent.futures import Future, wait
 from typing import Any
 
@@ -12,6 +12,7 @@ from confluent_kafka.admin import AclOperation, AdminClient, ConfigResource, Res
 
 from outbox_core.librdkafka import ClientReports
 from relay.publishers.base import Trouble
+from relay.publishers.directory import KEPT_SECONDS
 from relay.publishers.topics import LIMITS, Limits, Topic, internal, unnameable
 
 CONFIG_SECONDS = 1.0
@@ -30,14 +31,27 @@ _TROUBLES = {
 
 class TopicDescriber:
     """Describes topics within the time that it is given. On a link whose answers are slow, the limits of a
-    topic are those of the last answer that came, or unknown: then the broker judges.
+    topic are those of the last answer that came, or unknown: then the broker judges. The limits of a topic
+    that is not written any more are forgotten, as ``TopicDirectory`` forgets it.
     """
 
-    def __init__(self, options: Mapping[str, Any], reports: ClientReports) -> None:
+    def __init__(
+        self,
+        options: Mapping[str, Any],
+        reports: ClientReports,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._options = {**options, "error_cb": reports.error}
         self._reports = reports
+        self._clock = clock
         self._admin: AdminClient | None = None
         self._limits: dict[str, Limits] = {}
+        self._asked: dict[str, float] = {}
+
+    @property
+    def known(self) -> Set[str]:
+        """The topics whose limits are remembered."""
+        return self._limits.keys()
 
     def __call__(self, names: Collection[str], seconds: float) -> list[Topic]:
         """Raises KafkaException when the broker does not answer."""
@@ -52,6 +66,7 @@ class TopicDescriber:
             admin, [t.name for t in topics if t.trouble is None], CONFIG_SECONDS + time.monotonic() - since
         )
         admin.poll(0)
+        self._forget_all_but(names)
         return [topic.limited(self._limits.get(topic.name, {})) for topic in topics]
 
     def _learn_limits(self, admin: AdminClient, names: Collection[str], seconds: float) -> None:
@@ -67,6 +82,14 @@ class TopicDescriber:
                 self._limits[resource.name] = {name: int(answer.result()[name].value) for name in LIMITS}
             elif code == KafkaError.TOPIC_AUTHORIZATION_FAILED:
                 self._limits.pop(resource.name, None)
+
+    def _forget_all_but(self, names: Collection[str]) -> None:
+        """Forget the limits of topics that nobody has asked about for long."""
+        now = self._clock()
+        self._asked |= dict.fromkeys(names, now)
+        for name in [name for name, at in self._asked.items() if now - at > KEPT_SECONDS]:
+            del self._asked[name]
+            self._limits.pop(name, None)
 
     def _wait(self, admin: AdminClient, answers: Collection[Future[Any]]) -> None:
         """Wait for all. Raises TimeoutError if this was closed meanwhile."""
