@@ -1,5 +1,5 @@
-"""python -m benchmarks [NAME ...] [--events N] [--publisher NAME]: run benchmarks on services of their own
-and print their figures.
+"""python -m benchmarks [NAME ...] [--events N] [--publisher NAME] [--brokers N]: run benchmarks on services
+of their own and print their figures.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import Any
 
 import devstack
+from benchmarks.arrivals import TooFew
 from benchmarks.servers import Servers, started
 from devstack.console import announce
 from devstack.errors import Unavailable
@@ -58,6 +59,13 @@ def main() -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)}; all by default")
     parser.add_argument("--events", type=int, help=f"size of the backlog, for {', '.join(WITH_EVENTS)}")
     parser.add_argument("--publisher", choices=("kafka-python", "confluent"), default="kafka-python")
+    parser.add_argument(
+        "--brokers",
+        type=int,
+        choices=(1, 3),
+        default=1,
+        help="with 3, every topic has three replicas, of which two must have a record; 1 by default",
+    )
     options = parser.parse_args()
     unknown = set(options.names) - set(NAMES)
     if unknown:
@@ -65,7 +73,7 @@ def main() -> int:
     names = options.names or NAMES
     if options.events and (without := [name for name in names if name not in WITH_EVENTS]):
         parser.error(f"--events is for {', '.join(WITH_EVENTS)}; {', '.join(without)} would ignore it")
-    with _services() as (environ, servers):
+    with _services(options.brokers) as (environ, servers):
         os.environ.update(environ, DJANGO_SETTINGS_MODULE="benchmarks.settings")
         os.environ["KAFKA_BACKEND"] = options.publisher
         from benchmarks.ground import prepare
@@ -78,12 +86,15 @@ def main() -> int:
 
 
 @contextmanager
-def _services() -> Iterator[tuple[dict[str, str], Servers | None]]:
+def _services(brokers: int) -> Iterator[tuple[dict[str, str], Servers | None]]:
     """Servers of our own, as they are under load. Without Java or Maven: what devstack finds."""
     try:
-        with started() as servers:
+        with started(brokers) as servers:
+            print(servers, flush=True)
             yield servers.environ(), servers
     except Unavailable as reason:
+        if brokers > 1:
+            sys.exit(f"--brokers {brokers} needs brokers of our own: {reason}")
         announce(f"the CPU of the servers is not measured: {reason}")
         with devstack.start() as stack:
             yield stack.environ(), None
@@ -96,8 +107,11 @@ def _print(benchmark: ModuleType, servers: Servers | None, events: int | None) -
             print("  needs Java and Maven", flush=True)
             return
         options["servers"] = servers
-    for line in benchmark.run(**options):
-        print(f"  {line}", flush=True)
+    try:
+        for line in benchmark.run(**options):
+            print(f"  {line}", flush=True)
+    except TooFew as reason:
+        sys.exit(f"  {reason}")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,13 @@ from typing import NamedTuple
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-LOOK_SECONDS, LEADER_SECONDS = 0.02, 30.0
+LOOK_SECONDS, LEADER_SECONDS, MOST_SECONDS = 0.02, 30.0, 600.0
+SHARE = 0.01
+"""Each look costs the broker CPU, which a slow sender would be charged for if there were many."""
+
+
+class TooFew(Exception):
+    """The backlog was drained too soon for a measurement."""
 
 
 class Span(NamedTuple):
@@ -43,20 +49,22 @@ class Arrivals:
                     raise
                 time.sleep(LOOK_SECONDS)
 
-    def wait(self, events: int, seconds: float = 600.0) -> None:
-        """Until there are so many. Raises TimeoutError."""
-        until = time.monotonic() + seconds
+    def wait(self, events: int, share: float = 0.0) -> None:
+        """Until there are so many, looking again after this share of the time so far. Raises TimeoutError."""
+        began = time.monotonic()
         while (now := self.count()) < events:
-            if time.monotonic() > until:
-                raise TimeoutError(f"{now:,} of {events:,} events have arrived after {seconds:.0f} s")
-            time.sleep(LOOK_SECONDS)
+            passed = time.monotonic() - began
+            if passed > MOST_SECONDS:
+                raise TimeoutError(f"{now:,} of {events:,} events have arrived after {passed:.0f} s")
+            time.sleep(max(LOOK_SECONDS, share * passed))
 
-    def span(self, before: int, events: int) -> Span:
-        """Wait until ``events`` more than ``before`` have come. The start of their sender does not count."""
-        self.wait(before + 1)
-        first, start = self.count(), time.perf_counter()
-        self.wait(before + events)
-        return Span(before + events - first, time.perf_counter() - start)
+    def span(self, events: int) -> Span:
+        """From the records of now to so many. Raises TooFew."""
+        seen, start = self.count(), time.perf_counter()
+        if seen >= events:
+            raise TooFew(f"all {events:,} events had arrived before their rate was measured: try --events")
+        self.wait(events, SHARE)
+        return Span(events - seen, time.perf_counter() - start)
 
     def close(self) -> None:
         self._consumer.close()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from typing import Any, NamedTuple
 
@@ -20,7 +20,7 @@ from benchmarks.bare import BARE, confluent_rate
 from benchmarks.ground import address, bootstrap, empty, fill, running_relay, topic
 from benchmarks.meter import Meter, Use
 from benchmarks.peers.debezium import CONNECTOR, HEAP, WORKER, Debezium
-from benchmarks.servers import CONFIG, Servers
+from benchmarks.servers import Servers
 from outbox.models import Shard
 from outbox.operations.resharding import reshard
 
@@ -31,7 +31,7 @@ OWNERS_SECONDS = 60.0
 RELAY, TWO, STRUCTURED = "relay", "relay, 2 processes", "relay, structured"
 DEBEZIUM = "Debezium"
 HEAD = ("", "events/s", "of bare", "CPU us/event", "PostgreSQL us", "Kafka us", "others' cores")
-SETTINGS = {"PostgreSQL": CONFIG, "worker": WORKER, "connector": CONNECTOR, "heap": HEAP, "bare": BARE}
+SETTINGS = {"worker": WORKER, "connector": CONNECTOR, "heap": HEAP, "bare": BARE}
 Sender = Callable[[str, int], "Drained"]
 
 
@@ -53,7 +53,7 @@ class Drained(NamedTuple):
 
 def run(servers: Servers, events: int = 200_000) -> Iterator[str]:
     yield f"settings of Debezium: {in_one_line(WORKER | CONNECTOR)}; JVM {' '.join(HEAP)}"
-    yield f"settings of PostgreSQL: {in_one_line(CONFIG)}; of the bare producer: {in_one_line(BARE)}"
+    yield f"settings of the bare producer: {in_one_line(BARE)}"
     debezium = Debezium(address(), ",".join(bootstrap()))
     with closing(debezium):
         debezium.start()
@@ -70,7 +70,7 @@ def run(servers: Servers, events: int = 200_000) -> Iterator[str]:
             two += [sides.two(events), sides.debezium(events), sides.two(events)]
             structured.append(sides.structured(events))
         bare.append(confluent_rate(topic(PARTITIONS), KEYS))
-    yield from _told(one, two, structured, bare, events)
+    yield from _told(servers, one, two, structured, bare, events)
 
 
 def _warmed(sides: Sides, events: int) -> list[float]:
@@ -145,12 +145,13 @@ def drained(servers: Servers, who: str, pid: int, name: str, events: int) -> Dra
     arrivals = Arrivals(",".join(bootstrap()), name, PARTITIONS)
     with closing(arrivals):
         arrivals.wait(1)
-        meter = Meter({who: pid, **servers.pids})
-        span = arrivals.span(0, events)
+        meter = Meter({who: [pid], **servers.pids})
+        span = arrivals.span(events)
         return Drained.of(who, span.events, span.seconds, meter.use())
 
 
 def _told(
+    servers: Servers,
     one: list[Drained],
     two: list[Drained],
     structured: list[Drained],
@@ -170,7 +171,7 @@ def _told(
     yield ratio(two)
     yield drift(bare)
     raw = {"events": events, "drained": [each._asdict() for each in runs], "bare": bare}
-    path = results.save("debezium", raw, SETTINGS)
+    path = results.save("debezium", raw, {**servers.settings, **SETTINGS})
     path.with_suffix(".svg").write_text(plot.bars("A backlog drained, events a second", rates, "/s"))
     yield f"raw figures and plot: {path}"
 
@@ -202,5 +203,5 @@ def drift(bare: list[tuple[float, float]]) -> str:
     return f"the bare producer from round to round: {min(rates):,.0f} to {max(rates):,.0f}/s; {verdict}"
 
 
-def in_one_line(settings: dict[str, Any]) -> str:
+def in_one_line(settings: Mapping[str, Any]) -> str:
     return " ".join(f"{name}={value}" for name, value in settings.items())

@@ -49,7 +49,8 @@ def run(servers: Servers, events: int = 100_000) -> Iterator[str]:
             cells.append(_drained(servers, events, what, value, {**USUAL, what: value}))
     reshard("default", 1)
     yield from results.table(HEAD, [cell.row() for cell in cells])
-    path = results.save("grid", [cell._asdict() for cell in cells], {"usual": USUAL, "events": events})
+    settings = {**servers.settings, "usual": USUAL, "events": events}
+    path = results.save("grid", [cell._asdict() for cell in cells], settings)
     for what in ("size", "keys", "shards"):
         drawn = path.with_name(f"{path.stem}-{what}.svg")
         drawn.write_text(_plot(what, [cell for cell in cells if cell.what == what]))
@@ -65,8 +66,8 @@ def _drained(servers: Servers, events: int, what: str, value: int, load: Mapping
     arrivals = Arrivals(",".join(bootstrap()), name, PARTITIONS)
     with closing(arrivals), running_relay(KAFKA_BACKEND="confluent") as process:
         arrivals.wait(1)
-        meter = Meter({"relay": process.pid, **servers.pids})
-        span = arrivals.span(0, count)
+        meter = Meter({"relay": [process.pid], **servers.pids})
+        span = arrivals.span(count)
         use = meter.use()
     relay, postgres, kafka = (use.of_one(who, span.events) for who in ("relay", "PostgreSQL", "Kafka"))
     megabytes = span.rate * load["size"] / 1e6

@@ -16,7 +16,7 @@ from kafka import KafkaConsumer
 from benchmarks import results
 from benchmarks.ground import address, bootstrap, empty, fill, running_relay, topic
 from benchmarks.peers.debezium import CONNECTOR, WORKER, Debezium
-from benchmarks.servers import CONFIG, Servers
+from benchmarks.servers import Servers
 from benchmarks.steady import Load, Target, commit, produce
 
 LOADS = ((20, 20.0), (1_000, 10.0), (5_000, 10.0))
@@ -61,7 +61,7 @@ def run(servers: Servers) -> Iterator[str]:
             yield f"{load:,} events a second, {ROUNDS} rounds"
             yield from results.table(HEAD, [_row(side.name, found) for side in sides])
             raw[load] = [each._asdict() for each in found]
-    settings = {"PostgreSQL": CONFIG, "worker": WORKER, "connector": CONNECTOR}
+    settings = {**servers.settings, "worker": WORKER, "connector": CONNECTOR}
     yield f"raw figures: {results.save('latency', raw, settings)}"
 
 

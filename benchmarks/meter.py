@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -24,9 +24,9 @@ class Use:
 
 
 class Meter:
-    """Measures processes and all below them, by their pids."""
+    """Measures processes and all below them, by their pids. Those of one name are added up."""
 
-    def __init__(self, pids: Mapping[str, int]) -> None:
+    def __init__(self, pids: Mapping[str, Sequence[int]]) -> None:
         self._pids = dict(pids)
         self._began, self._before, self._busy = time.perf_counter(), self._read(), _busy()
 
@@ -37,7 +37,7 @@ class Meter:
         return Use(wall, cpu, max(0.0, busy - sum(cpu.values())))
 
     def _read(self) -> dict[str, float]:
-        return {name: _with_children(pid) for name, pid in self._pids.items()}
+        return {name: sum(map(_with_children, pids)) for name, pids in self._pids.items()}
 
 
 def _with_children(pid: int) -> float:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from typing import Any
 
-from devstack.console import announce
 from devstack.kafka import Cluster as Kafka
 from devstack.kafka import classes
+from devstack.kafka.properties import replication
 from devstack.postgres import Cluster as Postgres
 
 CONFIG = {
@@ -18,6 +19,8 @@ CONFIG = {
     "shared_buffers": "512MB",
 }
 """For all that are compared: Debezium reads the WAL logically, and no checkpoint falls into one run only."""
+COPIES = ("default.replication.factor", "min.insync.replicas")
+"""What the brokers give to every topic that the benchmarks create."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +28,22 @@ class Servers:
     postgres: Postgres
     kafka: Kafka
 
+    def __str__(self) -> str:
+        pairs = (f"{name}={value}" for own in self.settings.values() for name, value in own.items())
+        return f"{self.postgres}; {self.kafka}; {' '.join(pairs)}"
+
     @property
-    def pids(self) -> dict[str, int]:
-        return {"PostgreSQL": self.postgres.pid, "Kafka": self.kafka.brokers[0].pid}
+    def settings(self) -> dict[str, dict[str, Any]]:
+        brokers = len(self.kafka.brokers)
+        defaults = replication(brokers)
+        return {
+            "PostgreSQL": CONFIG,
+            "Kafka": {"brokers": brokers, **{name: defaults[name] for name in COPIES}},
+        }
+
+    @property
+    def pids(self) -> dict[str, list[int]]:
+        return {"PostgreSQL": [self.postgres.pid], "Kafka": [broker.pid for broker in self.kafka.brokers]}
 
     def environ(self) -> dict[str, str]:
         return {
@@ -47,5 +63,4 @@ def started(brokers: int = 1) -> Iterator[Servers]:
         kafka.launch()
         postgres.start()
         kafka.await_ready()
-        announce(f"{postgres}; {kafka}; {' '.join(f'{name}={value}' for name, value in CONFIG.items())}")
         yield Servers(postgres, kafka)
