@@ -23,7 +23,7 @@ from devstack.errors import Unavailable
 NAMES = (
     "drain",
     "beside",
-    "txoutbox",
+    "packages",
     "grid",
     "hotkey",
     "latency",
@@ -42,7 +42,7 @@ NAMES = (
 WITH_EVENTS = (
     "drain",
     "beside",
-    "txoutbox",
+    "packages",
     "grid",
     "hotkey",
     "memory",
