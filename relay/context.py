@@ -1,4 +1,4 @@
-"""What all shards of a relay share: the sender, the encoder, the settings, the link to the database, and
+"""What the shards of a relay share: the encoder, the settings, the link to the database, and
 the loop's callbacks.
 """
 
@@ -15,8 +15,8 @@ from relay.sender import Sender
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Call ``tick`` regularly in anything that may take long. Once ``stopping`` returns True, no new wave
-    begins. ``carry_operations`` returns at once.
+    """``sender`` is that of one shard. Call ``tick`` regularly in anything that may take long. Once
+    ``stopping`` returns True, no new wave begins. ``carry_operations`` returns at once.
     """
 
     sender: Sender

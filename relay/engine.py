@@ -31,7 +31,7 @@ from relay.log.session import Session
 from relay.log.waiting import Waiting
 from relay.polling import Polling
 from relay.publishers.base import Publisher
-from relay.sender import Sender
+from relay.senders import Senders
 from relay.shard.owned import OwnedShard
 from relay.step_down import StepDown
 from relay.watchdog import Watchdog
@@ -50,7 +50,7 @@ class Relay:
 
     ``run`` returns when ``stop`` is requested and the wave in flight is finished; with ``drain`` it also
     returns when nothing is left to publish. ``progress`` is called whenever the loop makes progress,
-    ``carry_operations`` when an operation is running.
+    ``carry_operations`` when an operation is running. ``another`` makes a publisher for a further sender.
     """
 
     def __init__(
@@ -62,6 +62,8 @@ class Relay:
         stop: StopToken | None = None,
         progress: Callable[[], None] = lambda: None,
         carry_operations: Callable[[], None] = lambda: None,
+        *,
+        another: Callable[[], Publisher] | None = None,
     ) -> None:
         self.id = uuid4()
         self.alias = alias
@@ -75,15 +77,21 @@ class Relay:
         self._diary = Diary("relay")
         self._polling = Polling(settings.poll_seconds)
         self._session: Session | None = None
-        self._sender = Sender(publisher, settings.lease_seconds * MARGIN)
-        self._step_down = StepDown(self._sender)
+        self._senders = Senders(publisher, settings.lease_seconds * MARGIN, another)
+        self._step_down = StepDown(self._senders)
         link = Link(min(settings.lease_seconds, settings.statement_seconds) / 2)
         self._context = Context(
-            self._sender, encode, settings, link, self._tick, lambda: self._stop.requested, carry_operations
+            self._senders.first,
+            encode,
+            settings,
+            link,
+            self._tick,
+            lambda: self._stop.requested,
+            carry_operations,
         )
         self._waiting = Waiting(alias, self.condition, self._coordinator, lambda: self._watchdog.is_late)
         self._watchdog = Watchdog(
-            lease_deadline=lambda: lease.deadline if (lease := self._sender.carrying) else None,
+            lease_deadline=lambda: self._senders.deadline,
             unstick=lambda: self._session.abort() if self._session else None,
             look=lambda: self._waiting.look(self._session),
             statement_seconds=settings.statement_seconds,
@@ -105,7 +113,7 @@ class Relay:
         """
         if self.state not in (State.PUBLISHING, State.STANDBY):
             return self.condition.detail or f"it is {self.state}"
-        return "" if self._sender.knows_kafka() else "Kafka has not answered yet"
+        return "" if self._senders.first.knows_kafka() else "Kafka has not answered yet"
 
     def run(self, *, drain: bool = False) -> bool:
         """Publish until asked to stop. With ``drain``, publish until everything is published or held, wait
@@ -163,7 +171,7 @@ class Relay:
         if self.connected is not None:
             self.connected.leave()
         self.connected = self._session = None
-        self._sender.close(CLOSE_SECONDS)
+        self._senders.close(CLOSE_SECONDS)
         self._watchdog.stop()
 
     def _connect(self) -> Connected:
@@ -171,7 +179,7 @@ class Relay:
         session = Session(self.alias, opened=self._opened, statement_seconds=limit, diary=self._diary)
         coordinator = self._coordinator(session)
         self._prove(session, coordinator)
-        return Connected(session, coordinator, self._context)
+        return Connected(session, coordinator, self._context, self._senders)
 
     def _coordinator(self, session: Session) -> Coordinator:
         return Coordinator(session, self.id, socket.gethostname(), os.getpid(), self.settings.lease_seconds)
@@ -229,13 +237,13 @@ class Relay:
     def _tick(self) -> None:
         """What must not wait: renew the leases, write the heartbeat, report a wave that takes too long."""
         self._watchdog.beat()
-        if self._sender.seconds_under_way < HUNG_WAVE_SECONDS:
+        waiting = self._senders.seconds_under_way
+        if waiting < HUNG_WAVE_SECONDS:
             self._progress()
         if self.connected is None:
             return
         self.connected.renew()
         self.connected.coordinator.beat(self.state, self.condition.detail)
-        waiting = self._sender.seconds_under_way
         if waiting > SLOW_WAVE_SECONDS:
             self._slow = True
             why = self._sender.trouble or f"no acknowledgement for {waiting:.0f} s"

@@ -1,4 +1,4 @@
-"""Hands waves to the publisher in its own thread, so that the next page is read while a wave is in flight."""
+"""Hands waves to a publisher in a thread of its own, so that the loop goes on while they are in flight."""
 
 from __future__ import annotations
 
@@ -122,30 +122,27 @@ class Sender:
         """How long the publisher has had the current wave; 0 if there is none."""
         return boottime() - self._since if self.carrying is not None else 0.0
 
-    def result(
-        self,
-        wave: Future[T],
-        tick: Callable[[], None],
-        *,
-        meanwhile: Callable[[], None] | None = None,
-    ) -> T:
-        """Wait for a wave. Calls ``meanwhile`` once and then ``tick`` regularly. Raises their exceptions only
-        when the wave is over, because a wave cannot be recalled.
+    def result(self, wave: Future[T], tick: Callable[[], None]) -> T:
+        """Wait for a wave. Calls ``tick`` regularly. Raises its exceptions only when the wave is over,
+        because a wave cannot be recalled.
         """
         trouble: Exception | None = None
-        do = meanwhile or tick
         while not wave.done():
             if trouble is None:
                 try:
-                    do()
+                    tick()
                 except Exception as error:
                     trouble = error
-            do = tick
             wait([wave], timeout=SLICE_SECONDS)
         outcomes = wave.result()
         if trouble is not None:
             raise trouble
         return outcomes
+
+    def settle(self, wave: Future[T], tick: Callable[[], None]) -> None:
+        """Wait until a wave is over, whatever becomes of it."""
+        with suppress(Exception):
+            self.result(wave, tick)
 
     def close(self, timeout: float) -> None:
         """End the thread and the publisher's connections. Call it when no wave is in flight."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from outbox_core.process.clock import boottime
-from relay.sender import Sender
+from relay.senders import Senders
 
 PATIENCE_SECONDS = 15.0
 PROBE_EVERY_SECONDS = 2.0
@@ -18,16 +18,16 @@ class StepDown:
     In an outage for all relays no other one is healthy. Then the owner of the shards keeps trying.
     """
 
-    def __init__(self, sender: Sender) -> None:
+    def __init__(self, senders: Senders) -> None:
         self.trouble = ""
-        self._sender = sender
+        self._senders = senders
         self._probe_at = 0.0
 
     @property
     def is_due(self) -> bool:
         """Whether Kafka has not answered for long."""
-        since = self._sender.unanswered_since
-        return bool(since) and boottime() - since >= PATIENCE_SECONDS
+        waited = self._senders.unanswered_seconds
+        return bool(waited) and waited >= PATIENCE_SECONDS
 
     def make(self, trouble: str) -> None:
         self.trouble = trouble
@@ -40,6 +40,6 @@ class StepDown:
         """Ask Kafka from time to time; ``tick`` is called regularly meanwhile."""
         if boottime() < self._probe_at:
             return False
-        answers = self._sender.ask(tick)
+        answers = self._senders.ask(tick)
         self._probe_at = boottime() + PROBE_EVERY_SECONDS
         return answers

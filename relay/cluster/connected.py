@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from dataclasses import replace
 
 import psycopg
 
@@ -15,11 +16,13 @@ from relay import signals
 from relay.cluster.coordinator import Coordinator
 from relay.cluster.lease import Lease, renew
 from relay.context import Context
-from relay.errors import LeaseLost
+from relay.errors import LeaseLost, PublisherUnavailable
 from relay.log.news import News
 from relay.log.session import Session
 from relay.log.stretches import Stretches
+from relay.senders import Senders
 from relay.shard.idle import wake
+from relay.shard.overlapping import Overlapping
 from relay.shard.owned import OwnedShard
 
 RELEASE_EVERY_SECONDS = 0.5
@@ -29,13 +32,17 @@ ROLL_UP_EVERY_SECONDS = 30.0
 class Connected:
     """A relay with a database. ``shards`` are those that it owns, by number."""
 
-    def __init__(self, session: Session, coordinator: Coordinator, context: Context) -> None:
+    def __init__(
+        self, session: Session, coordinator: Coordinator, context: Context, senders: Senders
+    ) -> None:
         self.session = session
         self.coordinator = coordinator
         self.shards: dict[int, OwnedShard] = {}
         self.more = False
         """Whether the last turn knows of more to do."""
         self._context = context
+        self._senders = senders
+        self._overlapping = Overlapping(senders, context)
         self._stretches = Stretches(session, context.link, context.tick, context.settings.page_rows)
         self._release_at = 0.0
         self._roll_up_at = boottime() + ROLL_UP_EVERY_SECONDS
@@ -53,9 +60,10 @@ class Connected:
         busy = self._balance()
         self._stretches.turn()
         news = self._ask_for_news()
-        busy = self._each(OwnedShard.turn, lambda shard: shard.idle_at is None) or busy
+        due = [shard for shard in self.shards.values() if shard.idle_at is None]
+        busy = self._overlapping.turn(due, go_on=not self._releases(news)) or busy
         released = news is not None and self._release(news)
-        self.more = released or any(shard.more for shard in self.shards.values())
+        self.more = released or any(shard.more or shard.wave is not None for shard in self.shards.values())
         if boottime() >= self._roll_up_at:
             self._roll_up_at = boottime() + ROLL_UP_EVERY_SECONDS
             self.session.prove()
@@ -69,6 +77,11 @@ class Connected:
         if not shards or (not any(shard.idle_at for shard in shards) and boottime() < self._release_at):
             return None
         return wake(self.session, shards)
+
+    def _releases(self, news: News | None) -> bool:
+        """Whether this turn releases holds. A shard does that between two pages."""
+        due = news is not None and (news.due or any(shard.is_releasing for shard in self.shards.values()))
+        return due and boottime() >= self._release_at
 
     def _release(self, news: News) -> bool:
         """Release holds that are due, not all the time. Returns whether anything was done."""
@@ -91,7 +104,8 @@ class Connected:
         """Renew all leases if one is due. Raises LeaseLost if one is lost: then all that are lost
         are over.
         """
-        now, leases = boottime(), [shard.lease for shard in self.shards.values()]
+        now = boottime()
+        leases = [shard.lease for shard in self.shards.values() if shard.lease.deadline]
         if all(lease.renew_at > now for lease in leases):
             return
         lost = renew(self.session, leases)
@@ -103,8 +117,7 @@ class Connected:
     def step_down(self, why: str) -> None:
         """Give the shards to other relays. A relay that takes a shard loads its position again."""
         for shard in self.shards.values():
-            with contextlib.suppress(psycopg.Error):
-                shard.lease.release(self.session)
+            self._end(shard)
         self._forget(why)
 
     def leave(self) -> None:
@@ -114,8 +127,16 @@ class Connected:
             self.coordinator.leave()
         self.session.close()
 
+    def _end(self, shard: OwnedShard) -> None:
+        with contextlib.suppress(psycopg.Error, LeaseLost, PublisherUnavailable):
+            shard.end()
+        with contextlib.suppress(psycopg.Error):
+            shard.lease.release(self.session)
+
     def drop(self, why: str) -> None:
         """The database does not answer, so nothing can be given up: the leases run out."""
+        for shard in self.shards.values():
+            shard.abandon()
         self._forget(why)
         self.session.close()
 
@@ -148,7 +169,7 @@ class Connected:
             lease, too_many = self.coordinator.balance(self.shards.keys())
         if too_many:
             shard = self.shards.pop(max(self.shards))
-            shard.lease.release(self.session)
+            self._end(shard)
             signals.shard_lost.send(type(self), lease=shard.lease, why="another relay has joined")
         return taken
 
@@ -159,8 +180,11 @@ class Connected:
         self.coordinator.operations = False
 
     def _open(self, lease: Lease) -> OwnedShard:
+        context = replace(
+            self._context, sender=self._senders.pick(each.sender for each in self.shards.values())
+        )
         try:
-            return OwnedShard(self.session, lease, self._context, self._stretches)
+            return OwnedShard(self.session, lease, context, self._stretches)
         except (PositionNotOfThisHistory, LeaseLost):
             lease.release(self.session)
             raise

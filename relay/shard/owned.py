@@ -4,8 +4,8 @@ each wave.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Generator, Mapping, Sequence
+from concurrent.futures import Future
 
 from outbox.log.position import Position, Snapshot
 from outbox_core.process.backoff import Backoff
@@ -31,11 +31,19 @@ UNWRITABLE = (Trouble.TOPIC_MISSING, Trouble.TOPIC_FORBIDDEN, Trouble.NOT_ENOUGH
 
 
 class OwnedShard:
-    """A shard under lease. ``step`` publishes one page. The object ends with the lease or the session."""
+    """A shard under lease. ``step`` publishes one page, and ``turn`` the same without waiting for its waves.
+    The object ends with the lease or the session.
+    """
 
     def __init__(self, session: Session, lease: Lease, context: Context, stretches: Stretches) -> None:
         config = context.settings
         self.lease = lease
+        self.sender = context.sender
+        self.wave: Future[list[Outcome]] | None = None
+        """Its wave in flight, until ``turn`` has taken the outcomes."""
+        self._page: Generator[Future[list[Outcome]], None, bool] | None = None
+        self._began = 0.0
+        self._ends = False
         self._context = context
         self._holds = Holds(session, lease, config)
         self._checkpoints = Checkpoints(session, lease)
@@ -77,22 +85,50 @@ class OwnedShard:
             self.idle_at = news.now
 
     def turn(self) -> bool:
-        """Call ``step``, unless an outage makes it useless now.
+        """Continue ``step`` until a wave is in flight or the page is published, unless an outage makes it
+        useless now. Raises LeaseLost as ``step`` does. Returns whether there was anything to do.
 
         If other shards make progress, a failing shard may not use more of the sender's time than they do.
         """
         if self._publishing.left:
             return False
-        began = boottime()
         try:
-            busy = self.step()
+            busy = self._go_on()
         except PublisherUnavailable as error:
-            since = self._publishing.failed_at or began
-            others = self._context.sender.served_others(self.lease.shard, since)
-            self._publishing.failed(str(error), at_least=boottime() - began if others else 0.0)
+            since = self._publishing.failed_at or self._began
+            others = self.sender.served_others(self.lease.shard, since)
+            self._publishing.failed(str(error), at_least=boottime() - self._began if others else 0.0)
             return False
-        self._publishing.passed()
+        if self.wave is None:
+            self._publishing.passed()
         return busy
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether its wave is not over yet."""
+        return self.wave is not None and not self.wave.done()
+
+    def end(self) -> None:
+        """Wait for the wave in flight, and move the position over it. Raises as ``step`` does."""
+        self._ends = True
+        if self.wave is not None:
+            self._go_on()
+
+    def abandon(self) -> None:
+        """Wait for the wave in flight, which cannot be recalled. The position stays."""
+        if self.wave is not None:
+            self.sender.settle(self.wave, self._context.tick)
+
+    def _go_on(self) -> bool:
+        if self._page is None:
+            self._began, self._page = boottime(), self._publish_page()
+        self.wave, page, self._page = None, self._page, None
+        try:
+            self.wave = next(page)
+        except StopIteration as end:
+            return bool(end.value)
+        self._page = page
+        return True
 
     def step(self) -> bool:
         """Publish the next page. Returns whether there was one; then the caller need not sleep.
@@ -102,6 +138,13 @@ class OwnedShard:
             LeaseLost: this relay no longer owns the shard, or the database has crashed meanwhile. Acquire the
             shard again.
         """
+        busy = self._go_on()
+        while self.wave is not None:
+            busy = self._go_on()
+        return busy
+
+    def _publish_page(self) -> Generator[Future[list[Outcome]], None, bool]:
+        """``step``, which yields each wave in flight. Continued before the wave is over, it waits."""
         self.idle_at, self._passed_over = None, 0
         in_flight = self._in_flight or self._next or self._read(self._checkpoints.position)
         if in_flight is self._next:
@@ -117,8 +160,8 @@ class OwnedShard:
         self._in_flight = in_flight
         while not in_flight.finished:
             self._context.tick()
-            self._wave(in_flight)
-            if self._context.stopping():
+            yield from self._wave(in_flight)
+            if self._ends or self._context.stopping():
                 return True
         self._in_flight = None
         return True
@@ -127,7 +170,7 @@ class OwnedShard:
         began = boottime()
         page = self._log.read(position, self._page_size.rows)
         signals.page_read.send(type(self), lease=self.lease, rows=len(page.rows), seconds=boottime() - began)
-        self._context.sender.let_hand_over()
+        self.sender.let_hand_over()
         return InFlight(page, self._context.encode.page(page.rows))
 
     def _skip(self, end: Position) -> bool:
@@ -139,34 +182,44 @@ class OwnedShard:
             self._checkpoints.move(end, Tally())
         return moved
 
-    def _wave(self, in_flight: InFlight) -> None:
+    def _wave(self, in_flight: InFlight) -> Generator[Future[list[Outcome]], None, None]:
         if in_flight.scopes is None:
             in_flight.scopes = self._holds.scopes(in_flight.page.each())
         wave = in_flight.wave()
         outcomes: list[Outcome] = []
         if wave:
             records = in_flight.records_of(wave)
-            outcomes = self._deliver(records, meanwhile=partial(self._read_ahead, in_flight))
+            began, sent = boottime(), self.sender.send(records, self.lease)
+            self._read_ahead(in_flight, sent)
+            yield sent
+            outcomes = self._outcomes(records, sent, began)
         failures = in_flight.note(wave, outcomes)
         if in_flight.limit is None and not failures:
             self._page_size.took(len(outcomes), len(wave))
         if self._advance(in_flight) and failures:
             self._handle_failures(failures, in_flight, len(outcomes))
 
-    def _deliver(
-        self, records: Sequence[Record], *, meanwhile: Callable[[], None] | None = None
+    def _deliver(self, records: Sequence[Record]) -> list[Outcome]:
+        began, sent = boottime(), self.sender.send(records, self.lease)
+        return self._outcomes(records, sent, began)
+
+    def _outcomes(
+        self, records: Sequence[Record], sent: Future[list[Outcome]], began: float
     ) -> list[Outcome]:
-        began = boottime()
-        sent = self._context.sender.send(records, self.lease)
-        outcomes = self._context.sender.result(sent, self._context.tick, meanwhile=meanwhile)
+        outcomes = self.sender.result(sent, self._context.tick)
         signals.wave_sent.send(
             type(self), lease=self.lease, records=records[: len(outcomes)], seconds=boottime() - began
         )
         return outcomes
 
-    def _read_ahead(self, in_flight: InFlight) -> None:
-        if in_flight.page.more and self._next is None:
+    def _read_ahead(self, in_flight: InFlight, sent: Future[list[Outcome]]) -> None:
+        if not in_flight.page.more or self._next is not None or sent.done():
+            return
+        try:
             self._next = self._read(in_flight.page.end)
+        except Exception:
+            self.sender.settle(sent, self._context.tick)
+            raise
 
     def _advance(self, in_flight: InFlight) -> bool:
         """Move the position over what is acknowledged or held. False if a hold ended after it was read: then
@@ -207,10 +260,10 @@ class OwnedShard:
             self._context.tick()
 
     def release(self) -> bool:
-        """Publish some events of the holds that are due. Returns whether anything was done. Raises LeaseLost
-        as ``step`` does.
+        """Publish some events of the holds that are due, unless a page is in flight. Returns whether anything
+        was done. Raises LeaseLost as ``step`` does.
         """
-        return self._in_flight is None and self._hold_releases.turn()
+        return self._page is None and self._in_flight is None and self._hold_releases.turn()
 
     @property
     def is_releasing(self) -> bool:

@@ -46,7 +46,7 @@ def test_every_lease_that_is_lost_is_over_at_once(monkeypatch: pytest.MonkeyPatc
     """Records may be in flight under any of them."""
     monkeypatch.setattr("relay.cluster.connected.renew", lambda _, leases: leases)
     context = Context(None, None, RelaySettings(), Link(1.0), lambda: None)  # type: ignore[arg-type]
-    connected = Connected(None, None, context)  # type: ignore[arg-type]
+    connected = Connected(None, None, context, None)  # type: ignore[arg-type]
     connected.shards = {number: Owned(number) for number in range(3)}  # type: ignore[misc]
     with pytest.raises(LeaseLost):
         connected.renew()

@@ -90,7 +90,10 @@ class Command(ProcessCommand):
                 for carrier in carriers:
                     carrier.notice()
 
-            relay = Relay(database, config, publisher, encode, process.stop, process.progress, carry)
+            relay = Relay(
+                database, config, publisher, encode, process.stop, process.progress, carry,
+                another=config.make_publisher,
+            )  # fmt: skip
             if process.health is not None:
                 _watch(relay, process.health)
             others = [_background_jobs(database, config, publisher), *_auditing(database, config)]
