@@ -1,6 +1,6 @@
 """Our relay and Debezium drain the same table, in turns, with a bare producer from round to round.
 
-The relay does so as one process, as two with a shard each, and in structured mode.
+The relay does so with one shard, with two, with two processes that have a shard each, and in structured mode.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ ROUNDS, KEYS, PARTITIONS = 5, 1_000, 8
 LEAST_WARM_UPS, MOST_WARM_UPS, FASTER = 4, 12, 1.05
 STEADY = 1.25
 OWNERS_SECONDS = 60.0
-RELAY, TWO, STRUCTURED = "relay", "relay, 2 processes", "relay, structured"
+RELAY, SHARDS, TWO, STRUCTURED = "relay", "relay, 2 shards", "relay, 2 processes", "relay, structured"
 DEBEZIUM = "Debezium"
 HEAD = ("", "events/s", "of bare", "CPU us/event", "PostgreSQL us", "Kafka us", "others' cores")
 SETTINGS = {"worker": WORKER, "connector": CONNECTOR, "heap": HEAP, "bare": BARE}
@@ -62,15 +62,15 @@ def run(servers: Servers, events: int = 200_000) -> Iterator[str]:
         warm = _warmed(sides, events)
         yield f"Debezium while its code was compiled: {' '.join(f'{rate:,.0f}' for rate in warm)}/s"
         sides.ours(events)
-        one, two, structured = list[Drained](), list[Drained](), list[Drained]()
+        one, shards, others = list[Drained](), list[Drained](), list[Drained]()
         bare = list[tuple[float, float]]()
         for _ in range(ROUNDS):
             bare.append(confluent_rate(topic(PARTITIONS), KEYS))
             one += [sides.ours(events), sides.debezium(events), sides.ours(events)]
-            two += [sides.two(events), sides.debezium(events), sides.two(events)]
-            structured.append(sides.structured(events))
+            shards += [sides.shards(events), sides.debezium(events), sides.shards(events)]
+            others += [sides.two(events), sides.structured(events)]
         bare.append(confluent_rate(topic(PARTITIONS), KEYS))
-    yield from _told(servers, one, two, structured, bare, events)
+    yield from _told(servers, one, shards, others, bare, events)
 
 
 def _warmed(sides: Sides, events: int) -> list[float]:
@@ -94,6 +94,16 @@ class Sides:
         name = self._filled(events)
         with running_relay(KAFKA_BACKEND="confluent") as process:
             return drained(self._servers, RELAY, process.pid, name, events)
+
+    def shards(self, events: int) -> Drained:
+        """One process with two shards."""
+        name = self._filled(events)
+        reshard("default", 2)
+        try:
+            with running_relay(KAFKA_BACKEND="confluent") as process:
+                return drained(self._servers, SHARDS, process.pid, name, events)
+        finally:
+            reshard("default", 1)
 
     def structured(self, events: int) -> Drained:
         name = self._filled(events)
@@ -153,22 +163,22 @@ def drained(servers: Servers, who: str, pid: int, name: str, events: int) -> Dra
 def _told(
     servers: Servers,
     one: list[Drained],
-    two: list[Drained],
-    structured: list[Drained],
+    shards: list[Drained],
+    others: list[Drained],
     bare: list[tuple[float, float]],
     events: int,
 ) -> Iterator[str]:
     limit, cpu = (statistics.median(each) for each in zip(*bare, strict=True))
     rows: list[tuple[str, ...]] = [("bare produce", f"{limit:,.0f}", "1.00", f"{cpu:.1f}", "", "", "")]
     rates = {"bare produce": limit}
-    runs = [*one, *two, *structured]
-    for who in (RELAY, TWO, STRUCTURED, DEBEZIUM):
+    runs = [*one, *shards, *others]
+    for who in (RELAY, SHARDS, TWO, STRUCTURED, DEBEZIUM):
         own = [each for each in runs if each.who == who]
         rates[who] = statistics.median(each.rate for each in own)
         rows.append(row(who, limit, own))
     yield from results.table(HEAD, rows)
     yield ratio(one)
-    yield ratio(two)
+    yield ratio(shards)
     yield drift(bare)
     raw = {"events": events, "drained": [each._asdict() for each in runs], "bare": bare}
     path = results.save("debezium", raw, {**servers.settings, **SETTINGS})
