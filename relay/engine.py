@@ -246,7 +246,7 @@ class Relay:
         self.connected.coordinator.beat(self.state, self.condition.detail)
         if waiting > SLOW_WAVE_SECONDS:
             self._slow = True
-            why = self._sender.trouble or f"no acknowledgement for {waiting:.0f} s"
+            why = self._senders.trouble or f"no acknowledgement for {waiting:.0f} s"
             self._enter(State.DEGRADED, Cause.KAFKA, why, lasting=waiting)
 
     def _enter(

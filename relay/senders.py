@@ -49,7 +49,16 @@ class Senders:
     @property
     def seconds_under_way(self) -> float:
         """How long the oldest wave has been with its publisher; 0 if there is none."""
-        return max(each.seconds_under_way for each in self._all)
+        return self._slowest.seconds_under_way
+
+    @property
+    def trouble(self) -> str:
+        """Why the publisher of the oldest wave cannot connect; empty if it can."""
+        return self._slowest.trouble
+
+    @property
+    def _slowest(self) -> Sender:
+        return max(self._all, key=lambda each: each.seconds_under_way)
 
     @property
     def unanswered_seconds(self) -> float:
