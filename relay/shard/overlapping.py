@@ -51,9 +51,10 @@ class Overlapping:
     def _advance(self, queue: deque[OwnedShard], left: set[OwnedShard], *, go_on: bool) -> bool:
         """Until a wave is in flight, or every shard of this sender has had its page."""
         busy = False
+        if queue and not queue[0].is_waiting:
+            self._senders.let_hand_over()
         while queue and not queue[0].is_waiting and not self._context.stopping():
             self._context.tick()
-            self._senders.let_hand_over()
             busy = queue[0].turn() or busy
             if queue[0].wave is not None:
                 continue
