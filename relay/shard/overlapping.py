@@ -35,21 +35,24 @@ class Overlapping:
             for queue in queues:
                 busy = self._advance(queue, left, go_on=go_on) or busy
             waves = [queue[0].wave for queue in queues if queue and queue[0].wave is not None]
-            if not left or not waves or self._context.stopping() or boottime() >= until:
+            if not left or self._context.stopping() or boottime() >= until:
                 return busy or bool(waves)
-            wait(waves, SLICE_SECONDS, FIRST_COMPLETED)
-            self._context.tick()
+            if all(queue[0].is_waiting for queue in queues if queue):
+                wait(waves, SLICE_SECONDS, FIRST_COMPLETED)
+                self._context.tick()
 
     def _queues(self, shards: Iterable[OwnedShard]) -> list[deque[OwnedShard]]:
-        """By sender. What is in flight comes first."""
+        """By sender. What is in flight comes first, then the shard that has waited longest."""
         queues: dict[int, deque[OwnedShard]] = {}
-        for shard in shards:
+        for shard in sorted(shards, key=lambda each: each.began_at):
             queue = queues.setdefault(id(shard.sender), deque())
             (queue.append if shard.wave is None else queue.appendleft)(shard)
         return list(queues.values())
 
     def _advance(self, queue: deque[OwnedShard], left: set[OwnedShard], *, go_on: bool) -> bool:
-        """Until a wave is in flight, or every shard of this sender has had its page."""
+        """Until a wave is in flight, or every shard of this sender has had its page. One that may go on does
+        so when the other senders have had their turn.
+        """
         busy = False
         if queue and not queue[0].is_waiting:
             self._senders.let_hand_over()
@@ -62,4 +65,5 @@ class Overlapping:
             left.discard(shard)
             if go_on and left and not queue and shard.more:
                 queue.append(shard)
+                break
         return busy

@@ -42,7 +42,8 @@ class OwnedShard:
         self.wave: Future[list[Outcome]] | None = None
         """Its wave in flight, until ``turn`` has taken the outcomes."""
         self._page: Generator[Future[list[Outcome]], None, bool] | None = None
-        self._began = 0.0
+        self.began_at = 0.0
+        """When it began its last page (CLOCK_BOOTTIME)."""
         self._ends = False
         self._context = context
         self._holds = Holds(session, lease, config)
@@ -95,9 +96,9 @@ class OwnedShard:
         try:
             busy = self._go_on()
         except PublisherUnavailable as error:
-            since = self._publishing.failed_at or self._began
+            since = self._publishing.failed_at or self.began_at
             others = self.sender.served_others(self.lease.shard, since)
-            self._publishing.failed(str(error), at_least=boottime() - self._began if others else 0.0)
+            self._publishing.failed(str(error), at_least=boottime() - self.began_at if others else 0.0)
             return False
         if self.wave is None:
             self._publishing.passed()
@@ -121,7 +122,7 @@ class OwnedShard:
 
     def _go_on(self) -> bool:
         if self._page is None:
-            self._began, self._page = boottime(), self._publish_page()
+            self.began_at, self._page = boottime(), self._publish_page()
         self.wave, page, self._page = None, self._page, None
         try:
             self.wave = next(page)

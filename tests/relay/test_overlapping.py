@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -204,3 +205,17 @@ def test_a_backlog_of_two_shards_keeps_no_release_waiting(broker: Broker) -> Non
     with running_relay(relay_of(broker, page_rows=20)):
         wait_until(lambda: "held" in broker.topics(), 60, "it is released")
         assert len(broker.records) < 40_001, "a backlog is left"
+
+
+def test_shards_that_share_a_sender_have_their_turns(broker: Broker) -> None:
+    """Also if a round through all of them takes longer than a turn of the loop."""
+    divide(16)
+    broker.seconds = 0.05
+    for _ in range(20):
+        for shard in range(16):
+            insert(16 * shard, f"topic-{shard}", 5)
+    with running_relay(relay_of(broker, page_rows=5)):
+        wait_until(lambda: len(broker.records) >= 16 * 5 * 4, 60, "there are four pages for each")
+    counts = Counter(broker.topics())
+    assert len(counts) == 16
+    assert min(counts.values()) * 3 > max(counts.values())
