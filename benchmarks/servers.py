@@ -19,6 +19,8 @@ CONFIG = {
     "shared_buffers": "512MB",
 }
 """For all that are compared: Debezium reads the WAL logically, and no checkpoint falls into one run only."""
+PATIENT = {"broker.session.timeout.ms": "9000", "broker.heartbeat.interval.ms": "2000"}
+"""Kafka's own defaults. Devstack's are shorter, and a broker that is only busy would lose its partitions."""
 COPIES = ("default.replication.factor", "min.insync.replicas")
 """What the brokers give to every topic that the benchmarks create."""
 
@@ -56,7 +58,7 @@ class Servers:
 def started(brokers: int = 1) -> Iterator[Servers]:
     """Raises Unavailable where there is no Java or no Maven, and DevstackError if one does not start."""
     with ExitStack() as stack:
-        kafka = Kafka(brokers=brokers, launcher=classes.loaded())
+        kafka = Kafka(brokers=brokers, config=PATIENT, launcher=classes.loaded())
         stack.callback(kafka.close)
         postgres = Postgres(config=CONFIG)
         stack.callback(postgres.close)
