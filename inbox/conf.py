@@ -29,7 +29,7 @@ class ConsumerSettings:
     topics: Names
     """The topics that it reads, without ``topic_prefix``."""
     group: str = ""
-    """Its Kafka consumer group. Empty: the name of the consumer."""
+    """Its Kafka consumer group. Empty: the name of the consumer. A group belongs to one database."""
     handlers: tuple[str, ...] = ()
     """The modules whose handlers it runs. Empty: all."""
     batch_size: Positive = 500

@@ -29,6 +29,11 @@ LAG_UP = gauge("inbox_lag_up", "1 if Kafka and the database could be asked for t
 LAG = gauge("inbox_lag_events", "Records in Kafka that the consumer has yet to handle.", "consumer")
 LAG_SECONDS = gauge("inbox_lag_seconds", "Age of the oldest of them; 0 if there is none.", "consumer")
 ALIVE = gauge("inbox_consumers_alive", "Processes of the consumer with a recent heartbeat.", "consumer")
+STRANGERS = gauge(
+    "inbox_group_strangers",
+    "Members of the consumer's group that write no heartbeat into its database.",
+    "consumer",
+)
 HELD = gauge("inbox_held_events", "Events that are held.", "consumer")
 UNDECIDED = gauge(
     "inbox_held_undecided_events",
@@ -43,7 +48,7 @@ UNHANDLED = gauge(
     "inbox_unhandled_events", "Events that were skipped because no handler takes them.", "consumer"
 )
 METRICS: tuple[Metric, ...] = (
-    *(UP, LAG_UP, LAG, LAG_SECONDS, ALIVE),
+    *(UP, LAG_UP, LAG, LAG_SECONDS, ALIVE, STRANGERS),
     *(HELD, UNDECIDED, RETRYING, OLDEST_HELD, UNHANDLED),
 )
 LAG_FRESH_SECONDS = 10.0
@@ -72,12 +77,12 @@ class Figures:
     def __init__(self, inbox: Settings, consumers: Sequence[ConsumerSettings]) -> None:
         self._database = inbox.database
         self._consumers = consumers
-        self._question = LagQuestion(*inbox.kafka_client())
+        self._question = LagQuestion(inbox)
         self._statuses = Background(self._read_statuses)
         # Each has a thread of its own: one after the other, many consumers would never be read in time.
         self._lags = {
             each.name: Background(
-                asking_for(self._question, each.name, each.topics, self._database),
+                asking_for(self._question, each, self._database),
                 fresh=LAG_FRESH_SECONDS,
             )
             for each in consumers
@@ -117,6 +122,7 @@ def of_lag(name: str, lag: Lag) -> Iterator[Sample]:
     yield Sample(LAG_UP, lag.records is not None and not lag.reason, (name,))
     if lag.records is not None:
         yield Sample(LAG, lag.records, (name,))
+        yield Sample(STRANGERS, lag.strangers, (name,))
     if lag.records == 0 or lag.oldest_at is not None:
         yield Sample(LAG_SECONDS, _age(lag.oldest_at), (name,))
 

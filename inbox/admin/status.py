@@ -45,7 +45,7 @@ class InboxStatusAdmin(InboxAdmin):
 
     @cached_property
     def _lag(self) -> LatestLag:
-        return LatestLag(LagQuestion(*settings().kafka_client()))
+        return LatestLag(LagQuestion(settings()))
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view

@@ -42,8 +42,8 @@ class Inquiry(Protocol):
         left. A partition that does not answer in time, or cannot be decoded, is missing.
         """
 
-    def members(self) -> int:
-        """How many members the group has, including dead ones whose session has not timed out yet."""
+    def members(self) -> frozenset[str]:
+        """The ids of the group's members, also of dead ones whose session has not timed out yet."""
 
     def commit(self, offsets: Mapping[TopicPartition, OffsetAndMetadata]) -> None:
         """Commit these for the group, which has no members."""

@@ -21,8 +21,8 @@ class Group:
         self._inquiry = inquiry
         self._ids = TopicIds(consumer)
 
-    def members(self) -> int:
-        """How many members the group has, including dead ones whose session has not timed out yet."""
+    def members(self) -> frozenset[str]:
+        """The ids of its members, also of dead ones whose session has not timed out yet."""
         with self._translated():
             return self._inquiry.members()
 

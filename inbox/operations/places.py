@@ -160,7 +160,7 @@ def plan(consumer: str, topic: str, partition: int | None, place: Place, using: 
 def refuse_strangers(consumer: ConsumerSettings, group: Group, using: str) -> int:
     """How many processes of it run. Raises SeekRefused if the group has members, and none of them does."""
     alive = running(consumer.name, using)
-    members = 0 if alive else group.members()
+    members = 0 if alive else len(group.members())
     if members:
         raise SeekRefused(
             f"Group {consumer.group} has {plural(members, 'member')}, but no process of {consumer.name} "

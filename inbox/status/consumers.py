@@ -38,14 +38,16 @@ class ConsumerStatus:
     those that wait began to wait.
 
     ``lag`` is the number of records that it has yet to handle, ``lag_seconds`` the age of the oldest of them;
-    None if they are not known. ``lag_unknown`` says why, or what is not counted. ``missed`` are ranges of
-    offsets that Kafka deleted within the last day before they were read. ``undecided`` of the held events
+    None if they are not known. ``lag_unknown`` says why, or what is not counted. ``strangers`` members of its
+    Kafka ``group`` write no heartbeat into this database. ``missed`` are ranges of offsets that Kafka deleted
+    within the last day before they were read. ``undecided`` of the held events
     stay held until somebody releases or discards them; ``retrying`` are tried again by themselves, the first
     of them since ``retried_since``. ``handlers`` are the types that it handles and who does; ``unhandled``
     counts the events of types that no handler takes.
     """
 
     consumer: str
+    group: str
     instances: int
     workers: int
     heard_at: datetime | None
@@ -54,6 +56,7 @@ class ConsumerStatus:
     lag: int | None
     lag_seconds: float | None
     lag_unknown: str
+    strangers: int
     missed: tuple[str, ...]
     handled: int
     progress_at: datetime | None
@@ -71,15 +74,18 @@ class ConsumerStatus:
 
 def statuses(consumers: Iterable[ConsumerSettings], database: str, lags: LagReader) -> list[ConsumerStatus]:
     """The status of each of these consumers."""
-    return [
-        status(consumer, database, lags.lag(consumer.name, consumer.topics, database))
-        for consumer in consumers
-    ]
+    return [status(consumer, database, lags.lag(consumer, database)) for consumer in consumers]
 
 
 def _behind(lag: Lag) -> dict[str, Any]:
     age = None if lag.oldest_at is None else max(0.0, (timezone.now() - lag.oldest_at).total_seconds())
-    return {"lag": lag.records, "lag_seconds": age, "lag_unknown": lag.reason, "partitions": lag.partitions}
+    return {
+        "lag": lag.records,
+        "lag_seconds": age,
+        "lag_unknown": lag.reason,
+        "strangers": lag.strangers,
+        "partitions": lag.partitions,
+    }
 
 
 def status(consumer: ConsumerSettings, database: str, lag: Lag) -> ConsumerStatus:
@@ -89,6 +95,7 @@ def status(consumer: ConsumerSettings, database: str, lag: Lag) -> ConsumerStatu
     gaps = Offset.objects.db_manager(database).with_gaps(name)
     return ConsumerStatus(
         consumer=name,
+        group=consumer.group,
         **_processes(name, database),
         **_behind(lag),
         missed=tuple(

@@ -10,7 +10,7 @@ from contextlib import suppress
 from inbox.conf import ConsumerSettings, Settings
 from inbox.database import UNAVAILABLE
 from inbox.errors import SourceUnavailable
-from inbox.kafka.removal import remove_members
+from inbox.kafka.members import remove_members
 from inbox.models import Instance
 from inbox.signals import dead_removed
 

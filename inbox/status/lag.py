@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
-from typing import Any, Protocol
+from typing import Protocol, TypeVar
 
 from kafka import TopicPartition
 
+from inbox.conf import ConsumerSettings, Settings
 from inbox.errors import SourceUnavailable, TopicDeleted
 from inbox.kafka.clients import inquiry
 from inbox.kafka.connections import Bounds, TopicIds
 from inbox.kafka.inquiry import Inquiry
+from inbox.kafka.members import members
 from inbox.kafka.seeking import unavailable
 from inbox.models import Offset
 from inbox.offsets import Stored
+from inbox.status.strangers import strangers
 from outbox_core.wire.timestamps import moment
 
+T = TypeVar("T")
 ANSWER_SECONDS = 3.0
+MEMBERS_SECONDS = 2.0
 StoredOffsets = Mapping[TopicPartition, Stored]
 
 
@@ -43,37 +49,48 @@ class Lag:
     """``records`` that a consumer has yet to handle, in all partitions of its topics, read or not.
 
     ``oldest_at`` is when the oldest of them was written. Both are None if unknown; ``reason`` says
-    why. With both it says which topics are not counted.
+    why. With both it says which topics are not counted. ``strangers``: so many members of its group are not
+    known to its database; 0 also if Kafka does not say.
     """
 
     records: int | None = None
     oldest_at: datetime | None = None
     reason: str = ""
     partitions: tuple[PartitionLag, ...] = field(default=(), compare=False)
+    strangers: int = 0
 
 
 class LagReader(Protocol):
     """Reads the lag of a consumer."""
 
-    def lag(self, consumer: str, topics: Collection[str], database: str) -> Lag:
+    def lag(self, consumer: ConsumerSettings, database: str) -> Lag:
         """The lag of this consumer. Raises errors of the database, but none of Kafka."""
 
 
 class LagQuestion:
     """Asks Kafka for the lag of several consumers, a few seconds each at most. It joins no group."""
 
-    def __init__(self, client: str, servers: Sequence[str], options: Mapping[str, Any]) -> None:
+    def __init__(self, inbox: Settings) -> None:
+        client, servers, options = inbox.kafka_client()
         self._connect = partial(inquiry, client, servers, options)
         self._servers = ",".join(servers)
+        self._inbox = inbox
 
-    def lag(self, consumer: str, topics: Collection[str], database: str) -> Lag:
+    def lag(self, consumer: ConsumerSettings, database: str) -> Lag:
         """The lag of this consumer now."""
-        stored = _stored(consumer, database)
-        found: list[Lag] = []
-        thread = threading.Thread(target=lambda: found.append(self._ask(topics, stored)), daemon=True)
-        thread.start()
-        thread.join(3 * ANSWER_SECONDS)  # some calls of the client have no timeout
-        return found[0] if found else Lag(reason=f"Kafka does not answer ({self._servers})")
+        until = time.monotonic() + 3 * ANSWER_SECONDS
+        stored = _stored(consumer.name, database)
+        unknown = Lag(reason=f"Kafka does not answer ({self._servers})")
+        lag = _within(until, lambda: self._ask(consumer.topics, stored), unknown)
+        if lag.records is None:
+            return lag
+        found = strangers(consumer.name, database, lambda: self._members(consumer.group, until))
+        return replace(lag, strangers=found)
+
+    def _members(self, group: str, until: float) -> frozenset[str]:
+        """None if Kafka does not say so soon: the lag is known all the same."""
+        until = min(until, time.monotonic() + MEMBERS_SECONDS)
+        return _within(until, lambda: members(self._inbox, group), frozenset())
 
     def _ask(self, topics: Collection[str], stored: StoredOffsets) -> Lag:
         try:
@@ -94,6 +111,15 @@ class LagQuestion:
             return _lag(everything, readable, topics, stored)
         except everything.errors as error:
             raise unavailable(everything, error) from error
+
+
+def _within(until: float, ask: Callable[[], T], otherwise: T) -> T:
+    """The answer, if it comes in time. Some calls of the clients have no timeout."""
+    found: list[T] = []
+    thread = threading.Thread(target=lambda: found.append(ask()), daemon=True)
+    thread.start()
+    thread.join(max(0.0, until - time.monotonic()))
+    return found[0] if found else otherwise
 
 
 def _lag(everything: Inquiry, readable: Inquiry, topics: Collection[str], stored: StoredOffsets) -> Lag:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from contextlib import suppress
 
+from inbox.conf import ConsumerSettings
 from inbox.database import UNAVAILABLE
 from inbox.status.lag import Lag, LagQuestion
 from outbox_core.database import own_connection
@@ -26,27 +27,24 @@ class LatestLag:
         self._clock = clock
         self._lags: dict[str, Background[Lag]] = {}
 
-    def lag(self, consumer: str, topics: Collection[str], database: str) -> Lag:
+    def lag(self, consumer: ConsumerSettings, database: str) -> Lag:
         """The lag of this consumer by the last answer of Kafka. Raises nothing."""
-        lag = self._lags.get(consumer)
+        lag = self._lags.get(consumer.name)
         if lag is None:
-            made = Background(
-                asking_for(self._question, consumer, topics, database), fresh=ASK_EVERY, clock=self._clock
-            )
-            lag = self._lags.setdefault(consumer, made)
+            ask = asking_for(self._question, consumer, database)
+            made = Background(ask, fresh=ASK_EVERY, clock=self._clock)
+            lag = self._lags.setdefault(consumer.name, made)
         return lag.latest(FORGET_AFTER) or Lag()
 
 
-def asking_for(
-    question: LagQuestion, consumer: str, topics: Collection[str], database: str
-) -> Callable[[], Lag]:
+def asking_for(question: LagQuestion, consumer: ConsumerSettings, database: str) -> Callable[[], Lag]:
     """A function that asks, for a thread of its own. If the database does not answer, the lag is unknown:
     the page or the metrics say why.
     """
 
     def ask() -> Lag:
         with own_connection(database), suppress(*UNAVAILABLE):
-            return question.lag(consumer, topics, database)
+            return question.lag(consumer, database)
         return Lag()
 
     return ask

@@ -18,6 +18,7 @@ from inbox.status import causes
 from inbox.status.causes import NOTHING, Causes
 from inbox.status.consumers import ConsumerStatus, statuses
 from inbox.status.lag import LagReader
+from inbox.status.strangers import sentence
 from outbox_core.operations.bulk import waiting
 from outbox_core.operations.report import Problem, Report, State, Table, causes_table, held_text, worst_first
 from outbox_core.operations.runbook import Runbook
@@ -87,6 +88,7 @@ def _data(
 def _problems(consumers: Sequence[ConsumerStatus], held: Causes, thresholds: Thresholds) -> Iterator[Problem]:
     for consumer in consumers:
         yield from _process_problems(consumer)
+        yield from _group_problems(consumer)
         yield from _pause_problems(consumer)
         yield from _lag_problems(consumer, thresholds)
         yield from _event_problems(consumer)
@@ -116,6 +118,18 @@ def _process_problems(consumer: ConsumerStatus) -> Iterator[Problem]:
             remedy="Nothing is lost; it retries. Check that the named service answers from that host. "
             f"`manage.py inbox_doctor {name}` there checks each step to PostgreSQL and Kafka.",
             runbook=Runbook.CONSUMER_WAITS.url,
+        )
+
+
+def _group_problems(consumer: ConsumerStatus) -> Iterator[Problem]:
+    if consumer.strangers:
+        yield Problem(
+            state=State.DEGRADED,
+            text=sentence(consumer.group, consumer.strangers),
+            remedy="They hang, or they use another database: then each database gets only a part of the "
+            "events. Stop them, or give them a `GROUP` of their own. What this database did not get is read "
+            "then. A process that was killed remains a member until its session times out.",
+            runbook=Runbook.GROUP_SHARED.url,
         )
 
 

@@ -24,6 +24,7 @@ class Runbook(StrEnum):
     CONSUMER_WAITS = "consumer-waits"
     CONSUMER_PAUSED = "consumer-paused"
     CONSUMER_BEHIND = "consumer-behind"
+    GROUP_SHARED = "group-shared"
     LAG_UNKNOWN = "lag-unknown"
     RETRIES = "retries"
     INBOX_HELD = "inbox-held"

@@ -17,12 +17,12 @@ from django.utils import timezone
 from pytest_django import DjangoDbBlocker
 from pytest_django.live_server_helper import LiveServer
 
+from inbox.conf import settings as inbox_settings
 from inbox.models import InboxStatus
 from inbox.offsets import Stored
 from inbox.operations.places import Move, Plan
 from inbox.status.lag import Lag, LagQuestion, PartitionLag
 from outbox.capture.receivers import receivers_of
-from outbox_core.kafka_options import KAFKA_PYTHON
 from shop.models import Customer
 from tests.browser import chromium
 from tests.browser.scene import Scene, bad_night
@@ -54,7 +54,7 @@ def browser() -> Iterator[Browser]:
 def site(browser: Browser, django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Site]:
     """One for all tests. What Kafka would say of the lag is made up, and no service is asked."""
     with django_db_blocker.unblock(), pytest.MonkeyPatch.context() as patch:
-        asking = LagQuestion(KAFKA_PYTHON, [], {})
+        asking = LagQuestion(inbox_settings())
         patch.setattr(asking, "lag", lambda *_: _lag())
         patch.setitem(vars(admin.site.get_model_admin(InboxStatus)), "_lag", asking)
         patch.setattr("inbox.admin.seeking.plan", lambda *_: _plan())

@@ -83,6 +83,7 @@ DIFFERENT = Sign(
 )
 HANDLER_FAILS = Sign("held", "inbox_release", Runbook.INBOX_HELD, "InboxHeld", "inbox.hold_made", "inbox")
 CONSUMER_BEHIND = Sign("behind", "start more processes", Runbook.CONSUMER_BEHIND, "InboxBehind", "", "inbox")
+GROUP_SHARED = Sign("degraded", "`GROUP`", Runbook.GROUP_SHARED, "InboxGroupShared", "", "inbox")
 CONSUMER_WAITS = Sign(
     "unreadable",
     "Check that PostgreSQL runs",
@@ -216,6 +217,13 @@ def consumer_slow(stage: Stage) -> Iterator[None]:
     stage.send_old(40, age=900)
     yield
     (stage.orders / "slow").unlink()
+
+
+@incident("group shared", GROUP_SHARED, "has 1 member that writes no heartbeat into this database")
+def group_shared(stage: Stage) -> Iterator[None]:
+    """As a second deployment with a database of its own. Its events are read here when it is gone."""
+    with stage.second_member():
+        yield
 
 
 @incident("consumer's database away", CONSUMER_WAITS, "does not answer")

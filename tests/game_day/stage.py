@@ -31,6 +31,8 @@ from tests.game_day import alerts
 from tests.game_day.names import CONSUMER, TYPE
 from tests.inbox.operators import run
 from tests.inbox.service import Process, manage
+from tests.inbox.test_members import polled
+from tests.inbox.topics import KafkaTopic
 from tests.relay.processes import RelayProcess, environment_of_tests
 from tests.torture.machine import Disk
 from tests.torture.proxy import Proxy
@@ -124,6 +126,14 @@ class Stage:
         """An administrator of a Kafka with access control."""
         with closing(KafkaAdminClient(bootstrap_servers=self.own_broker.address)) as admin:
             yield admin
+
+    @contextmanager
+    def second_member(self) -> Iterator[None]:
+        """Somebody else in the group of the consumer, who writes nothing into its database."""
+        with closing(KafkaTopic(self.kafka, self.topic)) as log:
+            log.group = self.topic
+            with polled(log.open(), every=0.1):
+                yield
 
     @contextmanager
     def audit(self) -> Iterator[None]:

@@ -85,7 +85,7 @@ def stage(
         stage = Stage(kafka, folder, _somebody(), port)
         kafka_of_stage = {"OPTIONS": {"bootstrap_servers": [kafka.address]}}
         with override_settings(INBOX=inbox_of(stage.topic), KAFKA=kafka_of_stage), stage:
-            lag = LatestLag(LagQuestion(*inbox_settings().kafka_client()))
+            lag = LatestLag(LagQuestion(inbox_settings()))
             patch.setitem(vars(admin.site.get_model_admin(InboxStatus)), "_lag", lag)
             stage.wait_until_well()
             yield stage

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
 
@@ -14,12 +14,14 @@ from django.db import connection
 from pytest_django import Settings
 
 import inbox
+from inbox.conf import settings as inbox_settings
 from inbox.handling.registry import Registry
 from inbox.models import HeldEvent, Processed
 from inbox.models.held_queries import UNDECIDED, HeldEventQuerySet
 from inbox.offsets import DatabaseOffsets
 from inbox.status.lag import Lag, LagQuestion
 from inbox.testing import MemoryConsumer, SkippedTime
+from outbox_core.kafka import KafkaSettings
 from outbox_core.kafka_options import CONFLUENT, KAFKA_PYTHON
 from tests.granted import grants
 from tests.inbox.topics import KafkaTopic, read
@@ -137,6 +139,12 @@ def executing(sql: Any) -> Callable[[], object]:
     return run
 
 
+def asking_with(client: str, servers: str) -> LagQuestion:
+    """Asks this Kafka for the lag, through this client."""
+    options = {"bootstrap_servers": [servers]}
+    return LagQuestion(replace(inbox_settings(), kafka=KafkaSettings(backend=client, options=options)))
+
+
 BOTH_CLIENTS = pytest.mark.parametrize("client", [KAFKA_PYTHON, CONFLUENT])
 
 
@@ -180,7 +188,7 @@ def logged(caplog: pytest.LogCaptureFixture, action: str) -> list[Any]:
 
 def without_lag() -> LagQuestion:
     """Asks no Kafka: the lag of every consumer is unknown, without a reason."""
-    asking = LagQuestion(KAFKA_PYTHON, [], {})
+    asking = LagQuestion(inbox_settings())
     asking.lag = lambda *_: Lag()  # type: ignore[method-assign]
     return asking
 

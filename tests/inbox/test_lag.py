@@ -15,7 +15,7 @@ from inbox.models import Instance, Offset
 from inbox.status import report
 from inbox.status.consumers import statuses
 from inbox.status.lag import Lag, LagQuestion
-from tests.inbox.conftest import BOTH_CLIENTS
+from tests.inbox.conftest import BOTH_CLIENTS, asking_with
 from tests.inbox.operators import alive
 from tests.inbox.test_undecodable import NotUtf8
 from tests.inbox.topics import KafkaTopic, read
@@ -26,7 +26,7 @@ Topics = Callable[..., str]
 
 @pytest.fixture
 def asking(kafka_bootstrap: str, client: str) -> LagQuestion:
-    return LagQuestion(client, [kafka_bootstrap], {})
+    return asking_with(client, kafka_bootstrap)
 
 
 def handled(log: KafkaTopic, offset: int, partition: int = 0) -> None:
@@ -35,8 +35,13 @@ def handled(log: KafkaTopic, offset: int, partition: int = 0) -> None:
     Offset.objects.create(**row, offset=offset)
 
 
+def reading(*topics: str) -> ConsumerSettings:
+    group = f"test.{uuid4()}"
+    return ConsumerSettings(name="crm", topics=topics, group=group, handlers=("consumers.crm.handlers",))
+
+
 def lag(asking: LagQuestion, log: KafkaTopic) -> Lag:
-    return asking.lag("crm", [log.topic], "default")
+    return asking.lag(reading(log.topic), "default")
 
 
 def test_counts_what_nobody_has_read_yet(asking: LagQuestion, kafka_topic: KafkaTopic) -> None:
@@ -72,10 +77,10 @@ def test_counts_the_topics_that_exist_and_names_the_others(
     asking: LagQuestion, kafka_topic: KafkaTopic
 ) -> None:
     kafka_topic.write(b"a", b"b")
-    found = asking.lag("crm", [kafka_topic.topic, "test.nowhere"], "default")
+    found = asking.lag(reading(kafka_topic.topic, "test.nowhere"), "default")
     assert (found.records, found.oldest_at is not None) == (2, True)
     assert "test.nowhere" in found.reason
-    assert asking.lag("crm", ["test.nowhere"], "default").records is None
+    assert asking.lag(reading("test.nowhere"), "default").records is None
 
 
 @BOTH_CLIENTS
@@ -141,7 +146,7 @@ def test_a_record_of_a_time_that_cannot_be_has_an_age(
     producer = KafkaProducer(bootstrap_servers=kafka_bootstrap)
     producer.send(name, b"a", timestamp_ms=1_764_374_400_000_000).get(20)
     producer.close()
-    found = asking.lag("crm", [name], "default")
+    found = asking.lag(reading(name), "default")
     assert (found.records, found.reason) == (1, "")
 
 
@@ -172,7 +177,7 @@ def test_a_record_that_cannot_be_decoded_counts_and_has_no_age(
 
 @BOTH_CLIENTS
 def test_a_topic_that_does_not_exist_is_named(asking: LagQuestion) -> None:
-    assert asking.lag("crm", ["test.nosuch"], "default").reason.endswith(": test.nosuch")
+    assert asking.lag(reading("test.nosuch"), "default").reason.endswith(": test.nosuch")
 
 
 def test_a_topic_that_is_deleted_meanwhile_is_said(
@@ -193,8 +198,8 @@ def status(asking: LagQuestion, log: KafkaTopic, **limits: Any) -> int:
     """The exit code."""
     if not Instance.objects.exists():
         alive()
-    consumer = ConsumerSettings(name="crm", topics=(log.topic,), handlers=("consumers.crm.handlers",))
-    return report.read([consumer], "default", report.Thresholds(**limits), asking).exit_code
+    chosen = [reading(log.topic)]
+    return report.read(chosen, "default", report.Thresholds(**limits), asking).exit_code
 
 
 def test_limits_decide_the_exit_code(asking: LagQuestion, kafka_topic: KafkaTopic) -> None:
@@ -211,11 +216,7 @@ def test_limits_decide_the_exit_code(asking: LagQuestion, kafka_topic: KafkaTopi
 def test_what_kafka_deleted_is_shown_for_a_day(asking: LagQuestion, kafka_topic: KafkaTopic) -> None:
     handled(kafka_topic, 9)
     Offset.objects.missed("crm", (kafka_topic.topic, 0), 3, 8)
-    [found] = statuses(
-        [ConsumerSettings(name="crm", topics=(kafka_topic.topic,), handlers=("consumers.crm.handlers",))],
-        "default",
-        asking,
-    )
+    [found] = statuses([reading(kafka_topic.topic)], "default", asking)
     assert found.missed == (f"{kafka_topic.topic}/0 offsets 3 to 8",)
     assert status(asking, kafka_topic) == 1
     Offset.objects.update(missed_at="2020-01-01T00:00:00Z")

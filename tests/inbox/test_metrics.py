@@ -131,7 +131,14 @@ def test_the_lag_has_an_age_as_far_as_it_is_known() -> None:
     def of(lag: Lag) -> dict[str, float]:
         return {sample.metric.name: sample.value for sample in of_lag("crm", lag)}
 
-    assert of(Lag(0)) == {"inbox_lag_up": 1, "inbox_lag_events": 0, "inbox_lag_seconds": 0}
+    assert of(Lag(0)) == {
+        "inbox_lag_up": 1,
+        "inbox_lag_events": 0,
+        "inbox_lag_seconds": 0,
+        "inbox_group_strangers": 0,
+    }
+    assert of(Lag(7, strangers=2))["inbox_group_strangers"] == 2
+    assert "inbox_group_strangers" not in of(Lag())
     behind = of(Lag(7, timezone.now() - timedelta(seconds=90)))
     assert (behind["inbox_lag_events"], 90 <= behind["inbox_lag_seconds"] < 100) == (7, True)
     assert "inbox_lag_seconds" not in of(Lag(7))  # the oldest record cannot be decoded

@@ -12,6 +12,7 @@ from django.utils import timezone
 from inbox.models import HeldEvent, Operation
 from inbox.operations.bulk import operations
 from inbox.status.lag import Lag, LagQuestion
+from outbox_core.operations.runbook import Runbook
 from tests.inbox.operators import alive, run, status
 from tests.people.orders import begun
 
@@ -22,7 +23,7 @@ def lag(monkeypatch: pytest.MonkeyPatch) -> dict[str, Lag]:
     not here.
     """
     known: dict[str, Lag] = {}
-    monkeypatch.setattr(LagQuestion, "lag", lambda _, consumer, topics, database: known.get(consumer, Lag(0)))
+    monkeypatch.setattr(LagQuestion, "lag", lambda _, consumer, database: known.get(consumer.name, Lag(0)))
     return known
 
 
@@ -90,10 +91,22 @@ def test_a_record_whose_age_is_not_known_is_too_old_where_there_is_a_limit(
 def test_a_lag_that_is_not_known_is_said(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     alive()
-    monkeypatch.setattr("inbox.conf.Settings.kafka_client", lambda _: ("kafka-python", ["127.0.0.1:1"], {}))
+    monkeypatch.setattr("inbox.conf.Settings.kafka_client", lambda *_: ("kafka-python", ["127.0.0.1:1"], {}))
     code, report = status("crm")
     assert (code, states(report)) == (1, ["degraded"])
     assert "127.0.0.1:1" in report["problems"][0]["text"]
+
+
+def test_a_group_that_another_database_shares_is_said(db: None, lag: dict[str, Lag]) -> None:
+    alive()
+    for strangers, words in ((1, "1 member that writes"), (2, "2 members that write")):
+        lag["crm"] = Lag(0, strangers=strangers)
+        code, report = status("crm")
+        [problem] = report["problems"]
+        assert (code, problem["state"], report["consumers"][0]["strangers"]) == (1, "degraded", strangers)
+        group = report["consumers"][0]["group"]
+        assert problem["text"] == f"Group {group} has {words} no heartbeat into this database."
+        assert ("`GROUP`" in problem["remedy"], problem["runbook"]) == (True, Runbook.GROUP_SHARED.url)
 
 
 def test_status_groups_what_is_held_by_its_cause(db: None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from uuid import uuid4
 
@@ -14,6 +14,7 @@ from django.db import OperationalError
 from django.test import Client
 from django.utils import timezone
 
+from inbox.conf import ConsumerSettings
 from inbox.models import HeldEvent, InboxStatus, Instance, Ledger
 from inbox.status.lag import Lag, LagQuestion, PartitionLag
 from inbox.status.latest_lag import ASK_EVERY, FORGET_AFTER, LatestLag, asking_for
@@ -184,6 +185,9 @@ def test_a_producer_may_call_a_type_as_templates_call_the_contents_of_a_dict(
     assert "<td>items</td>" in admin_client.get(PAGE).content.decode()
 
 
+TEST = ConsumerSettings(name="test", topics=("test",))
+
+
 class Kafka(LagQuestion):
     """Answers when a test lets it."""
 
@@ -191,7 +195,7 @@ class Kafka(LagQuestion):
         self.answers = threading.Event()
         self.asked = 0
 
-    def lag(self, consumer: str, topics: Collection[str], database: str) -> Lag:
+    def lag(self, consumer: ConsumerSettings, database: str) -> Lag:
         self.asked += 1
         self.answers.wait(20)
         return Lag(records=self.asked)
@@ -207,17 +211,17 @@ def kafka() -> Iterator[Kafka]:
 def test_the_page_does_not_wait_for_kafka(kafka: Kafka) -> None:
     time = [0.0]
     latest = LatestLag(kafka, clock=lambda: time[0])
-    assert latest.lag("test", ["test"], "default") == Lag()
+    assert latest.lag(TEST, "default") == Lag()
     wait_until(lambda: kafka.asked == 1, 10, "it is asked")
     for _ in range(3):
         time[0] += ASK_EVERY
-        assert latest.lag("test", ["test"], "default") == Lag()
+        assert latest.lag(TEST, "default") == Lag()
     assert kafka.asked == 1, "one question at a time"
     kafka.answers.set()
-    wait_until(lambda: latest.lag("test", ["test"], "default") == Lag(records=1), 10, "the answer is shown")
+    wait_until(lambda: latest.lag(TEST, "default") == Lag(records=1), 10, "the answer is shown")
     time[0] += FORGET_AFTER + 1
-    assert latest.lag("test", ["test"], "default") == Lag(), "an old answer is not shown"
-    wait_until(lambda: latest.lag("test", ["test"], "default") == Lag(records=2), 10, "it is asked again")
+    assert latest.lag(TEST, "default") == Lag(), "an old answer is not shown"
+    wait_until(lambda: latest.lag(TEST, "default") == Lag(records=2), 10, "it is asked again")
 
 
 def test_a_database_that_does_not_answer_ends_the_question_without_a_word(
@@ -225,6 +229,6 @@ def test_a_database_that_does_not_answer_ends_the_question_without_a_word(
 ) -> None:
     """The page says it. An error of the thread would be in the log of the web server every few seconds."""
     kafka.lag = raising(OperationalError("connection refused"))  # type: ignore[method-assign,assignment]
-    lag = Background(asking_for(kafka, "test", ["test"], "default"))
+    lag = Background(asking_for(kafka, TEST, "default"))
     assert lag.get() == Lag()
     assert caplog.records == []

@@ -80,13 +80,13 @@ class Inquiry:
                 consumer.pause([Place(*partition)])
         return found
 
-    def members(self) -> int:
+    def members(self) -> frozenset[str]:
         asked = self._questions.admin.describe_consumer_groups([self._group], request_timeout=SECONDS)
         try:
-            return len(self._questions.answer(asked[self._group]).members)
+            return frozenset(each.member_id for each in self._questions.answer(asked[self._group]).members)
         except KafkaException as error:
             if code(error) == KafkaError.GROUP_ID_NOT_FOUND:
-                return 0
+                return frozenset()
             raise
 
     def commit(self, offsets: Mapping[TopicPartition, OffsetAndMetadata]) -> None:

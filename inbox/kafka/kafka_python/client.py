@@ -141,6 +141,12 @@ def connect_admin(servers: Sequence[str], options: Mapping[str, Any]) -> Any:
     return KafkaAdminClient(**known)
 
 
+def members_of(admin: Any, group: str) -> frozenset[str]:
+    """The ids of the members of a group; none of a group that does not exist."""
+    found = admin.describe_groups([group]).get(group, {})
+    return frozenset(each["member_id"] for each in found.get("members") or ())
+
+
 def cluster_id(client: Any) -> str:
     """The id of the cluster that a consumer is connected to."""
     return client._client.cluster.cluster_id or ""

@@ -19,6 +19,7 @@ from inbox.kafka.kafka_python.client import (
     config,
     connect,
     connect_admin,
+    members_of,
     reason,
     topic_ids,
 )
@@ -87,10 +88,9 @@ class Inquiry:
             found |= {p: None for p in left if p not in found and self._is_at(p, ends[p])}
         return found
 
-    def members(self) -> int:
+    def members(self) -> frozenset[str]:
         with closing(connect_admin(self._addresses, self._options)) as admin:
-            found = admin.describe_groups([self._group])
-        return len(found[self._group].get("members") or ()) if self._group in found else 0
+            return members_of(admin, self._group)
 
     def commit(self, offsets: Mapping[TopicPartition, OffsetAndMetadata]) -> None:
         self._client.assign(list(offsets))

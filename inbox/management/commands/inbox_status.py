@@ -34,7 +34,7 @@ class Command(StatusCommand, InboxCommand):
         inbox, database = settings(), self.database(options)
         chosen = [inbox.consumer(name) for name in options["names"] or sorted(inbox.consumers)]
         thresholds = report.Thresholds(max_pending=options["max_pending"], max_age=options["max_age"])
-        return report.read(chosen, database, thresholds, LagQuestion(*inbox.kafka_client()))
+        return report.read(chosen, database, thresholds, LagQuestion(inbox))
 
     def failed(self, problem: Problem, options: dict[str, Any]) -> Report:
         try:
