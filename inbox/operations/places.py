@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import islice
 
 from django.utils import timezone
@@ -15,9 +16,11 @@ from inbox.conf import ConsumerSettings, Settings, settings
 from inbox.errors import NoSuchPlace, SeekRefused
 from inbox.kafka.clients import inquiry
 from inbox.kafka.inquiry import Span
+from inbox.kafka.members import members
 from inbox.kafka.seeking import Group
 from inbox.models import Instance, Offset
 from inbox.offsets import Stored
+from inbox.status.strangers import sentence, strangers
 from outbox_core.people.humanize import amount, plural
 
 Targets = Mapping[TopicPartition, int]
@@ -133,7 +136,7 @@ def plan(consumer: str, topic: str, partition: int | None, place: Place, using: 
     inbox = settings()
     known = _consumer(inbox, consumer, topic)
     with closing(Group(consumer, inquiry(*inbox.kafka_client(), known.group))) as group:
-        alive = refuse_strangers(known, group, using)
+        alive = refuse_strangers(inbox, known, group, using)
         found = _partitions(group, topic, partition, place)
         bounds = group.bounds(found)
         targets = place.targets(group, bounds)
@@ -157,15 +160,13 @@ def plan(consumer: str, topic: str, partition: int | None, place: Place, using: 
         )
 
 
-def refuse_strangers(consumer: ConsumerSettings, group: Group, using: str) -> int:
-    """How many processes of it run. Raises SeekRefused if the group has members, and none of them does."""
+def refuse_strangers(inbox: Settings, consumer: ConsumerSettings, group: Group, using: str) -> int:
+    """How many processes of it run. Raises SeekRefused if the group has other members."""
     alive = running(consumer.name, using)
-    members = 0 if alive else len(group.members())
-    if members:
-        raise SeekRefused(
-            f"Group {consumer.group} has {plural(members, 'member')}, but no process of {consumer.name} "
-            "wrote a heartbeat here in the last minute. They hang, or use another database. Stop them first."
-        )
+    ask = partial(members, inbox, consumer.group)
+    if found := strangers(consumer.name, using, ask) if alive else len(group.members()):
+        told = sentence(consumer.group, found)
+        raise SeekRefused(f"{told} They hang, or use another database. Stop them first.")
     return alive
 
 

@@ -83,7 +83,7 @@ class Seek(Chunked):
             return waits
         with closing(Group(consumer.name, inquiry(*inbox.kafka_client(), consumer.group))) as group:
             try:
-                refuse_strangers(consumer, group, using)
+                refuse_strangers(inbox, consumer, group, using)
             except SeekRefused as error:
                 return waits._replace(problem=str(error))
             left = targets(row)

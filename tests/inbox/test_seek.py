@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import connection
+from django.db.models.functions import Now
 from kafka import KafkaConsumer, TopicPartition
 from pytest_django import Settings
 
@@ -15,10 +16,12 @@ from inbox.models import Instance, Ledger, Operation
 from tests.inbox.conftest import BOTH_CLIENTS
 from tests.inbox.operators import alive, run
 from tests.inbox.seeks import offsets, request
+from tests.inbox.test_members import polled
 from tests.inbox.topics import KafkaTopic, read
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
+NO_HEARTBEAT = "has 1 member that writes no heartbeat into this database"
 
 
 @pytest.fixture
@@ -153,10 +156,26 @@ def test_refuses_while_the_group_has_members(log: KafkaTopic, kafka_bootstrap: s
     source = log.open()
     read(source, 3)
     code, text = seek(log, "--to-end", "--yes")
-    assert (code, "has 1 member, but no process of c" in text) == (1, True)
+    assert (code, NO_HEARTBEAT in text) == (1, True)
     assert not Operation.objects.exists()
     source.close()
     assert offsets(log, kafka_bootstrap) == (3, 3)
+
+
+@BOTH_CLIENTS
+def test_refuses_while_another_database_has_members_beside_our_own(log: KafkaTopic) -> None:
+    """They would never move the partitions that they read."""
+    ours = log.open()
+    read(ours, 3)
+    alive("c", member=ours.member(), heartbeat_at=Now() + timedelta(hours=1))
+    assert seek(log, "--to-end", "--dry-run")[0] == 0
+    theirs = log.open()
+    with polled(ours, every=0.1), polled(theirs, every=0.1):
+        wait_until(
+            lambda: NO_HEARTBEAT in seek(log, "--to-end", "--dry-run")[1], 60, "the other one has joined"
+        )
+        assert seek(log, "--to-end", "--yes")[0] == 1
+    assert not Operation.objects.exists()
 
 
 @pytest.mark.parametrize(

@@ -117,7 +117,7 @@ def test_without_a_running_process_anybody_carries_it_out(
     operations.carry("default", "a test", only=row.pk)
     row.refresh_from_db()
     assert row.state == "running"
-    assert "has 1 member, but no process of c" in row.error, "somebody else reads it, and is not fooled"
+    assert "has 1 member that writes no heartbeat" in row.error, "somebody else reads it, and is not fooled"
     assert (Offset.objects.get().offset, committed(kafka_topic, kafka_bootstrap)) == (0, None)
     source.close()
     wait_until(
