@@ -18,8 +18,10 @@ from outbox.testing import CapturedEvents
 from outbox_core.operations.bulk.words import tone
 from tests.admin.conftest import Log
 from tests.outbox.backfills import NO_RELAY, fails_for, parcels, refuse
+from tests.outbox.conftest import registered_for_this_test_only
 from tests.people.orders import begun, carry, do
 
+__all__ = ["registered_for_this_test_only"]
 pytestmark = pytest.mark.django_db
 
 
